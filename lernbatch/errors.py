@@ -1,0 +1,107 @@
+"""The kinds of failure: who must act, and what the caller sees. Each refusal is a subclass beside its rule."""
+
+from __future__ import annotations
+
+
+class LernbatchError(Exception):
+    """Base of what we raise on purpose. `http_status` is what the caller of the API sees.
+
+    `code` None is the reference's uncoded failure (contract batches §1.4, form B).
+    """
+
+    http_status = 500
+    code: str | None = None
+    message: str | None = None
+
+    def __init__(self, message: str | None = None, *, code: str | None = None) -> None:
+        if message is not None:
+            self.message = message
+        if code is not None:
+            self.code = code
+        super().__init__(self.message or self.code or type(self).__name__)
+
+
+class Refused(LernbatchError):
+    """The caller must change the request."""
+
+    http_status = 400
+
+
+class Missing(Refused):
+    """A mandatory parameter is missing or blank."""
+
+    code = "MANDATORY_PARAMETER_MISSING"
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(f"Mandatory parameter {parameter} is missing.")
+
+
+class WrongType(Refused):
+    """A parameter has another JSON type than the contract names."""
+
+    code = "DATA_TYPE_ERROR"
+
+    def __init__(self, parameter: str, expected: str) -> None:
+        super().__init__(f"Data type of {parameter} should be {expected}.")
+
+
+class NotAuthenticated(LernbatchError):
+    """No usable token on a protected route (contract batches §1.4, form C)."""
+
+    http_status = 401
+    code = "UNAUTHORIZED_USER"
+    message = "You are not authorized."
+
+
+class Unauthorized(LernbatchError):
+    """Who they are is known, but the matter is not theirs (form A with 401)."""
+
+    http_status = 401
+    code = "UNAUTHORIZED_USER"
+    message = "You are not authorized."
+
+
+class Forbidden(LernbatchError):
+    """The caller may not, whoever owns the matter."""
+
+    http_status = 403
+    code = "FORBIDDEN"
+    message = "You are not authorized."
+
+
+class NotFound(LernbatchError):
+    """The caller names something that does not exist."""
+
+    http_status = 404
+    code = "RESOURCE_NOT_FOUND"
+    message = "Requested resource not found"
+
+
+class Malformed(LernbatchError):
+    """The body has a shape that the reference answers with 500 INTERNAL_ERROR (form D)."""
+
+    http_status = 500
+    code = "INTERNAL_ERROR"
+    message = "Process failed,please try again later."
+
+
+class Unmappable(LernbatchError):
+    """The envelope itself cannot be read, e.g. `request` is no object (form F: no code, no text)."""
+
+    http_status = 500
+
+
+class Upstream(LernbatchError):
+    """Another service failed. The detail is for the log, never for the caller."""
+
+    http_status = 500
+    code = "INTERNAL_ERROR"
+    message = "Process failed,please try again later."
+
+    def __init__(self, detail: str, *, status: int | None = None, upstream_code: str | None = None) -> None:
+        super().__init__()
+        self.detail, self.status, self.upstream_code = detail, status, upstream_code
+
+
+class Unusable(Exception):  # noqa: N818 - it names a state of the installation
+    """The installation cannot work as it stands; the message is one sentence for the operator."""
