@@ -1,0 +1,101 @@
+"""The ASGI application: routes, start and stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from lernbatch import db, http, log, metrics, worker
+from lernbatch.auth import Gate, Keys
+from lernbatch.clock import Clock
+from lernbatch.config import Config
+from lernbatch.errors import LernbatchError
+from lernbatch.neighbours import identity
+from lernbatch.routes import ENTRANCES
+from lernbatch.services import Services, Wake
+from lernbatch.sunbird import Sunbird
+
+
+class NoSuchRoute(LernbatchError):
+    """Nothing answers this path (404) or this method on it (404 too, as the reference says)."""
+
+    http_status = 404
+    code = "RESOURCE_NOT_FOUND"
+    message = "Requested resource not found"
+
+
+@asynccontextmanager
+async def services(config: Config, dsn: str, clock: Clock | None = None) -> AsyncIterator[Services]:
+    """Everything a process holds, opened and closed in order."""
+    clock = clock or Clock(config.time_zone)
+    async with AsyncExitStack() as opened:
+        pool = await opened.enter_async_context(
+            db.pool(dsn, size=config.pool_size, statement_timeout_seconds=config.statement_timeout_seconds)
+        )
+        sunbird = await opened.enter_async_context(Sunbird.open(config, pool, clock))
+        keys = Keys(
+            config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds
+        )
+        yield Services(config, clock, pool, Gate(config, clock, keys), sunbird, Wake())
+
+
+def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:
+    """The application. `dsn` is a migrated database; `clock` is moved by tests."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with services(config, dsn, clock) as held:
+            app.state.services = held
+            async with worker.running(held) if config.jobs_enabled else AsyncExitStack():
+                yield
+
+    async def unknown(request: Request, _: Exception) -> Response:
+        return http.failed(request, NoSuchRoute())
+
+    app = Starlette(
+        routes=http.routes(ENTRANCES), lifespan=lifespan, exception_handlers={HTTPException: unknown}
+    )
+    app.router.redirect_slashes = False
+    return Front(app)
+
+
+class Front:
+    """What every request passes: its id, its log line, its timing; and whatever escapes becomes an envelope."""
+
+    def __init__(self, app: Starlette) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        message_id = scope["lernbatch.message_id"] = http.message_id_of(Headers(scope=scope))
+        log.bind(request_id=message_id)
+        began = time.perf_counter()
+        status = 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = message_id
+            await send(message)
+
+        try:
+            if scope["method"] == "OPTIONS":
+                await http.options()(scope, receive, noting)
+            else:
+                await self.app(scope, receive, noting)
+        finally:
+            seconds = time.perf_counter() - began
+            route = getattr(scope.get("route"), "name", "none")
+            metrics.REQUESTS.labels(route, status).inc()
+            metrics.LATENCY.labels(route).observe(seconds)

@@ -1,0 +1,192 @@
+"""Who asks: tokens and headers become a `Caller` (contract batches §1.5, §1.6)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from lernbatch.clock import Clock
+from lernbatch.config import Config
+from lernbatch.errors import NotAuthenticated, Unusable
+
+TOKEN_HEADER = "x-authenticated-user-token"
+MANAGED_HEADER = "x-authenticated-for"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role of the token; `organisation_ids` empty: everywhere."""
+
+    name: str
+    organisation_ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks (`user_id`, None: nobody known), on whose behalf, and with which roles."""
+
+    user_id: str | None = None
+    on_behalf_of: str | None = None
+    roles: tuple[Role, ...] = ()
+    token: str | None = field(default=None, repr=False)
+    authentication_enabled: bool = True
+
+    @property
+    def subject(self) -> str | None:
+        """Whose data a call about oneself concerns: the managed user, else the caller."""
+        return self.on_behalf_of or self.user_id
+
+    def has_role(self, names: Iterable[str]) -> bool:
+        wanted = frozenset(names)
+        return any(role.name in wanted for role in self.roles)
+
+    def administers(self, organisation_ids: Iterable[str], names: Iterable[str]) -> bool:
+        """Whether one of the roles `names` is held for one of the organisations (or for all)."""
+        wanted, organisations = frozenset(names), frozenset(organisation_ids)
+        return any(
+            role.name in wanted and (not role.organisation_ids or role.organisation_ids & organisations)
+            for role in self.roles
+        )
+
+
+NOBODY = Caller()
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified token says; `issuer` and `parent_id` are checked by whoever knows what they must be."""
+
+    subject: str
+    expires_at: int
+    issuer: str
+    parent_id: str
+    roles: tuple[Role, ...]
+
+
+class Keys:
+    """The public keys of a folder: one PEM file a key, named by key id. Read again when a key is unknown."""
+
+    def __init__(self, folder: Path, reload_seconds: float) -> None:
+        self._folder, self._reload_seconds = folder, reload_seconds
+        self._keys: dict[str, RSAKey] = {}
+        self._read_at = -reload_seconds
+
+    def find(self, key_id: str) -> RSAKey | None:
+        key = self._keys.get(key_id)
+        if key is None and time.monotonic() - self._read_at >= self._reload_seconds:
+            self._read()
+            key = self._keys.get(key_id)
+        return key
+
+    def _read(self) -> None:
+        self._read_at = time.monotonic()
+        if not self._folder.is_dir():
+            raise Unusable(f"The folder of public keys, {self._folder}, does not exist.")
+        keys = {}
+        for path in sorted(self._folder.iterdir()):
+            if path.is_file():
+                try:
+                    keys[path.name] = RSAKey.import_key(path.read_bytes())
+                except (ValueError, JoseError):
+                    continue  # other files may lie beside the keys; a token naming one is refused
+        self._keys = keys
+
+
+class Gate:
+    """Verifies tokens. A token is verified once and then remembered until it expires."""
+
+    def __init__(self, config: Config, clock: Clock, keys: Keys) -> None:
+        self._config, self._clock, self._keys = config, clock, keys
+        self._issuer = config.token_issuer.lower()
+        self._seen: dict[str, Claims] = {}
+
+    def caller(self, headers: Mapping[str, str], *, required: bool, accept_expired: bool = False) -> Caller:
+        """Who `headers` say is asking.
+
+        `required`: without a usable token the call ends; otherwise a bad user token counts as none.
+        A managed-user token must always be right. Raises: NotAuthenticated.
+        """
+        if not self._config.authentication_enabled:
+            return Caller(authentication_enabled=False)
+        asking = self._user(headers.get(TOKEN_HEADER, ""), accept_expired)
+        if asking.user_id is None and required:
+            raise NotAuthenticated
+        managed = headers.get(MANAGED_HEADER, "").strip()
+        return self._on_behalf(asking, managed, accept_expired) if managed else asking
+
+    def _user(self, token: str, accept_expired: bool) -> Caller:
+        claims = self.claims(token)
+        if claims is None or claims.issuer.lower() != self._issuer or not self._lasts(claims, accept_expired):
+            return NOBODY
+        return Caller(user_id=claims.subject, roles=claims.roles, token=token)
+
+    def _on_behalf(self, asking: Caller, managed: str, accept_expired: bool) -> Caller:
+        claims = self.claims(managed)
+        if claims is None or not asking.user_id or not self._lasts(claims, accept_expired):
+            raise NotAuthenticated
+        if claims.parent_id.lower() != asking.user_id.lower():
+            raise NotAuthenticated
+        return replace(asking, on_behalf_of=claims.subject)
+
+    def _lasts(self, claims: Claims, accept_expired: bool) -> bool:
+        return accept_expired or claims.expires_at >= int(self._clock.now().timestamp())
+
+    def claims(self, token: str) -> Claims | None:
+        """The claims of a token with a right signature, expired or not; None for anything else."""
+        known = self._seen.get(token)
+        if known is None and (known := self._verified(token)) is not None:
+            if len(self._seen) >= self._config.token_cache_size:
+                self._seen.clear()  # rare, cheap to refill, and simpler than an order of use
+            self._seen[token] = known
+        return known
+
+    def _verified(self, token: str) -> Claims | None:
+        if token.count(".") != 2:
+            return None
+        try:
+            signed = jws.extract_compact(token.encode())
+            key_id = signed.headers().get("kid")
+            key = self._keys.find(key_id) if isinstance(key_id, str) else None
+            if key is None or not jws.validate_compact(signed, key, algorithms=["RS256"]):
+                return None
+            return _read_claims(msgspec.json.decode(signed.payload))
+        except (JoseError, ValueError):
+            return None
+
+
+def _read_claims(payload: Any) -> Claims | None:
+    if not isinstance(payload, dict):
+        return None
+    subject, expires_at = payload.get("sub"), payload.get("exp")
+    if not isinstance(subject, str) or not isinstance(expires_at, int):
+        return None
+    subject = subject.rpartition(":")[2]
+    if not subject.strip():
+        return None
+    return Claims(
+        subject=subject,
+        expires_at=expires_at,
+        issuer=str(payload.get("iss", "")),
+        parent_id=str(payload.get("parentId", "")),
+        roles=tuple(_read_roles(payload.get("roles"))),
+    )
+
+
+def _read_roles(roles: object) -> Iterable[Role]:
+    for entry in roles if isinstance(roles, list) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("role"), str):
+            scope = entry.get("scope")
+            organisations = (
+                place.get("organisationId")
+                for place in (scope if isinstance(scope, list) else ())
+                if isinstance(place, dict)
+            )
+            yield Role(entry["role"], frozenset(o for o in organisations if isinstance(o, str)))

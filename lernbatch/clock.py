@@ -1,0 +1,23 @@
+"""The time. Nobody else asks for it, so a test can move it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+
+class Clock:
+    """Now, in UTC, and today, in the zone whose days batches live in."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self.zone = zone
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def today(self) -> date:
+        return self.now().astimezone(self.zone).date()
+
+    def now_ms(self) -> int:
+        """Epoch milliseconds, the unit of the contract's events and content states."""
+        return int(self.now().timestamp() * 1000)

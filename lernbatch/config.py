@@ -1,0 +1,249 @@
+"""Settings, from the environment: one frozen object, made once at start and passed on.
+
+Every setting is read from `LERNBATCH_<NAME>`; where the reference has a variable of the same meaning, its name
+works too (contract batches §2.5, enrolment-and-progress §6). Our own name wins.
+"""
+
+from __future__ import annotations
+
+import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AliasChoices, AliasGenerator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from lernbatch.errors import Unusable
+
+# Settings whose meaning is the same in the reference, and the names it reads them from.
+REFERENCE_NAMES: dict[str, tuple[str, ...]] = {
+    "time_zone": ("sunbird_time_zone", "sunbird_timezone"),
+    "authentication_enabled": ("AuthenticationEnabled",),
+    "public_key_folder": ("accesstoken.publickey.basepath", "accesstoken_publickey_basepath"),
+    "sso_url": ("sunbird_sso_url",),
+    "sso_realm": ("sunbird_sso_realm",),
+    "federation_provider_id": ("sunbird_keycloak_user_federation_provider_id",),
+    "default_channel": ("sunbird_default_channel",),
+    "content_url": ("content_service_base_url",),
+    "content_read_path": ("content_read_url",),
+    "content_update_path": ("ekstep.content.update.url", "ekstep_content_update_url"),
+    "search_url": ("sunbird_search_service_api_base_url",),
+    "search_path": ("ekstep_content_search_url",),
+    "composite_search_url": ("sunbird_api_mgr_base_url",),
+    "composite_search_path": ("sunbird_cs_search_path",),
+    "user_org_url": ("sunbird_user_org_api_base_url",),
+    "user_read_path": ("sunbird_read_user_api",),
+    "org_search_path": ("sunbird_search_organisation_api",),
+    "email_path": ("sunbird_send_email_notifictaion_api",),
+    "group_url": ("sunbird_group_service_api_base_url",),
+    "certificate_service_url": ("sunbird_cert_service_base_url",),
+    "template_read_path": ("sunbird_cert_template_url",),
+    "certificate_template_read_path": ("sunbird_cert_template_read_url",),
+    "platform_api_key": ("sunbird_authorization",),
+    "content_api_key": ("ekstep_authorization",),
+    "cloud_store_placeholder": ("cloud_store_base_path_placeholder",),
+    "cloud_store_cname_url": ("cloud_storage_cname_url",),
+    "cloud_store_base_url": ("cloud_storage_base_url",),
+    "cloud_store_container": ("sunbird_content_cloud_storage_container",),
+    "gzip_enabled": ("sunbird_gzip_enable",),
+    "gzip_threshold_bytes": ("sunbird_gzip_size_threshold",),
+    "health_gate_enabled": ("sunbird_health_check_enable",),
+    "mail_enabled": ("sunbird_course_batch_notification_enabled",),
+    "mail_signature": ("sunbird_course_batch_notification_signature",),
+    "web_url": ("sunbird_web_url",),
+    "enrolment_list_size": ("enrollment_list_size",),
+    "bulk_row_limit": ("bulk_upload_batch_data_size",),
+    "attempts_limit": ("assessment.attempts.limit", "assessment_attempts_limit"),
+    "kafka_servers": ("kafka_urls",),
+    "topic_certificate": ("kafka_topics_certificate_instruction",),
+    "topic_instruction": ("kafka_topics_instruction",),
+    "topic_assessment": ("kafka_assessment_topic",),
+    "topic_enrolment_sync": ("kafka_enrolment_sync_topic",),
+    "topic_invalid_state": ("kafka_topics_contentstate_invalid",),
+    "exhaust_encryption_salt": ("sunbird_encryption_key",),
+}
+
+
+def _zone(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as unknown:
+            raise ValueError(f"there is no time zone {value!r}") from unknown
+    return value
+
+
+def _words(value: object) -> object:
+    return (
+        tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+    )
+
+
+def _networks(value: object) -> object:
+    return tuple(ip_network(word) for word in words) if isinstance(words := _words(value), tuple) else value
+
+
+Zone = Annotated[ZoneInfo, NoDecode, BeforeValidator(_zone)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
+
+
+class Config(BaseSettings):
+    """All settings with their defaults; units are in the names."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        alias_generator=AliasGenerator(
+            validation_alias=lambda name: AliasChoices(
+                f"LERNBATCH_{name}".upper(), *REFERENCE_NAMES.get(name, ())
+            )
+        ),
+    )
+
+    # where things are
+    home: Path = Path(".lernbatch")  # data, keys and files of the embedded default
+    database_url: SecretStr | None = None  # a PostgreSQL of yours; none: the embedded one under `home`
+    pg_bin: Path | None = None  # other PostgreSQL programs for the embedded server
+    pg_port: int | None = None  # a fixed port for the embedded server; none: one that is free
+    pool_size: int = Field(10, ge=1, le=200)  # database connections a process
+    statement_timeout_seconds: float = Field(20, gt=0)
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    public_url: str = "http://127.0.0.1:8000"  # how browsers reach us: links in certificates and mails
+    file_store: str | None = (
+        None  # where exhausts go: a folder or an s3://, az://, gs:// URL; none: home/files
+    )
+
+    # time
+    time_zone: Zone = ZoneInfo("Asia/Kolkata")  # whose days batches live in
+    iso_dates: bool = False  # answer batch dates as ISO instants, as lern-service does
+
+    # who may ask
+    authentication_enabled: bool = True
+    public_key_folder: Path | None = None  # one PEM a file, named by key id; none: the local key under `home`
+    key_reload_seconds: float = 30
+    sso_url: str = "http://localhost/auth/"
+    sso_realm: str = "sunbird"
+    federation_provider_id: str = ""
+    token_cache_size: int = Field(50_000, ge=0)
+    private_networks: Networks = (ip_network("127.0.0.0/8"), ip_network("::1/128"))  # may call /private/…
+    service_token: SecretStr | None = None  # header X-Service-Token that opens /private/… from elsewhere
+    gateway_roles_enforced: bool = True  # the gateway's role rules on its public paths
+    ownership_enforced: bool = (
+        True  # certificate, bulk and admin routes need creator, mentor or administrator
+    )
+    self_enrol_invite_only: bool = (
+        False  # learners may enrol themselves into invite-only batches, as 8.1 lets them
+    )
+    administrator_roles: Words = ("ORG_ADMIN", "REPORT_ADMIN", "SYSTEM_ADMINISTRATION")
+
+    # bounds
+    max_body_bytes: int = 50 * 1024 * 1024
+    enrolment_list_size: int = Field(1000, ge=1)
+    bulk_row_limit: int = Field(100_000, ge=1)
+    attempts_limit: int = Field(25, ge=1)
+    max_contents_per_update: int = Field(1000, ge=1)
+
+    # progress
+    coalescing_enabled: bool = True  # one flush writes what waits, instead of one transaction a request
+    late_state_grace_days: int = Field(7, ge=0)
+    course_refresh_seconds: float = 3600
+    course_policy: Literal["adopt", "keep"] = (
+        "adopt"  # what a running batch does when its course is republished
+    )
+
+    # the other services; none: the bundled neighbours answer in-process
+    content_url: str | None = None
+    content_read_path: str = "/content/v3/read/"
+    content_update_path: str = "/content/v4/system/update/"
+    hierarchy_path: str = "/content/v3/hierarchy/"
+    search_url: str | None = None
+    search_path: str = "/v3/search"
+    composite_search_url: str | None = None
+    composite_search_path: str = "/composite/v1/search"
+    questionset_url: str | None = None
+    questionset_read_path: str = "/questionset/v2/read/"
+    user_org_url: str | None = None
+    user_read_path: str = "/private/user/v1/read"
+    org_search_path: str = "/v1/org/search"
+    consent_path: str = "/v1/user/consent/read"
+    email_path: str = "/v1/notification/email"
+    notification_path: str = "/v2/notification"
+    feed_path: str = "/private/user/feed/v1/create"
+    group_url: str | None = None
+    certificate_service_url: str | None = None
+    template_read_path: str = "/asset/v4/read"
+    certificate_template_read_path: str = "/cert/v1/template/read"
+    platform_api_key: SecretStr = SecretStr("")
+    content_api_key: SecretStr = SecretStr("")
+    upstream_timeout_seconds: float = Field(10, gt=0)
+    upstream_attempts: int = Field(3, ge=1, le=10)  # of calls that may be repeated
+
+    # what is told to others
+    telemetry: Literal["log", "kafka", "nowhere"] = "nowhere"
+    kafka_servers: Words = ()
+    topic_telemetry: str = "local.telemetry.raw"
+    topic_certificate: str = "local.issue.certificate.request"
+    topic_instruction: str = "local.coursebatch.job.request"
+    topic_assessment: str = "local.telemetry.assess"
+    topic_enrolment_sync: str = "local.batch.enrolment.sync.request"
+    topic_invalid_state: str = "local.contentstate.invalid"
+    mail_enabled: bool = False
+    mail_signature: str = ""
+    web_url: str = ""
+    default_channel: str = "ORG_001"
+
+    # answers
+    cloud_store_placeholder: str = "CLOUD_BASE_PATH"
+    cloud_store_cname_url: str = ""
+    cloud_store_base_url: str = ""
+    cloud_store_container: str = ""
+    gzip_enabled: bool = False
+    gzip_threshold_bytes: int = 262_144
+    health_gate_enabled: bool = False
+
+    # exhausts
+    exhaust_link_minutes: int = Field(30, ge=1)
+    exhaust_batches_per_request: int = Field(20, ge=1)
+    exhaust_attempts: int = Field(3, ge=1)
+    exhaust_retention_days: int = Field(30, ge=1)
+    exhaust_personal_retention_days: int = Field(7, ge=1)
+    exhaust_encryption_salt: SecretStr = SecretStr("")
+
+    # jobs
+    jobs_enabled: bool = True  # `serve` also works on jobs
+    lease_seconds: float = Field(60, gt=0)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def cloud_store_url(self) -> str:
+        """What the placeholder in stored URLs stands for: base and container."""
+        base = self.cloud_store_cname_url or self.cloud_store_base_url
+        return f"{base.rstrip('/')}/{self.cloud_store_container}" if base else ""
+
+    @property
+    def token_issuer(self) -> str:
+        """The `iss` that tokens must carry."""
+        return f"{self.sso_url}realms/{self.sso_realm}"
+
+
+def load(**overrides: Any) -> Config:
+    """The settings of this process. Raises `Unusable` naming the variable that cannot be read."""
+    try:
+        return Config(**overrides)
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        name = str(first["loc"][0])
+        raise Unusable(f"The setting {name} cannot be used: {first['msg']}.") from wrong
+
+
+def source(field: str) -> str | None:
+    """The environment variable that supplies `field`, as it is spelled there; None: the default."""
+    present = {name.lower(): name for name in os.environ}
+    choices = (f"lernbatch_{field}", *(name.lower() for name in REFERENCE_NAMES.get(field, ())))
+    return next((present[choice] for choice in choices if choice in present), None)

@@ -1,0 +1,1 @@
+"""Courses as they were published: versioned snapshots of their trees."""

@@ -1,0 +1,78 @@
+"""The database: the pool, and four verbs that run a statement of a `queries.sql`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, TypeVar
+
+import asyncpg
+import msgspec
+from asyncpg.pool import PoolConnectionProxy
+
+from lernbatch.sql import Statement
+
+Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy  # type: ignore[type-arg]
+Pool: TypeAlias = asyncpg.Pool  # type: ignore[type-arg]
+Row = TypeVar("Row")
+
+_JSONB_VERSION = b"\x01"  # the first byte of jsonb in PostgreSQL's binary format
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+async def _prepare(conn: asyncpg.Connection) -> None:  # type: ignore[type-arg]
+    await conn.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda value: _JSONB_VERSION + _encode(value),
+        decoder=lambda data: _decode(data[1:]),
+    )
+
+
+async def connect(dsn: str) -> asyncpg.Connection:  # type: ignore[type-arg]
+    """One connection that reads and writes jsonb as Python values."""
+    conn = await asyncpg.connect(dsn)
+    await _prepare(conn)
+    return conn
+
+
+@asynccontextmanager
+async def pool(dsn: str, *, size: int, statement_timeout_seconds: float = 20) -> AsyncIterator[Pool]:
+    """A pool of at most `size` connections; `min(size, 2)` are opened at once."""
+    async with asyncpg.create_pool(
+        dsn,
+        min_size=min(size, 2),
+        max_size=size,
+        init=_prepare,
+        server_settings={
+            "application_name": "lernbatch",
+            "statement_timeout": str(int(statement_timeout_seconds * 1000)),
+        },
+    ) as opened:
+        yield opened
+
+
+async def all(conn: Connection, row: type[Row], statement: Statement, **parameters: object) -> list[Row]:
+    """Every row, as `row`; its fields are the columns."""
+    found = await conn.fetch(statement.text, *statement.arguments(parameters))
+    return [row(**record) for record in found]
+
+
+async def one(conn: Connection, row: type[Row], statement: Statement, **parameters: object) -> Row | None:
+    """The only row, or None."""
+    found = await conn.fetchrow(statement.text, *statement.arguments(parameters))
+    return None if found is None else row(**found)
+
+
+async def value(conn: Connection, statement: Statement, **parameters: object) -> Any:
+    """The first column of the first row, or None."""
+    return await conn.fetchval(statement.text, *statement.arguments(parameters))
+
+
+async def run(conn: Connection, statement: Statement, **parameters: object) -> int:
+    """How many rows the statement wrote."""
+    tag: str = await conn.execute(statement.text, *statement.arguments(parameters))
+    words = tag.split()
+    return int(words[-1]) if words and words[-1].isdigit() else 0

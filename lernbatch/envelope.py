@@ -1,0 +1,118 @@
+"""The platform's wrapping of requests and answers, for success and for failure (contract batches §1.1 to §1.4)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from lernbatch.errors import LernbatchError, Malformed, NotAuthenticated, Refused, Unmappable
+
+_encode = msgspec.json.Encoder().encode
+_RESPONSE_CODES = {
+    400: "CLIENT_ERROR",
+    401: "UNAUTHORIZED",
+    404: "RESOURCE_NOT_FOUND",
+    500: "SERVER_ERROR",
+    503: "SERVICE_UNAVAILABLE",
+}
+
+
+class MalformedJson(Refused):
+    """The body is no JSON. The reference answers with a page of its web framework (defect 1)."""
+
+    message = "The request body is not valid JSON."
+
+
+class TooLarge(Refused):
+    """The body is larger than the configured bound."""
+
+    http_status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    message = "The request body is too large."
+
+
+def read_request(body: bytes, content_type: str) -> dict[str, Any]:
+    """The `request` object of a body; `{}` when there is no body, or none that claims to be JSON.
+
+    Raises: MalformedJson; Unmappable when the envelope has another shape than the contract's.
+    """
+    if not body.strip() or "json" not in content_type.lower():
+        return {}
+    try:
+        envelope = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        raise MalformedJson from wrong
+    if not isinstance(envelope, dict) or envelope.get("params", {}) is None:
+        raise Unmappable
+    request = envelope.get("request", {})
+    if not isinstance(request, dict):
+        raise Unmappable
+    for key in ("id", "userId"):
+        if not isinstance(request.get(key, ""), str | None):
+            raise Unmappable
+    return request
+
+
+def response_id(path: str) -> tuple[str, str]:
+    """`id` and `ver` of the answer, from the service's path.
+
+    /v1/course/batch/read/0140 → ("api.course.batch.read", "v1")
+    """
+    segments = path.split("/")[1:]
+    version = segments[0] if segments else ""
+    if path == "/health":
+        return "api.all.health", version
+    if version not in ("v1", "v2"):
+        return "", version
+    words = [word for word in segments[1:] if word.isascii() and word.isalpha()]
+    return ".".join(["api", *words]), version
+
+
+def timestamp(at: datetime) -> str:
+    """2025-03-01 06:30:12:045+0000, in the zone that `at` carries."""
+    return f"{at:%Y-%m-%d %H:%M:%S}:{at.microsecond // 1000:03d}{at:%z}"
+
+
+def success(path: str, message_id: str, now: datetime, result: object) -> tuple[bytes, int]:
+    """The answer's bytes, and the byte length of its `result`."""
+    result_bytes = result if isinstance(result, bytes) else _encode(result)
+    head = _head(path, message_id, now, err=None, status="success", text=None, response_code="OK")
+    return _encode({**head, "result": msgspec.Raw(result_bytes)}), len(result_bytes)
+
+
+def failure(path: str, message_id: str | None, now: datetime, error: LernbatchError) -> bytes:
+    """The answer to a failure, in the contract's form for its kind."""
+    code = error.code
+    status = code or "SERVER_ERROR"
+    response_code = _RESPONSE_CODES.get(
+        error.http_status, "CLIENT_ERROR" if error.http_status < 500 else "SERVER_ERROR"
+    )
+    if isinstance(error, NotAuthenticated):
+        status, response_code = "SERVER_ERROR", "CLIENT_ERROR"
+    text = None if isinstance(error, Unmappable) else error.message
+    if isinstance(error, Malformed):
+        text = Malformed.message
+    head = _head(path, message_id, now, err=code, status=status, text=text, response_code=response_code)
+    return _encode({**head, "result": {}})
+
+
+def _head(
+    path: str,
+    message_id: str | None,
+    now: datetime,
+    *,
+    err: str | None,
+    status: str,
+    text: str | None,
+    response_code: str,
+) -> dict[str, Any]:
+    identifier, version = response_id(path)
+    return {
+        "id": identifier,
+        "ver": version,
+        "ts": timestamp(now),
+        "params": {"resmsgid": None, "msgid": message_id, "err": err, "status": status, "errmsg": text},
+        "responseCode": response_code,
+    }

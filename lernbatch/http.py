@@ -1,0 +1,221 @@
+"""How a request becomes a `Call` and an answer: bounds, identity, envelope, and the one error handler."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from ipaddress import ip_address
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from lernbatch import envelope, log, metrics
+from lernbatch.auth import Caller
+from lernbatch.errors import Forbidden, LernbatchError, Malformed, Upstream
+from lernbatch.services import Services
+
+Answer: TypeAlias = Mapping[str, Any] | bytes | Response
+Handler: TypeAlias = Callable[["Call"], Awaitable[Answer]]
+
+_ALLOWED_HEADERS = (
+    "Origin, X-Requested-With, Content-Type, Accept, Referer, User-Agent,X-Consumer-ID,cid,ts,X-Device-ID,"
+    "X-Authenticated-Userid,X-msgid,id,X-Access-TokenId,Authorization,X-Authenticated-User-Token,"
+    "X-Authenticated-For,X-Channel-Id,X-App-Id,X-Request-ID,If-Match,Idempotency-Key"
+)
+GATEWAY_DENIAL = "You do not have permission to perform this operation"
+
+
+class Access(Enum):
+    """Who may call a route."""
+
+    USER = auto()  # a valid token
+    LATE_USER = auto()  # a token with a right signature, expired or not: phones that were offline
+    OPEN = auto()  # anybody; a valid token says who
+    PRIVATE = auto()  # only from the configured networks, or with the service token
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """One row of `routes.py`. `path` is the service's, `gateway` the public one of the same call.
+
+    `raw`: the handler reads the body itself (files, or no envelope). `roles`: who may come in by the gateway's path.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    access: Access = Access.USER
+    gateway: str | None = None
+    roles: tuple[str, ...] = ()
+    raw: bool = False
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, read: what handlers work with."""
+
+    services: Services
+    caller: Caller
+    request: dict[str, Any]  # the envelope's `request` object
+    parameters: dict[str, str]  # of the path
+    query: QueryParams
+    headers: Headers
+    message_id: str
+    http: Request
+
+
+def routes(entrances: list[Entrance]) -> list[Route]:
+    """Starlette's routes for every entrance, on its own path and on the gateway's."""
+    made = []
+    for entrance in entrances:
+        made.append(_route(entrance, entrance.path, roles=()))
+        if entrance.gateway:
+            made.append(_route(entrance, entrance.gateway, roles=entrance.roles))
+    return made
+
+
+def _route(entrance: Entrance, path: str, roles: tuple[str, ...]) -> Route:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await _answer(entrance, request, roles)
+        except Exception as error:  # noqa: BLE001 - the one place where every failure becomes an envelope
+            return failed(request, error)
+
+    return Route(path, endpoint, methods=[entrance.method], name=f"{entrance.method} {path}")
+
+
+async def _answer(entrance: Entrance, request: Request, roles: tuple[str, ...]) -> Response:
+    services: Services = request.app.state.services
+    internal = _fill(entrance.path, request.path_params)
+    request.scope["lernbatch.path"] = internal
+    message_id = request.scope["lernbatch.message_id"]
+    caller = _admit(entrance, request, services)
+    if roles and services.config.gateway_roles_enforced and not caller.has_role(roles):
+        return PlainTextResponse(GATEWAY_DENIAL, 403)
+    body = {} if entrance.raw else await _read(request, services)
+    call = Call(
+        services,
+        caller,
+        body,
+        request.path_params,
+        request.query_params,
+        request.headers,
+        message_id,
+        request,
+    )
+    answer = await entrance.handler(call)
+    if isinstance(answer, Response):
+        return answer
+    return _success(internal, message_id, services, answer)
+
+
+def _fill(template: str, parameters: Mapping[str, str]) -> str:
+    return re.sub(r"{(\w+)(?::\w+)?}", lambda found: str(parameters[found.group(1)]), template)
+
+
+def _admit(entrance: Entrance, request: Request, services: Services) -> Caller:
+    if entrance.access is Access.PRIVATE:
+        _admit_private(request, services)
+    return services.gate.caller(
+        request.headers,
+        required=entrance.access in (Access.USER, Access.LATE_USER),
+        accept_expired=entrance.access is Access.LATE_USER,
+    )
+
+
+def _admit_private(request: Request, services: Services) -> None:
+    token = services.config.service_token
+    if token is not None and request.headers.get("x-service-token") == token.get_secret_value():
+        return
+    address = ip_address(request.client.host) if request.client else None
+    if address is None or not any(address in network for network in services.config.private_networks):
+        raise Forbidden
+
+
+async def _read(request: Request, services: Services) -> dict[str, Any]:
+    body = await read_body(request, services.config.max_body_bytes)
+    read = envelope.read_request(body, request.headers.get("content-type", ""))
+    prefix = services.config.federation_provider_id
+    if prefix:
+        for key in ("id", "userId"):
+            if isinstance(read.get(key), str):
+                read[key] = read[key].removeprefix(f"f:{prefix}:")
+    return read
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, at most `limit` bytes. Raises: envelope.TooLarge."""
+    if int(request.headers.get("content-length") or 0) > limit:
+        raise envelope.TooLarge
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise envelope.TooLarge
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _success(path: str, message_id: str, services: Services, answer: Mapping[str, Any] | bytes) -> Response:
+    body, result_length = envelope.success(path, message_id, services.clock.now(), answer)
+    response = json_response(_placed(body, services), 200)
+    response.headers["X-Response-Length"] = str(result_length)
+    return response
+
+
+def _placed(body: bytes, services: Services) -> bytes:
+    """Stored URLs carry a placeholder for the cloud store; the answer names the real one (contract §1.5)."""
+    url = services.config.cloud_store_url
+    return body.replace(services.config.cloud_store_placeholder.encode(), url.encode()) if url else body
+
+
+def json_response(body: bytes, status: int) -> Response:
+    response = Response(body, status, media_type=None)
+    response.headers["content-type"] = "application/json"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def message_id_of(headers: Headers) -> str:
+    """The id by which this request is known in logs and answers."""
+    for name in ("x-msgid", "x-request-id"):
+        if name in headers:
+            return headers[name].strip() or "internal"
+    return str(uuid4())
+
+
+def failed(request: Request, error: Exception) -> Response:
+    """The one error handler: every failure of every route becomes an envelope here."""
+    services: Services = request.app.state.services
+    path = request.scope.get("lernbatch.path", request.url.path)
+    message_id = request.scope.get("lernbatch.message_id")
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=499)
+    if isinstance(error, Upstream):
+        log.warning("upstream failed", detail=error.detail, path=path)
+        metrics.UPSTREAM_FAILURES.inc()
+    if not isinstance(error, LernbatchError):
+        log.exception("a bug", error=error, path=path)
+        metrics.BUGS.inc()
+        error = Malformed()
+    body = envelope.failure(path, message_id, services.clock.now(), error)
+    return json_response(body, error.http_status)
+
+
+def options() -> Response:
+    """What any path answers to a preflight; no token is asked for (contract batches §1.9, defect 7)."""
+    return Response(
+        headers={
+            "Allow": "*",
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Allow-Methods": "POST, GET, PUT, PATCH, DELETE, OPTIONS",
+            "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
+        }
+    )

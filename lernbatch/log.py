@@ -1,0 +1,41 @@
+"""Structured log lines with the request's id. They name batches and courses, never people's data."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+_logger: Any = structlog.get_logger("lernbatch")
+
+info = _logger.info
+warning = _logger.warning
+
+
+def configure(level: str) -> None:
+    """One JSON line an event, on standard error."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def bind(**values: object) -> None:
+    """Add `values` to every line of the running task."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**values)
+
+
+def exception(event: str, error: BaseException, **values: object) -> None:
+    """A line with the trace of `error`: something that should not have happened."""
+    _logger.error(event, exc_info=error, **values)

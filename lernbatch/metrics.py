@@ -1,0 +1,23 @@
+"""Counters and timings for Prometheus; the names are part of what operators build on."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS = Counter("lernbatch_requests_total", "Requests answered", ["route", "status"])
+LATENCY = Histogram(
+    "lernbatch_request_seconds",
+    "Time from a request's arrival to its answer",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+BUGS = Counter("lernbatch_bugs_total", "Requests and jobs that ended in an error nobody foresaw")
+UPSTREAM_FAILURES = Counter("lernbatch_upstream_failures_total", "Calls to other services that failed")
+POOL_SIZE = Gauge("lernbatch_pool_connections", "Open database connections")
+POOL_IDLE = Gauge("lernbatch_pool_idle_connections", "Database connections that wait for work")
+JOB_RUNS = Counter("lernbatch_job_runs_total", "Runs of jobs", ["kind", "outcome"])
+JOB_ITEMS = Counter("lernbatch_job_items_total", "Things that jobs did", ["kind"])
+JOB_SECONDS = Histogram("lernbatch_job_seconds", "Time of a job's run", ["kind"])
+BUSINESS = Counter(
+    "lernbatch_events_total", "What happened: enrolments, completions, certificates …", ["event"]
+)

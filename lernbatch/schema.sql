@@ -1,0 +1,126 @@
+-- The database as it is today: the picture to read first. Kept by hand beside the migrations; a test proves that all
+-- migrations together make exactly this. Instants end in _at and are UTC; days end in _on or _date and belong to the
+-- batch's zone. Everything about a learner begins with user_id, so that the tables can be distributed by it.
+
+-- One row: a course as it was published once. A batch may pin a version; the newest serves the others.
+-- `content` is the course's metadata as the content service gave it, `tree` what course.model reads from its hierarchy.
+CREATE TABLE course (
+  course_id   text        NOT NULL,
+  version     text        NOT NULL, -- the content service's version key, so a republished course is another row
+  name        text        NOT NULL,
+  status      text        NOT NULL, -- Live, Unlisted, Retired …
+  channel     text        NOT NULL DEFAULT '',
+  content     jsonb       NOT NULL,
+  tree        jsonb       NOT NULL,
+  fetched_at  timestamptz NOT NULL,
+  PRIMARY KEY (course_id, version)
+);
+
+-- One row: a course offered to people between two dates.
+CREATE TABLE batch (
+  batch_id             text        PRIMARY KEY,
+  course_id            text        NOT NULL,
+  course_version       text,                         -- the version it runs on; null: the newest
+  name                 text        NOT NULL,
+  description          text,
+  enrolment_type       text        NOT NULL,         -- 'open' or 'invite-only', spelled as the caller did
+  created_by           text,
+  created_for          text[]      NOT NULL DEFAULT '{}', -- organisations
+  mentors              text[]      NOT NULL DEFAULT '{}',
+  start_date           date        NOT NULL,
+  end_date             date,                         -- its last day; null: open ended
+  enrolment_start_date date,
+  enrolment_end_date   date,                         -- null: the day before end_date, and follows it
+  time_zone            text,                         -- null: the installation's
+  capacity             integer,                      -- null: unbounded
+  leave_policy         text,                         -- null: always
+  status               smallint    NOT NULL,         -- 0 upcoming, 1 ongoing, 2 ended; rules.status_on is the truth
+  due_on               date,                         -- the day on which status stops being right; null: never
+  templates            jsonb       NOT NULL DEFAULT '{}', -- template id → what to award, to whom
+  created_at           timestamptz NOT NULL,
+  updated_at           timestamptz,
+  revision             bigint      NOT NULL DEFAULT 1, -- counts changes, so two mentors do not overwrite each other
+  CHECK (status IN (0, 1, 2)),
+  CHECK (end_date IS NULL OR end_date > start_date),
+  CHECK (capacity IS NULL OR capacity > 0),
+  CHECK (leave_policy IN ('always', 'until-start', 'never'))
+);
+
+CREATE INDEX batch_due ON batch (due_on) WHERE due_on IS NOT NULL; -- batch.batches_due
+CREATE INDEX batch_of_course ON batch (course_id, status);         -- the batches of a course
+
+-- One row: one learner in one batch, with everything the learner has done there. Unenrolled is inactive, not gone.
+-- No index stands on a column that progress changes, so that updates stay heap-only; hence the fill factor.
+CREATE TABLE enrolment (
+  user_id                  text        NOT NULL,
+  batch_id                 text        NOT NULL,
+  course_id                text        NOT NULL,
+  active                   boolean     NOT NULL,
+  added_by                 text,
+  added_how                text        NOT NULL DEFAULT 'self', -- self, hand (a mentor), file (a roster)
+  enrolled_at              timestamptz NOT NULL,
+  status                   smallint    NOT NULL DEFAULT 0, -- 0 not started, 1 started, 2 completed: never goes back
+  progress                 integer     NOT NULL DEFAULT 0, -- required leaf nodes completed
+  percentage               smallint    NOT NULL DEFAULT 0,
+  completed_at             timestamptz,
+  last_read_content_id     text,
+  last_read_content_status smallint,
+  last_access_at           timestamptz,
+  updated_at               timestamptz NOT NULL,
+  states                   jsonb       NOT NULL DEFAULT '{}', -- content id → see progress.model.ContentState
+  scores                   jsonb       NOT NULL DEFAULT '{}', -- content id → [best score, its max score, attempts]
+  certificates             jsonb       NOT NULL DEFAULT '[]', -- the contract's issued_certificates
+  revision                 bigint      NOT NULL DEFAULT 1,    -- counts writes of progress: the guard against lost ones
+  PRIMARY KEY (user_id, batch_id),
+  CHECK (status IN (0, 1, 2)),
+  CHECK (percentage BETWEEN 0 AND 100)
+) WITH (fillfactor = 70);
+
+CREATE INDEX enrolment_of_batch ON enrolment (batch_id) WHERE active; -- all that is asked per batch
+
+-- One row: one try of a learner at one question set.
+CREATE TABLE attempt (
+  user_id      text             NOT NULL,
+  batch_id     text             NOT NULL,
+  content_id   text             NOT NULL,
+  attempt_id   text             NOT NULL, -- chosen by the client
+  course_id    text             NOT NULL,
+  attempted_ms bigint           NOT NULL, -- the client's assessmentTs: a later one of the same attempt replaces it
+  score        double precision NOT NULL,
+  max_score    double precision NOT NULL,
+  questions    jsonb            NOT NULL DEFAULT '[]',
+  created_at   timestamptz      NOT NULL,
+  updated_at   timestamptz      NOT NULL,
+  PRIMARY KEY (user_id, batch_id, content_id, attempt_id)
+);
+
+CREATE INDEX attempt_of_batch ON attempt (batch_id); -- the response exhaust
+
+-- One row: something others must hear, written in the transaction it reports and deleted once they have.
+CREATE TABLE outbox (
+  event_id    bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  destination text        NOT NULL, -- kafka, content, mail, feed: see outbox.relay
+  topic       text        NOT NULL,
+  key         text        NOT NULL, -- events of one key leave in order
+  payload     jsonb       NOT NULL,
+  created_at  timestamptz NOT NULL,
+  due_at      timestamptz NOT NULL, -- created_at, then later with every failure
+  attempts    smallint    NOT NULL DEFAULT 0,
+  error       text,
+  parked      boolean     NOT NULL DEFAULT false -- given up; `lernbatch replay` sends it again
+);
+
+CREATE INDEX outbox_due ON outbox (due_at, event_id) WHERE NOT parked;                -- outbox.due_events
+CREATE INDEX outbox_of_key ON outbox (destination, key, event_id) WHERE NOT parked;  -- its order per key
+
+-- One row: one kind of background work, who runs it now and until when.
+CREATE TABLE job (
+  kind         text        PRIMARY KEY,
+  next_run_at  timestamptz NOT NULL,
+  leased_by    text,
+  leased_until timestamptz, -- renewed while the job runs; past: its process is dead, take over
+  last_run_at  timestamptz,
+  last_count   bigint,
+  failures     integer     NOT NULL DEFAULT 0,
+  last_error   text
+);

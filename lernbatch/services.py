@@ -1,0 +1,42 @@
+"""What an action may need: built once at start, passed on."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from lernbatch.auth import Gate
+from lernbatch.clock import Clock
+from lernbatch.config import Config
+from lernbatch.db import Pool
+from lernbatch.sunbird import Sunbird
+
+
+class Wake:
+    """A hint to this process's jobs that something may have become due. Nothing depends on its arrival."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def now(self) -> None:
+        """Wake everybody who waits."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Until woken, or until the time is over."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._event.wait(), timeout_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The things a process holds."""
+
+    config: Config
+    clock: Clock
+    pool: Pool
+    gate: Gate
+    sunbird: Sunbird
+    wake: Wake

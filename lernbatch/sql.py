@@ -1,0 +1,73 @@
+"""Loads a room's `queries.sql`: named statements whose `:parameters` become `$n`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import resources
+
+# A name is a comment line of its own with one word; what follows up to the next name is the statement.
+_NAME = re.compile(r"^-- ([a-z][a-z0-9_]*)$", re.MULTILINE)
+# A parameter, but not a cast (`::text`), and nothing inside quotes or comments.
+_TOKEN = re.compile(r"'(?:[^']|'')*'|--[^\n]*|::\w+|:([a-z][a-z0-9_]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement as PostgreSQL takes it, and the parameter names in the order of its `$n`."""
+
+    name: str
+    text: str
+    parameters: tuple[str, ...]
+
+    def arguments(self, given: dict[str, object]) -> list[object]:
+        """`given` in the order of the parameters. Raises TypeError on one missing or unknown: a bug of ours."""
+        if len(given) != len(self.parameters):
+            wrong = set(given) ^ set(self.parameters)
+            raise TypeError(f"{self.name} does not take exactly these parameters: {sorted(wrong)} differ")
+        return [given[name] for name in self.parameters]
+
+
+class Queries:
+    """The statements of one room, as attributes."""
+
+    def __init__(self, statements: dict[str, Statement]) -> None:
+        self.statements = statements
+
+    def __getattr__(self, name: str) -> Statement:
+        try:
+            return self.statements[name]
+        except KeyError:
+            raise AttributeError(f"no statement {name!r}") from None
+
+
+def load(package: str) -> Queries:
+    """The statements of `package`'s queries.sql."""
+    return parse(resources.files(package).joinpath("queries.sql").read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> Queries:
+    """`text` cut at its names. Raises ValueError when a name stands twice."""
+    parts = _NAME.split(text)
+    statements: dict[str, Statement] = {}
+    for name, body in zip(parts[1::2], parts[2::2], strict=True):
+        if name in statements:
+            raise ValueError(f"the statement {name} stands twice")
+        statements[name] = _statement(name, body)
+    return Queries(statements)
+
+
+def _statement(name: str, body: str) -> Statement:
+    parameters: list[str] = []
+
+    def numbered(found: re.Match[str]) -> str:
+        parameter = found.group(1)
+        if parameter is None:
+            return "" if found.group().startswith("--") else found.group()
+        if parameter not in parameters:
+            parameters.append(parameter)
+        return f"${parameters.index(parameter) + 1}"
+
+    text = _TOKEN.sub(numbered, body)
+    lines = [line for line in text.splitlines() if line.strip()]
+    return Statement(name, "\n".join(lines).strip().rstrip(";"), tuple(parameters))
