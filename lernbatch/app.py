@@ -41,9 +41,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             db.pool(dsn, size=config.pool_size, statement_timeout_seconds=config.statement_timeout_seconds)
         )
         sunbird = await opened.enter_async_context(Sunbird.open(config, pool, clock))
-        keys = Keys(
-            config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds
-        )
+        keys = Keys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
         yield Services(config, clock, pool, Gate(config, clock, keys), sunbird, Wake())
 
 
@@ -60,9 +58,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:
     async def unknown(request: Request, _: Exception) -> Response:
         return http.failed(request, NoSuchRoute())
 
-    app = Starlette(
-        routes=http.routes(ENTRANCES), lifespan=lifespan, exception_handlers={HTTPException: unknown}
-    )
+    app = Starlette(routes=http.routes(ENTRANCES), lifespan=lifespan, exception_handlers={HTTPException: unknown})
     app.router.redirect_slashes = False
     return Front(app)
 

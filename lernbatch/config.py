@@ -76,9 +76,7 @@ def _zone(value: object) -> object:
 
 
 def _words(value: object) -> object:
-    return (
-        tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-    )
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
 
 
 def _networks(value: object) -> object:
@@ -99,9 +97,7 @@ class Config(BaseSettings):
         populate_by_name=True,
         arbitrary_types_allowed=True,
         alias_generator=AliasGenerator(
-            validation_alias=lambda name: AliasChoices(
-                f"LERNBATCH_{name}".upper(), *REFERENCE_NAMES.get(name, ())
-            )
+            validation_alias=lambda name: AliasChoices(f"LERNBATCH_{name}".upper(), *REFERENCE_NAMES.get(name, ()))
         ),
     )
 
@@ -115,9 +111,7 @@ class Config(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     public_url: str = "http://127.0.0.1:8000"  # how browsers reach us: links in certificates and mails
-    file_store: str | None = (
-        None  # where exhausts go: a folder or an s3://, az://, gs:// URL; none: home/files
-    )
+    file_store: str | None = None  # where exhausts go: a folder or an s3://, az://, gs:// URL; none: home/files
 
     # time
     time_zone: Zone = ZoneInfo("Asia/Kolkata")  # whose days batches live in
@@ -134,12 +128,8 @@ class Config(BaseSettings):
     private_networks: Networks = (ip_network("127.0.0.0/8"), ip_network("::1/128"))  # may call /private/…
     service_token: SecretStr | None = None  # header X-Service-Token that opens /private/… from elsewhere
     gateway_roles_enforced: bool = True  # the gateway's role rules on its public paths
-    ownership_enforced: bool = (
-        True  # certificate, bulk and admin routes need creator, mentor or administrator
-    )
-    self_enrol_invite_only: bool = (
-        False  # learners may enrol themselves into invite-only batches, as 8.1 lets them
-    )
+    ownership_enforced: bool = True  # certificate, bulk and admin routes need creator, mentor or administrator
+    self_enrol_invite_only: bool = False  # learners may enrol themselves into invite-only batches, as 8.1 lets them
     administrator_roles: Words = ("ORG_ADMIN", "REPORT_ADMIN", "SYSTEM_ADMINISTRATION")
 
     # bounds
@@ -153,9 +143,7 @@ class Config(BaseSettings):
     coalescing_enabled: bool = True  # one flush writes what waits, instead of one transaction a request
     late_state_grace_days: int = Field(7, ge=0)
     course_refresh_seconds: float = 3600
-    course_policy: Literal["adopt", "keep"] = (
-        "adopt"  # what a running batch does when its course is republished
-    )
+    course_policy: Literal["adopt", "keep"] = "adopt"  # what a running batch does when its course is republished
 
     # the other services; none: the bundled neighbours answer in-process
     content_url: str | None = None

@@ -103,5 +103,5 @@ class Upstream(LernbatchError):
         self.detail, self.status, self.upstream_code = detail, status, upstream_code
 
 
-class Unusable(Exception):  # noqa: N818 - it names a state of the installation
+class Unusable(Exception):
     """The installation cannot work as it stands; the message is one sentence for the operator."""

@@ -18,6 +18,4 @@ POOL_IDLE = Gauge("lernbatch_pool_idle_connections", "Database connections that 
 JOB_RUNS = Counter("lernbatch_job_runs_total", "Runs of jobs", ["kind", "outcome"])
 JOB_ITEMS = Counter("lernbatch_job_items_total", "Things that jobs did", ["kind"])
 JOB_SECONDS = Histogram("lernbatch_job_seconds", "Time of a job's run", ["kind"])
-BUSINESS = Counter(
-    "lernbatch_events_total", "What happened: enrolments, completions, certificates …", ["event"]
-)
+BUSINESS = Counter("lernbatch_events_total", "What happened: enrolments, completions, certificates …", ["event"])

@@ -138,6 +138,4 @@ async def _leased_turn(services: Services, job: Job, stop: asyncio.Event) -> flo
 async def _heartbeat(services: Services, job: Job, lease: timedelta) -> None:
     while True:
         await asyncio.sleep(lease.total_seconds() / 3)
-        await db.run(
-            services.pool, Q.renew_job, kind=job.kind, owner=OWNER, until=services.clock.now() + lease
-        )
+        await db.run(services.pool, Q.renew_job, kind=job.kind, owner=OWNER, until=services.clock.now() + lease)

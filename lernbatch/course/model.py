@@ -66,7 +66,5 @@ class Course:
     def assessments(self) -> tuple[LeafNode, ...]:
         """Leaf nodes with scores: self-assessments and question sets (contract jobs §5.6)."""
         return tuple(
-            leaf
-            for leaf in self.leaf_nodes
-            if leaf.content_type == "SelfAssess" or leaf.object_type == "QuestionSet"
+            leaf for leaf in self.leaf_nodes if leaf.content_type == "SelfAssess" or leaf.object_type == "QuestionSet"
         )

@@ -63,9 +63,7 @@ async def _apply(conn: asyncpg.Connection, known: Iterable[Migration]) -> list[s
         await conn.execute(_TABLE)
     newest = await conn.fetchval("SELECT max(name) FROM migration")
     if newest is not None and known and newest > known[-1].name:
-        raise Unusable(
-            f"The database was made by a newer version of lernbatch (it has {newest}); update lernbatch."
-        )
+        raise Unusable(f"The database was made by a newer version of lernbatch (it has {newest}); update lernbatch.")
     return [migration.name for migration in known if await _apply_one(conn, migration)]
 
 
