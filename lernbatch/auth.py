@@ -17,7 +17,7 @@ from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.errors import NotAuthenticated, Unusable
 
-TOKEN_HEADER = "x-authenticated-user-token"
+TOKEN_HEADER = "x-authenticated-user-token"  # noqa: S105 - the name of a header
 MANAGED_HEADER = "x-authenticated-for"
 
 

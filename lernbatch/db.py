@@ -12,8 +12,8 @@ from asyncpg.pool import PoolConnectionProxy
 
 from lernbatch.sql import Statement
 
-Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy  # type: ignore[type-arg]
-Pool: TypeAlias = asyncpg.Pool  # type: ignore[type-arg]
+Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
+Pool: TypeAlias = asyncpg.Pool
 Row = TypeVar("Row")
 
 _JSONB_VERSION = b"\x01"  # the first byte of jsonb in PostgreSQL's binary format
@@ -21,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-async def _prepare(conn: asyncpg.Connection) -> None:  # type: ignore[type-arg]
+async def _prepare(conn: asyncpg.Connection) -> None:
     await conn.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -31,7 +31,7 @@ async def _prepare(conn: asyncpg.Connection) -> None:  # type: ignore[type-arg]
     )
 
 
-async def connect(dsn: str) -> asyncpg.Connection:  # type: ignore[type-arg]
+async def connect(dsn: str) -> asyncpg.Connection:
     """One connection that reads and writes jsonb as Python values."""
     conn = await asyncpg.connect(dsn)
     await _prepare(conn)

@@ -55,7 +55,7 @@ async def migrate(dsn: str) -> list[str]:
         await conn.close()
 
 
-async def _apply(conn: asyncpg.Connection, known: Iterable[Migration]) -> list[str]:  # type: ignore[type-arg]
+async def _apply(conn: asyncpg.Connection, known: Iterable[Migration]) -> list[str]:
     known = list(known)
     async with conn.transaction():
         # CREATE TABLE IF NOT EXISTS is not safe against its twin; the lock makes the second one wait.
@@ -67,7 +67,7 @@ async def _apply(conn: asyncpg.Connection, known: Iterable[Migration]) -> list[s
     return [migration.name for migration in known if await _apply_one(conn, migration)]
 
 
-async def _apply_one(conn: asyncpg.Connection, migration: Migration) -> bool:  # type: ignore[type-arg]
+async def _apply_one(conn: asyncpg.Connection, migration: Migration) -> bool:
     async with conn.transaction():
         await conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
         await conn.execute("LOCK TABLE migration IN EXCLUSIVE MODE")

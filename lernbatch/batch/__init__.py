@@ -1,0 +1,1 @@
+"""Batches: a course offered to people between two dates."""

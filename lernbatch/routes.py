@@ -1,0 +1,20 @@
+"""Every HTTP entrance: method, path, handler. The whole API on one page.
+
+`gateway` is the public path of the same call, so that a client needs no gateway in front of us.
+"""
+
+from __future__ import annotations
+
+from lernbatch.batch import handlers as batch
+from lernbatch.http import Access, Entrance
+
+CREATORS = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
+
+# fmt: off
+ENTRANCES: list[Entrance] = [
+    # batches
+    Entrance("POST", "/v1/course/batch/create", batch.create, gateway="/api/course/v1/batch/create", roles=CREATORS),
+    Entrance("POST", "/private/v1/course/batch/create", batch.create_privately, Access.PRIVATE),
+    Entrance("GET", "/v1/course/batch/read/{batch_id}", batch.read, gateway="/api/course/v1/batch/read/{batch_id}"),
+]
+# fmt: on

@@ -1,0 +1,28 @@
+"""What the wires of all rooms share: reading fields of a JSON object as the contract does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lernbatch.errors import Malformed, Missing
+
+
+def blank(value: object) -> bool:
+    """Missing, null, empty or only white space."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def text(fields: dict[str, Any], key: str) -> str | None:
+    """The text under `key`; None when it is missing or null. Raises: Malformed, when it is no text."""
+    value = fields.get(key)
+    if value is not None and not isinstance(value, str):
+        raise Malformed
+    return value
+
+
+def course_id(fields: dict[str, Any]) -> str:
+    """`courseId`, or `collectionId` when the key courseId is absent (even null, courseId wins)."""
+    found = text(fields, "courseId" if "courseId" in fields else "collectionId")
+    if found is None or blank(found):
+        raise Missing("courseId/collectionId")
+    return found
