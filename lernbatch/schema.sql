@@ -124,3 +124,66 @@ CREATE TABLE job (
   failures     integer     NOT NULL DEFAULT 0,
   last_error   text
 );
+
+-- One row: a learner whose certificates in a batch are to be judged, all templates at once. Written in the transaction
+-- that may have made the learner eligible (completion, a better score, a template added, the issue API), always as
+--   INSERT INTO certificate_due (user_id, batch_id, due_at, reason) …
+--   ON CONFLICT (user_id, batch_id) DO UPDATE
+--   SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, parked = false
+-- so that news which arrives while a worker judges takes the row from that worker: it is judged again.
+-- due → claimed (due_at moves to the end of the lease) → deleted; or, on failure, due later; or, given up, parked.
+CREATE TABLE certificate_due (
+  user_id   text        NOT NULL,
+  batch_id  text        NOT NULL,
+  due_at    timestamptz NOT NULL,
+  reason    text        NOT NULL,               -- completed, score, template, asked
+  re_issue  boolean     NOT NULL DEFAULT false, -- asked to replace what was issued
+  claim     text,                               -- the worker's run that holds it; null: nobody
+  attempts  smallint    NOT NULL DEFAULT 0,
+  error     text,
+  parked    boolean     NOT NULL DEFAULT false, -- given up; `lernbatch certificate retry` tries again
+  PRIMARY KEY (user_id, batch_id)
+) WITH (fillfactor = 70);
+
+CREATE INDEX certificate_due_next ON certificate_due (due_at) WHERE NOT parked; -- certificate.claim_due
+CREATE INDEX certificate_due_of_batch ON certificate_due (batch_id);            -- explain
+
+-- The place of the next certificate in the status lists: list n / 131072, bit n % 131072. Gaps are harmless.
+CREATE SEQUENCE certificate_status_index;
+
+-- One row: one certificate as it was issued, never changed but for its status. The id is computed from the key, so a
+-- retry or a twin makes the same one. A higher revision supersedes the lower ones of its learner, batch and template.
+CREATE TABLE certificate (
+  user_id        text        NOT NULL,
+  batch_id       text        NOT NULL,
+  template_id    text        NOT NULL,
+  revision       integer     NOT NULL,
+  certificate_id text        NOT NULL,
+  course_id      text        NOT NULL,
+  name           text        NOT NULL,
+  status         text        NOT NULL DEFAULT 'active',
+  status_index   bigint      NOT NULL,
+  credential     jsonb       NOT NULL, -- signed: Open Badges 3.0 with its proof
+  template       jsonb       NOT NULL, -- how it looks: the template's picture and signatories at the time of issue
+  decision       jsonb       NOT NULL, -- why it was issued
+  earned_at      timestamptz NOT NULL,
+  issued_at      timestamptz NOT NULL,
+  expires_at     timestamptz,
+  changed_at     timestamptz NOT NULL, -- when status became what it is, by whom and why
+  changed_by     text,
+  change_reason  text,
+  PRIMARY KEY (user_id, batch_id, template_id, revision),
+  CHECK (status IN ('active', 'suspended', 'revoked', 'superseded'))
+);
+
+CREATE INDEX certificate_by_id ON certificate (certificate_id);         -- pages and downloads
+CREATE INDEX certificate_of_batch ON certificate (batch_id, issued_at); -- zip of a batch, explain
+CREATE INDEX certificate_not_active ON certificate (status_index) WHERE status <> 'active'; -- status lists
+
+-- One row: an SVG template or a signature picture, fetched once when its template was attached.
+CREATE TABLE certificate_file (
+  url        text        PRIMARY KEY,
+  media_type text        NOT NULL,
+  body       bytea       NOT NULL,
+  fetched_at timestamptz NOT NULL
+);
