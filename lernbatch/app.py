@@ -19,6 +19,7 @@ from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.errors import LernbatchError
 from lernbatch.neighbours import identity
+from lernbatch.outbox.kafka import Producer
 from lernbatch.routes import ENTRANCES
 from lernbatch.services import Services, Wake
 from lernbatch.sunbird import Sunbird
@@ -42,7 +43,9 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
         )
         sunbird = await opened.enter_async_context(Sunbird.open(config, pool, clock))
         keys = Keys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
-        yield Services(config, clock, pool, Gate(config, clock, keys), sunbird, Wake())
+        kafka = Producer(config)
+        opened.push_async_callback(kafka.close)
+        yield Services(config, clock, pool, Gate(config, clock, keys), sunbird, kafka, Wake())
 
 
 def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:

@@ -10,6 +10,7 @@ from lernbatch.auth import Gate
 from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.db import Pool
+from lernbatch.outbox.kafka import Producer
 from lernbatch.sunbird import Sunbird
 
 
@@ -39,4 +40,5 @@ class Services:
     pool: Pool
     gate: Gate
     sunbird: Sunbird
+    kafka: Producer
     wake: Wake
