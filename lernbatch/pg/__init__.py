@@ -1,0 +1,1 @@
+"""PostgreSQL for Lernbatch: the embedded server, the pool of connections, the migrations."""
