@@ -17,8 +17,9 @@ from lernbatch import db, http, log, metrics, worker
 from lernbatch.auth import Gate, Keys
 from lernbatch.clock import Clock
 from lernbatch.config import Config
-from lernbatch.errors import LernbatchError
+from lernbatch.errors import LernbatchError, Unavailable
 from lernbatch.neighbours import identity
+from lernbatch.ops import gauges
 from lernbatch.outbox.kafka import Producer
 from lernbatch.routes import ENTRANCES
 from lernbatch.services import Services, Wake
@@ -55,7 +56,10 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with services(config, dsn, clock) as held:
             app.state.services = held
-            async with worker.running(held) if config.jobs_enabled else AsyncExitStack():
+            async with (
+                gauges.watching(held.pool),
+                worker.running(held) if config.jobs_enabled else AsyncExitStack(),
+            ):
                 yield
 
     async def unknown(request: Request, _: Exception) -> Response:
@@ -63,6 +67,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:
 
     app = Starlette(routes=http.routes(ENTRANCES), lifespan=lifespan, exception_handlers={HTTPException: unknown})
     app.router.redirect_slashes = False
+    app.state.leaving = app.state.unhealthy = False  # what /readyz and the health gate go by
     return Front(app)
 
 
@@ -71,6 +76,16 @@ class Front:
 
     def __init__(self, app: Starlette) -> None:
         self.app = app
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """What the application holds is open, and its jobs run, until the block ends."""
+        async with self.app.router.lifespan_context(self.app):
+            yield
+
+    def leave(self) -> None:
+        """Say on /readyz that this process is about to stop."""
+        self.app.state.leaving = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -91,6 +106,9 @@ class Front:
         try:
             if scope["method"] == "OPTIONS":
                 await http.options()(scope, receive, noting)
+            elif self.app.state.unhealthy and not _is_for_operators(scope["path"]):
+                scope["app"] = self.app
+                await http.failed(Request(scope), Unavailable())(scope, receive, noting)
             else:
                 await self.app(scope, receive, noting)
         finally:
@@ -98,3 +116,9 @@ class Front:
             route = getattr(scope.get("route"), "name", "none")
             metrics.REQUESTS.labels(route, status).inc()
             metrics.LATENCY.labels(route).observe(seconds)
+            log.debug("request", route=route, status=status, seconds=round(seconds, 4))
+
+
+def _is_for_operators(path: str) -> bool:
+    """What the health gate lets through (contract batches §1.7), and our own probes."""
+    return path.endswith("health") or path in ("/livez", "/readyz", "/metrics")

@@ -86,6 +86,11 @@ class Keys:
             key = self._keys.get(key_id)
         return key
 
+    def all(self) -> dict[str, RSAKey]:
+        """Every key by its id, read now. Raises: Unusable, OSError."""
+        self._read()
+        return self._keys
+
     def _read(self) -> None:
         self._read_at = time.monotonic()
         if not self._folder.is_dir():

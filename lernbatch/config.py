@@ -7,6 +7,7 @@ works too (contract batches §2.5, enrolment-and-progress §6). Our own name win
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -126,6 +127,7 @@ class Config(BaseSettings):
     federation_provider_id: str = ""
     token_cache_size: int = Field(50_000, ge=0)
     private_networks: Networks = (ip_network("127.0.0.0/8"), ip_network("::1/128"))  # may call /private/…
+    trusted_proxies: Words = ("127.0.0.1",)  # whose X-Forwarded-For says where a request comes from
     service_token: SecretStr | None = None  # header X-Service-Token that opens /private/… from elsewhere
     gateway_roles_enforced: bool = True  # the gateway's role rules on its public paths
     ownership_enforced: bool = True  # certificate, bulk and admin routes need creator, mentor or administrator
@@ -193,7 +195,8 @@ class Config(BaseSettings):
     cloud_store_container: str = ""
     gzip_enabled: bool = False
     gzip_threshold_bytes: int = 262_144
-    health_gate_enabled: bool = False
+    health_gate_enabled: bool = False  # after an unhealthy /health refuse everything, as the reference does
+    drain_seconds: float = Field(0, ge=0)  # between SIGTERM (/readyz fails) and the end of taking requests
 
     # exhausts
     exhaust_link_minutes: int = Field(30, ge=1)
@@ -235,3 +238,26 @@ def source(field: str) -> str | None:
     present = {name.lower(): name for name in os.environ}
     choices = (f"lernbatch_{field}", *(name.lower() for name in REFERENCE_NAMES.get(field, ())))
     return next((present[choice] for choice in choices if choice in present), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A setting as an operator may see it; `source`: the variable that supplied it, or `default`."""
+
+    name: str
+    value: str
+    source: str
+
+
+def shown(settings: Config) -> list[Shown]:
+    """Every setting, secrets masked."""
+    values = ((name, getattr(settings, name)) for name in Config.model_fields)
+    return [Shown(name, _show(value), source(name) or "default") for name, value in values]
+
+
+def _show(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return "********" if value.get_secret_value() else ""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from lernbatch.errors import LernbatchError, Malformed, NotAuthenticated, Refused, Unmappable
+from lernbatch.errors import LernbatchError, Malformed, NotAuthenticated, Refused, Unavailable, Unmappable
 
 _encode = msgspec.json.Encoder().encode
 _RESPONSE_CODES = {
@@ -91,6 +91,8 @@ def failure(path: str, message_id: str | None, now: datetime, error: LernbatchEr
     )
     if isinstance(error, NotAuthenticated):
         status, response_code = "SERVER_ERROR", "CLIENT_ERROR"
+    if isinstance(error, Unavailable):
+        status, message_id = response_code, None
     text = None if isinstance(error, Unmappable) else error.message
     if isinstance(error, Malformed):
         text = Malformed.message

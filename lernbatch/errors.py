@@ -91,6 +91,12 @@ class Unmappable(LernbatchError):
     http_status = 500
 
 
+class Unavailable(LernbatchError):
+    """Nothing is answered until the service is well again (form G)."""
+
+    http_status = 503
+
+
 class Upstream(LernbatchError):
     """Another service failed. The detail is for the log, never for the caller."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ _ALLOWED_HEADERS = (
     "X-Authenticated-Userid,X-msgid,id,X-Access-TokenId,Authorization,X-Authenticated-User-Token,"
     "X-Authenticated-For,X-Channel-Id,X-App-Id,X-Request-ID,If-Match,Idempotency-Key"
 )
+GZIP_LEVEL = 5  # most of the gain for half the time of 9
 GATEWAY_DENIAL = "You do not have permission to perform this operation"
 
 
@@ -113,7 +116,7 @@ async def _answer(entrance: Entrance, request: Request, roles: tuple[str, ...]) 
     answer = await entrance.handler(call)
     if isinstance(answer, Response):
         return answer
-    return _success(internal, message_id, services, answer)
+    return await _success(request, internal, message_id, services, answer)
 
 
 def _fill(template: str, parameters: Mapping[str, str]) -> str:
@@ -163,10 +166,22 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _success(path: str, message_id: str, services: Services, answer: Mapping[str, Any] | bytes) -> Response:
+async def _success(
+    request: Request, path: str, message_id: str, services: Services, answer: Mapping[str, Any] | bytes
+) -> Response:
     body, result_length = envelope.success(path, message_id, services.clock.now(), answer)
-    response = json_response(_placed(body, services), 200)
+    body = _placed(body, services)
+    config = services.config
+    large = config.gzip_enabled and result_length >= config.gzip_threshold_bytes
+    zipped = large and "gzip" in request.headers.get("accept-encoding", "")
+    if zipped:
+        body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL)  # beside the loop: it takes milliseconds
+    response = json_response(body, 200)
     response.headers["X-Response-Length"] = str(result_length)
+    if zipped:
+        response.headers["Content-Encoding"] = "gzip"
+    if large:
+        response.headers["Vary"] = "Accept-Encoding"
     return response
 
 

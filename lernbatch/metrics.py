@@ -13,8 +13,10 @@ LATENCY = Histogram(
 )
 BUGS = Counter("lernbatch_bugs_total", "Requests and jobs that ended in an error nobody foresaw")
 UPSTREAM_FAILURES = Counter("lernbatch_upstream_failures_total", "Calls to other services that failed")
-POOL_SIZE = Gauge("lernbatch_pool_connections", "Open database connections")
-POOL_IDLE = Gauge("lernbatch_pool_idle_connections", "Database connections that wait for work")
+POOL_SIZE = Gauge("lernbatch_pool_connections", "Open database connections", multiprocess_mode="livesum")
+POOL_IDLE = Gauge(
+    "lernbatch_pool_idle_connections", "Database connections that wait for work", multiprocess_mode="livesum"
+)
 JOB_RUNS = Counter("lernbatch_job_runs_total", "Runs of jobs", ["kind", "outcome"])
 JOB_ITEMS = Counter("lernbatch_job_items_total", "Things that jobs did", ["kind"])
 JOB_SECONDS = Histogram("lernbatch_job_seconds", "Time of a job's run", ["kind"])

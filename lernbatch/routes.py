@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lernbatch.batch import handlers as batch
 from lernbatch.http import Access, Entrance
+from lernbatch.ops import handlers as ops
 
 CREATORS = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
 
@@ -16,5 +17,12 @@ ENTRANCES: list[Entrance] = [
     Entrance("POST", "/v1/course/batch/create", batch.create, gateway="/api/course/v1/batch/create", roles=CREATORS),
     Entrance("POST", "/private/v1/course/batch/create", batch.create_privately, Access.PRIVATE),
     Entrance("GET", "/v1/course/batch/read/{batch_id}", batch.read, gateway="/api/course/v1/batch/read/{batch_id}"),
+
+    # operations
+    Entrance("GET", "/health", ops.health_of_all, Access.OPEN),
+    Entrance("GET", "/service/health", ops.health_of_service, Access.OPEN, raw=True),
+    Entrance("GET", "/livez", ops.live, Access.OPEN, raw=True),
+    Entrance("GET", "/readyz", ops.ready, Access.OPEN, raw=True),
+    Entrance("GET", "/metrics", ops.metrics, Access.OPEN, raw=True),
 ]
 # fmt: on

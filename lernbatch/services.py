@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lernbatch.auth import Gate
 from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.db import Pool
 from lernbatch.outbox.kafka import Producer
-from lernbatch.sunbird import Sunbird
+
+if TYPE_CHECKING:
+    from lernbatch.sunbird import Sunbird  # the clients know the bundled neighbours, who know HTTP, which knows us
 
 
 class Wake:

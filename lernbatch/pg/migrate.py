@@ -47,7 +47,7 @@ async def migrate(dsn: str) -> list[str]:
     """
     try:
         conn = await asyncpg.connect(dsn, timeout=10)
-    except (OSError, asyncpg.PostgresError, TimeoutError) as unreachable:
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as unreachable:
         raise Unusable(f"The database cannot be reached: {unreachable}.") from unreachable
     try:
         return await _apply(conn, migrations())

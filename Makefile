@@ -1,0 +1,83 @@
+# What a developer types. Needs GNU make and Python 3.11 or later, nothing else.
+#   make demo     watch a batch live its life on a service of its own; ONCE=1 stops afterwards
+#   make test     the tests, on the embedded PostgreSQL and on Debian's PostgreSQL 15; ARGS go to pytest
+#   make check    all that must be right before a change lands: format, lint, types, imports, dead code, tests
+#   make run      the service on http://127.0.0.1:8000, with its data in .lernbatch
+#   make bench    the hot calls against the same SQL without HTTP
+#   make setup    the virtual environment alone; every target above makes it when it is missing or old
+#   make format   put the code in the house's format
+#   make lock     resolve requirements*.in again (needs uv)
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+ifeq ($(origin PYTHON), undefined)
+PYTHON := $(shell for it in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$it -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$it && break; done)
+endif
+# Bytecode is made where it is first needed, so that nothing waits for modules that nobody imports.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq --no-compile
+UV ?= uv
+LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate
+
+.PHONY: help setup demo run test check format lint types imports dead bench lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(VENV)/.ready
+
+# The stamps are as new as the lock they come from, so an unchanged lock costs nothing.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo \
+		"Lernbatch needs Python 3.11 or later: install it, or name it, as in 'make $(MAKECMDGOALS) PYTHON=/opt/bin/python3.12'." >&2; exit 1; }
+	@"$(BIN)/python" -m pip --version >/dev/null 2>&1 || { echo "Making the virtual environment $(VENV) …"; \
+		"$(PYTHON)" -m venv --clear "$(VENV)"; }
+	@echo "Installing what requirements.lock names …"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.ready-to-check: $(VENV)/.ready requirements-dev.lock
+	@echo "Installing what requirements-dev.lock names …"
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/.ready
+	@$(BIN)/lernbatch demo $(if $(ONCE),--once)
+
+run: $(VENV)/.ready
+	@$(BIN)/lernbatch serve
+
+test: $(VENV)/.ready-to-check
+	@tests/run.sh $(BIN)/python $(ARGS)
+
+check: lint types imports dead test
+
+format: $(VENV)/.ready-to-check
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lint: $(VENV)/.ready-to-check
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(VENV)/.ready-to-check
+	@$(BIN)/mypy lernbatch
+
+imports: $(VENV)/.ready-to-check
+	@$(BIN)/lint-imports
+
+dead: $(VENV)/.ready-to-check
+	@$(BIN)/vulture
+
+bench: $(VENV)/.ready
+	@$(BIN)/python -m bench $(ARGS)
+
+lock:
+	$(LOCK) requirements.in -o requirements.lock
+	$(LOCK) -c requirements.lock requirements-dev.in -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

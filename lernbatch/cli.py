@@ -1,0 +1,199 @@
+"""The command line: one command, one thing; it owns no rule. What goes wrong is one sentence and a non-zero exit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from lernbatch import __version__, checkup, config, log, serving, worker
+from lernbatch.app import services
+from lernbatch.config import Config
+from lernbatch.errors import LernbatchError, Unusable
+from lernbatch.pg import database
+from lernbatch.pg.migrate import migrate
+from lernbatch.schedule import JOBS
+from lernbatch.services import Services
+
+app = App(
+    name="lernbatch",
+    version=__version__,
+    help="The batch service of a learning platform. Settings come from the environment: see `lernbatch config`.",
+    help_format="markdown",
+)
+db = App(name="db", help="The database.")
+app.command(db)
+
+
+def main() -> None:
+    """Run the command of `sys.argv`; 0: done, 1: it could not, 2: it was asked wrongly, 130: interrupted."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what a command opened is closed
+    try:
+        app(exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as wrong:
+        _fail(f"{wrong} See `{' '.join(['lernbatch', *(wrong.command_chain or ())])} --help`.", 2)
+    except (Unusable, LernbatchError) as wrong:
+        _fail(str(wrong), 1)
+    except KeyboardInterrupt:
+        _fail("Interrupted.", 130)
+    except BrokenPipeError:
+        sys.exit(1)  # who read our output has left
+
+
+def _fail(sentence: str, code: int) -> None:
+    print(f"lernbatch: {sentence}", file=sys.stderr)
+    sys.exit(code)
+
+
+@app.command
+def serve(
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: Annotated[int, Parameter(validator=lambda _, n: _at_least_one(n))] = 1,
+    jobs: bool = True,
+) -> None:
+    """Serve the API and work on jobs, until SIGTERM.
+
+    Example: `lernbatch serve --port 9000 --workers 4`
+
+    Args:
+        host: the address to listen on; else LERNBATCH_HOST
+        port: the port to listen on, 0 takes a free one; else LERNBATCH_PORT
+        workers: how many processes
+        jobs: work on jobs too, or leave them to `lernbatch worker`
+    """
+    settings = _settings()
+    sock = serving.listening(host or settings.host, settings.port if port is None else port)
+    changed: dict[str, Any] = {"jobs_enabled": jobs and settings.jobs_enabled}
+    if config.source("public_url") is None:
+        changed["public_url"] = serving.url(sock)
+    with sock, database.opened(settings) as dsn:
+        asyncio.run(migrate(dsn))
+        print(f"Lernbatch serves {serving.url(sock)}, its API is described at {serving.url(sock)}/docs", flush=True)
+        if workers == 1:
+            serving.serve(settings.model_copy(update=changed), dsn, sock)
+        else:
+            serving.serve_many(dsn, sock, workers, {f"LERNBATCH_{k.upper()}": str(v) for k, v in changed.items()})
+
+
+def _at_least_one(number: int) -> None:
+    if number < 1:
+        raise ValueError("there must be at least one process.")
+
+
+@app.command(name="worker")
+def work() -> None:
+    """Work on jobs alone, until SIGTERM: as many of these as you like, on as many machines.
+
+    Example: `lernbatch worker`
+    """
+
+    async def until_told() -> None:
+        told = asyncio.Event()
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(sign, told.set)
+        async with _services() as held, worker.running(held):
+            print("Lernbatch works on jobs.", flush=True)
+            await told.wait()
+
+    asyncio.run(until_told())
+
+
+@app.command
+def job(name: str) -> None:
+    """Run one kind of job now, until nothing of it is due; beside a running service too.
+
+    Example: `lernbatch job batch.move_statuses`
+
+    Args:
+        name: the kind, as schedule.py names it
+    """
+    wanted = next((job for job in JOBS if job.kind == name), None)
+    if wanted is None:
+        known = ", ".join(sorted(job.kind for job in JOBS))
+        raise Unusable(f"There is no job {name}; the jobs are: {known}.")
+
+    async def once() -> int:
+        async with _services() as held:
+            return await worker.run_now(held, wanted)
+
+    print(f"{name}: {asyncio.run(once())} done.")
+
+
+@app.command(name="migrate")
+def migrate_() -> None:
+    """Bring the database forward to this version. `serve` does so too.
+
+    Example: `lernbatch migrate`
+    """
+    with database.opened(_settings()) as dsn:
+        applied = asyncio.run(migrate(dsn))
+    print("\n".join([*applied, f"{len(applied)} migrations applied."]) if applied else "Nothing to migrate.")
+
+
+@db.command(name="url")
+def db_url() -> None:
+    """Print the DSN of the database in use, its password included. The embedded server listens while a command uses it.
+
+    Example: `psql "$(lernbatch db url)"`, while `lernbatch serve` runs
+    """
+    with database.opened(_settings()) as dsn:
+        print(dsn)
+
+
+@app.command(name="config")
+def config_(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+    """Print every setting, its value, and the variable that supplied it. Secrets are masked.
+
+    Example: `lernbatch config --json`
+
+    Args:
+        as_json: one JSON object instead of a table
+    """
+    rows = config.shown(_settings())
+    if as_json:
+        print(json.dumps({row.name: {"value": row.value, "source": row.source} for row in rows}, indent=2))
+        return
+    table = Table("setting", "value", "source", box=None)
+    for row in rows:
+        table.add_row(row.name, row.value, row.source)
+    Console(soft_wrap=True).print(table)
+
+
+@app.command
+def check() -> None:
+    """Look whether this installation is healthy: database, migrations, keys, folders, neighbours, clock, disk.
+
+    Example: `lernbatch check`
+    """
+    findings = asyncio.run(checkup.run(_settings()))
+    for finding in findings:
+        print(f"{'ok    ' if finding.ok else 'failed'}  {finding.name}: {finding.sentence}")
+    failed = sum(not finding.ok for finding in findings)
+    if failed:
+        raise Unusable(f"{failed} of {len(findings)} checks failed.")
+
+
+def _settings() -> Config:
+    settings = config.load()
+    log.configure(settings.log_level)
+    return settings
+
+
+@asynccontextmanager
+async def _services() -> AsyncIterator[Services]:
+    """What actions need, on the migrated database of this installation."""
+    settings = _settings()
+    with database.opened(settings) as dsn:
+        await migrate(dsn)
+        async with services(settings, dsn) as held:
+            yield held

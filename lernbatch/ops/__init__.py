@@ -1,0 +1,1 @@
+"""Operations: what operators, load balancers and monitoring ask of a running service."""

@@ -1,0 +1,52 @@
+"""HTTP entrances for operators: health, readiness, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import PlainTextResponse, Response
+
+from lernbatch import envelope, http
+from lernbatch.http import Call
+from lernbatch.ops import gauges, health, wire
+
+
+async def health_of_all(call: Call) -> Mapping[str, Any]:
+    """GET /health: always 200; what is wrong stands in the answer. The health gate, if there is one, goes by it."""
+    found = await health.checks(call.services)
+    if call.services.config.health_gate_enabled:
+        call.http.app.state.unhealthy = not all(check.healthy for check in found)
+    return {"response": wire.show_checks("Complete health check api", found)}
+
+
+async def health_of_service(call: Call) -> Response:
+    """GET /service/health: this process alone."""
+    now = envelope.timestamp(call.services.clock.now())
+    return http.json_response(msgspec.json.encode(wire.show_service_health(now)), 200)
+
+
+async def live(call: Call) -> Response:
+    """GET /livez: the process answers; if not, start it again."""
+    return PlainTextResponse("ok\n")
+
+
+async def ready(call: Call) -> Response:
+    """GET /readyz: whether to send requests here. 503 while stopping or without a database."""
+    if call.http.app.state.leaving:
+        return PlainTextResponse("leaving\n", 503)
+    try:
+        async with asyncio.timeout(health.TIMEOUT_SECONDS):
+            await health.database_answers(call.services)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return PlainTextResponse("no database\n", 503)
+    return PlainTextResponse("ok\n")
+
+
+async def metrics(call: Call) -> Response:
+    """GET /metrics, for Prometheus; of all processes of the service, whichever of them is asked."""
+    return Response(await gauges.page(call.services), media_type=CONTENT_TYPE_LATEST)

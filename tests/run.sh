@@ -1,0 +1,37 @@
+#!/bin/sh
+# Runs the tests twice: on the embedded PostgreSQL, then on Debian's PostgreSQL 15 where it can be had.
+# usage: tests/run.sh PYTHON [what pytest takes …]; exits non-zero if either run failed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+python=$1
+shift
+bin15=/usr/lib/postgresql/15/bin
+
+# Only the programs are wanted: postgresql-common is told not to make and start a server of its own.
+install_postgresql_15() {
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq &&
+        apt-get install -y -qq --no-install-recommends postgresql-common &&
+        sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf &&
+        apt-get install -y -qq --no-install-recommends postgresql-15
+}
+
+echo "The tests on the embedded PostgreSQL:"
+env -u LERNBATCH_PG_BIN "$python" -m pytest -n auto --maxprocesses 4 "$@"
+embedded=$?
+
+if [ ! -x "$bin15/postgres" ] && [ -f /etc/debian_version ] && [ "$(id -u)" = 0 ]; then
+    echo "Installing Debian's PostgreSQL 15 …"
+    said=$(install_postgresql_15 2>&1) || echo "$said" | tail -n 3
+fi
+if [ ! -x "$bin15/postgres" ]; then
+    echo "PostgreSQL 15 was not available (there is no $bin15; on Debian 12 the package postgresql-15 brings it):" \
+        "the tests ran on the embedded PostgreSQL only."
+    exit "$embedded"
+fi
+
+echo "The tests on Debian's PostgreSQL 15:"
+LERNBATCH_PG_BIN=$bin15 "$python" -m pytest -n auto --maxprocesses 4 "$@"
+debian=$?
+[ "$embedded" -eq 0 ] || exit "$embedded"
+exit "$debian"
