@@ -140,6 +140,7 @@ class Config(BaseSettings):
     bulk_row_limit: int = Field(100_000, ge=1)
     attempts_limit: int = Field(25, ge=1)
     max_contents_per_update: int = Field(1000, ge=1)
+    participants_limit: int = Field(100_000, ge=1)  # ids in one answer; the count is of all
 
     # progress
     coalescing_enabled: bool = True  # one flush writes what waits, instead of one transaction a request

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
+from lernbatch.errors import LernbatchError
 from lernbatch.sql import Statement
 
 Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 Pool: TypeAlias = asyncpg.Pool
 Row = TypeVar("Row")
 
+# What PostgreSQL cannot keep: a NUL character, or a text too long for an index. The caller sent it, the caller is told.
+UNSTORABLE = (
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.UntranslatableCharacterError,
+    asyncpg.ProgramLimitExceededError,
+)
 _JSONB_VERSION = b"\x01"  # the first byte of jsonb in PostgreSQL's binary format
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -76,3 +83,14 @@ async def run(conn: Connection, statement: Statement, **parameters: object) -> i
     tag: str = await conn.execute(statement.text, *statement.arguments(parameters))
     words = tag.split()
     return int(words[-1]) if words and words[-1].isdigit() else 0
+
+
+@contextmanager
+def failing_as(kind: type[LernbatchError]) -> Iterator[None]:
+    """Raise `kind` where the database fails in the block, when the contract has a name for that failure."""
+    try:
+        yield
+    except UNSTORABLE:
+        raise
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as failed:
+        raise kind from failed

@@ -17,12 +17,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from lernbatch import envelope, log, metrics
+from lernbatch import db, envelope, log, metrics
 from lernbatch.auth import Caller
-from lernbatch.errors import Forbidden, LernbatchError, Malformed, Upstream
+from lernbatch.errors import Forbidden, LernbatchError, Malformed, Refused, Upstream
 from lernbatch.services import Services
 
-Answer: TypeAlias = Mapping[str, Any] | bytes | Response
+Answer: TypeAlias = "Mapping[str, Any] | bytes | Headed | Response"
 Handler: TypeAlias = Callable[["Call"], Awaitable[Answer]]
 
 _ALLOWED_HEADERS = (
@@ -32,6 +32,21 @@ _ALLOWED_HEADERS = (
 )
 GZIP_LEVEL = 5  # most of the gain for half the time of 9
 GATEWAY_DENIAL = "You do not have permission to perform this operation"
+
+
+@dataclass(frozen=True, slots=True)
+class Headed:
+    """A result with headers of its own."""
+
+    result: Mapping[str, Any]
+    headers: Mapping[str, str]
+
+
+class Unstorable(Refused):
+    """A text that the database cannot keep: one with a NUL character, or too long for what it names."""
+
+    code = "INVALID_REQUESTED_DATA"
+    message = "Requested data for this operation is not valid."
 
 
 class Access(Enum):
@@ -116,6 +131,10 @@ async def _answer(entrance: Entrance, request: Request, roles: tuple[str, ...]) 
     answer = await entrance.handler(call)
     if isinstance(answer, Response):
         return answer
+    if isinstance(answer, Headed):
+        response = await _success(request, internal, message_id, services, answer.result)
+        response.headers.update(answer.headers)
+        return response
     return await _success(request, internal, message_id, services, answer)
 
 
@@ -216,6 +235,8 @@ def failed(request: Request, error: Exception) -> Response:
     if isinstance(error, Upstream):
         log.warning("upstream failed", detail=error.detail, path=path)
         metrics.UPSTREAM_FAILURES.inc()
+    if isinstance(error, db.UNSTORABLE):
+        error = Unstorable()
     if not isinstance(error, LernbatchError):
         log.exception("a bug", error=error, path=path)
         metrics.BUGS.inc()

@@ -16,7 +16,10 @@ ENTRANCES: list[Entrance] = [
     # batches
     Entrance("POST", "/v1/course/batch/create", batch.create, gateway="/api/course/v1/batch/create", roles=CREATORS),
     Entrance("POST", "/private/v1/course/batch/create", batch.create_privately, Access.PRIVATE),
+    Entrance("PATCH", "/v1/course/batch/update", batch.update, gateway="/api/course/v1/batch/update", roles=CREATORS),
     Entrance("GET", "/v1/course/batch/read/{batch_id}", batch.read, gateway="/api/course/v1/batch/read/{batch_id}"),
+    Entrance("POST", "/v1/batch/participants/list", batch.list_participants,
+             gateway="/api/course/v1/batch/participants/list"),
 
     # operations
     Entrance("GET", "/health", ops.health_of_all, Access.OPEN),

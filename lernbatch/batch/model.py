@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import IntEnum
 from typing import Any
 
 OPEN = "open"
 INVITE_ONLY = "invite-only"
+
+LEAVE_ALWAYS = "always"
+LEAVE_UNTIL_START = "until-start"
+LEAVE_NEVER = "never"
 
 
 class Status(IntEnum):
@@ -49,7 +53,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """What a create call asks for, validated."""
+    """What a create call asks for, its fields and dates checked."""
 
     course_id: str
     name: str
@@ -59,5 +63,47 @@ class NewBatch:
     enrolment_end_date: date | None
     description: str | None
     created_by: str | None
-    created_for: tuple[str, ...]
-    mentors: tuple[str, ...]
+    created_for: list[str]
+    mentors: list[str]
+    enrolment_start_date: date | None = None
+    time_zone: str | None = None
+    capacity: int | None = None
+    leave_policy: str | None = None
+    templates: Mapping[str, Any] = field(default_factory=dict)
+    unknown_property: str | None = None  # a property that the reference's database refuses (C25)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an update call asks for. None: as it is; dates cannot be cleared (contract batches §3.2).
+
+    `start_date` None: what was sent is no day, which is refused in its turn (U17).
+    `fields`: what replaces the batch's fields of the same names.
+    """
+
+    course_id: str
+    batch_id: str
+    start_date: date | None
+    end_date: date | None
+    enrolment_end_date: date | None
+    has_participants: bool = False
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    revisions: frozenset[int] | None = None  # those that If-Match names; None: any
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantsAsked:
+    """Which learners of a batch are asked for: those enrolled, or those who left."""
+
+    batch_id: str
+    active: bool
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Participants:
+    """How many there are, and the ids of those asked for, in order."""
+
+    count: int
+    user_ids: list[str]

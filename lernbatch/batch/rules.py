@@ -1,15 +1,26 @@
-"""What is true of batches: status by date, dates that fit, who may change them; and the refusals."""
+"""What is true of batches: status by date, who may change them, what may be done in them; and the refusals."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from lernbatch.auth import Caller
-from lernbatch.batch.model import INVITE_ONLY, OPEN, Batch, Status
-from lernbatch.errors import Refused
+from lernbatch.batch.model import INVITE_ONLY, LEAVE_NEVER, LEAVE_UNTIL_START, OPEN, Batch, Change, Status
+from lernbatch.errors import LernbatchError, NotFound, Refused
+
+
+class InvalidBatch(Refused):
+    """No batch of that id in that course."""
+
+    code = "INVALID_COURSE_BATCH_ID"
+    message = "Invalid course batch id "  # the trailing blank is the contract's
 
 
 class InvalidCourse(Refused):
+    """Not a published course that learners can complete."""
+
     code = "INVALID_COURSE_ID"
     message = "Course doesnot exist. Please provide a valid course identifier"
 
@@ -19,7 +30,15 @@ class InvalidOrganisation(Refused):
     message = "INVALID_ORG_ID"
 
 
+class UnknownCreator(NotFound):
+    """The creator of a batch with mentors is nobody the user service knows."""
+
+    message = "user not found."
+
+
 class InvalidUser(Refused):
+    """A mentor who does not exist, or no longer."""
+
     code = "INVALID_USER_ID"
     message = "User Id does not exists in our records"
 
@@ -33,29 +52,30 @@ class ForeignMentor(Refused):
         super().__init__(f"User (ID = {user_id}) not associated to course batch creator root org.")
 
 
-class InvalidBatch(Refused):
-    code = "INVALID_COURSE_BATCH_ID"
-    message = "Invalid course batch id "  # the trailing blank is the contract's
+class UnexpectedParameter(Refused):
+    """Something that is not set by this call (C17, U14)."""
+
+    code = "INVALID_REQUEST_PARAMETER"
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(f"Invalid parameter {parameter} in request.")
 
 
-class StartsInThePast(Refused):
-    code = "COURSE_BATCH_START_DATE_INVALID"
-    message = "Batch start date should be either today or future date."
+class UnknownProperty(Refused):
+    """A property of a create call that no batch has (C25)."""
+
+    code = "INVALID_PROPERTY_ERROR"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Invalid property {name}.")
 
 
-class EndsBeforeStart(Refused):
-    code = "END_DATE_ERROR"
-    message = "End date should be greater than start date."
+class ChangedMeanwhile(LernbatchError):
+    """The batch is no longer at the revision that If-Match names: read it again."""
 
-
-class EnrolmentEndsBeforeStart(Refused):
-    code = "ENROLLMENT_END_DATE_START_ERROR"
-    message = "Enrollment End date should be greater than course batch start date."
-
-
-class EnrolmentEndsAfterEnd(Refused):
-    code = "ENROLLMENT_END_DATE_END_ERROR"
-    message = "Enrollment End date should be lesser than course batch end date."
+    http_status = 412
+    code = "BATCH_CHANGED"
+    message = "The batch was changed by somebody else."
 
 
 def status_on(today: date, start: date, end: date | None) -> Status:
@@ -72,9 +92,19 @@ def status_due_on(status: Status, start: date, end: date | None) -> date | None:
     """The day on which `status` stops being right; None if never."""
     if status is Status.UPCOMING:
         return start
-    if status is Status.ONGOING and end is not None:
+    if status is Status.ONGOING and end is not None and end < date.max:
         return end + timedelta(days=1)
     return None
+
+
+def day_of(batch: Batch, now: datetime, zone: ZoneInfo) -> date:
+    """The day that `now` is for the batch: in its own zone, else in the installation's `zone`."""
+    return now.astimezone(ZoneInfo(batch.time_zone) if batch.time_zone else zone).date()
+
+
+def status_now(batch: Batch, now: datetime, zone: ZoneInfo) -> Status:
+    """The status of `batch` at `now`, whatever is stored."""
+    return status_on(day_of(batch, now, zone), batch.start_date, batch.end_date)
 
 
 def enrolment_end(end: date | None, enrolment_end: date | None) -> date | None:
@@ -82,6 +112,23 @@ def enrolment_end(end: date | None, enrolment_end: date | None) -> date | None:
     if enrolment_end is not None or end is None:
         return enrolment_end
     return end - timedelta(days=1)
+
+
+def enrolment_has_begun(today: date, enrolment_start: date | None) -> bool:
+    """Whether the first day on which learners may enrol has come; without one it has from the beginning."""
+    return enrolment_start is None or today >= enrolment_start
+
+
+def has_room(capacity: int | None, learners: int) -> bool:
+    """Whether one more than `learners` fits."""
+    return capacity is None or learners < capacity
+
+
+def may_leave(policy: str | None, today: date, start: date) -> bool:
+    """Whether learners may leave a batch: always, until it starts, or never."""
+    if policy == LEAVE_UNTIL_START:
+        return today < start
+    return policy != LEAVE_NEVER
 
 
 def is_invite_only(enrolment_type: str) -> bool:
@@ -92,18 +139,20 @@ def is_enrolment_type(text: str) -> bool:
     return text.lower() in (OPEN, INVITE_ONLY)
 
 
-def check_new_dates(today: date, start: date, end: date | None, enrolment_end: date | None) -> None:
-    """Raises the refusal of the first date of a new batch that does not fit (contract batches §3.1, C9 to C14)."""
-    if start < today:
-        raise StartsInThePast
-    if end is not None and end <= start:
-        raise EndsBeforeStart
-    if enrolment_end is not None and enrolment_end < start:
-        raise EnrolmentEndsBeforeStart
-    if enrolment_end is not None and end is not None and enrolment_end > end:
-        raise EnrolmentEndsAfterEnd
-
-
 def may_change(caller: Caller, batch: Batch) -> bool:
     """Creator and mentors, as they stand before the change, may change a batch (defect 15)."""
     return not caller.authentication_enabled or caller.user_id in (batch.created_by, *batch.mentors)
+
+
+def changed(batch: Batch, change: Change, now: datetime, zone: ZoneInfo) -> Batch:
+    """`batch` as `change` leaves it, one revision on, with the status that its new dates give it."""
+    moved = replace(
+        batch,
+        start_date=change.start_date or batch.start_date,
+        end_date=change.end_date or batch.end_date,
+        enrolment_end_date=change.enrolment_end_date or batch.enrolment_end_date,
+        updated_at=now,
+        revision=batch.revision + 1,
+        **change.fields,
+    )
+    return replace(moved, status=status_now(moved, now, zone))

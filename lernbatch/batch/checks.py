@@ -1,0 +1,52 @@
+"""What the other services must confirm before a batch is written. Asked before, never inside, a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lernbatch.batch import rules
+from lernbatch.errors import Upstream
+from lernbatch.services import Services
+
+PUBLISHED = ("Live", "Unlisted")
+
+
+async def check_course(services: Services, course_id: str) -> None:
+    """A published collection whose progress is tracked. Raises: rules.InvalidCourse, also when nobody can say (C19)."""
+    try:
+        course = await services.sunbird.content.course(course_id)
+    except Upstream as unknown:
+        raise rules.InvalidCourse from unknown
+    if course is None or course.status not in PUBLISHED or not course.trackable or not course.leaf_nodes_count:
+        raise rules.InvalidCourse
+
+
+async def check_organisations(services: Services, org_ids: Sequence[str]) -> None:
+    """Raises: rules.InvalidOrganisation, when one does not exist or nobody can say (C20, U16, U27)."""
+    if not org_ids:
+        return
+    try:
+        missing = await services.sunbird.organisations.missing(org_ids)
+    except Upstream as unknown:
+        raise rules.InvalidOrganisation from unknown
+    if missing:
+        raise rules.InvalidOrganisation
+
+
+async def check_mentors(services: Services, creator: str | None, mentors: Sequence[str], token: str | None) -> None:
+    """People who exist and belong to the creator's root organisation (C21 to C24, U28).
+
+    Raises: rules.UnknownCreator, InvalidUser, ForeignMentor; Upstream when the user service does not answer.
+    """
+    if not mentors:
+        return
+    people = await services.sunbird.users.profiles([*([creator] if creator else []), *mentors], token)
+    owner = people.get(creator or "")
+    if owner is None:
+        raise rules.UnknownCreator
+    for user_id in mentors:
+        mentor = people.get(user_id)
+        if mentor is None or mentor.is_deleted:
+            raise rules.InvalidUser
+        if not owner.root_org_id or mentor.root_org_id != owner.root_org_id:
+            raise rules.ForeignMentor(user_id)
