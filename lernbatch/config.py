@@ -157,12 +157,16 @@ class Config(BaseSettings):
     search_path: str = "/v3/search"
     composite_search_url: str | None = None
     composite_search_path: str = "/composite/v1/search"
+    content_create_path: str = "/content/v3/create"
+    content_copy_path: str = "/content/v3/copy/"
+    hierarchy_update_path: str = "/content/v3/hierarchy/update"
     questionset_url: str | None = None
     questionset_read_path: str = "/questionset/v2/read/"
     user_org_url: str | None = None
     user_read_path: str = "/private/user/v1/read"
     org_search_path: str = "/v1/org/search"
     consent_path: str = "/v1/user/consent/read"
+    group_read_path: str = "/private/v1/group/read/"
     email_path: str = "/v1/notification/email"
     notification_path: str = "/v2/notification"
     feed_path: str = "/private/user/feed/v1/create"
@@ -172,7 +176,12 @@ class Config(BaseSettings):
     certificate_template_read_path: str = "/cert/v1/template/read"
     platform_api_key: SecretStr = SecretStr("")
     content_api_key: SecretStr = SecretStr("")
-    upstream_timeout_seconds: float = Field(10, gt=0)
+    upstream_connect_seconds: float = Field(3, gt=0)
+    upstream_timeout_seconds: float = Field(10, gt=0)  # for one attempt as a whole
+    upstream_connections: int = Field(20, ge=1)  # to each service
+    upstream_max_bytes: int = Field(32 * 1024 * 1024, ge=1)  # of one answer
+    upstream_failures: int = Field(5, ge=1)  # in a row; then a service is left alone for upstream_rest_seconds
+    upstream_rest_seconds: float = Field(5, gt=0)
     upstream_attempts: int = Field(3, ge=1, le=10)  # of calls that may be repeated
 
     # what is told to others

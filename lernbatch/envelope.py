@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 
 from lernbatch.errors import LernbatchError, Malformed, NotAuthenticated, Refused, Unavailable, Unmappable
 
@@ -31,6 +32,19 @@ class TooLarge(Refused):
 
     http_status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     message = "The request body is too large."
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, at most `limit` bytes. Raises: TooLarge."""
+    if int(request.headers.get("content-length") or 0) > limit:
+        raise TooLarge
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def read_request(body: bytes, content_type: str) -> dict[str, Any]:

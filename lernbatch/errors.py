@@ -101,8 +101,8 @@ class Upstream(LernbatchError):
     """Another service failed. The detail is for the log, never for the caller."""
 
     http_status = 500
-    code = "INTERNAL_ERROR"
-    message = "Process failed,please try again later."
+    code: str | None = "INTERNAL_ERROR"
+    message: str | None = "Process failed,please try again later."
 
     def __init__(self, detail: str, *, status: int | None = None, upstream_code: str | None = None) -> None:
         super().__init__()

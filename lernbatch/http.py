@@ -162,7 +162,7 @@ def _admit_private(request: Request, services: Services) -> None:
 
 
 async def _read(request: Request, services: Services) -> dict[str, Any]:
-    body = await read_body(request, services.config.max_body_bytes)
+    body = await envelope.read_body(request, services.config.max_body_bytes)
     read = envelope.read_request(body, request.headers.get("content-type", ""))
     prefix = services.config.federation_provider_id
     if prefix:
@@ -170,19 +170,6 @@ async def _read(request: Request, services: Services) -> dict[str, Any]:
             if isinstance(read.get(key), str):
                 read[key] = read[key].removeprefix(f"f:{prefix}:")
     return read
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body, at most `limit` bytes. Raises: envelope.TooLarge."""
-    if int(request.headers.get("content-length") or 0) > limit:
-        raise envelope.TooLarge
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise envelope.TooLarge
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 async def _success(

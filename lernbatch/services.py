@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 from lernbatch.auth import Gate
 from lernbatch.clock import Clock
 from lernbatch.config import Config
+from lernbatch.course.shelf import Shelf
 from lernbatch.db import Pool
 from lernbatch.outbox.kafka import Producer
-
-if TYPE_CHECKING:
-    from lernbatch.sunbird import Sunbird  # the clients know the bundled neighbours, who know HTTP, which knows us
+from lernbatch.sunbird import Sunbird
 
 
 class Wake:
@@ -45,3 +43,4 @@ class Services:
     sunbird: Sunbird
     kafka: Producer
     wake: Wake
+    courses: Shelf = field(default_factory=Shelf)

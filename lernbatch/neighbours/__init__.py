@@ -1,1 +1,8 @@
-"""Bundled stand-ins of the content, search, question set, user & org services, for one machine and for tests."""
+"""Bundled stand-ins for the platform's other services, answering the same paths from imported files.
+
+They serve demo, development and tests; an installation names its own services in the settings.
+"""
+
+from lernbatch.neighbours.app import application
+
+__all__ = ["application"]

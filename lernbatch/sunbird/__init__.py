@@ -1,1 +1,81 @@
-"""Clients of the platform's other services, one file each."""
+"""The other services of the platform: one thin typed client each.
+
+Where no address is configured, the bundled neighbours answer in this process, through the same clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from lernbatch import neighbours
+from lernbatch.clock import Clock
+from lernbatch.config import Config
+from lernbatch.db import Pool
+from lernbatch.sunbird.content import Content
+from lernbatch.sunbird.groups import Groups
+from lernbatch.sunbird.http import Remote
+from lernbatch.sunbird.notify import Notify
+from lernbatch.sunbird.orgs import Organisations
+from lernbatch.sunbird.questions import Questions
+from lernbatch.sunbird.search import Search
+from lernbatch.sunbird.templates import Templates
+from lernbatch.sunbird.users import Users
+
+
+@dataclass(frozen=True, slots=True)
+class Sunbird:
+    """The clients of a process."""
+
+    content: Content
+    search: Search
+    questions: Questions
+    users: Users
+    organisations: Organisations
+    groups: Groups
+    templates: Templates
+    notify: Notify
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, config: Config, pool: Pool, clock: Clock) -> AsyncIterator[Sunbird]:
+        """The clients, with their connections open until the block ends."""
+        async with AsyncExitStack() as opened:
+            bundled = httpx.ASGITransport(neighbours.application(pool, config, clock), raise_app_exceptions=False)
+
+            async def remote(name: str, url: str | None) -> Remote:
+                client = _client(config, url, bundled)
+                return Remote(name, await opened.enter_async_context(client), config)
+
+            content = await remote("content", config.content_url)
+            people = await remote("user-org", config.user_org_url)
+            search = await remote("search", config.search_url)
+            composite = await remote("composite search", config.composite_search_url or config.search_url)
+            certificates = await remote("certificate", config.certificate_service_url)
+            yield cls(
+                content=Content(content, config),
+                search=Search(search, composite, config),
+                questions=Questions(await remote("question set", config.questionset_url), config),
+                users=Users(people, config),
+                organisations=Organisations(people, config),
+                groups=Groups(await remote("group", config.group_url), config),
+                templates=Templates(content, certificates, config),
+                notify=Notify(people, config),
+            )
+
+
+def _client(config: Config, url: str | None, bundled: httpx.ASGITransport) -> httpx.AsyncClient:
+    if url is None:
+        return httpx.AsyncClient(transport=bundled, base_url="http://neighbours")
+    seconds = config.upstream_timeout_seconds
+    return httpx.AsyncClient(
+        base_url=url,
+        timeout=httpx.Timeout(seconds, connect=min(config.upstream_connect_seconds, seconds)),
+        limits=httpx.Limits(
+            max_connections=config.upstream_connections, max_keepalive_connections=config.upstream_connections
+        ),
+        follow_redirects=False,
+    )

@@ -1,0 +1,73 @@
+"""The courses a process has at hand, and who is fetching which: bounded, and never trusted for long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from datetime import datetime, timedelta
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+from lernbatch.course.model import Course
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+SIZE = 500
+# Another process may have stored a newer snapshot, so ours is compared with the table this often.
+TRUSTED_FOR = timedelta(seconds=15)
+RESTS_FOR = timedelta(minutes=10)
+
+
+class Shelf:
+    """Courses by id and by publication; the least recently used one makes room."""
+
+    def __init__(self, size: int = SIZE) -> None:
+        self._size = size
+        self._newest: OrderedDict[str, tuple[Course, datetime]] = OrderedDict()
+        self._pinned: OrderedDict[tuple[str, str], Course] = OrderedDict()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._resting: dict[str, datetime] = {}
+
+    def newest(self, course_id: str, now: datetime) -> Course | None:
+        """The newest snapshot, if it was compared with the table a moment ago."""
+        course, trusted_until = self._newest.get(course_id, (None, now))
+        return course if now < trusted_until else None
+
+    def seen(self, course_id: str) -> Course | None:
+        """The newest snapshot this process has seen, however long ago."""
+        course, _ = self._newest.get(course_id, (None, None))
+        return course
+
+    def pinned(self, course_id: str, version: str) -> Course | None:
+        """That publication of the course; it never changes."""
+        return self._pinned.get((course_id, version))
+
+    def keep(self, course: Course, now: datetime) -> None:
+        """`course` is the newest one, as of `now`."""
+        self._newest[course.course_id] = course, now + TRUSTED_FOR
+        _make_room(self._newest, course.course_id, self._size)
+        self.keep_pinned(course)
+
+    def keep_pinned(self, course: Course) -> None:
+        """`course` is a publication that some batch runs on."""
+        self._pinned[course.course_id, course.version] = course
+        _make_room(self._pinned, (course.course_id, course.version), self._size)
+
+    def lock(self, course_id: str) -> asyncio.Lock:
+        """Who holds it fetches the course; the others wait for the outcome."""
+        return self._locks.setdefault(course_id, asyncio.Lock())
+
+    def rest(self, course_id: str, now: datetime) -> None:
+        """The course could not be fetched: leave it alone for a while."""
+        self._resting[course_id] = now + RESTS_FOR
+
+    def resting(self, now: datetime) -> list[str]:
+        """The courses to leave alone."""
+        self._resting = {course_id: until for course_id, until in self._resting.items() if now < until}
+        return list(self._resting)
+
+
+def _make_room(shelf: OrderedDict[Key, Value], used: Key, size: int) -> None:
+    shelf.move_to_end(used)
+    while len(shelf) > size:
+        shelf.popitem(last=False)

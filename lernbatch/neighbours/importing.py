@@ -1,0 +1,150 @@
+"""Imports of files into the neighbours' tables. Each import is one transaction: the good rows of a file, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lernbatch import db, sql
+from lernbatch.course.model import Course
+from lernbatch.db import Connection
+from lernbatch.neighbours import contents, published, roster
+from lernbatch.neighbours.published import NotImportable, Published
+from lernbatch.neighbours.roster import Person, Problem
+
+Q = sql.load("lernbatch.neighbours")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did."""
+
+    count: int
+    problems: tuple[Problem, ...] = ()
+
+
+async def course(conn: Connection, path: Path, now: datetime, *, force_trackable: bool = False) -> Course:
+    """Import a published collection. Raises: NotImportable, with the reason."""
+    found = published.read_course(published.read_json(path), force_trackable=force_trackable)
+    await put_course(conn, found, now)
+    return found.course
+
+
+async def put_course(conn: Connection, found: Published, now: datetime) -> None:
+    """Keep a course and everything in it."""
+    root, *others = found.contents
+    async with conn.transaction():
+        await contents.put(conn, [(root, found.hierarchy), *((content, None) for content in others)], now)
+
+
+async def organisations(conn: Connection, path: Path) -> Imported:
+    """Import organisations from CSV."""
+    read = roster.organisations(path)
+    rows = [row for _, row in read.rows]
+    async with conn.transaction():
+        await db.run(
+            conn,
+            Q.put_organisations,
+            org_ids=[row.org_id for row in rows],
+            names=[row.name for row in rows],
+            channels=[row.channel for row in rows],
+            are_roots=[row.is_root for row in rows],
+        )
+    return Imported(len(rows), tuple(read.problems))
+
+
+async def people(conn: Connection, path: Path) -> Imported:
+    """Import people from CSV. A row that names an organisation nobody imported is a problem."""
+    read = roster.people(path)
+    async with conn.transaction():
+        named = sorted({row.org_id for _, row in read.rows if row.org_id})
+        known = set(await db.value(conn, Q.known_organisations, org_ids=named))
+        strangers = [(line, row) for line, row in read.rows if row.org_id and row.org_id not in known]
+        good = [row for _, row in read.rows if not row.org_id or row.org_id in known]
+        await put_people(conn, good)
+    problems = [*read.problems, *(Problem(line, f"there is no organisation {row.org_id}") for line, row in strangers)]
+    return Imported(len(good), tuple(sorted(problems, key=lambda problem: problem.line)))
+
+
+async def put_people(conn: Connection, rows: Sequence[Person]) -> None:
+    """Keep people; one who is known is replaced. COPY into a table of the transaction, since there may be many."""
+    async with conn.transaction():
+        await db.run(conn, Q.make_arriving)
+        await conn.copy_records_to_table("neighbour_arriving", records=[astuple(row) for row in rows])
+        await db.run(conn, Q.put_arrived)
+        await db.run(conn, Q.drop_arriving)
+
+
+async def consents(conn: Connection, path: Path, now: datetime) -> Imported:
+    """Import consents from CSV."""
+    read = roster.consents(path, now)
+    rows = [row for _, row in read.rows]
+    async with conn.transaction():
+        await db.run(
+            conn,
+            Q.put_consents,
+            user_ids=[row.user_id for row in rows],
+            consumer_ids=[row.consumer_id for row in rows],
+            object_ids=[row.object_id for row in rows],
+            statuses=[row.status for row in rows],
+            updated_at=[row.updated_at for row in rows],
+            expires_at=[row.expires_at for row in rows],
+        )
+    return Imported(len(rows), tuple(read.problems))
+
+
+async def template(conn: Connection, path: Path) -> str:
+    """Import a certificate template; its id. Raises: NotImportable.
+
+    The file is what the asset read answers with (`result.content` or `result.asset`), what the certificate service
+    answers with (`result.certificate.template`), or the bare object. An SVG of the same name beside it is its picture;
+    without an `artifactUrl` of its own, the template then points to it.
+    """
+    data = published.read_json(path)
+    result = data.get("result", data) if isinstance(data, dict) else {}
+    legacy = isinstance(result.get("certificate"), dict)
+    metadata = result["certificate"].get("template") if legacy else result.get("content", result.get("asset", result))
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("identifier"), str):
+        raise NotImportable(f"{path} is no certificate template: it has no identifier.")
+    picture = path.with_suffix(".svg")
+    svg = picture.read_text(encoding="utf-8") if picture.is_file() else ""
+    if svg:
+        metadata = {"artifactUrl": f"{contents.PICTURES}{metadata['identifier']}.svg", **metadata}
+    if not isinstance(metadata.get("artifactUrl"), str):
+        raise NotImportable(f"{path} has neither an artifactUrl nor a picture {picture.name} beside it.")
+    template_id: str = metadata["identifier"]
+    async with conn.transaction():
+        await db.run(conn, Q.put_template, template_id=template_id, legacy=legacy, metadata=metadata, svg=svg)
+    return template_id
+
+
+async def groups(conn: Connection, path: Path) -> Imported:
+    """Import groups: one, or a list, as the group service shows them (`id`, `name`, `members`)."""
+    data = published.read_json(path)
+    found = data.get("result", data) if isinstance(data, dict) else data
+    listed: list[Any] = found if isinstance(found, list) else [found]
+    for group in listed:
+        _check_group(path, group)
+    async with conn.transaction():
+        for group in listed:
+            await db.run(
+                conn,
+                Q.put_group,
+                group_id=group["id"],
+                name=str(group.get("name", "")),
+                members=group["members"],
+            )
+    return Imported(len(listed))
+
+
+def _check_group(path: Path, group: object) -> None:
+    if not isinstance(group, Mapping) or not isinstance(group.get("id"), str):
+        raise NotImportable(f"{path} is no group: it has no id.")
+    members = group.get("members")
+    if not isinstance(members, list) or not all(
+        isinstance(member, Mapping) and isinstance(member.get("userId"), str) for member in members
+    ):
+        raise NotImportable(f"The group {group['id']} has no list of members with a userId each.")

@@ -1,0 +1,50 @@
+"""The organisation service: which organisations exist."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from lernbatch.config import Config
+from lernbatch.sunbird.http import Remote, bearer, chunks, mapping, mappings, text
+
+IDS_PER_CALL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """`channel`: the tenant its courses and people belong to."""
+
+    org_id: str
+    name: str
+    channel: str
+    is_root: bool
+
+
+class Organisations:
+    """Calls to the organisation search (contract batches §5.1)."""
+
+    def __init__(self, remote: Remote, config: Config) -> None:
+        self._remote, self._config = remote, config
+        self._headers = bearer(config.platform_api_key)
+
+    async def find(self, org_ids: Collection[str]) -> dict[str, Organisation]:
+        """Organisation id → organisation, for those that exist. Raises: Upstream."""
+        found: dict[str, Organisation] = {}
+        for ids in chunks(sorted(set(org_ids)), IDS_PER_CALL):
+            reply = await self._remote.search(
+                self._config.org_search_path, {"filters": {"id": ids}, "limit": len(ids)}, headers=self._headers
+            )
+            for entry in mappings(mapping(reply.result.get("response")).get("content")):
+                org_id = text(entry.get("id") or entry.get("identifier"))
+                found[org_id] = Organisation(
+                    org_id=org_id,
+                    name=text(entry.get("orgName")),
+                    channel=text(entry.get("channel")),
+                    is_root=entry.get("isRootOrg") is True or entry.get("isTenant") is True,
+                )
+        return found
+
+    async def missing(self, org_ids: Collection[str]) -> set[str]:
+        """Those of `org_ids` that do not exist."""
+        return set(org_ids) - set(await self.find(org_ids))

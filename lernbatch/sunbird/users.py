@@ -1,0 +1,203 @@
+"""The user service: who people are, where they belong, and what they let others see."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from lernbatch.auth import TOKEN_HEADER
+from lernbatch.config import Config
+from lernbatch.sunbird.http import Remote, bearer, mapping, mappings, text
+
+PARALLEL_READS = 16
+_PARTS = "organisations,roles,locations,declarations,externalIds"
+_MILLISECONDS = re.compile(r"(:\d\d):(\d{3})")  # 06:30:12:045, as the platform writes instants
+_BLOCKED = "UOS_USRRED0006"
+Found = TypeVar("Found")
+
+INACTIVE, ACTIVE, DELETED = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A person. Texts that the user service does not know are "". `root_org_id`: the root organisation they belong to.
+
+    `status`: 0 inactive (a blocked person has nothing but an id), 1 active, 2 deleted. `fields`: the whole answer.
+    """
+
+    user_id: str
+    first_name: str = ""
+    last_name: str = ""
+    root_org_id: str = ""
+    org_name: str = ""
+    status: int = ACTIVE
+    is_deleted: bool = False
+    roles: tuple[str, ...] = ()
+    state: str = ""
+    district: str = ""
+    block: str = ""
+    cluster: str = ""
+    school_id: str = ""
+    school_name: str = ""
+    board: str = ""
+    user_type: str = ""
+    user_sub_type: str = ""
+    email: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+    masked_phone: str = field(default="", repr=False)
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        """First and last name, as certificates spell it (contract jobs §4.4)."""
+        parts = (part for part in (self.first_name, self.last_name) if part != "null")
+        return " ".join(parts).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Whether one person lets one organisation see their data within one course."""
+
+    user_id: str
+    consent_id: str
+    status: str
+    updated_at: datetime | None
+    expires_at: datetime | None
+
+    def holds(self, now: datetime) -> bool:
+        """Given, and not over (contract jobs §5.7; expiry is honoured)."""
+        return self.status.lower() == "active" and (self.expires_at is None or self.expires_at > now)
+
+
+class Users:
+    """Calls to the user service (contract batches §5.1, jobs §4.4, §5.7)."""
+
+    def __init__(self, remote: Remote, config: Config) -> None:
+        self._remote, self._config = remote, config
+        self._headers = bearer(config.platform_api_key)
+
+    async def profile(self, user_id: str, token: str | None = None) -> Profile | None:
+        """One person; None when nobody has that id. `token`: the caller's, passed on."""
+        headers = {**self._headers, TOKEN_HEADER: token} if token else self._headers
+        path = f"{self._config.user_read_path}/{quote(user_id, safe='')}?{_PARTS}"
+        reply = await self._remote.get(path, headers=headers)
+        if reply.status == 404:
+            return None
+        if reply.reason == _BLOCKED:
+            return Profile(user_id, status=INACTIVE)
+        return read_profile(user_id, mapping(reply.result.get("response")))
+
+    async def profiles(self, user_ids: Iterable[str], token: str | None = None) -> dict[str, Profile]:
+        """Those of `user_ids` who exist, by bounded parallel reads. Raises: Upstream, when any read fails."""
+        people = await _in_parallel(lambda user_id: self.profile(user_id, token), list(dict.fromkeys(user_ids)))
+        return {person.user_id: person for person in people if person is not None}
+
+    async def consents(self, user_ids: Collection[str], object_id: str, consumer_id: str) -> dict[str, Consent]:
+        """User id → the latest consent towards `consumer_id` about the course `object_id`, for those who gave one."""
+
+        async def read(user_id: str) -> Consent | None:
+            filters = {"userId": user_id, "consumerId": consumer_id, "objectId": object_id}
+            reply = await self._remote.search(
+                self._config.consent_path, {"consent": {"filters": filters}}, headers=self._headers
+            )
+            if reply.status == 404:
+                return None
+            given = [_read_consent(user_id, entry) for entry in mappings(reply.result.get("consents"))]
+            return max(given, key=_updated, default=None)
+
+        consents = await _in_parallel(read, list(dict.fromkeys(user_ids)))
+        return {consent.user_id: consent for consent in consents if consent is not None}
+
+
+def read_profile(user_id: str, person: Mapping[str, Any]) -> Profile:
+    """A `Profile` from the user service's answer. A root organisation in `registeredOrg` wins over `rootOrgId`."""
+    registered = mapping(person.get("registeredOrg"))
+    own_root = registered.get("isRootOrg") is True
+    places = {text(place.get("type")): place for place in mappings(person.get("userLocations"))}
+    kind = mapping(person.get("profileUserType"))
+    school = places.get("school", {})
+    deleted = person.get("isDeleted") is True or person.get("status") == DELETED
+
+    def place(kind_of_place: str) -> str:
+        return text(places.get(kind_of_place, {}).get("name"))
+
+    return Profile(
+        user_id=text(person.get("id") or person.get("identifier") or person.get("userId")) or user_id,
+        first_name=text(person.get("firstName")),
+        last_name=text(person.get("lastName")),
+        root_org_id=text(registered.get("id") if own_root else person.get("rootOrgId")),
+        org_name=text(mapping(person.get("rootOrg")).get("orgName") or registered.get("orgName")),
+        status=_status(person, deleted),
+        is_deleted=deleted,
+        roles=tuple(_roles(person.get("roles"))),
+        state=place("state"),
+        district=place("district"),
+        block=place("block"),
+        cluster=place("cluster"),
+        school_id=text(school.get("code")),
+        school_name=text(school.get("name")),
+        board=_first(mapping(person.get("framework")).get("board")),
+        user_type=text(kind.get("type")),
+        user_sub_type=text(kind.get("subType")),
+        email=text(person.get("email")),
+        phone=text(person.get("phone")),
+        masked_phone=text(person.get("maskedPhone")),
+        fields=person,
+    )
+
+
+def _status(person: Mapping[str, Any], deleted: bool) -> int:
+    status = person.get("status")
+    return DELETED if deleted else status if isinstance(status, int) else ACTIVE
+
+
+def _roles(roles: object) -> Iterable[str]:
+    for role in roles if isinstance(roles, list) else ():
+        yield text(role.get("role")) if isinstance(role, dict) else text(role)
+
+
+def _first(value: object) -> str:
+    """The first of a list, else the value as it is (contract jobs §5.6, Declared Board)."""
+    if isinstance(value, list):
+        return text(value[0]) if value else ""
+    return text(value)
+
+
+def _read_consent(user_id: str, entry: Mapping[str, Any]) -> Consent:
+    return Consent(
+        user_id=text(entry.get("userId")) or user_id,
+        consent_id=text(entry.get("id") or entry.get("consentId")),
+        status=text(entry.get("status")),
+        updated_at=_instant(entry.get("lastUpdatedOn")),
+        expires_at=_instant(entry.get("expiry") or entry.get("consentExpiry")),
+    )
+
+
+def _updated(consent: Consent) -> datetime:
+    return consent.updated_at or datetime.min.replace(tzinfo=UTC)
+
+
+def _instant(value: object) -> datetime | None:
+    """Epoch milliseconds or one of the platform's text forms; None for nothing and for what cannot be read."""
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value / 1000, UTC)
+    if not isinstance(value, str) or not value.strip():
+        return None
+    try:
+        read = datetime.fromisoformat(_MILLISECONDS.sub(r"\1.\2", value.strip()))
+    except ValueError:
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+async def _in_parallel(read: Callable[[str], Awaitable[Found]], ids: list[str]) -> list[Found]:
+    """`read` of every id, some at a time, in the order of `ids`; the first failure ends them all."""
+    found: list[Found] = []
+    for start in range(0, len(ids), PARALLEL_READS):
+        found += await asyncio.gather(*(read(user_id) for user_id in ids[start : start + PARALLEL_READS]))
+    return found
