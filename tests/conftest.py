@@ -74,9 +74,7 @@ def dsn(server: str, template: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def shared_service(
-    server: str, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
+def shared_service(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     name = _clone(server, template)
     with running(tmp_path_factory.mktemp("home"), _named(server, name)) as service:
         yield service

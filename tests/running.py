@@ -15,6 +15,7 @@ import httpx
 import uvicorn
 
 from lernbatch import app
+from lernbatch.auth import Role
 from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.neighbours import identity
@@ -56,8 +57,8 @@ class Running:
             self.config.home,
             self.config,
             person.user_id,
-            roles=[(role, [person.org_id]) for role in person.roles],
-            now=datetime.now().astimezone(),
+            roles=[Role(role, frozenset({person.org_id})) for role in person.roles],
+            now=self.clock.now(),
             **claims,
         )
 
@@ -105,9 +106,7 @@ def running(home: Path, dsn: str, **settings: Any) -> Iterator[Running]:
     clock = MovableClock(config.time_zone)
     application = app.create(config, dsn, clock)
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(application, log_config=None, lifespan="on", timeout_graceful_shutdown=5)
-    )
+    server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="on", timeout_graceful_shutdown=5))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:

@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 60
 T = TypeVar("T")
 
 
-class Surprise(Exception):  # noqa: N818 - it says what happened
+class Surprise(Exception):
     """The service answered something else than the story says."""
 
 

@@ -129,14 +129,14 @@ def _answer(content: Content, number: int, right: bool, now_ms: int) -> dict[str
             "pass": "Yes" if right else "No",
             "score": 1.0 if right else 0.0,
             "duration": 4.0,
-            "resvalues": [{"1": "{\"text\":\"A\"}"}],
+            "resvalues": [{"1": '{"text":"A"}'}],
             "item": {
                 "id": f"{content.content_id}-q{number + 1}",
                 "title": f"Question {number + 1}",
                 "desc": "",
                 "type": "mcq",
                 "maxscore": 1.0,
-                "params": [{"1": "{\"text\":\"A\"}"}, {"2": "{\"text\":\"B\"}"}],
+                "params": [{"1": '{"text":"A"}'}, {"2": '{"text":"B"}'}],
             },
         },
     }
