@@ -1,4 +1,4 @@
-"""The same people in every test. Asha, Kavya and Imran learn, Meera mentors, Vikram created the batch, Ravi is a stranger."""
+"""The same people in every test: Asha, Kavya, Imran learn; Meera mentors; Vikram creates; Ravi is a stranger."""
 
 from __future__ import annotations
 
