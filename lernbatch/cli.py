@@ -6,22 +6,18 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 from rich.table import Table
 
-from lernbatch import __version__, checkup, config, log, serving, worker
-from lernbatch.app import services
-from lernbatch.config import Config
+from lernbatch import __version__, checkup, command, config, serving, worker
 from lernbatch.errors import LernbatchError, Unusable
+from lernbatch.neighbours import commands as neighbours
 from lernbatch.pg import database
 from lernbatch.pg.migrate import migrate
 from lernbatch.schedule import JOBS
-from lernbatch.services import Services
 
 app = App(
     name="lernbatch",
@@ -31,6 +27,9 @@ app = App(
 )
 db = App(name="db", help="The database.")
 app.command(db)
+app.command(neighbours.imports)
+app.command(neighbours.neighbours)
+app.command(neighbours.token)
 
 
 def main() -> None:
@@ -71,7 +70,7 @@ def serve(
         workers: how many processes
         jobs: work on jobs too, or leave them to `lernbatch worker`
     """
-    settings = _settings()
+    settings = command.settings()
     sock = serving.listening(host or settings.host, settings.port if port is None else port)
     changed: dict[str, Any] = {"jobs_enabled": jobs and settings.jobs_enabled}
     if config.source("public_url") is None:
@@ -101,7 +100,7 @@ def work() -> None:
         told = asyncio.Event()
         for sign in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(sign, told.set)
-        async with _services() as held, worker.running(held):
+        async with command.services() as held, worker.running(held):
             print("Lernbatch works on jobs.", flush=True)
             await told.wait()
 
@@ -123,7 +122,7 @@ def job(name: str) -> None:
         raise Unusable(f"There is no job {name}; the jobs are: {known}.")
 
     async def once() -> int:
-        async with _services() as held:
+        async with command.services() as held:
             return await worker.run_now(held, wanted)
 
     print(f"{name}: {asyncio.run(once())} done.")
@@ -135,7 +134,7 @@ def migrate_() -> None:
 
     Example: `lernbatch migrate`
     """
-    with database.opened(_settings()) as dsn:
+    with database.opened(command.settings()) as dsn:
         applied = asyncio.run(migrate(dsn))
     print("\n".join([*applied, f"{len(applied)} migrations applied."]) if applied else "Nothing to migrate.")
 
@@ -146,7 +145,7 @@ def db_url() -> None:
 
     Example: `psql "$(lernbatch db url)"`, while `lernbatch serve` runs
     """
-    with database.opened(_settings()) as dsn:
+    with database.opened(command.settings()) as dsn:
         print(dsn)
 
 
@@ -159,7 +158,7 @@ def config_(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] =
     Args:
         as_json: one JSON object instead of a table
     """
-    rows = config.shown(_settings())
+    rows = config.shown(command.settings())
     if as_json:
         print(json.dumps({row.name: {"value": row.value, "source": row.source} for row in rows}, indent=2))
         return
@@ -175,25 +174,9 @@ def check() -> None:
 
     Example: `lernbatch check`
     """
-    findings = asyncio.run(checkup.run(_settings()))
+    findings = asyncio.run(checkup.run(command.settings()))
     for finding in findings:
         print(f"{'ok    ' if finding.ok else 'failed'}  {finding.name}: {finding.sentence}")
     failed = sum(not finding.ok for finding in findings)
     if failed:
         raise Unusable(f"{failed} of {len(findings)} checks failed.")
-
-
-def _settings() -> Config:
-    settings = config.load()
-    log.configure(settings.log_level)
-    return settings
-
-
-@asynccontextmanager
-async def _services() -> AsyncIterator[Services]:
-    """What actions need, on the migrated database of this installation."""
-    settings = _settings()
-    with database.opened(settings) as dsn:
-        await migrate(dsn)
-        async with services(settings, dsn) as held:
-            yield held

@@ -16,11 +16,14 @@ from types import FrameType
 import uvicorn
 import uvloop
 from prometheus_client import multiprocess
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from lernbatch import app, config, log
 from lernbatch.config import Config
 from lernbatch.errors import Unusable
 
+KEEP_ALIVE_SECONDS = 75  # longer than the gateways before us keep theirs, so that they close first
 GRACE_SECONDS = 30  # for requests under way; a statement is cut off earlier
 # A process that ends so soon after its start, so often in a row, will not do better the next time.
 EARLY_SECONDS, EARLY_ENDS = 5.0, 3
@@ -78,20 +81,7 @@ class Server(uvicorn.Server):
 def serve(settings: Config, dsn: str, sock: socket.socket, parent: int | None = None) -> None:
     """Answer on `sock` until SIGTERM, or until the process at the other end of pipe `parent` is gone."""
     front = app.create(settings, dsn)
-    served = uvicorn.Config(
-        front,
-        lifespan="off",  # we hold it ourselves below, so that what fails there is a sentence
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        forwarded_allow_ips=list(settings.trusted_proxies),
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    server = Server(served, front.leave, settings.drain_seconds)
+    server = Server(_served(front, settings), front.leave, settings.drain_seconds)
 
     def orphaned(parent: int) -> None:
         asyncio.get_running_loop().remove_reader(parent)
@@ -104,6 +94,33 @@ def serve(settings: Config, dsn: str, sock: socket.socket, parent: int | None = 
             await server.serve(sockets=[sock])
 
     _run(run)
+
+
+def serve_alone(application: Starlette, settings: Config, sock: socket.socket) -> None:
+    """Answer on `sock` with another application than the service until SIGTERM."""
+    server = Server(_served(application, settings), lambda: None, 0)
+
+    async def run() -> None:
+        async with application.router.lifespan_context(application):
+            await server.serve(sockets=[sock])
+
+    _run(run)
+
+
+def _served(application: ASGIApp, settings: Config) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        lifespan="off",  # we hold it ourselves, so that what fails at the start is a sentence
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
 
 
 def serve_many(dsn: str, sock: socket.socket, count: int, variables: Mapping[str, str]) -> None:

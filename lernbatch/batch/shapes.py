@@ -1,0 +1,82 @@
+"""The JSON of batches, for the description of the API; `wire.py` reads and shows it."""
+
+from __future__ import annotations
+
+from lernbatch.shapes import (
+    BATCH_ID,
+    COURSE_ID,
+    EMPTY,
+    USER_ID,
+    Shape,
+    about,
+    day,
+    flag,
+    keyed,
+    listed,
+    maybe,
+    record,
+    text,
+    whole,
+)
+
+_TYPE = text("open or invite-only, in any letter case.", example="open", pattern="^[A-Za-z-]+$")
+_ADDITIONS = {
+    "enrollmentStartDate": maybe(day("The first day on which learners may enrol.")),
+    "capacity": maybe(whole("At most so many learners.", least=1, most=2**31 - 1)),
+    "leavePolicy": maybe(text("When learners may leave.", one_of=("always", "until-start", "never"))),
+    "timeZone": maybe(text("Whose days the dates are.", example="Asia/Kolkata")),
+}
+_FIELDS = {
+    "name": text(example="June"),
+    "description": maybe(text()),
+    "enrollmentType": _TYPE,
+    "startDate": day(),
+    "endDate": maybe(day("The last day; none: open ended.")),
+    "enrollmentEndDate": maybe(day("The last day on which learners may enrol.")),
+    "createdFor": listed(text(example="0126000000000000001"), "Organisations it is for."),
+    "mentors": listed(USER_ID, "They may change the batch as its creator may."),
+    **_ADDITIONS,
+}
+_NEW = {"courseId": COURSE_ID, **_FIELDS}
+_NEEDED = "courseId name enrollmentType startDate"
+
+BATCH = record(
+    "",
+    {key: _FIELDS[key] for key in ("name", "enrollmentType", "startDate", "endDate", "createdFor", "mentors")},
+    batchId=BATCH_ID,
+    courseId=COURSE_ID,
+    status=whole("0 upcoming, 1 ongoing, 2 ended.", least=0, most=2),
+    effectiveEnrollmentEndDate=maybe(day("The day after which nobody enrols.")),
+    createdBy=maybe(USER_ID),
+    createdDate=maybe(text()),
+    updatedDate=maybe(text()),
+    cert_templates=keyed(record(), "What is awarded, by template id."),
+)
+
+create = Shape(
+    request=record(_NEEDED, _NEW),
+    result=record("response batchId", response=text(example="SUCCESS"), batchId=BATCH_ID),
+)
+create_privately = Shape(
+    request=record(_NEEDED, _NEW, createdBy=maybe(USER_ID)),
+    result=create.result,
+)
+update = Shape(
+    request=record("courseId id startDate", _FIELDS, courseId=COURSE_ID, id=BATCH_ID),
+    result=EMPTY,
+    also={412: "`If-Match` names another revision than the batch has"},
+)
+read = Shape(result=record("response", response=about(BATCH, "`{}` when there is no batch of that id.")))
+list_participants = Shape(
+    request=record(
+        "batch",
+        batch=record(
+            "batchId",
+            batchId=BATCH_ID,
+            active=flag("False: those who left."),
+            limit=whole(least=0),
+            offset=whole(least=0),
+        ),
+    ),
+    result=record("batch", batch=record("count participants", count=whole(), participants=listed(USER_ID))),
+)

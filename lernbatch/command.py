@@ -1,0 +1,38 @@
+"""What every command begins with: the settings, and what actions need on the migrated database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from lernbatch import config, log
+from lernbatch.app import services as opened
+from lernbatch.config import Config
+from lernbatch.db import Connection
+from lernbatch.pg import database
+from lernbatch.pg.migrate import migrate
+from lernbatch.services import Services
+
+
+def settings() -> Config:
+    """The settings of this process, and its log as they say. Raises: Unusable."""
+    read = config.load()
+    log.configure(read.log_level)
+    return read
+
+
+@asynccontextmanager
+async def services() -> AsyncIterator[Services]:
+    """What actions need, on the migrated database of this installation."""
+    read = settings()
+    with database.opened(read) as dsn:
+        await migrate(dsn)
+        async with opened(read, dsn) as held:
+            yield held
+
+
+@asynccontextmanager
+async def connection() -> AsyncIterator[tuple[Services, Connection]]:
+    """The same, and a connection."""
+    async with services() as held, held.pool.acquire() as conn:
+        yield held, conn

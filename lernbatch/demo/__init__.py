@@ -1,1 +1,0 @@
-"""A batch lives its life on bundled input, through real HTTP: what `lernbatch demo` shows."""
