@@ -25,6 +25,7 @@ from lernbatch.pg.binaries import read_version
 from lernbatch.pg.reasons import refused
 
 LAUNCHER = Path(__file__).with_name("unprivileged.py")
+RUN_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,23 @@ class Processes:
         """Run a program to its end."""
         with self._lock() as lock:
             flock(lock, LOCK_EX | LOCK_NB)
-            return subprocess.run(  # noqa: S603 - no shell, our own arguments
-                self._command([program, *arguments]),
-                input=given,
-                capture_output=True,
-                text=True,
-                pass_fds=[lock],
-                env=_environment(),
-                cwd="/",
-            )
+            try:
+                return subprocess.run(  # noqa: S603 - no shell, our own arguments
+                    self._command([program, *arguments]),
+                    input=given,
+                    capture_output=True,
+                    encoding="utf-8",
+                    errors="replace",
+                    pass_fds=[lock],
+                    env=_environment(),
+                    cwd="/",
+                    timeout=RUN_SECONDS,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise Unusable(
+                    f"{program} was not done with {self.folder} after {RUN_SECONDS:g} seconds: "
+                    "see what keeps its disk busy, then try again."
+                ) from error
 
     def detach(self, program: str, *arguments: str, log: IO[str], enter: Path | None) -> None:
         """Leave a program running that survives us; `enter` is one more folder it must be able to pass."""
@@ -85,6 +94,7 @@ class Processes:
                 env=_environment(),
                 cwd="/",
                 check=False,  # a refusal stands in the log
+                timeout=RUN_SECONDS,
             )
 
     def server_version(self) -> int:
