@@ -126,7 +126,7 @@ def _ensure_database(cluster: Cluster) -> str:
                 f"The password in {cluster.folder / 'password'} is not that of the server: restore the file, "
                 "or remove it while no command runs to get a new one."
             ) from error
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             if cluster.postmaster() is None:
                 raise cluster.died("The database server stopped again") from error
             raise failure("The database server runs but cannot be used", str(error), cluster.folder) from error
