@@ -67,6 +67,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:
 
     app = Starlette(routes=http.routes(ENTRANCES), lifespan=lifespan, exception_handlers={HTTPException: unknown})
     app.router.redirect_slashes = False
+    app.state.entrances = tuple(ENTRANCES)  # what /openapi.json and /docs tell of
     app.state.leaving = app.state.unhealthy = False  # what /readyz and the health gate go by
     return Front(app)
 

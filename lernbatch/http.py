@@ -72,7 +72,6 @@ class Entrance:
     gateway: str | None = None
     roles: tuple[str, ...] = ()
     raw: bool = False
-    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)

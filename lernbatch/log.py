@@ -10,9 +10,17 @@ import structlog
 
 _logger: Any = structlog.get_logger("lernbatch")
 
-debug = _logger.debug
-info = _logger.info
-warning = _logger.warning
+
+def debug(event: str, **values: object) -> None:
+    _logger.debug(event, **values)
+
+
+def info(event: str, **values: object) -> None:
+    _logger.info(event, **values)
+
+
+def warning(event: str, **values: object) -> None:
+    _logger.warning(event, **values)
 
 
 _SHARED: list[Any] = [

@@ -27,5 +27,7 @@ ENTRANCES: list[Entrance] = [
     Entrance("GET", "/livez", ops.live, Access.OPEN, raw=True),
     Entrance("GET", "/readyz", ops.ready, Access.OPEN, raw=True),
     Entrance("GET", "/metrics", ops.metrics, Access.OPEN, raw=True),
+    Entrance("GET", "/openapi.json", ops.describe, Access.OPEN, raw=True),
+    Entrance("GET", "/docs", ops.explain, Access.OPEN, raw=True),
 ]
 # fmt: on

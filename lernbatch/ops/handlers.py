@@ -1,19 +1,20 @@
-"""HTTP entrances for operators: health, readiness, metrics."""
+"""HTTP entrances for operators: health, readiness, metrics, the description of the API."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import asyncpg
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from lernbatch import envelope, http
-from lernbatch.http import Call
-from lernbatch.ops import gauges, health, wire
+from lernbatch.http import Call, Entrance
+from lernbatch.ops import docs, gauges, health, openapi, wire
 
 
 async def health_of_all(call: Call) -> Mapping[str, Any]:
@@ -50,3 +51,25 @@ async def ready(call: Call) -> Response:
 async def metrics(call: Call) -> Response:
     """GET /metrics, for Prometheus; of all processes of the service, whichever of them is asked."""
     return Response(await gauges.page(call.services), media_type=CONTENT_TYPE_LATEST)
+
+
+async def describe(call: Call) -> Response:
+    """GET /openapi.json: every call, for programs."""
+    state = call.http.app.state
+    return http.json_response(_description(state.entrances, call.services.config.public_url), 200)
+
+
+async def explain(call: Call) -> Response:
+    """GET /docs: every call, for people."""
+    shown = _page(call.http.app.state.entrances, call.services.config.public_url)
+    return HTMLResponse(shown, headers={"Content-Security-Policy": docs.SECURITY_POLICY})
+
+
+@cache
+def _description(entrances: tuple[Entrance, ...], url: str) -> bytes:
+    return msgspec.json.encode(openapi.document(entrances, url))
+
+
+@cache
+def _page(entrances: tuple[Entrance, ...], url: str) -> str:
+    return docs.page(entrances, url)
