@@ -1,0 +1,93 @@
+"""What every test may ask for: a database, a pool, a running service, its movable clock."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from lernbatch.pg import embedded
+from lernbatch.pg.migrate import migrate
+from tests.running import MovableClock, Running, running
+from tests.seeds import seed
+
+_numbers = count(1)
+
+
+def _named(dsn: str, database: str) -> str:
+    parts = urlsplit(dsn)
+    return urlunsplit(parts._replace(path=f"/{database}"))
+
+
+def _execute(dsn: str, *statements: str) -> None:
+    async def work() -> None:
+        conn = await asyncpg.connect(dsn)
+        try:
+            for statement in statements:
+                await conn.execute(statement)
+        finally:
+            await conn.close()
+
+    asyncio.run(work())
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The DSN of a real PostgreSQL that all processes of this run share; LERNBATCH_PG_BIN chooses its programs."""
+    base = tmp_path_factory.getbasetemp()
+    home = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    programs = os.environ.get("LERNBATCH_PG_BIN")
+    # Nothing here outlives the run, so the tests need not wait for the disk.
+    options = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
+    with embedded.running(home / "pg", bin_dir=Path(programs) if programs else None, options=options) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def template(server: str) -> str:
+    """The name of a migrated database with the bundled neighbours' data, which others are cloned from."""
+    name = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
+    _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+    asyncio.run(migrate(_named(server, name)))
+    asyncio.run(seed(_named(server, name)))
+    return name
+
+
+def _clone(server: str, template: str) -> str:
+    name = f"{template}_{next(_numbers)}"
+    _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} TEMPLATE {template}")
+    return name
+
+
+@pytest.fixture
+def dsn(server: str, template: str) -> Iterator[str]:
+    """The DSN of a fresh database of this test's own."""
+    name = _clone(server, template)
+    yield _named(server, name)
+    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def shared_service(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    name = _clone(server, template)
+    with running(tmp_path_factory.mktemp("home"), _named(server, name)) as service:
+        yield service
+
+
+@pytest.fixture
+def service(shared_service: Running) -> Iterator[Running]:
+    """The running service, shared by the tests of this process: each makes its own batches and learners."""
+    yield shared_service
+    shared_service.clock.ahead *= 0
+
+
+@pytest.fixture
+def clock(service: Running) -> MovableClock:
+    """The service's clock; back to the real time after the test."""
+    return service.clock

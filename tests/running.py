@@ -1,0 +1,135 @@
+"""A service that really runs: uvicorn on a loopback port, in a thread of its own, over a database of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import uvicorn
+
+from lernbatch import app
+from lernbatch.auth import Role
+from lernbatch.clock import Clock
+from lernbatch.config import Config
+from lernbatch.neighbours import identity
+from lernbatch.services import Services
+from tests.people import Person
+
+T = TypeVar("T")
+
+
+class MovableClock(Clock):
+    """The real time, moved by `ahead`."""
+
+    ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+    def move(self, **by: float) -> None:
+        """`clock.move(days=3)`"""
+        self.ahead += timedelta(**by)
+
+    def move_to(self, day: date, hour: int = 12) -> None:
+        """To that hour of `day` in the clock's zone."""
+        self.ahead = timedelta()
+        self.ahead = datetime(day.year, day.month, day.day, hour, tzinfo=self.zone) - super().now()
+
+
+class Running:
+    """A running service and what a test wants of it."""
+
+    def __init__(self, config: Config, url: str, loop: asyncio.AbstractEventLoop, services: Services) -> None:
+        self.config, self.url, self.services = config, url, services
+        self.clock: MovableClock = services.clock  # type: ignore[assignment]
+        self._loop = loop
+        self.http = httpx.Client(base_url=url, timeout=30)
+
+    def token(self, person: Person, **claims: Any) -> str:
+        return identity.mint(
+            self.config.home,
+            self.config,
+            person.user_id,
+            roles=[Role(role, frozenset({person.org_id})) for role in person.roles],
+            now=self.clock.now(),
+            **claims,
+        )
+
+    def headers(self, person: Person | None, child: Person | None = None) -> dict[str, str]:
+        if person is None:
+            return {}
+        headers = {"X-Authenticated-User-Token": self.token(person)}
+        if child is not None:
+            headers["X-Authenticated-For"] = self.token(child, parent_id=person.user_id)
+        return headers
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        person: Person | None = None,
+        request: object = None,
+        *,
+        child: Person | None = None,
+        headers: dict[str, str] | None = None,
+        **kwargs: Any,
+    ) -> httpx.Response:
+        """One call as `person` (None: nobody), with `request` in the platform's envelope."""
+        body = {} if request is None else {"json": {"request": request}}
+        sent = {**self.headers(person, child), **(headers or {})}
+        return self.http.request(method, path, headers=sent, **body, **kwargs)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` in the service's own loop, e.g. an action: `service.run(actions.find(service.pool, …))`."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    def sql(self, text: str, *arguments: object) -> list[Any]:
+        """Rows of a statement, to look at what was stored."""
+
+        async def fetch() -> list[Any]:
+            return await self.services.pool.fetch(text, *arguments)
+
+        return self.run(fetch())
+
+
+@contextmanager
+def running(home: Path, dsn: str, **settings: Any) -> Iterator[Running]:
+    """A service over the migrated database `dsn`. Jobs run only when a test asks, or with jobs_enabled=True."""
+    config = Config(home=home, **{"jobs_enabled": False, **settings})
+    clock = MovableClock(config.time_zone)
+    application = app.create(config, dsn, clock)
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="on", timeout_graceful_shutdown=5))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        services: Services = _started(application, server, thread)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        loop = services.pool._loop
+        service = Running(config, url, loop, services)
+        try:
+            yield service
+        finally:
+            service.http.close()
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+
+
+def _started(application: app.Front, server: uvicorn.Server, thread: threading.Thread) -> Services:
+    waited = threading.Event()
+    for _ in range(1000):
+        if server.started:
+            return application.app.state.services  # type: ignore[no-any-return]
+        if not thread.is_alive():
+            break
+        waited.wait(0.02)
+    raise AssertionError("the service did not start")
