@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,6 +56,33 @@ async def course(services: Services, course_id: str, version: str | None = None)
         return seen  # somebody is at it; an hour-old tree serves until they are done
     async with lock:
         return shelf.newest(course_id, services.clock.now()) or await _find(services, course_id)
+
+
+async def at_hand(services: Services, course_ids: Collection[str]) -> dict[str, Course]:
+    """Course id → the newest snapshot, of any age, for many courses at once; one that was never seen is fetched.
+
+    Courses that do not exist, or cannot be fetched now, are left out.
+    """
+    now = services.clock.now()
+    found = {course_id: known for course_id in course_ids if (known := services.courses.newest(course_id, now))}
+    wanted = [course_id for course_id in course_ids if course_id not in found]
+    if wanted:
+        rows = await db.all(services.pool, _Snapshot, Q.newest_snapshots, course_ids=wanted)
+        for course_read in map(_read, rows):
+            services.courses.keep(course_read, now)
+            found[course_read.course_id] = course_read
+    for course_id in wanted:
+        if course_id not in found and (fetched := await _if_reachable(services, course_id)) is not None:
+            found[course_id] = fetched
+    return found
+
+
+async def _if_reachable(services: Services, course_id: str) -> Course | None:
+    try:
+        return await course(services, course_id)
+    except Upstream as failure:
+        log.warning("a course cannot be read now", course_id=course_id, error=failure.detail)
+        return None
 
 
 async def offerable(services: Services, course_id: str) -> Course:
@@ -143,8 +170,10 @@ async def _stored(services: Services, course_id: str) -> Course | None:
 
 async def _load(services: Services, course_id: str, version: str) -> Course | None:
     row = await db.one(services.pool, _Snapshot, Q.snapshot, course_id=course_id, version=version)
-    if row is None:
-        return None
+    return None if row is None else _read(row)
+
+
+def _read(row: _Snapshot) -> Course:
     tree = rules.load(row.tree)
     return Course(
         course_id=row.course_id,

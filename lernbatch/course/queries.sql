@@ -12,6 +12,12 @@ SELECT course_id, version, name, status, channel, content, tree
   FROM course
  WHERE course_id = :course_id AND version = :version;
 
+-- newest_snapshots
+  SELECT DISTINCT ON (course_id) course_id, version, name, status, channel, content, tree
+    FROM course
+   WHERE course_id = ANY (:course_ids::text[])
+ORDER BY course_id, fetched_at DESC;
+
 -- put_snapshot
 -- The same publication seen again is as fresh as now; its metadata may have changed (retired, renamed).
 INSERT INTO course (course_id, version, name, status, channel, content, tree, fetched_at)

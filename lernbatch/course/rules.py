@@ -46,7 +46,7 @@ def read_tree(hierarchy: Mapping[str, Any], metadata: Mapping[str, Any] | None =
     identifier, or below itself, hands its children to the unit it stands in. Raises: TooDeep.
     """
     tree = _read_nodes(hierarchy)
-    content = {**without_tree(hierarchy), **(metadata or {})}
+    content = {**without_tree(hierarchy), **(metadata or {}), "leafNodesCount": len(tree.leaf_nodes)}
     return Course(
         course_id=_text(content.get("identifier")),
         version=version(content, tree),

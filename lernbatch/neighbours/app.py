@@ -56,6 +56,7 @@ def _routes(config: Config) -> Iterator[Route]:
         _row("PATCH", contents.update_hierarchy, c.hierarchy_update_path),
         _row("POST", contents.search, c.search_path, c.composite_search_path, "/composite/v3/search"),
         _row("GET", contents.question_set, c.questionset_read_path, "/questionset/v1/read/"),
+        _row("GET", contents.questions, "/questionset/v2/hierarchy/", "/questionset/v1/hierarchy/"),
         _row("GET", contents.template, f"{c.template_read_path}/"),
         _row("GET", contents.certificate_template, f"{c.certificate_template_read_path}/"),
         _row("GET", contents.picture, contents.PICTURES),

@@ -162,6 +162,14 @@ async def question_set(asked: Asked) -> Answer:
     return {"questionset": _chosen(content.metadata, asked.query.get("fields", ""))}
 
 
+async def questions(asked: Asked) -> Answer:
+    """GET …/questionset/…/hierarchy/{id}: a question set with its questions."""
+    content = await _content(asked, asked.identifier)
+    if content.hierarchy is None or content.metadata.get("objectType") != _QUESTION_SET:
+        raise NoSuchNode(asked.identifier)
+    return {"questionset": content.hierarchy}
+
+
 async def template(asked: Asked) -> Answer:
     """GET /asset/v4/read/{id}: a certificate template that is an asset of the content service."""
     return {"content": await _template(asked, legacy=False)}

@@ -16,6 +16,7 @@ from lernbatch.neighbours.published import NotImportable, Published
 from lernbatch.neighbours.roster import Person, Problem
 
 Q = sql.load("lernbatch.neighbours")
+SAMPLE = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,33 @@ class Imported:
     problems: tuple[Problem, ...] = ()
 
 
+async def sample(conn: Connection, now: datetime) -> Course:
+    """Import all that is bundled: a course in three languages, the people around it, two certificate templates."""
+    async with conn.transaction():
+        await organisations(conn, SAMPLE / "organisations.csv")
+        await people(conn, SAMPLE / "people.csv")
+        await consents(conn, SAMPLE / "consents.csv", now)
+        await groups(conn, SAMPLE / "groups.json")
+        for file in sorted((SAMPLE / "templates").glob("*.json")):
+            await template(conn, file)
+        await question_sets(conn, SAMPLE / "question-sets.json", now)
+        return await course(conn, SAMPLE / "course.json", now)
+
+
 async def course(conn: Connection, path: Path, now: datetime, *, force_trackable: bool = False) -> Course:
     """Import a published collection. Raises: NotImportable, with the reason."""
     found = published.read_course(published.read_json(path), force_trackable=force_trackable)
     await put_course(conn, found, now)
     return found.course
+
+
+async def question_sets(conn: Connection, path: Path, now: datetime) -> Imported:
+    """Import question sets with their questions: one, or a list, as the question set hierarchy call answers with."""
+    listed = _listed(published.read_json(path), "questionset", "questionSet")
+    found = [published.read_question_set(node) for node in listed]
+    async with conn.transaction():
+        await contents.put(conn, [(published.content(node), node) for node in found], now)
+    return Imported(len(found))
 
 
 async def put_course(conn: Connection, found: Published, now: datetime) -> None:
@@ -123,9 +146,7 @@ async def template(conn: Connection, path: Path) -> str:
 
 async def groups(conn: Connection, path: Path) -> Imported:
     """Import groups: one, or a list, as the group service shows them (`id`, `name`, `members`)."""
-    data = published.read_json(path)
-    found = data.get("result", data) if isinstance(data, dict) else data
-    listed: list[Any] = found if isinstance(found, list) else [found]
+    listed = _listed(published.read_json(path))
     for group in listed:
         _check_group(path, group)
     async with conn.transaction():
@@ -138,6 +159,14 @@ async def groups(conn: Connection, path: Path) -> Imported:
                 members=group["members"],
             )
     return Imported(len(listed))
+
+
+def _listed(data: Any, *keys: str) -> list[Any]:
+    """What a file holds, as a list: the result of an envelope, under one of `keys`, or the bare thing or things."""
+    found = data.get("result", data) if isinstance(data, dict) else data
+    for key in keys:
+        found = found.get(key, found) if isinstance(found, dict) else found
+    return found if isinstance(found, list) else [found]
 
 
 def _check_group(path: Path, group: object) -> None:

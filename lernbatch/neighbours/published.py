@@ -60,6 +60,15 @@ def read_course(data: Any, *, force_trackable: bool = False) -> Published:
     return Published(course, node, (rules.without_tree(node), *contents.values()))
 
 
+def read_question_set(node: Any) -> dict[str, Any]:
+    """A question set with its questions. Raises: NotImportable."""
+    if not isinstance(node, Mapping) or not isinstance(node.get("identifier"), str):
+        raise NotImportable("It is no question set: there is no node with an identifier in it.")
+    if node.get("mimeType") != rules.QUESTION_SET:
+        raise NotImportable(f"{node['identifier']} is no question set: its MIME type is {node.get('mimeType')}.")
+    return dict(node)
+
+
 def _root(data: Any) -> Mapping[str, Any]:
     result = data.get("result", data) if isinstance(data, Mapping) else None
     for key in ("content", "collection"):
@@ -89,19 +98,19 @@ def _check(course: Course, node: Mapping[str, Any]) -> None:
 
 
 def _contents(parent: Mapping[str, Any], level: int = 1) -> Iterator[dict[str, Any]]:
-    """The metadata of every identified node below `parent`, as the content service would know it by itself."""
+    """The metadata of every identified node below `parent`."""
     for node in rules.children(parent):
         if node.get("identifier"):
-            yield _content(node)
+            yield content(node)
         if rules.is_collection(node) and level < rules.MAX_DEPTH:
             yield from _contents(node, level + 1)
 
 
-def _content(node: Mapping[str, Any]) -> dict[str, Any]:
-    content = rules.without_tree(node)
-    content.setdefault("status", "Live")
+def content(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A node's metadata as the content service would know it by itself."""
+    metadata = rules.without_tree(node)
+    metadata.setdefault("status", "Live")
     if node.get("mimeType") == rules.QUESTION_SET:
-        content["objectType"] = "QuestionSet"
-        content.setdefault("childNodes", [child.get("identifier") for child in rules.children(node)])
-        content.setdefault("totalQuestions", rules.total_questions(node))
-    return content
+        metadata["objectType"] = "QuestionSet"
+        metadata.setdefault("totalQuestions", rules.total_questions(node))
+    return metadata

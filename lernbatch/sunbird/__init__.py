@@ -16,6 +16,7 @@ from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.db import Pool
 from lernbatch.sunbird.content import Content
+from lernbatch.sunbird.files import Files
 from lernbatch.sunbird.groups import Groups
 from lernbatch.sunbird.http import Remote
 from lernbatch.sunbird.notify import Notify
@@ -47,7 +48,9 @@ class Sunbird:
             bundled = httpx.ASGITransport(neighbours.application(pool, config, clock), raise_app_exceptions=False)
 
             async def remote(name: str, url: str | None) -> Remote:
-                client = _client(config, url, bundled)
+                client = (
+                    _tcp(config, url) if url else httpx.AsyncClient(transport=bundled, base_url="http://neighbours")
+                )
                 return Remote(name, await opened.enter_async_context(client), config)
 
             content = await remote("content", config.content_url)
@@ -62,14 +65,14 @@ class Sunbird:
                 users=Users(people, config),
                 organisations=Organisations(people, config),
                 groups=Groups(await remote("group", config.group_url), config),
-                templates=Templates(content, certificates, config),
+                templates=Templates(
+                    content, certificates, Files(await opened.enter_async_context(_tcp(config)), config), config
+                ),
                 notify=Notify(people, config),
             )
 
 
-def _client(config: Config, url: str | None, bundled: httpx.ASGITransport) -> httpx.AsyncClient:
-    if url is None:
-        return httpx.AsyncClient(transport=bundled, base_url="http://neighbours")
+def _tcp(config: Config, url: str = "") -> httpx.AsyncClient:
     seconds = config.upstream_timeout_seconds
     return httpx.AsyncClient(
         base_url=url,

@@ -142,11 +142,13 @@ class Remote:
         self, path: str, *, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
         """GET, repeated when the service fails."""
-        return await self._repeated(_Request("GET", path, None, query, headers))
+        asked = _Request("GET", path, None, query, headers)
+        return self._read(asked, *await self._repeated(asked))
 
     async def search(self, path: str, request: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> Reply:
         """POST of a question that changes nothing, so it is repeated like GET."""
-        return await self._repeated(_Request("POST", path, {"request": request}, None, headers))
+        asked = _Request("POST", path, {"request": request}, None, headers)
+        return self._read(asked, *await self._repeated(asked))
 
     async def send(
         self, method: str, path: str, request: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
@@ -156,26 +158,25 @@ class Remote:
         return self._read(asked, *await self._once(asked))
 
     async def fetch(self, path: str) -> bytes:
-        """The bytes under `path`. Raises: Unreachable, when it is not there."""
-        asked = _Request("GET", path)
-        status, body = await self._once(asked)
+        """The bytes under `path`, or under a whole URL. Raises: Unreachable, when nothing is there."""
+        status, body = await self._repeated(_Request("GET", path))
         if status != httpx.codes.OK:
             raise Unreachable(f"{self._name} GET {path} answered {status}", status=status)
         return body
 
-    async def _repeated(self, asked: _Request) -> Reply:
+    async def _repeated(self, asked: _Request) -> tuple[int, bytes]:
         for attempt in range(1, self._attempts):
             try:
                 status, body = await self._once(asked)
                 if status not in _WORTH_REPEATING:
-                    return self._read(asked, status, body)
+                    return status, body
             except Resting:
                 raise
             except Unreachable as failure:
                 log.warning("a call is repeated", error=failure.detail)
             pause = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads retries, no secret
-        return self._read(asked, *await self._once(asked))
+        return await self._once(asked)
 
     async def _once(self, asked: _Request) -> tuple[int, bytes]:
         if not self._breaker.admits():

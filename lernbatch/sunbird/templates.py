@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lernbatch.config import Config
+from lernbatch.sunbird.files import Files
 from lernbatch.sunbird.http import Remote, Reply, Unreachable, UpstreamEmpty, bearer, mapping, text
 
 _FIELDS = "certType,artifactUrl,issuer,signatoryList,name,data"
@@ -42,8 +43,8 @@ class CertificateTemplateAsset:
 class Templates:
     """Calls that read templates (contract batches §5.1)."""
 
-    def __init__(self, content: Remote, certificates: Remote, config: Config) -> None:
-        self._content, self._certificates, self._config = content, certificates, config
+    def __init__(self, content: Remote, certificates: Remote, files: Files, config: Config) -> None:
+        self._content, self._certificates, self._files, self._config = content, certificates, files, config
         self._headers = bearer(config.platform_api_key)
 
     async def template(self, template_id: str) -> CertificateTemplateAsset | None:
@@ -62,8 +63,8 @@ class Templates:
         return None if reply.status == 404 else _read_template(reply.result)
 
     async def picture(self, url: str) -> bytes:
-        """The SVG under `url`: a path of the content service or an absolute address. Raises: Unreachable."""
-        return await self._content.fetch(url)
+        """The bytes under `url`: a path of the content service, or an address somewhere else. Raises: Unreachable."""
+        return await (self._content if url.startswith("/") else self._files).fetch(url)
 
     async def _read(self, remote: Remote, path: str, template_id: str) -> Reply:
         return await remote.get(
