@@ -186,6 +186,8 @@ CREATE TABLE certificate_file (
   media_type text        NOT NULL,
   body       bytea       NOT NULL,
   fetched_at timestamptz NOT NULL
+);
+
 -- ── What the bundled neighbours serve ──
 
 -- One row: a published content, course, unit or question set as the content service describes it.

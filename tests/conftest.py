@@ -7,22 +7,16 @@ import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 
 from lernbatch.pg import embedded
 from lernbatch.pg.migrate import migrate
-from tests.running import MovableClock, Running, running
+from tests.running import MovableClock, Running, named, running
 from tests.seeds import seed
 
 _numbers = count(1)
-
-
-def _named(dsn: str, database: str) -> str:
-    parts = urlsplit(dsn)
-    return urlunsplit(parts._replace(path=f"/{database}"))
 
 
 def _execute(dsn: str, *statements: str) -> None:
@@ -54,8 +48,8 @@ def template(server: str) -> str:
     """The name of a migrated database with the bundled neighbours' data, which others are cloned from."""
     name = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
     _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
-    asyncio.run(migrate(_named(server, name)))
-    asyncio.run(seed(_named(server, name)))
+    asyncio.run(migrate(named(server, name)))
+    asyncio.run(seed(named(server, name)))
     return name
 
 
@@ -69,14 +63,14 @@ def _clone(server: str, template: str) -> str:
 def dsn(server: str, template: str) -> Iterator[str]:
     """The DSN of a fresh database of this test's own."""
     name = _clone(server, template)
-    yield _named(server, name)
+    yield named(server, name)
     _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
 def shared_service(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     name = _clone(server, template)
-    with running(tmp_path_factory.mktemp("home"), _named(server, name)) as service:
+    with running(tmp_path_factory.mktemp("home"), named(server, name)) as service:
         yield service
 
 

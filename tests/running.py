@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import uvicorn
@@ -23,6 +24,11 @@ from lernbatch.services import Services
 from tests.people import Person
 
 T = TypeVar("T")
+
+
+def named(dsn: str, database: str) -> str:
+    """The DSN of another database of the same server."""
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{database}"))
 
 
 class MovableClock(Clock):
