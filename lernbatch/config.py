@@ -63,6 +63,8 @@ REFERENCE_NAMES: dict[str, tuple[str, ...]] = {
     "topic_assessment": ("kafka_assessment_topic",),
     "topic_enrolment_sync": ("kafka_enrolment_sync_topic",),
     "topic_invalid_state": ("kafka_topics_contentstate_invalid",),
+    "certificate_qr": ("QR_TYPE",),
+    "platform_name": ("sunbird_instance_name",),
     "exhaust_encryption_salt": ("sunbird_encryption_key",),
 }
 
@@ -216,6 +218,18 @@ class Config(BaseSettings):
     exhaust_retention_days: int = Field(30, ge=1)
     exhaust_personal_retention_days: int = Field(7, ge=1)
     exhaust_encryption_salt: SecretStr = SecretStr("")
+
+    # certificates
+    certificate_key_folder: Path | None = (
+        None  # Ed25519 keys key-1.pem, key-2.pem …; none: made in home/keys/certificates
+    )
+    certificate_font_folder: Path | None = None  # fonts for scripts that the bundled ones lack
+    certificate_issuer_name: str = "Lernbatch"  # who awards by our own template, where the request names nobody
+    certificate_qr: Literal["URL", "URL-W3C-VC", "W3C-VC"] = "URL"  # a link, the link with the credential, that alone
+    certificate_set_size: int = Field(500, ge=1, le=5000)  # learners judged at once
+    certificate_attempts: int = Field(12, ge=1)  # tries of one that fails, with growing pauses, before it is parked
+    certificate_feed_enabled: bool = True  # tell learners on their page
+    platform_name: str = "Sunbird"  # the app's name in messages
 
     # jobs
     jobs_enabled: bool = True  # `serve` also works on jobs

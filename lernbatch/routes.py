@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from lernbatch.batch import handlers as batch
+from lernbatch.certificate import handlers as certificate
 from lernbatch.http import Access, Entrance
 from lernbatch.ops import handlers as ops
 
@@ -20,6 +21,19 @@ ENTRANCES: list[Entrance] = [
     Entrance("GET", "/v1/course/batch/read/{batch_id}", batch.read, gateway="/api/course/v1/batch/read/{batch_id}"),
     Entrance("POST", "/v1/batch/participants/list", batch.list_participants,
              gateway="/api/course/v1/batch/participants/list"),
+
+    # certificates
+    Entrance("PATCH", "/v1/course/batch/cert/template/add", certificate.add_template,
+             gateway="/api/course/batch/cert/v1/template/add", roles=CREATORS),
+    Entrance("PATCH", "/v1/course/batch/cert/template/remove", certificate.remove_template,
+             gateway="/api/course/batch/cert/v1/template/remove", roles=CREATORS),
+    Entrance("POST", "/v1/course/batch/cert/issue", certificate.issue, gateway="/api/course/batch/cert/v1/issue"),
+    Entrance("GET", "/certs/templates/default.svg", certificate.default_template, Access.OPEN, raw=True),
+    Entrance("GET", "/certs/static/page.css", certificate.style_sheet, Access.OPEN, raw=True),
+    Entrance("GET", "/certs/status/{purpose}/{number}", certificate.status_list, Access.OPEN, raw=True),
+    Entrance("GET", "/certs/{name}", certificate.show, Access.OPEN, raw=True),
+    Entrance("GET", "/.well-known/did.json", certificate.did_document, Access.OPEN, raw=True),
+    Entrance("GET", "/.well-known/jwks.json", certificate.jwks, Access.OPEN, raw=True),
 
     # operations
     Entrance("GET", "/health", ops.health_of_all, Access.OPEN),

@@ -5,18 +5,22 @@ from __future__ import annotations
 from functools import partial
 
 from lernbatch.batch import jobs as batch
+from lernbatch.certificate import jobs as certificate
 from lernbatch.course import jobs as course
 from lernbatch.outbox import events
-from lernbatch.outbox.relay import Sender, relay, to_kafka
+from lernbatch.outbox.relay import Sender, one_by_one, relay, to_kafka
 from lernbatch.worker import Job
 
 # Who sends what the outbox holds, by destination.
 SENDERS: dict[str, Sender] = {
     events.KAFKA: to_kafka,
+    events.NOTIFICATION: one_by_one(certificate.notify),
+    events.FEED: one_by_one(certificate.feed),
 }
 
 JOBS: list[Job] = [
     Job("batch.move_statuses", batch.move_statuses, every_seconds=60),
     Job("course.refresh", course.refresh_courses, every_seconds=300),
+    Job("certificate.issue_due", certificate.issue_due, every_seconds=2, together=True),
     Job("outbox.relay", partial(relay, senders=SENDERS), every_seconds=1),
 ]

@@ -1,0 +1,1 @@
+"""Certificates: what to award to whom, the act of issuing, and the proof anybody can check."""

@@ -1,0 +1,284 @@
+"""The credential: Open Badges 3.0 as a W3C Verifiable Credential 2.0, signed and verified without any network.
+
+Two securing forms of the same content: a Data Integrity proof (`eddsa-jcs-2022`) inside the JSON, and a VC-JWT.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import rfc8785
+
+from lernbatch.certificate import keys
+from lernbatch.certificate.keys import Key, Ring
+
+CONTEXT = [
+    "https://www.w3.org/ns/credentials/v2",
+    "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json",
+]
+SCHEMA = "https://purl.imsglobal.org/spec/ob/v3p0/schema/json/ob_v3p0_achievementcredential_schema.json"
+MAX_BYTES = 256 * 1024
+
+
+class Unverifiable(Exception):
+    """Why a credential does not verify, as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Award:
+    """What a credential says. Texts are as people wrote them; `evidence` is name → sentence."""
+
+    identifier: str  # a URL: where the certificate is shown
+    name: str
+    issuer_name: str
+    issuer_url: str
+    recipient_id: str
+    recipient_name: str
+    course_id: str
+    course_name: str
+    batch_id: str
+    narrative: str
+    earned_at: datetime
+    expires_at: datetime | None
+    percent: float | None  # the score that counted
+    status_list_url: str
+    status_list: int
+    status_index: int
+
+
+def build(award: Award, did: str) -> dict[str, Any]:
+    """The credential of `award`, unsigned. No number in it is a fraction, so every JSON reader agrees on its bytes."""
+    achievement_id = f"urn:lernbatch:{award.batch_id}:{sha256(award.name.encode()).hexdigest()[:16]}"
+    achievement: dict[str, Any] = {
+        "id": achievement_id,
+        "type": ["Achievement"],
+        "achievementType": "Certificate",
+        "name": award.name,
+        "description": award.course_name,
+        "criteria": {"narrative": award.narrative},
+        "humanCode": award.course_id,
+    }
+    subject: dict[str, Any] = {
+        "type": ["AchievementSubject"],
+        "identifier": [
+            {"type": "IdentityObject", "hashed": False, "identityType": "systemId", "identityHash": award.recipient_id},
+            {"type": "IdentityObject", "hashed": False, "identityType": "name", "identityHash": award.recipient_name},
+        ],
+        "achievement": achievement,
+    }
+    evidence = [{"type": ["Evidence"], "name": "Completion", "narrative": f"Completed on {award.earned_at:%Y-%m-%d}."}]
+    if award.percent is not None:
+        percent = f"{award.percent:.2f}".rstrip("0").rstrip(".")
+        achievement["resultDescription"] = [
+            {
+                "id": f"{achievement_id}:score",
+                "type": ["ResultDescription"],
+                "name": "Score",
+                "resultType": "Percent",
+                "valueMin": "0",
+                "valueMax": "100",
+            }
+        ]
+        subject["result"] = [{"type": ["Result"], "resultDescription": f"{achievement_id}:score", "value": percent}]
+        evidence.append({"type": ["Evidence"], "name": "Score", "narrative": f"Scored {percent} %."})
+    made: dict[str, Any] = {
+        "@context": CONTEXT,
+        "id": award.identifier,
+        "type": ["VerifiableCredential", "OpenBadgeCredential"],
+        "name": award.name,
+        "issuer": {"id": did, "type": ["Profile"], "name": award.issuer_name, "url": award.issuer_url},
+        "validFrom": instant(award.earned_at),
+        "awardedDate": instant(award.earned_at),
+        "credentialSubject": subject,
+        "evidence": evidence,
+        "credentialStatus": [_status(award, purpose) for purpose in ("revocation", "suspension")],
+        "credentialSchema": [{"id": SCHEMA, "type": "1EdTechJsonSchemaValidator2019"}],
+    }
+    if award.expires_at is not None:
+        made["validUntil"] = instant(award.expires_at)
+    return made
+
+
+def _status(award: Award, purpose: str) -> dict[str, str]:
+    url = f"{award.status_list_url}/{purpose}/{award.status_list}"
+    return {
+        "id": f"{url}#{award.status_index}",
+        "type": "BitstringStatusListEntry",
+        "statusPurpose": purpose,
+        "statusListIndex": str(award.status_index),
+        "statusListCredential": url,
+    }
+
+
+def sign(unsigned: Mapping[str, Any], ring: Ring, now: datetime) -> dict[str, Any]:
+    """`unsigned` with its proof. The same content, key and time give the same bytes.
+
+    Source: W3C Data Integrity EdDSA Cryptosuites, §3.3 eddsa-jcs-2022.
+    """
+    key = ring.signing
+    proof = {
+        "type": "DataIntegrityProof",
+        "cryptosuite": "eddsa-jcs-2022",
+        "created": instant(now),
+        "verificationMethod": ring.method(key),
+        "proofPurpose": "assertionMethod",
+        "@context": unsigned["@context"],
+    }
+    proof["proofValue"] = keys.multibase(key.sign(_hash(unsigned, proof)))
+    return {**unsigned, "proof": proof}
+
+
+def _hash(unsigned: Mapping[str, Any], proof: Mapping[str, Any]) -> bytes:
+    return sha256(rfc8785.dumps(dict(proof))).digest() + sha256(rfc8785.dumps(dict(unsigned))).digest()
+
+
+def jwt(signed: Mapping[str, Any], ring: Ring) -> str:
+    """The same credential as a VC-JWT (VC-JOSE-COSE, with the registered claims Open Badges asks for).
+
+    The algorithm is named EdDSA, not RFC 9864's Ed25519, because that is the name verifiers know.
+    """
+    key = ring.signing
+    payload = {name: value for name, value in signed.items() if name != "proof"}
+    payload |= {"iss": ring.did, "jti": signed["id"], "nbf": _seconds(signed["validFrom"])}
+    if "validUntil" in signed:
+        payload["exp"] = _seconds(signed["validUntil"])
+    header = {"alg": "EdDSA", "typ": "vc+jwt", "cty": "vc", "kid": ring.method(key)}
+    signing_input = f"{_base64(rfc8785.dumps(header))}.{_base64(rfc8785.dumps(payload))}"
+    return f"{signing_input}.{_base64(key.sign(signing_input.encode()))}"
+
+
+def read(data: bytes) -> tuple[dict[str, Any], str | None]:
+    """A credential from a file's bytes: its JSON and, if it was one, the JWT around it. Raises: Unverifiable."""
+    if len(data) > MAX_BYTES:
+        raise Unverifiable("The file is larger than a credential can be.")
+    try:
+        text = data.decode().strip()
+    except UnicodeDecodeError as wrong:
+        raise Unverifiable("The file is no text.") from wrong
+    if text.count(".") == 2 and not text.startswith("{"):
+        return _jwt_payload(text), text
+    return _object(text), None
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A credential whose signature is right, and the key that made it. `trusted`: the key is one of those given."""
+
+    credential: Mapping[str, Any]
+    key: Key
+    trusted: bool
+
+
+def verify(data: bytes, trusted: Iterable[Key]) -> Verified:
+    """Check the signature of a credential, JSON or JWT. Raises: Unverifiable, with the reason.
+
+    With no trusted keys the credential's own key name is used: that shows the content was not changed since that key
+    signed it, not whose key it is.
+    """
+    credential, token = read(data)
+    method = _text(_jwt_header(token), "kid") if token else _text(_proof(credential), "verificationMethod")
+    issuer = credential.get("issuer")
+    did = issuer.get("id") if isinstance(issuer, dict) else issuer
+    controller, _, name = method.partition("#")
+    if controller != did:
+        raise Unverifiable("The signing key is not the issuer's.")
+    known = {key.name: key for key in trusted}
+    try:
+        key = known.get(name) or keys.key_of_name(name)
+    except ValueError as unreadable:
+        raise Unverifiable(f"The key {name!r} is unknown here.") from unreadable
+    right = _jwt_holds(token, key) if token else _proof_holds(credential, key)
+    if not right:
+        raise Unverifiable("The signature does not fit the content: it was changed after signing.")
+    return Verified(credential, key, trusted=name in known)
+
+
+def _proof_holds(credential: Mapping[str, Any], key: Key) -> bool:
+    proof = _proof(credential)
+    if (proof.get("type"), proof.get("cryptosuite")) != ("DataIntegrityProof", "eddsa-jcs-2022"):
+        raise Unverifiable("The proof is of a kind that is not known here.")
+    if proof.get("proofPurpose") != "assertionMethod":
+        raise Unverifiable("The proof was made for another purpose.")
+    options = {name: value for name, value in proof.items() if name != "proofValue"}
+    unsigned = {name: value for name, value in credential.items() if name != "proof"}
+    if options.get("@context", unsigned.get("@context")) != unsigned.get("@context"):
+        raise Unverifiable("The proof was made in another context.")
+    try:
+        signature = keys.read_multibase(_text(proof, "proofValue"))
+        return key.verifies(signature, _hash(unsigned, options))
+    except (ValueError, rfc8785.CanonicalizationError) as wrong:
+        raise Unverifiable("The proof cannot be read.") from wrong
+
+
+def _jwt_holds(token: str, key: Key) -> bool:
+    if _jwt_header(token).get("alg") not in ("EdDSA", "Ed25519"):
+        raise Unverifiable("The token is signed in a way that is not known here.")
+    signing_input, _, signature = token.rpartition(".")
+    return key.verifies(_unbase64(signature), signing_input.encode())
+
+
+def _proof(credential: Mapping[str, Any]) -> Mapping[str, Any]:
+    proof = credential.get("proof")
+    if not isinstance(proof, dict):
+        raise Unverifiable("There is no proof in it.")
+    return proof
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str):
+        raise Unverifiable(f"It has no {name}.")
+    return value
+
+
+def _jwt_header(token: str) -> dict[str, Any]:
+    return _object(_unbase64(token.partition(".")[0]))
+
+
+def _jwt_payload(token: str) -> dict[str, Any]:
+    return _object(_unbase64(token.split(".")[1]))
+
+
+def _object(text: str | bytes) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            raise Unverifiable("A name stands twice in it.")
+        return made
+
+    try:
+        value = json.loads(text, object_pairs_hook=once)
+    except (ValueError, RecursionError) as wrong:
+        raise Unverifiable("It is no JSON.") from wrong
+    if not isinstance(value, dict):
+        raise Unverifiable("It is no credential.")
+    return value
+
+
+def _base64(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _unbase64(text: str) -> bytes:
+    try:
+        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError as wrong:
+        raise Unverifiable("The token cannot be read.") from wrong
+    if _base64(data) != text:  # stray bits at the end would let two texts be one signature
+        raise Unverifiable("The token cannot be read.")
+    return data
+
+
+def instant(at: datetime) -> str:
+    """2026-07-01T10:00:00Z"""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _seconds(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp())

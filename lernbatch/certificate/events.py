@@ -1,0 +1,86 @@
+"""What others hear when a certificate was issued (contract jobs §4.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from lernbatch.certificate.credential import instant
+from lernbatch.config import Config
+from lernbatch.outbox.events import FEED, KAFKA, NOTIFICATION, Event
+from lernbatch.services import Services
+
+if TYPE_CHECKING:
+    from lernbatch.certificate.issue import Earned, Made
+
+
+def issued(services: Services, made: Made, now: datetime) -> Iterator[Event]:
+    """The audit, the learner's feed, and mail and message where the template has texts for them."""
+    earned, config = made.earned, services.config
+    yield Event(KAFKA, config.topic_telemetry, earned.due.user_id, _audit(earned, now))
+    if config.certificate_feed_enabled:
+        yield Event(FEED, "certificate", earned.due.user_id, _feed(earned))
+    if earned.template.notify:
+        held_on = earned.earned_at.astimezone(services.clock.zone).date().isoformat()
+        mail = {
+            **earned.template.notify,
+            "firstName": earned.person.name,
+            "TrainingName": earned.course_name,
+            "heldDate": held_on,
+            "recipientUserIds": [earned.due.user_id],
+            "body": "email body",
+        }
+        yield Event(NOTIFICATION, "certificate", earned.due.user_id, mail)
+        if earned.person.masked_phone:
+            yield Event(
+                NOTIFICATION, "certificate", earned.due.user_id, {**mail, "mode": "sms", "body": _message(config)}
+            )
+
+
+def _audit(earned: Earned, now: datetime) -> dict[str, object]:
+    at = int(now.timestamp() * 1000)
+    return {
+        "eid": "AUDIT",
+        "ver": "3.0",
+        "ets": at,
+        "mid": f"LP.AUDIT.{at}.{uuid4()}",
+        "actor": {"id": earned.due.user_id, "type": "User"},
+        "context": {
+            "channel": "in.ekstep",
+            "env": "Course",
+            "sid": "",
+            "did": "",
+            "pdata": {"ver": "1.0", "id": "org.sunbird.learning.platform", "pid": "course-certificate-generator"},
+            "cdata": [{"type": "CourseBatch", "id": earned.due.batch_id}],
+        },
+        "object": {"id": earned.certificate_id, "type": "Certificate", "rollup": {"l1": earned.batch.course_id}},
+        "edata": {"props": ["certificates"], "type": "certificate-issued-svg"},
+        "@timestamp": instant(now),
+    }
+
+
+def _feed(earned: Earned) -> dict[str, object]:
+    return {
+        "userId": earned.due.user_id,
+        "category": "Notification",
+        "priority": 1,
+        "data": {
+            "type": 1,
+            "actionData": {
+                "actionType": "certificateUpdate",
+                "title": earned.course_name,
+                "description": "You have earned a certificate! Download it from your profile page.",
+                "identifier": earned.batch.course_id,
+            },
+        },
+    }
+
+
+def _message(config: Config) -> str:
+    app = f"update your {config.platform_name} app"
+    return (
+        "Congratulations! Download your course certificate from your profile page. "
+        f"If you have a problem downloading it on the mobile, {app}"
+    )

@@ -1,0 +1,96 @@
+"""Templates' SVGs and signature pictures: fetched when a template is attached, kept, never loaded while drawing."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lernbatch import db, sql
+from lernbatch.certificate import picture, rules, svg
+from lernbatch.certificate.model import DEFAULT_TEMPLATE, Template
+from lernbatch.certificate.picture import Design
+from lernbatch.certificate.svg import BadPicture
+from lernbatch.config import Config
+from lernbatch.errors import Upstream
+from lernbatch.services import Services
+
+Q = sql.load("lernbatch.certificate")
+MAX_PICTURES = 20
+MAX_PICTURE_BYTES = 1024 * 1024
+_SIGNS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as it was fetched."""
+
+    url: str
+    media_type: str
+    body: bytes
+
+
+async def fetch(services: Services, template: Template) -> list[str]:
+    """Fetch and keep what `template` is drawn from; what could not be had, as sentences.
+
+    Raises: rules.UnreadableTemplate, when the SVG is there but cannot be used.
+    """
+    if template.template_id == DEFAULT_TEMPLATE:
+        return await _fetch_pictures(services, [signatory.image for signatory in template.signatories])
+    url = real_url(services.config, template.url)
+    try:
+        source = await services.sunbird.templates.picture(url)
+    except Upstream as unreachable:
+        return [f"The template's picture {url} cannot be read ({unreachable.detail}): the default one is used."]
+    try:
+        picture.check(source)
+        wanted = [*svg.pictures(svg.parse(source)), *(signatory.image for signatory in template.signatories)]
+    except BadPicture as bad:
+        raise rules.UnreadableTemplate(str(bad)) from bad
+    await _keep(services, File(template.url, "image/svg+xml", source))
+    return await _fetch_pictures(services, wanted)
+
+
+async def _fetch_pictures(services: Services, urls: Iterable[str]) -> list[str]:
+    warnings = []
+    for url in list(dict.fromkeys(url for url in urls if url.startswith(("http://", "https://", "/"))))[:MAX_PICTURES]:
+        try:
+            body = await services.sunbird.templates.picture(real_url(services.config, url))
+        except Upstream as unreachable:
+            warnings.append(f"The picture {url} cannot be read ({unreachable.detail}): it is left out.")
+            continue
+        media_type = next((kind for sign, kind in _SIGNS.items() if body.startswith(sign)), None)
+        if media_type is None or len(body) > MAX_PICTURE_BYTES:
+            warnings.append(f"The picture {url} is no PNG, JPEG or GIF of at most 1 MB: it is left out.")
+            continue
+        await _keep(services, File(url, media_type, body))
+    return warnings
+
+
+async def _keep(services: Services, file: File) -> None:
+    now = services.clock.now()
+    await db.run(services.pool, Q.put_file, url=file.url, media_type=file.media_type, body=file.body, now=now)
+
+
+async def design(services: Services, url: str, images: Iterable[str]) -> Design:
+    """How certificates of the template at `url` look; the default design where its SVG was never to be had."""
+    first = await _files(services, [url, *images])
+    source = first[url].body if url in first else picture.default_design().source
+    more = await _files(services, [inner for inner in svg.pictures(svg.parse(source)) if inner not in first])
+    embedded = {
+        file.url: f"data:{file.media_type};base64,{b64encode(file.body).decode()}"
+        for file in (*first.values(), *more.values())
+        if file.url != url
+    }
+    return Design(source, embedded)
+
+
+async def _files(services: Services, urls: Iterable[str]) -> Mapping[str, File]:
+    found = await db.all(services.pool, File, Q.files, urls=[url for url in urls if url])
+    return {file.url: file for file in found}
+
+
+def real_url(config: Config, url: str) -> str:
+    """The address that a stored URL stands for: with the cloud store in place of its placeholder."""
+    base = config.cloud_store_url
+    return url.replace(config.cloud_store_placeholder, base, 1) if base else url

@@ -1,0 +1,83 @@
+"""Pictures of certificates, drawn when somebody wants to see one, and remembered for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from functools import cache
+from pathlib import Path
+
+import rfc8785
+
+from lernbatch.certificate import credential, files, picture, wire
+from lernbatch.certificate.actions import ring
+from lernbatch.certificate.model import Certificate
+from lernbatch.certificate.picture import Design
+from lernbatch.certificate.typesetting import Case
+from lernbatch.services import Services
+
+MEDIA_TYPES = {
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "pdf": "application/pdf",
+    "json": "application/vc",
+    "jwt": "application/vc+jwt",
+}
+
+
+class Shelf:
+    """Drawn pictures, at most `size` bytes of them; the one not asked for longest goes first."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._held = size, 0
+        self._drawn: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
+
+    def get(self, key: tuple[str, ...]) -> bytes | None:
+        if key in self._drawn:
+            self._drawn.move_to_end(key)
+        return self._drawn.get(key)
+
+    def put(self, key: tuple[str, ...], drawn: bytes) -> None:
+        self._held += len(drawn) - len(self._drawn.pop(key, b""))
+        self._drawn[key] = drawn
+        while self._held > self._size:
+            _, gone = self._drawn.popitem(last=False)
+            self._held -= len(gone)
+
+
+_SHELF = Shelf(64 * 1024 * 1024)
+
+
+async def shown(services: Services, certificate: Certificate, form: str, qr: str) -> bytes:
+    """The certificate as a file of one of MEDIA_TYPES; `qr`: what its code says. Raises: svg.BadPicture, Unusable."""
+    if form == "json":
+        return rfc8785.dumps(dict(certificate.credential))
+    if form == "jwt":
+        return credential.jwt(certificate.credential, ring(services.config)).encode()
+    key = (services.config.public_url, certificate.certificate_id, form, qr)
+    drawn = _SHELF.get(key)
+    if drawn is None:
+        images = [signatory["image"] for signatory in certificate.template["signatoryList"]]
+        design = await files.design(services, certificate.template["url"], images)
+        drawn = await asyncio.to_thread(_draw, services, certificate, design, form, qr)
+        _SHELF.put(key, drawn)
+    return drawn
+
+
+def _draw(services: Services, certificate: Certificate, design: Design, form: str, qr: str) -> bytes:
+    signed = rfc8785.dumps(dict(certificate.credential))
+    public_url, zone = services.config.public_url.rstrip("/"), services.clock.zone
+    code = picture.qr_png(picture.qr_content(f"{public_url}/certs/{certificate.certificate_id}", qr, signed))
+    values = wire.show_values(certificate, public_url, zone, code)
+    drawn = picture.draw(design, values, zone, case(services.config.certificate_font_folder))
+    if form == "png":
+        return picture.png(drawn)
+    if form == "pdf":
+        issuer = certificate.template["issuer"]["name"]
+        return picture.pdf(drawn, signed, certificate.name, issuer, certificate.issued_at)
+    return drawn
+
+
+@cache
+def case(more: Path | None) -> Case:
+    return Case(more)

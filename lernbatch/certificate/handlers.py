@@ -1,0 +1,109 @@
+"""HTTP entrances of certificates: read, call, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from lernbatch.certificate import actions, gallery, page, picture, reading, status, wire
+from lernbatch.certificate.svg import BadPicture
+from lernbatch.errors import NotFound
+from lernbatch.http import Answer, Call
+
+_PUBLIC = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
+# A picture opened alone must not run or load anything either.
+_DRAWN = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"}
+
+
+async def add_template(call: Call) -> Mapping[str, Any]:
+    """PATCH /v1/course/batch/cert/template/add"""
+    attached = await actions.attach(call.services, call.caller, wire.read_attachment(call.request))
+    return {"response": "SUCCESS", **({"warnings": attached.warnings} if attached.warnings else {})}
+
+
+async def remove_template(call: Call) -> Mapping[str, Any]:
+    """PATCH /v1/course/batch/cert/template/remove"""
+    await actions.detach(call.services, call.caller, wire.read_detachment(call.request))
+    return {"response": "SUCCESS"}
+
+
+async def issue(call: Call) -> Mapping[str, Any]:
+    """POST /v1/course/batch/cert/issue[?reIssue=true]"""
+    asked = wire.read_issue(call.request)
+    again = call.query.get("reIssue", "").lower() == "true"
+    await actions.ask(call.services, call.caller, asked, again=again)
+    said = f"Certificates issue action for Course Batch Id {asked.batch_id} submitted Successfully!"
+    ids = {"batchId": asked.batch_id, "courseId": asked.course_id, "collectionId": asked.course_id}
+    return {"result": {"status": said, **ids}}
+
+
+async def show(call: Call) -> Answer:
+    """GET /certs/{name}: the public page, or the same as JSON; with an ending .svg .png .pdf .json .jwt that file."""
+    name, _, form = call.parameters["name"].partition(".")
+    if form:
+        return await _file(call, name, form)
+    looked = await reading.look(call.services, name)
+    if "application/json" in call.headers.get("accept", ""):
+        if looked is None:
+            raise NotFound
+        shown = wire.show_verification(looked.certificate, looked.standing, looked.chain, _base(call))
+        return _json(shown)
+    return page.certificate(looked, _base(call), call.services.clock.zone)
+
+
+async def _file(call: Call, name: str, form: str) -> Response:
+    certificate = await reading.find(call.services, name) if form in gallery.MEDIA_TYPES else None
+    if certificate is None:
+        raise NotFound
+    qr = call.query.get("qr", call.services.config.certificate_qr)
+    try:
+        body = await gallery.shown(call.services, certificate, form, qr if qr in picture.QR_KINDS else "URL")
+    except BadPicture as bad:
+        raise NotFound(f"This certificate has no picture: {bad}") from bad
+    headers = {**_PUBLIC, "Cache-Control": "public, max-age=300"}
+    if form == "svg":
+        headers |= _DRAWN
+    if "download" in call.query:
+        headers["Content-Disposition"] = f'attachment; filename="certificate-{certificate.certificate_id}.{form}"'
+    return Response(body, media_type=gallery.MEDIA_TYPES[form], headers=headers)
+
+
+async def default_template(_: Call) -> Response:
+    """GET /certs/templates/default.svg: our own template."""
+    source = picture.default_design().source
+    return Response(source, media_type="image/svg+xml", headers={**_PUBLIC, **_DRAWN, "Cache-Control": "max-age=3600"})
+
+
+async def style_sheet(_: Call) -> Response:
+    """GET /certs/static/page.css"""
+    return Response(page.style_sheet(), media_type="text/css", headers={**_PUBLIC, "Cache-Control": "max-age=3600"})
+
+
+async def status_list(call: Call) -> Answer:
+    """GET /certs/status/{purpose}/{number}: a signed bitstring status list."""
+    purpose, number = call.parameters["purpose"], call.parameters["number"]
+    if purpose not in status.PURPOSES or not number.isdigit() or len(number) > 9:
+        raise NotFound
+    return _json(await reading.status_list(call.services, purpose, int(number)), "application/vc", seconds=30)
+
+
+async def did_document(call: Call) -> Answer:
+    """GET /.well-known/did.json: the issuer's keys, for who resolves did:web."""
+    return _json(actions.ring(call.services.config).document, "application/did+json", seconds=300)
+
+
+async def jwks(call: Call) -> Answer:
+    """GET /.well-known/jwks.json: the same keys as JSON Web Keys."""
+    return _json(actions.ring(call.services.config).jwks, seconds=300)
+
+
+def _json(value: object, media_type: str = "application/json", *, seconds: int = 0) -> Response:
+    headers = {**_PUBLIC, "Cache-Control": f"max-age={seconds}" if seconds else "no-store"}
+    return Response(msgspec.json.encode(value), media_type=media_type, headers=headers)
+
+
+def _base(call: Call) -> str:
+    return call.services.config.public_url.rstrip("/")

@@ -1,0 +1,207 @@
+"""The key ring that signs credentials: made on first use, turned by a command, old keys go on verifying.
+
+A ring is a folder of PEM files `key-1.pem`, `key-2.pem`, … (Ed25519). The highest number that is a private key signs;
+all verify. A retired key may be kept as its public half alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from lernbatch.errors import Unusable
+
+_ED25519_PUBLIC = b"\xed\x01"  # the multicodec prefix of a public key
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_FILE = re.compile(r"^key-([1-9]\d{0,5})\.pem$")
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key pair, or only its public half. `name` is the public key itself, in multibase."""
+
+    public: Ed25519PublicKey
+    private: Ed25519PrivateKey | None = None
+
+    @cached_property
+    def name(self) -> str:
+        return multibase(_ED25519_PUBLIC + self.public.public_bytes_raw())
+
+    @property
+    def jwk(self) -> dict[str, str]:
+        """The public half as a JSON Web Key."""
+        x = urlsafe_b64encode(self.public.public_bytes_raw()).rstrip(b"=").decode()
+        return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.name, "alg": "EdDSA", "use": "sig"}
+
+    def sign(self, data: bytes) -> bytes:
+        if self.private is None:
+            raise Unusable(f"The key {self.name} has no private half here.")
+        return self.private.sign(data)
+
+    def verifies(self, signature: bytes, data: bytes) -> bool:
+        try:
+            self.public.verify(signature, data)
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Ring:
+    """All keys of an issuer, the newest first; `did` is the issuer's name in credentials."""
+
+    did: str
+    keys: tuple[Key, ...]
+
+    @property
+    def signing(self) -> Key:
+        for key in self.keys:
+            if key.private is not None:
+                return key
+        raise Unusable("No key of certificates is a private key: nothing can be signed.")
+
+    def find(self, name: str) -> Key | None:
+        return next((key for key in self.keys if key.name == name), None)
+
+    def method(self, key: Key) -> str:
+        """How credentials name a key."""
+        return f"{self.did}#{key.name}"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The DID document: who wants to verify without us keeps a copy of it."""
+        methods = [
+            {"id": self.method(key), "type": "Multikey", "controller": self.did, "publicKeyMultibase": key.name}
+            for key in self.keys
+        ]
+        return {
+            "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
+            "id": self.did,
+            "verificationMethod": methods,
+            "assertionMethod": [method["id"] for method in methods],
+        }
+
+    @property
+    def jwks(self) -> dict[str, Any]:
+        return {"keys": [key.jwk for key in self.keys]}
+
+
+def did_of(public_url: str) -> str:
+    """https://example.org:8443/x → did:web:example.org%3A8443:x"""
+    parts = urlsplit(public_url)
+    path = [quote(segment, safe="") for segment in parts.path.split("/") if segment]
+    return ":".join(["did:web", quote(parts.netloc, safe=""), *path])
+
+
+def open_ring(folder: Path, public_url: str) -> Ring:
+    """The ring in `folder`; its first key is made if there is none.
+
+    Raises: Unusable, with a sentence, when a key cannot be read or made.
+    """
+    keys = read_ring(folder)
+    if not keys:
+        _write(folder, 1)
+        keys = read_ring(folder)
+    return Ring(did_of(public_url), keys)
+
+
+def read_ring(folder: Path) -> tuple[Key, ...]:
+    """The keys in `folder`, the newest first."""
+    found = sorted(_numbers(folder), reverse=True)
+    return tuple(_read(folder / f"key-{number}.pem") for number in found)
+
+
+def turn(folder: Path) -> Key:
+    """Add a key that signs from now on; the others go on verifying. Running processes use it after a restart."""
+    number = max(_numbers(folder), default=0) + 1
+    _write(folder, number)
+    return _read(folder / f"key-{number}.pem")
+
+
+def _numbers(folder: Path) -> list[int]:
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    except OSError as closed:
+        raise Unusable(f"The folder of certificate keys, {folder}, cannot be read: {closed.strerror}.") from closed
+    return [int(found.group(1)) for name in names if (found := _FILE.match(name))]
+
+
+def _read(path: Path) -> Key:
+    try:
+        pem = path.read_bytes()
+        if b"PRIVATE" in pem:
+            private = load_pem_private_key(pem, password=None)
+            if isinstance(private, Ed25519PrivateKey):
+                return Key(private.public_key(), private)
+        else:
+            public = load_pem_public_key(pem)
+            if isinstance(public, Ed25519PublicKey):
+                return Key(public)
+    except OSError as closed:
+        raise Unusable(f"The certificate key {path} cannot be read: {closed.strerror}.") from closed
+    except (ValueError, TypeError) as broken:
+        raise Unusable(f"The certificate key {path} cannot be read: it is no unencrypted PEM file.") from broken
+    raise Unusable(f"The certificate key {path} is no Ed25519 key.")
+
+
+def _write(folder: Path, number: int) -> None:
+    """Make key `number`, unless somebody else just did: the file appears whole or not at all, and once."""
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with NamedTemporaryFile(dir=folder, prefix=".new-") as made:  # mode 0600
+            made.write(pem)
+            made.flush()
+            os.fsync(made.fileno())
+            os.link(made.name, folder / f"key-{number}.pem")
+    except FileExistsError:
+        return  # a twin was first: its key is ours
+    except OSError as closed:
+        raise Unusable(f"No certificate key can be made in {folder}: {closed.strerror}.") from closed
+
+
+def multibase(data: bytes) -> str:
+    """`data` in base58btc with its multibase prefix z."""
+    number, digits = int.from_bytes(data), ""
+    while number:
+        number, digit = divmod(number, 58)
+        digits = _BASE58[digit] + digits
+    return "z" + "1" * (len(data) - len(data.lstrip(b"\0"))) + digits
+
+
+def read_multibase(text: str) -> bytes:
+    """The bytes of `multibase`. Raises: ValueError."""
+    if not text.startswith("z") or len(text) > 200:
+        raise ValueError("not base58btc multibase")
+    number, digits = 0, text[1:]
+    for digit in digits:
+        number = number * 58 + _BASE58.index(digit)
+    zeros = len(digits) - len(digits.lstrip("1"))
+    return b"\0" * zeros + number.to_bytes((number.bit_length() + 7) // 8)
+
+
+def key_of_name(name: str) -> Key:
+    """The public key that a key's name spells. Raises: ValueError."""
+    data = read_multibase(name)
+    if data[:2] != _ED25519_PUBLIC or len(data) != 34:
+        raise ValueError("not an Ed25519 key")
+    return Key(Ed25519PublicKey.from_public_bytes(data[2:]))

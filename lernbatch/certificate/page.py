@@ -1,0 +1,61 @@
+"""The public page of a certificate: what it is worth, who earned what and why, and how to check it without us."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from functools import cache
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from lernbatch.certificate import wire
+from lernbatch.certificate.dates import format_date
+from lernbatch.certificate.reading import Looked
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+# What each standing means, for people.
+SENTENCES = {
+    "valid": "This certificate is valid.",
+    "expired": "This certificate was valid, and has expired.",
+    "revoked": "This certificate was revoked and is not valid any more.",
+    "suspended": "This certificate is suspended for the time being.",
+    "superseded": "This certificate was replaced by a newer one.",
+    "broken": "This certificate's record does not fit its signature. Do not trust it.",
+    "unknown": "No certificate of this number was issued here.",
+}
+_PAGES = Environment(
+    loader=PackageLoader("lernbatch.certificate", "data"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
+
+
+def certificate(looked: Looked | None, public_url: str, zone: tzinfo) -> HTMLResponse:
+    """The page; 404 for an unknown number, as a page too."""
+    standing = looked.standing if looked else "unknown"
+    shown = wire.show_verification(looked.certificate, standing, looked.chain, public_url) if looked else None
+
+    def day(at: str) -> str:
+        return format_date(datetime.fromisoformat(at), "D MMMM YYYY", zone)
+
+    html = _PAGES.get_template("page.html").render(
+        standing=standing,
+        sentence=SENTENCES[standing],
+        shown=shown,
+        newest=looked.chain[0].certificate_id if looked and standing == "superseded" else None,
+        day=day,
+        public_url=public_url,
+    )
+    return HTMLResponse(html, 200 if looked else 404, headers=HEADERS)
+
+
+@cache
+def style_sheet() -> bytes:
+    return resources.files("lernbatch.certificate").joinpath("data/page.css").read_bytes()

@@ -1,0 +1,138 @@
+-- Statements about certificates.
+
+-- attach_template
+UPDATE batch
+   SET templates = templates || jsonb_build_object(:template_id::text, :template::jsonb), revision = revision + 1
+ WHERE batch_id = :batch_id;
+
+-- detach_template
+UPDATE batch
+   SET templates = templates - :template_id::text, revision = revision + 1
+ WHERE batch_id = :batch_id AND templates ? :template_id;
+
+-- ask_for_batch
+-- Everybody who may have earned something: all active learners with one of the statuses, or the named ones.
+-- claim = NULL takes the row from a worker that is judging an older state of things.
+INSERT INTO certificate_due (user_id, batch_id, due_at, reason, re_issue)
+SELECT user_id, batch_id, :now, :reason, :re_issue
+  FROM enrolment
+ WHERE batch_id = :batch_id AND active
+   AND (:user_ids::text[] IS NULL OR user_id = ANY (:user_ids))
+   AND (:status::smallint IS NULL OR status = :status)
+ ORDER BY user_id
+ON CONFLICT (user_id, batch_id) DO UPDATE
+   SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false,
+       re_issue = certificate_due.re_issue OR EXCLUDED.re_issue;
+
+-- claim_due
+-- A claimed row becomes due again when its lease is over, so the work of a killed worker is taken up by another.
+WITH claimed AS (
+    SELECT user_id, batch_id
+      FROM certificate_due
+     WHERE due_at <= :now AND NOT parked
+  ORDER BY due_at
+     LIMIT :limit
+       FOR UPDATE SKIP LOCKED
+)
+   UPDATE certificate_due AS due
+      SET claim = :claim, due_at = :until
+     FROM claimed
+    WHERE due.user_id = claimed.user_id AND due.batch_id = claimed.batch_id
+RETURNING due.user_id, due.batch_id, due.reason, due.re_issue, due.attempts;
+
+-- batches_of
+SELECT batch_id, course_id, course_version, templates, created_for FROM batch WHERE batch_id = ANY (:batch_ids::text[]);
+
+-- enrolments_of
+SELECT enrolment.user_id, enrolment.batch_id, active, status, completed_at, updated_at, scores, certificates
+  FROM enrolment
+  JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS wanted (user_id, batch_id)
+    ON enrolment.user_id = wanted.user_id AND enrolment.batch_id = wanted.batch_id;
+
+-- newest_of
+-- The latest certificate of each template that these learners hold in these batches.
+SELECT DISTINCT ON (certificate.user_id, certificate.batch_id, template_id)
+       certificate.user_id, certificate.batch_id, template_id, revision, certificate_id, name, status
+  FROM certificate
+  JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS wanted (user_id, batch_id)
+    ON certificate.user_id = wanted.user_id AND certificate.batch_id = wanted.batch_id
+ ORDER BY certificate.user_id, certificate.batch_id, template_id, revision DESC;
+
+-- status_indices
+SELECT array_agg(nextval('certificate_status_index')) FROM generate_series(1, :count::integer);
+
+-- take_claimed
+-- Deleting the due rows is what makes an issue happen once: who deletes a row writes its certificates, in this
+-- transaction. A row whose claim was taken away (news, or a lease that ended) is not deleted and nothing is written.
+DELETE FROM certificate_due AS due
+ USING unnest(:user_ids::text[], :batch_ids::text[]) AS judged (user_id, batch_id)
+ WHERE due.user_id = judged.user_id AND due.batch_id = judged.batch_id AND due.claim = :claim
+RETURNING due.user_id, due.batch_id;
+
+-- postpone_claimed
+UPDATE certificate_due AS due
+   SET claim = NULL, attempts = failed.attempts, error = failed.error, due_at = failed.due_at, parked = failed.parked
+  FROM unnest(:user_ids::text[], :batch_ids::text[], :attempts::smallint[], :errors::text[],
+              :due_at::timestamptz[], :parked::boolean[]) AS failed (user_id, batch_id, attempts, error, due_at, parked)
+ WHERE due.user_id = failed.user_id AND due.batch_id = failed.batch_id AND due.claim = :claim
+RETURNING due.user_id, due.batch_id;
+
+-- insert_certificates
+INSERT INTO certificate (user_id, batch_id, template_id, revision, certificate_id, course_id, name, status_index,
+                         credential, template, decision, earned_at, issued_at, expires_at, changed_at)
+SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name, status_index,
+       credential, template, decision, earned_at, :now, expires_at, :now
+  FROM unnest(:user_ids::text[], :batch_ids::text[], :template_ids::text[], :revisions::integer[],
+              :certificate_ids::text[], :course_ids::text[], :names::text[], :status_indices::bigint[],
+              :credentials::jsonb[], :templates::jsonb[], :decisions::jsonb[],
+              :earned_at::timestamptz[], :expires_at::timestamptz[])
+    AS made (user_id, batch_id, template_id, revision, certificate_id, course_id, name, status_index,
+             credential, template, decision, earned_at, expires_at);
+
+-- supersede
+-- After the new one stands: what it replaces.
+UPDATE certificate AS old
+   SET status = 'superseded', changed_at = :now, change_reason = 're-issued'
+  FROM unnest(:user_ids::text[], :batch_ids::text[], :template_ids::text[], :revisions::integer[])
+    AS made (user_id, batch_id, template_id, revision)
+ WHERE old.user_id = made.user_id AND old.batch_id = made.batch_id AND old.template_id = made.template_id
+   AND old.revision < made.revision AND old.status IN ('active', 'suspended');
+
+-- add_entries
+-- issued_certificates: an entry of the same name is replaced, others stay, the new ones go last (contract jobs §4.9).
+-- One statement reads and writes the list under the row's lock, so two templates at once lose nothing.
+UPDATE enrolment
+   SET certificates = coalesce((SELECT jsonb_agg(entry ORDER BY place)
+                                  FROM jsonb_array_elements(certificates) WITH ORDINALITY AS old (entry, place)
+                                 WHERE coalesce(lower(entry ->> 'name'), '') NOT IN
+                                       (SELECT lower(added ->> 'name') FROM jsonb_array_elements(made.entries) AS added)),
+                               '[]') || made.entries
+  FROM unnest(:user_ids::text[], :batch_ids::text[], :entries::jsonb[]) AS made (user_id, batch_id, entries)
+ WHERE enrolment.user_id = made.user_id AND enrolment.batch_id = made.batch_id;
+
+-- certificate_by_id
+SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name, status, status_index, credential,
+       template, decision, earned_at, issued_at, expires_at, changed_at, changed_by, change_reason
+  FROM certificate
+ WHERE certificate_id = :certificate_id;
+
+-- chain_of
+-- All revisions of one award, the newest first.
+SELECT certificate_id, revision, status, issued_at
+  FROM certificate
+ WHERE user_id = :user_id AND batch_id = :batch_id AND template_id = :template_id
+ ORDER BY revision DESC;
+
+-- not_active_in_list
+SELECT status_index, status
+  FROM certificate
+ WHERE status <> 'active' AND status_index >= :first AND status_index < :first + :size;
+
+-- put_file
+INSERT INTO certificate_file (url, media_type, body, fetched_at)
+VALUES (:url, :media_type, :body, :now)
+ON CONFLICT (url) DO UPDATE
+   SET media_type = EXCLUDED.media_type, body = EXCLUDED.body, fetched_at = EXCLUDED.fetched_at;
+
+-- files
+SELECT url, media_type, body FROM certificate_file WHERE url = ANY (:urls::text[]);

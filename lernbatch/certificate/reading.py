@@ -1,0 +1,78 @@
+"""Reading certificates: one with what it is worth now, status lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from lernbatch import db, sql
+from lernbatch.certificate import credential, rules, status
+from lernbatch.certificate.actions import ring
+from lernbatch.certificate.credential import Unverifiable
+from lernbatch.certificate.model import Certificate, Revision
+from lernbatch.services import Services
+
+Q = sql.load("lernbatch.certificate")
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A certificate as somebody who checks it sees it. `standing`: valid, or why not, in one word."""
+
+    certificate: Certificate
+    standing: str
+    chain: list[Revision]
+
+
+@dataclass(frozen=True, slots=True)
+class Bit:
+    """A certificate that is not active, by its place in the status lists."""
+
+    status_index: int
+    status: str
+
+
+async def find(services: Services, certificate_id: str) -> Certificate | None:
+    """The certificate of that id, or None."""
+    if len(certificate_id) > 100:
+        return None
+    return await db.one(services.pool, Certificate, Q.certificate_by_id, certificate_id=certificate_id)
+
+
+async def look(services: Services, certificate_id: str) -> Looked | None:
+    """The certificate, its signature checked again, and the chain it stands in; None when there is none."""
+    certificate = await find(services, certificate_id)
+    if certificate is None:
+        return None
+    chain = await db.all(
+        services.pool,
+        Revision,
+        Q.chain_of,
+        user_id=certificate.user_id,
+        batch_id=certificate.batch_id,
+        template_id=certificate.template_id,
+    )
+    standing = rules.standing(certificate.status, certificate.expires_at, services.clock.now())
+    if not _intact(services, certificate):
+        standing = "broken"
+    return Looked(certificate, standing, chain)
+
+
+def _intact(services: Services, certificate: Certificate) -> bool:
+    try:
+        verified = credential.verify(msgspec.json.encode(certificate.credential), ring(services.config).keys)
+    except Unverifiable:
+        return False
+    return verified.trusted
+
+
+async def status_list(services: Services, purpose: str, number: int) -> dict[str, Any]:
+    """The signed status list of one purpose (one of status.PURPOSES)."""
+    first = number * status.LIST_SIZE
+    bits = await db.all(services.pool, Bit, Q.not_active_in_list, first=first, size=status.LIST_SIZE)
+    set_bits = [bit.status_index - first for bit in bits if bit.status in status.PURPOSES[purpose]]
+    keys, now = ring(services.config), services.clock.now()
+    url = f"{services.config.public_url.rstrip('/')}/certs/status/{purpose}/{number}"
+    return credential.sign(status.build(url, keys.did, purpose, set_bits, now), keys, now)

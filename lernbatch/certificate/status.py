@@ -1,0 +1,50 @@
+"""Status lists: one bit a certificate, so that anybody can see what was revoked without asking for one by name.
+
+Source: W3C Bitstring Status List v1.0.
+"""
+
+from __future__ import annotations
+
+import gzip
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from lernbatch.certificate.credential import Unverifiable, instant
+
+LIST_SIZE = 131_072  # the least that the standard admits, so that one is lost in the crowd
+MAX_PACKED = 64 * 1024
+PURPOSES = {"revocation": frozenset(("revoked", "superseded")), "suspension": frozenset(("suspended",))}
+
+
+def build(url: str, did: str, purpose: str, set_bits: Iterable[int], now: datetime) -> dict[str, Any]:
+    """The list as a credential, unsigned. `set_bits`: places in this list."""
+    bits = bytearray(LIST_SIZE // 8)
+    for place in set_bits:
+        bits[place // 8] |= 0x80 >> place % 8  # the first bit is the leftmost
+    packed = urlsafe_b64encode(gzip.compress(bytes(bits), mtime=0)).rstrip(b"=").decode()
+    return {
+        "@context": ["https://www.w3.org/ns/credentials/v2"],
+        "id": url,
+        "type": ["VerifiableCredential", "BitstringStatusListCredential"],
+        "issuer": did,
+        "validFrom": instant(now),
+        "credentialSubject": {
+            "id": f"{url}#list",
+            "type": "BitstringStatusList",
+            "statusPurpose": purpose,
+            "encodedList": f"u{packed}",
+        },
+    }
+
+
+def is_set(list_credential: dict[str, Any], place: int) -> bool:
+    """Whether the bit of a certificate is set. Raises: Unverifiable."""
+    encoded = str(list_credential["credentialSubject"]["encodedList"])
+    try:
+        packed = urlsafe_b64decode(encoded[1:] + "=" * (-len(encoded[1:]) % 4))
+        bits = gzip.decompress(packed[:MAX_PACKED])
+        return bool(bits[place // 8] & 0x80 >> place % 8)
+    except (ValueError, OSError, EOFError, IndexError) as broken:
+        raise Unverifiable("The status list cannot be read.") from broken

@@ -1,0 +1,217 @@
+"""SVG templates from outside: read safely, filled with values.
+
+What an SVG may hold is listed here; whatever else it holds is refused (when it could do something) or left out (when
+it could not). Values go into text and attributes of the parsed tree, so nothing in a name can become markup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from xml.etree.ElementTree import Element, ParseError, register_namespace, tostring
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+MAX_BYTES = 3 * 1024 * 1024
+MAX_ELEMENTS = 20_000
+MAX_DEPTH = 100
+SVG = "{http://www.w3.org/2000/svg}"
+XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
+SPACE = "{http://www.w3.org/XML/1998/namespace}space"
+register_namespace("", "http://www.w3.org/2000/svg")
+register_namespace("xlink", "http://www.w3.org/1999/xlink")
+
+_DRAWN = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        svg g defs symbol use path rect circle ellipse line polyline polygon text tspan textPath image style title desc
+        linearGradient radialGradient stop clipPath mask pattern marker filter switch a
+        feBlend feColorMatrix feComposite feComponentTransfer feFuncA feFuncR feFuncG feFuncB feDropShadow feFlood
+        feGaussianBlur feMerge feMergeNode feMorphology feOffset feTile feTurbulence
+        """,
+    )
+)
+_ACTIVE = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        script foreignObject iframe object embed audio video canvas handler listener
+        set animate animateMotion animateTransform animateColor discard mpath feImage
+        """,
+    )
+)
+_DATA_PICTURE = re.compile(r"^data:image/(png|jpe?g|gif|webp);base64,[A-Za-z0-9+/=\s]*$")
+_CSS_URL = re.compile(r"url\(\s*['\"]?\s*([^)'\"]*)", re.IGNORECASE)
+_CSS_ACTIVE = re.compile(r"@import|expression\s*\(|javascript:|-moz-binding|behavior\s*:|\\", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"\{\{\{?\s*(?P<mustache>[^{}]*?)\s*\}?\}\}|\$\{(?P<dollar>[A-Za-z]\w*)\}")
+_LENGTH = re.compile(r"^\s*(-?[\d.]+(?:e-?\d+)?)\s*(px|pt|em|mm|cm|in|%)?")
+_UNITS = {"px": 1.0, "pt": 4 / 3, "mm": 96 / 25.4, "cm": 960 / 25.4, "in": 96.0}
+
+
+class BadPicture(Exception):
+    """Why an SVG cannot be used, as a sentence."""
+
+
+# What stands for a placeholder: its text, or None when there is no such value.
+Values = Callable[[str], str | None]
+
+
+def parse(data: bytes) -> Element:
+    """The SVG's tree, safe to fill and to show. Raises: BadPicture."""
+    if len(data) > MAX_BYTES:
+        raise BadPicture(f"The SVG is larger than {MAX_BYTES // 1024 // 1024} MB.")
+    try:
+        root: Element = fromstring(data, forbid_dtd=False, forbid_entities=True, forbid_external=True)
+    except DefusedXmlException as unsafe:
+        raise BadPicture("The SVG declares entities, which are not admitted.") from unsafe
+    except (ParseError, ValueError, LookupError) as broken:
+        raise BadPicture(f"The SVG is broken: {broken}.") from broken
+    if root.tag != f"{SVG}svg":
+        raise BadPicture("The file is no SVG: its first element is not svg.")
+    _check(root)
+    return root
+
+
+def _check(root: Element) -> None:
+    waiting, count = [(root, 1)], 0
+    while waiting:
+        element, depth = waiting.pop()
+        count += 1
+        if count > MAX_ELEMENTS or depth > MAX_DEPTH:
+            raise BadPicture("The SVG has too many elements.")
+        name = local(element.tag)
+        if name in _ACTIVE:
+            raise BadPicture(f"The SVG has an element {name}, which is not admitted.")
+        for key in element.attrib:
+            if local(key).lower().startswith("on"):
+                raise BadPicture(f"The SVG has a handler {local(key)}, which is not admitted.")
+        if name == "style":
+            _check_css(element.text or "")
+        waiting += [(child, depth + 1) for child in element]
+
+
+def _check_css(css: str) -> None:
+    found = _CSS_ACTIVE.search(css)
+    if found:
+        raise BadPicture(f"The SVG's style sheet has {found.group()!r}, which is not admitted.")
+
+
+def placeholders(root: Element) -> list[str]:
+    """Every placeholder of a template, as it is written between its signs, each once."""
+    found = [
+        match.group("mustache") or match.group("dollar") or ""
+        for text in _texts(root)
+        for match in _PLACEHOLDER.finditer(text)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def pictures(root: Element) -> list[str]:
+    """Addresses of pictures that the SVG would load from elsewhere, each once."""
+    hrefs = (_href(element) for element in root.iter(f"{SVG}image"))
+    return list(dict.fromkeys(href for href in hrefs if href.startswith(("http://", "https://"))))
+
+
+def _texts(root: Element) -> Iterable[str]:
+    for element in root.iter():
+        yield from (element.text or "", element.tail or "", *element.attrib.values())
+
+
+def fill(root: Element, values: Values) -> None:
+    """Put values for the placeholders, in place. One that has no value becomes nothing."""
+
+    def put(text: str) -> str:
+        return _PLACEHOLDER.sub(
+            lambda found: values(found.group("mustache") or found.group("dollar") or "") or "", text
+        )
+
+    for element in root.iter():
+        if element.text and ("{{" in element.text or "${" in element.text):
+            element.text = put(element.text)
+        if element.tail and ("{{" in element.tail or "${" in element.tail):
+            element.tail = put(element.tail)
+        for key, value in element.attrib.items():
+            if "{{" in value or "${" in value:
+                element.set(key, put(value))
+
+
+def clean(root: Element, embedded: Mapping[str, str]) -> None:
+    """Leave only what draws and loads nothing from elsewhere, in place.
+
+    `embedded`: addresses of pictures → the same pictures as data URLs; other addresses are left out.
+    """
+    for parent in root.iter():
+        for child in list(parent):
+            if not isinstance(child.tag, str) or not child.tag.startswith(SVG) or local(child.tag) not in _DRAWN:
+                _remove(parent, child)
+    for element in root.iter():
+        for key in list(element.attrib):
+            if not _admitted(element, key, embedded):
+                del element.attrib[key]
+        if element.tag == f"{SVG}style":
+            element.text = _CSS_URL.sub(
+                lambda found: found.group() if found.group(1).startswith("#") else "url(#", element.text or ""
+            )
+            _check_css(element.text)
+
+
+def _admitted(element: Element, key: str, embedded: Mapping[str, str]) -> bool:
+    name, value = local(key).lower(), element.attrib[key]
+    if name.startswith("on") or (key.startswith("{") and key not in (XLINK_HREF, SPACE)):
+        return False
+    if name in ("href", "src"):
+        if value in embedded:
+            element.set(key, embedded[value])
+            return True
+        return value.startswith("#") or (element.tag == f"{SVG}image" and bool(_DATA_PICTURE.match(value)))
+    if _CSS_ACTIVE.search(value) and name == "style":
+        return False
+    return all(target.startswith("#") for target in _CSS_URL.findall(value))
+
+
+def _remove(parent: Element, child: Element) -> None:
+    if child.tail and child.tail.strip():
+        before = list(parent).index(child) - 1
+        if before >= 0:
+            parent[before].tail = (parent[before].tail or "") + child.tail
+        else:
+            parent.text = (parent.text or "") + child.tail
+    parent.remove(child)
+
+
+def write(root: Element) -> bytes:
+    made: bytes = tostring(root, encoding="utf-8")
+    return made
+
+
+def size(root: Element) -> tuple[float, float]:
+    """Width and height of the picture, in its own units."""
+    box = [float(number) for number in re.findall(r"-?[\d.]+", root.get("viewBox", ""))]
+    width = length(root.get("width", ""), box[2] if len(box) == 4 else 0, 16)
+    height = length(root.get("height", ""), box[3] if len(box) == 4 else 0, 16)
+    if len(box) == 4 and (width <= 0 or height <= 0):
+        width, height = box[2], box[3]
+    return (width, height) if width > 0 and height > 0 else (1123.0, 794.0)
+
+
+def length(text: str, otherwise: float, em: float) -> float:
+    found = _LENGTH.match(text)
+    if not found:
+        return otherwise
+    number = float(found.group(1)) if found.group(1) not in ("-", ".", "-.") else 0.0
+    unit = found.group(2)
+    if unit == "em":
+        return number * em
+    if unit == "%":
+        return otherwise * number / 100
+    return number * _UNITS.get(unit or "px", 1.0)
+
+
+def _href(element: Element) -> str:
+    return (element.get("href") or element.get(XLINK_HREF) or "").strip()
+
+
+def local(name: object) -> str:
+    return name.rpartition("}")[2] if isinstance(name, str) else ""

@@ -1,0 +1,491 @@
+"""The JSON of certificates: templates as requests bring them and batches keep them, entries, older credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+import msgspec
+
+from lernbatch.certificate.dates import MONTHS
+from lernbatch.certificate.model import (
+    DEFAULT_TEMPLATE,
+    AssessmentCriterion,
+    Bound,
+    Certificate,
+    Criteria,
+    Finding,
+    Issuer,
+    Mode,
+    Revision,
+    Signatory,
+    Template,
+)
+from lernbatch.certificate.rules import OPERATORS
+from lernbatch.errors import Malformed, Missing, Refused, WrongType
+from lernbatch.wire import blank, course_id, text
+
+MAX_TEMPLATE_BYTES = 64 * 1024
+MAX_USERS = 10_000
+_TEXT_KEYS_OF_SIGNATORY = ("name", "id", "designation", "image")
+
+
+class InvalidProperty(Refused):
+    code = "INVALID_PROPERTY_ERROR"
+
+    def __init__(self, block: str) -> None:
+        super().__init__(f"Invalid property for {block}.")
+
+
+class IncompleteSignatory(Refused):
+    code = "INVALID_DATA"
+    message = "Signatory list missing attribute"
+
+
+class UnreadableFields(Refused):
+    code = "INVALID_DATA"
+    message = "Error in parsing certificate template data, Please check fields data and dataTypes"
+
+
+class TooManyUsers(Refused):
+    code = "INVALID_DATA"
+    message = f"At most {MAX_USERS} userIds in one call."
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What template/add and template/remove ask for. `template`: the request's object."""
+
+    course_id: str
+    batch_id: str
+    template_id: str
+    template: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class IssueRequest:
+    """Whom to judge; no users: all who completed."""
+
+    course_id: str
+    batch_id: str
+    user_ids: tuple[str, ...]
+
+
+def read_detachment(request: dict[str, Any]) -> Attachment:
+    """{"batch": {"courseId": …, "batchId": …, "template": {"identifier": …}}}; complains as R1 to R6."""
+    batch = request.get("batch")
+    if batch is None:
+        raise Missing("batch")  # the reference answers 500 (defect 26)
+    if not isinstance(batch, dict):
+        raise WrongType("batch", "Map")
+    course, batch_id = _mandatory(batch, "courseId"), _mandatory(batch, "batchId")
+    if "template" not in batch:
+        raise Missing("template")
+    template = batch["template"]
+    if not isinstance(template, dict):
+        raise WrongType("template", "Map")
+    return Attachment(course, batch_id, _mandatory(template, "identifier"), template)
+
+
+def read_attachment(request: dict[str, Any]) -> Attachment:
+    """{"batch": {…, "template": {"identifier": …, "criteria": {…}, "issuer": {…}, "signatoryList": […]}}}
+
+    Complains in the order of contract batches §4.1, A1 to A23.
+    """
+    asked = read_detachment(request)
+    template = asked.template
+    if "criteria" not in template:
+        raise Missing("criteria")
+    _check_criteria(_map(template, "criteria"))
+    _optional_map(template, "issuer")
+    # Our own template needs a name and no more; the contract's need all that their pictures show.
+    wanted = ("name",) if asked.template_id == DEFAULT_TEMPLATE else _TEXT_KEYS_OF_SIGNATORY
+    _check_signatories(template.get("signatoryList"), wanted)
+    _optional_map(template, "additionalProps")
+    if not isinstance(template.get("notifyTemplate", {}), dict):
+        raise Malformed
+    _check_other_keys(template)
+    return asked
+
+
+def _check_criteria(criteria: Mapping[str, Any]) -> None:
+    if not any(key in criteria for key in ("enrollment", "assessment", "assessments", "user")):
+        raise Missing("Enrollment or Status")
+    if "enrollment" in criteria:
+        enrolment = _map(criteria, "enrollment")
+        if "status" not in enrolment:
+            raise Missing("status")
+        if len(enrolment) > 1:
+            raise InvalidProperty("Enrollment")
+    if "assessment" in criteria:
+        assessment = _map(criteria, "assessment")
+        if "score" not in assessment:
+            raise Missing("score")
+        if len(assessment) > 1:
+            raise InvalidProperty("Assessment")
+        if not any(operator in _map(assessment, "score") for operator in (">=", "<=", "eq")):
+            raise InvalidProperty("Score")
+    if "assessments" in criteria:
+        _check_assessments(_map(criteria, "assessments"))
+    if "user" in criteria and "rootOrgId" not in _map(criteria, "user"):
+        raise Missing("rootOrgId")
+
+
+def _check_assessments(asked: Mapping[str, Any]) -> None:
+    """Our addition: {"mode": "all", "score": {">=": 70}, "contents": {"do_1": {">=": 50}}, "attempts": {"<=": 3}}"""
+    if not asked or set(asked) - {"mode", "score", "contents", "attempts"}:
+        raise InvalidProperty("Assessments")
+    if asked.get("mode", "any") not in list(Mode):
+        raise InvalidProperty("Assessments")
+    bounds = [asked[key] for key in ("score", "attempts") if key in asked]
+    contents = asked.get("contents", {})
+    if not isinstance(contents, dict):
+        raise WrongType("contents", "Map")
+    if not bounds and not contents:
+        raise InvalidProperty("Assessments")
+    for bound in (*bounds, *contents.values()):
+        known = _bound(bound)
+        if known is None or known.operator not in OPERATORS:
+            raise InvalidProperty("Score")
+
+
+def _check_signatories(signatories: Any, wanted: Sequence[str]) -> None:
+    if signatories is None:
+        return
+    if not isinstance(signatories, list):
+        raise WrongType("signatoryList", "List")
+    for signatory in signatories:
+        if not isinstance(signatory, dict):
+            raise Malformed
+        if signatory and any(blank(signatory.get(key)) for key in wanted):
+            raise IncompleteSignatory
+
+
+_OBJECTS = frozenset(("criteria", "issuer", "signatoryList", "notifyTemplate", "additionalProps", "validity"))
+
+
+def _check_other_keys(template: Mapping[str, Any]) -> None:
+    for key, value in template.items():
+        if key not in _OBJECTS and value is not None and not isinstance(value, str):
+            raise UnreadableFields
+    if len(msgspec.json.encode(template)) > MAX_TEMPLATE_BYTES:
+        raise UnreadableFields
+
+
+def read_issue(request: dict[str, Any]) -> IssueRequest:
+    """{"courseId": …, "batchId": …, "userIds": […]}; complains as I1 to I3."""
+    course, batch_id = course_id(request), _mandatory(request, "batchId")
+    user_ids = request.get("userIds")
+    if user_ids is None:
+        user_ids = []
+    if not isinstance(user_ids, list) or not all(isinstance(user_id, str) for user_id in user_ids):
+        raise Malformed
+    if len(user_ids) > MAX_USERS:
+        raise TooManyUsers
+    return IssueRequest(course, batch_id, tuple(dict.fromkeys(user_ids)))
+
+
+def stored_template(
+    asked: Attachment, *, name: str, url: str, issuer: Mapping[str, Any], signatories: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What a batch keeps of a template (contract batches §4.1, jobs §4.1), as its read and search show it."""
+    kept = {key: value for key, value in asked.template.items() if value not in (None, {}, [])}
+    return {
+        **kept,
+        "identifier": asked.template_id,
+        "name": name,
+        "url": url,
+        "issuer": dict(issuer),
+        "signatoryList": [dict(signatory) for signatory in signatories if signatory],
+    }
+
+
+def read_template(template_id: str, stored: Mapping[str, Any]) -> Template:
+    """A template as a batch keeps it: objects, or (from the reference's tables) JSON texts of them.
+
+    What cannot be read counts as not given; criteria that ask for nothing are met by everybody enrolled.
+    """
+    issuer = _object(stored.get("issuer"))
+    notify, extras = _object(stored.get("notifyTemplate")), _object(stored.get("additionalProps"))
+    valid_days = _object(stored.get("validity")).get("days")
+    return Template(
+        template_id=str(stored.get("identifier") or template_id),
+        name=str(stored.get("name") or ""),
+        url=str(stored.get("url") or ""),
+        criteria=read_criteria(_object(stored.get("criteria"))),
+        issuer=Issuer(str(issuer.get("name") or ""), str(issuer.get("url") or ""), _texts(issuer.get("publicKey"))),
+        signatories=tuple(_signatories(_list(stored.get("signatoryList")))),
+        notify=notify,
+        extras=extras,
+        valid_days=valid_days if isinstance(valid_days, int) and valid_days > 0 else None,
+    )
+
+
+def read_criteria(criteria: Mapping[str, Any]) -> Criteria:
+    """{"enrollment": {"status": 2}, "assessment": {"score": {">=": 70}}, "user": {"rootOrgId": "1"}} (contract §4.2)"""
+    enrolment = criteria.get("enrollment")
+    status = None
+    if isinstance(enrolment, dict):
+        status = int(enrolment.get("status", 2)) if str(enrolment.get("status", 2)).isdigit() else 2
+    asked = []
+    if isinstance(criteria.get("assessment"), dict):
+        asked.append(AssessmentCriterion(_bound(criteria["assessment"].get("score"))))
+    if isinstance(criteria.get("assessments"), dict):
+        more = criteria["assessments"]
+        contents = {key: _bound(bound) for key, bound in _object(more.get("contents")).items()}
+        asked.append(
+            AssessmentCriterion(
+                score=_bound(more.get("score")),
+                mode=Mode(more.get("mode", "any")) if more.get("mode", "any") in list(Mode) else Mode.ANY,
+                contents={key: bound for key, bound in contents.items() if bound is not None},
+                attempts=_bound(more.get("attempts")),
+            )
+        )
+    user = criteria.get("user") or criteria.get("users")
+    return Criteria(status, tuple(asked), user if isinstance(user, dict) else {})
+
+
+def _bound(value: Any) -> Bound | None:
+    """The first operator of an object; a bare number is an equality (contract jobs §4.2)."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Bound("=", float(value))
+    if not isinstance(value, dict) or not value:
+        return None
+    operator, threshold = next(iter(value.items()))
+    try:
+        return Bound(str(operator), float(threshold))
+    except (TypeError, ValueError):
+        return Bound("unreadable", 0)
+
+
+def show_criteria_met(finding: Finding) -> dict[str, Any]:
+    """A decision tree, as explain answers and as a certificate keeps it."""
+    shown: dict[str, Any] = {"rule": finding.rule, "outcome": finding.outcome.value, "because": finding.because}
+    if finding.evidence:
+        shown["evidence"] = dict(finding.evidence)
+    if finding.parts:
+        shown["parts"] = [show_criteria_met(part) for part in finding.parts]
+    return shown
+
+
+def show_look(template: Template, course_name: str) -> dict[str, Any]:
+    """What a certificate keeps of its template: all that its picture and its older credential need."""
+    return {
+        "url": template.url,
+        "courseName": course_name,
+        "issuer": {
+            "name": template.issuer.name,
+            "url": template.issuer.url,
+            "publicKey": list(template.issuer.public_keys),
+        },
+        "signatoryList": [show_signatory(signatory) for signatory in template.signatories],
+    }
+
+
+def show_signatory(signatory: Signatory) -> dict[str, str]:
+    return {
+        "name": signatory.name,
+        "id": signatory.identifier,
+        "designation": signatory.designation,
+        "image": signatory.image,
+    }
+
+
+def show_entry(name: str, identifier: str, issued_at: datetime, url: str) -> dict[str, str]:
+    """An entry of issued_certificates, all values texts (contract jobs §4.9)."""
+    return {
+        "name": name,
+        "identifier": identifier,
+        "token": "",
+        "lastIssuedOn": f"{issued_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{issued_at.microsecond // 1000:03d}+0000",
+        "templateUrl": url,
+        "type": "TrainingCertificate",
+    }
+
+
+def _mandatory(fields: dict[str, Any], key: str) -> str:
+    value = text(fields, key)
+    if value is None or blank(value):
+        raise Missing(key)
+    return value
+
+
+def _map(fields: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = fields[key]
+    if not isinstance(value, dict):
+        raise WrongType(key, "Map")
+    return value
+
+
+def _optional_map(fields: Mapping[str, Any], key: str) -> None:
+    if fields.get(key) is not None:
+        _map(fields, key)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    value = _parsed(value)
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    value = _parsed(value)
+    return value if isinstance(value, list) else []
+
+
+def _parsed(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            return None
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+def _signatories(entries: list[Any]) -> Iterable[Signatory]:
+    for entry in entries:
+        if isinstance(entry, dict) and entry:
+            name, identifier, designation, image = (str(entry.get(key) or "") for key in _TEXT_KEYS_OF_SIGNATORY)
+            yield Signatory(name, identifier, designation, image)
+
+
+def recipient_name(certificate: Certificate) -> str:
+    """The name as it was signed."""
+    identifiers = certificate.credential["credentialSubject"]["identifier"]
+    return next((str(one["identityHash"]) for one in identifiers if one["identityType"] == "name"), "")
+
+
+def show_old_credential(certificate: Certificate, public_url: str) -> dict[str, Any]:
+    """The credential as the reference's registry keeps it (contract jobs §4.6), with its date repaired.
+
+    It carries no signature of that shape: the proof is that of the Open Badges credential, which `evidence` names.
+    """
+    look, signed = certificate.template, certificate.credential
+    return {
+        "@context": [
+            "https://www.w3.org/2018/credentials/v1",
+            f"{public_url}/schema/v1_context.json",
+            f"{public_url}/schema/sunbird_context.json",
+        ],
+        "type": ["VerifiableCredential"],
+        "id": f"did:sunbird:{certificate.certificate_id}",
+        "issuanceDate": _millis(certificate.earned_at),
+        "credentialSubject": {
+            "type": certificate.name,
+            "recipientName": recipient_name(certificate),
+            "trainingName": look["courseName"],
+            "trainingId": certificate.course_id,
+        },
+        "issuer": {
+            "id": look["issuer"]["url"],
+            "type": ["Issuer"],
+            "name": look["issuer"]["name"],
+            "publicKey": [_key_name(signed)],
+        },
+        "proof": signed["proof"],
+        "evidence": f"{public_url}/certs/{certificate.certificate_id}.json",
+    }
+
+
+def show_entity(certificate: Certificate, public_url: str) -> dict[str, Any]:
+    """A TrainingCertificate of the registry (contract jobs §4.6)."""
+    look = certificate.template
+    active = certificate.status == "active"
+    return {
+        "osid": certificate.certificate_id,
+        "certificateLabel": certificate.name,
+        "status": "ACTIVE" if active else "REVOKED",
+        "templateUrl": look["url"],
+        "training": {
+            "id": certificate.course_id,
+            "name": look["courseName"],
+            "type": "Course",
+            "batchId": certificate.batch_id,
+        },
+        "recipient": {"id": certificate.user_id, "name": recipient_name(certificate), "type": None},
+        "issuer": {
+            "url": look["issuer"]["url"],
+            "name": look["issuer"]["name"],
+            "kid": _key_name(certificate.credential),
+        },
+        "signatory": look["signatoryList"],
+        "osCreatedAt": _millis(certificate.issued_at),
+        "osUpdatedAt": _millis(certificate.changed_at),
+        "_osSignedData": show_old_credential(certificate, public_url),
+    }
+
+
+def show_values(certificate: Certificate, public_url: str, zone: tzinfo, qr_code: str) -> dict[str, Any]:
+    """What a template may name: the older credential's fields, the registry's, and the legacy names (§4.6, §4.7)."""
+    look = certificate.template
+    values = {**show_entity(certificate, public_url), **show_old_credential(certificate, public_url)}
+    day, expiry = certificate.earned_at.astimezone(zone), certificate.expires_at
+    for place, signatory in enumerate(look["signatoryList"]):
+        values |= {f"signatory{place}{key.capitalize()}": value for key, value in signatory.items()}
+    return {
+        **values,
+        "certificateName": certificate.name,
+        "certificateDescription": certificate.credential["credentialSubject"]["achievement"]["criteria"]["narrative"],
+        "courseName": look["courseName"],
+        "issuedDate": f"{day:%d} {MONTHS[day.month - 1]} {day:%Y}",
+        "expiryDate": "" if expiry is None else f"{expiry:%d} {MONTHS[expiry.month - 1]} {expiry:%Y}",
+        "recipientId": certificate.user_id,
+        "recipientName": recipient_name(certificate),
+        "issuerName": look["issuer"]["name"],
+        "qrCode": qr_code,
+        "qrCodeImage": qr_code,
+        "certificateId": certificate.certificate_id,
+        "verificationUrl": f"{public_url}/certs/{certificate.certificate_id}",
+        "expirationDate": None if expiry is None else _millis(expiry),
+    }
+
+
+def show_verification(
+    certificate: Certificate, standing: str, chain: Iterable[Revision], public_url: str
+) -> dict[str, Any]:
+    """What the public page says, as JSON."""
+    base = f"{public_url}/certs/{certificate.certificate_id}"
+    return {
+        "identifier": certificate.certificate_id,
+        "standing": standing,
+        "valid": standing == "valid",
+        "name": certificate.name,
+        "recipientName": recipient_name(certificate),
+        "courseId": certificate.course_id,
+        "courseName": certificate.template["courseName"],
+        "batchId": certificate.batch_id,
+        "issuer": certificate.template["issuer"]["name"],
+        "earnedOn": _millis(certificate.earned_at),
+        "issuedOn": _millis(certificate.issued_at),
+        "expiresOn": None if certificate.expires_at is None else _millis(certificate.expires_at),
+        "changedOn": _millis(certificate.changed_at),
+        "reason": certificate.change_reason,
+        "criteria": certificate.credential["credentialSubject"]["achievement"]["criteria"]["narrative"],
+        "evidence": [one["narrative"] for one in certificate.credential["evidence"]],
+        "revisions": [
+            {
+                "identifier": one.certificate_id,
+                "revision": one.revision,
+                "status": one.status,
+                "issuedOn": _millis(one.issued_at),
+            }
+            for one in chain
+        ],
+        "downloads": {form: f"{base}.{form}" for form in ("svg", "png", "pdf", "json", "jwt")},
+        "credential": certificate.credential,
+    }
+
+
+def _key_name(signed: Mapping[str, Any]) -> str:
+    return str(signed["proof"]["verificationMethod"]).rpartition("#")[2]
+
+
+def _millis(at: datetime) -> str:
+    """2026-07-01T10:00:00.000Z"""
+    at = at.astimezone(UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
