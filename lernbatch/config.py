@@ -97,6 +97,7 @@ class Config(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="ignore",
+        env_ignore_empty=True,  # deployments of the reference set many variables to nothing
         populate_by_name=True,
         arbitrary_types_allowed=True,
         alias_generator=AliasGenerator(
@@ -254,13 +255,14 @@ def load(**overrides: Any) -> Config:
         return Config(**overrides)
     except ValidationError as wrong:
         first = wrong.errors()[0]
-        name = str(first["loc"][0])
-        raise Unusable(f"The setting {name} cannot be used: {first['msg']}.") from wrong
+        variable = str(first["loc"][0])  # ours; whoever reads this has perhaps set the reference's
+        named = source(variable.removeprefix("LERNBATCH_").lower()) or variable
+        raise Unusable(f"{named} cannot be used: {first['msg'].removeprefix('Value error, ')}.") from wrong
 
 
 def source(field: str) -> str | None:
     """The environment variable that supplies `field`, as it is spelled there; None: the default."""
-    present = {name.lower(): name for name in os.environ}
+    present = {name.lower(): name for name, value in os.environ.items() if value}
     choices = (f"lernbatch_{field}", *(name.lower() for name in REFERENCE_NAMES.get(field, ())))
     return next((present[choice] for choice in choices if choice in present), None)
 
