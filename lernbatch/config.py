@@ -119,6 +119,7 @@ class Config(BaseSettings):
 
     # time
     time_zone: Zone = ZoneInfo("Asia/Kolkata")  # whose days batches live in
+    search_without_filters: bool = False  # read a search without filters as one with none, instead of refusing it
     iso_dates: bool = False  # answer batch dates as ISO instants, as lern-service does
 
     # who may ask
@@ -143,6 +144,7 @@ class Config(BaseSettings):
     bulk_row_limit: int = Field(100_000, ge=1)
     attempts_limit: int = Field(25, ge=1)
     max_contents_per_update: int = Field(1000, ge=1)
+    search_seconds: float = Field(5, gt=0)  # for each statement of a search
     participants_limit: int = Field(100_000, ge=1)  # ids in one answer; the count is of all
 
     # progress

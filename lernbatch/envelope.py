@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 
-from lernbatch.errors import LernbatchError, Malformed, NotAuthenticated, Refused, Unavailable, Unmappable
+from lernbatch.errors import LernbatchError, Malformed, NoAnswer, NotAuthenticated, Refused, Unavailable, Unmappable
 
 _encode = msgspec.json.Encoder().encode
 _RESPONSE_CODES = {
@@ -107,6 +107,8 @@ def failure(path: str, message_id: str | None, now: datetime, error: LernbatchEr
         status, response_code = "SERVER_ERROR", "CLIENT_ERROR"
     if isinstance(error, Unavailable):
         status, message_id = response_code, None
+    if isinstance(error, NoAnswer):
+        status, message_id = "SERVER_ERROR", None
     text = None if isinstance(error, Unmappable) else error.message
     if isinstance(error, Malformed):
         text = Malformed.message

@@ -85,6 +85,14 @@ class Malformed(LernbatchError):
     message = "Process failed,please try again later."
 
 
+class NoAnswer(LernbatchError):
+    """What the reference never answers and its front ends then end with 500 (form E); we answer so at once."""
+
+    http_status = 500
+    code = "INTERNAL_ERROR"
+    message = "Process failed,please try again later."
+
+
 class Unmappable(LernbatchError):
     """The envelope itself cannot be read, e.g. `request` is no object (form F: no code, no text)."""
 

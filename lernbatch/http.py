@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from lernbatch import db, envelope, log, metrics
 from lernbatch.auth import Caller
-from lernbatch.errors import Forbidden, LernbatchError, Malformed, Refused, Upstream
+from lernbatch.errors import Forbidden, LernbatchError, Malformed, Refused, Unmappable, Upstream
 from lernbatch.services import Services
 
 Answer: TypeAlias = "Mapping[str, Any] | bytes | Headed | Response"
@@ -72,6 +72,7 @@ class Entrance:
     gateway: str | None = None
     roles: tuple[str, ...] = ()
     raw: bool = False
+    form_d: bool = False  # an envelope that cannot be read is form D here, not form F (contract batches §1.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ async def _answer(entrance: Entrance, request: Request, roles: tuple[str, ...]) 
     caller = _admit(entrance, request, services)
     if roles and services.config.gateway_roles_enforced and not caller.has_role(roles):
         return PlainTextResponse(GATEWAY_DENIAL, 403)
-    body = {} if entrance.raw else await _read(request, services)
+    body = {} if entrance.raw else await _read(entrance, request, services)
     call = Call(
         services,
         caller,
@@ -160,9 +161,12 @@ def _admit_private(request: Request, services: Services) -> None:
         raise Forbidden
 
 
-async def _read(request: Request, services: Services) -> dict[str, Any]:
+async def _read(entrance: Entrance, request: Request, services: Services) -> dict[str, Any]:
     body = await envelope.read_body(request, services.config.max_body_bytes)
-    read = envelope.read_request(body, request.headers.get("content-type", ""))
+    try:
+        read = envelope.read_request(body, request.headers.get("content-type", ""))
+    except Unmappable as wrong:
+        raise (Malformed if entrance.form_d else Unmappable) from wrong
     prefix = services.config.federation_provider_id
     if prefix:
         for key in ("id", "userId"):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from lernbatch.batch import handlers as batch
+from lernbatch.batch.search import handlers as search
 from lernbatch.certificate import handlers as certificate
 from lernbatch.http import Access, Entrance
 from lernbatch.ops import handlers as ops
@@ -19,6 +20,8 @@ ENTRANCES: list[Entrance] = [
     Entrance("POST", "/private/v1/course/batch/create", batch.create_privately, Access.PRIVATE),
     Entrance("PATCH", "/v1/course/batch/update", batch.update, gateway="/api/course/v1/batch/update", roles=CREATORS),
     Entrance("GET", "/v1/course/batch/read/{batch_id}", batch.read, gateway="/api/course/v1/batch/read/{batch_id}"),
+    Entrance("POST", "/v1/course/batch/search", search.search, Access.OPEN, gateway="/api/course/v1/batch/list",
+             form_d=True),
     Entrance("POST", "/v1/batch/participants/list", batch.list_participants,
              gateway="/api/course/v1/batch/participants/list"),
 

@@ -57,3 +57,23 @@ UPDATE batch
    SET status = moved.status, due_on = moved.due_on
   FROM unnest(:batch_ids::text[], :statuses::smallint[], :due_on::date[]) AS moved (batch_id, status, due_on)
  WHERE batch.batch_id = moved.batch_id;
+
+-- participants_of_batches
+-- One row for each batch that anybody ever joined, be it that all have left.
+SELECT wanted.batch_id, coalesce(staying.user_ids, '{}') AS user_ids
+  FROM unnest(:batch_ids::text[]) AS wanted (batch_id)
+ CROSS JOIN LATERAL (SELECT array_agg(user_id ORDER BY user_id) AS user_ids
+                       FROM (SELECT user_id
+                               FROM enrolment
+                              WHERE enrolment.batch_id = wanted.batch_id AND active
+                              LIMIT :limit) AS some) AS staying
+ WHERE staying.user_ids IS NOT NULL
+    OR EXISTS (SELECT FROM enrolment WHERE enrolment.batch_id = wanted.batch_id AND NOT active);
+
+-- learner_counts
+SELECT wanted.batch_id,
+       (SELECT count(*) FROM enrolment
+         WHERE enrolment.batch_id = wanted.batch_id AND active) AS participants,
+       (SELECT count(*) FROM enrolment
+         WHERE enrolment.batch_id = wanted.batch_id AND active AND status = 2) AS completed
+  FROM unnest(:batch_ids::text[]) AS wanted (batch_id);

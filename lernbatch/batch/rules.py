@@ -52,6 +52,13 @@ class ForeignMentor(Refused):
         super().__init__(f"User (ID = {user_id}) not associated to course batch creator root org.")
 
 
+class InvalidRequest(Refused):
+    """What the call is about is missing as a whole (P1), or is more than is reasonable."""
+
+    code = "INVALID_REQUESTED_DATA"
+    message = "Requested data for this operation is not valid."
+
+
 class UnexpectedParameter(Refused):
     """Something that is not set by this call (C17, U14)."""
 

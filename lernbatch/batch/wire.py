@@ -18,7 +18,7 @@ from lernbatch.batch.model import (
     Participants,
     ParticipantsAsked,
 )
-from lernbatch.batch.rules import UnexpectedParameter, enrolment_end, is_enrolment_type, status_now
+from lernbatch.batch.rules import InvalidRequest, UnexpectedParameter, enrolment_end, is_enrolment_type, status_now
 from lernbatch.envelope import timestamp
 from lernbatch.errors import Malformed, Missing, Refused, WrongType
 from lernbatch.wire import blank, course_id, text
@@ -36,13 +36,6 @@ class InvalidValue(Refused):
     def __init__(self, value: object, parameter: str) -> None:
         shown = "null" if value is None else str(value)[:200]
         super().__init__(f"Invalid value {shown} for parameter {parameter}. Please provide a valid value.")
-
-
-class InvalidRequest(Refused):
-    """What the call is about is missing as a whole (P1)."""
-
-    code = "INVALID_REQUESTED_DATA"
-    message = "Requested data for this operation is not valid."
 
 
 class InvalidProgressStatus(Refused):

@@ -1,0 +1,1 @@
+"""Search over batches: the reference's filter language, compiled to SQL with parameters."""

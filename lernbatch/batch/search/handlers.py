@@ -1,0 +1,17 @@
+"""HTTP entrance of the search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lernbatch.batch.search import actions, wire
+from lernbatch.http import Call
+
+
+async def search(call: Call) -> Mapping[str, Any]:
+    """POST /v1/course/batch/search: anybody may look for batches."""
+    services = call.services
+    asked = wire.read_search(call.request, call.query, filters_optional=services.config.search_without_filters)
+    found = await actions.search(services, asked, call.caller.token)
+    return wire.show_found(asked, found, services.clock.now(), services.clock.zone, iso=services.config.iso_dates)
