@@ -49,6 +49,30 @@ CREATE TABLE batch (
 CREATE INDEX batch_due ON batch (due_on) WHERE due_on IS NOT NULL; -- batch.batches_due
 CREATE INDEX batch_of_course ON batch (course_id, status);         -- the batches of a course
 
+-- Searching batches (batch/search/fragments.sql): letter case never counts, and words are found in any script.
+
+-- The texts in lower case. Every expression on lists of ids goes through this, so that an index can hold it.
+CREATE FUNCTION lowered(texts text[]) RETURNS text[]
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  RETURN ARRAY(SELECT lower(entry) FROM unnest(texts) AS entry);
+
+-- What a text query looks in: the beginning of a batch's name and description, in one spelling of composed letters.
+CREATE FUNCTION batch_words(name text, description text) RETURNS text
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  RETURN lower(normalize(left(name || ' ' || coalesce(description, ''), 2000)));
+
+-- Every three neighbouring characters of a text, each once.
+CREATE FUNCTION trigrams(words text) RETURNS text[]
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  RETURN ARRAY(SELECT DISTINCT substr(words, at, 3) FROM generate_series(1, length(words) - 2) AS at);
+
+CREATE INDEX batch_course_search ON batch (lower(course_id), status);               -- by course, the commonest
+CREATE INDEX batch_creator_search ON batch (lower(created_by));                     -- mine
+CREATE INDEX batch_mentors_search ON batch USING gin (lowered(mentors));            -- those I mentor
+CREATE INDEX batch_created_for_search ON batch USING gin (lowered(created_for));    -- my organisation's
+CREATE INDEX batch_words_search ON batch USING gin (trigrams(batch_words(name, description))); -- parts of words
+CREATE INDEX batch_zones ON batch (time_zone) WHERE time_zone IS NOT NULL;          -- batch.zones_in_use
+
 -- One row: one learner in one batch, with everything the learner has done there. Unenrolled is inactive, not gone.
 -- No index stands on a column that progress changes, so that updates stay heap-only; hence the fill factor.
 CREATE TABLE enrolment (
@@ -77,6 +101,7 @@ CREATE TABLE enrolment (
 ) WITH (fillfactor = 70);
 
 CREATE INDEX enrolment_of_batch ON enrolment (batch_id) WHERE active; -- all that is asked per batch
+CREATE INDEX enrolment_of_batch_left ON enrolment (batch_id) WHERE NOT active; -- who left
 
 -- One row: one try of a learner at one question set.
 CREATE TABLE attempt (

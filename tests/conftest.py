@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -59,6 +59,12 @@ def _clone(server: str, template: str) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def new_dsn(server: str, template: str) -> Callable[[], str]:
+    """Makes a database that lives as long as the run, for a service with settings of its own."""
+    return lambda: named(server, _clone(server, template))
+
+
 @pytest.fixture
 def dsn(server: str, template: str) -> Iterator[str]:
     """The DSN of a fresh database of this test's own."""
@@ -68,9 +74,8 @@ def dsn(server: str, template: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def shared_service(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    name = _clone(server, template)
-    with running(tmp_path_factory.mktemp("home"), named(server, name)) as service:
+def shared_service(new_dsn: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("home"), new_dsn()) as service:
         yield service
 
 

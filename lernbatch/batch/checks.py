@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lernbatch.batch import rules
-from lernbatch.errors import Upstream
+from lernbatch.errors import Malformed, Upstream
 from lernbatch.services import Services
 
 PUBLISHED = ("Live", "Unlisted")
@@ -36,14 +36,19 @@ async def check_organisations(services: Services, org_ids: Sequence[str]) -> Non
 async def check_mentors(services: Services, creator: str | None, mentors: Sequence[str], token: str | None) -> None:
     """People who exist and belong to the creator's root organisation (C21 to C24, U28).
 
-    Raises: rules.UnknownCreator, InvalidUser, ForeignMentor; Upstream when the user service does not answer.
+    Raises: rules.UnknownCreator, InvalidUser, ForeignMentor; what the user service says of the creator (§5.2), and
+    Malformed when it cannot say anything of a mentor.
     """
     if not mentors:
         return
-    people = await services.sunbird.users.profiles([*([creator] if creator else []), *mentors], token)
-    owner = people.get(creator or "")
+    users = services.sunbird.users
+    owner = await users.profile(creator, token) if creator else None
     if owner is None:
         raise rules.UnknownCreator
+    try:
+        people = await users.profiles(mentors, token)
+    except Upstream as failed:
+        raise Malformed from failed
     for user_id in mentors:
         mentor = people.get(user_id)
         if mentor is None or mentor.is_deleted:
