@@ -56,17 +56,22 @@ class Running:
         self.config, self.url, self.services = config, url, services
         self.clock: MovableClock = services.clock  # type: ignore[assignment]
         self._loop = loop
+        self._tokens: dict[tuple[object, ...], str] = {}
         self.http = httpx.Client(base_url=url, timeout=30)
 
     def token(self, person: Person, **claims: Any) -> str:
-        return identity.mint(
-            self.config.home,
-            self.config,
-            person.user_id,
-            roles=[Role(role, frozenset({person.org_id})) for role in person.roles],
-            now=self.clock.now(),
-            **claims,
-        )
+        """A token of `person`, as of the service's clock; signing takes its time, so the same one is made once."""
+        key = (person, self.clock.ahead, *sorted(claims.items()))
+        if key not in self._tokens:
+            self._tokens[key] = identity.mint(
+                self.config.home,
+                self.config,
+                person.user_id,
+                roles=[Role(role, frozenset({person.org_id})) for role in person.roles],
+                now=self.clock.now(),
+                **claims,
+            )
+        return self._tokens[key]
 
     def headers(self, person: Person | None, child: Person | None = None) -> dict[str, str]:
         if person is None:

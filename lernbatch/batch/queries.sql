@@ -66,7 +66,7 @@ SELECT wanted.batch_id, coalesce(staying.user_ids, '{}') AS user_ids
                        FROM (SELECT user_id
                                FROM enrolment
                               WHERE enrolment.batch_id = wanted.batch_id AND active
-                              LIMIT :limit) AS some) AS staying
+                              LIMIT :limit) AS page) AS staying
  WHERE staying.user_ids IS NOT NULL
     OR EXISTS (SELECT FROM enrolment WHERE enrolment.batch_id = wanted.batch_id AND NOT active);
 
