@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from lernbatch import db, http, log, metrics, worker
 from lernbatch.auth import Gate, Keys
 from lernbatch.clock import Clock
+from lernbatch.coalescer import Coalescers
 from lernbatch.config import Config
 from lernbatch.errors import LernbatchError, Unavailable
 from lernbatch.neighbours import identity
@@ -46,7 +47,8 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
         keys = Keys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
         kafka = Producer(config)
         opened.push_async_callback(kafka.close)
-        yield Services(config, clock, pool, Gate(config, clock, keys), sunbird, kafka, Wake())
+        coalescers = Coalescers(enabled=config.coalescing_enabled)
+        yield Services(config, clock, pool, Gate(config, clock, keys), sunbird, kafka, Wake(), coalescers)
 
 
 def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:

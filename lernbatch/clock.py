@@ -15,8 +15,9 @@ class Clock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def today(self) -> date:
-        return self.now().astimezone(self.zone).date()
+    def today(self, time_zone: str | None = None) -> date:
+        """The day it is in `time_zone`; None: in the installation's."""
+        return self.now().astimezone(ZoneInfo(time_zone) if time_zone else self.zone).date()
 
     def now_ms(self) -> int:
         """Epoch milliseconds, the unit of the contract's events and content states."""

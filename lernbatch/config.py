@@ -197,6 +197,7 @@ class Config(BaseSettings):
     topic_certificate: str = "local.issue.certificate.request"
     topic_instruction: str = "local.coursebatch.job.request"
     topic_assessment: str = "local.telemetry.assess"
+    topic_assessment_failed: str = "local.telemetry.assess.failed"
     topic_enrolment_sync: str = "local.batch.enrolment.sync.request"
     topic_invalid_state: str = "local.contentstate.invalid"
     mail_enabled: bool = False

@@ -21,6 +21,7 @@ from lernbatch import db, envelope, log, metrics
 from lernbatch.auth import Caller
 from lernbatch.errors import Forbidden, LernbatchError, Malformed, Refused, Unmappable, Upstream
 from lernbatch.services import Services
+from lernbatch.telemetry import Origin
 
 Answer: TypeAlias = "Mapping[str, Any] | bytes | Headed | Response"
 Handler: TypeAlias = Callable[["Call"], Awaitable[Answer]]
@@ -87,6 +88,22 @@ class Call:
     headers: Headers
     message_id: str
     http: Request
+
+    @property
+    def has_json_body(self) -> bool:
+        """Whether a body was sent that claims to be JSON."""
+        has_body = self.headers.get("content-length", "0") != "0" or "transfer-encoding" in self.headers
+        return has_body and "json" in self.headers.get("content-type", "").lower()
+
+    @property
+    def origin(self) -> Origin:
+        """Where it came from: what its telemetry carries."""
+        return Origin(
+            message_id=self.message_id,
+            channel=self.headers.get("x-channel-id") or self.services.config.default_channel,
+            app_id=self.headers.get("x-app-id"),
+            device_id=self.headers.get("x-device-id"),
+        )
 
 
 def routes(entrances: list[Entrance]) -> list[Route]:

@@ -8,10 +8,13 @@ from __future__ import annotations
 from lernbatch.batch import handlers as batch
 from lernbatch.batch.search import handlers as search
 from lernbatch.certificate import handlers as certificate
+from lernbatch.enrolment import handlers as enrolment
 from lernbatch.http import Access, Entrance
 from lernbatch.ops import handlers as ops
+from lernbatch.progress import handlers as progress
 
 CREATORS = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
+LEARNERS = ("PUBLIC",)
 
 # fmt: off
 ENTRANCES: list[Entrance] = [
@@ -24,6 +27,34 @@ ENTRANCES: list[Entrance] = [
              form_d=True),
     Entrance("POST", "/v1/batch/participants/list", batch.list_participants,
              gateway="/api/course/v1/batch/participants/list"),
+
+    # enrolment
+    Entrance("POST", "/v1/course/enroll", enrolment.enrol, gateway="/api/course/v1/enrol", roles=LEARNERS),
+    Entrance("POST", "/v1/course/unenroll", enrolment.unenrol, gateway="/api/course/v1/unenrol", roles=LEARNERS),
+    Entrance("POST", "/v1/user/courses/unenroll", enrolment.unenrol),
+    Entrance("POST", "/v1/course/admin/enroll", enrolment.enrol_others),
+    Entrance("POST", "/v1/course/admin/unenroll", enrolment.unenrol_others),
+    Entrance("POST", "/v1/course/batch/users/add/{batch_id}", enrolment.add_users,
+             gateway="/api/course/v1/batch/user/add/{batch_id}"),
+    Entrance("POST", "/v1/course/batch/users/remove/{batch_id}", enrolment.remove_users,
+             gateway="/api/course/v1/batch/user/remove/{batch_id}"),
+    Entrance("GET", "/v1/user/courses/list/{user_id}", enrolment.list_own,
+             gateway="/api/course/v1/user/enrollment/list/{user_id}"),
+    Entrance("GET", "/private/v1/user/courses/list/{user_id}", enrolment.list_privately, Access.PRIVATE,
+             gateway="/api/course/private/v1/user/enrollment/list/{user_id}"),
+    Entrance("POST", "/v2/user/courses/list", enrolment.list_own, Access.OPEN,
+             gateway="/api/course/v2/user/enrollment/list"),
+    Entrance("POST", "/v2/user/courses/admin/list", enrolment.list_of_other),
+    Entrance("POST", "/private/v2/user/courses/list", enrolment.list_of_named, Access.PRIVATE,
+             gateway="/api/course/private/v2/user/enrollment/list"),
+
+    # progress
+    Entrance("POST", "/v1/content/state/read", progress.read_content_state,
+             gateway="/api/course/v1/content/state/read", roles=LEARNERS),
+    Entrance("POST", "/private/v1/content/state/read", progress.read_content_state_privately, Access.PRIVATE),
+    Entrance("PATCH", "/v1/content/state/update", progress.update_content_state, Access.LATE_USER,
+             gateway="/api/course/v1/content/state/update", roles=LEARNERS),
+    Entrance("PATCH", "/v1/user/content/state", progress.update_content_state),
 
     # certificates
     Entrance("PATCH", "/v1/course/batch/cert/template/add", certificate.add_template,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from lernbatch.auth import Gate
 from lernbatch.clock import Clock
+from lernbatch.coalescer import Coalescers
 from lernbatch.config import Config
 from lernbatch.course.shelf import Shelf
 from lernbatch.db import Pool
@@ -43,4 +44,5 @@ class Services:
     sunbird: Sunbird
     kafka: Producer
     wake: Wake
+    coalescers: Coalescers
     courses: Shelf = field(default_factory=Shelf)

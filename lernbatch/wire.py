@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lernbatch.errors import Malformed, Missing
@@ -12,7 +13,7 @@ def blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def text(fields: dict[str, Any], key: str) -> str | None:
+def text(fields: Mapping[str, Any], key: str) -> str | None:
     """The text under `key`; None when it is missing or null. Raises: Malformed, when it is no text."""
     value = fields.get(key)
     if value is not None and not isinstance(value, str):
@@ -20,7 +21,7 @@ def text(fields: dict[str, Any], key: str) -> str | None:
     return value
 
 
-def course_id(fields: dict[str, Any]) -> str:
+def course_id(fields: Mapping[str, Any]) -> str:
     """`courseId`, or `collectionId` when the key courseId is absent (even null, courseId wins)."""
     found = text(fields, "courseId" if "courseId" in fields else "collectionId")
     if found is None or blank(found):

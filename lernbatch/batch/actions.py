@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -177,6 +178,11 @@ async def _save(conn: Connection, batch: Batch) -> bool:
 async def find(conn: Connection, batch_id: str) -> Batch | None:
     """The batch of that id, or None."""
     return await db.one(conn, Batch, Q.batch_by_id, batch_id=batch_id)
+
+
+async def find_all(conn: Connection, batch_ids: Collection[str]) -> list[Batch]:
+    """The batches of those ids that exist, in no order."""
+    return await db.all(conn, Batch, Q.batches_by_ids, batch_ids=sorted(set(batch_ids))) if batch_ids else []
 
 
 async def participants(conn: Connection, asked: ParticipantsAsked) -> Participants:

@@ -15,6 +15,13 @@ SELECT batch_id, course_id, course_version, name, description, enrolment_type, c
   FROM batch
  WHERE batch_id = :batch_id;
 
+-- batches_by_ids
+SELECT batch_id, course_id, course_version, name, description, enrolment_type, created_by, created_for, mentors,
+       start_date, end_date, enrolment_start_date, enrolment_end_date, time_zone, capacity, leave_policy,
+       status, templates, created_at, updated_at, revision
+  FROM batch
+ WHERE batch_id = ANY(:batch_ids::text[]);
+
 -- update_batch
 -- Only over the revision that was judged: who comes second judges again. Templates have statements of their own.
 UPDATE batch

@@ -54,6 +54,10 @@ class Course:
         return frozenset(leaf.content_id for leaf in self.leaf_nodes)
 
     @cached_property
+    def leaf_node_by_id(self) -> Mapping[str, LeafNode]:
+        return {leaf.content_id: leaf for leaf in self.leaf_nodes}
+
+    @cached_property
     def required_ids(self) -> frozenset[str]:
         """What must be completed: the leaf nodes that are not optional."""
         return frozenset(leaf.content_id for leaf in self.leaf_nodes if not leaf.optional)

@@ -1,0 +1,13 @@
+-- Statements about attempts.
+
+-- attempts_of_learner
+-- For each of the contents the first :limit attempts, in the order of their ids; contents null: of all.
+  SELECT content_id, attempt_id, attempted_ms, score, max_score
+    FROM (SELECT content_id, attempt_id, attempted_ms, score, max_score,
+                 row_number() OVER (PARTITION BY content_id ORDER BY attempt_id) AS place
+            FROM attempt
+           WHERE user_id = :user_id
+             AND batch_id = :batch_id
+             AND (:content_ids::text[] IS NULL OR content_id = ANY(:content_ids))) AS numbered
+   WHERE place <= :limit
+ORDER BY content_id, attempt_id;

@@ -1,0 +1,163 @@
+"""Coalescing: work that arrives while earlier work is under way is done together, in one go.
+
+There is no timer: an idle coalescer begins at once, so a lone request is not delayed. Under load a flush takes what
+has gathered, and many requests share its round trips and its commit. See docs/decisions/0010-coalescing.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from lernbatch import log
+from lernbatch.errors import LernbatchError
+
+Context = TypeVar("Context")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+MOST_PER_FLUSH = 256
+MOST_WAITING = 10_000
+TRIES = 50  # of an item whose row is changed by others between its read and its write
+
+
+class Busy(LernbatchError):
+    """More work waits than this process can do in time; the caller may come back."""
+
+    http_status = 503
+    code = "SERVICE_UNAVAILABLE"
+    message = "The service is busy,please try again later."
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a flush answers for an item that it could not do: do it again, after `first` if that is given."""
+
+    first: Callable[[], Awaitable[object]] | None = None
+
+
+# Of each item: its result, the failure that is its own, or that it must be done again.
+Answer: TypeAlias = Result | Exception | Again
+Flush: TypeAlias = Callable[[Sequence[Item]], Awaitable[Sequence[Answer[Result]]]]  # many at once, answered in order
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Item, Result]):
+    item: Item
+    answer: asyncio.Future[Result]
+    tries: int = 0
+
+
+class Coalescer(Generic[Item, Result]):
+    """Collects items and flushes them, one flush at a time, each answered after its own flush."""
+
+    def __init__(self, flush: Flush[Item, Result], *, enabled: bool = True) -> None:
+        self._flush = flush
+        self._most = MOST_PER_FLUSH if enabled else 1
+        self._enabled = enabled
+        self._queue: deque[_Waiting[Item, Result]] = deque()
+        self._flushing: asyncio.Task[None] | None = None
+        self._apart: set[asyncio.Task[None]] = set()  # held, so that they are not collected while they run
+
+    async def do(self, item: Item) -> Result:
+        """The result of `item`. Raises: what its flush answered with; Busy, when too much waits already."""
+        waiting: _Waiting[Item, Result] = _Waiting(item, asyncio.get_running_loop().create_future())
+        if self._enabled:
+            self._put(waiting)
+        else:
+            self._start_apart(self._alone(waiting))
+        return await waiting.answer
+
+    def _put(self, waiting: _Waiting[Item, Result]) -> None:
+        if len(self._queue) >= MOST_WAITING:
+            raise Busy
+        self._queue.append(waiting)
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            while self._queue:
+                taken = [self._queue.popleft() for _ in range(min(len(self._queue), self._most))]
+                await self._attempt(taken)
+        finally:
+            self._flushing = None
+
+    async def _attempt(self, taken: list[_Waiting[Item, Result]]) -> None:
+        try:
+            answers = await self._flush([waiting.item for waiting in taken])
+        except Exception as failure:  # noqa: BLE001 - whatever it is, it belongs to one of these items: find which
+            await self._one_by_one(taken, failure)
+            return
+        for waiting, answer in zip(taken, answers, strict=True):
+            self._settle(waiting, answer)
+
+    async def _one_by_one(self, taken: list[_Waiting[Item, Result]], failure: Exception) -> None:
+        """Each alone, so that one bad row harms nobody else."""
+        if len(taken) == 1:
+            self._settle(taken[0], failure)
+            return
+        log.exception("a flush failed and is repeated one by one", failure, count=len(taken))
+        for waiting in taken:
+            await self._attempt([waiting])
+
+    async def _alone(self, waiting: _Waiting[Item, Result]) -> None:
+        await self._attempt([waiting])
+
+    def _settle(self, waiting: _Waiting[Item, Result], answer: Answer[Result]) -> None:
+        if waiting.answer.done():  # whoever asked has gone
+            return
+        if isinstance(answer, Again):
+            self._again(waiting, answer)
+        elif isinstance(answer, Exception):
+            waiting.answer.set_exception(answer)
+        else:
+            waiting.answer.set_result(answer)
+
+    def _again(self, waiting: _Waiting[Item, Result], again: Again) -> None:
+        waiting.tries += 1
+        if waiting.tries > TRIES:
+            waiting.answer.set_exception(Busy())
+        elif again.first is not None:
+            self._start_apart(self._after(waiting, again.first))
+        elif self._enabled:
+            self._queue.append(waiting)  # the running flush takes it up again
+        else:
+            self._start_apart(self._alone(waiting))
+
+    async def _after(self, waiting: _Waiting[Item, Result], first: Callable[[], Awaitable[object]]) -> None:
+        """What the item lacks is fetched beside the flushes, so that nobody else waits for it."""
+        try:
+            await first()
+            if self._enabled:
+                self._put(waiting)
+            else:
+                await self._alone(waiting)
+        except Exception as failure:  # noqa: BLE001 - it is the answer of whoever asked
+            self._settle(waiting, failure)
+
+    def _start_apart(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._apart.add(task)
+        task.add_done_callback(self._apart.discard)
+
+
+class Coalescers:
+    """The coalescers of a process, one a kind of work."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._made: dict[object, Coalescer[Any, Any]] = {}
+
+    def of(
+        self, flush: Callable[[Context, Sequence[Item]], Awaitable[Sequence[Answer[Result]]]], context: Context
+    ) -> Coalescer[Item, Result]:
+        """The one coalescer of `flush`, which is given `context` (the process's services) with each set."""
+        found = self._made.get(flush)
+        if found is None:
+            found = self._made[flush] = Coalescer(partial(flush, context), enabled=self._enabled)
+        return found

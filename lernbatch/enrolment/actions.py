@@ -1,0 +1,241 @@
+"""What can be done with enrolments: coming in, leaving, looking at one's courses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lernbatch import db, metrics, sql
+from lernbatch.auth import Caller
+from lernbatch.coalescer import Again, Answer
+from lernbatch.db import Connection
+from lernbatch.enrolment import events, rules
+from lernbatch.enrolment.model import Enrolment, How, Key, Standing, Wish
+from lernbatch.errors import LernbatchError, Unauthorized
+from lernbatch.outbox import actions as outbox
+from lernbatch.outbox.events import columns
+from lernbatch.services import Services
+
+Q = sql.load("lernbatch.enrolment")
+
+
+async def enrol(services: Services, wish: Wish) -> None:
+    """Bring one learner in. Raises the refusals of contract §2.1, E06 to E10, and BatchFull."""
+    if await services.coalescers.of(_enrol, services).do(wish) is _SEATS_ARE_COUNTED:
+        await services.coalescers.of(_enrol_counting, services).do(wish)
+
+
+async def enrol_for(services: Services, caller: Caller, wishes: Sequence[Wish]) -> list[LernbatchError | None]:
+    """Bring learners in for them; of each, why it was refused, or None. Raises: InvalidBatch, Unauthorized."""
+    await check_management(services, caller, wishes[0].batch_id, wishes[0].course_id)
+    answers = await asyncio.gather(*(enrol(services, wish) for wish in wishes), return_exceptions=True)
+    return [_refusal(answer) for answer in answers]
+
+
+async def unenrol(services: Services, wish: Wish) -> None:
+    """Let one learner out: nothing is deleted. Raises the refusals of contract §2.2, E06 and E11 to E15."""
+    answers = await _unenrol(services, [wish])
+    if answers[0] is not None:
+        raise answers[0]
+
+
+async def unenrol_for(services: Services, caller: Caller, wishes: Sequence[Wish]) -> list[LernbatchError | None]:
+    """Take learners out for them; of each, why it was refused, or None. Raises: InvalidBatch, Unauthorized."""
+    await check_management(services, caller, wishes[0].batch_id, wishes[0].course_id)
+    return await _unenrol(services, wishes)
+
+
+async def check_management(services: Services, caller: Caller, batch_id: str, course_id: str | None) -> Standing:
+    """The batch, if `caller` may enrol and remove others there. Raises: InvalidBatch, Unauthorized."""
+    found = await standings(services.pool, [(caller.user_id or "", batch_id)])
+    standing = rules.check_course(found.get((caller.user_id or "", batch_id)), course_id)
+    config = services.config
+    if config.ownership_enforced and not rules.may_manage(caller, standing, config.administrator_roles):
+        raise Unauthorized
+    return standing
+
+
+async def standings(conn: Connection, keys: Sequence[Key]) -> dict[Key, Standing]:
+    """Where learners stand towards batches; a batch that does not exist is not in it."""
+    found = await db.all(
+        conn,
+        Standing,
+        Q.standings,
+        user_ids=[user_id for user_id, _ in keys],
+        batch_ids=[batch_id for _, batch_id in keys],
+    )
+    return {(standing.user_id, standing.batch_id): standing for standing in found}
+
+
+async def list_of(services: Services, user_id: str, course_ids: Sequence[str] | None = None) -> list[Enrolment]:
+    """The active enrolments of a learner, newest first; `course_ids` None: of all courses."""
+    return await db.all(
+        services.pool,
+        Enrolment,
+        Q.enrolments_of,
+        user_id=user_id,
+        course_ids=None if course_ids is None else list(course_ids),
+        limit=services.config.enrolment_list_size,
+    )
+
+
+# Enrolling. Most batches have no capacity: their wishes are written together, without a lock. The others are done
+# apart, under the lock of their batches, which only those wait for who want one of the seats.
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """The answer of `_enrol` for a batch whose seats are counted."""
+
+
+_SEATS_ARE_COUNTED = _Counted()
+
+
+async def _enrol(services: Services, wishes: Sequence[Wish]) -> list[Answer[_Counted | None]]:
+    found = await standings(services.pool, [wish.key for wish in wishes])
+    answers = [_judged(services, found.get(wish.key), wish) for wish in wishes]
+    admitted = _first_of_each(wishes, lambda index: answers[index] is None)
+    came = await _bring_in(services.pool, services, [wishes[index] for index in admitted], found)
+    for index, wish in enumerate(wishes):
+        if answers[index] is None and (index not in admitted or wish.key not in came):
+            answers[index] = Again()
+    return answers
+
+
+def _judged(services: Services, standing: Standing | None, wish: Wish) -> Answer[_Counted | None]:
+    """None: may come in."""
+    alone = wish.how is How.SELF and not services.config.self_enrol_invite_only
+    try:
+        standing = rules.check_course(standing, wish.course_id)
+        if wish.how is not How.FILE:
+            rules.check_enrol(standing, services.clock.today(standing.time_zone), alone=alone)
+        elif standing.active:
+            raise rules.AlreadyEnrolled
+    except LernbatchError as refusal:
+        return refusal
+    return None if standing.capacity is None else _SEATS_ARE_COUNTED
+
+
+async def _enrol_counting(services: Services, wishes: Sequence[Wish]) -> list[Answer[None]]:
+    """As `_enrol`, for batches with a capacity: one transaction, which holds those batches."""
+    batch_ids = sorted({wish.batch_id for wish in wishes})
+    async with services.pool.acquire() as conn, conn.transaction():
+        await conn.fetch(Q.lock_batches.text, batch_ids)
+        seats: dict[str, int] = dict(await conn.fetch(Q.seats_left.text, batch_ids))
+        found = await standings(conn, [wish.key for wish in wishes])
+        judged = [_judged(services, found.get(wish.key), wish) for wish in wishes]
+        answers: list[Answer[None]] = [None if isinstance(answer, _Counted) else answer for answer in judged]
+        admitted = _first_of_each(wishes, lambda index: answers[index] is None)
+        for index in sorted(admitted):
+            left = seats.get(wishes[index].batch_id)
+            if left is not None and left <= 0:
+                answers[index] = rules.BatchFull()
+                admitted.discard(index)
+            elif left is not None:
+                seats[wishes[index].batch_id] = left - 1
+        came = await _bring_in(conn, services, [wishes[index] for index in admitted], found)
+    for index, wish in enumerate(wishes):
+        if answers[index] is None and (index not in admitted or wish.key not in came):
+            answers[index] = Again()
+    return answers
+
+
+def _first_of_each(wishes: Sequence[Wish], wanted: Callable[[int], bool]) -> set[int]:
+    """The places of the first wish of each learner and batch; a second one waits until the first is done."""
+    first: dict[Key, int] = {}
+    for index, wish in enumerate(wishes):
+        if wanted(index):
+            first.setdefault(wish.key, index)
+    return set(first.values())
+
+
+async def _bring_in(
+    conn: Connection, services: Services, wishes: Sequence[Wish], found: dict[Key, Standing]
+) -> set[Key]:
+    """Write the enrolments with their events; those who came in. Keys are sorted, so that twins do not deadlock."""
+    if not wishes:
+        return set()
+    wishes = sorted(wishes, key=lambda wish: wish.key)
+    told = [
+        (wish, event)
+        for wish in wishes
+        for event in outbox.wanted(services.config, events.enrolled(services, wish, found[wish.key]))
+    ]
+    rows = columns([event for _, event in told])
+    written = await db.all(
+        conn,
+        _Written,
+        Q.enrol,
+        user_ids=[wish.user_id for wish in wishes],
+        batch_ids=[wish.batch_id for wish in wishes],
+        course_ids=[found[wish.key].course_id for wish in wishes],
+        added_by=[wish.added_by for wish in wishes],
+        how=[wish.how for wish in wishes],
+        now=services.clock.now(),
+        event_user_ids=[wish.user_id for wish, _ in told],
+        event_batch_ids=[wish.batch_id for wish, _ in told],
+        destinations=rows.destinations,
+        topics=rows.topics,
+        keys=rows.keys,
+        payloads=rows.payloads,
+    )
+    metrics.BUSINESS.labels("enrolled").inc(len(written))
+    return {row.key for row in written}
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    user_id: str
+    batch_id: str
+
+    @property
+    def key(self) -> Key:
+        return self.user_id, self.batch_id
+
+
+async def _unenrol(services: Services, wishes: Sequence[Wish]) -> list[LernbatchError | None]:
+    async with services.pool.acquire() as conn, conn.transaction():
+        found = await standings(conn, [wish.key for wish in wishes])
+        answers = [_may_go(services, found.get(wish.key), wish) for wish in wishes]
+        going = sorted({wish.key for wish, refusal in zip(wishes, answers, strict=True) if refusal is None})
+        gone = await take_out(conn, services, going)
+        leavers = {wish.key: wish for wish in wishes if wish.key in gone}
+        told = [event for wish in leavers.values() for event in events.unenrolled(services, wish, found[wish.key])]
+        await outbox.tell(conn, services, told)
+    # Whoever may go but did not was completed, or let out by somebody else, in between.
+    lost = [wish.key for wish, refusal in zip(wishes, answers, strict=True) if not refusal and wish.key not in gone]
+    later = await standings(services.pool, lost) if lost else {}
+    return [
+        refusal or (None if wish.key in gone else _may_go(services, later.get(wish.key), wish))
+        for wish, refusal in zip(wishes, answers, strict=True)
+    ]
+
+
+async def take_out(conn: Connection, services: Services, keys: Sequence[Key]) -> set[Key]:
+    """Make enrolments inactive that are active and not completed; which they were."""
+    gone = await db.all(
+        conn,
+        _Written,
+        Q.unenrol,
+        user_ids=[user_id for user_id, _ in keys],
+        batch_ids=[batch_id for _, batch_id in keys],
+    )
+    metrics.BUSINESS.labels("unenrolled").inc(len(gone))
+    return {row.key for row in gone}
+
+
+def _may_go(services: Services, standing: Standing | None, wish: Wish) -> LernbatchError | None:
+    alone = wish.how is How.SELF and not services.config.self_enrol_invite_only
+    try:
+        standing = rules.check_course(standing, wish.course_id)
+        rules.check_unenrol(standing, services.clock.today(standing.time_zone), alone=alone)
+    except LernbatchError as refusal:
+        return refusal
+    return None
+
+
+def _refusal(answer: object) -> LernbatchError | None:
+    if answer is None or isinstance(answer, LernbatchError):
+        return answer
+    raise answer if isinstance(answer, BaseException) else TypeError(answer)

@@ -1,0 +1,92 @@
+"""The nouns of enrolment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import IntEnum, StrEnum
+from typing import Any, TypeAlias
+
+from lernbatch.telemetry import Origin
+
+Key: TypeAlias = tuple[str, str]  # learner and batch: what an enrolment is known by
+
+
+class Progress(IntEnum):
+    """How far a learner is in a batch; the numbers are the wire's."""
+
+    NOT_STARTED = 0
+    STARTED = 1
+    COMPLETED = 2
+
+
+class How(StrEnum):
+    """By whom a learner came into a batch: a file does not remove whom a person put there."""
+
+    SELF = "self"
+    HAND = "hand"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A learner is to be enrolled. `course_id` None: the batch's own; `added_by`: who asks."""
+
+    user_id: str
+    batch_id: str
+    course_id: str | None
+    added_by: str | None
+    how: How = How.SELF
+    origin: Origin = field(default=Origin(), compare=False)
+
+    @property
+    def key(self) -> Key:
+        return self.user_id, self.batch_id
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one learner stands towards one batch: the batch's rules, and the enrolment if there is one.
+
+    `active` None: never enrolled. Days belong to the batch's zone.
+    """
+
+    user_id: str
+    batch_id: str
+    course_id: str
+    enrolment_type: str
+    start_date: date
+    end_date: date | None
+    enrolment_start_date: date | None
+    enrolment_end_date: date | None
+    time_zone: str | None
+    capacity: int | None
+    leave_policy: str | None
+    created_by: str | None
+    created_for: Sequence[str]
+    mentors: Sequence[str]
+    active: bool | None
+    status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """One learner in one batch, with what the list of enrolled courses shows."""
+
+    user_id: str
+    batch_id: str
+    course_id: str
+    active: bool
+    added_by: str | None
+    enrolled_at: datetime
+    status: int
+    progress: int
+    percentage: int
+    completed_at: datetime | None
+    last_read_content_id: str | None
+    last_read_content_status: int | None
+    last_access_at: datetime | None
+    updated_at: datetime
+    states: Mapping[str, Sequence[Any]]
+    certificates: Sequence[Mapping[str, Any]]

@@ -1,0 +1,73 @@
+-- Statements about enrolments.
+
+-- standings
+-- A batch that does not exist gives no row.
+   SELECT asked.user_id, asked.batch_id, b.course_id, b.enrolment_type, b.start_date, b.end_date, b.enrolment_start_date,
+          b.enrolment_end_date, b.time_zone, b.capacity, b.leave_policy, b.created_by, b.created_for, b.mentors,
+          e.active, e.status
+     FROM unnest(:user_ids::text[], :batch_ids::text[]) AS asked (user_id, batch_id)
+     JOIN batch b ON b.batch_id = asked.batch_id
+LEFT JOIN enrolment e ON e.user_id = asked.user_id AND e.batch_id = asked.batch_id;
+
+-- enrol
+-- A learner who comes back keeps the progress and the first date; one who is already in is not returned.
+-- The events leave only for those who came in by this statement.
+WITH asked AS (
+  SELECT user_id, batch_id, course_id, added_by, how
+    FROM unnest(:user_ids::text[], :batch_ids::text[], :course_ids::text[], :added_by::text[], :how::text[])
+         AS asked (user_id, batch_id, course_id, added_by, how)
+), came AS (
+  INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, updated_at)
+  SELECT user_id, batch_id, course_id, true, added_by, how, :now, :now FROM asked
+  ON CONFLICT (user_id, batch_id) DO UPDATE
+     SET active = true, added_how = EXCLUDED.added_how
+   WHERE NOT enrolment.active
+  RETURNING user_id, batch_id
+), told AS (
+  INSERT INTO outbox (destination, topic, key, payload, created_at, due_at)
+  SELECT event.destination, event.topic, event.key, event.payload, :now, :now
+    FROM unnest(:event_user_ids::text[], :event_batch_ids::text[], :destinations::text[], :topics::text[],
+                :keys::text[], :payloads::jsonb[])
+         AS event (user_id, batch_id, destination, topic, key, payload)
+    JOIN came ON came.user_id = event.user_id AND came.batch_id = event.batch_id
+)
+SELECT user_id, batch_id FROM came;
+
+-- lock_batches
+-- Whoever gives seats holds the batch, so that the last seat is given once.
+  SELECT batch_id
+    FROM batch
+   WHERE batch_id = ANY(:batch_ids::text[])
+ORDER BY batch_id
+     FOR UPDATE;
+
+-- seats_left
+-- Read after the lock is held; a batch without a capacity gives no row.
+  SELECT b.batch_id, b.capacity - count(e.user_id) AS seats
+    FROM batch b
+    LEFT JOIN enrolment e ON e.batch_id = b.batch_id AND e.active
+   WHERE b.batch_id = ANY(:batch_ids::text[])
+     AND b.capacity IS NOT NULL
+GROUP BY b.batch_id;
+
+-- unenrol
+-- A completion that commits first keeps the learner in: the condition is judged on the row as it is then.
+   UPDATE enrolment
+      SET active = false
+     FROM unnest(:user_ids::text[], :batch_ids::text[]) AS leaving (user_id, batch_id)
+    WHERE enrolment.user_id = leaving.user_id
+      AND enrolment.batch_id = leaving.batch_id
+      AND enrolment.active
+      AND enrolment.status <> 2
+RETURNING enrolment.user_id, enrolment.batch_id;
+
+-- enrolments_of
+-- Newest first; the rest of the order is the list's own.
+  SELECT user_id, batch_id, course_id, active, added_by, enrolled_at, status, progress, percentage, completed_at,
+         last_read_content_id, last_read_content_status, last_access_at, updated_at, states, certificates
+    FROM enrolment
+   WHERE user_id = :user_id
+     AND active
+     AND (:course_ids::text[] IS NULL OR course_id = ANY(:course_ids))
+ORDER BY enrolled_at DESC
+   LIMIT :limit;

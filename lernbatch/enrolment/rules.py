@@ -1,0 +1,148 @@
+"""What is true of enrolments: who may come in, who may leave, who may do it for others; and the refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from lernbatch.auth import Caller
+from lernbatch.batch import rules as batch
+from lernbatch.batch.model import Status
+from lernbatch.enrolment.model import Progress, Standing
+from lernbatch.errors import Refused
+
+
+class WrongEnrolmentType(Refused):
+    """Learners do not come and go by themselves in an invite-only batch."""
+
+    code = "ENROLLMENT_TYPE_VALIDATION"
+    message = "Enrollment type should be invite-only."  # the contract's text, also when it should be open
+
+
+class BatchEnded(Refused):
+    """The batch is over, or the learner has completed it: the contract has one text for both."""
+
+    code = "COURSE_BATCH_ALREADY_COMPLETED"
+    message = "Course batch is already completed."
+
+
+class EnrolmentClosed(Refused):
+    code = "COURSE_BATCH_ENROLLMENT_DATE_ENDED"
+    message = "Course batch enrollment date has ended."
+
+
+class EnrolmentNotOpen(Refused):
+    """An addition: the batch's enrolment start date is still to come."""
+
+    code = "COURSE_BATCH_ENROLLMENT_NOT_STARTED"
+    message = "Course batch enrollment has not started."
+
+
+class AlreadyEnrolled(Refused):
+    code = "USER_ALREADY_ENROLLED_COURSE"
+    message = "User has already Enrolled this course ."
+
+
+class NotEnrolled(Refused):
+    code = "USER_NOT_ENROLLED_COURSE"
+    message = "User is not enrolled to given course batch."
+
+
+class BatchFull(Refused):
+    """An addition: the batch has a capacity, and it is reached."""
+
+    code = "COURSE_BATCH_CAPACITY_REACHED"
+    message = "Course batch has no seat left."
+
+
+class LeavingClosed(Refused):
+    """An addition: the batch's leave policy does not let this learner go now."""
+
+    code = "COURSE_BATCH_LEAVE_NOT_ALLOWED"
+    message = "Course batch does not allow to leave now."
+
+
+def check_course(standing: Standing | None, course_id: str | None) -> Standing:
+    """The standing, if there is such a batch and it is of that course. Raises: batch.rules.InvalidBatch (E06)."""
+    if standing is None or (course_id is not None and standing.course_id != course_id):
+        raise batch.InvalidBatch
+    return standing
+
+
+def check_enrol(standing: Standing, today: date, *, alone: bool) -> None:
+    """Raises the refusal of enrolling, in the contract's order (E07 to E10).
+
+    `alone`: the learner does it, and the installation keeps invite-only batches closed to that.
+    The capacity is not looked at: only the database can say who gets the last seat.
+    """
+    check_type(standing, alone=alone)
+    check_running(standing, today)
+    last = batch.enrolment_end(standing.end_date, standing.enrolment_end_date)
+    if last is not None and today > last:
+        raise EnrolmentClosed
+    if not batch.enrolment_has_begun(today, standing.enrolment_start_date):
+        raise EnrolmentNotOpen
+    if standing.active:
+        raise AlreadyEnrolled
+
+
+def check_unenrol(standing: Standing, today: date, *, alone: bool) -> None:
+    """Raises the refusal of leaving, in the contract's order (E11 to E15)."""
+    check_type(standing, alone=alone)
+    check_running(standing, today)
+    if not standing.active:
+        raise NotEnrolled
+    if standing.status == Progress.COMPLETED:
+        raise BatchEnded
+    if alone and not batch.may_leave(standing.leave_policy, today, standing.start_date):
+        raise LeavingClosed
+
+
+def check_type(standing: Standing, *, alone: bool) -> None:
+    if not batch.is_enrolment_type(standing.enrolment_type):
+        raise WrongEnrolmentType
+    if alone and batch.is_invite_only(standing.enrolment_type):
+        raise WrongEnrolmentType
+
+
+def check_running(standing: Standing, today: date) -> None:
+    if batch.status_on(today, standing.start_date, standing.end_date) is Status.ENDED:
+        raise BatchEnded
+
+
+def may_manage(caller: Caller, standing: Standing, administrator_roles: Iterable[str]) -> bool:
+    """Creator, mentors and administrators of the batch's organisations may enrol and remove others."""
+    if not caller.authentication_enabled or caller.user_id in (standing.created_by, *standing.mentors):
+        return True
+    return caller.administers(standing.created_for, administrator_roles)
+
+
+def shown_status(status: int, progress: int) -> Progress:
+    """The status that the list shows: completed stays completed, else what the progress says (contract §2.5.3)."""
+    if status == Progress.COMPLETED:
+        return Progress.COMPLETED
+    return Progress.NOT_STARTED if progress == 0 else Progress.STARTED
+
+
+def matches(content: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:
+    """Whether a course's metadata passes the filters of a search: equality, one of a list, or a nested key."""
+    return all(_matches(_find(content, key), wanted) for key, wanted in filters.items())
+
+
+def _find(content: Mapping[str, Any], key: str) -> object:
+    if key in content:
+        return content[key]
+    outer, _, inner = key.partition(".")
+    nested = content.get(outer)
+    return nested.get(inner) if inner and isinstance(nested, dict) else None
+
+
+def _matches(found: object, wanted: object) -> bool:
+    choices: Sequence[object] = wanted if isinstance(wanted, list) else [wanted]
+    values: Sequence[object] = found if isinstance(found, list) else [found]
+    return not choices or any(_folded(value) == _folded(choice) for value in values for choice in choices)
+
+
+def _folded(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value

@@ -1,0 +1,155 @@
+"""What others hear of progress (contract enrolment-and-progress §3.4, jobs §2.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from lernbatch.assessment.model import Submission
+from lernbatch.config import Config
+from lernbatch.outbox.events import KAFKA, Event, job_request
+from lernbatch.progress.model import Foreign, States, Sync, Work
+from lernbatch.telemetry import progress_audit
+
+_UPDATER = "Course Batch Updater"
+
+
+def instruction(
+    config: Config, now_ms: int, user_id: str, batch_id: str, course_id: str, contents: Sequence[Mapping[str, Any]]
+) -> Event:
+    """A learner's contents changed: each with its merged status."""
+    edata = {
+        "action": "batch-enrolment-update",
+        "iteration": 1,
+        "userId": user_id,
+        "batchId": batch_id,
+        "courseId": course_id,
+        "contents": contents,
+    }
+    return Event(KAFKA, config.topic_instruction, user_id, _enrolment_job(now_ms, user_id, batch_id, edata))
+
+
+def sync(config: Config, now_ms: int, asked: Sync) -> Event:
+    """Somebody asks to have an enrolment reckoned again."""
+    edata = {
+        "action": "user-enrolment-sync",
+        "iteration": 1,
+        "batchId": asked.batch_id,
+        "userId": asked.user_id,
+        "courseId": asked.course_id,
+    }
+    payload = _enrolment_job(now_ms, asked.user_id, asked.batch_id, edata)
+    return Event(KAFKA, config.topic_enrolment_sync, asked.user_id, payload)
+
+
+def _enrolment_job(now_ms: int, user_id: str, batch_id: str, edata: Mapping[str, Any]) -> dict[str, Any]:
+    return job_request(
+        now_ms=now_ms,
+        actor=_UPDATER,
+        object_id=f"{batch_id}_{user_id}",
+        object_type="CourseBatchEnrolment",
+        edata=edata,
+    )
+
+
+def assessed(config: Config, submission: Submission, user_id: str) -> Event:
+    """An attempt, as it was sent, of the learner it is counted for."""
+    return Event(KAFKA, config.topic_assessment, user_id, submission.payload)
+
+
+def assessment_failed(config: Config, submission: Submission, user_id: str, reason: str) -> Event:
+    """An attempt that does not count, with the reason beside it (contract jobs §3.5)."""
+    payload = {
+        **submission.payload,
+        "metadata": {"validation_error": reason, "src": "AssessmentAggregator"},
+    }
+    return Event(KAFKA, config.topic_assessment_failed, user_id, payload)
+
+
+def certificate_due(
+    config: Config, now_ms: int, user_id: str, batch_id: str, course_id: str, attempt_id: str | None = None
+) -> Event:
+    """A learner may have earned a certificate."""
+    edata: dict[str, Any] = {
+        "userIds": [user_id],
+        "action": "issue-certificate",
+        "iteration": 1,
+        "trigger": "auto-issue",
+        "batchId": batch_id,
+        "reIssue": False,
+        "courseId": course_id,
+    }
+    if attempt_id is not None:
+        edata["attemptId"] = attempt_id
+    payload = job_request(
+        now_ms=now_ms,
+        actor="Course Certificate Generator",
+        object_id=f"{batch_id}_{course_id}",
+        object_type="CourseCertificateGeneration",
+        edata=edata,
+    )
+    return Event(KAFKA, config.topic_certificate, user_id, payload)
+
+
+def completed(config: Config, now_ms: int, user_id: str, batch_id: str, course_id: str) -> Event:
+    """A learner has completed the course."""
+    return progress_audit(
+        config,
+        now_ms,
+        user_id=user_id,
+        cdata=[(batch_id, "CourseBatch"), (course_id, "Course")],
+        subject={"id": user_id, "type": "User", "rollup": {"l1": course_id}},
+        kind="enrol-complete",
+        props=("status", "completedon"),
+    )
+
+
+def content_audits(
+    config: Config, now_ms: int, user_id: str, batch_id: str, course_id: str, before: States, after: States
+) -> Iterator[Event]:
+    """The first view and the first completion of each content that changed."""
+    for content_id, state in after.items():
+        old = before.get(content_id)
+        if state is old:
+            continue
+        firsts: list[tuple[str, tuple[str, ...]]] = []
+        if state.views and not (old and old.views):
+            firsts.append(("start", ("viewcount",)))
+        if state.completions and not (old and old.completions):
+            firsts.append(("complete", ("viewcount", "completedcount")))
+        for kind, props in firsts:
+            yield progress_audit(
+                config,
+                now_ms,
+                user_id=user_id,
+                cdata=[(batch_id, "CourseBatch")],
+                subject={"id": content_id, "type": "Content", "rollup": {"l1": course_id}},
+                kind=kind,
+                props=props,
+            )
+
+
+def invalid(config: Config, now_ms: int, items: Sequence[Mapping[str, Any]], valid_user_ids: Sequence[str]) -> Event:
+    """Items that were not stored: they name somebody else, or somebody who is not enrolled."""
+    payload = {"validUserIds": list(valid_user_ids), "invalidContents": list(items), "ets": now_ms}
+    return Event(KAFKA, config.topic_invalid_state, "", payload)
+
+
+def foreign(config: Config, now_ms: int, found: Foreign) -> Event:
+    return invalid(config, now_ms, found.items, found.valid_user_ids)
+
+
+def not_enrolled(config: Config, now_ms: int, work: Work, content_ids: Sequence[str]) -> Event:
+    """Reports of a learner who is not enrolled."""
+    items = [
+        {
+            "userId": work.user_id,
+            "batchId": work.batch_id,
+            "courseId": report.course_id,
+            "contentId": report.content_id,
+            "status": report.status,
+        }
+        for report in work.reports
+        if report.content_id in content_ids
+    ]
+    return invalid(config, now_ms, items, [])

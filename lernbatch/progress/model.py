@@ -1,0 +1,205 @@
+"""The nouns of progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from lernbatch.assessment.model import Attempt, Score, Submission
+from lernbatch.enrolment.model import Key
+from lernbatch.outbox.events import Event
+
+AttemptKey: TypeAlias = tuple[str, str]  # content and attempt
+
+COMPLETED = 2  # of a content; 0: not started, 1: started
+
+
+class ContentState(msgspec.Struct, array_like=True, frozen=True):
+    """How far one learner is in one content. Stored as an array in this order; times are epoch milliseconds.
+
+    `last_access_ms` None: no report said when; then `last_updated_ms`, when the state last changed, is shown.
+    `details`: [reported_ms, what the player said]; the latest report's stays.
+    `seen`: the access times of the views that are counted, doubled, plus one where the view completed the content,
+    so that a report delivered twice counts once. None stands for the one view, or none, that the other fields tell of.
+    """
+
+    status: int
+    progress: int
+    views: int
+    completions: int
+    last_access_ms: int | None
+    last_completed_ms: int | None
+    last_updated_ms: int
+    details: tuple[int, Any] | None = None
+    seen: tuple[int, ...] | None = None
+
+
+States: TypeAlias = dict[str, ContentState]
+Scores: TypeAlias = dict[str, Score]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a client says about one content; None where it says nothing. Times are epoch milliseconds.
+
+    `is_view`: this is an opening of the content by the learner; an assessment only proves that there was one.
+    """
+
+    content_id: str
+    course_id: str
+    status: int
+    progress: int = 0
+    accessed_ms: int | None = None
+    completed_ms: int | None = None
+    views: int = 0
+    completions: int = 0
+    details: Any = None
+    is_view: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is reported of one learner in one batch: one row's worth of an update."""
+
+    user_id: str
+    batch_id: str
+    reports: tuple[Report, ...]
+    submissions: tuple[Submission, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return self.user_id, self.batch_id
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Items that name a learner whom the caller does not speak for. They are not stored."""
+
+    valid_user_ids: tuple[str, ...]
+    items: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """A request to reckon an enrolment again. `is_callers`: it is of somebody the caller speaks for."""
+
+    user_id: str
+    course_id: str
+    batch_id: str
+    is_callers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A content state update, read."""
+
+    works: tuple[Work, ...]
+    foreign: Foreign | None = None
+    sync: Sync | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """One learner in one batch as it is stored, with what the batch says about reports.
+
+    The batch's fields are None when there is no such batch, the enrolment's when there is none.
+    `attempts`: all of the learner in this batch, where they were asked for.
+    """
+
+    user_id: str
+    batch_id: str
+    course_id: str | None
+    course_version: str | None
+    start_date: date | None
+    end_date: date | None
+    time_zone: str | None
+    awards: bool | None  # has certificate templates
+    active: bool | None
+    status: int | None
+    progress: int | None
+    percentage: int | None
+    completed_at: datetime | None
+    last_read_content_id: str | None
+    last_read_content_status: int | None
+    last_access_at: datetime | None
+    states: Any
+    scores: Any
+    revision: int | None
+    attempts: Sequence[Sequence[Any]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the states of a learner's contents mean for the enrolment. `progress`: required leaf nodes completed."""
+
+    status: int
+    progress: int
+    percentage: int
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastRead:
+    """The content that was opened last."""
+
+    content_id: str | None
+    status: int | None
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of one `Work`: content ids by their fate."""
+
+    stored: tuple[str, ...] = ()
+    assessed: bool = False
+    batch_exists: bool = True
+    ongoing: bool = True
+    not_enrolled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an update: what its answer tells."""
+
+    stored: tuple[str, ...] = ()
+    assessed_batch_ids: tuple[str, ...] = ()
+    not_ongoing: tuple[str, ...] = ()
+    not_existing: tuple[str, ...] = ()
+    not_enrolled: tuple[str, ...] = ()
+    synced: bool = False
+
+
+@dataclass(slots=True)
+class Row:
+    """A learner's row while one flush works on it; it grows report by report."""
+
+    learner: Learner
+    stored_states: States
+    stored_scores: Scores
+    states: States
+    scores: Scores
+    attempts: dict[AttemptKey, Attempt]
+    completion: Completion
+    written: dict[AttemptKey, Submission] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    due_reason: str | None = None  # why a certificate may be due
+
+    @property
+    def key(self) -> Key:
+        return self.learner.user_id, self.learner.batch_id
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether this flush completes the enrolment."""
+        return self.completion.status == COMPLETED != self.learner.status
+
+    @property
+    def course_id(self) -> str:
+        """Of the batch, which exists where there is an enrolment."""
+        assert self.learner.course_id is not None
+        return self.learner.course_id

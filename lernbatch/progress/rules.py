@@ -1,0 +1,176 @@
+"""What is true of progress: how reports become states, and states a completion. All of it is order-free.
+
+States form a lattice: merging takes the higher status, the higher progress, the later times and the union of the
+views. So the same reports in any order, any number of times, in any grouping, end in the same row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from lernbatch.batch import rules as batch
+from lernbatch.batch.model import Status
+from lernbatch.course.model import Course
+from lernbatch.enrolment.model import Progress
+from lernbatch.errors import Refused
+from lernbatch.progress.model import COMPLETED, Completion, ContentState, LastRead, Report, States
+
+VIEWS_REMEMBERED = 64  # of one content by one learner; more are not told apart, and not counted
+_encode = msgspec.json.Encoder(order="sorted").encode
+_NOTHING = ContentState(0, 0, 0, 0, None, None, 0, None, ())
+
+
+class NoEnrolmentFound(Refused):
+    code = "INVALID_REQUESTED_DATA"
+
+    def __init__(self, user_id: str, batch_id: str, course_id: str) -> None:
+        super().__init__(f"No Enrolment found for userId: {user_id}, batchId: {batch_id}, courseId: {course_id}")
+
+
+def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentState:
+    """The state after `report`; the very `stored` object when it says nothing new.
+
+    Source: contract enrolment-and-progress §3.2.1, without its losses: a first partial report keeps its progress,
+    and nothing goes back under races.
+    """
+    old = _NOTHING if stored is None else stored
+    status = max(old.status, min(max(report.status, 0), COMPLETED))
+    reported_done = report.status >= COMPLETED
+    seen = _with_view(_seen(old), report)
+    merged = ContentState(
+        status=status,
+        progress=100 if status == COMPLETED else max(old.progress, min(max(report.progress, 0), 100)),
+        views=max(old.views, report.views, len(seen), 1 if status else 0),
+        completions=max(old.completions, report.completions, sum(view & 1 for view in seen), status // COMPLETED),
+        last_access_ms=_later(old.last_access_ms, report.accessed_ms),
+        last_completed_ms=_later(
+            old.last_completed_ms, (report.completed_ms or report.accessed_ms) if reported_done else None
+        ),
+        last_updated_ms=old.last_updated_ms,
+        details=_details(old.details, report, now_ms),
+        seen=seen,
+    )
+    merged = _compact(merged)
+    if stored is not None and merged == stored:
+        return stored
+    return msgspec.structs.replace(merged, last_updated_ms=now_ms)
+
+
+def _later(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return max(one, other)
+
+
+def _with_view(seen: tuple[int, ...], report: Report) -> tuple[int, ...]:
+    """The latest views, newest first. A moment is one view, a completing one if any report of it says so.
+
+    Keeping the latest ones is order-free; so is that nothing is counted beyond them.
+    """
+    if not report.is_view or report.accessed_ms is None or report.status <= 0:
+        return seen
+    view = report.accessed_ms * 2 + (1 if report.status >= COMPLETED else 0)
+    if view in seen or (view ^ 1 in seen and not view & 1):
+        return seen
+    kept = {*seen, view} - ({view ^ 1} if view & 1 else set())
+    return tuple(sorted(kept, reverse=True)[:VIEWS_REMEMBERED])
+
+
+def _seen(state: ContentState) -> tuple[int, ...]:
+    return _usual_views(state) if state.seen is None else state.seen
+
+
+def _usual_views(state: ContentState) -> tuple[int, ...]:
+    """What `seen` is for most contents, opened once: it says nothing that the other fields do not."""
+    return () if state.last_access_ms is None else (state.last_access_ms * 2 + min(state.completions, 1),)
+
+
+def _compact(state: ContentState) -> ContentState:
+    return msgspec.structs.replace(state, seen=None) if state.seen == _usual_views(state) else state
+
+
+def _details(old: tuple[int, Any] | None, report: Report, now_ms: int) -> tuple[int, Any] | None:
+    if report.details is None:
+        return old
+    new = (now_ms if report.accessed_ms is None else report.accessed_ms, report.details)
+    if old is None:
+        return new
+    return max(old, new, key=lambda details: (details[0], _encode(details[1])))
+
+
+def completion(course: Course, states: Mapping[str, ContentState], before: Completion, now: datetime) -> Completion:
+    """What `states` mean for the enrolment. Completed stays completed, with the time it first was.
+
+    A course of optional contents alone is completed with the first of them (contract jobs §2.3).
+    """
+    done = {content_id for content_id, state in states.items() if state.status == COMPLETED}
+    required = course.required_ids
+    count = len(required & done)
+    complete = count == len(required) if required else bool(course.leaf_node_ids & done)
+    if complete or before.status == Progress.COMPLETED:
+        return Completion(Progress.COMPLETED, count, 100, before.completed_at or now)
+    started = before.status == Progress.STARTED or any(state.status for state in states.values())
+    status = Progress.STARTED if started else Progress.NOT_STARTED
+    return Completion(status, count, count * 100 // len(required) if required else 0, None)
+
+
+def last_read(states: Mapping[str, ContentState]) -> LastRead:
+    """The content with the latest access; of two at once, the greater id."""
+    if not states:
+        return LastRead(None, None, None)
+    content_id, state = max(states.items(), key=lambda entry: (accessed_ms(entry[1]), entry[0]))
+    return LastRead(content_id, state.status, datetime.fromtimestamp(accessed_ms(state) / 1000, UTC))
+
+
+def accessed_ms(state: ContentState) -> int:
+    """When the content was last opened, as far as is known."""
+    return state.last_updated_ms if state.last_access_ms is None else state.last_access_ms
+
+
+def accepts(today: date, start: date, end: date | None) -> bool:
+    """Whether reports for a batch are taken today, whatever they say."""
+    return batch.status_on(today, start, end) is Status.ONGOING
+
+
+def accepts_late(today: date, start: date, end: date | None, accessed: date | None, grace_days: int) -> bool:
+    """Whether a report that comes after the batch is taken: its own time lies inside, and the grace is not over."""
+    if end is None or accessed is None or today <= end:
+        return False
+    return start <= accessed <= end and today <= end + timedelta(days=grace_days)
+
+
+def unit_progress(course: Course, states: Mapping[str, ContentState]) -> dict[str, int]:
+    """Unit id → required leaf nodes completed in it, for units with an opened content (contract jobs §2.4)."""
+    done = {content_id for content_id, state in states.items() if state.status == COMPLETED}
+    opened = set(states)
+    return {
+        unit.unit_id: len(course.required_ids & done & set(unit.leaf_node_ids))
+        for unit in course.units
+        if opened & set(unit.leaf_node_ids)
+    }
+
+
+def missing(course: Course, states: Mapping[str, ContentState]) -> list[str]:
+    """The required leaf nodes that are not completed, in the course's order."""
+    return [
+        leaf.content_id
+        for leaf in course.leaf_nodes
+        if not leaf.optional and (leaf.content_id not in states or states[leaf.content_id].status != COMPLETED)
+    ]
+
+
+def merge_all(states: States, reports: Iterable[Report], now_ms: int) -> States:
+    """All `reports` merged into `states`; the same object when they say nothing new."""
+    merged = states
+    for report in reports:
+        old = merged.get(report.content_id)
+        new = merge(old, report, now_ms)
+        if new is not old:
+            if merged is states:
+                merged = dict(states)
+            merged[report.content_id] = new
+    return merged

@@ -1,0 +1,298 @@
+"""The JSON of progress: the contract's keys, defaults and the order in which it complains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from typing import Any
+
+from lernbatch.assessment.model import Attempt, Submission
+from lernbatch.assessment.wire import (
+    BatchIdRequired,
+    ContentIdRequired,
+    CourseIdRequired,
+    UserIdRequired,
+    read_submission,
+    show_attempts,
+)
+from lernbatch.auth import Caller
+from lernbatch.errors import Malformed, Missing, Refused, WrongType
+from lernbatch.progress.model import COMPLETED, ContentState, Foreign, Outcome, Report, States, Sync, Update, Work
+from lernbatch.wire import blank, text
+
+_QUARTER_MS = 15 * 60 * 1000  # no zone changes its offset between two of these
+_LARGEST = 2**31 - 1
+
+
+class StatusRequired(Refused):
+    code = "CONTENT_STATUS_MISSING_ERROR"
+    message = "content status is required ."
+
+
+class UnreadableDate(Refused):
+    code = "DATE_FORMAT_ERRROR"  # three R: the contract's spelling
+    message = "Date format error."
+
+
+class TooManyContents(Refused):
+    """An addition: an update has a bounded number of items."""
+
+    code = "DATA_SIZE_EXCEEDED"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"Maximum upload data size should be {most}")
+
+
+# Reading an update
+
+
+def read_update(request: Mapping[str, Any], caller: Caller, most: int) -> Update:
+    """The works, one a learner and batch, in the order they first appear. Complains as E41 to E49.
+
+    {"contents": [{"contentId": "do_11", "courseId": "do_1", "batchId": "0137", "status": 2,
+     "lastAccessTime": "2026-02-03 10:20:30:456+0530"}], "assessments": [{…}]}
+    `most`: items of one update.
+    """
+    contents, assessments = _items(request, "contents"), _items(request, "assessments")
+    if not contents and not assessments:
+        return Update((), sync=_read_sync(request, caller))
+    if len(contents) + len(assessments) > most:
+        raise TooManyContents(most)
+    for item in contents:
+        _check_item(item)
+    subject = caller.subject or ""
+    submissions = [read_submission(item, subject) for item in assessments]
+    return _by_learner(contents, submissions, caller)
+
+
+def _items(request: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    found = request.get(key)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise Malformed
+    return found
+
+
+def _read_sync(request: Mapping[str, Any], caller: Caller) -> Sync:
+    fields = {"courseId": request.get("courseId") or request.get("collectionId")}
+    fields |= {key: request.get(key) for key in ("batchId", "userId")}
+    course_id, batch_id, user_id = (text(fields, key) for key in ("courseId", "batchId", "userId"))
+    if course_id is None or blank(course_id):
+        raise CourseIdRequired
+    if batch_id is None or blank(batch_id):
+        raise BatchIdRequired
+    if user_id is None or blank(user_id):
+        raise UserIdRequired
+    mine = not caller.authentication_enabled or user_id in (caller.user_id, caller.on_behalf_of)
+    return Sync(user_id, course_id, batch_id, is_callers=mine)
+
+
+def _check_item(item: Mapping[str, Any]) -> None:
+    """E41 to E44, in the contract's order."""
+    for key in ("lastUpdatedTime", "lastCompletedTime"):
+        if item.get(key) is not None and _read_date(text(item, key)) is None:
+            raise UnreadableDate
+    if blank(text(item, "courseId")) and blank(text(item, "collectionId")):
+        raise CourseIdRequired
+    if item.get("contentId") is None:
+        raise ContentIdRequired
+    if item.get("status") is None:
+        raise StatusRequired
+
+
+def _by_learner(contents: Sequence[dict[str, Any]], submissions: Sequence[Submission], caller: Caller) -> Update:
+    """Items without a batch are passed over, as the contract has it; those of strangers are set apart."""
+    reports: dict[tuple[str, str], list[Report]] = {}
+    subject, speaks_for = caller.subject or "", (caller.user_id, caller.on_behalf_of)
+    foreign = []
+    for item in contents:
+        user_id, batch_id = text(item, "userId") or subject, text(item, "batchId")
+        report = _read_report(item)
+        if batch_id is None or blank(batch_id):
+            continue
+        if user_id in speaks_for or not caller.authentication_enabled:
+            reports.setdefault((user_id, batch_id), []).append(report)
+        else:
+            foreign.append(item)
+    sent: dict[tuple[str, str], list[Submission]] = {}
+    for submission in submissions:
+        key = subject, submission.batch_id
+        sent.setdefault(key, []).append(submission)
+        reports.setdefault(key, []).append(_completed_by(submission))
+    works = tuple(
+        Work(user_id, batch_id, tuple(listed), tuple(sent.get((user_id, batch_id), ())))
+        for (user_id, batch_id), listed in reports.items()
+    )
+    valid = tuple(user_id for user_id in speaks_for if user_id)
+    return Update(works, Foreign(valid, tuple(foreign)) if foreign else None)
+
+
+def _completed_by(submission: Submission) -> Report:
+    """Submitting an assessment completes its content, whatever the score (contract §3.2.1)."""
+    return Report(
+        submission.content_id,
+        submission.course_id,
+        COMPLETED,
+        accessed_ms=submission.attempted_ms,
+        is_view=False,
+    )
+
+
+def _read_report(item: Mapping[str, Any]) -> Report:
+    accessed, completed = text(item, "lastAccessTime"), text(item, "lastCompletedTime")
+    return Report(
+        content_id=text(item, "contentId") or "",
+        course_id=text(item, "courseId") or text(item, "collectionId") or "",
+        status=_number(item, "status"),
+        progress=_number(item, "progress"),
+        accessed_ms=_read_accessed(accessed),
+        completed_ms=None if completed is None else _read_date(completed),
+        views=max(_number(item, "viewCount"), 0),
+        completions=max(_number(item, "completedCount"), 0),
+        details=item.get("progressdetails"),
+    )
+
+
+def _number(item: Mapping[str, Any], key: str) -> int:
+    """0 when it is missing. Raises: Malformed, when it is no number."""
+    found = item.get(key)
+    if found is None:
+        return 0
+    if not isinstance(found, int | float) or isinstance(found, bool) or not -_LARGEST <= found <= _LARGEST:
+        raise Malformed
+    return int(found)
+
+
+def _read_accessed(value: str | None) -> int | None:
+    if value is None or value in ("", "null"):
+        return None
+    found = _read_date(value)
+    if found is None:
+        raise Malformed
+    return found
+
+
+def _read_date(value: str | None) -> int | None:
+    """Epoch milliseconds of `2026-02-03 10:20:30:456+0530`; None for any other form.
+
+    Any offset will do; the reference only takes its own server's (defect B8).
+    """
+    if value is None or len(value) != 28 or value[10] != " " or value[19] != ":" or value[23] not in "+-":
+        return None
+    try:
+        at = datetime.fromisoformat(f"{value[:19]}.{value[20:26]}:{value[26:]}")
+        return round(at.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def show_outcome(outcome: Outcome) -> dict[str, Any]:
+    """{"do_11": "SUCCESS", "0137": "SUCCESS", "NOT_A_ON_GOING_BATCH": ["0136"], "BATCH_NOT_EXISTS": ["0135"]}
+
+    `NOT_ENROLLED`, with content ids, is an addition: the reference stores them for nobody (docs/differences.md).
+    """
+    if outcome.synced:
+        return {"response": "SUCCESS"}
+    shown: dict[str, Any] = dict.fromkeys((*outcome.stored, *outcome.assessed_batch_ids), "SUCCESS")
+    lists = {
+        "NOT_A_ON_GOING_BATCH": outcome.not_ongoing,
+        "BATCH_NOT_EXISTS": outcome.not_existing,
+        "NOT_ENROLLED": outcome.not_enrolled,
+    }
+    return shown | {key: list(found) for key, found in lists.items() if found}
+
+
+# Reading and showing states
+
+
+@dataclass(frozen=True, slots=True)
+class StatesAsked:
+    """Whose states are asked for. `content_ids` empty: of all contents."""
+
+    user_id: str
+    course_id: str
+    batch_id: str
+    content_ids: tuple[str, ...]
+    with_scores: bool
+
+
+def read_states_asked(request: Mapping[str, Any], subject: str | None) -> StatesAsked:
+    """{"courseId": "do_1", "batchId": "0137", "contentIds": ["do_11"], "fields": ["score"]}. Complains as E37 to E39.
+
+    `subject` None: the request names the learner itself.
+    """
+    for key in ("courseIds", "contentIds"):
+        if request.get(key) is not None and not isinstance(request[key], list):
+            raise WrongType(key, "List")
+    named = request
+    if "courseId" not in request and "collectionId" not in request and request.get("courseIds"):
+        named = {**request, "courseId": request["courseIds"][0]}
+    course_key = "courseId" if "courseId" in named else "collectionId"
+    user_id = text(request, "userId") if subject is None else subject
+    course_id, batch_id = text(named, course_key), text(request, "batchId")
+    if not user_id:
+        raise Missing("userId")
+    if not course_id:
+        raise Missing("courseId")
+    if not batch_id:
+        raise Missing("batchId")
+    content_ids, fields = request.get("contentIds") or (), request.get("fields") or ()
+    if not isinstance(fields, list | tuple) or not all(isinstance(key, str) for key in (*content_ids, *fields)):
+        raise Malformed
+    return StatesAsked(user_id, course_id, batch_id, tuple(content_ids), "score" in fields)
+
+
+def show_states(
+    asked: StatesAsked, states: States, attempts: Mapping[str, Sequence[Attempt]] | None, zone: tzinfo
+) -> dict[str, Any]:
+    """{"contentList": […]}, in the order of the ids. `attempts` None: scores were not asked for."""
+    wanted: Iterable[str] = set(asked.content_ids) & states.keys() if asked.content_ids else states
+    return {"contentList": [_show(asked, key, states[key], attempts, zone) for key in sorted(wanted)]}
+
+
+def _show(
+    asked: StatesAsked,
+    content_id: str,
+    state: ContentState,
+    attempts: Mapping[str, Sequence[Attempt]] | None,
+    zone: tzinfo,
+) -> dict[str, Any]:
+    accessed = state.last_updated_ms if state.last_access_ms is None else state.last_access_ms
+    completed = state.last_completed_ms
+    if completed is None and state.status == COMPLETED:
+        completed = accessed
+    shown = {
+        "contentId": content_id,
+        "courseId": asked.course_id,
+        "collectionId": asked.course_id,
+        "batchId": asked.batch_id,
+        "status": state.status,
+        "progress": state.progress,
+        "viewCount": state.views,
+        "completedCount": state.completions,
+        "completionPercentage": None,
+        "lastAccessTime": show_time(accessed, zone),
+        "lastCompletedTime": None if completed is None else show_time(completed, zone),
+        "progressdetails": None if state.details is None else state.details[1],
+    }
+    if attempts is not None:
+        shown["score"] = show_attempts(attempts.get(content_id, ()))
+    return shown
+
+
+def show_time(at_ms: int, zone: tzinfo) -> str:
+    """2026-01-27 12:43:10:000+0530, in `zone`."""
+    quarter, rest = divmod(at_ms, _QUARTER_MS)
+    hour, minute, offset = _quarter(quarter, zone)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{hour}{minute + minutes:02d}:{rest // 1000:02d}:{rest % 1000:03d}{offset}"
+
+
+@lru_cache(maxsize=16_384)
+def _quarter(quarter: int, zone: tzinfo) -> tuple[str, int, str]:
+    """What all times of a quarter of an hour share: formatting each anew is most of the work of a state read."""
+    at = datetime.fromtimestamp(quarter * _QUARTER_MS // 1000, UTC).astimezone(zone)
+    return f"{at:%Y-%m-%d %H:}", at.minute, f"{at:%z}"
