@@ -129,7 +129,7 @@ async def _leased_turn(services: Services, job: Job, stop: asyncio.Event) -> flo
             failures=failures,
             error=error,
         )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as unreachable:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as unreachable:
         log.exception("the database cannot be reached", unreachable, kind=job.kind)
         return 5
     return min(pause, 15)
