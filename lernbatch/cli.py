@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lernbatch import __version__, checkup, command, config, serving, worker
+from lernbatch.demo.command import demo
 from lernbatch.errors import LernbatchError, Unusable
 from lernbatch.neighbours import commands as neighbours
 from lernbatch.pg import database
@@ -27,6 +28,7 @@ app = App(
 )
 db = App(name="db", help="The database.")
 app.command(db)
+app.command(demo)
 app.command(neighbours.imports)
 app.command(neighbours.neighbours)
 app.command(neighbours.token)
