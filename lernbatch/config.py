@@ -217,6 +217,28 @@ class Config(BaseSettings):
 
     # exhausts
     exhaust_link_minutes: int = Field(30, ge=1)
+    exhaust_key: SecretStr = SecretStr("")  # seals keys and personal data: base64 of 32 bytes; none: home/keys
+    exhaust_roles: Words = (
+        "ORG_ADMIN",
+        "REPORT_ADMIN",
+        "CONTENT_CREATOR",
+        "COURSE_MENTOR",
+        "PROGRAM_MANAGER",
+        "PROGRAM_DESIGNER",
+    )  # who may ask for reports at all
+    exhaust_consumers: Words = ()  # `consumer:channel` that may ask without a user, on the analytics paths
+    exhaust_levels: Words = ()  # `dataset=LEVEL`; PASSWORD_PROTECTED_DATASET where not named
+    exhaust_strong_zip: bool = False  # AES-256 instead of the encryption that every desktop opens
+    exhaust_public_key: Path | None = None  # PEM, for PUBLIC_KEY_ENCRYPTED_DATASET
+    exhaust_neutralise_csv: bool = False  # an apostrophe before what a spreadsheet takes for a formula
+    exhaust_neutralise_xlsx: bool = True
+    exhaust_progress_as_before: bool = False  # percent of all contents, optional ones too, as the reference divides
+    exhaust_assessment_categories: Words = ()  # of question sets with a score column; none: all
+    exhaust_account_status: bool = False  # the column Status of user info, which 7.0 added
+    exhaust_profile_hours: float = Field(24, ge=0)  # how old a person's profile in a report may be
+    exhaust_consent_minutes: float = Field(60, ge=0)  # how old what we know of a consent may be
+    exhaust_batches_per_turn: int = Field(20, ge=1)  # then the next organisation's request has its turn
+    custodian_org: str = ""  # the organisation of people without one: nobody's data is shared with it
     exhaust_batches_per_request: int = Field(20, ge=1)
     exhaust_attempts: int = Field(3, ge=1)
     exhaust_retention_days: int = Field(30, ge=1)

@@ -9,10 +9,13 @@ from lernbatch.batch import handlers as batch
 from lernbatch.batch.search import handlers as search
 from lernbatch.certificate import handlers as certificate
 from lernbatch.enrolment import handlers as enrolment
+from lernbatch.exhaust import analytics
+from lernbatch.exhaust import handlers as exhaust
 from lernbatch.http import Access, Entrance
 from lernbatch.ops import handlers as ops
 from lernbatch.progress import handlers as progress
 
+REPORTERS = ("ORG_ADMIN", "REPORT_ADMIN", "CONTENT_CREATOR", "COURSE_MENTOR")
 CREATORS = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
 LEARNERS = ("PUBLIC",)
 
@@ -68,6 +71,21 @@ ENTRANCES: list[Entrance] = [
     Entrance("GET", "/certs/{name}", certificate.show, Access.OPEN, raw=True),
     Entrance("GET", "/.well-known/did.json", certificate.did_document, Access.OPEN, raw=True),
     Entrance("GET", "/.well-known/jwks.json", certificate.jwks, Access.OPEN, raw=True),
+
+    # exhausts
+    Entrance("POST", "/v1/jobrequest/submit", exhaust.submit, gateway="/api/course/v1/jobrequest/submit",
+             roles=REPORTERS),
+    Entrance("GET", "/v1/jobrequest/list/{tag}", exhaust.list_of_tag, gateway="/api/course/v1/jobrequest/list/{tag}",
+             roles=REPORTERS),
+    Entrance("POST", "/dataset/v1/request/submit", analytics.submit_dataset, Access.OPEN,
+             gateway="/api/dataset/v1/request/submit", roles=REPORTERS, raw=True),
+    Entrance("GET", "/dataset/v1/request/read/{tag}", analytics.read_dataset, Access.OPEN,
+             gateway="/api/dataset/v1/request/read/{tag}", roles=REPORTERS, raw=True),
+    Entrance("GET", "/dataset/v1/request/list/{tag}", analytics.list_datasets, Access.OPEN,
+             gateway="/api/dataset/v1/request/list/{tag}", roles=REPORTERS, raw=True),
+    Entrance("POST", "/dataset/v1/request/search", analytics.search_datasets, Access.OPEN,
+             gateway="/api/dataset/v1/request/search", roles=REPORTERS, raw=True),
+    Entrance("GET", "/v1/exhaust/files/{path:path}", exhaust.download, Access.OPEN, raw=True),
 
     # operations
     Entrance("GET", "/health", ops.health_of_all, Access.OPEN),

@@ -7,6 +7,7 @@ from functools import partial
 from lernbatch.batch import jobs as batch
 from lernbatch.certificate import jobs as certificate
 from lernbatch.course import jobs as course
+from lernbatch.exhaust import jobs as exhaust
 from lernbatch.outbox import events
 from lernbatch.outbox.relay import Sender, one_by_one, relay, to_kafka
 from lernbatch.worker import Job
@@ -22,5 +23,7 @@ JOBS: list[Job] = [
     Job("batch.move_statuses", batch.move_statuses, every_seconds=60),
     Job("course.refresh", course.refresh_courses, every_seconds=300),
     Job("certificate.issue_due", certificate.issue_due, every_seconds=2, together=True),
+    Job("exhaust.run_due", exhaust.run_due, every_seconds=5, together=True),
+    Job("exhaust.forget_expired", exhaust.forget_expired, every_seconds=3600),
     Job("outbox.relay", partial(relay, senders=SENDERS), every_seconds=1),
 ]

@@ -291,3 +291,77 @@ CREATE TABLE neighbour_message (
   request    jsonb       NOT NULL,
   sent_at    timestamptz NOT NULL
 );
+
+-- One row: a report that somebody asked for. SUBMITTED → PROCESSING when a worker claims it (leased) → SUCCESS or
+-- FAILED; back to SUBMITTED when its turn is over or it is tried again. FAILED → SUBMITTED when asked for again.
+CREATE TABLE exhaust_request (
+  request_id     text        PRIMARY KEY, -- of dataset, tag, user, channel and day: rules.request_id
+  tag            text        NOT NULL,    -- chosen by the caller, without the channel
+  dataset        text        NOT NULL,
+  requested_by   text        NOT NULL,
+  channel        text        NOT NULL,
+  config         jsonb       NOT NULL,    -- the contract's datasetConfig, as given
+  output_format  text        NOT NULL,
+  sealed_key     bytea,                   -- what protects the file, until it is delivered
+  status         text        NOT NULL,
+  iteration      integer     NOT NULL DEFAULT 0, -- failed attempts
+  submitted_at   timestamptz NOT NULL,
+  due_at         timestamptz,             -- while submitted: not before
+  claimed_at     timestamptz,
+  completed_at   timestamptz,
+  execution_ms   bigint      NOT NULL DEFAULT 0,
+  message        text,
+  deliveries     jsonb       NOT NULL DEFAULT '[]', -- the contract's processed_batches: one entry a file in the store
+  rows_total     bigint,
+  rows_done      bigint      NOT NULL DEFAULT 0,
+  leased_by      text,
+  leased_until   timestamptz,             -- renewed while it is worked on; past: the worker is dead, take over
+  expires_at     timestamptz NOT NULL,    -- then request and files are deleted
+  CHECK (status IN ('SUBMITTED', 'PROCESSING', 'SUCCESS', 'FAILED')),
+  CHECK ((status = 'PROCESSING') = (leased_by IS NOT NULL)),
+  CHECK ((status IN ('SUCCESS', 'FAILED')) = (completed_at IS NOT NULL))
+);
+
+CREATE INDEX exhaust_request_of_tag ON exhaust_request (tag, channel, submitted_at DESC); -- exhaust.requests_of_tag
+CREATE INDEX exhaust_request_unfinished ON exhaust_request (channel, submitted_at)        -- exhaust.claim_request
+ WHERE status IN ('SUBMITTED', 'PROCESSING');
+CREATE INDEX exhaust_request_expiry ON exhaust_request (expires_at);                      -- exhaust.requests_expired
+
+-- One row: when an organisation last had its turn, so that the one that waited longest is next.
+CREATE TABLE exhaust_turn (
+  channel text        PRIMARY KEY,
+  last_at timestamptz NOT NULL
+);
+
+-- One row: a person as the user service described them, kept for a while so that reports are one statement.
+CREATE TABLE profile (
+  user_id       text        PRIMARY KEY,
+  status        smallint,               -- 0 inactive, 1 active, 2 deleted; null: the user service does not know them
+  root_org_id   text        NOT NULL DEFAULT '',
+  org_name      text        NOT NULL DEFAULT '',
+  state         text        NOT NULL DEFAULT '',
+  district      text        NOT NULL DEFAULT '',
+  block         text        NOT NULL DEFAULT '',
+  cluster       text        NOT NULL DEFAULT '',
+  school_id     text        NOT NULL DEFAULT '',
+  school_name   text        NOT NULL DEFAULT '',
+  board         text        NOT NULL DEFAULT '',
+  user_type     text        NOT NULL DEFAULT '',
+  user_sub_type text        NOT NULL DEFAULT '',
+  external_id   text        NOT NULL DEFAULT '',
+  sealed        bytea,                  -- name, e-mail address, phone number; bound to user_id
+  fetched_at    timestamptz NOT NULL
+);
+
+-- One row: what one person lets one organisation see of them in one course, as the user service last said.
+CREATE TABLE consent (
+  user_id     text        NOT NULL,
+  consumer_id text        NOT NULL, -- the organisation
+  object_id   text        NOT NULL, -- the course
+  consent_id  text        NOT NULL DEFAULT '',
+  status      text,                 -- null: never asked
+  updated_at  timestamptz,
+  expires_at  timestamptz,          -- null: never
+  fetched_at  timestamptz NOT NULL,
+  PRIMARY KEY (user_id, consumer_id, object_id)
+);

@@ -1,0 +1,213 @@
+"""What can be done with exhausts: ask, look, take a turn at what is due, forget what is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lernbatch import db, sql
+from lernbatch.auth import Caller
+from lernbatch.config import Config
+from lernbatch.db import Connection
+from lernbatch.exhaust import rules, wire
+from lernbatch.exhaust.model import Dataset, Offer, Request, Submission, Wanted
+from lernbatch.exhaust.sealing import Seal, decrypt_as_reference, key_of
+from lernbatch.exhaust.store import Store
+from lernbatch.services import Services
+
+Q = sql.load("lernbatch.exhaust")
+SEARCHED_COURSES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A request with links that are made for this answer."""
+
+    request: Request
+    links: tuple[str, ...]
+    expire_at: datetime
+
+
+def seal(config: Config) -> Seal:
+    """What seals keys and personal data of this installation."""
+    return Seal(_key(config))
+
+
+def store(config: Config) -> Store:
+    return Store(config, _key(config))
+
+
+def _key(config: Config) -> bytes:
+    return key_of(config.home, config.exhaust_key.get_secret_value())
+
+
+async def admitted(services: Services, caller: Caller, channel: str | None) -> str:
+    """The channel for which the caller may ask for reports. `channel`: the one they name; None: their own.
+
+    Raises: rules.NotAuthorised, without a fitting role or in another organisation's channel; Upstream.
+    """
+    config = services.config
+    if not caller.authentication_enabled:
+        return channel or config.default_channel
+    person = await services.sunbird.users.profile(caller.user_id or "", caller.token)
+    if person is None:
+        raise rules.NotAuthorised
+    if not caller.has_role(config.exhaust_roles) and not set(person.roles) & set(config.exhaust_roles):
+        raise rules.NotAuthorised
+    if channel is not None and channel != person.root_org_id:
+        raise rules.NotAuthorised
+    return person.root_org_id or config.default_channel
+
+
+async def submit(services: Services, caller: Caller, asked: Submission) -> Request:
+    """Ask for a report; it is begun at once. One that was asked for today already is answered as it stands.
+
+    Raises: rules.NotAuthorised.
+    """
+    wanted = _readable(asked)
+    if services.config.ownership_enforced and wanted is not None:
+        await _check_owner(services, caller, asked.channel, wanted)
+    kind = asked.config.get("type")
+    request_id = rules.request_id(
+        asked.dataset,
+        asked.tag,
+        asked.requested_by,
+        asked.channel,
+        services.clock.today(),
+        kind if isinstance(kind, str) else None,
+    )
+    now = services.clock.now()
+    await db.run(
+        services.pool,
+        Q.insert_request,
+        request_id=request_id,
+        tag=asked.tag,
+        dataset=asked.dataset,
+        requested_by=asked.requested_by,
+        channel=asked.channel,
+        config=dict(asked.config),
+        output_format=asked.output_format,
+        sealed_key=None if asked.key is None else seal(services.config).close(asked.key.encode(), request_id),
+        now=now,
+        expires_at=now + _retention(services.config, asked.dataset),
+    )
+    services.wake.now()
+    found = await find(services.pool, request_id)
+    assert found is not None, "a request is not removed on the day it was made"
+    return found
+
+
+def password(config: Config, request: Request) -> str | None:
+    """The key that the caller gave, plain; None without one. Values the reference's proxy encrypted are read too."""
+    if request.sealed_key is None:
+        return None
+    given = seal(config).open(request.sealed_key, request.request_id).decode()
+    return decrypt_as_reference(given, config.exhaust_encryption_salt.get_secret_value()) or None
+
+
+async def find(conn: Connection, request_id: str) -> Request | None:
+    return await db.one(conn, Request, Q.request_by_id, request_id=request_id)
+
+
+async def of_tag(services: Services, caller: Caller, tag: str, channel: str, limit: int) -> list[Request]:
+    """The requests of a tag that the caller may see, newest first."""
+    found = await db.all(services.pool, Request, Q.requests_of_tag, tag=tag, channel=channel, limit=limit)
+    return await visible(services, caller, found)
+
+
+async def visible(services: Services, caller: Caller, requests: Sequence[Request]) -> list[Request]:
+    """Those of `requests` that the caller made, or whose batches are theirs: their answers carry links to the files."""
+    config = services.config
+    if not config.ownership_enforced or not caller.authentication_enabled:
+        return list(requests)
+    others = [request for request in requests if request.requested_by != caller.user_id]
+    wanted = {request.request_id: _batch_ids(request) for request in others}
+    offers = await offers_of(services.pool, [one for ids in wanted.values() for one in ids])
+    theirs = {offer.batch_id for offer in offers if rules.may_see(caller, offer, config.administrator_roles)}
+
+    def shown(request: Request) -> bool:
+        if request.requested_by == caller.user_id:
+            return True
+        if caller.administers([request.channel], config.administrator_roles):
+            return True
+        ids = wanted[request.request_id]
+        return bool(ids) and set(ids) <= theirs
+
+    return [request for request in requests if shown(request)]
+
+
+async def shown(services: Services, requests: Sequence[Request]) -> list[Shown]:
+    """`requests` with links to their files that last from now (contract jobs §5.3)."""
+    now, lasts = services.clock.now(), timedelta(minutes=services.config.exhaust_link_minutes)
+    files = store(services.config)
+    return [
+        Shown(
+            request,
+            tuple([await files.link(one["filePath"], now, lasts) for one in request.deliveries]),
+            now + lasts,
+        )
+        for request in requests
+    ]
+
+
+async def offers_of(conn: Connection, batch_ids: Sequence[str]) -> list[Offer]:
+    """The batches that exist, each once, in the order of `batch_ids`."""
+    found = {one.batch_id: one for one in await db.all(conn, Offer, Q.batches_by_id, batch_ids=list(set(batch_ids)))}
+    return [found[batch_id] for batch_id in dict.fromkeys(batch_ids) if batch_id in found]
+
+
+async def offers(services: Services, wanted: Wanted) -> list[Offer]:
+    """The batches that a request is about (contract jobs §5.5). Raises: Upstream."""
+    if wanted.batch_ids or wanted.search is None:
+        return await offers_of(services.pool, wanted.batch_ids)
+    filters = wanted.search.get("filters")
+    hits = await services.sunbird.search.courses(
+        filters if isinstance(filters, dict) else {}, fields=["identifier"], limit=SEARCHED_COURSES
+    )
+    course_ids = [str(hit["identifier"]) for hit in hits if "identifier" in hit]
+    return await db.all(services.pool, Offer, Q.batches_of_courses, course_ids=course_ids)
+
+
+async def forget_expired(services: Services, *, limit: int = 100) -> int:
+    """Delete requests whose time is over, their files first; how many."""
+    async with services.pool.acquire() as conn, conn.transaction():
+        rows = await conn.fetch(
+            Q.requests_expired.text, *Q.requests_expired.arguments({"now": services.clock.now(), "limit": limit})
+        )
+        paths = [one["filePath"] for row in rows for one in row["deliveries"]]
+        # Should the process die between files and rows, the next run finds the files gone and deletes the rows.
+        await store(services.config).delete(paths)
+        return await db.run(conn, Q.delete_requests, request_ids=[row["request_id"] for row in rows])
+
+
+def _readable(asked: Submission) -> Wanted | None:
+    """What is wanted; None where the run will say what is wrong with it."""
+    try:
+        return wire.read_wanted(asked.config)
+    except rules.CannotBeMade:
+        return None
+
+
+async def _check_owner(services: Services, caller: Caller, channel: str, wanted: Wanted) -> None:
+    roles = services.config.administrator_roles
+    if wanted.search is not None:
+        # Nobody can say beforehand which batches a search will find, so it takes somebody who may have them all.
+        allowed = not caller.authentication_enabled or caller.administers([channel], roles)
+    else:
+        found = await offers_of(services.pool, wanted.batch_ids)
+        allowed = all(rules.may_see(caller, batch, roles) for batch in found)
+    if not allowed:
+        raise rules.NotAuthorised
+
+
+def _batch_ids(request: Request) -> tuple[str, ...]:
+    try:
+        return wire.read_wanted(request.config).batch_ids
+    except rules.CannotBeMade:
+        return ()
+
+
+def _retention(config: Config, dataset: Dataset) -> timedelta:
+    personal = dataset is Dataset.USER_INFO
+    return timedelta(days=config.exhaust_personal_retention_days if personal else config.exhaust_retention_days)

@@ -1,0 +1,214 @@
+"""The other door to exhausts: the analytics service's paths, in its own envelope (contract jobs §5.1 to §5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import wraps
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import msgspec
+
+from lernbatch import db, envelope
+from lernbatch.auth import Caller
+from lernbatch.errors import Forbidden, LernbatchError, NotAuthenticated, Refused
+from lernbatch.exhaust import actions, handlers, rules, wire
+from lernbatch.exhaust.model import Request
+from lernbatch.http import Answer, Call, json_response
+
+CONSUMER_HEADER = "x-consumer-id"
+SEARCH_LIMIT = 10
+SEARCH_MAXIMUM = 1000
+_FILTERS = frozenset({"dataset", "requestedDate", "status", "channel"})
+_CODES = {
+    400: "CLIENT_ERROR",
+    401: "UNAUTHORIZED_USER",
+    403: "FORBIDDEN",
+    404: "RESOURCE_NOT_FOUND",
+    413: "CLIENT_ERROR",
+}
+
+
+class NoSuchRequest(LernbatchError):
+    """Answered with 200 and params.status failed: clients look there."""
+
+    http_status = 200
+    message = "no job available with the given request_id and tag"
+
+
+class NoFilters(Refused):
+    message = "Filters are empty"
+
+
+class UnsupportedFilters(Refused):
+    message = "Unsupported filters"
+
+
+Result: TypeAlias = Mapping[str, Any]
+
+
+def door(name: str) -> Callable[[Callable[[Call], Awaitable[Result]]], Callable[[Call], Awaitable[Answer]]]:
+    """Answers what the handler returns or raises as `ekstep.analytics.dataset.request.{name}`."""
+
+    def wrap(handler: Callable[[Call], Awaitable[Result]]) -> Callable[[Call], Awaitable[Answer]]:
+        @wraps(handler)
+        async def answer(call: Call) -> Answer:
+            now = call.services.clock.now()
+            try:
+                return json_response(_envelope(name, now, result=await handler(call)), 200)
+            except (Refused, Forbidden, NotAuthenticated, NoSuchRequest) as error:
+                return json_response(_envelope(name, now, error=error), error.http_status)
+
+        return answer
+
+    return wrap
+
+
+@door("submit")
+async def submit_dataset(call: Call) -> Result:
+    """POST /dataset/v1/request/submit"""
+    request = await _request(call)
+    channel = await _admitted(call)
+    requested_by = call.caller.user_id or _text(request, "requestedBy")
+    asked = wire.read_submission(request, requested_by, channel, wire.Empty)
+    made = await actions.submit(call.services, _asking(call), asked)
+    return handlers.show((await actions.shown(call.services, [made]))[0])
+
+
+@door("info")
+async def read_dataset(call: Call) -> Result:
+    """GET /dataset/v1/request/read/{tag}?requestId="""
+    channel = await _admitted(call)
+    found = await actions.find(call.services.pool, call.query.get("requestId", ""))
+    if found is None or (found.tag, found.channel) != (call.parameters["tag"], channel):
+        raise NoSuchRequest
+    if not await actions.visible(call.services, _asking(call), [found]):
+        raise rules.NotAuthorised
+    return handlers.show((await actions.shown(call.services, [found]))[0])
+
+
+@door("list")
+async def list_datasets(call: Call) -> Result:
+    """GET /dataset/v1/request/list/{tag}?limit="""
+    channel = await _admitted(call)
+    limit = _limit(call.query.get("limit"), handlers.LIST_LIMIT)
+    found = await actions.of_tag(call.services, _asking(call), call.parameters["tag"], channel, limit)
+    return handlers.show_list(await actions.shown(call.services, found))
+
+
+@door("search")
+async def search_datasets(call: Call) -> Result:
+    """POST /dataset/v1/request/search {"request": {"filters": {"dataset", "requestedDate", "status", "channel"}}}"""
+    request = await _request(call)
+    channel = await _admitted(call)
+    wanted = _read_search(request, call.services.clock.zone)
+    if wanted.channel not in (None, channel):
+        raise rules.NotAuthorised
+    found = await db.all(
+        call.services.pool,
+        Request,
+        actions.Q.requests_matching,
+        dataset=wanted.dataset,
+        channel=channel,
+        status=wanted.status,
+        submitted_from=wanted.submitted_from,
+        submitted_before=wanted.submitted_before,
+        limit=wanted.limit,
+    )
+    return handlers.show_list(
+        await actions.shown(call.services, await actions.visible(call.services, _asking(call), found))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    dataset: str | None
+    status: str | None
+    channel: str | None
+    submitted_from: datetime | None
+    submitted_before: datetime | None
+    limit: int
+
+
+def _read_search(request: Mapping[str, Any], zone: Any) -> _Search:
+    filters = request.get("filters")
+    if not isinstance(filters, dict) or not filters:
+        raise NoFilters
+    if not set(filters) <= _FILTERS or not all(isinstance(value, str) for value in filters.values()):
+        raise UnsupportedFilters
+    day = _day(filters.get("requestedDate"))
+    start = None if day is None else datetime.combine(day, time(), zone)
+    return _Search(
+        dataset=filters.get("dataset"),
+        status=filters.get("status"),
+        channel=filters.get("channel"),
+        submitted_from=start,
+        submitted_before=None if start is None else start + timedelta(days=1),
+        limit=_limit(request.get("limit"), SEARCH_LIMIT),
+    )
+
+
+def _day(given: str | None) -> date | None:
+    try:
+        return None if given is None else date.fromisoformat(given)
+    except ValueError as wrong:
+        raise UnsupportedFilters from wrong
+
+
+def _limit(given: object, default: int) -> int:
+    text = str(given)
+    return min(int(text), SEARCH_MAXIMUM) if text.isascii() and text.isdigit() and int(text) > 0 else default
+
+
+async def _request(call: Call) -> dict[str, Any]:
+    body = await envelope.read_body(call.http, call.services.config.max_body_bytes)
+    return envelope.read_request(body, "application/json")
+
+
+async def _admitted(call: Call) -> str:
+    """The channel, if the caller or, without a user, the consumer may ask for its reports."""
+    channel = call.headers.get(handlers.CHANNEL_HEADER, "").strip()
+    if not channel:
+        raise rules.ChannelMissing
+    if call.caller.user_id is not None or not call.caller.authentication_enabled:
+        return await actions.admitted(call.services, call.caller, channel)
+    consumer = call.headers.get(CONSUMER_HEADER, "")
+    if f"{consumer}:{channel}" not in call.services.config.exhaust_consumers:
+        raise rules.ConsumerNotAllowed(consumer, channel)
+    return channel
+
+
+def _asking(call: Call) -> Caller:
+    """Who asks; a consumer that is allowed for a channel acts for all of it."""
+    if call.caller.user_id is None:
+        return Caller(authentication_enabled=False)
+    return call.caller
+
+
+def _text(request: Mapping[str, Any], key: str) -> str:
+    value = request.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _envelope(name: str, now: datetime, *, result: Result | None = None, error: LernbatchError | None = None) -> bytes:
+    code = "OK" if error is None else _CODES.get(error.http_status, "OK")
+    failed = {} if code == "OK" else {"err": code}
+    params = {
+        "resmsgid": uuid4().hex,
+        **failed,
+        "status": "successful" if error is None else "failed",
+        **({} if error is None else {"errmsg": error.message}),
+        "client_key": None,
+    }
+    return msgspec.json.encode(
+        {
+            "id": f"ekstep.analytics.dataset.request.{name}",
+            "ver": "1.0",
+            "ts": now.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "params": params,
+            "responseCode": code,
+            "result": result,
+        }
+    )

@@ -1,0 +1,16 @@
+"""Background work on exhausts."""
+
+from __future__ import annotations
+
+from lernbatch.exhaust import actions, turns
+from lernbatch.services import Services
+
+
+async def run_due(services: Services) -> int:
+    """Take one turn at the request that is due next; 1, or 0 when none is."""
+    return int(await turns.take(services))
+
+
+async def forget_expired(services: Services) -> int:
+    """Delete files and requests whose time is over; how many."""
+    return await actions.forget_expired(services)

@@ -1,0 +1,137 @@
+"""The nouns of exhausts: a request, what it wants, what was delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+Cell: TypeAlias = str | int | float | None  # "" is an empty text, None a missing number
+
+
+class Dataset(StrEnum):
+    """What is reported; the names are the platform's."""
+
+    PROGRESS = "progress-exhaust"
+    USER_INFO = "userinfo-exhaust"
+    RESPONSE = "response-exhaust"
+
+    @property
+    def short(self) -> str:
+        """As it stands in file names: progress, userinfo, response."""
+        return self.value.removesuffix("-exhaust")
+
+
+class Status(StrEnum):
+    """Where a request stands.
+
+    Submitted → processing (claimed under a lease) → success or failed; back to submitted when its turn is over, when
+    it is tried again, or when its worker died.
+    """
+
+    SUBMITTED = "SUBMITTED"
+    PROCESSING = "PROCESSING"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+
+
+class FileFormat(StrEnum):
+    CSV = "csv"
+    PARQUET = "parquet"
+    XLSX = "xlsx"
+
+
+class Level(StrEnum):
+    """How well a file is protected; the names are the platform's."""
+
+    PLAIN = "PLAIN_DATASET"
+    PASSWORD = "PASSWORD_PROTECTED_DATASET"  # noqa: S105 - a level's name
+    TEXT_KEY = "TEXT_KEY_ENCRYPTED_DATASET"
+    PUBLIC_KEY = "PUBLIC_KEY_ENCRYPTED_DATASET"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One file that is in the store. `path` is the store's key."""
+
+    batch_id: str
+    path: str
+    size_bytes: int
+    row_count: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A report that somebody asked for: a row of `exhaust_request`."""
+
+    request_id: str
+    tag: str
+    dataset: str
+    requested_by: str
+    channel: str
+    config: Mapping[str, Any]
+    output_format: str
+    sealed_key: bytes | None
+    status: str
+    iteration: int
+    submitted_at: datetime
+    completed_at: datetime | None
+    execution_ms: int
+    message: str | None
+    deliveries: list[Mapping[str, Any]]
+    rows_total: int | None
+    rows_done: int
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a submit call asks for, validated. `key` protects the file."""
+
+    tag: str
+    dataset: Dataset
+    requested_by: str
+    channel: str
+    config: Mapping[str, Any]
+    key: str | None = field(repr=False)
+    output_format: FileFormat = FileFormat.CSV
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which learners a report shows; empty: all. `states` is where they live, `statuses` 0, 1, 2 of the enrolment."""
+
+    organisation_ids: tuple[str, ...] = ()
+    districts: tuple[str, ...] = ()
+    blocks: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = ()
+    user_ids: tuple[str, ...] = ()
+    added_by: str | None = None
+    changed_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a `datasetConfig` says: which batches, which learners, which columns beside the contract's."""
+
+    batch_ids: tuple[str, ...] = ()  # as given, repeated ones too
+    search: Mapping[str, Any] | None = None
+    columns: tuple[str, ...] = ()
+    filters: Filters = Filters()
+    since_request: str | None = None  # only learners who changed since that request was submitted
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A batch, as a report needs it."""
+
+    batch_id: str
+    course_id: str
+    name: str
+    created_by: str | None
+    created_for: list[str]
+    mentors: list[str]
+    start_date: date
+    end_date: date | None

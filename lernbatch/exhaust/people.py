@@ -1,0 +1,150 @@
+"""The people that reports speak of: profiles and consents, read from the user service and kept for a while.
+
+A report of a million rows is one statement only if the people are in the database. Names, e-mail addresses and phone
+numbers are sealed; where people live and work is not, so that statements can filter by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from lernbatch import db, log, sql
+from lernbatch.errors import Upstream
+from lernbatch.exhaust.model import Offer
+from lernbatch.exhaust.reports import Personal
+from lernbatch.exhaust.sealing import Seal
+from lernbatch.services import Services
+from lernbatch.sunbird.users import Consent, Profile
+
+Q = sql.load("lernbatch.exhaust")
+IDS_PER_SET = 500
+
+Tick = Callable[[], Awaitable[None]]
+
+
+async def fetch_profiles(services: Services, seal: Seal, batch_id: str, tick: Tick) -> None:
+    """Know everybody who is enrolled: read the missing ones, refresh the old ones. `tick` is called after each set.
+
+    Somebody whom the user service does not know is kept as such, so that reports show them by their id.
+    Raises: Upstream, when somebody is missing and cannot be read; an old profile is used where the service fails.
+    """
+    oldest = services.clock.now() - timedelta(hours=services.config.exhaust_profile_hours)
+
+    async def fetch(user_ids: list[str]) -> None:
+        await _keep_profiles(services, seal, user_ids, await services.sunbird.users.profiles(user_ids))
+
+    await _all(services, Q.people_to_fetch, {"batch_id": batch_id}, None, fetch, tick)
+    await _refresh(services, Q.people_to_fetch, {"batch_id": batch_id}, oldest, fetch, tick)
+
+
+async def fetch_consents(services: Services, batch: Offer, consumer_id: str, tick: Tick) -> None:
+    """Know what everybody who is enrolled lets `consumer_id` see of them in the batch's course.
+
+    Raises: Upstream. An old consent is not used where the service fails: it may have been taken back.
+    """
+    oldest = services.clock.now() - timedelta(minutes=services.config.exhaust_consent_minutes)
+
+    async def fetch(user_ids: list[str]) -> None:
+        given = await services.sunbird.users.consents(user_ids, batch.course_id, consumer_id)
+        await _keep_consents(services, user_ids, batch.course_id, consumer_id, given)
+
+    who = {"batch_id": batch.batch_id, "consumer_id": consumer_id}
+    await _all(services, Q.consents_to_fetch, who, oldest, fetch, tick)
+
+
+async def _refresh(
+    services: Services,
+    statement: sql.Statement,
+    who: Mapping[str, object],
+    oldest: datetime,
+    fetch: Callable[[list[str]], Awaitable[None]],
+    tick: Tick,
+) -> None:
+    try:
+        await _all(services, statement, who, oldest, fetch, tick)
+    except Upstream as failure:
+        log.warning("profiles are not refreshed", detail=failure.detail, **who)
+
+
+async def _all(
+    services: Services,
+    statement: sql.Statement,
+    who: Mapping[str, object],
+    oldest: datetime | None,
+    fetch: Callable[[list[str]], Awaitable[None]],
+    tick: Tick,
+) -> None:
+    """Fetch whom `statement` finds, set by set; `oldest` None: only those who are missing altogether."""
+    after = ""
+    while True:
+        given = {**who, "after": after, "older_than": oldest, "limit": IDS_PER_SET}
+        rows = await services.pool.fetch(statement.text, *statement.arguments(given))
+        if not rows:
+            return
+        user_ids = [row["user_id"] for row in rows]
+        await fetch(user_ids)
+        await tick()
+        after = user_ids[-1]
+
+
+async def _keep_profiles(services: Services, seal: Seal, user_ids: list[str], people: Mapping[str, Profile]) -> None:
+    found = [people.get(user_id) or Profile(user_id, status=-1) for user_id in user_ids]
+    await db.run(
+        services.pool,
+        Q.put_profiles,
+        user_ids=user_ids,
+        statuses=[None if person.status < 0 else person.status for person in found],
+        root_org_ids=[person.root_org_id for person in found],
+        org_names=[person.org_name for person in found],
+        states=[person.state for person in found],
+        districts=[person.district for person in found],
+        blocks=[person.block for person in found],
+        clusters=[person.cluster for person in found],
+        school_ids=[person.school_id for person in found],
+        school_names=[person.school_name for person in found],
+        boards=[person.board for person in found],
+        user_types=[person.user_type for person in found],
+        user_sub_types=[person.user_sub_type for person in found],
+        external_ids=[_external_id(person.fields) for person in found],
+        sealed=[_sealed(seal, person) for person in found],
+        now=services.clock.now(),
+    )
+
+
+async def _keep_consents(
+    services: Services, user_ids: list[str], course_id: str, consumer_id: str, given: Mapping[str, Consent]
+) -> None:
+    found = [given.get(user_id) or Consent(user_id, "", "", None, None) for user_id in user_ids]
+    await db.run(
+        services.pool,
+        Q.put_consents,
+        consumer_id=consumer_id,
+        object_id=course_id,
+        user_ids=user_ids,
+        consent_ids=[consent.consent_id for consent in found],
+        statuses=[consent.status or None for consent in found],
+        updated_at=[consent.updated_at for consent in found],
+        expires_at=[consent.expires_at for consent in found],
+        now=services.clock.now(),
+    )
+
+
+def _sealed(seal: Seal, person: Profile) -> bytes | None:
+    personal = [person.name, person.email, person.phone]
+    return seal.close(msgspec.json.encode(personal), person.user_id) if any(personal) else None
+
+
+def unsealed(seal: Seal, user_id: str, sealed: bytes | None) -> Personal:
+    """Name, e-mail address and phone number of a person; empty where nothing is known."""
+    return Personal(*msgspec.json.decode(seal.open(sealed, user_id))) if sealed else Personal()
+
+
+def _external_id(fields: Mapping[str, Any]) -> str:
+    given = fields.get("externalIds")
+    first = given[0] if isinstance(given, list) and given else None
+    found = first.get("id") if isinstance(first, dict) else None
+    return found if isinstance(found, str) else ""

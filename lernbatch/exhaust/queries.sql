@@ -1,0 +1,237 @@
+-- Statements of exhausts.
+
+-- insert_request
+-- Asked for twice on one day is the same request; only a failed one starts again.
+   INSERT INTO exhaust_request AS known
+          (request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, status,
+           submitted_at, due_at, expires_at)
+   VALUES (:request_id, :tag, :dataset, :requested_by, :channel, :config, :output_format, :sealed_key, 'SUBMITTED',
+           :now, :now, :expires_at)
+ON CONFLICT (request_id) DO UPDATE
+      SET config = EXCLUDED.config, output_format = EXCLUDED.output_format, sealed_key = EXCLUDED.sealed_key,
+          status = 'SUBMITTED', submitted_at = EXCLUDED.submitted_at, due_at = EXCLUDED.due_at,
+          expires_at = EXCLUDED.expires_at, iteration = 0, completed_at = NULL, execution_ms = 0, message = NULL,
+          deliveries = '[]', rows_total = NULL, rows_done = 0
+    WHERE known.status = 'FAILED';
+
+-- request_by_id
+SELECT request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, status, iteration,
+       submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done
+  FROM exhaust_request
+ WHERE request_id = :request_id;
+
+-- requests_of_tag
+  SELECT request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, status, iteration,
+         submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done
+    FROM exhaust_request
+   WHERE tag = :tag AND channel = :channel
+ORDER BY submitted_at DESC
+   LIMIT :limit;
+
+-- requests_matching
+  SELECT request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, status, iteration,
+         submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done
+    FROM exhaust_request
+   WHERE (:dataset::text IS NULL OR dataset = :dataset)
+     AND (:channel::text IS NULL OR channel = :channel)
+     AND (:status::text IS NULL OR status = :status)
+     AND (:submitted_from::timestamptz IS NULL OR submitted_at >= :submitted_from)
+     AND (:submitted_before::timestamptz IS NULL OR submitted_at < :submitted_before)
+ORDER BY submitted_at DESC
+   LIMIT :limit;
+
+-- claim_request
+-- The channel that has the fewest requests under way, then the one that waited longest, comes first: a thousand
+-- requests of one organisation do not keep another's one waiting. A lease that ran out belongs to a dead worker.
+WITH due AS (
+     SELECT r.request_id
+       FROM exhaust_request r
+  LEFT JOIN exhaust_turn t USING (channel)
+      WHERE (r.status = 'SUBMITTED' AND r.due_at <= :now) OR (r.status = 'PROCESSING' AND r.leased_until < :now)
+   ORDER BY (SELECT count(*)
+               FROM exhaust_request o
+              WHERE o.channel = r.channel AND o.status = 'PROCESSING' AND o.leased_until >= :now),
+            t.last_at NULLS FIRST, r.submitted_at, r.request_id
+      LIMIT 1
+        FOR UPDATE OF r SKIP LOCKED
+), claimed AS (
+     UPDATE exhaust_request r
+        SET status = 'PROCESSING', leased_by = :owner, leased_until = :until, claimed_at = :now
+       FROM due
+      WHERE r.request_id = due.request_id
+  RETURNING r.*
+), turn AS (
+     INSERT INTO exhaust_turn (channel, last_at)
+     SELECT channel, :now FROM claimed
+ON CONFLICT (channel) DO UPDATE SET last_at = EXCLUDED.last_at
+)
+SELECT request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, status, iteration,
+       submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done
+  FROM claimed;
+
+-- renew_request
+UPDATE exhaust_request
+   SET leased_until = :until, rows_done = :rows_done, rows_total = :rows_total
+ WHERE request_id = :request_id AND leased_by = :owner;
+
+-- deliver
+UPDATE exhaust_request
+   SET deliveries = deliveries || :delivery, rows_done = :rows_done
+ WHERE request_id = :request_id AND leased_by = :owner;
+
+-- finish_request
+UPDATE exhaust_request
+   SET status = :status, message = :message, iteration = :iteration, due_at = :due_at,
+       completed_at = :completed_at, execution_ms = execution_ms + :spent_ms, rows_done = :rows_done,
+       sealed_key = CASE WHEN :status = 'SUCCESS' THEN NULL ELSE sealed_key END,
+       leased_by = NULL, leased_until = NULL
+ WHERE request_id = :request_id AND leased_by = :owner;
+
+-- requests_expired
+  SELECT request_id, deliveries
+    FROM exhaust_request
+   WHERE expires_at < :now AND status IN ('SUCCESS', 'FAILED', 'SUBMITTED')
+ORDER BY expires_at
+   LIMIT :limit
+     FOR UPDATE SKIP LOCKED;
+
+-- delete_requests
+DELETE FROM exhaust_request WHERE request_id = ANY (:request_ids::text[]);
+
+-- batches_by_id
+SELECT batch_id, course_id, name, created_by, created_for, mentors, start_date, end_date
+  FROM batch
+ WHERE batch_id = ANY (:batch_ids::text[]);
+
+-- batches_of_courses
+  SELECT batch_id, course_id, name, created_by, created_for, mentors, start_date, end_date
+    FROM batch
+   WHERE course_id = ANY (:course_ids::text[])
+ORDER BY batch_id;
+
+-- learners_of_batches
+  SELECT batch_id, count(*) AS row_count
+    FROM enrolment
+   WHERE batch_id = ANY (:batch_ids::text[]) AND active
+GROUP BY batch_id;
+
+-- attempts_of_batches
+  SELECT batch_id, count(*) AS row_count
+    FROM attempt
+   WHERE batch_id = ANY (:batch_ids::text[])
+GROUP BY batch_id;
+
+-- attempted_contents
+SELECT DISTINCT content_id FROM attempt WHERE batch_id = :batch_id;
+
+-- scored_contents
+-- A score column exists only if somebody in the batch has a score.
+SELECT DISTINCT content_id
+  FROM enrolment, jsonb_object_keys(scores) AS content_id
+ WHERE batch_id = :batch_id AND active AND scores <> '{}';
+
+-- progress_rows
+-- The statement says which contents are completed, the rules what that means: sending whole states would cost more
+-- than everything else together.
+   SELECT e.user_id, (e.enrolled_at AT TIME ZONE :zone)::date AS enrolled_on,
+          (e.completed_at AT TIME ZONE :zone)::date AS completed_on, e.certificates <> '[]' AS has_certificate,
+          ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value -> 0 = '2') AS completed_ids,
+          e.scores, e.last_read_content_id, (e.last_access_at AT TIME ZONE :zone)::date AS last_access_on,
+          p.external_id, p.state, p.district, p.org_name, p.school_id, p.school_name, p.block, p.cluster,
+          p.user_type, p.user_sub_type, p.board
+     FROM enrolment e
+LEFT JOIN profile p USING (user_id)
+    WHERE e.batch_id = :batch_id AND e.active
+      AND (:channel::text IS NULL OR p.root_org_id = :channel)
+      AND (:organisation_ids::text[] IS NULL OR p.root_org_id = ANY (:organisation_ids))
+      AND (:districts::text[] IS NULL OR p.district = ANY (:districts))
+      AND (:blocks::text[] IS NULL OR p.block = ANY (:blocks))
+      AND (:statuses::smallint[] IS NULL OR e.status = ANY (:statuses))
+      AND (:user_ids::text[] IS NULL OR e.user_id = ANY (:user_ids))
+      AND (:added_by::text IS NULL OR e.added_by = :added_by)
+      AND (:changed_since::timestamptz IS NULL OR e.updated_at >= :changed_since)
+ ORDER BY e.user_id;
+
+-- response_rows
+-- A row is an attempt with all its questions: a tenth of the rows that the report has.
+   SELECT a.user_id, a.content_id, a.attempt_id, a.attempted_ms, a.questions
+     FROM attempt a
+     JOIN enrolment e ON e.user_id = a.user_id AND e.batch_id = a.batch_id AND e.active
+LEFT JOIN profile p ON p.user_id = a.user_id
+    WHERE a.batch_id = :batch_id
+      AND (:channel::text IS NULL OR p.root_org_id = :channel)
+      AND (:organisation_ids::text[] IS NULL OR p.root_org_id = ANY (:organisation_ids))
+      AND (:districts::text[] IS NULL OR p.district = ANY (:districts))
+      AND (:blocks::text[] IS NULL OR p.block = ANY (:blocks))
+      AND (:statuses::smallint[] IS NULL OR e.status = ANY (:statuses))
+      AND (:user_ids::text[] IS NULL OR a.user_id = ANY (:user_ids))
+      AND (:added_by::text IS NULL OR e.added_by = :added_by)
+      AND (:changed_since::timestamptz IS NULL OR a.updated_at >= :changed_since)
+ ORDER BY a.user_id, a.content_id, a.attempted_ms, a.attempt_id;
+
+-- user_info_rows
+-- Who has not let the organisation see their data is left out here, so that their data never leaves the database.
+   SELECT e.user_id, p.sealed, p.status, p.org_name, p.state, p.district, p.block, p.cluster, p.school_id,
+          p.school_name, p.user_type, p.user_sub_type, (c.updated_at AT TIME ZONE :zone)::date AS consented_on,
+          c.consent_id
+     FROM enrolment e
+     JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AND c.object_id = e.course_id
+      AND lower(c.status) = 'active' AND (c.expires_at IS NULL OR c.expires_at > :now)
+LEFT JOIN profile p ON p.user_id = e.user_id
+    WHERE e.batch_id = :batch_id AND e.active
+      AND (:channel::text IS NULL OR p.root_org_id = :channel)
+      AND (:organisation_ids::text[] IS NULL OR p.root_org_id = ANY (:organisation_ids))
+      AND (:districts::text[] IS NULL OR p.district = ANY (:districts))
+      AND (:blocks::text[] IS NULL OR p.block = ANY (:blocks))
+      AND (:statuses::smallint[] IS NULL OR e.status = ANY (:statuses))
+      AND (:user_ids::text[] IS NULL OR e.user_id = ANY (:user_ids))
+      AND (:added_by::text IS NULL OR e.added_by = :added_by)
+      AND (:changed_since::timestamptz IS NULL OR e.updated_at >= :changed_since)
+ ORDER BY e.user_id;
+
+-- people_to_fetch
+-- Learners whose profile is missing or older than asked, in order, after `after`.
+   SELECT e.user_id
+     FROM enrolment e
+LEFT JOIN profile p USING (user_id)
+    WHERE e.batch_id = :batch_id AND e.active AND e.user_id > :after
+      AND (p.user_id IS NULL OR p.fetched_at < :older_than)
+ ORDER BY e.user_id
+    LIMIT :limit;
+
+-- put_profiles
+INSERT INTO profile (user_id, status, root_org_id, org_name, state, district, block, cluster, school_id, school_name,
+                     board, user_type, user_sub_type, external_id, sealed, fetched_at)
+     SELECT p.user_id, p.status, p.root_org_id, p.org_name, p.state, p.district, p.block, p.cluster, p.school_id,
+            p.school_name, p.board, p.user_type, p.user_sub_type, p.external_id, p.sealed,
+            :now
+       FROM unnest(:user_ids::text[], :statuses::smallint[], :root_org_ids::text[], :org_names::text[],
+                   :states::text[], :districts::text[], :blocks::text[], :clusters::text[], :school_ids::text[],
+                   :school_names::text[], :boards::text[], :user_types::text[], :user_sub_types::text[],
+                   :external_ids::text[], :sealed::bytea[])
+            AS p (user_id, status, root_org_id, org_name, state, district, block, cluster, school_id, school_name,
+                  board, user_type, user_sub_type, external_id, sealed)
+ON CONFLICT (user_id) DO UPDATE
+        SET status = EXCLUDED.status, root_org_id = EXCLUDED.root_org_id, org_name = EXCLUDED.org_name,
+            state = EXCLUDED.state, district = EXCLUDED.district, block = EXCLUDED.block, cluster = EXCLUDED.cluster,
+            school_id = EXCLUDED.school_id, school_name = EXCLUDED.school_name, board = EXCLUDED.board,
+            user_type = EXCLUDED.user_type, user_sub_type = EXCLUDED.user_sub_type, external_id = EXCLUDED.external_id, sealed = EXCLUDED.sealed,
+            fetched_at = EXCLUDED.fetched_at;
+
+-- consents_to_fetch
+   SELECT e.user_id
+     FROM enrolment e
+LEFT JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AND c.object_id = e.course_id
+    WHERE e.batch_id = :batch_id AND e.active AND e.user_id > :after
+      AND (c.user_id IS NULL OR c.fetched_at < :older_than)
+ ORDER BY e.user_id
+    LIMIT :limit;
+
+-- put_consents
+INSERT INTO consent (user_id, consumer_id, object_id, consent_id, status, updated_at, expires_at, fetched_at)
+     SELECT c.user_id, :consumer_id, :object_id, c.consent_id, c.status, c.updated_at, c.expires_at, :now
+       FROM unnest(:user_ids::text[], :consent_ids::text[], :statuses::text[], :updated_at::timestamptz[],
+                   :expires_at::timestamptz[]) AS c (user_id, consent_id, status, updated_at, expires_at)
+ON CONFLICT (user_id, consumer_id, object_id) DO UPDATE
+        SET consent_id = EXCLUDED.consent_id, status = EXCLUDED.status, updated_at = EXCLUDED.updated_at,
+            expires_at = EXCLUDED.expires_at, fetched_at = EXCLUDED.fetched_at;

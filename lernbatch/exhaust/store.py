@@ -1,0 +1,98 @@
+"""Where finished files lie: a folder by default, S3, Azure or Google Cloud by address; and links that expire."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, from_url
+
+from lernbatch.config import Config
+from lernbatch.errors import Forbidden, NotFound, Unusable, Upstream
+
+DOWNLOAD_PATH = "/v1/exhaust/files/"
+_CHUNK_BYTES = 5 * 1024 * 1024  # the least a part of a multipart upload may be on S3
+_PARALLEL_PARTS = 2
+
+
+class LinkExpired(Forbidden):
+    """A download link that is over, or was never ours."""
+
+
+class Store:
+    """The files of one installation, by key: `progress-exhaust/9F8A…/b1_progress_20260702.zip`."""
+
+    def __init__(self, config: Config, signing_key: bytes) -> None:
+        self._store = _opened(config.file_store or str((config.home / "files").absolute()))
+        self._signing_key = signing_key
+        self._public_url = config.public_url.rstrip("/")
+
+    async def put(self, path: str, content: AsyncIterator[bytes]) -> None:
+        """Store `content` as it comes; it appears whole, or not at all. Raises: Upstream."""
+        try:
+            await obstore.put_async(
+                self._store, path, content, use_multipart=True, chunk_size=_CHUNK_BYTES, max_concurrency=_PARALLEL_PARTS
+            )
+        except (BaseError, OSError) as failure:
+            raise Upstream(f"The file store does not take {path}: {failure}") from failure
+
+    async def read(self, path: str) -> tuple[int, AsyncIterator[Any]]:
+        """Size in bytes, and the content as it is read. Raises: NotFound, Upstream."""
+        try:
+            found = await obstore.get_async(self._store, path)
+        except FileNotFoundError as missing:
+            raise NotFound from missing
+        except (BaseError, OSError) as failure:
+            raise Upstream(f"The file store does not give {path}: {failure}") from failure
+        return found.meta["size"], aiter(found.stream(min_chunk_size=_CHUNK_BYTES // 5))
+
+    async def delete(self, paths: list[str]) -> None:
+        """Remove files; those that are gone already are no failure. Raises: Upstream."""
+        for path in paths:
+            try:
+                await obstore.delete_async(self._store, path)
+            except FileNotFoundError:
+                continue
+            except (BaseError, OSError) as failure:
+                raise Upstream(f"The file store does not delete {path}: {failure}") from failure
+
+    async def link(self, path: str, now: datetime, lasts: timedelta) -> str:
+        """A link that opens the file for `lasts`, to whoever holds it."""
+        if not isinstance(self._store, LocalStore):
+            try:
+                return await obstore.sign_async(self._store, "GET", path, lasts)
+            except (BaseError, OSError) as failure:
+                raise Upstream(f"The file store does not sign {path}: {failure}") from failure
+        expires = int((now + lasts).timestamp())
+        query = urlencode({"expires": expires, "signature": self._signature(path, expires)})
+        return f"{self._public_url}{DOWNLOAD_PATH}{quote(path)}?{query}"
+
+    def check_link(self, path: str, expires: str, signature: str, now: datetime) -> None:
+        """Raises: LinkExpired, unless `link` made it and it still lasts."""
+        right = expires.isascii() and expires.isdigit() and len(expires) < 15
+        if not right or not hmac.compare_digest(self._signature(path, int(expires)), signature):
+            raise LinkExpired
+        if int(expires) < now.timestamp():
+            raise LinkExpired
+
+    def _signature(self, path: str, expires: int) -> str:
+        return hmac.new(self._signing_key, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _opened(place: str) -> Any:
+    """A client of the store at `place`, made once. Raises: Unusable."""
+    try:
+        if "://" in place:
+            return from_url(place)
+        return LocalStore(Path(place).absolute(), mkdir=True)
+    except (BaseError, OSError, ValueError) as wrong:
+        raise Unusable(f"The file store {place.split('?')[0]} cannot be used: {wrong}.") from wrong

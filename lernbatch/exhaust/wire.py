@@ -1,0 +1,176 @@
+"""The JSON of exhausts: what a request says, and the job object both doors answer with (contract jobs §5.2, §5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from lernbatch.errors import LernbatchError, Refused
+from lernbatch.exhaust import rules
+from lernbatch.exhaust.model import Dataset, Delivery, FileFormat, Filters, Request, Status, Submission, Wanted
+from lernbatch.exhaust.reports import EXTRA_COLUMNS
+from lernbatch.wire import blank, text
+
+_LONGEST_TAG = 500
+
+
+class Empty(Refused):
+    """A field that the analytics API asks for."""
+
+    code = "CLIENT_ERROR"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field} is empty")
+
+
+class UnknownColumn(rules.CannotBeMade):
+    def __init__(self, column: str) -> None:
+        super().__init__(f"Column is unknown: {column[:100]}. It may be one of {', '.join(EXTRA_COLUMNS)}")
+
+
+class UnknownFormat(Refused):
+    code = "CLIENT_ERROR"
+
+    def __init__(self, given: str) -> None:
+        super().__init__(f"outputFormat is unknown: {given[:100]}. It may be one of {', '.join(FileFormat)}")
+
+
+def read_submission(
+    request: Mapping[str, Any], requested_by: str, channel: str, missing: type[LernbatchError]
+) -> Submission:
+    """{"tag": "do_1_b1", "dataset": "progress-exhaust", "datasetConfig": {"batchId": "b1"}, "encryptionKey": "…"}
+
+    `missing` is raised with the name of a field that is blank; each door has its own. Raises: UnknownDataset.
+    """
+    fields = dict(request)
+    tag, dataset = (_mandatory(fields, key, missing) for key in ("tag", "dataset"))
+    config = fields.get("datasetConfig")
+    if missing is Empty and not config:
+        raise Empty("datasetConfig")
+    if dataset not in tuple(Dataset):
+        raise rules.UnknownDataset(dataset)
+    wanted_format = text(fields, "outputFormat") or text(fields, "output_format") or FileFormat.CSV
+    if wanted_format.lower() not in tuple(FileFormat):
+        raise UnknownFormat(wanted_format)
+    return Submission(
+        tag=tag[:_LONGEST_TAG],
+        dataset=Dataset(dataset),
+        requested_by=requested_by,
+        channel=channel,
+        config=config if isinstance(config, dict) else {},
+        key=text(fields, "encryptionKey") or None,
+        output_format=FileFormat(wanted_format.lower()),
+    )
+
+
+def read_wanted(config: Mapping[str, Any]) -> Wanted:
+    """A `datasetConfig`: batchId wins over batchFilter over searchFilter.
+
+    Ours: {"columns": ["attempts"], "filters": {"organisationIds": […], "districts": […], "blocks": […],
+    "statuses": [0, 1, 2], "userIds": […], "addedBy": "u9"}, "changedSinceRequest": "9F8A…"}. Raises: CannotBeMade.
+    """
+    batch_ids = _batch_ids(config)
+    search = config.get("searchFilter")
+    columns = _words(config.get("columns"))
+    for column in columns:
+        if column not in EXTRA_COLUMNS:
+            raise UnknownColumn(column)
+    return Wanted(
+        batch_ids=batch_ids,
+        search=search if isinstance(search, dict) and search and not batch_ids else None,
+        columns=columns,
+        filters=_filters(config.get("filters")),
+        since_request=since if isinstance(since := config.get("changedSinceRequest"), str) else None,
+    )
+
+
+def changed_since(filters: Filters, at: datetime) -> Filters:
+    """`filters`, and only who changed since."""
+    return replace(filters, changed_since=at)
+
+
+def _batch_ids(config: Mapping[str, Any]) -> tuple[str, ...]:
+    one = config.get("batchId")
+    return (one,) if isinstance(one, str) and one.strip() else _words(config.get("batchFilter"))
+
+
+def _filters(given: object) -> Filters:
+    if not isinstance(given, dict):
+        return Filters()
+    added_by, statuses = given.get("addedBy"), given.get("statuses")
+    return Filters(
+        organisation_ids=_words(given.get("organisationIds")),
+        districts=_words(given.get("districts")),
+        blocks=_words(given.get("blocks")),
+        statuses=tuple(one for one in statuses if one in (0, 1, 2)) if isinstance(statuses, list) else (),
+        user_ids=_words(given.get("userIds")),
+        added_by=added_by if isinstance(added_by, str) else None,
+    )
+
+
+def _words(value: object) -> tuple[str, ...]:
+    return tuple(one for one in value if isinstance(one, str) and one.strip()) if isinstance(value, list) else ()
+
+
+def _mandatory(fields: dict[str, Any], key: str, missing: type[LernbatchError]) -> str:
+    value = text(fields, key)
+    if value is None or blank(value):
+        raise missing(key)
+    return value
+
+
+def write_delivery(delivery: Delivery, channel: str) -> dict[str, Any]:
+    """As it is stored with its request, in the reference's words and ours."""
+    return {
+        "channel": channel,
+        "batchId": delivery.batch_id,
+        "filePath": delivery.path,
+        "fileSize": delivery.size_bytes,
+        "rowCount": delivery.row_count,
+        "sha256": delivery.sha256,
+    }
+
+
+def read_delivery(stored: Mapping[str, Any]) -> Delivery:
+    return Delivery(stored["batchId"], stored["filePath"], stored["fileSize"], stored["rowCount"], stored["sha256"])
+
+
+def show_request(request: Request, links: Sequence[str], links_expire_at: datetime) -> dict[str, Any]:
+    """The job object. `links` are of this very answer; they are shown only when the request is finished."""
+    finished = request.status in (Status.SUCCESS, Status.FAILED)
+    completed = _ms(request.completed_at) if finished and request.completed_at else None
+    submitted = _ms(request.submitted_at)
+    return {
+        "requestId": request.request_id,
+        "tag": f"{request.tag}:{request.channel}",
+        "dataset": request.dataset,
+        "requestedBy": request.requested_by,
+        "requestedChannel": request.channel,
+        "status": request.status,
+        "lastUpdated": completed or submitted,
+        "datasetConfig": request.config,
+        "attempts": request.iteration,
+        "jobStats": {
+            "dtJobSubmitted": submitted,
+            "dtJobCompleted": completed,
+            "executionTime": request.execution_ms if finished else None,
+        },
+        "downloadUrls": list(links) if finished else [],
+        "expiresAt": _ms(links_expire_at),
+        "statusMessage": request.message,
+        "progress": show_progress(request),
+    }
+
+
+def show_progress(request: Request) -> dict[str, Any]:
+    """How far it is, beside the contract's fields; the total is not known before the first turn."""
+    total = request.rows_total
+    under_way = min(99, request.rows_done * 100 // total) if total else 0
+    percentage = 100 if request.status == Status.SUCCESS else under_way
+    return {"rowsDone": request.rows_done, "rowsTotal": total, "percentage": percentage}
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
