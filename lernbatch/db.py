@@ -28,6 +28,11 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
+def json(value: object) -> msgspec.Raw:
+    """`value` as one element of a jsonb[]: asyncpg takes a bare list for another dimension of the array."""
+    return msgspec.Raw(_encode(value))
+
+
 async def _prepare(conn: asyncpg.Connection) -> None:
     await conn.set_type_codec(
         "jsonb",

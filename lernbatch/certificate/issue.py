@@ -394,5 +394,5 @@ async def _add_entries(conn: db.Connection, services: Services, made: Sequence[M
         Q.add_entries,
         user_ids=[user_id for user_id, _ in entries],
         batch_ids=[batch_id for _, batch_id in entries],
-        entries=list(entries.values()),
+        entries=[db.json(made) for made in entries.values()],
     )

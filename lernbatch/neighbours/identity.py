@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from joserfc import jwt
@@ -77,7 +78,12 @@ def _private_key(home: Path) -> RSAKey:
         # Whole under another name first, then linked: of two processes that start at once one wins, and neither
         # ever reads half a key.
         _write_whole(path, RSAKey.generate_key(_KEY_BITS).as_pem(private=True), 0o600)
-    return RSAKey.import_key(path.read_bytes())
+    return _imported(path.read_bytes())
+
+
+@cache
+def _imported(pem: bytes) -> RSAKey:
+    return RSAKey.import_key(pem)  # checks that the numbers are prime, which takes longer than many signatures
 
 
 def _write_whole(path: Path, content: bytes, mode: int) -> None:

@@ -322,7 +322,7 @@ async def _save(services: Services, rows: Sequence[Row]) -> set[Key]:
                 "attempted_ms": [attempt.attempted_ms for _, _, attempt in attempts],
                 "attempt_scores": [attempt.score for _, _, attempt in attempts],
                 "max_scores": [attempt.max_score for _, _, attempt in attempts],
-                "questions": [sent.questions for _, sent, _ in attempts],
+                "questions": [db.json(sent.questions) for _, sent, _ in attempts],
                 "due_user_ids": [row.learner.user_id for row in due],
                 "due_batch_ids": [row.learner.batch_id for row in due],
                 "due_reasons": [row.due_reason for row in due],
