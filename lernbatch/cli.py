@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lernbatch import __version__, checkup, command, config, serving, worker
+from lernbatch.certificate import commands as certificate
 from lernbatch.demo.command import demo
 from lernbatch.errors import LernbatchError, Unusable
 from lernbatch.neighbours import commands as neighbours
@@ -29,6 +30,8 @@ app = App(
 db = App(name="db", help="The database.")
 app.command(db)
 app.command(demo)
+app.command(certificate.app)
+app.command(certificate.verify)
 app.command(neighbours.imports)
 app.command(neighbours.neighbours)
 app.command(neighbours.token)

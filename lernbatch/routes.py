@@ -8,6 +8,7 @@ from __future__ import annotations
 from lernbatch.batch import handlers as batch
 from lernbatch.batch.search import handlers as search
 from lernbatch.certificate import handlers as certificate
+from lernbatch.certificate import registry
 from lernbatch.enrolment import handlers as enrolment
 from lernbatch.exhaust import analytics
 from lernbatch.exhaust import handlers as exhaust
@@ -65,6 +66,12 @@ ENTRANCES: list[Entrance] = [
     Entrance("PATCH", "/v1/course/batch/cert/template/remove", certificate.remove_template,
              gateway="/api/course/batch/cert/v1/template/remove", roles=CREATORS),
     Entrance("POST", "/v1/course/batch/cert/issue", certificate.issue, gateway="/api/course/batch/cert/v1/issue"),
+    Entrance("POST", "/v1/course/batch/cert/template/preview", certificate.preview),
+    Entrance("GET", "/v1/course/batch/cert/explain/{batch_id}", certificate.explain_batch),
+    Entrance("GET", "/v1/course/batch/cert/explain/{batch_id}/{user_id}", certificate.explain_learner),
+    Entrance("POST", "/v1/course/batch/cert/retry", certificate.retry),
+    Entrance("PATCH", "/v1/course/batch/cert/status", certificate.change_standing),
+    Entrance("GET", "/v1/course/batch/cert/download/{batch_id}", certificate.bundled, raw=True),
     Entrance("GET", "/certs/templates/default.svg", certificate.default_template, Access.OPEN, raw=True),
     Entrance("GET", "/certs/static/page.css", certificate.style_sheet, Access.OPEN, raw=True),
     Entrance("GET", "/certs/status/{purpose}/{number}", certificate.status_list, Access.OPEN, raw=True),
@@ -86,6 +93,23 @@ ENTRANCES: list[Entrance] = [
     Entrance("POST", "/dataset/v1/request/search", analytics.search_datasets, Access.OPEN,
              gateway="/api/dataset/v1/request/search", roles=REPORTERS, raw=True),
     Entrance("GET", "/v1/exhaust/files/{path:path}", exhaust.download, Access.OPEN, raw=True),
+
+    # the registries that certificates used to be read from
+    Entrance("POST", "/api/rc/certificate/v1/search", registry.search, raw=True),
+    Entrance("GET", "/api/rc/certificate/v1/download/{certificate_id}", registry.download, Access.OPEN, raw=True),
+    Entrance("GET", "/api/rc/certificate/v1/key/{key_id}", registry.key, Access.OPEN, raw=True),
+    Entrance("POST", "/certs/v1/registry/search", registry.legacy_search, gateway="/api/certreg/v1/certs/search"),
+    Entrance("POST", "/certs/v2/registry/search", registry.legacy_search, gateway="/api/certreg/v2/certs/search"),
+    Entrance("POST", "/certs/v1/registry/validate", registry.legacy_validate, Access.OPEN,
+             gateway="/api/certreg/v1/certs/validate"),
+    Entrance("POST", "/certs/v1/registry/verify", registry.legacy_verify, Access.OPEN,
+             gateway="/api/certreg/v1/certs/verify"),
+    Entrance("POST", "/certs/v1/registry/download", registry.legacy_download_by_url,
+             gateway="/api/certreg/v1/certs/download"),
+    Entrance("GET", "/certs/v2/registry/download/{certificate_id}", registry.legacy_download,
+             gateway="/api/certreg/v2/certs/download/{certificate_id}"),
+    Entrance("GET", "/certs/v1/registry/read/{certificate_id}", registry.legacy_read,
+             gateway="/api/certreg/v1/certs/read/{certificate_id}"),
 
     # operations
     Entrance("GET", "/health", ops.health_of_all, Access.OPEN),

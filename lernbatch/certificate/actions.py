@@ -12,16 +12,32 @@ from lernbatch import db, sql
 from lernbatch.auth import Caller
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
-from lernbatch.certificate import files, keys, rules, wire
+from lernbatch.certificate import events, files, keys, rules, wire
 from lernbatch.certificate.keys import Ring
-from lernbatch.certificate.model import DEFAULT_TEMPLATE, Template
+from lernbatch.certificate.model import DEFAULT_TEMPLATE, Standing, Template
 from lernbatch.certificate.wire import Attachment, IssueRequest
 from lernbatch.config import Config
 from lernbatch.course import actions as courses
-from lernbatch.errors import Unauthorized
+from lernbatch.errors import NotFound, Unauthorized
+from lernbatch.outbox import actions as outbox
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.certificate")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is to be judged."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Whose certificate changed."""
+
+    user_id: str
+    batch_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +50,12 @@ class Attached:
 
 def ring(config: Config) -> Ring:
     """The keys that sign, read again when the folder changes. Raises: Unusable."""
-    folder = config.certificate_key_folder or config.home / "keys" / "certificates"
+    folder = key_folder(config)
     return _ring(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+
+
+def key_folder(config: Config) -> Path:
+    return config.certificate_key_folder or config.home / "keys" / "certificates"
 
 
 @cache
@@ -58,7 +78,13 @@ async def attach(services: Services, caller: Caller, asked: Attachment) -> Attac
         await db.run(conn, Q.attach_template, batch_id=batch.batch_id, template_id=asked.template_id, template=stored)
         due = await _ask(conn, services, batch.batch_id, "template", status=status)
     services.wake.now()
-    return Attached(due, warnings)
+    return Attached(len(due), warnings)
+
+
+async def considered(services: Services, batch: Batch, asked: Attachment) -> tuple[dict[str, Any], list[str]]:
+    """A template as it would be attached, and what its owner should know; nothing is kept."""
+    stored = await _composed(services, asked)
+    return stored, await _doubts(services, batch, wire.read_template(asked.template_id, stored))
 
 
 async def detach(services: Services, caller: Caller, asked: Attachment) -> None:
@@ -76,18 +102,51 @@ async def ask(services: Services, caller: Caller, asked: IssueRequest, *, again:
     if not batch.templates:
         raise rules.NoTemplates(batch.batch_id)
     named = list(asked.user_ids) or None
+    status = None if named else rules.COMPLETED
     async with services.pool.acquire() as conn, conn.transaction():
-        due = await _ask(
-            conn,
-            services,
-            batch.batch_id,
-            "asked",
-            user_ids=named,
-            status=None if named else rules.COMPLETED,
-            again=again,
-        )
+        due = await _ask(conn, services, batch.batch_id, "asked", user_ids=named, status=status, again=again)
+        if outbox.hears_kafka(services.config):
+            now_ms = services.clock.now_ms()
+            told = [events.instruction(services.config, now_ms, batch, one, again=again) for one in due]
+            await outbox.tell(conn, services, told)
     services.wake.now()
-    return due
+    return len(due)
+
+
+async def change_standing(
+    services: Services, caller: Caller, certificate_id: str, standing: Standing, reason: str
+) -> None:
+    """Revoke or suspend a certificate, or reinstate a suspended one; the status lists and its page say so at once.
+
+    A revoked certificate leaves the learner's list; only a re-issue gives another. Raises: NotFound, Unauthorized,
+    rules.CannotChange.
+    """
+    batch_id = await db.value(services.pool, Q.batch_of_certificate, certificate_id=certificate_id)
+    if batch_id is None:
+        raise NotFound
+    await owned_batch(services, caller, batch_id)
+    async with services.pool.acquire() as conn, conn.transaction():
+        changed = await db.one(
+            conn,
+            Changed,
+            Q.set_standing,
+            certificate_id=certificate_id,
+            status=standing.value,
+            admitted=[one.value for one in rules.CHANGES[standing]],
+            changed_by=caller.user_id,
+            reason=reason,
+            now=services.clock.now(),
+        )
+        if changed is None:
+            raise rules.CannotChange(standing)
+        if standing is Standing.REVOKED:
+            key = {"user_id": changed.user_id, "batch_id": changed.batch_id}
+            await db.run(conn, Q.remove_entry, certificate_id=certificate_id, **key)
+
+
+async def retry(services: Services, batch_id: str, user_id: str | None = None) -> int:
+    """Judge again those of a batch whose certificates failed and were parked; how many."""
+    return await db.run(services.pool, Q.retry_parked, batch_id=batch_id, user_id=user_id, now=services.clock.now())
 
 
 async def _ask(
@@ -99,9 +158,11 @@ async def _ask(
     user_ids: Sequence[str] | None = None,
     status: int | None = None,
     again: bool = False,
-) -> int:
-    return await db.run(
+) -> list[str]:
+    """Have learners judged; whom."""
+    rows = await db.all(
         conn,
+        Asked,
         Q.ask_for_batch,
         batch_id=batch_id,
         user_ids=user_ids,
@@ -110,6 +171,7 @@ async def _ask(
         re_issue=again,
         now=services.clock.now(),
     )
+    return [row.user_id for row in rows]
 
 
 async def owned_batch(services: Services, caller: Caller, batch_id: str, course_id: str | None = None) -> Batch:

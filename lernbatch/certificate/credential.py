@@ -9,7 +9,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -45,6 +45,7 @@ class Award:
     batch_id: str
     narrative: str
     earned_at: datetime
+    earned_on: date  # the same, as a day of the platform's zone
     expires_at: datetime | None
     percent: float | None  # the score that counted
     status_list_url: str
@@ -72,7 +73,7 @@ def build(award: Award, did: str) -> dict[str, Any]:
         ],
         "achievement": achievement,
     }
-    evidence = [{"type": ["Evidence"], "name": "Completion", "narrative": f"Completed on {award.earned_at:%Y-%m-%d}."}]
+    evidence = [{"type": ["Evidence"], "name": "Completion", "narrative": f"Completed on {award.earned_on}."}]
     if award.percent is not None:
         percent = f"{award.percent:.2f}".rstrip("0").rstrip(".")
         achievement["resultDescription"] = [
@@ -163,7 +164,7 @@ def read(data: bytes) -> tuple[dict[str, Any], str | None]:
         raise Unverifiable("The file is no text.") from wrong
     if text.count(".") == 2 and not text.startswith("{"):
         return _jwt_payload(text), text
-    return _object(text), None
+    return read_json(text), None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,14 +239,16 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 
 def _jwt_header(token: str) -> dict[str, Any]:
-    return _object(_unbase64(token.partition(".")[0]))
+    return read_json(_unbase64(token.partition(".")[0]))
 
 
 def _jwt_payload(token: str) -> dict[str, Any]:
-    return _object(_unbase64(token.split(".")[1]))
+    return read_json(_unbase64(token.split(".")[1]))
 
 
-def _object(text: str | bytes) -> dict[str, Any]:
+def read_json(text: str | bytes) -> dict[str, Any]:
+    """A JSON object in which no name stands twice. Raises: Unverifiable."""
+
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) != len(pairs):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from lernbatch.batch.model import Batch
 from lernbatch.certificate.credential import instant
 from lernbatch.config import Config
-from lernbatch.outbox.events import FEED, KAFKA, NOTIFICATION, Event
+from lernbatch.outbox.events import FEED, KAFKA, NOTIFICATION, Event, job_request
 from lernbatch.services import Services
 
 if TYPE_CHECKING:
@@ -37,6 +39,27 @@ def issued(services: Services, made: Made, now: datetime) -> Iterator[Event]:
             yield Event(
                 NOTIFICATION, "certificate", earned.due.user_id, {**mail, "mode": "sms", "body": _message(config)}
             )
+
+
+def instruction(config: Config, now_ms: int, batch: Batch, user_id: str, *, again: bool) -> Event:
+    """That a certificate was asked for, one learner an event (contract batches §4.3, defect 31)."""
+    edata: dict[str, Any] = {
+        "userIds": [user_id],
+        "batchId": batch.batch_id,
+        "courseId": batch.course_id,
+        "action": "issue-certificate",
+        "iteration": 1,
+    }
+    if again:
+        edata["reIssue"] = True
+    payload = job_request(
+        now_ms=now_ms,
+        actor="Course Certificate Generator",
+        object_id=sha256(f"{batch.batch_id}_{batch.course_id}".encode()).hexdigest(),
+        object_type="CourseCertificateGeneration",
+        edata=edata,
+    )
+    return Event(KAFKA, config.topic_certificate, batch.batch_id, payload)
 
 
 def _audit(earned: Earned, now: datetime) -> dict[str, object]:

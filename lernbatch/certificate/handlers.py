@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from lernbatch.certificate import actions, gallery, page, picture, reading, status, wire
+from lernbatch.certificate import actions, bundle, explain, gallery, page, picture, reading, status, wire
 from lernbatch.certificate.svg import BadPicture
 from lernbatch.errors import NotFound
 from lernbatch.http import Answer, Call
@@ -38,6 +38,54 @@ async def issue(call: Call) -> Mapping[str, Any]:
     said = f"Certificates issue action for Course Batch Id {asked.batch_id} submitted Successfully!"
     ids = {"batchId": asked.batch_id, "courseId": asked.course_id, "collectionId": asked.course_id}
     return {"result": {"status": said, **ids}}
+
+
+async def preview(call: Call) -> Mapping[str, Any]:
+    """POST /v1/course/batch/cert/template/preview: whom a template would be for, without attaching it."""
+    asked = wire.read_attachment(call.request)
+    batch = await actions.owned_batch(call.services, call.caller, asked.batch_id, asked.course_id)
+    stored, doubts = await actions.considered(call.services, batch, asked)
+    summary = await explain.batch(call.services, asked.batch_id, {asked.template_id: stored})
+    return {"response": explain.show_batch(summary), "warnings": doubts}
+
+
+async def explain_batch(call: Call) -> Mapping[str, Any]:
+    """GET /v1/course/batch/cert/explain/{batch_id}: how the learners of a batch stand towards its templates."""
+    batch = await actions.owned_batch(call.services, call.caller, call.parameters["batch_id"])
+    return {"response": explain.show_batch(await explain.batch(call.services, batch.batch_id))}
+
+
+async def explain_learner(call: Call) -> Mapping[str, Any]:
+    """GET /v1/course/batch/cert/explain/{batch_id}/{user_id}: why; learners may ask of themselves."""
+    batch_id, user_id = call.parameters["batch_id"], call.parameters["user_id"]
+    if user_id not in (call.caller.user_id, call.caller.on_behalf_of):
+        await actions.owned_batch(call.services, call.caller, batch_id)
+    return {"response": explain.show_learner(await explain.learner(call.services, batch_id, user_id))}
+
+
+async def retry(call: Call) -> Mapping[str, Any]:
+    """POST /v1/course/batch/cert/retry {"batchId": …, "userId": …}: judge again what failed and was parked."""
+    batch_id, user_id = wire.read_retry(call.request)
+    await actions.owned_batch(call.services, call.caller, batch_id)
+    return {"response": "SUCCESS", "count": await actions.retry(call.services, batch_id, user_id)}
+
+
+async def change_standing(call: Call) -> Mapping[str, Any]:
+    """PATCH /v1/course/batch/cert/status {"identifier": …, "status": "revoked", "reason": …}"""
+    certificate_id, standing, reason = wire.read_change(call.request)
+    await actions.change_standing(call.services, call.caller, certificate_id, standing, reason)
+    return {"response": "SUCCESS"}
+
+
+async def bundled(call: Call) -> Response:
+    """GET /v1/course/batch/cert/download/{batch_id}?from=2026-06-01&to=2026-06-30&form=pdf: a zip."""
+    batch = await actions.owned_batch(call.services, call.caller, call.parameters["batch_id"])
+    since, until, form = wire.read_span(call.query, call.services.clock.zone)
+    return StreamingResponse(
+        bundle.stream(call.services, batch.batch_id, since, until, form),
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="certificates-{batch.batch_id}.zip"'},
+    )
 
 
 async def show(call: Call) -> Answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,9 +19,8 @@ from lernbatch import db, log, metrics, sql
 from lernbatch.certificate import actions, credential, events, rules, wire
 from lernbatch.certificate.credential import Award
 from lernbatch.certificate.files import real_url
-from lernbatch.certificate.model import Finding, Learner, Outcome, Score, Template
+from lernbatch.certificate.model import Finding, Learner, Outcome, Score, Standing, Template
 from lernbatch.certificate.status import LIST_SIZE
-from lernbatch.config import Config
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
 from lernbatch.errors import Unusable, Upstream
@@ -174,7 +173,7 @@ async def issue_due(services: Services) -> int:
 
 
 async def _judge(services: Services, due: Sequence[Due]) -> Judged:
-    known, judged = await _load(services, due), Judged()
+    known, judged = await load(services, due), Judged()
     for row in due:
         enrolment, batch = known.enrolments.get(row.key), known.batches.get(row.batch_id)
         failure = known.failures.get(row.user_id) or known.failures.get(row.batch_id)
@@ -185,21 +184,28 @@ async def _judge(services: Services, due: Sequence[Due]) -> Judged:
     return judged
 
 
+def findings(row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> Iterator[tuple[Template, Finding]]:
+    """Every template of the batch, judged on its own."""
+    course = known.courses[batch.batch_id]
+    assessments = [leaf.content_id for leaf in course.assessments] if course else []
+    learner = learner_of(enrolment, known.people.get(row.user_id), known.held.get(row.key, {}))
+    for template_id, stored in batch.templates.items():
+        template = wire.read_template(template_id, stored)
+        yield template, rules.judge(template, learner, assessments, again=row.re_issue)
+
+
 def _judge_one(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> None:
     course, person = known.courses[batch.batch_id], known.people.get(row.user_id)
     held = known.held.get(row.key, {})
-    assessments = [leaf.content_id for leaf in course.assessments] if course else []
-    learner = learner_of(enrolment, person, held)
-    for template_id, stored in batch.templates.items():
-        template = wire.read_template(template_id, stored)
-        finding = rules.judge(template, learner, assessments, again=row.re_issue)
-        if finding.outcome is not Outcome.MET or person is None:
+    for template, finding in findings(row, batch, enrolment, known):
+        if finding.outcome is not Outcome.MET or person is None or person.status != ACTIVE:
             continue
         lacking = rules.lacking(template, person.name)
         if lacking:
             judged.failures[row.key] = lacking
             continue
-        revision = held[template_id].revision + 1 if template_id in held else 1
+        last = held.get(template.template_id)
+        revision = last.revision + 1 if last else 1
         name = course.name if course else batch.course_id
         earned_at = enrolment.completed_at or enrolment.updated_at
         judged.earned.append(Earned(row, batch, template, revision, name, person, finding, earned_at))
@@ -214,7 +220,7 @@ async def _signed(services: Services, earned: Sequence[Earned]) -> list[Made]:
     for count, (one, index) in enumerate(zip(earned, indices, strict=True), start=1):
         days = one.template.valid_days
         expires_at = None if days is None else one.earned_at + timedelta(days=days)
-        award = award_of(services.config, one, index, expires_at)
+        award = award_of(services, one, index, expires_at)
         signed = credential.sign(credential.build(award, ring.did), ring, now)
         made.append(Made(one, index, signed, expires_at))
         if count % _BREATHE_EVERY == 0:
@@ -222,7 +228,8 @@ async def _signed(services: Services, earned: Sequence[Earned]) -> list[Made]:
     return made
 
 
-async def _load(services: Services, due: Sequence[Due]) -> Known:
+async def load(services: Services, due: Sequence[Due]) -> Known:
+    """Everything that `due` is judged by, in as many round trips whatever their number."""
     keys = {"user_ids": [row.user_id for row in due], "batch_ids": [row.batch_id for row in due]}
     batch_ids = sorted({row.batch_id for row in due})
     batches = {row.batch_id: row for row in await db.all(services.pool, Batch, Q.batches_of, batch_ids=batch_ids)}
@@ -272,12 +279,13 @@ def learner_of(enrolment: Enrolment, person: Profile | None, held: Mapping[str, 
         scores={content_id: Score(*score[:3]) for content_id, score in enrolment.scores.items()},
         issued=issued,
         attributes=attributes,
+        revoked=frozenset(template_id for template_id, one in held.items() if one.status == Standing.REVOKED),
     )
 
 
-def award_of(config: Config, one: Earned, status_index: int, expires_at: datetime | None) -> Award:
+def award_of(services: Services, one: Earned, status_index: int, expires_at: datetime | None) -> Award:
     """What the credential of something earned says."""
-    base = config.public_url.rstrip("/")
+    base = services.config.public_url.rstrip("/")
     return Award(
         identifier=f"{base}/certs/{one.certificate_id}",
         name=one.template.name,
@@ -290,6 +298,7 @@ def award_of(config: Config, one: Earned, status_index: int, expires_at: datetim
         batch_id=one.due.batch_id,
         narrative=rules.narrative(one.template),
         earned_at=one.earned_at,
+        earned_on=one.earned_at.astimezone(services.clock.zone).date(),
         expires_at=expires_at,
         percent=rules.percent_of(one.finding),
         status_list_url=f"{base}/certs/status",
@@ -384,15 +393,18 @@ async def _insert(conn: db.Connection, made: Sequence[Made], now: datetime) -> N
 
 
 async def _add_entries(conn: db.Connection, services: Services, made: Sequence[Made], now: datetime) -> None:
-    entries: dict[Key, list[dict[str, str]]] = defaultdict(list)
-    for one in made:
-        template = one.earned.template
-        url = real_url(services.config, template.url)
-        entries[one.earned.due.key].append(wire.show_entry(template.name, one.earned.certificate_id, now, url))
     await db.run(
         conn,
         Q.add_entries,
-        user_ids=[user_id for user_id, _ in entries],
-        batch_ids=[batch_id for _, batch_id in entries],
-        entries=[db.json(made) for made in entries.values()],
+        user_ids=[one.earned.due.user_id for one in made],
+        batch_ids=[one.earned.due.batch_id for one in made],
+        entries=[
+            wire.show_entry(
+                one.earned.template.name,
+                one.earned.certificate_id,
+                now,
+                real_url(services.config, one.earned.template.url),
+            )
+            for one in made
+        ],
     )

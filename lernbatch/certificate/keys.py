@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -205,3 +206,11 @@ def key_of_name(name: str) -> Key:
     if data[:2] != _ED25519_PUBLIC or len(data) != 34:
         raise ValueError("not an Ed25519 key")
     return Key(Ed25519PublicKey.from_public_bytes(data[2:]))
+
+
+def key_of_jwk(jwk: Mapping[str, Any]) -> Key:
+    """The public key of a JSON Web Key. Raises: ValueError, KeyError."""
+    if (jwk["kty"], jwk["crv"]) != ("OKP", "Ed25519"):
+        raise ValueError("not an Ed25519 key")
+    x = str(jwk["x"])
+    return Key(Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(x + "=" * (-len(x) % 4))))

@@ -109,6 +109,7 @@ class Learner:
     scores: Mapping[str, Score]
     issued: Mapping[str, str]  # certificate name in lower case → its id
     attributes: Mapping[str, Any] | None
+    revoked: frozenset[str] = frozenset()  # templates whose latest certificate was taken away
 
 
 class Outcome(StrEnum):

@@ -22,7 +22,8 @@ SELECT user_id, batch_id, :now, :reason, :re_issue
  ORDER BY user_id
 ON CONFLICT (user_id, batch_id) DO UPDATE
    SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false,
-       re_issue = certificate_due.re_issue OR EXCLUDED.re_issue;
+       re_issue = certificate_due.re_issue OR EXCLUDED.re_issue
+RETURNING user_id;
 
 -- claim_due
 -- A claimed row becomes due again when its lease is over, so the work of a killed worker is taken up by another.
@@ -107,7 +108,9 @@ UPDATE enrolment
                                  WHERE coalesce(lower(entry ->> 'name'), '') NOT IN
                                        (SELECT lower(added ->> 'name') FROM jsonb_array_elements(made.entries) AS added)),
                                '[]') || made.entries
-  FROM unnest(:user_ids::text[], :batch_ids::text[], :entries::jsonb[]) AS made (user_id, batch_id, entries)
+  FROM (SELECT user_id, batch_id, jsonb_agg(entry) AS entries
+          FROM unnest(:user_ids::text[], :batch_ids::text[], :entries::jsonb[]) AS one (user_id, batch_id, entry)
+      GROUP BY user_id, batch_id) AS made
  WHERE enrolment.user_id = made.user_id AND enrolment.batch_id = made.batch_id;
 
 -- certificate_by_id
@@ -136,3 +139,68 @@ ON CONFLICT (url) DO UPDATE
 
 -- files
 SELECT url, media_type, body FROM certificate_file WHERE url = ANY (:urls::text[]);
+
+-- batch_of_certificate
+SELECT batch_id FROM certificate WHERE certificate_id = :certificate_id;
+
+-- set_standing
+-- Only what may change may change: a superseded or revoked certificate stays what it is.
+   UPDATE certificate
+      SET status = :status, changed_at = :now, changed_by = :changed_by, change_reason = :reason
+    WHERE certificate_id = :certificate_id AND status = ANY (:admitted::text[])
+RETURNING user_id, batch_id;
+
+-- remove_entry
+UPDATE enrolment
+   SET certificates = coalesce((SELECT jsonb_agg(entry ORDER BY place)
+                                  FROM jsonb_array_elements(certificates) WITH ORDINALITY AS old (entry, place)
+                                 WHERE entry ->> 'identifier' IS DISTINCT FROM :certificate_id),
+                               '[]')
+ WHERE user_id = :user_id AND batch_id = :batch_id;
+
+-- retry_parked
+UPDATE certificate_due
+   SET parked = false, attempts = 0, due_at = :now, claim = NULL
+ WHERE batch_id = :batch_id AND parked AND (:user_id::text IS NULL OR user_id = :user_id);
+
+-- learners_of_batch
+-- A page of a batch's learners, for explain: judged one page at a time, however large the batch.
+SELECT user_id
+  FROM enrolment
+ WHERE batch_id = :batch_id AND active AND user_id > :after
+ ORDER BY user_id
+ LIMIT :limit;
+
+-- due_of_batch
+-- Who waits or failed, by reason.
+SELECT count(*)::integer AS learners, parked, error, min(due_at) AS due_at
+  FROM certificate_due
+ WHERE batch_id = :batch_id
+ GROUP BY parked, error;
+
+-- due_of_learner
+SELECT reason, due_at, attempts, error, parked
+  FROM certificate_due
+ WHERE user_id = :user_id AND batch_id = :batch_id;
+
+-- certificates_of_learner
+SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name, status, status_index, credential,
+       template, decision, earned_at, issued_at, expires_at, changed_at, changed_by, change_reason
+  FROM certificate
+ WHERE user_id = :user_id
+   AND (:course_id::text IS NULL OR course_id = :course_id)
+   AND (:batch_id::text IS NULL OR batch_id = :batch_id)
+   AND (NOT :active_only OR status = 'active')
+ ORDER BY issued_at DESC, certificate_id
+ LIMIT :limit;
+
+-- certificates_of_batch
+-- A page of what a batch issued between two days and is still worth something.
+SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name, status, status_index, credential,
+       template, decision, earned_at, issued_at, expires_at, changed_at, changed_by, change_reason
+  FROM certificate
+ WHERE batch_id = :batch_id AND status = 'active'
+   AND issued_at >= :since AND issued_at < :until
+   AND (issued_at, certificate_id) > (:after_at, :after_id)
+ ORDER BY issued_at, certificate_id
+ LIMIT :limit;

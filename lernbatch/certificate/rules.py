@@ -73,6 +73,23 @@ class UnreadableTemplate(Refused):
     code = "INVALID_DATA"
 
 
+class CannotChange(Refused):
+    """A certificate is not in a state from which the asked one can be reached."""
+
+    code = "INVALID_DATA"
+
+    def __init__(self, standing: Standing) -> None:
+        super().__init__(f"This certificate cannot become {standing.value} any more.")
+
+
+# From which standings each can be reached by hand; superseded comes from a re-issue alone.
+CHANGES: Mapping[Standing, tuple[Standing, ...]] = {
+    Standing.REVOKED: (Standing.ACTIVE, Standing.SUSPENDED),
+    Standing.SUSPENDED: (Standing.ACTIVE,),
+    Standing.ACTIVE: (Standing.SUSPENDED,),
+}
+
+
 def may_award(
     caller: Caller,
     created_by: str | None,
@@ -105,6 +122,8 @@ def judge(template: Template, learner: Learner, assessments: Sequence[str], *, a
     issued = learner.issued.get(template.name.lower())
     if issued is not None and not again:
         return Finding("certificate", Outcome.ISSUED, "issued", {"identifier": issued})
+    if template.template_id in learner.revoked and not again:
+        return Finding("certificate", Outcome.UNMET, "revoked")
     if not learner.active:
         return Finding("certificate", Outcome.UNMET, "not enrolled any more")
     criteria = template.criteria
@@ -275,16 +294,36 @@ def narrative(template: Template) -> str:
         said.append("completed the course")
     for asked in template.criteria.assessments:
         if asked.score is not None:
-            said.append(f"{_MODES[asked.mode]} {asked.score} %")
-        said.extend(f"scored {bound} % in {content_id}" for content_id, bound in asked.contents.items())
+            said.append(f"scored {in_words(asked.score)} % {_MODES[asked.mode]}")
+        said.extend(f"scored {in_words(bound)} % in {content_id}" for content_id, bound in asked.contents.items())
         if asked.attempts is not None:
-            said.append(f"with attempts {asked.attempts}")
-    said.extend(f"{key} is {value}" for key, value in template.criteria.user.items())
-    return f"{template.name}: " + ", ".join(said or ["enrolled in the course"]) + "."
+            said.append(f"needed {in_words(asked.attempts)} attempts")
+    said.extend(f"has the {key} {value}" for key, value in template.criteria.user.items())
+    if not said:
+        return "Enrolled in the course."
+    *before, last = said
+    sentence = f"{', '.join(before)} and {last}" if before else last
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def in_words(bound: Bound) -> str:
+    """>= 70 → at least 70"""
+    return f"{_WORDS.get(bound.operator, bound.operator)} {bound.threshold:g}"
 
 
 _MODES = {
-    Mode.ANY: "scored in an assessment",
-    Mode.ALL: "scored in every assessment",
-    Mode.AVERAGE: "scored on average",
+    Mode.ANY: "in an assessment",
+    Mode.ALL: "in every assessment",
+    Mode.AVERAGE: "on average over all assessments",
+}
+_WORDS = {
+    ">=": "at least",
+    ">": "more than",
+    "<=": "at most",
+    "<": "less than",
+    "EQ": "exactly",
+    "eq": "exactly",
+    "=": "exactly",
+    "ne": "other than",
+    "!=": "other than",
 }

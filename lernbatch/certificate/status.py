@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -39,7 +39,7 @@ def build(url: str, did: str, purpose: str, set_bits: Iterable[int], now: dateti
     }
 
 
-def is_set(list_credential: dict[str, Any], place: int) -> bool:
+def is_set(list_credential: Mapping[str, Any], place: int) -> bool:
     """Whether the bit of a certificate is set. Raises: Unverifiable."""
     encoded = str(list_credential["credentialSubject"]["encodedList"])
     try:

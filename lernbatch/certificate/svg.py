@@ -155,6 +155,15 @@ def clean(root: Element, embedded: Mapping[str, str]) -> None:
                 lambda found: found.group() if found.group(1).startswith("#") else "url(#", element.text or ""
             )
             _check_css(element.text)
+    _drop_empty_pictures(root)
+
+
+def _drop_empty_pictures(root: Element) -> None:
+    """A picture without an address would be drawn as broken by some viewers."""
+    for parent in root.iter():
+        for child in list(parent):
+            if child.tag == f"{SVG}image" and not _href(child):
+                _remove(parent, child)
 
 
 def _admitted(element: Element, key: str, embedded: Mapping[str, str]) -> bool:

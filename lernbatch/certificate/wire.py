@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from lernbatch.certificate.model import (
     Mode,
     Revision,
     Signatory,
+    Standing,
     Template,
 )
 from lernbatch.certificate.rules import OPERATORS
@@ -47,6 +48,13 @@ class IncompleteSignatory(Refused):
 class UnreadableFields(Refused):
     code = "INVALID_DATA"
     message = "Error in parsing certificate template data, Please check fields data and dataTypes"
+
+
+class InvalidValue(Refused):
+    code = "INVALID_PARAMETER_VALUE"
+
+    def __init__(self, parameter: str, value: str) -> None:
+        super().__init__(f"Invalid value {value} for parameter {parameter}. Please provide a valid value.")
 
 
 class TooManyUsers(Refused):
@@ -185,6 +193,38 @@ def read_issue(request: dict[str, Any]) -> IssueRequest:
     if len(user_ids) > MAX_USERS:
         raise TooManyUsers
     return IssueRequest(course, batch_id, tuple(dict.fromkeys(user_ids)))
+
+
+def read_retry(request: dict[str, Any]) -> tuple[str, str | None]:
+    """{"batchId": …, "userId": …}: the batch, and the learner or None for all."""
+    return _mandatory(request, "batchId"), text(request, "userId") or None
+
+
+def read_change(request: dict[str, Any]) -> tuple[str, Standing, str]:
+    """{"identifier": …, "status": "revoked", "reason": "…"}"""
+    certificate_id, status = _mandatory(request, "identifier"), _mandatory(request, "status")
+    if status not in (Standing.ACTIVE, Standing.SUSPENDED, Standing.REVOKED):
+        raise InvalidValue("status", status)
+    return certificate_id, Standing(status), _mandatory(request, "reason")[:500]
+
+
+def read_span(query: Mapping[str, str], zone: tzinfo) -> tuple[datetime, datetime, str]:
+    """?from=2026-06-01&to=2026-06-30&form=pdf: from the start of one day to the end of another, both optional."""
+    form = query.get("form", "pdf")
+    if form not in ("pdf", "png", "svg", "json"):
+        raise InvalidValue("form", form)
+    first = read_day("from", query.get("from", "1970-01-01"))
+    last = read_day("to", query.get("to", "9999-12-30"))
+    until = datetime.combine(last, time(), zone) + timedelta(days=1)
+    return datetime.combine(first, time(), zone), until, form
+
+
+def read_day(name: str, value: str) -> date:
+    """A day; Raises: InvalidValue."""
+    try:
+        return date.fromisoformat(value)
+    except ValueError as wrong:
+        raise InvalidValue(name, value) from wrong
 
 
 def stored_template(
@@ -427,6 +467,7 @@ def show_values(certificate: Certificate, public_url: str, zone: tzinfo, qr_code
     day, expiry = certificate.earned_at.astimezone(zone), certificate.expires_at
     for place, signatory in enumerate(look["signatoryList"]):
         values |= {f"signatory{place}{key.capitalize()}": value for key, value in signatory.items()}
+    values |= _centres(len(look["signatoryList"]))
     return {
         **values,
         "certificateName": certificate.name,
@@ -442,6 +483,15 @@ def show_values(certificate: Certificate, public_url: str, zone: tzinfo, qr_code
         "certificateId": certificate.certificate_id,
         "verificationUrl": f"{public_url}/certs/{certificate.certificate_id}",
         "expirationDate": None if expiry is None else _millis(expiry),
+    }
+
+
+def _centres(count: int) -> dict[str, float]:
+    """Where our own template puts its signatories: side by side around the middle, those it has no room for away."""
+    columns = min(count, 3)
+    return {
+        f"signatory{place}Centre": 561.5 + 240 * (place - (columns - 1) / 2) if place < columns else -5000
+        for place in range(3)
     }
 
 
@@ -489,3 +539,59 @@ def _millis(at: datetime) -> str:
     """2026-07-01T10:00:00.000Z"""
     at = at.astimezone(UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
+def show_hit(certificate: Certificate) -> dict[str, Any]:
+    """A certificate as certreg's search answers those of the newer registry (contract jobs §4.8)."""
+    return {
+        "_index": "certv3",
+        "_type": "_doc",
+        "_id": certificate.certificate_id,
+        "_source": {
+            "data": {
+                "badge": {"name": certificate.name, "issuer": {"name": certificate.template["issuer"]["name"]}},
+                "issuedOn": _millis(certificate.earned_at),
+            },
+            "related": {"courseId": certificate.course_id, "batchId": certificate.batch_id},
+            "pdfUrl": None,
+        },
+    }
+
+
+def show_record(certificate: Certificate, public_url: str) -> dict[str, Any]:
+    """A certificate as certreg's read and validate answer it."""
+    look, base = certificate.template, f"{public_url}/certs/{certificate.certificate_id}"
+    return {
+        "id": certificate.certificate_id,
+        "recipient": {"id": certificate.user_id, "name": recipient_name(certificate), "type": "individual"},
+        "isRevoked": certificate.status in ("revoked", "superseded"),
+        "pdfUrl": f"{base}.pdf",
+        "jsonUrl": f"{base}.json",
+        "related": {"type": certificate.name, "courseId": certificate.course_id, "batchId": certificate.batch_id},
+        "json": {
+            "id": base,
+            "type": ["Assertion", "Extension", "extensions:CertificateExtension"],
+            "recipient": {
+                "identity": certificate.user_id,
+                "name": recipient_name(certificate),
+                "hashed": False,
+                "type": ["id"],
+            },
+            "badge": {
+                "type": ["BadgeClass"],
+                "name": look["courseName"],
+                "description": certificate.name,
+                "criteria": certificate.credential["credentialSubject"]["achievement"]["criteria"],
+                "issuer": look["issuer"],
+            },
+            "issuedOn": credential_time(certificate.earned_at),
+            "expires": None if certificate.expires_at is None else credential_time(certificate.expires_at),
+            "signatory": look["signatoryList"],
+            "verification": {"type": ["hosted"]},
+        },
+    }
+
+
+def credential_time(at: datetime) -> str:
+    """2026-07-01T10:00:00Z, the legacy pattern (contract jobs §4.7)."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

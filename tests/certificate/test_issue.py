@@ -63,3 +63,93 @@ def test_the_public_page_and_its_files_are_there(cohort: Cohort) -> None:
     for form, sign in {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF-", "jwt": b"ey"}.items():
         file = cohort.service.call("GET", f"{url}.{form}")
         assert file.content.startswith(sign), form
+
+
+def test_nobody_gets_it_twice_unless_asked_again(cohort: Cohort) -> None:
+    cohort.enrol(ASHA)
+    cohort.attach()
+    cohort.work()
+    cohort.ask(ASHA)
+    cohort.work()
+    assert len(cohort.certificates()) == 1
+    cohort.ask(ASHA, again=True)
+    cohort.work()
+    assert [(row["revision"], row["status"]) for row in cohort.certificates()] == [(1, "superseded"), (2, "active")]
+    (entry,) = cohort.entries(ASHA)
+    assert entry["identifier"] == cohort.certificates()[1]["certificate_id"]
+
+
+def test_the_issue_api_answers_as_the_contract_says(cohort: Cohort) -> None:
+    cohort.attach()
+    answer = cohort.ask(ASHA).json()["result"]
+    assert answer == {
+        "result": {
+            "status": f"Certificates issue action for Course Batch Id {cohort.batch_id} submitted Successfully!",
+            "batchId": cohort.batch_id,
+            "courseId": cohort.course_id,
+            "collectionId": cohort.course_id,
+        }
+    }
+
+
+def test_without_user_ids_all_who_completed_are_judged(cohort: Cohort) -> None:
+    cohort.attach()
+    cohort.enrol(ASHA)
+    cohort.enrol(KAVYA)
+    cohort.enrol(IMRAN, status=1)
+    cohort.ask()
+    assert [row["user_id"] for row in cohort.due()] == sorted([ASHA.user_id, KAVYA.user_id])
+    assert cohort.work() == 2
+    assert len(cohort.certificates()) == 2
+
+
+def test_criteria_on_the_user_alone_suffice(cohort: Cohort) -> None:
+    cohort.attach(criteria={"user": {"rootOrgId": IMRAN.org_id}})
+    cohort.enrol(IMRAN, status=1)
+    cohort.enrol(ASHA)
+    cohort.ask(IMRAN, ASHA)
+    cohort.work()
+    assert [row["user_id"] for row in cohort.certificates()] == [IMRAN.user_id]
+
+
+def test_a_learner_nobody_knows_is_left_alone_and_the_others_are_served(cohort: Cohort) -> None:
+    cohort.enrol(ASHA)
+    cohort.put("ghost", 2, {})
+    cohort.attach()
+    cohort.work()
+    assert [row["user_id"] for row in cohort.certificates()] == [ASHA.user_id]
+    assert cohort.due() == []
+
+
+def test_what_was_issued_elsewhere_under_that_name_counts(cohort: Cohort) -> None:
+    cohort.enrol(ASHA)
+    cohort.service.sql(
+        "UPDATE enrolment SET certificates = $2 WHERE batch_id = $1",
+        cohort.batch_id,
+        [{"name": "CERTIFICATE of completion", "identifier": "1-old", "token": "A1B2C3"}],
+    )
+    cohort.attach()
+    cohort.work()
+    assert cohort.certificates() == []
+
+
+def test_other_entries_stay_and_the_new_one_goes_last(cohort: Cohort) -> None:
+    cohort.enrol(ASHA)
+    old = {"name": "Something else", "identifier": "1-old"}
+    cohort.service.sql("UPDATE enrolment SET certificates = $2 WHERE batch_id = $1", cohort.batch_id, [old])
+    cohort.attach()
+    cohort.work()
+    assert [entry["name"] for entry in cohort.entries(ASHA)] == ["Something else", "Certificate of completion"]
+
+
+def test_feed_and_mail_wait_in_the_outbox(cohort: Cohort) -> None:
+    cohort.enrol(ASHA)
+    cohort.attach(notifyTemplate={"emailTemplateType": "defaultCertTemp", "subject": "Certificate"})
+    cohort.work()
+    told = {
+        row["destination"]: row["payload"]
+        for row in cohort.service.sql("SELECT destination, payload FROM outbox WHERE key = $1", ASHA.user_id)
+    }
+    assert told["feed"]["data"]["actionData"]["title"] == "Early mathematics"
+    assert told["notification"]["heldDate"] == "2026-07-01"
+    assert told["notification"]["recipientUserIds"] == [ASHA.user_id]

@@ -1,0 +1,253 @@
+"""Commands about certificates: why, again, away, all of a batch, and whether a file is genuine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from lernbatch import command
+from lernbatch.auth import Caller
+from lernbatch.certificate import actions, bundle, credential, explain, keys, rules, status, wire
+from lernbatch.certificate.credential import Unverifiable
+from lernbatch.certificate.keys import Key
+from lernbatch.certificate.model import Finding, Standing
+from lernbatch.errors import Unusable
+
+app = App(name="certificate", help="Certificates: why, again, away, all of a batch, new keys.")
+OPERATOR = Caller(user_id="operator", authentication_enabled=False)
+
+
+@app.command(name="explain")
+def explain_(batch_id: str, user_id: str | None = None, /) -> None:
+    """Say why a learner has or has not a certificate, or how a whole batch stands.
+
+    Example: `lernbatch certificate explain 0147095690579066880`
+
+    Args:
+        batch_id: the batch
+        user_id: one learner of it; none: all, counted
+    """
+
+    async def work() -> None:
+        async with command.services() as held:
+            if user_id is None:
+                summary = await explain.batch(held, batch_id)
+                _say(*(explain.in_one_line(tally, summary.queues) for tally in summary.tallies))
+                _say(f"{summary.learners} learners, {len(summary.tallies)} templates.")
+                return
+            explained = await explain.learner(held, batch_id, user_id)
+            for template, finding in explained.findings:
+                _say(f"{template.name}: {finding.outcome.value}, {finding.because}", *_tree(finding.parts))
+            if explained.waiting:
+                waiting = explained.waiting
+                parked = "parked" if waiting.parked else f"next at {waiting.due_at:%Y-%m-%d %H:%M:%S} UTC"
+                _say(f"to be judged ({waiting.reason}), {parked}: {waiting.error or 'nothing went wrong so far'}")
+            if explained.undrawable:
+                _say(f"no font draws {explained.undrawable!r}: see LERNBATCH_CERTIFICATE_FONT_FOLDER")
+
+    asyncio.run(work())
+
+
+def _tree(parts: Sequence[Finding], depth: int = 1) -> list[str]:
+    lines = []
+    for part in parts:
+        evidence = ", ".join(f"{key} {value}" for key, value in part.evidence.items())
+        lines += [f"{'  ' * depth}{part.rule}: {part.outcome.value}, {part.because} ({evidence})"]
+        lines += _tree(part.parts, depth + 1)
+    return lines
+
+
+@app.command
+def retry(batch_id: str, user_id: str | None = None, /) -> None:
+    """Judge again those of a batch whose certificates failed and were parked.
+
+    Example: `lernbatch certificate retry 0147095690579066880`
+
+    Args:
+        batch_id: the batch
+        user_id: one learner of it; none: all
+    """
+
+    async def work() -> int:
+        async with command.services() as held:
+            return await actions.retry(held, batch_id, user_id)
+
+    _say(f"{asyncio.run(work())} will be judged again.")
+
+
+@app.command
+def revoke(certificate_id: str, /, *, reason: str) -> None:
+    """Take a certificate away for good; its page and the status list say so at once.
+
+    Example: `lernbatch certificate revoke 351cf1ef-5c07-5b7f-a881-0e71c2e92bf1 --reason "issued by mistake"`
+
+    Args:
+        certificate_id: its number
+        reason: said on its page
+    """
+    _change(certificate_id, Standing.REVOKED, reason)
+
+
+@app.command
+def suspend(certificate_id: str, /, *, reason: str) -> None:
+    """Take a certificate away for the time being.
+
+    Example: `lernbatch certificate suspend 351cf1ef-5c07-5b7f-a881-0e71c2e92bf1 --reason "under review"`
+
+    Args:
+        certificate_id: its number
+        reason: said on its page
+    """
+    _change(certificate_id, Standing.SUSPENDED, reason)
+
+
+@app.command
+def reinstate(certificate_id: str, /, *, reason: str) -> None:
+    """Give a suspended certificate back.
+
+    Example: `lernbatch certificate reinstate 351cf1ef-5c07-5b7f-a881-0e71c2e92bf1 --reason "review passed"`
+
+    Args:
+        certificate_id: its number
+        reason: kept with it
+    """
+    _change(certificate_id, Standing.ACTIVE, reason)
+
+
+def _change(certificate_id: str, standing: Standing, reason: str) -> None:
+    async def work() -> None:
+        async with command.services() as held:
+            await actions.change_standing(held, OPERATOR, certificate_id, standing, reason)
+
+    asyncio.run(work())
+    _say(f"{certificate_id} is {standing.value}.")
+
+
+@app.command(name="zip")
+def zip_(
+    batch_id: str,
+    file: Path,
+    /,
+    *,
+    since: Annotated[str, Parameter(name="--from")] = "1970-01-01",
+    until: Annotated[str, Parameter(name="--to")] = "9999-12-30",
+    form: str = "pdf",
+) -> None:
+    """Write all valid certificates of a batch into one zip.
+
+    Example: `lernbatch certificate zip 0147095690579066880 june.zip --from 2026-06-01 --to 2026-06-30`
+
+    Args:
+        batch_id: the batch
+        file: where to
+        since: issued on this day or later
+        until: issued on this day or earlier
+        form: pdf, png, svg or json
+    """
+
+    async def work() -> int:
+        async with command.services() as held:
+            span = wire.read_span({"from": since, "to": until, "form": form}, held.clock.zone)
+            written = 0
+            with file.open("wb") as out:
+                async for part in bundle.stream(held, batch_id, *span):
+                    written += out.write(part)
+            return written
+
+    _say(f"{asyncio.run(work())} bytes written to {file}.")
+
+
+@app.command(name="rotate-key")
+def rotate_key() -> None:
+    """Make a new key that signs from now on; what older keys signed goes on verifying.
+
+    Example: `lernbatch certificate rotate-key`
+    """
+    folder = actions.key_folder(command.settings())
+    _say(f"{keys.turn(folder).name} signs from now on ({len(keys.read_ring(folder))} keys in {folder}).")
+
+
+def verify(
+    file: Path,
+    /,
+    *,
+    keys_file: Annotated[Path | None, Parameter(name="--keys")] = None,
+    status_lists: Annotated[list[Path] | None, Parameter(name="--status")] = None,
+) -> None:
+    """Check a credential (.json, .jwt, or a PDF certificate's attachment) without server or network.
+
+    Example: `lernbatch verify certificate.json --keys did.json`
+
+    Args:
+        file: the credential
+        keys_file: the issuer's did.json or jwks.json; none: the keys of this installation
+        status_lists: saved status lists, to see whether it was revoked or suspended
+    """
+    try:
+        trusted = _keys(keys_file) if keys_file else keys.read_ring(actions.key_folder(command.settings()))
+        verified = credential.verify(file.read_bytes(), trusted)
+        standing = _standing(verified.credential, status_lists or [], trusted)
+    except OSError as unreadable:
+        raise Unusable(f"{unreadable.filename} cannot be read: {unreadable.strerror}.") from unreadable
+    except Unverifiable as why:
+        raise Unusable(f"{file} does NOT verify. {why}") from why
+    said = verified.credential
+    _say(f"{said.get('name')}, for {_recipient(said)}, by {_issuer(said)}, earned {said.get('validFrom')}")
+    if not verified.trusted:
+        raise Unusable(
+            f"{file} was not changed since the key {verified.key.name} signed it, but that key is none of those "
+            "you trust: give the issuer's did.json with --keys."
+        )
+    if standing != "valid":
+        raise Unusable(f"{file} is genuine, and {standing}.")
+    _say("Valid: the signature is the issuer's and nothing was changed.")
+
+
+def _keys(file: Path) -> list[Key]:
+    """The keys of a did.json or jwks.json."""
+    document = credential.read_json(file.read_bytes())
+    try:
+        methods = [str(method["publicKeyMultibase"]) for method in document.get("verificationMethod", [])]
+        found = [keys.key_of_name(name) for name in methods]
+        return found + [keys.key_of_jwk(jwk) for jwk in document.get("keys", [])]
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise Unusable(f"{file} holds no keys that can be read.") from wrong
+
+
+def _standing(said: Any, lists: Sequence[Path], trusted: Sequence[Key]) -> str:
+    expires = said.get("validUntil")
+    now = datetime.now(UTC)
+    standing = rules.standing("active", datetime.fromisoformat(expires) if expires else None, now)
+    for path in lists:
+        listed = credential.verify(path.read_bytes(), trusted)
+        if not listed.trusted:
+            raise Unverifiable(f"The status list {path} is not signed by a trusted key.")
+        for entry in said.get("credentialStatus", []):
+            if entry["statusListCredential"] == listed.credential.get("id") and status.is_set(
+                listed.credential, int(entry["statusListIndex"])
+            ):
+                standing = {"revocation": "revoked", "suspension": "suspended"}.get(entry["statusPurpose"], "unclear")
+    return standing
+
+
+def _recipient(said: Any) -> str:
+    return ", ".join(
+        str(one.get("identityHash"))
+        for one in said.get("credentialSubject", {}).get("identifier", [])
+        if one.get("identityType") == "name"
+    )
+
+
+def _issuer(said: Any) -> str:
+    issuer = said.get("issuer")
+    return str(issuer.get("name")) if isinstance(issuer, dict) else str(issuer)
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        print(line)

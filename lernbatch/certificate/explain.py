@@ -1,0 +1,200 @@
+"""Why somebody has a certificate or has none: the same rules as issuing, with their evidence."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from lernbatch import db, sql
+from lernbatch.certificate import gallery, issue, wire
+from lernbatch.certificate.issue import Due, Known
+from lernbatch.certificate.model import Certificate, Finding, Outcome, Template
+from lernbatch.errors import NotFound
+from lernbatch.services import Services
+
+Q = sql.load("lernbatch.certificate")
+PAGE = 1000
+MAX_OF_LEARNER = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """That a learner is to be judged, and what went wrong so far."""
+
+    reason: str
+    due_at: datetime
+    attempts: int
+    error: str | None
+    parked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Everything about one learner's certificates in a batch."""
+
+    findings: list[tuple[Template, Finding]]
+    waiting: Waiting | None
+    certificates: list[Certificate]
+    undrawable: str  # characters of the name that no font at hand can draw
+
+
+@dataclass(slots=True)
+class Tally:
+    """How the learners of a batch stand towards one template."""
+
+    template: Template
+    outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Learners of a batch who are to be judged, or failed, for one reason."""
+
+    learners: int
+    parked: bool
+    error: str | None
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a batch stands: its learners, each template's tally, and who waits or failed."""
+
+    learners: int
+    tallies: list[Tally]
+    queues: list[Queue]
+    unread: Counter[str]
+
+
+async def learner(services: Services, batch_id: str, user_id: str) -> Explained:
+    """Why this learner has or has not what the batch awards. Raises: NotFound, when not enrolled there."""
+    row = Due(user_id, batch_id, "explain", False, 0)
+    known = await issue.load(services, [row])
+    if row.key not in known.enrolments or batch_id not in known.batches:
+        raise NotFound
+    judged = list(issue.findings(row, known.batches[batch_id], known.enrolments[row.key], known))
+    person = known.people.get(user_id)
+    case = gallery.case(services.config.certificate_font_folder)
+    certificates = await db.all(
+        services.pool,
+        Certificate,
+        Q.certificates_of_learner,
+        user_id=user_id,
+        course_id=None,
+        batch_id=batch_id,
+        active_only=False,
+        limit=MAX_OF_LEARNER,
+    )
+    return Explained(
+        findings=judged,
+        waiting=await db.one(services.pool, Waiting, Q.due_of_learner, user_id=user_id, batch_id=batch_id),
+        certificates=certificates,
+        undrawable=case.lacks(person.name) if person else "",
+    )
+
+
+async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] | None = None) -> Summary:
+    """How all active learners of a batch stand; `templates` instead of its own: a preview of what they would give."""
+    tallies: dict[str, Tally] = {}
+    unread: Counter[str] = Counter()
+    learners, after = 0, ""
+    while page := [row["user_id"] for row in await _page(services, batch_id, after)]:
+        due = [Due(user_id, batch_id, "explain", False, 0) for user_id in page]
+        known = await issue.load(services, due)
+        if templates is not None:
+            known = replace(
+                known, batches={key: replace(one, templates=templates) for key, one in known.batches.items()}
+            )
+        for row in due:
+            _count(row, known, tallies, unread)
+        learners, after = learners + len(page), page[-1]
+    queues = await db.all(services.pool, Queue, Q.due_of_batch, batch_id=batch_id)
+    return Summary(learners, list(tallies.values()), queues, unread)
+
+
+async def _page(services: Services, batch_id: str, after: str) -> list[Mapping[str, Any]]:
+    statement = Q.learners_of_batch
+    arguments = statement.arguments({"batch_id": batch_id, "after": after, "limit": PAGE})
+    return [dict(row) for row in await services.pool.fetch(statement.text, *arguments)]
+
+
+def _count(row: Due, known: Known, tallies: dict[str, Tally], unread: Counter[str]) -> None:
+    enrolment, found = known.enrolments.get(row.key), known.batches.get(row.batch_id)
+    if enrolment is None or found is None:
+        return
+    if failure := known.failures.get(row.user_id) or known.failures.get(row.batch_id):
+        unread[failure] += 1
+        return
+    for template, finding in issue.findings(row, found, enrolment, known):
+        tally = tallies.setdefault(template.template_id, Tally(template))
+        tally.outcomes[finding.outcome.value] += 1
+        if finding.outcome not in (Outcome.MET, Outcome.ISSUED):
+            tally.reasons[finding.because] += 1
+
+
+def in_one_line(tally: Tally, queues: list[Queue]) -> str:
+    """412 completed: 380 issued, 20 below 70 %, 9 waiting for a score, 3 failed: …"""
+    not_completed = tally.reasons.get("not completed yet", 0)
+    said = [f"{tally.outcomes[Outcome.ISSUED]} issued"]
+    said += [f"{count} {why}" for why, count in tally.reasons.most_common() if why != "not completed yet"]
+    met = tally.outcomes[Outcome.MET]
+    failed: dict[str, int] = defaultdict(int)
+    for queue in queues:
+        if queue.error:
+            failed[queue.error] += queue.learners
+    if met:
+        said.append(f"{met} earned and not issued yet")
+    said += [f"{count} failed: {why}" for why, count in failed.items()]
+    completed = sum(tally.outcomes.values()) - not_completed
+    return f"{tally.template.name}: {completed} completed: {', '.join(said)}; {not_completed} not completed yet."
+
+
+def show_learner(explained: Explained) -> dict[str, Any]:
+    """The explanation of one learner as JSON."""
+    waiting = explained.waiting
+    return {
+        "templates": [
+            {"identifier": template.template_id, "name": template.name, "decision": wire.show_criteria_met(finding)}
+            for template, finding in explained.findings
+        ],
+        "certificates": [
+            {"identifier": one.certificate_id, "name": one.name, "revision": one.revision, "status": one.status}
+            for one in explained.certificates
+        ],
+        "due": None
+        if waiting is None
+        else {
+            "reason": waiting.reason,
+            "dueAt": waiting.due_at,
+            "attempts": waiting.attempts,
+            "error": waiting.error,
+            "parked": waiting.parked,
+        },
+        "charactersNoFontCanDraw": explained.undrawable,
+    }
+
+
+def show_batch(summary: Summary) -> dict[str, Any]:
+    """The explanation of a batch as JSON."""
+    return {
+        "learners": summary.learners,
+        "templates": [
+            {
+                "identifier": tally.template.template_id,
+                "name": tally.template.name,
+                "outcomes": dict(tally.outcomes),
+                "reasons": dict(tally.reasons),
+                "summary": in_one_line(tally, summary.queues),
+            }
+            for tally in summary.tallies
+        ],
+        "due": [
+            {"learners": queue.learners, "parked": queue.parked, "error": queue.error, "dueAt": queue.due_at}
+            for queue in summary.queues
+        ],
+        "unreadable": dict(summary.unread),
+    }
