@@ -58,9 +58,10 @@ def _listening(settings: Config) -> socket.socket:
 
 def _await_ready(url: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(httpx.TransportError):
-            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
-                return
-        time.sleep(0.05)
+    with httpx.Client(base_url=url, timeout=2) as http:
+        while time.monotonic() < deadline and process.poll() is None:
+            with suppress(httpx.TransportError):
+                if http.get("/readyz").status_code == 200:
+                    return
+            time.sleep(0.05)
     raise Unusable(f"The service did not become ready within {START_SECONDS} seconds; its log above says why.")
