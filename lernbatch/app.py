@@ -23,6 +23,7 @@ from lernbatch.neighbours import identity
 from lernbatch.ops import gauges
 from lernbatch.outbox.kafka import Producer
 from lernbatch.routes import ENTRANCES
+from lernbatch.schedule import JOBS
 from lernbatch.services import Services, Wake
 from lernbatch.sunbird import Sunbird
 
@@ -60,7 +61,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:
             app.state.services = held
             async with (
                 gauges.watching(held.pool),
-                worker.running(held) if config.jobs_enabled else AsyncExitStack(),
+                worker.running(held, JOBS) if config.jobs_enabled else AsyncExitStack(),
             ):
                 yield
 

@@ -105,7 +105,7 @@ def work() -> None:
         told = asyncio.Event()
         for sign in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(sign, told.set)
-        async with command.services() as held, worker.running(held):
+        async with command.services() as held, worker.running(held, JOBS):
             print("Lernbatch works on jobs.", flush=True)
             await told.wait()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,12 +42,10 @@ class Job:
 
 
 @asynccontextmanager
-async def running(services: Services, jobs: list[Job] | None = None) -> AsyncIterator[None]:
-    """All jobs, until the block ends; then what is under way is finished and its leases are given back."""
-    from lernbatch.schedule import JOBS  # the schedule names the rooms, the rooms know the worker
-
+async def running(services: Services, jobs: Sequence[Job]) -> AsyncIterator[None]:
+    """`jobs`, until the block ends; then what is under way is finished and its leases are given back."""
     stop = asyncio.Event()
-    tasks = [asyncio.create_task(_keep(services, job, stop)) for job in (JOBS if jobs is None else jobs)]
+    tasks = [asyncio.create_task(_keep(services, job, stop)) for job in jobs]
     try:
         yield
     finally:
