@@ -10,7 +10,7 @@ from lernbatch import db, sql
 from lernbatch.auth import Caller
 from lernbatch.config import Config
 from lernbatch.db import Connection
-from lernbatch.exhaust import rules, wire
+from lernbatch.exhaust import manifest, rules, wire
 from lernbatch.exhaust.model import Dataset, Offer, Request, Submission, Wanted
 from lernbatch.exhaust.sealing import Seal, decrypt_as_reference, key_of
 from lernbatch.exhaust.store import Store
@@ -26,6 +26,7 @@ class Shown:
 
     request: Request
     links: tuple[str, ...]
+    manifest_link: str | None
     expire_at: datetime
 
 
@@ -139,16 +140,15 @@ async def visible(services: Services, caller: Caller, requests: Sequence[Request
 
 async def shown(services: Services, requests: Sequence[Request]) -> list[Shown]:
     """`requests` with links to their files that last from now (contract jobs §5.3)."""
+    return [await _shown(services, request) for request in requests]
+
+
+async def _shown(services: Services, request: Request) -> Shown:
     now, lasts = services.clock.now(), timedelta(minutes=services.config.exhaust_link_minutes)
     files = store(services.config)
-    return [
-        Shown(
-            request,
-            tuple([await files.link(one["filePath"], now, lasts) for one in request.deliveries]),
-            now + lasts,
-        )
-        for request in requests
-    ]
+    links = tuple([await files.link(one["filePath"], now, lasts) for one in request.deliveries])
+    described = f"{manifest.folder(request)}/{manifest.NAME}" if links else None
+    return Shown(request, links, await files.link(described, now, lasts) if described else None, now + lasts)
 
 
 async def offers_of(conn: Connection, batch_ids: Sequence[str]) -> list[Offer]:
@@ -175,9 +175,9 @@ async def forget_expired(services: Services, *, limit: int = 100) -> int:
         rows = await conn.fetch(
             Q.requests_expired.text, *Q.requests_expired.arguments({"now": services.clock.now(), "limit": limit})
         )
-        paths = [one["filePath"] for row in rows for one in row["deliveries"]]
         # Should the process die between files and rows, the next run finds the files gone and deletes the rows.
-        await store(services.config).delete(paths)
+        for row in rows:
+            await store(services.config).delete_folder(f"{row['dataset']}/{row['request_id']}")
         return await db.run(conn, Q.delete_requests, request_ids=[row["request_id"] for row in rows])
 
 

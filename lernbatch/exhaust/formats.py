@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
 
-from lernbatch.exhaust.model import Cell, FileFormat
+from lernbatch.exhaust.model import Cell, FileFormat, Row
 
-Row = Sequence[Cell]
 XLSX_ROWS = 1_048_576
 # Between cells, and instead of an empty text, until quotes are decided: no text from PostgreSQL holds a zero.
 _NEXT, _EMPTY = "\x00n", "\x00e"

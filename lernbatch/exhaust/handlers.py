@@ -53,7 +53,7 @@ async def download(call: Call) -> Response:
 
 
 def show(shown: actions.Shown) -> dict[str, Any]:
-    return wire.show_request(shown.request, shown.links, shown.expire_at)
+    return wire.show_request(shown.request, shown.links, shown.manifest_link, shown.expire_at)
 
 
 def show_list(found: list[actions.Shown]) -> dict[str, Any]:

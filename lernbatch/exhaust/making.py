@@ -7,49 +7,36 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from lernbatch import sql
-from lernbatch.course.model import Course
 from lernbatch.db import Connection
-from lernbatch.exhaust import formats, packing, reports
-from lernbatch.exhaust.model import Dataset, Delivery, FileFormat, Filters, Offer
+from lernbatch.exhaust import formats, packing
+from lernbatch.exhaust.formats import Format
+from lernbatch.exhaust.model import Dataset, Delivery, FileFormat
 from lernbatch.exhaust.packing import Packing, Protection
-from lernbatch.exhaust.reports import Report
+from lernbatch.exhaust.sources import Source, Subject, basis, source
 from lernbatch.services import Services
 
-Q = sql.load("lernbatch.exhaust")
 ROWS_AT_ONCE = 500  # measured: larger ones gain nothing, and other work of the process waits longer
+
+Put = Callable[[str, AsyncIterator[bytes]], Awaitable[None]]
+Counted = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What file is to be made. `channel`: only learners of that organisation; None: all. `consumer_id`: whom consent
-    must be given to. `counted` is told how many more rows are done."""
+class Manner:
+    """How files are made and where they go. `folder`: the key they stand under; `counted` is told of rows read."""
 
-    dataset: Dataset
-    course: Course
-    batch: Offer
-    channel: str | None
-    consumer_id: str
+    folder: str
+    wanted: FileFormat
+    protection: Protection
     expected_rows: int
-    filters: Filters
-    extras: tuple[str, ...]
-    titles: dict[str, str]
-    unseal: Callable[[str, bytes | None], reports.Personal]
-    counted: Callable[[int], None]
-
-
-@dataclass(slots=True)
-class Tally:
-    """What went into a file so far."""
-
-    size_bytes: int = 0
-    row_count: int = 0
+    put: Put
+    counted: Counted
 
 
 @asynccontextmanager
@@ -69,101 +56,88 @@ def file_name(dataset: Dataset, batch_id: str, at: datetime) -> str:
     return f"{batch_id}_{dataset.short}_{at:%Y%m%d}"
 
 
-async def make(
-    services: Services,
-    order: Order,
-    folder: str,
-    wanted: FileFormat,
-    protection: Protection,
-    put: Callable[[str, AsyncIterator[bytes]], Any],
-) -> Delivery:
-    """Make the file of `order` and hand it to `put`; what was delivered. `folder`: the key it stands under."""
-    now = services.clock.now().astimezone(services.clock.zone)
-    name = file_name(order.dataset, order.batch.batch_id, now)
-    path = f"{folder}/{name}.zip"
-    tally, digest = Tally(), hashlib.sha256()
-    async with snapshot(services) as conn:
-        report = await _report(conn, services, order)
-        writer = formats.format_of(
-            wanted,
-            services.config.home / "sheets",
-            neutral_csv=services.config.exhaust_neutralise_csv,
-            neutral_xlsx=services.config.exhaust_neutralise_xlsx,
-        )
-        packed = packing.pack(f"{name}.{wanted}", now.timetuple()[:6], protection, order.expected_rows)
-
-        async def content() -> AsyncIterator[bytes]:
-            async for piece in _content(conn, services, order, report, writer, packed, tally):
-                digest.update(piece)
-                tally.size_bytes += len(piece)
-                yield piece
-
-        # The store is written to while the snapshot is open: the file is the snapshot, and is nowhere else.
-        await put(path, content())
-    return Delivery(order.batch.batch_id, path, tally.size_bytes, tally.row_count, digest.hexdigest())
-
-
-async def _report(conn: Connection, services: Services, order: Order) -> Report:
+async def make(services: Services, subject: Subject, manner: Manner) -> Delivery:
+    """Make the file about `subject` and put it into the store; what was delivered. Raises: Upstream."""
+    at = services.clock.now().astimezone(services.clock.zone)
+    name = file_name(subject.dataset, subject.batch.batch_id, at)
     config = services.config
-    if order.dataset is Dataset.USER_INFO:
-        return reports.user_info(order.course, order.batch, order.unseal, with_status=config.exhaust_account_status)
-    if order.dataset is Dataset.RESPONSE:
-        return reports.response(order.course, order.batch, order.titles, services.clock.zone)
-    found = await conn.fetch(Q.scored_contents.text, order.batch.batch_id)
-    options = reports.ProgressOptions(
-        today=services.clock.today(),
-        as_before=config.exhaust_progress_as_before,
-        categories=config.exhaust_assessment_categories,
-        extras=order.extras,
+    async with snapshot(services) as conn:
+        writer = formats.format_of(
+            manner.wanted,
+            config.home / "sheets",
+            neutral_csv=config.exhaust_neutralise_csv,
+            neutral_xlsx=config.exhaust_neutralise_xlsx,
+        )
+        made = await _file(conn, await source(conn, services, subject), writer, name, at, manner)
+        basis_path = None
+        if subject.dataset is Dataset.USER_INFO:
+            quiet = replace(manner, wanted=FileFormat.CSV, counted=_unheard)
+            reasons = await _file(conn, basis(services, subject), formats.Csv(), f"{name}_consents", at, quiet)
+            basis_path = reasons.path
+    return Delivery(
+        subject.batch.batch_id, made.path, made.size_bytes, made.row_count, made.sha256.hexdigest(), basis_path
     )
-    return reports.progress(order.course, order.batch, {row[0] for row in found}, options)
 
 
-async def _content(
-    conn: Connection,
-    services: Services,
-    order: Order,
-    report: Report,
-    writer: formats.Format,
-    packed: Packing,
-    tally: Tally,
-) -> AsyncIterator[bytes]:
-    yield packed.write(writer.header(report.columns))
-    statement, parameters = _statement(services, order)
-    cursor = await conn.cursor(statement.text, *statement.arguments(parameters))
+@dataclass(slots=True)
+class _Tally:
+    """What went into a file so far, and what stopped it."""
+
+    path: str
+    size_bytes: int = 0
+    row_count: int = 0
+    sha256: Any = field(default_factory=hashlib.sha256)
+    failure: BaseException | None = None
+
+
+def _unheard(_: int) -> None:
+    """The rows of a second file about the same learners are not counted again."""
+
+
+async def _file(conn: Connection, made_of: Source, writer: Format, name: str, at: datetime, manner: Manner) -> _Tally:
+    packed = packing.pack(f"{name}.{manner.wanted}", at.timetuple()[:6], manner.protection, manner.expected_rows)
+    tally = _Tally(f"{manner.folder}/{name}.zip")
+
+    async def content() -> AsyncGenerator[bytes, None]:
+        try:
+            async with aclosing(_pieces(conn, made_of, writer, packed, tally, manner.counted)) as pieces:
+                async for piece in pieces:
+                    tally.sha256.update(piece)
+                    tally.size_bytes += len(piece)
+                    yield piece
+        except Exception as error:
+            tally.failure = error  # the store would tell of it in words of its own
+            raise
+
+    # The store is written to while the snapshot is open: the file is the snapshot, and is nowhere else.
+    async with aclosing(content()) as stream:
+        try:
+            await manner.put(tally.path, stream)
+        except Exception:
+            if tally.failure is not None:
+                raise tally.failure from None
+            raise
+    return tally
+
+
+async def _pieces(
+    conn: Connection, made_of: Source, writer: Format, packed: Packing, tally: _Tally, counted: Counted
+) -> AsyncGenerator[bytes, None]:
+    yield packed.write(writer.header(made_of.report.columns))
+    expand = made_of.report.expand
+    cursor = await conn.cursor(made_of.statement.text, *made_of.statement.arguments(made_of.parameters))
     records = await cursor.fetch(ROWS_AT_ONCE)
     while records:
-        # PostgreSQL prepares the next rows and a thread packs the last ones while this loop writes lines.
+        # PostgreSQL prepares the next rows, and a thread packs these, while this loop does other things.
         ahead = asyncio.create_task(cursor.fetch(ROWS_AT_ONCE))
         try:
             await asyncio.sleep(0)
-            rows = [row for record in records for row in report.expand(record)]
+            rows = [row for record in records for row in expand(record)]
             yield await asyncio.to_thread(packed.write, writer.rows(rows))
         finally:
-            records_now, records = len(records), await ahead
+            read, records = len(records), await ahead
         tally.row_count += len(rows)
-        order.counted(records_now)
+        counted(read)
     for last in writer.finish():
         yield await asyncio.to_thread(packed.write, last)
     yield packed.finish()
-
-
-def _statement(services: Services, order: Order) -> tuple[sql.Statement, dict[str, object]]:
-    filters = order.filters
-    parameters: dict[str, object] = {
-        "batch_id": order.batch.batch_id,
-        "channel": order.channel,
-        "organisation_ids": list(filters.organisation_ids) or None,
-        "districts": list(filters.districts) or None,
-        "blocks": list(filters.blocks) or None,
-        "statuses": list(filters.statuses) or None,
-        "user_ids": list(filters.user_ids) or None,
-        "added_by": filters.added_by,
-        "changed_since": filters.changed_since,
-    }
-    zone = {"zone": services.clock.zone.key}
-    if order.dataset is Dataset.PROGRESS:
-        return Q.progress_rows, parameters | zone
-    if order.dataset is Dataset.RESPONSE:
-        return Q.response_rows, parameters
-    return Q.user_info_rows, parameters | zone | {"consumer_id": order.consumer_id, "now": services.clock.now()}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
 Cell: TypeAlias = str | int | float | None  # "" is an empty text, None a missing number
+Row: TypeAlias = Sequence[Cell]
 
 
 class Dataset(StrEnum):
@@ -54,13 +55,14 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One file that is in the store. `path` is the store's key."""
+    """One file that is in the store. `path` is the store's key, `basis_path` that of the consents it rests on."""
 
     batch_id: str
     path: str
     size_bytes: int
     row_count: int
     sha256: str
+    basis_path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import msgspec
 from lernbatch import db, log, sql
 from lernbatch.errors import Upstream
 from lernbatch.exhaust.model import Offer
-from lernbatch.exhaust.reports import Personal
+from lernbatch.exhaust.reports.user_info import Personal
 from lernbatch.exhaust.sealing import Seal
 from lernbatch.services import Services
 from lernbatch.sunbird.users import Consent, Profile

@@ -88,7 +88,7 @@ UPDATE exhaust_request
  WHERE request_id = :request_id AND leased_by = :owner;
 
 -- requests_expired
-  SELECT request_id, deliveries
+  SELECT request_id, dataset
     FROM exhaust_request
    WHERE expires_at < :now AND status IN ('SUCCESS', 'FAILED', 'SUBMITTED')
 ORDER BY expires_at

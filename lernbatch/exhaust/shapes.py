@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lernbatch.exhaust.model import Dataset, FileFormat, Status
-from lernbatch.exhaust.reports import EXTRA_COLUMNS
+from lernbatch.exhaust.reports.progress import EXTRA_COLUMNS
 from lernbatch.shapes import Shape, keyed, listed, maybe, record, text, whole
 
 _TAG = text("By convention the course, an underscore, the batch.", example="do_1_b1")
@@ -46,6 +46,7 @@ _JOB = record(
     downloadUrls=listed(text("A link that lasts until expiresAt.")),
     expiresAt=_MS,
     statusMessage=maybe(text()),
+    manifestUrl=maybe(text("What was delivered, with checksums.")),
     progress=record(rowsDone=whole(), rowsTotal=maybe(whole()), percentage=whole()),
 )
 _JOBS = record(count=whole(), jobs=listed(_JOB))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
+import shutil
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -54,15 +56,16 @@ class Store:
             raise Upstream(f"The file store does not give {path}: {failure}") from failure
         return found.meta["size"], aiter(found.stream(min_chunk_size=_CHUNK_BYTES // 5))
 
-    async def delete(self, paths: list[str]) -> None:
-        """Remove files; those that are gone already are no failure. Raises: Upstream."""
-        for path in paths:
-            try:
-                await obstore.delete_async(self._store, path)
-            except FileNotFoundError:
-                continue
-            except (BaseError, OSError) as failure:
-                raise Upstream(f"The file store does not delete {path}: {failure}") from failure
+    async def delete_folder(self, folder: str) -> None:
+        """Remove all files under a key, also what a killed worker left of one. Raises: Upstream."""
+        try:
+            if isinstance(self._store, LocalStore):
+                await asyncio.to_thread(shutil.rmtree, Path(str(self._store.prefix)) / folder, ignore_errors=True)
+                return
+            async for found in self._store.list(folder):
+                await obstore.delete_async(self._store, [one["path"] for one in found])
+        except (BaseError, OSError) as failure:
+            raise Upstream(f"The file store does not delete {folder}: {failure}") from failure
 
     async def link(self, path: str, now: datetime, lasts: timedelta) -> str:
         """A link that opens the file for `lasts`, to whoever holds it."""

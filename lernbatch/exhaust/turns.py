@@ -16,10 +16,11 @@ from lernbatch import db, log, metrics, sql
 from lernbatch.course.actions import course as find_course
 from lernbatch.course.model import Course
 from lernbatch.errors import Upstream
-from lernbatch.exhaust import actions, making, people, rules, wire
+from lernbatch.exhaust import actions, making, manifest, people, rules, wire
 from lernbatch.exhaust.formats import TooManyRows
 from lernbatch.exhaust.model import Dataset, Delivery, FileFormat, Filters, Level, Offer, Request, Wanted
 from lernbatch.exhaust.packing import Protection
+from lernbatch.exhaust.sources import Subject
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
@@ -40,6 +41,7 @@ class Turn:
     row_counts: dict[str, int] = field(default_factory=dict)  # expected, by batch
     rows_before: int = 0  # of the files that are finished
     rows_now: int = 0  # of the file in work
+    deliveries: list[Delivery] = field(default_factory=list)  # of this turn and those before
     lost: bool = False
 
     def counted(self, rows: int) -> None:
@@ -77,6 +79,7 @@ class Turn:
         )
         if not written:
             raise LeaseLost
+        self.deliveries.append(delivery)
 
 
 @dataclass(slots=True)
@@ -182,7 +185,8 @@ async def _make_files(turn: Turn, failures: Failures) -> bool:
     rules.check_selectors(wanted, dataset, key is not None, services.config.exhaust_batches_per_request)
     todo = await _offered(services, wanted)
     await _count(turn, dataset, [batch.batch_id for batch, _ in todo])
-    delivered = {wire.read_delivery(one).batch_id for one in request.deliveries}
+    turn.deliveries = [wire.read_delivery(one) for one in request.deliveries]
+    delivered = {delivery.batch_id for delivery in turn.deliveries}
     turn.rows_before = sum(turn.row_counts.get(batch_id, 0) for batch_id in delivered)
     waiting = [(batch, course) for batch, course in todo if batch.batch_id not in delivered]
     protection = _protection(services, dataset, key)
@@ -195,6 +199,8 @@ async def _make_files(turn: Turn, failures: Failures) -> bool:
         except Upstream as failure:
             log.warning("a file of an exhaust failed", batch_id=batch.batch_id, detail=failure.detail)
             failures.note(rules.crash_message(RuntimeError(failure.detail)), passing=True)
+    if turn.deliveries:
+        await _describe(turn)
     return len(waiting) > services.config.exhaust_batches_per_turn
 
 
@@ -241,27 +247,35 @@ async def _make_file(
     turn: Turn, batch: Offer, course: Course, wanted: Wanted, filters: Filters, protection: Protection
 ) -> None:
     services, request = turn.services, turn.request
-    dataset = Dataset(request.dataset)
-    seal = actions.seal(services.config)
+    dataset, seal = Dataset(request.dataset), actions.seal(services.config)
     await people.fetch_profiles(services, seal, batch.batch_id, turn.renew)
-    consumer = await _consents(turn, dataset, batch, course)
-    order = making.Order(
+    subject = Subject(
         dataset=dataset,
-        course=course,
         batch=batch,
+        course=course,
         channel=None if course.channel == request.channel else request.channel,
-        consumer_id=consumer,
-        expected_rows=turn.row_counts.get(batch.batch_id, 0),
+        consumer_id=await _consents(turn, dataset, batch, course),
         filters=filters,
         extras=wanted.columns,
         titles=await _titles(services, dataset, batch, course),
         unseal=lambda user_id, sealed: people.unsealed(seal, user_id, sealed),
+    )
+    manner = making.Manner(
+        folder=manifest.folder(request),
+        wanted=FileFormat(request.output_format),
+        protection=protection,
+        expected_rows=turn.row_counts.get(batch.batch_id, 0),
+        put=actions.store(services.config).put,
         counted=turn.counted,
     )
-    files = actions.store(services.config)
-    folder = f"{dataset}/{request.request_id}"
-    delivery = await making.make(services, order, folder, FileFormat(request.output_format), protection, files.put)
-    await turn.deliver(delivery)
+    await turn.deliver(await making.make(services, subject, manner))
+
+
+async def _describe(turn: Turn) -> None:
+    """Put the manifest of all that is delivered so far. Raises: Upstream."""
+    written = manifest.manifest(turn.request, turn.deliveries, turn.services.clock.now())
+    path = f"{manifest.folder(turn.request)}/{manifest.NAME}"
+    await actions.store(turn.services.config).put(path, manifest.pieces(written))
 
 
 async def _consents(turn: Turn, dataset: Dataset, batch: Offer, course: Course) -> str:

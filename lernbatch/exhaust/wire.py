@@ -10,7 +10,7 @@ from typing import Any
 from lernbatch.errors import LernbatchError, Refused
 from lernbatch.exhaust import rules
 from lernbatch.exhaust.model import Dataset, Delivery, FileFormat, Filters, Request, Status, Submission, Wanted
-from lernbatch.exhaust.reports import EXTRA_COLUMNS
+from lernbatch.exhaust.reports.progress import EXTRA_COLUMNS
 from lernbatch.wire import blank, text
 
 _LONGEST_TAG = 500
@@ -130,15 +130,25 @@ def write_delivery(delivery: Delivery, channel: str) -> dict[str, Any]:
         "fileSize": delivery.size_bytes,
         "rowCount": delivery.row_count,
         "sha256": delivery.sha256,
+        "basisPath": delivery.basis_path,
     }
 
 
 def read_delivery(stored: Mapping[str, Any]) -> Delivery:
-    return Delivery(stored["batchId"], stored["filePath"], stored["fileSize"], stored["rowCount"], stored["sha256"])
+    return Delivery(
+        stored["batchId"],
+        stored["filePath"],
+        stored["fileSize"],
+        stored["rowCount"],
+        stored["sha256"],
+        stored.get("basisPath"),
+    )
 
 
-def show_request(request: Request, links: Sequence[str], links_expire_at: datetime) -> dict[str, Any]:
-    """The job object. `links` are of this very answer; they are shown only when the request is finished."""
+def show_request(
+    request: Request, links: Sequence[str], manifest_link: str | None, links_expire_at: datetime
+) -> dict[str, Any]:
+    """The job object. The links are of this very answer; they are shown only when the request is finished."""
     finished = request.status in (Status.SUCCESS, Status.FAILED)
     completed = _ms(request.completed_at) if finished and request.completed_at else None
     submitted = _ms(request.submitted_at)
@@ -161,6 +171,7 @@ def show_request(request: Request, links: Sequence[str], links_expire_at: dateti
         "expiresAt": _ms(links_expire_at),
         "statusMessage": request.message,
         "progress": show_progress(request),
+        "manifestUrl": manifest_link if finished else None,
     }
 
 

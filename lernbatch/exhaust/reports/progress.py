@@ -1,7 +1,4 @@
-"""The three datasets: their columns, and how a row of the database becomes rows of the report.
-
-Source: contract jobs §5.6 to §5.8. The contract's columns come first, in its order; ours follow.
-"""
+"""The progress exhaust (contract jobs §5.6), with the units of the course after the contract's columns."""
 
 from __future__ import annotations
 
@@ -9,13 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from lernbatch.course.model import Course, LeafNode
 from lernbatch.exhaust import cells
 from lernbatch.exhaust import columns as columns_of
-from lernbatch.exhaust.formats import Row
-from lernbatch.exhaust.model import Offer
+from lernbatch.exhaust.model import Offer, Row
+from lernbatch.exhaust.reports import Report
 
 # Columns that a request may add to the progress exhaust (`datasetConfig.columns`).
 EXTRA_COLUMNS = (
@@ -27,14 +23,6 @@ EXTRA_COLUMNS = (
     "batchDates",
     "nestedUnits",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """`expand` makes a report's rows of one row of the database, given by position."""
-
-    columns: tuple[str, ...]
-    expand: Callable[[Sequence[Any]], Iterable[Row]]
 
 
 class Learner(NamedTuple):
@@ -59,44 +47,6 @@ class Learner(NamedTuple):
     user_type: str | None
     user_sub_type: str | None
     board: str | None
-
-
-class Attempt(NamedTuple):
-    """A row of queries.sql, response_rows."""
-
-    user_id: str
-    content_id: str
-    attempt_id: str
-    attempted_ms: int
-    questions: list[dict[str, Any]]
-
-
-class Consenting(NamedTuple):
-    """A row of queries.sql, user_info_rows."""
-
-    user_id: str
-    sealed: bytes | None
-    status: int | None
-    org_name: str | None
-    state: str | None
-    district: str | None
-    block: str | None
-    cluster: str | None
-    school_id: str | None
-    school_name: str | None
-    user_type: str | None
-    user_sub_type: str | None
-    consented_on: date | None
-    consent_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Personal:
-    """What is sealed of a person."""
-
-    name: str = ""
-    email: str = ""
-    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,78 +176,3 @@ def _unit_names(course: Course) -> dict[str, str]:
     """Content id → name of the innermost unit it stands in."""
     names = {unit.unit_id: unit.name for unit in course.units}
     return {leaf.content_id: names.get(leaf.unit_ids[-1], "") for leaf in course.leaf_nodes if leaf.unit_ids}
-
-
-_ACCOUNT_STATUS = {0: "Inactive user", 1: "Active user", 2: "Deleted user"}
-
-
-def user_info(
-    course: Course, batch: Offer, unseal: Callable[[str, bytes | None], Personal], *, with_status: bool
-) -> Report:
-    """The user info exhaust: only who consents is in its rows. `with_status`: the column that 7.0 added."""
-    head = (course.course_id, course.name, f"BatchId_{batch.batch_id}", batch.name)
-    columns = [name for name in columns_of.USER_INFO if with_status or name != "Status"]
-
-    def expand(record: Sequence[Any]) -> Iterable[Row]:
-        learner = Consenting._make(record)
-        person = unseal(learner.user_id, learner.sealed)
-        status = (_ACCOUNT_STATUS.get(-1 if learner.status is None else learner.status, "Invalid user"),)
-        return (
-            (
-                *head,
-                learner.user_id,
-                person.name,
-                learner.user_type or "",
-                learner.user_sub_type or "",
-                learner.state or "",
-                learner.district or "",
-                learner.block or "",
-                learner.cluster or "",
-                learner.school_id or "",
-                learner.school_name or "",
-                *(status if with_status else ()),
-                learner.org_name or "",
-                person.email,
-                person.phone,
-                "true",
-                cells.day(learner.consented_on),
-            ),
-        )
-
-    return Report(tuple(columns), expand)
-
-
-_NO_QUESTION: Row = ("", "", "", "", None, None, None, "", "")
-
-
-def response(course: Course, batch: Offer, titles: Mapping[str, str], zone: ZoneInfo) -> Report:
-    """The response exhaust: a row a question, of all attempts. `titles` of question sets by id."""
-    head = (course.course_id, course.name, f"BatchId_{batch.batch_id}", batch.name)
-
-    def expand(record: Sequence[Any]) -> Iterable[Row]:
-        attempt = Attempt._make(record)
-        start = (
-            *head,
-            attempt.user_id,
-            attempt.content_id,
-            titles.get(attempt.content_id, ""),
-            attempt.attempt_id,
-            cells.instant(attempt.attempted_ms, zone),
-        )
-        return [(*start, *_question(question)) for question in attempt.questions] or [(*start, *_NO_QUESTION)]
-
-    return Report(tuple(columns_of.RESPONSE), expand)
-
-
-def _question(question: Mapping[str, Any]) -> Row:
-    return (
-        cells.texts(question.get("id")),
-        cells.texts(question.get("type")),
-        cells.texts(question.get("title")),
-        cells.texts(question.get("description")),
-        cells.whole(question.get("duration")),
-        cells.decimal(question.get("score")),
-        cells.decimal(question.get("max_score")),
-        cells.options(question.get("params")),
-        cells.options(question.get("resvalues")),
-    )

@@ -1,0 +1,50 @@
+"""The manifest of a request: what was delivered, by which rules, and how to tell that it arrived whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from lernbatch.exhaust.model import Delivery, Request
+from lernbatch.exhaust.reports import RULES_VERSION
+
+NAME = "manifest.json"
+
+
+def folder(request: Request) -> str:
+    """The key under which everything of a request is stored."""
+    return f"{request.dataset}/{request.request_id}"
+
+
+def manifest(request: Request, deliveries: Sequence[Delivery], now: datetime) -> bytes:
+    """{"requestId", "dataset", …, "files": [{"batchId", "file", "rowCount", "sizeBytes", "sha256", "consents"}]}"""
+    shown: dict[str, Any] = {
+        "requestId": request.request_id,
+        "dataset": request.dataset,
+        "requestedChannel": request.channel,
+        "datasetConfig": request.config,
+        "rulesVersion": RULES_VERSION,
+        "madeAt": now.astimezone(UTC).isoformat(timespec="seconds"),
+        "rowCount": sum(delivery.row_count for delivery in deliveries),
+        "files": [_file(delivery) for delivery in deliveries],
+    }
+    return msgspec.json.format(msgspec.json.encode(shown), indent=2)
+
+
+def _file(delivery: Delivery) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "batchId": delivery.batch_id,
+        "file": delivery.path.rpartition("/")[2],
+        "rowCount": delivery.row_count,
+        "sizeBytes": delivery.size_bytes,
+        "sha256": delivery.sha256,
+    }
+    return shown if delivery.basis_path is None else shown | {"consents": delivery.basis_path.rpartition("/")[2]}
+
+
+async def pieces(content: bytes) -> AsyncIterator[bytes]:
+    """`content` as the store takes it."""
+    yield content

@@ -1,0 +1,89 @@
+"""What a file is made of: the statement that reads its rows, and the report that makes lines of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lernbatch import sql
+from lernbatch.course.model import Course
+from lernbatch.db import Connection
+from lernbatch.exhaust.model import Dataset, Filters, Offer
+from lernbatch.exhaust.reports import Report, progress, response, user_info
+from lernbatch.services import Services
+
+Q = sql.load("lernbatch.exhaust")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a file is about. `channel`: only learners of that organisation; None: all. `consumer_id`: whom consent
+    must be given to. `titles` of question sets by id."""
+
+    dataset: Dataset
+    batch: Offer
+    course: Course
+    channel: str | None
+    consumer_id: str
+    filters: Filters
+    extras: tuple[str, ...]
+    titles: Mapping[str, str]
+    unseal: Callable[[str, bytes | None], user_info.Personal]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    report: Report
+    statement: sql.Statement
+    parameters: dict[str, object]
+
+
+async def source(conn: Connection, services: Services, subject: Subject) -> Source:
+    """The source of a file; `conn` holds the snapshot that it will be read from."""
+    zone = {"zone": services.clock.zone.key}
+    if subject.dataset is Dataset.PROGRESS:
+        return Source(await _progress(conn, services, subject), Q.progress_rows, _who(subject) | zone)
+    if subject.dataset is Dataset.RESPONSE:
+        report = response.response(subject.course, subject.batch, subject.titles, services.clock.zone)
+        return Source(report, Q.response_rows, _who(subject))
+    report = user_info.user_info(
+        subject.course, subject.batch, subject.unseal, with_status=services.config.exhaust_account_status
+    )
+    return Source(report, Q.user_info_rows, _who(subject) | zone | _consenting(services, subject))
+
+
+def basis(services: Services, subject: Subject) -> Source:
+    """Why each person's data may be in a user info exhaust: the same people, with the consent that each has given."""
+    parameters = _who(subject) | {"zone": services.clock.zone.key} | _consenting(services, subject)
+    return Source(user_info.basis(), Q.user_info_rows, parameters)
+
+
+async def _progress(conn: Connection, services: Services, subject: Subject) -> Report:
+    scored = await conn.fetch(Q.scored_contents.text, subject.batch.batch_id)
+    options = progress.ProgressOptions(
+        today=services.clock.today(),
+        as_before=services.config.exhaust_progress_as_before,
+        categories=services.config.exhaust_assessment_categories,
+        extras=subject.extras,
+    )
+    return progress.progress(subject.course, subject.batch, {row[0] for row in scored}, options)
+
+
+def _consenting(services: Services, subject: Subject) -> dict[str, object]:
+    return {"consumer_id": subject.consumer_id, "now": services.clock.now()}
+
+
+def _who(subject: Subject) -> dict[str, object]:
+    """The parameters that say which learners; None: whoever."""
+    filters = subject.filters
+    return {
+        "batch_id": subject.batch.batch_id,
+        "channel": subject.channel,
+        "organisation_ids": list(filters.organisation_ids) or None,
+        "districts": list(filters.districts) or None,
+        "blocks": list(filters.blocks) or None,
+        "statuses": list(filters.statuses) or None,
+        "user_ids": list(filters.user_ids) or None,
+        "added_by": filters.added_by,
+        "changed_since": filters.changed_since,
+    }

@@ -1,0 +1,168 @@
+"""Formats and packing: the bytes of a file."""
+
+from __future__ import annotations
+
+import base64
+import io
+import shutil
+import subprocess
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import pyzipper
+from cryptography.hazmat.primitives import padding, serialization
+from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lernbatch.errors import Unusable
+from lernbatch.exhaust import formats, packing, sealing
+from lernbatch.exhaust.model import Cell, Level
+from lernbatch.exhaust.packing import Protection
+
+AT = (2026, 7, 2, 10, 11, 12)
+TOOLS = {"unzip": ["unzip", "-P", "abc12345", "-p"], "7z": ["7z", "x", "-so", "-pabc12345"]}
+
+
+def packed(content: bytes, protection: Protection, rows: int = 1) -> bytes:
+    made = packing.pack("x.csv", AT, protection, rows)
+    pieces = [made.write(content[at : at + 70_000]) for at in range(0, len(content), 70_000)]
+    return b"".join([*pieces, made.finish()])
+
+
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        (["a", "", None, 5, 0.67], 'a,"",,5,0.67\n'),
+        (["a,b", 'say "x"', "two\nlines"], '"a,b","say \\"x\\"","two\nlines"\n'),
+        (["back\\slash", "back\\slash,"], 'back\\slash,"back\\\\slash,"\n'),
+        (['""', "", "n"], '"\\"\\"","",n\n'),  # two quotes are not the same as nothing
+        (["=1+1", "गिनती", " x "], "=1+1,गिनती, x \n"),
+    ],
+)
+def test_csv_quotes_only_where_it_must(row: list[Cell], line: str) -> None:
+    assert formats.Csv().rows([row]).decode() == line
+
+
+def test_formulas_are_neutralised_on_demand() -> None:
+    row: list[Cell] = ["=1+1", "+91", "-x", "@x", "ok", -5]
+    assert formats.Csv(neutralised=True).rows([row]).decode() == "'=1+1,'+91,'-x,'@x,ok,-5\n"
+
+
+def test_parquet_reads_back(tmp_path: Path) -> None:
+    made = formats.Parquet()
+    rows: list[list[Cell]] = [[f"u{n}", n, None] for n in range(25_000)]
+    content = made.header(["who", "Progress", "x"]) + made.rows(rows[:12_000]) + made.rows(rows[12_000:])
+    table = pq.read_table(io.BytesIO(content + b"".join(made.finish())))
+    assert table.num_rows == 25_000
+    assert table.slice(24_999).to_pylist() == [{"who": "u24999", "Progress": "24999", "x": None}]
+
+
+def test_a_sheet_holds_texts_that_look_like_formulas(tmp_path: Path) -> None:
+    made = formats.Xlsx(tmp_path)
+    made.header(["who"])
+    made.rows([["=1+1"], ["எண்"]])
+    with zipfile.ZipFile(io.BytesIO(b"".join(made.finish()))) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert "'=1+1" in sheet
+    assert "<f>" not in sheet
+    assert list(tmp_path.iterdir()) == []
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.binary(max_size=2000), st.integers(0, 700_000), st.text(min_size=1, max_size=20))
+def test_the_old_encryption_opens_with_the_standard_reader(some: bytes, zeros: int, password: str) -> None:
+    content = some + bytes(zeros) + some
+    archive = packed(content, Protection(Level.PASSWORD, password))
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        assert opened.read("x.csv", pwd=password.encode()) == content
+
+
+@pytest.mark.parametrize("tool", [name for name in TOOLS if shutil.which(name)] or ["python"])
+def test_desktop_tools_open_a_protected_file(tool: str, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 4000
+    path = tmp_path / "x.zip"
+    path.write_bytes(packed(content, Protection(Level.PASSWORD, "abc12345"), rows=2_000_000))
+    command = TOOLS.get(tool, ["python3", "-c", _OPEN])
+    assert subprocess.run([*command, str(path)], capture_output=True, check=True).stdout == content
+
+
+_OPEN = "import sys,zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read('x.csv', pwd=b'abc12345'))"
+
+
+def test_the_strong_encryption_opens_with_the_key_alone() -> None:
+    archive = packed(b"secret" * 1000, Protection(Level.PASSWORD, "abc12345", strong=True))
+    with pyzipper.AESZipFile(io.BytesIO(archive)) as opened:
+        assert opened.read("x.csv", pwd=b"abc12345") == b"secret" * 1000
+        with pytest.raises(RuntimeError, match="password"):
+            opened.read("x.csv", pwd=b"wrong")
+
+
+def test_the_envelope_opens_with_the_text_key() -> None:
+    with zipfile.ZipFile(io.BytesIO(packed(b"a,b\n" * 50_000, Protection(Level.TEXT_KEY, "abc12345")))) as opened:
+        level, wrapped, rest = opened.read("x.csv").split(b"\n", 2)
+    assert level == b"TEXT_KEY_ENCRYPTED_DATASET"
+    key = decrypted(base64.b64decode(wrapped), packing.text_key("abc12345"))
+    assert decrypted(rest, key) == b"a,b\n" * 50_000
+
+
+def test_the_envelope_opens_with_the_private_key() -> None:
+    private = rsa.generate_private_key(65537, 2048)
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    archive = packed(b"x", Protection(Level.PUBLIC_KEY, public_key=public))
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        level, wrapped, rest = opened.read("x.csv").split(b"\n", 2)
+    assert level == b"PUBLIC_KEY_ENCRYPTED_DATASET"
+    assert decrypted(rest, private.decrypt(base64.b64decode(wrapped), rsa_padding.PKCS1v15())) == b"x"
+
+
+def decrypted(data: bytes, key: bytes) -> bytes:
+    cipher = Cipher(algorithms.AES(key), modes.CBC(bytes(16))).decryptor()
+    unpadder = padding.PKCS7(128).unpadder()
+    return unpadder.update(cipher.update(data) + cipher.finalize()) + unpadder.finalize()
+
+
+@pytest.mark.parametrize("protection", [Protection(), Protection(Level.PASSWORD, "k"), Protection(Level.TEXT_KEY, "k")])
+def test_packing_holds_no_more_for_a_large_file(protection: Protection) -> None:
+    block = bytes(range(256)) * 1024
+    made = packing.pack("x.csv", AT, protection, 1)
+    made.write(block)
+    tracemalloc.start()
+    try:
+        for _ in range(60):  # 15 MiB
+            made.write(block)
+        made.finish()
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_sealed_value_opens_for_its_owner_only() -> None:
+    seal = sealing.Seal(bytes(32))
+    sealed = seal.close(b"Asha", "u1")
+    assert seal.open(sealed, "u1") == b"Asha"
+    for wrong, owner in ((seal, "u2"), (sealing.Seal(bytes(31) + b"1"), "u1")):
+        with pytest.raises(Unusable):
+            wrong.open(sealed, owner)
+
+
+def test_values_of_the_references_cipher_are_read_and_plain_ones_left() -> None:
+    known = "7eGvDtEJNG3hT3MlGFkzFK3tl1/r/iYi1Z0xIRIHrnI0l+QDXKU39tVpls0gVt7iTQtMGOn7lhkDdxs1iV8l8A=="
+    assert sealing.encrypt_as_reference("secret1", "SALT") == known
+    assert sealing.decrypt_as_reference(known, "SALT") == "secret1"
+    assert sealing.decrypt_as_reference("abc12345", "SALT") == "abc12345"
+
+
+def test_two_processes_agree_on_one_key(tmp_path: Path) -> None:
+    first = sealing.key_of(tmp_path, "")
+    assert sealing.key_of(tmp_path, "") == first
+    assert (tmp_path / "keys" / "exhaust.key").stat().st_mode & 0o077 == 0
+    with pytest.raises(Unusable, match="32 bytes"):
+        sealing.key_of(tmp_path, base64.b64encode(b"short").decode())

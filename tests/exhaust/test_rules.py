@@ -1,0 +1,97 @@
+"""What is true of exhausts, without a database."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, timedelta
+
+import pytest
+
+from lernbatch.exhaust import cells, rules, wire
+from lernbatch.exhaust.model import Dataset, Level, Status, Wanted
+
+
+def test_a_request_is_known_by_dataset_tag_user_channel_and_day() -> None:
+    wanted = hashlib.md5(b"progress-exhaust|do_1_b1|u9|0126|2026-07-01").hexdigest().upper()
+    assert rules.request_id("progress-exhaust", "do_1_b1", "u9", "0126", date(2026, 7, 1)) == wanted
+    assert rules.request_id("progress-exhaust", "do_1_b1", "u9", "0126", date(2026, 7, 1), "x") != wanted
+
+
+@pytest.mark.parametrize(
+    ("is_complete", "completed", "needed", "percent"),
+    [
+        (False, 0, 4, 0),
+        (False, 1, 8, 13),  # 12.5 is rounded up
+        (False, 2, 3, 67),
+        (False, 5, 4, 100),  # contents that left the course count no more than all
+        (True, 0, 4, 100),  # who completed the course stays so when it is republished
+        (False, 0, 0, 0),
+    ],
+)
+def test_progress_is_a_whole_percent(is_complete: bool, completed: int, needed: int, percent: int) -> None:
+    assert cells.progress_percent(is_complete, completed, needed) == percent
+
+
+@pytest.mark.parametrize(
+    ("score", "max_score", "cell"),
+    [(3, 4, "75%"), (2.67, 4, "67%"), (7, 100, "7%"), (0, 4, "0%"), (0, 0, ""), (1, 3, "34%")],
+)
+def test_a_score_is_a_percent_rounded_up(score: float, max_score: float, cell: str) -> None:
+    assert cells.score_percent(score, max_score) == cell
+
+
+def test_the_total_is_of_what_was_attempted() -> None:
+    scores = {"q1": [1, 2, 1], "q2": [3, 4, 1], "elsewhere": [0, 100, 1]}
+    assert cells.total_score(scores, ["q1", "q2", "q3"]) == "67%"
+    assert cells.total_score({}, ["q1"]) == ""
+
+
+def test_options_are_json_without_its_own_marks() -> None:
+    assert cells.options([{"1": '{"text":"a\nb"}'}]) == "[{'1':'{'text':'anb'}'}]".replace("anb", "ab")
+    assert cells.options(None) == ""
+
+
+OUTCOMES = [
+    ([], False, False, 0, (Status.SUCCESS, "", 0, None)),
+    ([], False, True, 0, (Status.SUBMITTED, None, 0, timedelta())),
+    (["No data found"], False, False, 0, (Status.FAILED, "No data found", 1, None)),
+    (["down"], True, False, 0, (Status.SUBMITTED, "down", 1, timedelta(seconds=2))),
+    (["down"], True, False, 2, (Status.FAILED, "down", 3, None)),
+    (["a", "b", "a"], False, False, 0, (Status.FAILED, "a,b", 1, None)),
+]
+
+
+@pytest.mark.parametrize(("failures", "passing", "unfinished", "iteration", "wanted"), OUTCOMES)
+def test_how_a_turn_ends(
+    failures: list[str], passing: bool, unfinished: bool, iteration: int, wanted: tuple[object, ...]
+) -> None:
+    found = rules.outcome(iteration, failures, passing=passing, unfinished=unfinished, attempts=3)
+    assert (found.status, found.message, found.iteration, found.retry_in) == wanted
+
+
+def test_a_request_needs_a_selector_and_user_info_a_key() -> None:
+    one = Wanted(batch_ids=("b1",))
+    rules.check_selectors(one, Dataset.PROGRESS, False, 20)
+    for wanted, dataset in ((Wanted(), Dataset.PROGRESS), (one, Dataset.USER_INFO)):
+        with pytest.raises(rules.NoSelector, match="encrption"):
+            rules.check_selectors(wanted, dataset, False, 20)
+
+
+def test_repeated_batches_count_towards_the_limit() -> None:
+    with pytest.raises(rules.TooManyBatches, match="within 20"):
+        rules.check_selectors(Wanted(batch_ids=("b1",) * 21), Dataset.PROGRESS, False, 20)
+
+
+def test_one_batch_wins_over_several_and_both_over_a_search() -> None:
+    everything = {"batchId": "b1", "batchFilter": ["b2", "b3"], "searchFilter": {"filters": {}}}
+    assert wire.read_wanted(everything) == Wanted(batch_ids=("b1",))
+    del everything["batchId"]
+    assert wire.read_wanted(everything) == Wanted(batch_ids=("b2", "b3"))
+    del everything["batchFilter"]
+    assert wire.read_wanted(everything) == Wanted(search={"filters": {}})
+
+
+def test_a_key_becomes_a_password_unless_a_setting_says_otherwise() -> None:
+    settings = ("progress-exhaust=PLAIN_DATASET",)
+    assert rules.level_of(Dataset.PROGRESS, settings) is Level.PLAIN
+    assert rules.level_of(Dataset.USER_INFO, settings) is Level.PASSWORD
