@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import uvicorn
+from starlette.types import ASGIApp
 
 from lernbatch import app
 from lernbatch.auth import Role
@@ -111,35 +112,41 @@ class Running:
 
 
 @contextmanager
-def running(home: Path, dsn: str, **settings: Any) -> Iterator[Running]:
-    """A service over the migrated database `dsn`. Jobs run only when a test asks, or with jobs_enabled=True."""
-    config = Config(home=home, **{"jobs_enabled": False, **settings})
-    clock = MovableClock(config.time_zone)
-    application = app.create(config, dsn, clock)
+def served(application: ASGIApp) -> Iterator[str]:
+    """`application` on a loopback port, in a thread of its own; its URL, once it is started."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="on", timeout_graceful_shutdown=5))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
-        services: Services = _started(application, server, thread)
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        loop = services.pool._loop
-        service = Running(config, url, loop, services)
-        try:
-            yield service
-        finally:
-            service.http.close()
+        _await_start(server, thread)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(20)
         listening.close()
 
 
-def _started(application: app.Front, server: uvicorn.Server, thread: threading.Thread) -> Services:
+@contextmanager
+def running(home: Path, dsn: str, **settings: Any) -> Iterator[Running]:
+    """A service over the migrated database `dsn`. Jobs run only when a test asks, or with jobs_enabled=True."""
+    config = Config(home=home, **{"jobs_enabled": False, **settings})
+    clock = MovableClock(config.time_zone)
+    application = app.create(config, dsn, clock)
+    with served(application) as url:
+        services: Services = application.app.state.services
+        service = Running(config, url, services.pool._loop, services)
+        try:
+            yield service
+        finally:
+            service.http.close()
+
+
+def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
     waited = threading.Event()
     for _ in range(1000):
         if server.started:
-            return application.app.state.services  # type: ignore[no-any-return]
+            return
         if not thread.is_alive():
             break
         waited.wait(0.02)

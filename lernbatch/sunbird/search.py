@@ -106,4 +106,5 @@ class Search:
         reply = await self._remote.search(
             self._config.search_path, {"filters": filters, "fields": fields, "limit": limit}, headers=self._headers
         )
-        return mappings(reply.result.get("content"))
+        # Hits come sorted by kind: contents under one key, question sets under another.
+        return [*mappings(reply.result.get("content")), *mappings(reply.result.get("QuestionSet"))]
