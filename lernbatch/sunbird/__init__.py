@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from ssl import SSLContext
 
 import httpx
 
@@ -25,6 +26,8 @@ from lernbatch.sunbird.questions import Questions
 from lernbatch.sunbird.search import Search
 from lernbatch.sunbird.templates import Templates
 from lernbatch.sunbird.users import Users
+
+IN_PROCESS = "http://neighbours"  # nobody is looked up under this name
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,16 @@ class Sunbird:
         async with AsyncExitStack() as opened:
             bundled = httpx.ASGITransport(neighbours.application(pool, config, clock), raise_app_exceptions=False)
 
-            async def remote(name: str, url: str | None) -> Remote:
-                client = (
-                    _tcp(config, url) if url else httpx.AsyncClient(transport=bundled, base_url="http://neighbours")
+            tls = httpx.create_ssl_context()  # once: reading the certificates takes longer than all the rest
+
+            async def client(url: str | None) -> httpx.AsyncClient:
+                made = (
+                    httpx.AsyncClient(transport=bundled, base_url=IN_PROCESS) if url is None else _tcp(config, url, tls)
                 )
-                return Remote(name, await opened.enter_async_context(client), config)
+                return await opened.enter_async_context(made)
+
+            async def remote(name: str, url: str | None) -> Remote:
+                return Remote(name, await client(url), config)
 
             content = await remote("content", config.content_url)
             people = await remote("user-org", config.user_org_url)
@@ -65,17 +73,16 @@ class Sunbird:
                 users=Users(people, config),
                 organisations=Organisations(people, config),
                 groups=Groups(await remote("group", config.group_url), config),
-                templates=Templates(
-                    content, certificates, Files(await opened.enter_async_context(_tcp(config)), config), config
-                ),
+                templates=Templates(content, certificates, Files(await client(""), config), config),
                 notify=Notify(people, config),
             )
 
 
-def _tcp(config: Config, url: str = "") -> httpx.AsyncClient:
+def _tcp(config: Config, url: str, tls: SSLContext) -> httpx.AsyncClient:
     seconds = config.upstream_timeout_seconds
     return httpx.AsyncClient(
         base_url=url,
+        verify=tls,
         timeout=httpx.Timeout(seconds, connect=min(config.upstream_connect_seconds, seconds)),
         limits=httpx.Limits(
             max_connections=config.upstream_connections, max_keepalive_connections=config.upstream_connections
