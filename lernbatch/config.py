@@ -169,9 +169,11 @@ class Config(BaseSettings):
     questionset_read_path: str = "/questionset/v2/read/"
     user_org_url: str | None = None
     user_read_path: str = "/private/user/v1/read"
+    user_list_path: str = ""  # reads many people in one call, if your user service has such a call; else one by one
     org_search_path: str = "/v1/org/search"
     consent_path: str = "/v1/user/consent/read"
     group_read_path: str = "/private/v1/group/read/"
+    consent_list_path: str = ""  # likewise for consents
     email_path: str = "/v1/notification/email"
     notification_path: str = "/v2/notification"
     feed_path: str = "/private/user/feed/v1/create"

@@ -189,10 +189,10 @@ def _read(row: _Snapshot) -> Course:
 
 async def _fetch(services: Services, course_id: str) -> Course | None:
     """Fetch metadata and tree and keep them as the newest snapshot."""
-    client = services.sunbird.content
-    content, hierarchy = await asyncio.gather(client.course(course_id), client.hierarchy(course_id))
+    content = await services.sunbird.content.course(course_id)
     if content is None:
         return None
+    hierarchy = await services.sunbird.content.hierarchy(course_id)
     now = services.clock.now()
     if hierarchy is None:
         await db.run(services.pool, Q.set_status, course_id=course_id, status=content.status, now=now)

@@ -4,5 +4,6 @@ They serve demo, development and tests; an installation names its own services i
 """
 
 from lernbatch.neighbours.app import application
+from lernbatch.neighbours.people import CONSENTS, PEOPLE
 
-__all__ = ["application"]
+__all__ = ["CONSENTS", "PEOPLE", "application"]

@@ -61,6 +61,8 @@ def _routes(config: Config) -> Iterator[Route]:
         _row("GET", contents.certificate_template, f"{c.certificate_template_read_path}/"),
         _row("GET", contents.picture, contents.PICTURES),
         _row("GET", people.read, f"{c.user_read_path}/", "/v1/user/read/", "/v5/user/read/"),
+        _row("POST", people.listed, people.PEOPLE),
+        _row("POST", people.consents_listed, people.CONSENTS),
         _row("POST", people.organisations, c.org_search_path),
         _row("POST", people.consents, c.consent_path, "/v2/user/consent/read"),
         _row("GET", people.group, c.group_read_path, "/v1/group/read/"),

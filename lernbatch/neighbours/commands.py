@@ -135,7 +135,7 @@ def token(
 
 async def _token(user: str, expired: bool, child: str | None, names: list[str] | None) -> str:
     async with command.connection() as (held, conn):
-        person = await db.one(conn, people.Person, people.Q.person_by_id, user_id=child or user)
+        person = await db.one(conn, people.Person, people.Q.people_by_ids, user_ids=[child or user])
         organisation = frozenset([person.org_id] if person and person.org_id else [])
         roles = _roles(person.roles if person else [], organisation) if names is None else _roles(names, organisation)
         now = held.clock.now()

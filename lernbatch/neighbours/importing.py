@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lernbatch.neighbours.published import NotImportable, Published
 from lernbatch.neighbours.roster import Person, Problem
 
 Q = sql.load("lernbatch.neighbours")
+_COLUMNS = attrgetter(*Person.__dataclass_fields__)  # astuple would copy every value
 SAMPLE = Path(__file__).parent / "data"
 
 
@@ -96,7 +98,7 @@ async def put_people(conn: Connection, rows: Sequence[Person]) -> None:
     """Keep people; one who is known is replaced. COPY into a table of the transaction, since there may be many."""
     async with conn.transaction():
         await db.run(conn, Q.make_arriving)
-        await conn.copy_records_to_table("neighbour_arriving", records=[astuple(row) for row in rows])
+        await conn.copy_records_to_table("neighbour_arriving", records=map(_COLUMNS, rows))
         await db.run(conn, Q.put_arrived)
         await db.run(conn, Q.drop_arriving)
 

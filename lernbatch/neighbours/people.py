@@ -12,6 +12,8 @@ from lernbatch.neighbours.answer import Answer, Asked, Invalid, NoSuchNode
 
 Q = sql.load("lernbatch.neighbours")
 LARGEST_PAGE = 1000
+PEOPLE = "/neighbours/people"
+CONSENTS = "/neighbours/consents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,30 @@ class NoSuchConsent(NotFound):
 
 async def read(asked: Asked) -> Answer:
     """GET …/user/…/read/{id}: a person with places, roles and organisation."""
-    person = await db.one(asked.pool, Person, Q.person_by_id, user_id=asked.identifier)
+    person = await db.one(asked.pool, Person, Q.people_by_ids, user_ids=[asked.identifier])
     if person is None:
         raise NoSuchUser
     return {"response": show_person(person)}
+
+
+async def listed(asked: Asked) -> Answer:
+    """POST /neighbours/people with filter userId: many at once, which the platform's service has no call for."""
+    found = await db.all(asked.pool, Person, Q.people_by_ids, user_ids=_asked_people(asked))
+    return {"response": {"count": len(found), "content": [show_person(person) for person in found]}}
+
+
+async def consents_listed(asked: Asked) -> Answer:
+    """POST /neighbours/consents with filters userId, consumerId, objectId: of many at once."""
+    filters = _filters(asked.request)
+    found = await db.all(
+        asked.pool,
+        _Consent,
+        Q.consents,
+        user_ids=_asked_people(asked),
+        consumer_id=str(filters.get("consumerId")),
+        object_id=str(filters.get("objectId")),
+    )
+    return {"response": {"count": len(found), "content": [_show_consent(given) for given in found]}}
 
 
 async def organisations(asked: Asked) -> Answer:
@@ -137,7 +159,7 @@ async def consents(asked: Asked) -> Answer:
         asked.pool,
         _Consent,
         Q.consents,
-        user_id=wanted["userId"],
+        user_ids=[wanted["userId"]],
         consumer_id=wanted["consumerId"],
         object_id=wanted["objectId"],
     )
@@ -244,6 +266,13 @@ def _filters(request: Any) -> dict[str, Any]:
     if not isinstance(filters, dict):
         raise Invalid("The filters are no object.")
     return filters
+
+
+def _asked_people(asked: Asked) -> list[str]:
+    user_ids = _texts(_filters(asked.request).get("userId")) or []
+    if len(user_ids) > LARGEST_PAGE:
+        raise Invalid(f"More than {LARGEST_PAGE} people are asked for.")
+    return user_ids
 
 
 def _texts(value: object) -> list[str] | None:

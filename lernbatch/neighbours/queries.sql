@@ -40,13 +40,13 @@ ON CONFLICT (content_id) DO UPDATE
             updated_at = EXCLUDED.updated_at
       WHERE EXCLUDED.hierarchy IS NOT NULL OR neighbour_content.hierarchy IS NULL;
 
--- person_by_id
+-- people_by_ids
    SELECT p.user_id, p.first_name, p.last_name, p.org_id, p.roles, p.state, p.district, p.block, p.cluster,
           p.school_name, p.school_id, p.board, p.user_type, p.user_sub_type, p.email, p.phone, p.status, p.managed_by,
           coalesce(o.name, '') AS org_name, coalesce(o.channel, '') AS channel
      FROM neighbour_person p
 LEFT JOIN neighbour_organisation o USING (org_id)
-    WHERE p.user_id = :user_id;
+    WHERE p.user_id = ANY (:user_ids::text[]);
 
 -- organisations_matching
   SELECT org_id, name, channel, is_root, status, count(*) OVER () AS total
@@ -59,7 +59,7 @@ ORDER BY org_id
 -- consents
 SELECT user_id, consumer_id, object_id, consent_id, status, updated_at, expires_at
   FROM neighbour_consent
- WHERE user_id = :user_id AND consumer_id = :consumer_id AND object_id = :object_id;
+ WHERE user_id = ANY (:user_ids::text[]) AND consumer_id = :consumer_id AND object_id = :object_id;
 
 -- group_by_id
 SELECT group_id, name, members FROM neighbour_group WHERE group_id = :group_id;
@@ -105,7 +105,7 @@ INSERT INTO neighbour_person (user_id, first_name, last_name, org_id, roles, sta
      SELECT user_id, first_name, last_name, org_id, string_to_array(roles, '|'), state, district, block, cluster,
             school_name, school_id, board, user_type, user_sub_type, email, phone, status, managed_by
        FROM neighbour_arriving
-   ORDER BY user_id
+   ORDER BY user_id COLLATE "C"
 ON CONFLICT (user_id) DO UPDATE
         SET first_name = EXCLUDED.first_name, last_name = EXCLUDED.last_name, org_id = EXCLUDED.org_id,
             roles = EXCLUDED.roles, state = EXCLUDED.state, district = EXCLUDED.district, block = EXCLUDED.block,

@@ -224,8 +224,10 @@ def _texts(cells: dict[str, str]) -> dict[str, str]:
     """The cells, if they are texts that can be kept."""
     _check("" not in cells, cells.get("", ""))
     for column, value in cells.items():
-        _check(len(value) <= LONGEST_TEXT, f"{column} is longer than {LONGEST_TEXT} characters")
-        _check("\x00" not in value, f"{column} has a character that cannot be stored")
+        if len(value) > LONGEST_TEXT:
+            raise ValueError(f"{column} is longer than {LONGEST_TEXT} characters")
+        if "\x00" in value:
+            raise ValueError(f"{column} has a character that cannot be stored")
     return cells
 
 

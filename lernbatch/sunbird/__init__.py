@@ -25,7 +25,7 @@ from lernbatch.sunbird.orgs import Organisations
 from lernbatch.sunbird.questions import Questions
 from lernbatch.sunbird.search import Search
 from lernbatch.sunbird.templates import Templates
-from lernbatch.sunbird.users import Users
+from lernbatch.sunbird.users import Lists, Users
 
 IN_PROCESS = "http://neighbours"  # nobody is looked up under this name
 
@@ -70,12 +70,18 @@ class Sunbird:
                 content=Content(content, config),
                 search=Search(search, composite, config),
                 questions=Questions(await remote("question set", config.questionset_url), config),
-                users=Users(people, config),
+                users=Users(people, config, _lists(config)),
                 organisations=Organisations(people, config),
                 groups=Groups(await remote("group", config.group_url), config),
                 templates=Templates(content, certificates, Files(await client(""), config), config),
                 notify=Notify(people, config),
             )
+
+
+def _lists(config: Config) -> Lists:
+    if config.user_org_url is None:
+        return Lists(neighbours.PEOPLE, neighbours.CONSENTS)
+    return Lists(config.user_list_path, config.consent_list_path)
 
 
 def _tcp(config: Config, url: str, tls: SSLContext) -> httpx.AsyncClient:
