@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,18 +43,36 @@ class Line:
         return sum(path == f"/content/v3/hierarchy/{course_id}" for path in self.paths)
 
 
-@pytest.fixture
-def line(dsn: str, tmp_path: Path) -> Line:
-    return Line(standalone(Config(home=tmp_path), dsn))
-
-
-@pytest.fixture
-def service(dsn: str, line: Line, tmp_path: Path) -> Iterator[Running]:
-    """A service of this test's own, with the content service at the end of the line."""
+@pytest.fixture(scope="module")
+def connected(new_dsn: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Line, Running]]:
+    """A service with the content service at the end of the line."""
+    dsn, home = new_dsn(), tmp_path_factory.mktemp("home")
+    line = Line(standalone(Config(home=home), dsn))
     with served(line) as url:
         settings = {"upstream_attempts": 1, "upstream_failures": 1000}
-        with running(tmp_path, dsn, content_url=url, questionset_url=url, **settings) as service:
-            yield service
+        with running(home, dsn, content_url=url, questionset_url=url, **settings) as service:
+            yield line, service
+
+
+@pytest.fixture
+def line(connected: tuple[Line, Running]) -> Line:
+    line, _ = connected
+    line.cut = False
+    line.paths.clear()
+    return line
+
+
+@pytest.fixture
+def service(connected: tuple[Line, Running], line: Line) -> Running:
+    """That service as if nobody had asked it for a course yet."""
+    _, service = connected
+    service.clock.ahead *= 0
+    service.sql("TRUNCATE course, batch, neighbour_content CASCADE")
+    for tree in COURSES:
+        put(service, tree)
+    change(service, RETIRED_COURSE, {"status": "Retired"})
+    forget(service)
+    return service
 
 
 def find(service: Running, course_id: str = COURSE, version: str | None = None) -> Course | None:
@@ -64,13 +81,20 @@ def find(service: Running, course_id: str = COURSE, version: str | None = None) 
 
 def republish(service: Running, *children: dict[str, Any], **more: Any) -> None:
     """The first course anew, with other contents."""
-    tree = {**COURSES[0], **more, **({"children": list(children)} if children else {})}
+    put(service, {**COURSES[0], **more, "children": list(children)})
 
-    async def put() -> None:
+
+def put(service: Running, tree: dict[str, Any]) -> None:
+    async def work() -> None:
         async with service.services.pool.acquire() as conn:
             await importing.put_course(conn, published.read_course(tree), service.clock.now())
 
-    service.run(put())
+    service.run(work())
+
+
+def change(service: Running, content_id: str, metadata: dict[str, Any]) -> None:
+    """What the content service says of a content from now on."""
+    service.sql("UPDATE neighbour_content SET metadata = metadata || $1 WHERE content_id = $2", metadata, content_id)
 
 
 def forget(service: Running) -> None:
@@ -179,13 +203,7 @@ def test_a_course_never_seen_cannot_be_had_while_the_content_service_is_down(ser
 def test_a_course_that_is_retired_keeps_its_last_tree(service: Running) -> None:
     first = find(service)
     assert first is not None
-    service.run(
-        service.services.pool.execute(
-            "UPDATE neighbour_content SET metadata = metadata || $1 WHERE content_id = $2",
-            {"status": "Retired"},
-            COURSE,
-        )
-    )
+    change(service, COURSE, {"status": "Retired"})
     found = service.run(actions.refresh(service.services, COURSE))
     assert found is not None
     assert (found.status, found.leaf_nodes) == ("Retired", first.leaf_nodes)
@@ -193,7 +211,7 @@ def test_a_course_that_is_retired_keeps_its_last_tree(service: Running) -> None:
 
 def test_a_course_that_is_deleted_keeps_its_last_tree_for_those_in_it(service: Running) -> None:
     first = find(service)
-    service.run(service.services.pool.execute("DELETE FROM neighbour_content WHERE content_id = $1", COURSE))
+    service.sql("DELETE FROM neighbour_content WHERE content_id = $1", COURSE)
     service.clock.move(seconds=service.config.course_refresh_seconds + 1)
     assert find(service) == first
     with pytest.raises(rules.InvalidCourse):
@@ -236,12 +254,7 @@ def test_nothing_unknown_can_be_offered_during_an_outage(service: Running, line:
 def test_questions_that_the_tree_does_not_tell_are_asked_for(service: Running, line: Line) -> None:
     quiz = {"objectType": "QuestionSet", "contentType": "SelfAssess", "mimeType": rules.QUESTION_SET}
     republish(service, leaf("do_quiz", "Quiz", **quiz), pkgVersion=2)
-    service.run(
-        service.services.pool.execute(
-            "UPDATE neighbour_content SET metadata = metadata || $1 WHERE content_id = 'do_quiz'",
-            {"totalQuestions": 9, "maxAttempts": 2},
-        )
-    )
+    change(service, "do_quiz", {"totalQuestions": 9, "maxAttempts": 2})
     found = service.run(actions.refresh(service.services, COURSE))
     assert found is not None
     assert [(one.total_questions, one.max_attempts) for one in found.assessments] == [(9, 2)]
