@@ -22,6 +22,7 @@ from lernbatch.pg.reasons import compact, failure
 START_SECONDS = 120.0  # a recovery after a crash may have a gigabyte of log to read
 STOP_SECONDS = 60.0
 LEFTOVER_SECONDS = 5.0  # children of a killed server notice within milliseconds, unless they compute
+DYING_SECONDS = 30.0  # a killed process ends when the system gets round to it
 LOG_BYTES = 10_000_000
 
 SETTINGS = {
@@ -88,18 +89,18 @@ class Cluster:
 
     def is_running(self) -> bool:
         """Whether a server runs, ready or not; what a dead one left behind is waited for, then killed."""
-        patience, killed = time.monotonic() + LEFTOVER_SECONDS, False
+        began = time.monotonic()
         while self.processes.any_alive():
             if self.postmaster() is not None:
                 return True
-            if time.monotonic() > patience:
-                if killed:
-                    raise Unusable(
-                        f"Processes that cannot be ended from here use {self.data}, perhaps in another container: "
-                        "stop them, or choose another folder."
-                    )
-                self.processes.kill()
-                patience, killed = time.monotonic() + LEFTOVER_SECONDS, True
+            waited = time.monotonic() - began
+            if waited > LEFTOVER_SECONDS + DYING_SECONDS:
+                raise Unusable(
+                    f"Processes that cannot be ended from here use {self.data}, perhaps in another container: "
+                    "stop them, or choose another folder."
+                )
+            if waited > LEFTOVER_SECONDS:
+                self.processes.kill()  # again and again: one of them may just have started another
             time.sleep(0.01)
         return False
 
