@@ -89,10 +89,12 @@ def timestamp(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}:{at.microsecond // 1000:03d}{at:%z}"
 
 
-def success(path: str, message_id: str, now: datetime, result: object) -> tuple[bytes, int]:
+def success(
+    path: str, message_id: str, now: datetime, result: object, *, response_code: str = "OK"
+) -> tuple[bytes, int]:
     """The answer's bytes, and the byte length of its `result`."""
     result_bytes = result if isinstance(result, bytes) else _encode(result)
-    head = _head(path, message_id, now, err=None, status="success", text=None, response_code="OK")
+    head = _head(path, message_id, now, err=None, status="success", text=None, response_code=response_code)
     return _encode({**head, "result": msgspec.Raw(result_bytes)}), len(result_bytes)
 
 

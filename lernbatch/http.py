@@ -57,6 +57,7 @@ class Access(Enum):
     LATE_USER = auto()  # a token with a right signature, expired or not: phones that were offline
     OPEN = auto()  # anybody; a valid token says who
     PRIVATE = auto()  # only from the configured networks, or with the service token
+    INTERNAL = auto()  # as PRIVATE, or an administrator: what the reference leaves open (defect 25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +163,14 @@ def _fill(template: str, parameters: Mapping[str, str]) -> str:
 def _admit(entrance: Entrance, request: Request, services: Services) -> Caller:
     if entrance.access is Access.PRIVATE:
         _admit_private(request, services)
-    return services.gate.caller(
+    caller = services.gate.caller(
         request.headers,
         required=entrance.access in (Access.USER, Access.LATE_USER),
         accept_expired=entrance.access is Access.LATE_USER,
     )
+    if entrance.access is Access.INTERNAL and not caller.has_role(services.config.administrator_roles):
+        _admit_private(request, services)
+    return caller
 
 
 def _admit_private(request: Request, services: Services) -> None:

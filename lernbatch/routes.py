@@ -9,6 +9,7 @@ from lernbatch.batch import handlers as batch
 from lernbatch.batch.search import handlers as search
 from lernbatch.certificate import handlers as certificate
 from lernbatch.certificate import registry
+from lernbatch.course import handlers as course
 from lernbatch.enrolment import handlers as enrolment
 from lernbatch.exhaust import analytics
 from lernbatch.exhaust import handlers as exhaust
@@ -31,6 +32,13 @@ ENTRANCES: list[Entrance] = [
              form_d=True),
     Entrance("POST", "/v1/batch/participants/list", batch.list_participants,
              gateway="/api/course/v1/batch/participants/list"),
+    Entrance("POST", "/v1/course/batch/clone", batch.clone, gateway="/api/course/v1/batch/clone", roles=CREATORS),
+    Entrance("POST", "/v1/course/batch/preview", batch.preview_change,
+             gateway="/api/course/v1/batch/preview", roles=CREATORS),
+    Entrance("POST", "/v1/course/batch/ownership/transfer", batch.transfer_ownership),
+    Entrance("POST", "/v1/course/create", course.create, Access.OPEN, gateway="/api/course/v1/create"),
+    Entrance("POST", "/v1/data/sync", batch.sync, Access.INTERNAL, form_d=True),
+    Entrance("DELETE", "/v1/cache/clear/{name}", ops.clear_cache, Access.INTERNAL),
 
     # enrolment
     Entrance("POST", "/v1/course/enroll", enrolment.enrol, gateway="/api/course/v1/enrol", roles=LEARNERS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from lernbatch import idempotency
 from lernbatch.batch import jobs as batch
 from lernbatch.certificate import jobs as certificate
 from lernbatch.course import jobs as course
@@ -15,12 +16,16 @@ from lernbatch.worker import Job
 # Who sends what the outbox holds, by destination.
 SENDERS: dict[str, Sender] = {
     events.KAFKA: to_kafka,
+    events.CONTENT: one_by_one(batch.write_listing),
+    events.MAIL: one_by_one(batch.mail),
     events.NOTIFICATION: one_by_one(certificate.notify),
     events.FEED: one_by_one(certificate.feed),
 }
 
 JOBS: list[Job] = [
-    Job("batch.move_statuses", batch.move_statuses, every_seconds=60),
+    Job("batch.move_statuses", batch.move_statuses, every_seconds=60),  # so midnight, in any zone, is not missed
+    Job("batch.tell_listings", batch.tell_listings, every_seconds=60),
+    Job("idempotency.forget", idempotency.forget_old, every_seconds=3600),
     Job("course.refresh", course.refresh_courses, every_seconds=300),
     Job("certificate.issue_due", certificate.issue_due, every_seconds=2, together=True),
     Job("exhaust.run_due", exhaust.run_due, every_seconds=5, together=True),

@@ -73,6 +73,28 @@ CREATE INDEX batch_created_for_search ON batch USING gin (lowered(created_for));
 CREATE INDEX batch_words_search ON batch USING gin (trigrams(batch_words(name, description))); -- parts of words
 CREATE INDEX batch_zones ON batch (time_zone) WHERE time_zone IS NOT NULL;          -- batch.zones_in_use
 
+-- One row: a course whose list of batches the content service shows. Whoever changes a batch of the course writes this
+-- row first, so that two changes at once wait for each other and no list that is told lacks one of them.
+CREATE TABLE batch_listing (
+  course_id text        PRIMARY KEY,
+  told_at   timestamptz NOT NULL,              -- when the list was last put into the outbox
+  due       boolean     NOT NULL DEFAULT false -- to be told again: somebody asked for it (data sync)
+);
+
+CREATE INDEX batch_listing_due ON batch_listing (course_id) WHERE due; -- batch.claim_listings
+
+-- One row: the answer of a call that carried an Idempotency-Key, kept for a day, so that its repetition gets the same.
+CREATE TABLE idempotency_key (
+  scope      text        NOT NULL, -- method, path and caller
+  key        text        NOT NULL,
+  body_hash  text        NOT NULL, -- of the request, so that another one under the same key is noticed
+  answer     jsonb       NOT NULL,
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (scope, key)
+);
+
+CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- forget_keys
+
 -- One row: one learner in one batch, with everything the learner has done there. Unenrolled is inactive, not gone.
 -- No index stands on a column that progress changes, so that updates stay heap-only; hence the fill factor.
 CREATE TABLE enrolment (

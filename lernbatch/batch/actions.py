@@ -1,20 +1,20 @@
-"""What can be done with batches: one function, one transaction."""
+"""What can be done with a batch: one function, one transaction, with what others must hear of it."""
 
 from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Collection
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from lernbatch import db, sql
-from lernbatch.auth import Caller
-from lernbatch.batch import checks, dates, rules
-from lernbatch.batch.model import Batch, Change, NewBatch, Participants, ParticipantsAsked, Status
+from lernbatch.batch import checks, dates, events, listings, rules
+from lernbatch.batch.model import Asking, Batch, Change, NewBatch, Participants, ParticipantsAsked, Status
+from lernbatch.batch.wire import show_created
 from lernbatch.db import Connection
 from lernbatch.errors import LernbatchError, Unauthorized
+from lernbatch.idempotency import Remember
+from lernbatch.outbox.events import Event
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.batch")
@@ -40,92 +40,55 @@ class Unread(LernbatchError):
     """The database did not answer (P4, a failure without code and text)."""
 
 
-async def create(services: Services, caller: Caller, new: NewBatch) -> Batch:
+async def create(services: Services, asking: Asking, new: NewBatch, remember: Remember) -> Batch:
     """Make a batch. Raises the refusals of contract batches §3.1, C19 to C26."""
     await checks.check_course(services, new.course_id)
     await checks.check_organisations(services, new.created_for)
-    await checks.check_mentors(services, new.created_by, new.mentors, caller.token)
+    await checks.check_mentors(services, new.created_by, new.mentors, asking.caller.token)
     if new.unknown_property:
         raise rules.UnknownProperty(new.unknown_property)
-    batch = _made(services, new)
+    now = services.clock.now()
+    batch = rules.made(new, new_batch_id(services.clock.now_ms()), now, services.clock.zone)
     with db.failing_as(NotInserted):
         async with services.pool.acquire() as conn, conn.transaction():
-            await _insert(conn, services, batch)
+            await remember(conn, show_created(batch))
+            await _insert(conn, batch)
+            heard = [events.created(services.config, services.clock.now_ms(), asking, batch)]
+            heard += _mails(services, batch, batch.mentors, events.INVITED)
+            await listings.tell(conn, services, [batch.course_id], heard)
+    services.wake.now()
     return batch
 
 
-def _made(services: Services, new: NewBatch) -> Batch:
-    """The batch that `new` asks for, as it will be stored."""
-    now = services.clock.now()
-    batch = Batch(
-        batch_id=new_batch_id(services.clock.now_ms()),
-        course_id=new.course_id,
-        course_version=None,
-        name=new.name,
-        description=new.description,
-        enrolment_type=new.enrolment_type,
-        created_by=new.created_by,
-        created_for=new.created_for,
-        mentors=new.mentors,
-        start_date=new.start_date,
-        end_date=new.end_date,
-        enrolment_start_date=new.enrolment_start_date,
-        enrolment_end_date=new.enrolment_end_date,
-        time_zone=new.time_zone,
-        capacity=new.capacity,
-        leave_policy=new.leave_policy,
-        status=Status.UPCOMING,
-        templates=new.templates,
-        created_at=now,
-        updated_at=None,
-        revision=1,
-    )
-    return replace(batch, status=rules.status_now(batch, now, services.clock.zone))
+async def clone(services: Services, asking: Asking, source: Batch, new: NewBatch, remember: Remember) -> Batch:
+    """Make `new` after `source`, which the caller must be allowed to change. Raises: Unauthorized; as `create`."""
+    if not rules.may_change(asking.caller, source):
+        raise Unauthorized
+    return await create(services, asking, new, remember)
 
 
-async def _insert(conn: Connection, services: Services, batch: Batch) -> None:
-    await db.run(
-        conn,
-        Q.insert_batch,
-        batch_id=batch.batch_id,
-        course_id=batch.course_id,
-        name=batch.name,
-        description=batch.description,
-        enrolment_type=batch.enrolment_type,
-        created_by=batch.created_by,
-        created_for=batch.created_for,
-        mentors=batch.mentors,
-        start_date=batch.start_date,
-        end_date=batch.end_date,
-        enrolment_start_date=batch.enrolment_start_date,
-        enrolment_end_date=batch.enrolment_end_date,
-        time_zone=batch.time_zone,
-        capacity=batch.capacity,
-        leave_policy=batch.leave_policy,
-        status=batch.status,
-        due_on=rules.status_due_on(Status(batch.status), batch.start_date, batch.end_date),
-        templates=batch.templates,
-        created_at=batch.created_at,
-    )
-
-
-async def update(services: Services, caller: Caller, change: Change) -> Batch:
+async def update(services: Services, asking: Asking, change: Change) -> Batch:
     """Change a batch; as it is then. Raises the refusals of contract batches §3.2, U14 to U29.
 
     Two changes at once do not lose each other: the later one is judged and made again, on what the earlier one left.
     """
     for _ in range(TRIES):
-        batch = await find(services.pool, change.batch_id)
-        changed = await checked_change(services, caller, batch, change)
+        with db.failing_as(NotUpdated):
+            batch = await find(services.pool, change.batch_id)
+        batch, changed = await checked_change(services, asking, batch, change)
         with db.failing_as(NotUpdated):
             async with services.pool.acquire() as conn, conn.transaction():
-                if await _save(conn, changed):
+                if await save(conn, changed):
+                    await listings.tell(conn, services, [batch.course_id], _heard(services, asking, batch, changed))
+                    services.wake.now()
                     return changed
     raise NotUpdated
 
 
-async def checked_change(services: Services, caller: Caller, batch: Batch | None, change: Change) -> Batch:
-    """`batch` as `change` makes it, when everything allows it, in the contract's order."""
+async def checked_change(
+    services: Services, asking: Asking, batch: Batch | None, change: Change
+) -> tuple[Batch, Batch]:
+    """The batch before and after `change`, when everything allows it, in the contract's order."""
     if change.has_participants:
         raise rules.UnexpectedParameter("participants")
     if batch is None or batch.course_id != change.course_id:
@@ -133,46 +96,79 @@ async def checked_change(services: Services, caller: Caller, batch: Batch | None
     org_ids: list[str] = change.fields.get("created_for", [])
     await checks.check_organisations(services, [org_id for org_id in org_ids if org_id not in batch.created_for])
     now, zone = services.clock.now(), services.clock.zone
-    dates.check_change(batch, change, rules.day_of(batch, now, zone))
+    dates.check_change(batch, change, rules.day_in(batch.time_zone, now, zone))
     changed = rules.changed(batch, change, now, zone)
-    dates.check_enrolment_start(
-        changed.enrolment_start_date, rules.enrolment_end(changed.end_date, changed.enrolment_end_date)
-    )
+    last_day = rules.enrolment_end(changed.end_date, changed.enrolment_end_date)
+    dates.check_enrolment_start(changed.enrolment_start_date, last_day)
     await checks.check_course(services, batch.course_id)
-    if not rules.may_change(caller, batch):
+    if not rules.may_change(asking.caller, batch):
         raise Unauthorized
     if change.revisions is not None and batch.revision not in change.revisions:
         raise rules.ChangedMeanwhile
     await checks.check_organisations(services, org_ids)
-    added = [user_id for user_id in changed.mentors if user_id not in batch.mentors]
-    await checks.check_mentors(services, batch.created_by, added, caller.token)
-    return changed
+    added = _without(changed.mentors, batch.mentors)
+    await checks.check_mentors(services, batch.created_by, added, asking.caller.token)
+    return batch, changed
 
 
-async def _save(conn: Connection, batch: Batch) -> bool:
-    """Write `batch` if it is still the revision before; whether it was."""
+def _heard(services: Services, asking: Asking, before: Batch, after: Batch) -> list[Event]:
+    audit = events.updated(services.config, services.clock.now_ms(), asking, after)
+    invited = _mails(services, after, _without(after.mentors, before.mentors), events.INVITED)
+    return [audit, *invited, *_mails(services, after, _without(before.mentors, after.mentors), events.REMOVED)]
+
+
+def _mails(services: Services, batch: Batch, user_ids: Sequence[str], kind: tuple[str, str]) -> list[Event]:
+    return events.mails(batch, user_ids, kind) if services.config.mail_enabled else []
+
+
+def _without(these: Sequence[str], those: Sequence[str]) -> list[str]:
+    return [each for each in these if each not in those]
+
+
+async def _insert(conn: Connection, batch: Batch) -> None:
+    await db.run(
+        conn,
+        Q.insert_batch,
+        batch_id=batch.batch_id,
+        course_id=batch.course_id,
+        created_by=batch.created_by,
+        templates=batch.templates,
+        created_at=batch.created_at,
+        **_changeable(batch),
+    )
+
+
+async def save(conn: Connection, batch: Batch) -> bool:
+    """Write `batch` over its revision before; False when that is no longer what is stored."""
     written = await db.run(
         conn,
         Q.update_batch,
         batch_id=batch.batch_id,
-        revision=batch.revision,
-        name=batch.name,
-        description=batch.description,
-        enrolment_type=batch.enrolment_type,
-        created_for=batch.created_for,
-        mentors=batch.mentors,
-        start_date=batch.start_date,
-        end_date=batch.end_date,
-        enrolment_start_date=batch.enrolment_start_date,
-        enrolment_end_date=batch.enrolment_end_date,
-        time_zone=batch.time_zone,
-        capacity=batch.capacity,
-        leave_policy=batch.leave_policy,
-        status=batch.status,
-        due_on=rules.status_due_on(Status(batch.status), batch.start_date, batch.end_date),
         updated_at=batch.updated_at,
+        revision=batch.revision,
+        **_changeable(batch),
     )
     return written == 1
+
+
+def _changeable(batch: Batch) -> dict[str, object]:
+    """The columns that both creating and changing write."""
+    return {
+        "name": batch.name,
+        "description": batch.description,
+        "enrolment_type": batch.enrolment_type,
+        "created_for": batch.created_for,
+        "mentors": batch.mentors,
+        "start_date": batch.start_date,
+        "end_date": batch.end_date,
+        "enrolment_start_date": batch.enrolment_start_date,
+        "enrolment_end_date": batch.enrolment_end_date,
+        "time_zone": batch.time_zone,
+        "capacity": batch.capacity,
+        "leave_policy": batch.leave_policy,
+        "status": batch.status,
+        "due_on": rules.status_due_on(Status(batch.status), batch.start_date, batch.end_date),
+    }
 
 
 async def find(conn: Connection, batch_id: str) -> Batch | None:
@@ -204,49 +200,6 @@ async def participants(conn: Connection, asked: ParticipantsAsked) -> Participan
 @dataclass(frozen=True, slots=True)
 class _UserId:
     user_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """When a batch whose status is due begins and ends."""
-
-    batch_id: str
-    course_id: str
-    start_date: date
-    end_date: date | None
-    today: date
-
-
-async def move_statuses(conn: Connection, now: datetime, platform: ZoneInfo, *, limit: int = 1000) -> int:
-    """Give every due batch the status it has today, in its own zone; how many moved. At most `limit` at a time."""
-    async with conn.transaction():
-        zones = [row.time_zone for row in await db.all(conn, _Zone, Q.zones_in_use)]
-        due = await db.all(
-            conn,
-            Span,
-            Q.batches_due,
-            zones=[None, *zones],
-            todays=[now.astimezone(ZoneInfo(zone) if zone else platform).date() for zone in (None, *zones)],
-            latest=(now + timedelta(hours=14)).date(),  # nowhere is it later than this
-            limit=limit,
-        )
-        statuses = [rules.status_on(span.today, span.start_date, span.end_date) for span in due]
-        await db.run(
-            conn,
-            Q.set_statuses,
-            batch_ids=[span.batch_id for span in due],
-            statuses=statuses,
-            due_on=[
-                rules.status_due_on(status, span.start_date, span.end_date)
-                for status, span in zip(statuses, due, strict=True)
-            ],
-        )
-        return len(due)
-
-
-@dataclass(frozen=True, slots=True)
-class _Zone:
-    time_zone: str
 
 
 def new_batch_id(now_ms: int) -> str:

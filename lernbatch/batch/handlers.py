@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lernbatch.batch import actions, wire
+from lernbatch.batch import actions, listings, preview, rules, transfer, wire, wire_others
+from lernbatch.batch.model import Asking
 from lernbatch.http import Call, Headed
+from lernbatch.idempotency import Remember, once
 
 
 async def create(call: Call) -> Mapping[str, Any]:
@@ -21,19 +23,42 @@ async def create_privately(call: Call) -> Mapping[str, Any]:
 
 
 async def _create(call: Call, *, private: bool) -> Mapping[str, Any]:
-    clock = call.services.clock
-    new = wire.read_new_batch(call.request, call.caller.user_id, clock.now(), clock.zone, private=private)
-    batch = await actions.create(call.services, call.caller, new)
-    return {"response": "SUCCESS", "batchId": batch.batch_id}
+    async def work(remember: Remember) -> Mapping[str, Any]:
+        clock = call.services.clock
+        new = wire.read_new_batch(call.request, call.caller.user_id, clock.now(), clock.zone, private=private)
+        return wire.show_created(await actions.create(call.services, _asking(call), new, remember))
+
+    return await once(call, work)
+
+
+async def clone(call: Call) -> Mapping[str, Any]:
+    """POST /v1/course/batch/clone: a batch after another one, with dates of its own and without people."""
+
+    async def work(remember: Remember) -> Mapping[str, Any]:
+        clock = call.services.clock
+        source = await actions.find(call.services.pool, wire.read_batch_id(call.request))
+        if source is None:
+            raise rules.InvalidBatch
+        new = wire.read_clone(call.request, source, call.caller.user_id, clock.now(), clock.zone)
+        return wire.show_created(await actions.clone(call.services, _asking(call), source, new, remember))
+
+    return await once(call, work)
 
 
 async def update(call: Call) -> Headed:
     """PATCH /v1/course/batch/update: by the creator or a mentor; `If-Match` makes sure of the revision they saw."""
     clock = call.services.clock
     change = wire.read_change(call.request, clock.now(), clock.zone)
-    revisions = wire.read_if_match(call.headers.get("if-match"))
-    batch = await actions.update(call.services, call.caller, replace(change, revisions=revisions))
+    revisions = wire_others.read_if_match(call.headers.get("if-match"))
+    batch = await actions.update(call.services, _asking(call), replace(change, revisions=revisions))
     return Headed({}, {"ETag": wire.show_etag(batch)})
+
+
+async def preview_change(call: Call) -> Mapping[str, Any]:
+    """POST /v1/course/batch/preview: what an update with this request would do to the batch's people."""
+    clock = call.services.clock
+    change = wire.read_change(call.request, clock.now(), clock.zone)
+    return wire_others.show_preview(await preview.preview(call.services, _asking(call), change))
 
 
 async def read(call: Call) -> Headed:
@@ -48,5 +73,24 @@ async def read(call: Call) -> Headed:
 
 async def list_participants(call: Call) -> Mapping[str, Any]:
     """POST /v1/batch/participants/list: the ids of a batch's learners."""
-    asked = wire.read_participants(call.request, call.services.config.participants_limit)
-    return wire.show_participants(await actions.participants(call.services.pool, asked))
+    asked = wire_others.read_participants(call.request, call.services.config.participants_limit)
+    return wire_others.show_participants(await actions.participants(call.services.pool, asked))
+
+
+async def transfer_ownership(call: Call) -> Mapping[str, Any]:
+    """POST /v1/course/batch/ownership/transfer: by an administrator, within their organisations."""
+    organisation_ids = rules.administered(call.caller, call.services.config.administrator_roles)
+    wanted = wire_others.read_transfer(call.request, organisation_ids, call.caller.user_id)
+    return wire_others.show_transferred(await transfer.transfer(call.services, wanted))
+
+
+async def sync(call: Call) -> Mapping[str, Any]:
+    """POST /v1/data/sync: have what others show of batches brought up to date, in the background."""
+    wanted = wire_others.read_sync(call.request)
+    if wanted is not None:
+        await listings.ask_again(call.services, wanted)
+    return {"response": "SUCCESS"}
+
+
+def _asking(call: Call) -> Asking:
+    return Asking(call.caller, call.origin, wire.read_props(call.request))

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from lernbatch.batch import actions
+from lernbatch.batch import events, listings, statuses
+from lernbatch.outbox.relay import Due
 from lernbatch.services import Services
 
 
 async def move_statuses(services: Services) -> int:
     """Give due batches the status they have today; how many moved."""
-    async with services.pool.acquire() as conn:
-        return await actions.move_statuses(conn, services.clock.now(), services.clock.zone)
+    return await statuses.move(services)
+
+
+async def tell_listings(services: Services) -> int:
+    """Tell courses' lists again where somebody asked for it; how many."""
+    return await listings.tell_due(services)
+
+
+async def write_listing(services: Services, event: Due) -> None:
+    """Show a course's batches in the content service. Raises: Upstream."""
+    await services.sunbird.content.write_batches(event.key, event.payload["batches"])
+
+
+async def mail(services: Services, event: Due) -> None:
+    """Send a mail to a mentor; none goes out for a course that the search does not know. Raises: Upstream."""
+    course = await services.sunbird.search.mail_content(event.payload["courseId"])
+    if course is not None:
+        await services.sunbird.notify.email(events.mail(services.config, event.payload, course.name, course.logo_url))

@@ -8,6 +8,9 @@ from datetime import date, datetime
 from enum import IntEnum
 from typing import Any
 
+from lernbatch.auth import Caller
+from lernbatch.telemetry import Origin
+
 OPEN = "open"
 INVITE_ONLY = "invite-only"
 
@@ -49,6 +52,30 @@ class Batch:
     created_at: datetime
     updated_at: datetime | None
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """What a course's list shows of a batch that may not have ended."""
+
+    batch_id: str
+    course_id: str
+    name: str
+    enrolment_type: str
+    created_for: list[str]
+    start_date: date
+    end_date: date | None
+    enrolment_end_date: date | None
+    time_zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks and from where, for permissions and audits. `props`: the names of what the request sets."""
+
+    caller: Caller
+    origin: Origin
+    props: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +134,47 @@ class Participants:
 
     count: int
     user_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """How a batch is for people on one day. `last_enrolment_day` None: no last day; `places_left` None: no bound."""
+
+    status: Status
+    enrolment_is_open: bool
+    last_enrolment_day: date | None
+    may_leave: bool
+    places_left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a change would do. `affected`: how many learners have `effects`; `user_ids`: the first of them."""
+
+    batch_id: str
+    before: Situation
+    after: Situation
+    active: int
+    unfinished: int
+    effects: tuple[str, ...]
+    affected: int
+    user_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One person is to be put in another's place. `organisation_ids` None: in batches of any organisation."""
+
+    from_user_id: str
+    to_user_id: str
+    organisation_ids: list[str] | None
+    asked_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToList:
+    """The courses whose lists are to be told again: named, or those of named batches, or all."""
+
+    everything: bool
+    course_ids: list[str]
+    batch_ids: list[str]

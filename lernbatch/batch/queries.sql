@@ -84,3 +84,68 @@ SELECT wanted.batch_id,
        (SELECT count(*) FROM enrolment
          WHERE enrolment.batch_id = wanted.batch_id AND active AND status = 2) AS completed
   FROM unnest(:batch_ids::text[]) AS wanted (batch_id);
+
+-- hold_listings
+-- The row of a course is what changes of its batches wait for; in the order of the ids, so that none waits in a circle.
+INSERT INTO batch_listing (course_id, told_at)
+SELECT course_id, :now FROM unnest(:course_ids::text[]) AS course_id ORDER BY course_id
+ON CONFLICT (course_id) DO UPDATE SET told_at = EXCLUDED.told_at, due = false;
+
+-- open_batches
+-- status may be stored a moment too long; the event leaves out what has ended.
+  SELECT batch_id, course_id, name, enrolment_type, created_for, start_date, end_date, enrolment_end_date, time_zone
+    FROM batch
+   WHERE course_id = ANY(:course_ids::text[]) AND status < 2
+ORDER BY batch_id
+   LIMIT :limit;
+
+-- claim_listings
+  SELECT course_id FROM batch_listing
+   WHERE due
+ORDER BY course_id
+   LIMIT :limit
+     FOR UPDATE SKIP LOCKED;
+
+-- ask_for_listings
+INSERT INTO batch_listing (course_id, told_at, due)
+SELECT DISTINCT course_id, :now::timestamptz, true
+  FROM batch
+ WHERE :everything OR course_id = ANY(:course_ids::text[]) OR batch_id = ANY(:batch_ids::text[])
+ ORDER BY course_id
+ON CONFLICT (course_id) DO UPDATE SET due = true;
+
+-- preview_learners
+-- Who has completed keeps everything; the others may be affected.
+SELECT count(*) AS active,
+       count(*) FILTER (WHERE status < 2) AS unfinished,
+       coalesce((SELECT array_agg(user_id)
+                   FROM (SELECT user_id FROM enrolment
+                          WHERE batch_id = :batch_id AND active AND status < 2
+                          ORDER BY user_id
+                          LIMIT :limit) AS first), '{}') AS user_ids
+  FROM enrolment
+ WHERE batch_id = :batch_id AND active;
+
+-- transfer_batches
+-- The conditions on lower() are there for their indexes; ids are compared to the letter. A mentor stands once.
+WITH owned AS (
+  SELECT batch_id
+    FROM batch
+   WHERE (lower(created_by) = lower(:from_user_id) OR lowered(mentors) @> ARRAY[lower(:from_user_id)])
+     AND (created_by = :from_user_id OR mentors @> ARRAY[:from_user_id])
+     AND (:organisation_ids::text[] IS NULL OR created_for && :organisation_ids::text[])
+   LIMIT :limit
+     FOR UPDATE
+)
+   UPDATE batch
+      SET created_by = CASE WHEN created_by = :from_user_id THEN :to_user_id ELSE created_by END,
+          mentors = ARRAY(SELECT entry
+                            FROM unnest(array_replace(mentors, :from_user_id, :to_user_id))
+                                 WITH ORDINALITY AS listed (entry, place)
+                        GROUP BY entry
+                        ORDER BY min(place)),
+          updated_at = :now,
+          revision = revision + 1
+     FROM owned
+    WHERE batch.batch_id = owned.batch_id
+RETURNING batch.batch_id, batch.course_id;

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from lernbatch.auth import Caller
-from lernbatch.batch.model import INVITE_ONLY, LEAVE_NEVER, LEAVE_UNTIL_START, OPEN, Batch, Change, Status
-from lernbatch.errors import LernbatchError, NotFound, Refused
+from lernbatch.batch.model import (
+    INVITE_ONLY,
+    LEAVE_NEVER,
+    LEAVE_UNTIL_START,
+    OPEN,
+    Batch,
+    Change,
+    NewBatch,
+    Situation,
+    Status,
+)
+from lernbatch.errors import LernbatchError, NotFound, Refused, Unauthorized
 
 
 class InvalidBatch(Refused):
@@ -104,14 +115,14 @@ def status_due_on(status: Status, start: date, end: date | None) -> date | None:
     return None
 
 
-def day_of(batch: Batch, now: datetime, zone: ZoneInfo) -> date:
-    """The day that `now` is for the batch: in its own zone, else in the installation's `zone`."""
-    return now.astimezone(ZoneInfo(batch.time_zone) if batch.time_zone else zone).date()
+def day_in(time_zone: str | None, now: datetime, platform: ZoneInfo) -> date:
+    """The day that `now` is for a batch: in its own time zone, else in the platform's."""
+    return now.astimezone(ZoneInfo(time_zone) if time_zone else platform).date()
 
 
 def status_now(batch: Batch, now: datetime, zone: ZoneInfo) -> Status:
-    """The status of `batch` at `now`, whatever is stored."""
-    return status_on(day_of(batch, now, zone), batch.start_date, batch.end_date)
+    """The status of `batch` at `now`, whatever is stored. `zone`: the platform's."""
+    return status_on(day_in(batch.time_zone, now, zone), batch.start_date, batch.end_date)
 
 
 def enrolment_end(end: date | None, enrolment_end: date | None) -> date | None:
@@ -136,6 +147,57 @@ def may_leave(policy: str | None, today: date, start: date) -> bool:
     if policy == LEAVE_UNTIL_START:
         return today < start
     return policy != LEAVE_NEVER
+
+
+def enrolment_is_open(batch: Batch, today: date, learners: int) -> bool:
+    """Whether somebody could enrol into `batch` on `today`, when `learners` are in it."""
+    last_day = enrolment_end(batch.end_date, batch.enrolment_end_date)
+    return (
+        status_on(today, batch.start_date, batch.end_date) is not Status.ENDED
+        and enrolment_has_begun(today, batch.enrolment_start_date)
+        and (last_day is None or today <= last_day)
+        and has_room(batch.capacity, learners)
+    )
+
+
+def effects(before: Situation, after: Situation) -> tuple[str, ...]:
+    """What becomes different for learners who have not completed the batch."""
+    ended, ends = before.status is Status.ENDED, after.status is Status.ENDED
+    happens = {
+        "progress-ends": ends and not ended,
+        "progress-resumes": ended and not ends,
+        "may-no-longer-leave": before.may_leave and not after.may_leave,
+        "may-leave-again": after.may_leave and not before.may_leave,
+    }
+    return tuple(effect for effect, does in happens.items() if does)
+
+
+def made(new: NewBatch, batch_id: str, now: datetime, zone: ZoneInfo) -> Batch:
+    """The batch that `new` asks for, with the status that its dates give it. `zone`: the platform's."""
+    batch = Batch(
+        batch_id=batch_id,
+        course_id=new.course_id,
+        course_version=None,
+        name=new.name,
+        description=new.description,
+        enrolment_type=new.enrolment_type,
+        created_by=new.created_by,
+        created_for=new.created_for,
+        mentors=new.mentors,
+        start_date=new.start_date,
+        end_date=new.end_date,
+        enrolment_start_date=new.enrolment_start_date,
+        enrolment_end_date=new.enrolment_end_date,
+        time_zone=new.time_zone,
+        capacity=new.capacity,
+        leave_policy=new.leave_policy,
+        status=Status.UPCOMING,
+        templates=new.templates,
+        created_at=now,
+        updated_at=None,
+        revision=1,
+    )
+    return replace(batch, status=status_now(batch, now, zone))
 
 
 def is_invite_only(enrolment_type: str) -> bool:
@@ -163,3 +225,14 @@ def changed(batch: Batch, change: Change, now: datetime, zone: ZoneInfo) -> Batc
         **change.fields,
     )
     return replace(moved, status=status_now(moved, now, zone))
+
+
+def administered(caller: Caller, roles: Iterable[str]) -> list[str] | None:
+    """The organisations whose administrator the caller is; None: of all. Raises: Unauthorized, when of none."""
+    names = frozenset(roles)
+    held = [role for role in caller.roles if role.name in names]
+    if not caller.authentication_enabled or any(not role.organisation_ids for role in held):
+        return None
+    if not held:
+        raise Unauthorized
+    return sorted({org_id for role in held for org_id in role.organisation_ids})

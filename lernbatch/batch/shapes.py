@@ -5,6 +5,7 @@ from __future__ import annotations
 from lernbatch.shapes import (
     BATCH_ID,
     COURSE_ID,
+    DONE,
     EMPTY,
     USER_ID,
     Shape,
@@ -79,4 +80,58 @@ list_participants = Shape(
         ),
     ),
     result=record("batch", batch=record("count participants", count=whole(), participants=listed(USER_ID))),
+)
+clone = Shape(
+    request=record(
+        "batchId startDate",
+        {**_ADDITIONS, "name": text(example="July")},
+        batchId=BATCH_ID,
+        startDate=day(),
+        endDate=maybe(day()),
+        enrollmentEndDate=maybe(day()),
+    ),
+    result=create.result,
+    also={422: "The Idempotency-Key was used for another request"},
+)
+_SITUATION = record(
+    "status enrollmentOpen mayLeave",
+    status=whole("0 upcoming, 1 ongoing, 2 ended.", least=0, most=2),
+    enrollmentOpen=flag("Somebody could enrol today."),
+    effectiveEnrollmentEndDate=maybe(day()),
+    mayLeave=flag("Learners may leave today."),
+    placesLeft=maybe(whole("None: no bound; negative: more learners than places.")),
+)
+preview_change = Shape(
+    request=update.request,
+    result=record(
+        "response",
+        response=record(
+            "batchId before after learners affected",
+            batchId=BATCH_ID,
+            before=_SITUATION,
+            after=_SITUATION,
+            learners=record("active unfinished", active=whole(), unfinished=whole()),
+            affected=record(
+                "count effects userIds",
+                count=whole(),
+                effects=listed(
+                    text(one_of=("progress-ends", "progress-resumes", "may-no-longer-leave", "may-leave-again"))
+                ),
+                userIds=listed(USER_ID, "The first thousand of them."),
+            ),
+        ),
+    ),
+)
+transfer_ownership = Shape(
+    request=record("fromUserId toUserId", fromUserId=USER_ID, toUserId=USER_ID),
+    result=record("response count", response=text(example="SUCCESS"), count=whole("Batches that changed hands.")),
+)
+sync = Shape(
+    request=record(
+        "objectType",
+        operationFor=maybe(text()),
+        objectType=text(one_of=("batch", "user_course"), example="batch"),
+        objectIds=listed(text(example="do_31412345678901234561"), "Course ids; none: all courses."),
+    ),
+    result=DONE,
 )

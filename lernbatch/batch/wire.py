@@ -15,16 +15,24 @@ from lernbatch.batch.model import (
     Batch,
     Change,
     NewBatch,
-    Participants,
-    ParticipantsAsked,
 )
-from lernbatch.batch.rules import InvalidRequest, UnexpectedParameter, enrolment_end, is_enrolment_type, status_now
+from lernbatch.batch.rules import UnexpectedParameter, enrolment_end, is_enrolment_type, status_now
 from lernbatch.envelope import timestamp
 from lernbatch.errors import Malformed, Missing, Refused, WrongType
 from lernbatch.wire import blank, course_id, text
 
 MOST_CAPACITY = 2**31 - 1
 _LENIENT_DATE = re.compile(r"\s*\d+-\d+-\d+")  # all that the reference's first look at a date asks for (U9)
+_PROPS = ("courseId", "collectionId", "name", "description", "enrollmentType", "startDate", "endDate")
+_MORE_PROPS = (
+    "enrollmentEndDate",
+    "createdFor",
+    "mentors",
+    "enrollmentStartDate",
+    "capacity",
+    "leavePolicy",
+    "timeZone",
+)
 _NO_COLUMN = {"courseCreator": "coursecreator", "hashTagId": "hashtagid"}  # what its bean takes and its database not
 
 
@@ -52,7 +60,7 @@ def read_new_batch(
     `private`: the request's `createdBy` counts.
     """
     course = course_id(request)
-    name = _mandatory(request, "name")
+    name = mandatory(request, "name")
     enrolment_type = read_enrolment_type(request)
     zone = _zone(request) or platform
     start, end, enrolment_end_date = read_new_dates(request, now, zone)
@@ -71,8 +79,8 @@ def read_new_batch(
         enrolment_end_date=enrolment_end_date,
         description=text(request, "description"),
         created_by=_creator(request, caller_id) if private else caller_id,
-        created_for=_texts(created_for),
-        mentors=_unique(_texts(mentors)),
+        created_for=texts(created_for),
+        mentors=_unique(texts(mentors)),
         unknown_property=next((name for key, name in _NO_COLUMN.items() if request.get(key) is not None), None),
         **additions,
     )
@@ -80,7 +88,7 @@ def read_new_batch(
 
 def read_new_dates(request: dict[str, Any], now: datetime, zone: ZoneInfo) -> tuple[date, date | None, date | None]:
     """Start, end and end of enrolment of a new batch, each parsed and checked in its turn (C7 to C14)."""
-    start = read_date(_mandatory(request, "startDate"), zone)
+    start = read_date(mandatory(request, "startDate"), zone)
     dates.check_new_start(now.astimezone(zone).date(), start)
     end = _optional_date(request, "endDate", zone)
     dates.check_end(start, end)
@@ -101,16 +109,16 @@ def read_change(request: dict[str, Any], now: datetime, platform: ZoneInfo) -> C
         fields["name"] = _changed_name(request)
     if "enrollmentType" in request:
         fields["enrolment_type"] = read_enrolment_type(request)
-    batch_id = _mandatory(request, "id")
+    batch_id = mandatory(request, "id")
     if "batchId" in request:
         batch_id = text(request, "batchId") or ""
     zone = _zone(request) or platform
     start, end, enrolment_end_date = _changed_dates(request, now, zone)
     created_for, mentors = read_ids(request, "createdFor"), read_ids(request, "mentors")
     if "createdFor" in request:
-        fields["created_for"] = _texts(created_for)
+        fields["created_for"] = texts(created_for)
     if "mentors" in request:
-        fields["mentors"] = _unique(_texts(mentors))
+        fields["mentors"] = _unique(texts(mentors))
     if (description := text(request, "description")) is not None:
         fields["description"] = description
     return Change(
@@ -158,36 +166,6 @@ def _changed_dates(
     return start, end, _date_or_none(text(request, "enrollmentEndDate") or "", zone)
 
 
-def read_if_match(header: str | None) -> frozenset[int] | None:
-    """The revisions that an `If-Match` header names; None when any will do."""
-    if header is None or header.strip() == "*":
-        return None
-    tags = (tag.strip().removeprefix("W/").strip('"') for tag in header.split(","))
-    return frozenset(int(tag) for tag in tags if tag.isascii() and tag.isdigit() and len(tag) < 19)
-
-
-def read_participants(request: dict[str, Any], most: int) -> ParticipantsAsked:
-    """{"batch": {"batchId": "0140…", "active": true, "limit": 100, "offset": 0}}
-
-    Complains in the order of contract batches §3.5. `limit` and `offset` are ours; at most `most` ids are given.
-    """
-    batch = request.get("batch")
-    if batch is None or batch == {}:
-        raise InvalidRequest
-    if not isinstance(batch, dict):
-        raise Malformed
-    batch_id, active = _mandatory(batch, "batchId"), batch.get("active", True)
-    if not isinstance(active, bool):
-        raise Malformed
-    limit, offset = whole(batch, "limit", most), whole(batch, "offset", 0)
-    return ParticipantsAsked(batch_id, active, min(limit, most), offset)
-
-
-def show_participants(found: Participants) -> dict[str, Any]:
-    """{"batch": {"count": 2, "participants": ["u1", "u2"]}}"""
-    return {"batch": {"count": found.count, "participants": found.user_ids}}
-
-
 def whole(fields: dict[str, Any], key: str, default: int) -> int:
     """The number under `key`: 0 to 2147483647, as the reference's integers. Raises: Malformed."""
     value = fields.get(key, default)
@@ -196,9 +174,53 @@ def whole(fields: dict[str, Any], key: str, default: int) -> int:
     return value
 
 
+def read_batch_id(request: dict[str, Any]) -> str:
+    """Raises: Missing."""
+    return mandatory(request, "batchId")
+
+
+def read_clone(
+    request: dict[str, Any], source: Batch, caller_id: str | None, now: datetime, platform: ZoneInfo
+) -> NewBatch:
+    """{"batchId": "0140…", "startDate": "2026-06-01", "endDate": "2026-07-31", "name": "July"}
+
+    Dates are always new, and checked as those of a new batch (C7 to C14); name and our own fields may be.
+    """
+    zone = _zone(request) or (ZoneInfo(source.time_zone) if source.time_zone else platform)
+    start, end, enrolment_end_date = read_new_dates(request, now, zone)
+    kept = {"time_zone": source.time_zone, "capacity": source.capacity, "leave_policy": source.leave_policy}
+    additions = {**kept, **read_additions(request, zone)}
+    last_day = enrolment_end(end, enrolment_end_date)
+    dates.check_enrolment_start(additions.get("enrolment_start_date"), last_day)
+    return NewBatch(
+        course_id=source.course_id,
+        name=_changed_name(request) if "name" in request else source.name,
+        enrolment_type=source.enrolment_type,
+        start_date=start,
+        end_date=end,
+        enrolment_end_date=enrolment_end_date,
+        description=source.description,
+        created_by=caller_id,
+        created_for=source.created_for,
+        mentors=source.mentors,
+        templates=source.templates,
+        **additions,
+    )
+
+
+def read_props(request: dict[str, Any]) -> tuple[str, ...]:
+    """Which of a batch's fields a request names, for its audit."""
+    return tuple(key for key in request if key in (*_PROPS, *_MORE_PROPS))
+
+
+def show_created(batch: Batch) -> dict[str, Any]:
+    """{"response": "SUCCESS", "batchId": "01400123456789012345"}"""
+    return {"response": "SUCCESS", "batchId": batch.batch_id}
+
+
 def read_enrolment_type(request: dict[str, Any]) -> str:
     """Raises: Missing, InvalidValue (C5, C6, U6, U7)."""
-    enrolment_type = _mandatory(request, "enrollmentType")
+    enrolment_type = mandatory(request, "enrollmentType")
     if not is_enrolment_type(enrolment_type):
         raise InvalidValue(enrolment_type, "enrollmentType")
     return enrolment_type
@@ -306,7 +328,7 @@ def _instant(day: date, at: time, zone: ZoneInfo) -> str:
     return f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}Z"
 
 
-def _mandatory(request: dict[str, Any], key: str) -> str:
+def mandatory(request: dict[str, Any], key: str) -> str:
     value = text(request, key)
     if value is None or blank(value):
         raise Missing(key)
@@ -334,7 +356,7 @@ def _zone(request: dict[str, Any]) -> ZoneInfo | None:
         return None
 
 
-def _texts(values: list[Any]) -> list[str]:
+def texts(values: list[Any]) -> list[str]:
     """Raises: Malformed, when one is no text (C18)."""
     if not all(isinstance(value, str) for value in values):
         raise Malformed

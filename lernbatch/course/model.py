@@ -72,3 +72,12 @@ class Course:
         return tuple(
             leaf for leaf in self.leaf_nodes if leaf.content_type == "SelfAssess" or leaf.object_type == "QuestionSet"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class NewCourse:
+    """`source`: a course to copy; `hierarchy`: the units of a new one. Never both."""
+
+    course: Mapping[str, Any]
+    source: str | None
+    hierarchy: list[Mapping[str, Any]]

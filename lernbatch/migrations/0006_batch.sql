@@ -23,3 +23,24 @@ CREATE INDEX batch_words_search ON batch USING gin (trigrams(batch_words(name, d
 CREATE INDEX batch_zones ON batch (time_zone) WHERE time_zone IS NOT NULL;
 
 CREATE INDEX enrolment_of_batch_left ON enrolment (batch_id) WHERE NOT active;
+
+-- Courses whose list of batches the content service shows. Changes of one course's batches wait for each other here.
+CREATE TABLE batch_listing (
+  course_id text        PRIMARY KEY,
+  told_at   timestamptz NOT NULL,
+  due       boolean     NOT NULL DEFAULT false
+);
+
+CREATE INDEX batch_listing_due ON batch_listing (course_id) WHERE due;
+
+-- Answers of calls that carried an Idempotency-Key, so that a repeated call gets the same one.
+CREATE TABLE idempotency_key (
+  scope      text        NOT NULL,
+  key        text        NOT NULL,
+  body_hash  text        NOT NULL,
+  answer     jsonb       NOT NULL,
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (scope, key)
+);
+
+CREATE INDEX idempotency_key_age ON idempotency_key (created_at);

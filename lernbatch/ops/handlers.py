@@ -31,6 +31,13 @@ async def health_of_service(call: Call) -> Response:
     return http.json_response(msgspec.json.encode(wire.show_service_health(now)), 200)
 
 
+async def clear_cache(call: Call) -> Response:
+    """DELETE /v1/cache/clear/{name}: there is no cache to clear; the answer is the reference's, code and all."""
+    now, path = call.services.clock.now(), call.http.scope["lernbatch.path"]
+    body, _ = envelope.success(path, call.message_id, now, {}, response_code="success")
+    return http.json_response(body, 200)
+
+
 async def live(call: Call) -> Response:
     """GET /livez: the process answers; if not, start it again."""
     return PlainTextResponse("ok\n")

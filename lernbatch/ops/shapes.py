@@ -9,6 +9,7 @@ _CHECKS = record("name healthy checks", name=text(), healthy=flag(), checks=list
 
 health_of_all = Shape(result=record("response", response=_CHECKS))
 health_of_service = Shape(produces="application/json")
+clear_cache = Shape()
 live = Shape(produces="text/plain")
 ready = Shape(produces="text/plain", also={503: "Do not send requests here now"})
 metrics = Shape(produces="text/plain")

@@ -1,0 +1,107 @@
+"""What others hear of batches: the course's list of them, audits, mails to mentors (contract batches §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from lernbatch.batch.model import Asking, Batch, OpenBatch, Status
+from lernbatch.batch.rules import day_in, enrolment_end, status_on
+from lernbatch.config import Config
+from lernbatch.outbox.events import CONTENT, MAIL, Event
+from lernbatch.telemetry import request_audit
+
+INVITED = ("Course Invitation", "batchMentorEnrol")
+REMOVED = ("Unenrolled from Training", "batchMentorUnenrol")
+
+
+def listing(course_id: str, batches: Sequence[OpenBatch], now: datetime, platform: ZoneInfo) -> Event:
+    """The batches that learners can be in, as the course shows them; none: null (contract batches §6.1, jobs §1)."""
+    statuses = [
+        status_on(day_in(batch.time_zone, now, platform), batch.start_date, batch.end_date) for batch in batches
+    ]
+    shown = [
+        _listed(batch, status) for batch, status in zip(batches, statuses, strict=True) if status is not Status.ENDED
+    ]
+    return Event(CONTENT, "batches", course_id, {"batches": shown or None})
+
+
+def _listed(batch: OpenBatch, status: Status) -> dict[str, Any]:
+    return {
+        "batchId": batch.batch_id,
+        "name": batch.name,
+        "createdFor": batch.created_for,
+        "startDate": batch.start_date.isoformat(),
+        "endDate": _day(batch.end_date),
+        "enrollmentType": batch.enrolment_type,
+        "status": status,
+        "enrollmentEndDate": _day(enrolment_end(batch.end_date, batch.enrolment_end_date)),
+    }
+
+
+def created(config: Config, now_ms: int, asking: Asking, batch: Batch) -> Event:
+    """The audit of a new batch."""
+    cdata = [(batch.course_id, "Course"), (asking.origin.message_id, "Request")]
+    return _audit(config, now_ms, asking, batch, "Create", cdata)
+
+
+def updated(config: Config, now_ms: int, asking: Asking, batch: Batch) -> Event:
+    """The audit of a changed batch."""
+    return _audit(config, now_ms, asking, batch, "Update", [(asking.origin.message_id, "Request")])
+
+
+def _audit(
+    config: Config, now_ms: int, asking: Asking, batch: Batch, state: str, cdata: Sequence[tuple[str, str]]
+) -> Event:
+    return request_audit(
+        config,
+        now_ms,
+        asking.origin,
+        actor_id=asking.caller.user_id or "internal",
+        subject={"id": batch.batch_id, "type": "CourseBatch", "rollup": {"l1": batch.course_id}},
+        cdata=cdata,
+        edata={"state": state, "props": list(asking.props)},
+    )
+
+
+def mails(batch: Batch, user_ids: Sequence[str], kind: tuple[str, str]) -> list[Event]:
+    """A mail to each who became a mentor, or is none any more. What the course is called is asked when it leaves."""
+    subject, template = kind
+    return [
+        Event(
+            MAIL,
+            "batch",
+            user_id,
+            {
+                "subject": subject,
+                "emailTemplateType": template,
+                "startDate": batch.start_date.isoformat(),
+                "endDate": _day(batch.end_date),
+                "courseId": batch.course_id,
+                "batchId": batch.batch_id,
+                "batchName": batch.name,
+                "recipientUserIds": [user_id],
+            },
+        )
+        for user_id in user_ids
+    ]
+
+
+def mail(config: Config, payload: Mapping[str, Any], course_name: str, logo_url: str) -> dict[str, Any]:
+    """The request to the notification service for a mail of `mails` (contract batches §6.2)."""
+    written = {key: value for key, value in payload.items() if key != "batchId"}
+    return {
+        **written,
+        "body": "Notification mail Body",
+        "orgName": None,  # the reference reads it from the course, which has none
+        "courseLogoUrl": logo_url,
+        "courseName": course_name,
+        "courseBatchUrl": f"{config.web_url}/learn/course/{payload['courseId']}/batch/{payload['batchId']}",
+        "signature": config.mail_signature,
+    }
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()

@@ -1,0 +1,65 @@
+"""What a change would do to the people of a batch, before anybody makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lernbatch import db, sql
+from lernbatch.batch import actions, rules
+from lernbatch.batch.model import Asking, Batch, Change, Preview, Situation
+from lernbatch.db import Connection
+from lernbatch.services import Services
+
+Q = sql.load("lernbatch.batch")
+MOST_NAMED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Learners:
+    """Of a batch: how many are in it, how many of them have not completed it, and the first of those."""
+
+    active: int
+    unfinished: int
+    user_ids: list[str]
+
+
+async def preview(services: Services, asking: Asking, change: Change) -> Preview:
+    """Who would be affected by `change`, and how. Raises what the change itself would.
+
+    The change is really written and its effects are read back, in a transaction that is rolled back.
+    """
+    batch, changed = await actions.checked_change(
+        services, asking, await actions.find(services.pool, change.batch_id), change
+    )
+    async with services.pool.acquire() as conn:
+        transaction = conn.transaction()
+        await transaction.start()
+        try:
+            learners = await _learners(conn, batch.batch_id)
+            before = _situation(services, batch, learners)
+            await actions.save(conn, changed)
+            written = await actions.find(conn, batch.batch_id) or changed
+            after = _situation(services, written, await _learners(conn, batch.batch_id))
+        finally:
+            await transaction.rollback()
+    effects = rules.effects(before, after)
+    named = learners.user_ids if effects else []
+    count = learners.unfinished if effects else 0
+    return Preview(batch.batch_id, before, after, learners.active, learners.unfinished, effects, count, named)
+
+
+async def _learners(conn: Connection, batch_id: str) -> _Learners:
+    found = await db.one(conn, _Learners, Q.preview_learners, batch_id=batch_id, limit=MOST_NAMED)
+    assert found is not None, "an aggregate has always a row"
+    return found
+
+
+def _situation(services: Services, batch: Batch, learners: _Learners) -> Situation:
+    today = rules.day_in(batch.time_zone, services.clock.now(), services.clock.zone)
+    return Situation(
+        status=rules.status_on(today, batch.start_date, batch.end_date),
+        enrolment_is_open=rules.enrolment_is_open(batch, today, learners.active),
+        last_enrolment_day=rules.enrolment_end(batch.end_date, batch.enrolment_end_date),
+        may_leave=rules.may_leave(batch.leave_policy, today, batch.start_date),
+        places_left=None if batch.capacity is None else batch.capacity - learners.active,
+    )

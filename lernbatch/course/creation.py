@@ -1,0 +1,45 @@
+"""Creating a course: passed on to the content service, with the tree of units that the caller draws (contract §3.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lernbatch.course.model import NewCourse
+from lernbatch.course.wire import show_hierarchy
+from lernbatch.errors import Refused
+from lernbatch.services import Services
+from lernbatch.sunbird.http import Reply, mapping, text
+
+
+class NotCreated(Refused):
+    """The content service did not make the course, or not its tree (K5, K7)."""
+
+    code = "SERVER_ERROR"
+
+
+async def create(services: Services, new: NewCourse, channel: str) -> dict[str, Any]:
+    """Make the course and its tree; the content service's answer, with the id as `course_id`. Raises: NotCreated."""
+    content = services.sunbird.content
+    if new.source is None:
+        made = _made(await content.create_course(new.course, channel))
+        identifier = text(made.get("identifier"))
+    else:
+        course = {"copyScheme": "TextBookToCourse", **new.course}
+        made = _made(await content.copy_course(new.source, course, channel))
+        identifier = text(mapping(made.get("node_id")).get(new.source))
+    if new.hierarchy:
+        reply = await content.update_hierarchy(show_hierarchy(identifier, new), channel)
+        if not reply.ok:
+            raise NotCreated(reply.text)
+    shown = {key: value for key, value in made.items() if key != "node_id"}
+    return {**shown, "identifier": identifier, "course_id": identifier, "versionKey": made.get("versionKey")}
+
+
+def _made(reply: Reply) -> Mapping[str, Any]:
+    if reply.ok:
+        return reply.result
+    result = mapping(reply.envelope.get("result"))
+    messages = result.get("messages")
+    reason = "" if not result else ";".join(map(text, messages)) if isinstance(messages, list) else reply.text or ""
+    raise NotCreated(f"Course creation failed {reason}")
