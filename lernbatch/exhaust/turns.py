@@ -24,6 +24,7 @@ from lernbatch.exhaust.sources import Subject
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
+RETIRED = "Retired"
 SHOWN_EVERY_SECONDS = 0.5  # how often the progress that callers see is written
 
 
@@ -209,12 +210,19 @@ async def _offered(services: Services, wanted: Wanted) -> list[tuple[Offer, Cour
     found, retired = [], False
     for batch in await actions.offers(services, wanted):
         course = await find_course(services, batch.course_id)
-        if course is not None and course.status != "Retired":
+        if course is not None and course.status != RETIRED:
             found.append((batch, course))
-        retired = retired or course is not None
+        else:
+            retired = retired or course is not None or await _is_retired(services, batch.course_id)
     if not found:
         raise rules.Retired if retired else rules.NothingFound
     return found
+
+
+async def _is_retired(services: Services, course_id: str) -> bool:
+    """Whether a course without a tree was retired, rather than never there."""
+    content = await services.sunbird.content.course(course_id)
+    return content is not None and content.status == RETIRED
 
 
 async def _count(turn: Turn, dataset: Dataset, batch_ids: list[str]) -> None:

@@ -1,0 +1,242 @@
+"""How requests end: each state and text, taking turns, dead workers, stores that fail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lernbatch.exhaust import jobs, turns
+from tests.exhaust.reporting import Reporting, unzipped
+from tests.people import ASHA, HOME_ORG, KAVYA, VIKRAM
+from tests.running import Running
+from tests.seeds import RETIRED_COURSE, SECOND_COURSE
+
+
+def asked_and_made(reporting: Reporting, config: dict[str, Any], dataset: str = "progress-exhaust", **more: Any) -> Any:
+    return reporting.made(dataset, datasetConfig=config, **more)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"batchId": "nowhere"}, "No data found"),
+        ({"batchId": 5}, "Request should have either of batchId, batchFilter, searchFilter or encrption key"),
+        ({"batchFilter": ["x"] * 21}, "Number of batches in request exceeded. It should be within 20"),
+    ],
+)
+def test_what_cannot_be_made_fails_with_its_text(reporting: Reporting, config: dict[str, Any], message: str) -> None:
+    job = asked_and_made(reporting, config)
+    assert (job["status"], job["statusMessage"], job["attempts"], job["downloadUrls"]) == ("FAILED", message, 1, [])
+    assert job["jobStats"]["dtJobCompleted"] is not None
+
+
+def test_user_info_needs_a_key(reporting: Reporting) -> None:
+    job = asked_and_made(reporting, {"batchId": reporting.batch_id}, "userinfo-exhaust")
+    assert job["statusMessage"] == "Request should have either of batchId, batchFilter, searchFilter or encrption key"
+
+
+def test_a_retired_course_has_no_reports(service: Running) -> None:
+    job = Reporting(service, course_id=RETIRED_COURSE).made()
+    assert (job["status"], job["statusMessage"]) == ("FAILED", "The request is made for retired collection")
+
+
+def test_one_failing_batch_leaves_the_others_delivered(service: Running) -> None:
+    good, bad = Reporting(service), Reporting(service, course_id=SECOND_COURSE)
+    config = {"batchFilter": [bad.batch_id, good.batch_id, good.batch_id]}
+    job = asked_and_made(good, config, "userinfo-exhaust", encryptionKey="abc12345")
+    assert job["status"] == "FAILED"
+    assert job["statusMessage"].startswith("Invalid request. User info exhaust is not applicable for collections")
+    assert [good.batch_id in url for url in job["downloadUrls"]] == [True]
+
+
+def test_a_failed_request_starts_again_and_another_is_answered_as_it_stands(reporting: Reporting) -> None:
+    failed = asked_and_made(reporting, {"batchId": "nowhere"})
+    again = reporting.submit().json()["result"]
+    assert (again["requestId"], again["status"], again["attempts"]) == (failed["requestId"], "SUBMITTED", 0)
+    reporting.work()
+    done = reporting.submit(datasetConfig={"batchId": "nowhere"}).json()["result"]
+    assert (done["status"], done["datasetConfig"]) == ("SUCCESS", {"batchId": reporting.batch_id})
+
+
+def test_tomorrows_request_is_another_one(reporting: Reporting) -> None:
+    today = reporting.submit().json()["result"]["requestId"]
+    reporting.service.clock.move(days=1)
+    assert reporting.submit().json()["result"]["requestId"] != today
+    assert [job["requestId"] for job in reporting.jobs()][1] == today
+
+
+def test_progress_is_counted_while_a_request_is_worked_on(reporting: Reporting) -> None:
+    reporting.enrol(ASHA)
+    reporting.enrol(KAVYA)
+    assert reporting.submit().json()["result"]["progress"] == {"rowsDone": 0, "rowsTotal": None, "percentage": 0}
+    reporting.work()
+    assert reporting.jobs()[0]["progress"] == {"rowsDone": 2, "rowsTotal": 2, "percentage": 100}
+
+
+def test_the_manifest_tells_what_was_delivered_and_why(reporting: Reporting) -> None:
+    reporting.enrol(ASHA)
+    reporting.enrol(KAVYA)
+    reporting.consent(ASHA)
+    job = reporting.made("userinfo-exhaust", encryptionKey="abc12345")
+    told = json.loads(reporting.fetch(job["manifestUrl"]))
+    assert (told["rowCount"], told["rulesVersion"], told["requestId"]) == (1, "1", job["requestId"])
+    (file,) = told["files"]
+    assert file["consents"].startswith(f"{reporting.batch_id}_userinfo_")
+    store = Path(reporting.service.config.home, "files", "userinfo-exhaust", job["requestId"])
+    reasons = unzipped((store / file["consents"]).read_bytes(), "abc12345").decode()
+    assert reasons.splitlines()[1] == f"{ASHA.user_id},c-Asha,02/06/2026"
+
+
+def test_organisations_take_turns(service: Running) -> None:
+    many = [Reporting(service) for _ in range(4)]
+    for one in many:
+        one.submit()
+    service.sql("UPDATE exhaust_request SET channel = 'elsewhere' WHERE tag = $1", many[3].tag)
+    for _ in range(2):
+        service.run(turns.take(service.services))
+    rows = service.sql("SELECT tag, status FROM exhaust_request WHERE tag = ANY ($1)", [one.tag for one in many])
+    done = {row["tag"] for row in rows if row["status"] == "SUCCESS"}
+    assert done == {many[0].tag, many[3].tag}
+    many[0].work()
+
+
+def test_a_long_request_gives_way_after_its_turn(reporting: Reporting) -> None:
+    others = [Reporting(reporting.service) for _ in range(3)]
+    config = reporting.service.services.config
+    ids = [one.batch_id for one in others]
+    reporting.submit(datasetConfig={"batchFilter": ids})
+    object.__setattr__(config, "exhaust_batches_per_turn", 2)
+    try:
+        reporting.service.run(turns.take(reporting.service.services))
+        (job,) = reporting.jobs()
+        assert (job["status"], job["downloadUrls"]) == ("SUBMITTED", [])
+        reporting.work()
+    finally:
+        object.__setattr__(config, "exhaust_batches_per_turn", 20)
+    (job,) = reporting.jobs()
+    assert [batch_id in url for batch_id, url in zip(ids, job["downloadUrls"], strict=True)] == [True] * 3
+    assert (job["status"], job["attempts"]) == ("SUCCESS", 0)
+
+
+def test_two_workers_never_take_the_same_request(service: Running) -> None:
+    for _ in range(6):
+        Reporting(service).submit()
+
+    async def both() -> list[bool]:
+        return await asyncio.gather(*(turns.take(service.services) for _ in range(8)))
+
+    assert sum(service.run(both())) == 6
+
+
+def test_the_request_of_a_dead_worker_is_taken_over(reporting: Reporting) -> None:
+    reporting.enrol(ASHA)
+    reporting.submit()
+    reporting.service.sql(
+        """UPDATE exhaust_request SET status = 'PROCESSING', leased_by = 'dead', leased_until = $1 WHERE tag = $2""",
+        reporting.service.clock.now(),
+        reporting.tag,
+    )
+    assert reporting.jobs()[0]["status"] == "PROCESSING"
+    reporting.service.clock.move(seconds=1)
+    reporting.work()
+    assert reporting.jobs()[0]["status"] == "SUCCESS"
+
+
+def test_a_worker_whose_lease_is_gone_writes_nothing(reporting: Reporting) -> None:
+    reporting.enrol(ASHA)
+    reporting.submit()
+
+    async def overtaken() -> None:
+        services = reporting.service.services
+        taking = asyncio.create_task(turns.take(services))
+        while not await services.pool.fetchval(
+            "UPDATE exhaust_request SET leased_by = 'another' WHERE tag = $1 AND leased_by IS NOT NULL RETURNING 1",
+            reporting.tag,
+        ):
+            await asyncio.sleep(0)
+        await taking
+
+    reporting.service.run(overtaken())
+    (job,) = reporting.jobs()
+    assert (job["status"], job["progress"]["rowsDone"]) == ("PROCESSING", 0)
+    reporting.service.sql("UPDATE exhaust_request SET leased_until = '2000-01-01' WHERE tag = $1", reporting.tag)
+    reporting.work()
+
+
+def test_a_store_that_fails_is_tried_again_and_then_told_of(reporting: Reporting) -> None:
+    reporting.enrol(ASHA)
+    request_id = reporting.submit().json()["result"]["requestId"]
+    files = Path(reporting.service.config.home, "files", "progress-exhaust")
+    files.mkdir(parents=True, exist_ok=True)
+    (files / request_id).write_text("in the way")
+    for attempt in (1, 2):
+        reporting.work()
+        (job,) = reporting.jobs()
+        assert (job["status"], job["attempts"]) == ("SUBMITTED", attempt)
+        reporting.service.clock.move(minutes=10)
+    reporting.work()
+    (job,) = reporting.jobs()
+    assert (job["status"], job["attempts"], job["downloadUrls"]) == ("FAILED", 3, [])
+    assert "file store" in job["statusMessage"]
+
+
+def test_files_and_requests_are_forgotten_in_time(reporting: Reporting) -> None:
+    reporting.enrol(ASHA)
+    progress, personal = reporting.made(), reporting.made("userinfo-exhaust", encryptionKey="abc12345")
+    files = Path(reporting.service.config.home, "files")
+    forget = jobs.forget_expired
+    reporting.service.clock.move(days=8)
+    reporting.service.run(forget(reporting.service.services))
+    assert [job["requestId"] for job in reporting.jobs()] == [progress["requestId"]]
+    assert not (files / "userinfo-exhaust" / personal["requestId"]).exists()
+    reporting.service.clock.move(days=23)
+    reporting.service.run(forget(reporting.service.services))
+    assert reporting.jobs() == []
+    assert not (files / "progress-exhaust" / progress["requestId"]).exists()
+
+
+def test_personal_data_is_sealed_in_the_database(reporting: Reporting) -> None:
+    reporting.enrol(ASHA)
+    reporting.made()
+    (row,) = reporting.service.sql("SELECT * FROM profile WHERE user_id = $1", ASHA.user_id)
+    assert row["sealed"] is not None
+    assert row["root_org_id"] == HOME_ORG
+    assert not any(ASHA.first_name in str(value) for value in row.values())
+
+
+def test_columns_and_filters_beside_the_contracts(reporting: Reporting) -> None:
+    reporting.enrol(ASHA, added_by=VIKRAM.user_id, scores={})
+    reporting.enrol(KAVYA, finished=True, last_access_at=reporting.service.clock.now())
+    wanted = ["batchDates", "daysInactive", "lastActivity", "currentUnit", "externalId", "attempts", "nestedUnits"]
+    (row,) = reporting.rows(
+        datasetConfig={"batchId": reporting.batch_id, "columns": wanted, "filters": {"statuses": [2]}}
+    )
+    assert list(row)[-6:] == [
+        "Batch Start Date",
+        "Batch End Date",
+        "Days Inactive",
+        "Last Activity",
+        "Current Unit",
+        "External Id",
+    ]
+    assert (row["User UUID"], row["Days Inactive"], row["Batch Start Date"]) == (KAVYA.user_id, "0", "01/06/2026")
+
+
+def test_only_who_changed_since_an_earlier_request(reporting: Reporting) -> None:
+    reporting.enrol(ASHA)
+    reporting.enrol(KAVYA)
+    earlier = reporting.made()["requestId"]
+    reporting.service.sql(
+        "UPDATE enrolment SET updated_at = $1 WHERE batch_id = $2 AND user_id = $3",
+        reporting.service.clock.now(),
+        reporting.batch_id,
+        KAVYA.user_id,
+    )
+    config = {"batchId": reporting.batch_id, "changedSinceRequest": earlier, "type": "changes"}
+    assert [row["User UUID"] for row in reporting.rows(datasetConfig=config)] == [KAVYA.user_id]
+    unknown = reporting.made(datasetConfig={**config, "changedSinceRequest": "ABC", "type": "other"})
+    assert unknown["statusMessage"] == "changedSinceRequest names no request of this channel"
