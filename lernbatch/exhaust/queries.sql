@@ -83,6 +83,7 @@ UPDATE exhaust_request
 UPDATE exhaust_request
    SET status = :status, message = :message, iteration = :iteration, due_at = :due_at,
        completed_at = :completed_at, execution_ms = execution_ms + :spent_ms, rows_done = :rows_done,
+       rows_total = coalesce(:rows_total, rows_total),
        sealed_key = CASE WHEN :status = 'SUCCESS' THEN NULL ELSE sealed_key END,
        leased_by = NULL, leased_until = NULL
  WHERE request_id = :request_id AND leased_by = :owner;

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from functools import lru_cache
+from glob import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -40,11 +41,19 @@ class Store:
     async def put(self, path: str, content: AsyncIterator[bytes]) -> None:
         """Store `content` as it comes; it appears whole, or not at all. Raises: Upstream."""
         try:
+            self._clear_drafts(path)
             await obstore.put_async(
                 self._store, path, content, use_multipart=True, chunk_size=_CHUNK_BYTES, max_concurrency=_PARALLEL_PARTS
             )
         except (BaseError, OSError) as failure:
             raise Upstream(f"The file store does not take {path}: {failure}") from failure
+
+    def _clear_drafts(self, path: str) -> None:
+        """Remove what a killed worker left of the file: the folder store writes it beside, as `name#1`."""
+        if isinstance(self._store, LocalStore):
+            file = Path(str(self._store.prefix)) / path
+            for draft in file.parent.glob(f"{escape(file.name)}#*"):
+                draft.unlink(missing_ok=True)
 
     async def read(self, path: str) -> tuple[int, AsyncIterator[Any]]:
         """Size in bytes, and the content as it is read. Raises: NotFound, Upstream."""

@@ -45,6 +45,11 @@ class Turn:
     deliveries: list[Delivery] = field(default_factory=list)  # of this turn and those before
     lost: bool = False
 
+    @property
+    def rows_total(self) -> int | None:
+        """How many rows of the database the whole request reads; None before they are counted."""
+        return sum(self.row_counts.values()) if self.row_counts else None
+
     def counted(self, rows: int) -> None:
         """`rows` more are done. Raises: LeaseLost."""
         self.rows_now += rows
@@ -60,7 +65,7 @@ class Turn:
             owner=self.owner,
             until=self.services.clock.now() + timedelta(seconds=self.services.config.lease_seconds),
             rows_done=self.rows_before + self.rows_now,
-            rows_total=sum(self.row_counts.values()) if self.row_counts else None,
+            rows_total=self.rows_total,
         )
         if not renewed:
             self.lost = True
@@ -173,6 +178,7 @@ async def _finish(turn: Turn, result: rules.Outcome, began: float) -> None:
         completed_at=now if finished else None,
         spent_ms=round((time.perf_counter() - began) * 1000),
         rows_done=turn.rows_before,
+        rows_total=turn.rows_total,
     )
     log.info("exhaust turn ended", request_id=turn.request.request_id, status=result.status, rows=turn.rows_before)
 
