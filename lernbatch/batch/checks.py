@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lernbatch.batch import rules
+from lernbatch.course import actions as courses
 from lernbatch.errors import Malformed, Upstream
 from lernbatch.services import Services
 
-PUBLISHED = ("Live", "Unlisted")
-
 
 async def check_course(services: Services, course_id: str) -> None:
-    """A published collection whose progress is tracked. Raises: rules.InvalidCourse, also when nobody can say (C19)."""
-    try:
-        course = await services.sunbird.content.course(course_id)
-    except Upstream as unknown:
-        raise rules.InvalidCourse from unknown
-    if course is None or course.status not in PUBLISHED or not course.trackable or not course.leaf_nodes_count:
-        raise rules.InvalidCourse
+    """A published collection whose progress is tracked. Raises: InvalidCourse, also when nobody can say (C19)."""
+    await courses.offerable(services, course_id)
 
 
 async def check_organisations(services: Services, org_ids: Sequence[str]) -> None:

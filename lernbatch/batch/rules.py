@@ -29,13 +29,6 @@ class InvalidBatch(Refused):
     message = "Invalid course batch id "  # the trailing blank is the contract's
 
 
-class InvalidCourse(Refused):
-    """Not a published course that learners can complete."""
-
-    code = "INVALID_COURSE_ID"
-    message = "Course doesnot exist. Please provide a valid course identifier"
-
-
 class InvalidOrganisation(Refused):
     code = "INVALID_ORG_ID"
     message = "INVALID_ORG_ID"

@@ -46,16 +46,7 @@ async def course(services: Services, course_id: str, version: str | None = None)
     From memory, else from the table, else from the content service. One that is due for a refresh is still used when
     the content service does not answer soon. Raises: Upstream, when it is not known here and cannot be fetched.
     """
-    if version is not None and (pinned := await _pinned(services, course_id, version)) is not None:
-        return pinned
-    shelf = services.courses
-    if (known := shelf.newest(course_id, services.clock.now())) is not None:
-        return known
-    lock = shelf.lock(course_id)
-    if lock.locked() and (seen := shelf.seen(course_id)) is not None:
-        return seen  # somebody is at it; an hour-old tree serves until they are done
-    async with lock:
-        return shelf.newest(course_id, services.clock.now()) or await _find(services, course_id)
+    return await (_newest(services, course_id) if version is None else _pinned(services, course_id, version))
 
 
 async def at_hand(services: Services, course_ids: Collection[str]) -> dict[str, Course]:
@@ -88,21 +79,20 @@ async def _if_reachable(services: Services, course_id: str) -> Course | None:
 async def offerable(services: Services, course_id: str) -> Course:
     """The course, if batches of it can be made today: the content service is asked each time.
 
-    When it does not answer, the last snapshot decides. Raises: rules.InvalidCourse.
+    Raises: rules.InvalidCourse, also when the content service does not answer (contract batches §5.2).
     """
     try:
         content = await services.sunbird.content.course(course_id)
         if content is None or content.status not in rules.PUBLISHED or not content.trackable:
             raise rules.InvalidCourse
         found = await course(services, course_id)
-        if found is not None and not found.version.startswith(f"{content.package_version}-"):
+        if found is not None and not rules.is_publication(found, content.package_version):
             found = await refresh(services, course_id)
     except Upstream as failure:
         log.warning("a course cannot be read now", course_id=course_id, error=failure.detail)
-        found = await _stored(services, course_id)
-    if found is None:
+        raise rules.InvalidCourse from failure
+    if found is None or not found.leaf_nodes:
         raise rules.InvalidCourse
-    rules.check_offerable(found)
     return found
 
 
@@ -136,11 +126,25 @@ async def refresh_due(services: Services, *, limit: int = 50) -> int:
     return fetched
 
 
+async def _newest(services: Services, course_id: str) -> Course | None:
+    shelf = services.courses
+    if (known := shelf.newest(course_id, services.clock.now())) is not None:
+        return known
+    lock = shelf.lock(course_id)
+    if lock.locked() and (seen := shelf.seen(course_id)) is not None:
+        return seen  # somebody is at it; an hour-old tree serves until they are done
+    async with lock:
+        return shelf.newest(course_id, services.clock.now()) or await _find(services, course_id)
+
+
 async def _pinned(services: Services, course_id: str, version: str) -> Course | None:
-    known = services.courses.pinned(course_id, version)
-    if known is None and (known := await _load(services, course_id, version)) is not None:
-        services.courses.keep_pinned(known)
-    return known
+    """That publication; the newest in its place, should its snapshot be lost."""
+    found = services.courses.pinned(course_id, version)
+    if found is None:
+        found = await _load(services, course_id, version) or await _newest(services, course_id)
+        if found is not None:
+            services.courses.keep_pinned(found, version)
+    return found
 
 
 async def _find(services: Services, course_id: str) -> Course | None:

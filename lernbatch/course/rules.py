@@ -70,6 +70,11 @@ def version(content: Mapping[str, Any], tree: Tree) -> str:
     return f"{int(number) if isinstance(number, int | float) else 0}-{digest}"
 
 
+def is_publication(course: Course, package_version: int) -> bool:
+    """Whether the snapshot is of that package version."""
+    return course.version.partition("-")[0] == str(package_version)
+
+
 def dump(course: Course) -> Any:
     """The tree as jsonb keeps it."""
     return msgspec.to_builtins(Tree(course.leaf_nodes, course.units))
@@ -84,12 +89,6 @@ def is_trackable(content: Mapping[str, Any]) -> bool:
     """Whether progress in it is kept: `trackable.enabled` is Yes."""
     trackable = content.get("trackable")
     return isinstance(trackable, Mapping) and _text(trackable.get("enabled")).lower() == "yes"
-
-
-def check_offerable(course: Course) -> None:
-    """Whether batches of the course can be made (contract batches §3.1, C19). Raises: InvalidCourse."""
-    if course.status not in PUBLISHED or not course.leaf_nodes or not is_trackable(course.content):
-        raise InvalidCourse
 
 
 def is_collection(node: Mapping[str, Any]) -> bool:

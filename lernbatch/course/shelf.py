@@ -48,10 +48,11 @@ class Shelf:
         _make_room(self._newest, course.course_id, self._size)
         self.keep_pinned(course)
 
-    def keep_pinned(self, course: Course) -> None:
-        """`course` is a publication that some batch runs on."""
-        self._pinned[course.course_id, course.version] = course
-        _make_room(self._pinned, (course.course_id, course.version), self._size)
+    def keep_pinned(self, course: Course, version: str | None = None) -> None:
+        """`course` is a publication that some batch runs on; `version`: it stands in for that one, which is lost."""
+        key = course.course_id, version or course.version
+        self._pinned[key] = course
+        _make_room(self._pinned, key, self._size)
 
     def lock(self, course_id: str) -> asyncio.Lock:
         """Who holds it fetches the course; the others wait for the outcome."""

@@ -59,7 +59,7 @@ class Reply:
 
     @property
     def ok(self) -> bool:
-        return self.status == httpx.codes.OK and self.code == "OK"
+        return self.status == httpx.codes.OK and self.code in ("OK", "200")  # some services answer with the number
 
     @property
     def code(self) -> str:

@@ -180,6 +180,7 @@ def test_a_batch_can_keep_to_the_version_it_began_with(service: Running, line: L
 
 def test_a_version_that_is_not_known_any_more_gives_way_to_the_newest(service: Running) -> None:
     assert find(service, version="7-gone") == find(service)
+    assert service.services.courses.pinned(COURSE, "7-gone") is not None  # nobody looks for it again
 
 
 def test_an_old_snapshot_serves_while_the_content_service_is_down(service: Running, line: Line) -> None:
@@ -236,19 +237,28 @@ def test_a_course_can_be_offered_as_long_as_the_content_service_says_so(service:
     republish(service, leaf(PAGE, "Page"), pkgVersion=2)
     assert service.run(actions.offerable(service.services, COURSE)).leaf_node_ids == {PAGE}
     line.cut = True
-    assert service.run(actions.offerable(service.services, COURSE)).leaf_node_ids == {PAGE}
+    with pytest.raises(rules.InvalidCourse):
+        service.run(actions.offerable(service.services, COURSE))
+
+
+def test_a_course_whose_service_claims_no_leaf_nodes_can_be_offered_if_its_tree_has_some(service: Running) -> None:
+    change(service, COURSE, {"leafNodesCount": 0})
+    assert len(service.run(actions.offerable(service.services, COURSE)).leaf_nodes) == 5
+
+
+@pytest.mark.parametrize("metadata", [{"trackable": {"enabled": "No"}}, {"trackable": None}, {"status": "Draft"}])
+def test_a_course_that_is_not_trackable_or_not_published_is_not_offered(
+    service: Running, metadata: dict[str, Any]
+) -> None:
+    change(service, COURSE, metadata)
+    with pytest.raises(rules.InvalidCourse):
+        service.run(actions.offerable(service.services, COURSE))
 
 
 @pytest.mark.parametrize("course_id", [RETIRED_COURSE, "do_nowhere", VIDEO])
 def test_what_cannot_be_offered_is_an_invalid_course(service: Running, course_id: str) -> None:
     with pytest.raises(rules.InvalidCourse):
         service.run(actions.offerable(service.services, course_id))
-
-
-def test_nothing_unknown_can_be_offered_during_an_outage(service: Running, line: Line) -> None:
-    line.cut = True
-    with pytest.raises(rules.InvalidCourse):
-        service.run(actions.offerable(service.services, COURSE))
 
 
 def test_questions_that_the_tree_does_not_tell_are_asked_for(service: Running, line: Line) -> None:
