@@ -59,10 +59,11 @@ async def question_sets(conn: Connection, path: Path, now: datetime) -> Imported
 
 
 async def put_course(conn: Connection, found: Published, now: datetime) -> None:
-    """Keep a course and everything in it."""
+    """Keep a course and everything in it; a service that has it at hand looks again within seconds."""
     root, *others = found.contents
     async with conn.transaction():
         await contents.put(conn, [(root, found.hierarchy), *((content, None) for content in others)], now)
+        await db.run(conn, Q.outdate_snapshots, course_id=root["identifier"])
 
 
 async def organisations(conn: Connection, path: Path) -> Imported:

@@ -40,6 +40,10 @@ ON CONFLICT (content_id) DO UPDATE
             updated_at = EXCLUDED.updated_at
       WHERE EXCLUDED.hierarchy IS NOT NULL OR neighbour_content.hierarchy IS NULL;
 
+-- outdate_snapshots
+-- What a republish event does elsewhere: the snapshots grow old, in their order, so the course is fetched again.
+UPDATE course SET fetched_at = fetched_at - interval '1 year' WHERE course_id = :course_id;
+
 -- people_by_ids
    SELECT p.user_id, p.first_name, p.last_name, p.org_id, p.roles, p.state, p.district, p.block, p.cluster,
           p.school_name, p.school_id, p.board, p.user_type, p.user_sub_type, p.email, p.phone, p.status, p.managed_by,

@@ -140,9 +140,20 @@ def test_the_one_who_fetches_may_give_up_without_harm_to_the_others(service: Run
     assert service.run(ask()) is not None
 
 
+def test_a_course_imported_again_is_seen_within_seconds(service: Running) -> None:
+    first = find(service)
+    republish(service, leaf(PAGE, "Page"))
+    assert find(service) == first
+    service.clock.move(seconds=20)
+    found = find(service)
+    assert found is not None
+    assert found.leaf_node_ids == {PAGE}
+
+
 def test_a_republished_course_is_seen_after_the_time_to_live(service: Running, line: Line) -> None:
     first = find(service)
     republish(service, leaf(VIDEO, "Counting"), leaf("do_new", "New"), pkgVersion=2)
+    service.sql("UPDATE course SET fetched_at = fetched_at + interval '1 year'")  # as if nobody had told
     service.clock.move(seconds=service.config.course_refresh_seconds / 2)
     assert find(service) == first
     service.clock.move(seconds=service.config.course_refresh_seconds)
