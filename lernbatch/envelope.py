@@ -56,7 +56,7 @@ def read_request(body: bytes, content_type: str) -> dict[str, Any]:
         return {}
     try:
         envelope = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise MalformedJson from wrong
     if not isinstance(envelope, dict) or envelope.get("params", {}) is None:
         raise Unmappable

@@ -73,6 +73,14 @@ def dsn(server: str, template: str) -> Iterator[str]:
     _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="module")
+def module_dsn(server: str, template: str) -> Iterator[str]:
+    """The DSN of a fresh database that the tests of one file share."""
+    name = _clone(server, template)
+    yield named(server, name)
+    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(scope="session")
 def shared_service(new_dsn: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("home"), new_dsn()) as service:
