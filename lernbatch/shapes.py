@@ -18,13 +18,13 @@ class Shape:
     """What one call takes and gives.
 
     `request`: the envelope's `request` object; None: no body. `result`: the envelope's `result` object.
-    `produces`: the media type of an answer without envelope; `uploads`: the fields of a form, for files.
+    `produces`: the media types of an answer without envelope, blanks between; `uploads`: the fields of a form, for files.
     `query`: the parameters after `?`. `also`: further answers, status → what it means.
     """
 
     request: Schema | None = None
     result: Schema = field(default_factory=dict)
-    produces: str | None = None
+    produces: str = ""
     uploads: Schema | None = None
     query: Mapping[str, Schema] = field(default_factory=dict)
     also: Mapping[int, str] = field(default_factory=dict)

@@ -135,3 +135,24 @@ sync = Shape(
     ),
     result=DONE,
 )
+search = Shape(
+    request=record(
+        "filters",
+        filters={
+            **record("", courseId=COURSE_ID, batchId=BATCH_ID, status=listed(text(example="1"))),
+            "description": 'By field: a value, several, or comparisons such as `{">=": 1}`.',
+            "examples": [{"status": ["0", "1"]}],
+        },
+        query=text("Words of the name."),
+        sort_by=keyed(text(one_of=("asc", "desc"))),
+        fields=listed(text(example="name")),
+        exists=listed(text(example="endDate")),
+        not_exists=listed(text(example="endDate")),
+        facets=listed(record()),
+        limit=whole(least=0, most=10_000),
+        offset=whole(least=0, most=10_000),
+        cursor=text("Where the page before ended: goes on from there, as far as you like."),
+    ),
+    query={"creatorDetails": text(), "fields": text("`participants` adds the ids of learners.")},
+    result=record("response", response=record("count content", count=whole(), content=listed(BATCH))),
+)

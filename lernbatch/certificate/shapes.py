@@ -138,11 +138,15 @@ bundled = Shape(
         "form": text(one_of=("pdf", "png", "svg", "json")),
     },
 )
-show = Shape(produces="text/html", query={"download": text(), "qr": text(one_of=("URL", "URL-W3C-VC", "W3C-VC"))})
+show = Shape(
+    produces="text/html application/json image/svg+xml image/png application/pdf application/vc application/vc+jwt",
+    query={"download": text(), "qr": text(one_of=("URL", "URL-W3C-VC", "W3C-VC"))},
+    also={404: "There is no such certificate"},
+)
 default_template = Shape(produces="image/svg+xml")
 style_sheet = Shape(produces="text/css")
-status_list = Shape(produces="application/json")
-did_document = Shape(produces="application/json")
+status_list = Shape(produces="application/vc")
+did_document = Shape(produces="application/did+json")
 jwks = Shape(produces="application/json")
 
 search = Shape(produces="application/json")

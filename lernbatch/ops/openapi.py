@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from lernbatch import __version__
@@ -39,14 +40,14 @@ class Operation:
 
     @property
     def room(self) -> str:
-        return self.entrance.handler.__module__.split(".")[-2]
+        return room_of(self.entrance)
 
     @property
     def summary(self) -> str:
         """What the handler's docstring says of it, without method and path."""
         told = " ".join((self.entrance.handler.__doc__ or "").split("\n\n")[0].split())
-        head, separator, rest = told.partition(": ")
-        return rest if separator and head.startswith(self.entrance.method) else told
+        said = told.removeprefix(f"{self.entrance.method} {self.entrance.path}")
+        return said.lstrip(":;, ") or self.entrance.handler.__name__.replace("_", " ")
 
     @property
     def parameters(self) -> list[str]:
@@ -54,17 +55,23 @@ class Operation:
         return re.findall(r"{(\w+)", self.path)
 
 
-def shape_of(entrance: Entrance) -> Shape:
-    """The shape under the handler's name in its room. Raises: AttributeError, when nobody wrote one."""
-    shapes = import_module(entrance.handler.__module__.rpartition(".")[0] + ".shapes")
-    found: Shape = getattr(shapes, entrance.handler.__name__)
+def room_of(entrance: Entrance) -> str:
+    """The room whose handler answers."""
+    return entrance.handler.__module__.split(".")[1]
+
+
+def shape_of(entrance: Entrance) -> Shape | None:
+    """The shape under the handler's name in its room; None, until somebody writes it."""
+    name = f"lernbatch.{room_of(entrance)}.shapes"
+    shapes = import_module(name) if find_spec(name) else None
+    found: Shape | None = getattr(shapes, entrance.handler.__name__, None)
     return found
 
 
 def operations(entrances: Iterable[Entrance]) -> Iterable[Operation]:
     """Every call at every path it answers on."""
     for entrance in entrances:
-        shape = shape_of(entrance)
+        shape = shape_of(entrance) or Shape()
         yield Operation(entrance, entrance.path, shape, by_gateway=False)
         if entrance.gateway:
             yield Operation(entrance, entrance.gateway, shape, by_gateway=True)
@@ -123,15 +130,18 @@ def _responses(operation: Operation) -> dict[str, Any]:
         plain = {"text/plain": {"schema": text()}}
         answers[403] = {"description": f"Needs one of the roles {', '.join(entrance.roles)}", "content": plain}
     for status, said in shape.also.items():
-        produced = _success(shape) if shape.produces else failure
-        answers[status] = {"description": said, "content": produced if status >= 400 else {}}
+        content = {**failure, **_success(shape)} if shape.produces else failure
+        answers[status] = {"description": said, "content": content if status >= 400 else {}}
     return {str(status): answer for status, answer in sorted(answers.items())}
 
 
 def _success(shape: Shape) -> dict[str, Any]:
-    if shape.produces is None:
+    if not shape.produces:
         return {"application/json": {"schema": _envelope(shape.result)}}
-    return {shape.produces: {"schema": record() if shape.produces == "application/json" else text()}}
+    return {
+        kind: {"schema": {} if "json" in kind or kind == "application/vc" else text()}
+        for kind in shape.produces.split()
+    }
 
 
 def _security(access: Access) -> list[dict[str, list[str]]]:

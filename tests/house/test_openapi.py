@@ -1,0 +1,104 @@
+"""The description of the API: every entrance is in it, it is right in itself, and the service keeps to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from jsonschema import Draft202012Validator
+from schemathesis.checks import CHECKS
+from schemathesis.config import (
+    CoveragePhaseConfig,
+    GenerationConfig,
+    PhasesConfig,
+    ProjectConfig,
+    ProjectsConfig,
+    SchemathesisConfig,
+)
+
+from lernbatch.ops import openapi
+from lernbatch.routes import ENTRANCES
+from lernbatch.shapes import Shape, example
+from tests.people import ADMIN
+from tests.running import Running
+
+DOCUMENT = openapi.document(ENTRANCES, "http://127.0.0.1")
+EXAMPLES = 12
+CALLED = ("status_code_conformance", "content_type_conformance", "response_schema_conformance")
+PROJECT = ProjectConfig(
+    generation=GenerationConfig(max_examples=EXAMPLES, deterministic=True),
+    # Every boundary of every field is thousands of calls: the rooms' own tests have those that matter.
+    phases=PhasesConfig(coverage=CoveragePhaseConfig(enabled=False)),
+)
+CONFIG = SchemathesisConfig(projects=ProjectsConfig(default=PROJECT))
+# The gateway's paths lead to the same handlers.
+tried = schemathesis.openapi.from_dict(DOCUMENT, config=CONFIG).exclude(path_regex="^/api/")
+
+
+def test_every_entrance_is_described() -> None:
+    described = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    wanted = {(entrance.method, path) for entrance in ENTRANCES for path in (entrance.path, entrance.gateway) if path}
+    assert described == wanted
+
+
+def test_every_entrance_has_a_shape_and_every_shape_a_handler() -> None:
+    handlers = {(openapi.room_of(entrance), entrance.handler.__name__) for entrance in ENTRANCES}
+    rooms = [room for room in {room for room, _ in handlers} if find_spec(f"lernbatch.{room}.shapes")]
+    shapes = {
+        (room, name)
+        for room in rooms
+        for name, value in vars(import_module(f"lernbatch.{room}.shapes")).items()
+        if isinstance(value, Shape)
+    }
+    assert (handlers - shapes, shapes - handlers) == (set(), set())
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_summary() -> None:
+    found = [operation for methods in DOCUMENT["paths"].values() for operation in methods.values()]
+    names = [operation["operationId"] for operation in found]
+    assert len(names) == len(set(names))
+    assert all(operation["summary"] for operation in found)
+
+
+@pytest.mark.parametrize("entrance", ENTRANCES, ids=lambda entrance: entrance.path)
+def test_schemas_are_right_and_fit_their_own_examples(entrance: openapi.Entrance) -> None:
+    shape = openapi.shape_of(entrance)
+    assert shape is not None
+    for schema in (shape.request, shape.result, *shape.query.values()):
+        if schema is not None:
+            Draft202012Validator.check_schema(schema)
+            Draft202012Validator(schema).validate(example(schema))
+
+
+@pytest.fixture
+def flawless(service: Running) -> Iterator[Running]:
+    """The service, which must not meet an error that nobody foresaw."""
+    before = bugs(service)
+    yield service
+    assert bugs(service) == before
+
+
+def bugs(service: Running) -> float:
+    page = httpx.get(f"{service.url}/metrics").text
+    return float(next(line.split()[1] for line in page.splitlines() if line.startswith("lernbatch_bugs_total ")))
+
+
+@tried.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@pytest.mark.parametrize("known", [True, False], ids=["with a token", "without"])
+def test_whatever_comes_in_nothing_undocumented_goes_out(
+    case: schemathesis.Case, flawless: Running, known: bool
+) -> None:
+    headers = flawless.headers(ADMIN) if known else {}
+    response = case.call(base_url=flawless.url, headers=headers)
+    case.validate_response(response, checks=CHECKS.get_by_names(list(CALLED)))
