@@ -18,7 +18,8 @@ class Shape:
     """What one call takes and gives.
 
     `request`: the envelope's `request` object; None: no body. `result`: the envelope's `result` object.
-    `produces`: the media types of an answer without envelope, blanks between; `uploads`: the fields of a form, for files.
+    `produces`: the media types of an answer without envelope, blanks between.
+    `uploads`: the fields of a form, for files.
     `query`: the parameters after `?`. `also`: further answers, status → what it means.
     """
 

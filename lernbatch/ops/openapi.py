@@ -121,7 +121,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _responses(operation: Operation) -> dict[str, Any]:
     entrance, shape = operation.entrance, operation.shape
-    failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
+    # A handler that answers without the envelope may fail without it.
+    failed: Schema = {} if shape.produces else {"$ref": "#/components/schemas/Failure"}
+    failure = {"application/json": {"schema": failed}}
     answers: dict[int, dict[str, Any]] = {200: {"description": "Done", "content": _success(shape)}}
     answers |= {status: {"description": said, "content": failure} for status, said in _FAILURES.items()}
     if entrance.access is Access.PRIVATE:
