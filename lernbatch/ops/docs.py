@@ -18,12 +18,6 @@ from lernbatch.http import Access, Entrance
 from lernbatch.ops.openapi import Operation, operations
 from lernbatch.shapes import Schema, example
 
-_ACCESS = {
-    Access.USER: "with a token",
-    Access.LATE_USER: "with a token, which may have expired",
-    Access.OPEN: "by anybody",
-    Access.PRIVATE: "from the configured networks, or with the service token",
-}
 _STYLE = resources.files("lernbatch.ops").joinpath("templates", "docs.css").read_text(encoding="utf-8")
 # The style stands in the page, so that one request is enough; the policy names its hash and allows nothing else.
 SECURITY_POLICY = (
@@ -61,11 +55,25 @@ def _told(operation: Operation, url: str) -> Told:
         path=entrance.path,
         gateway=entrance.gateway,
         summary=operation.summary,
-        access=_ACCESS[entrance.access],
+        access=_access(entrance.access),
         roles=", ".join(entrance.roles),
         fields=list(_fields(shape.request or shape.uploads or {})),
         curl=_curl(operation, url),
     )
+
+
+def _access(access: Access) -> str:
+    match access:
+        case Access.USER:
+            return "with a token"
+        case Access.LATE_USER:
+            return "with a token, which may have expired"
+        case Access.OPEN:
+            return "by anybody"
+        case Access.PRIVATE:
+            return "from the configured networks, or with the service token"
+        case Access.INTERNAL:
+            return "from the configured networks, with the service token, or by an administrator"
 
 
 def _fields(schema: Schema, inside: str = "") -> Iterable[tuple[str, str, str]]:

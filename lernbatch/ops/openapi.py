@@ -126,7 +126,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     failure = {"application/json": {"schema": failed}}
     answers: dict[int, dict[str, Any]] = {200: {"description": "Done", "content": _success(shape)}}
     answers |= {status: {"description": said, "content": failure} for status, said in _FAILURES.items()}
-    if entrance.access is Access.PRIVATE:
+    if entrance.access in (Access.PRIVATE, Access.INTERNAL):
         answers[403] = {"description": "Not from the configured networks", "content": failure}
     if operation.by_gateway and entrance.roles:
         plain = {"text/plain": {"schema": text()}}
@@ -149,11 +149,14 @@ def _success(shape: Shape) -> dict[str, Any]:
 def _security(access: Access) -> list[dict[str, list[str]]]:
     signed: list[dict[str, list[str]]] = [{_TOKEN: []}, {_TOKEN: [], _MANAGED: []}]
     match access:
+        case Access.USER | Access.LATE_USER:
+            return signed
         case Access.OPEN:
             return [{}, *signed]
         case Access.PRIVATE:
             return [{}, {_SERVICE: []}]
-    return signed
+        case Access.INTERNAL:
+            return [{}, {_SERVICE: []}, *signed]
 
 
 def _envelope(result: Schema) -> Schema:
