@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lernbatch import __version__, checkup, command, config, serving, worker
+from lernbatch.batch.commands import batch
 from lernbatch.certificate import commands as certificate
 from lernbatch.demo.command import demo
 from lernbatch.errors import LernbatchError, Unusable
@@ -32,6 +33,7 @@ app.command(db)
 app.command(demo)
 app.command(certificate.app)
 app.command(certificate.verify)
+app.command(batch)
 app.command(neighbours.imports)
 app.command(neighbours.neighbours)
 app.command(neighbours.token)

@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any, TypeAlias
 from uuid import uuid4
 
+import asyncpg
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from lernbatch import db, envelope, log, metrics
+from lernbatch import db, envelope, log, metrics, telemetry
 from lernbatch.auth import Caller
+from lernbatch.config import Config
 from lernbatch.errors import Forbidden, LernbatchError, Malformed, Refused, Unmappable, Upstream
+from lernbatch.outbox import actions as outbox
+from lernbatch.outbox.actions import hears_kafka
 from lernbatch.services import Services
 from lernbatch.telemetry import Origin
 
@@ -99,12 +105,21 @@ class Call:
     @property
     def origin(self) -> Origin:
         """Where it came from: what its telemetry carries."""
-        return Origin(
-            message_id=self.message_id,
-            channel=self.headers.get("x-channel-id") or self.services.config.default_channel,
-            app_id=self.headers.get("x-app-id"),
-            device_id=self.headers.get("x-device-id"),
-        )
+        return _origin(self.headers, self.message_id, self.services.config)
+
+    @property
+    def actor_id(self) -> str:
+        """Whose doing it is for telemetry: the caller's, else the calling system's."""
+        return self.caller.user_id or self.headers.get("x-consumer-id") or "internal"
+
+
+def _origin(headers: Headers, message_id: str, config: Config) -> Origin:
+    return Origin(
+        message_id=message_id,
+        channel=headers.get("x-channel-id") or config.default_channel,
+        app_id=headers.get("x-app-id"),
+        device_id=headers.get("x-device-id"),
+    )
 
 
 def routes(entrances: list[Entrance]) -> list[Route]:
@@ -122,9 +137,31 @@ def _route(entrance: Entrance, path: str, roles: tuple[str, ...]) -> Route:
         try:
             return await _answer(entrance, request, roles)
         except Exception as error:  # noqa: BLE001 - the one place where every failure becomes an envelope
-            return failed(request, error)
+            answer = failed(request, error)
+            await _tell(request, error, answer.status_code)
+            return answer
 
     return Route(path, endpoint, methods=[entrance.method], name=f"{entrance.method} {path}")
+
+
+async def _tell(request: Request, error: Exception, status: int) -> None:
+    """The ERROR event of a failure, where somebody hears such (contract batches §6.3)."""
+    services: Services = request.app.state.services
+    if not hears_kafka(services.config):
+        return
+    event = telemetry.error(
+        services.config,
+        services.clock.now_ms(),
+        _origin(request.headers, request.scope["lernbatch.message_id"], services.config),
+        actor_id=request.headers.get("x-consumer-id") or "internal",
+        err=HTTPStatus(status).phrase if status in set(HTTPStatus) else str(status),
+        code=getattr(error, "code", None) or "INTERNAL_ERROR",
+        trace="".join(traceback.format_exception(error)),
+    )
+    try:
+        await outbox.tell(services.pool, services, [event])
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as unreachable:
+        log.warning("an error event was lost", error=repr(unreachable))  # the failure itself is answered and logged
 
 
 async def _answer(entrance: Entrance, request: Request, roles: tuple[str, ...]) -> Response:

@@ -10,6 +10,7 @@ from uuid import uuid4
 from lernbatch.config import Config
 from lernbatch.outbox.events import KAFKA, Event
 
+_TRACE_CHARACTERS = 100
 _AGGREGATOR = {"ver": "3.0", "id": "org.sunbird.learning.platform", "pid": "course-progress-updater"}
 
 
@@ -34,27 +35,39 @@ def request_audit(
     edata: Mapping[str, Any],
 ) -> Event:
     """An AUDIT that reports what a request did. `subject`: the event's object; `cdata`: (id, type) pairs."""
-    pdata = {"id": origin.app_id, "pid": "lms-service", "ver": "1.0"}
-    payload = {
-        "eid": "AUDIT",
-        "ets": now_ms,
-        "ver": "3.0",
-        "mid": origin.message_id,
-        "actor": {"id": actor_id, "type": "User"},
-        "context": _present(
-            {
-                "channel": origin.channel,
-                "pdata": _present(pdata),
-                "env": "CourseBatch",
-                "did": origin.device_id,
-                "cdata": [{"id": identifier, "type": kind} for identifier, kind in cdata],
-                "rollup": {},
-            }
-        ),
-        "object": subject,
-        "edata": edata,
-    }
+    context = _context(origin, "CourseBatch", cdata=[{"id": identifier, "type": kind} for identifier, kind in cdata])
+    return _event(config, "AUDIT", now_ms, origin, actor_id, {"context": context, "object": subject, "edata": edata})
+
+
+def search(config: Config, now_ms: int, origin: Origin, *, actor_id: str, edata: Mapping[str, Any]) -> Event:
+    """A SEARCH: what was looked for, and how much was found (contract batches §6.3)."""
+    return _event(config, "SEARCH", now_ms, origin, actor_id, {"context": _context(origin, "User"), "edata": edata})
+
+
+def error(config: Config, now_ms: int, origin: Origin, *, actor_id: str, err: str, code: str, trace: str) -> Event:
+    """An ERROR: a request that failed. `err`: the HTTP status in words."""
+    edata = {"err": err, "errtype": code, "stacktrace": trace[:_TRACE_CHARACTERS]}
+    context = _context(origin, "CourseBatch")
+    return _event(config, "ERROR", now_ms, origin, actor_id, {"context": context, "edata": edata})
+
+
+def _event(config: Config, eid: str, now_ms: int, origin: Origin, actor_id: str, parts: Mapping[str, Any]) -> Event:
+    actor = {"id": actor_id, "type": "User"}
+    payload = {"eid": eid, "ets": now_ms, "ver": "3.0", "mid": origin.message_id, "actor": actor, **parts}
     return Event(KAFKA, config.topic_telemetry, actor_id, payload)
+
+
+def _context(origin: Origin, env: str, **more: Any) -> dict[str, Any]:
+    return _present(
+        {
+            "channel": origin.channel,
+            "pdata": _present({"id": origin.app_id, "pid": "lms-service", "ver": "1.0"}),
+            "env": env,
+            "did": origin.device_id,
+            **more,
+            "rollup": {},
+        }
+    )
 
 
 def progress_audit(

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lernbatch import telemetry
 from lernbatch.batch.search import actions, wire
 from lernbatch.http import Call
+from lernbatch.outbox import actions as outbox
+from lernbatch.outbox.actions import hears_kafka
 
 
 async def search(call: Call) -> Mapping[str, Any]:
@@ -14,4 +17,10 @@ async def search(call: Call) -> Mapping[str, Any]:
     services = call.services
     asked = wire.read_search(call.request, call.query, filters_optional=services.config.search_without_filters)
     found = await actions.search(services, asked, call.caller.token)
+    if hears_kafka(services.config):
+        edata = wire.show_telemetry(call.request, found)
+        event = telemetry.search(
+            services.config, services.clock.now_ms(), call.origin, actor_id=call.actor_id, edata=edata
+        )
+        await outbox.tell(services.pool, services, [event])
     return wire.show_found(asked, found, services.clock.now(), services.clock.zone, iso=services.config.iso_dates)

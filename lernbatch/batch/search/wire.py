@@ -39,6 +39,7 @@ MOST_VALUES = 10_000
 MOST_NAMES = 100  # of fields, sort keys and facets
 MOST_WORDS = 10
 LONGEST_QUERY = 1000
+TOP = 5  # hits that telemetry names
 _OPERATORS = ("<=", ">=", "<", ">")
 _DATE_HISTOGRAM = "DATE_HISTOGRAM"
 
@@ -242,6 +243,18 @@ def _show_cursor(cursor: Cursor, sort: tuple[SortKey, ...]) -> str:
 
 def _spelled(sort: tuple[SortKey, ...]) -> list[str]:
     return [f"{'-' if key.descending else '+'}{key.field}" for key in sort]
+
+
+def show_telemetry(request: dict[str, Any], found: Found) -> dict[str, Any]:
+    """What a SEARCH event says of a search (contract batches §3.4)."""
+    return {
+        "type": "Course-batch",
+        "query": request.get("query") or "",
+        "filters": request.get("filters"),
+        "sort": request.get("sort_by", {}),
+        "size": found.count,
+        "topn": [{"id": batch.batch_id} for batch in found.batches[:TOP]],
+    }
 
 
 def show_found(search: Search, found: Found, now: datetime, zone: ZoneInfo, *, iso: bool) -> dict[str, Any]:
