@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
@@ -156,8 +157,6 @@ def test_two_movers_at_once_move_each_batch_once(telling: Running) -> None:
     at(telling, telling.clock.today() + timedelta(days=40))
 
     async def both() -> list[int]:
-        import asyncio
-
         return await asyncio.gather(*(statuses.move(telling.services) for _ in range(2)))
 
     assert sum(telling.run(both())) == 30

@@ -1,0 +1,257 @@
+"""What the reference does not have: more rules of a batch, clone, preview, transfer, calls that may be repeated."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from lernbatch import idempotency
+from tests.batch.calls import (
+    CREATE,
+    LEFT_OUT,
+    SEARCH,
+    UPDATE,
+    change,
+    create,
+    creation,
+    day,
+    enrolled,
+    missing,
+    read,
+    refused,
+    stored,
+    wanted,
+)
+from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, OTHER_ORG, RAVI, VIKRAM, Person
+from tests.running import Running
+from tests.seeds import COURSE
+
+CLONE = "/v1/course/batch/clone"
+PREVIEW = "/v1/course/batch/preview"
+TRANSFER = "/v1/course/batch/ownership/transfer"
+OWN = {"capacity": 20, "leavePolicy": "until-start", "timeZone": "Asia/Dhaka"}
+
+
+def test_our_own_fields_are_shown_when_set_and_absent_otherwise(service: Running) -> None:
+    own = {**OWN, "enrollmentStartDate": day(service, 2)}
+    batch_id = create(service, **own)
+    assert {key: read(service, batch_id)[key] for key in own} == own
+    assert not set(own) & set(read(service, create(service)))
+
+
+def test_null_takes_a_field_of_our_own_away(service: Running) -> None:
+    batch_id = create(service, **OWN)
+    assert change(service, batch_id, **dict.fromkeys(OWN)).status_code == 200
+    assert not set(OWN) & set(read(service, batch_id))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("capacity", 0),
+        ("capacity", "20"),
+        ("capacity", True),
+        ("capacity", 2**31),
+        ("leavePolicy", "sometimes"),
+        ("leavePolicy", 5),
+        ("timeZone", "Mars/Olympus"),
+        ("timeZone", "../../etc/passwd"),
+        ("timeZone", 5),
+    ],
+)
+def test_a_field_of_our_own_out_of_its_set_is_refused(service: Running, key: str, value: object) -> None:
+    text = f"Invalid value {value} for parameter {key}. Please provide a valid value."
+    refused(creation(service, **{key: value}), "INVALID_PARAMETER_VALUE", text)
+    assert change(service, create(service), **{key: value}).json()["params"]["errmsg"] == text
+
+
+def test_enrolment_does_not_start_behind_its_end(service: Running) -> None:
+    text = "Enrollment Start date should not be later than the last day of enrollment."
+    refused(creation(service, enrollmentStartDate=day(service, 30)), "ENROLLMENT_START_DATE_ERROR", text)
+    batch_id = create(service, enrollmentStartDate=day(service, 20))
+    refused(change(service, batch_id, endDate=day(service, 10)), "ENROLLMENT_START_DATE_ERROR", text)
+
+
+def test_a_batch_can_be_found_by_its_capacity(service: Running) -> None:
+    batch_id = create(service, capacity=77)
+    answer = service.call("POST", SEARCH, None, {"filters": {"identifier": batch_id, "capacity": {">": 76}}})
+    assert answer.json()["result"]["response"]["count"] == 1
+
+
+def test_a_clone_has_the_mentors_and_templates_but_no_people(service: Running) -> None:
+    source = create(service, mentors=[MEERA.user_id], capacity=9, description="first run")
+    enrolled(service, source, ASHA)
+    service.sql('UPDATE batch SET templates = \'{"t1": {"name": "Done"}}\' WHERE batch_id = $1', source)
+    request = {"batchId": source, "name": "July", "startDate": day(service, 40), "endDate": day(service, 60)}
+    answer = service.call("POST", CLONE, MEERA, request)
+    copy, original = read(service, answer.json()["result"]["batchId"]), read(service, source)
+    same = ("courseId", "description", "enrollmentType", "createdFor", "mentors", "cert_templates", "capacity")
+    assert {key: copy[key] for key in same} == {key: original[key] for key in same}
+    assert (copy["name"], copy["startDate"], copy["status"]) == ("July", day(service, 40), 0)
+    assert copy["createdBy"] == MEERA.user_id
+    assert service.sql("SELECT FROM enrolment WHERE batch_id = $1", copy["batchId"]) == []
+
+
+def test_a_clone_is_checked_like_a_new_batch_and_made_by_its_people_only(service: Running) -> None:
+    source = create(service)
+    request = {"batchId": source, "startDate": day(service, 1)}
+    missing(service.call("POST", CLONE, VIKRAM, {}), "batchId")
+    missing(service.call("POST", CLONE, VIKRAM, {"batchId": source}), "startDate")
+    refused(service.call("POST", CLONE, RAVI, request), "UNAUTHORIZED_USER", "You are not authorized.", 401)
+    refused(
+        service.call("POST", CLONE, VIKRAM, {**request, "batchId": "0"}),
+        "INVALID_COURSE_BATCH_ID",
+        "Invalid course batch id ",
+    )
+    assert service.call("POST", CLONE, VIKRAM, request).status_code == 200
+
+
+def preview(service: Running, batch_id: str, person: Person = VIKRAM, **changes: Any) -> dict[str, Any]:
+    request = {"courseId": COURSE, "id": batch_id, "startDate": read(service, batch_id)["startDate"], **changes}
+    answer = service.call("POST", PREVIEW, person, request)
+    assert answer.status_code == 200, answer.text
+    shown: dict[str, Any] = answer.json()["result"]["response"]
+    return shown
+
+
+def test_a_preview_says_who_would_be_affected_and_changes_nothing(service: Running) -> None:
+    batch_id = create(service, endDate=day(service, 10), capacity=5)
+    enrolled(service, batch_id, ASHA, KAVYA, IMRAN)
+    service.sql("UPDATE enrolment SET status = 2 WHERE batch_id = $1 AND user_id = $2", batch_id, IMRAN.user_id)
+    service.clock.move(days=20)
+    before = read(service, batch_id)
+    shown = preview(service, batch_id, endDate=day(service, 30), capacity=2, leavePolicy="never")
+    assert shown["before"]["status"] == 2
+    assert shown["after"] == {
+        "status": 1,
+        "enrollmentOpen": False,
+        "effectiveEnrollmentEndDate": day(service, 29),
+        "mayLeave": False,
+        "placesLeft": -1,
+    }
+    assert shown["learners"] == {"active": 3, "unfinished": 2}
+    assert shown["affected"] == {
+        "count": 2,
+        "effects": ["progress-resumes", "may-no-longer-leave"],
+        "userIds": sorted((ASHA.user_id, KAVYA.user_id)),
+    }
+    assert read(service, batch_id) == before
+
+
+def test_a_preview_of_a_harmless_change_affects_nobody(service: Running) -> None:
+    batch_id = create(service)
+    enrolled(service, batch_id, ASHA)
+    assert preview(service, batch_id, name="renamed")["affected"] == {"count": 0, "effects": [], "userIds": []}
+
+
+def test_a_preview_refuses_what_the_update_would(service: Running) -> None:
+    request = {"courseId": COURSE, "id": create(service), "startDate": day(service, 1)}
+    answer = service.call("POST", PREVIEW, VIKRAM, request)
+    refused(answer, "INVALID_BATCH_START_DATE_ERROR", "Please provide valid Start Date.")
+
+
+def test_an_administrator_hands_batches_of_any_status_over(service: Running) -> None:
+    old = Person("0b1e3c5a-0000-4000-8000-0000000001d5", "Old", "Creator", roles=("CONTENT_CREATOR",))
+    own = create(service, old)
+    mentored = create(service, mentors=[ADMIN.user_id, MEERA.user_id])
+    service.sql(
+        "UPDATE batch SET mentors = ARRAY[$2, mentors[1], mentors[2]] WHERE batch_id = $1", mentored, old.user_id
+    )
+    service.sql("UPDATE batch SET status = 2 WHERE batch_id = $1", own)
+    request = {"fromUserId": old.user_id, "toUserId": MEERA.user_id}
+    answer = service.call("POST", TRANSFER, ADMIN, request)
+    assert answer.json()["result"] == {"response": "SUCCESS", "count": 2}
+    assert read(service, own)["createdBy"] == MEERA.user_id
+    assert read(service, mentored)["mentors"] == [MEERA.user_id, ADMIN.user_id]
+    assert service.call("POST", TRANSFER, ADMIN, request).json()["result"]["count"] == 0
+
+
+def test_a_transfer_is_an_administrators_and_stays_in_the_organisation(service: Running) -> None:
+    elsewhere = create(service, RAVI, createdFor=[OTHER_ORG])
+    request = {"fromUserId": RAVI.user_id, "toUserId": MEERA.user_id}
+    refused(service.call("POST", TRANSFER, VIKRAM, request), "UNAUTHORIZED_USER", "You are not authorized.", 401)
+    assert service.call("POST", TRANSFER, ADMIN, request).json()["result"]["count"] == 0
+    assert read(service, elsewhere)["createdBy"] == RAVI.user_id
+    missing(service.call("POST", TRANSFER, ADMIN, {"toUserId": MEERA.user_id}), "fromUserId")
+    refused(
+        service.call("POST", TRANSFER, ADMIN, {**request, "toUserId": "nobody"}),
+        "INVALID_USER_ID",
+        "User Id does not exists in our records",
+    )
+
+
+def test_a_repeated_create_answers_the_same_and_makes_one_batch(service: Running) -> None:
+    before, headers = stored(service), {"Idempotency-Key": "k-1"}
+    request = wanted(service)
+    first = service.call("POST", CREATE, VIKRAM, request, headers=headers)
+    service.clock.move(days=1)  # the start date would now be refused
+    again = service.call("POST", CREATE, VIKRAM, request, headers=headers)
+    assert again.json()["result"] == first.json()["result"]
+    assert stored(service) == before + 1
+
+
+def test_a_key_with_another_request_is_422_and_belongs_to_its_caller(service: Running) -> None:
+    headers = {"Idempotency-Key": "k-2"}
+    assert service.call("POST", CREATE, VIKRAM, wanted(service), headers=headers).status_code == 200
+    other = service.call("POST", CREATE, VIKRAM, wanted(service, name="other"), headers=headers)
+    assert (other.status_code, other.json()["params"]["err"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert service.call("POST", CREATE, ADMIN, wanted(service, name="other"), headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256])
+def test_a_key_that_is_none_is_refused(service: Running, key: str) -> None:
+    answer = service.call("POST", CREATE, VIKRAM, wanted(service), headers={"Idempotency-Key": key})
+    assert (answer.status_code, answer.json()["params"]["err"]) == (400, "INVALID_PARAMETER_VALUE")
+
+
+def test_a_refused_call_does_not_use_its_key_up(service: Running) -> None:
+    headers = {"Idempotency-Key": "k-3"}
+    assert service.call("POST", CREATE, VIKRAM, wanted(service, name=""), headers=headers).status_code == 400
+    assert service.call("POST", CREATE, VIKRAM, wanted(service), headers=headers).status_code == 200
+
+
+def test_twins_with_one_key_make_one_batch(service: Running) -> None:
+    before, request = stored(service), wanted(service)
+    headers = {**service.headers(VIKRAM), "Idempotency-Key": "k-4"}
+
+    def one(_: int) -> str:
+        url = f"{service.url}{CREATE}"
+        answer = httpx.post(url, json={"request": request}, headers=headers, timeout=30)
+        return str(answer.json()["result"]["batchId"])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(one, range(16)))) == 1
+    assert stored(service) == before + 1
+
+
+def test_old_keys_are_forgotten(service: Running) -> None:
+    headers = {"Idempotency-Key": "k-5"}
+    service.call("POST", CREATE, VIKRAM, wanted(service), headers=headers)
+    service.clock.move(days=2)
+    while service.run(idempotency.forget_old(service.services)):
+        pass
+    assert service.sql("SELECT FROM idempotency_key WHERE key = 'k-5'") == []
+
+
+def test_two_mentors_at_once_lose_no_change(service: Running) -> None:
+    batch_id = create(service)
+    headers = service.headers(VIKRAM)
+    changes: list[dict[str, object]] = [{"name": "new name"}, {"description": "new words"}, {"capacity": 12}]
+
+    def one(fields: dict[str, object]) -> int:
+        request = {"courseId": COURSE, "id": batch_id, "startDate": day(service), **fields}
+        url = f"{service.url}{UPDATE}"
+        return httpx.patch(url, json={"request": request}, headers=headers, timeout=30).status_code
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(one, changes)) == [200, 200, 200]
+    document = read(service, batch_id)
+    assert [document["name"], document["description"], document["capacity"]] == ["new name", "new words", 12]
+
+
+def test_a_batch_without_organisations_can_be_made(service: Running) -> None:
+    assert read(service, create(service, createdFor=LEFT_OUT))["createdFor"] == []
+    assert read(service, create(service, createdFor=[HOME_ORG, OTHER_ORG]))["createdFor"] == [HOME_ORG, OTHER_ORG]
