@@ -131,8 +131,18 @@ def sign(unsigned: Mapping[str, Any], ring: Ring, now: datetime) -> dict[str, An
         "proofPurpose": "assertionMethod",
         "@context": unsigned["@context"],
     }
-    proof["proofValue"] = keys.multibase(key.sign(_hash(unsigned, proof)))
+    digest = sha256(canonical(proof)).digest() + sha256(canonical(unsigned)).digest()
+    proof["proofValue"] = keys.multibase(key.sign(digest))
     return {**unsigned, "proof": proof}
+
+
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """The bytes of RFC 8785 for a document of ours: ASCII names, and no numbers but whole ones.
+
+    Python's encoder gives the same bytes for such documents, ten times as fast; a test holds the two together.
+    What comes from outside is canonicalized by the library instead.
+    """
+    return json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _hash(unsigned: Mapping[str, Any], proof: Mapping[str, Any]) -> bytes:
@@ -150,7 +160,7 @@ def jwt(signed: Mapping[str, Any], ring: Ring) -> str:
     if "validUntil" in signed:
         payload["exp"] = _seconds(signed["validUntil"])
     header = {"alg": "EdDSA", "typ": "vc+jwt", "cty": "vc", "kid": ring.method(key)}
-    signing_input = f"{_base64(rfc8785.dumps(header))}.{_base64(rfc8785.dumps(payload))}"
+    signing_input = f"{_base64(canonical(header))}.{_base64(canonical(payload))}"
     return f"{signing_input}.{_base64(key.sign(signing_input.encode()))}"
 
 

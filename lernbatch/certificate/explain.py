@@ -106,9 +106,7 @@ async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] 
         due = [Due(user_id, batch_id, "explain", False, 0) for user_id in page]
         known = await issue.load(services, due)
         if templates is not None:
-            known = replace(
-                known, batches={key: replace(one, templates=templates) for key, one in known.batches.items()}
-            )
+            known = replace(known, templates={batch_id: wire.read_templates(templates)})
         for row in due:
             _count(row, known, tallies, unread)
         learners, after = learners + len(page), page[-1]

@@ -141,6 +141,7 @@ class Known:
     """Everything a set of due rows is judged by."""
 
     batches: Mapping[str, Batch]
+    templates: Mapping[str, Sequence[Template]]  # batch id → what it awards
     courses: Mapping[str, Course | None]
     enrolments: Mapping[Key, Enrolment]
     held: Mapping[Key, Mapping[str, Held]]
@@ -189,8 +190,7 @@ def findings(row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> Iter
     course = known.courses[batch.batch_id]
     assessments = [leaf.content_id for leaf in course.assessments] if course else []
     learner = learner_of(enrolment, known.people.get(row.user_id), known.held.get(row.key, {}))
-    for template_id, stored in batch.templates.items():
-        template = wire.read_template(template_id, stored)
+    for template in known.templates[batch.batch_id]:
         yield template, rules.judge(template, learner, assessments, again=row.re_issue)
 
 
@@ -244,8 +244,9 @@ async def load(services: Services, due: Sequence[Due]) -> Known:
     held: dict[Key, dict[str, Held]] = defaultdict(dict)
     for row in await db.all(services.pool, Held, Q.newest_of, **keys):
         held[row.user_id, row.batch_id][row.template_id] = row
+    templates = {batch_id: wire.read_templates(batch.templates) for batch_id, batch in batches.items()}
     people = await _people(services, sorted({row.user_id for row in enrolments}), failures)
-    return Known(batches, trees, {row.key: row for row in enrolments}, held, people, failures)
+    return Known(batches, templates, trees, {row.key: row for row in enrolments}, held, people, failures)
 
 
 async def _people(services: Services, user_ids: Sequence[str], failures: dict[str, str]) -> dict[str, Profile | None]:

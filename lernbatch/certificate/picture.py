@@ -21,9 +21,8 @@ from lernbatch.certificate.svg import BadPicture
 from lernbatch.certificate.typesetting import Case
 
 QR_KINDS = ("URL", "URL-W3C-VC", "W3C-VC")
-_DATE_FORMAT = re.compile(r"""^dateFormat\s+(?P<path>[\w.\[\]]+)\s+["'](?P<form>[^"']*)["']$""")
+_DATE_FORMAT = re.compile(r"""^dateFormat\s+(?P<path>[\w.\[\]]+)\s+(?:"(?P<form>[^"]*)"|'(?P<other>[^']*)')$""")
 _PATH = re.compile(r"^(?:this\.|\.)?[A-Za-z_@][\w.\[\]@-]*$")
-_PNG_DOTS_PER_INCH = 144
 _PAGE = b"""\
 #set document(title: sys.inputs.title, author: sys.inputs.author)
 #set page(width: eval(sys.inputs.width), height: eval(sys.inputs.height), margin: 0pt)
@@ -57,9 +56,10 @@ def draw(design: Design, values: Mapping[str, Any], zone: tzinfo, case: Case) ->
     return svg.write(root)
 
 
-def png(picture: bytes) -> bytes:
+def png(picture: bytes, dots_per_inch: float = 144) -> bytes:
+    """The picture with 1.5 dots a unit, or in another resolution; 96 is one dot a unit."""
     width, height = _size(picture)
-    return _typeset(picture, "png", f"{width * 0.75}pt", f"{height * 0.75}pt", ppi=_PNG_DOTS_PER_INCH)
+    return _typeset(picture, "png", f"{width * 0.75}pt", f"{height * 0.75}pt", ppi=dots_per_inch)
 
 
 def pdf(picture: bytes, credential: bytes, title: str, author: str, made_at: datetime) -> bytes:
@@ -119,7 +119,7 @@ def value_of(placeholder: str, values: Mapping[str, Any], zone: tzinfo) -> str |
     dated = _DATE_FORMAT.match(placeholder)
     if dated:
         at = _found(dated["path"], values)
-        return None if at is None else format_date(_instant(at), dated["form"], zone)
+        return None if at is None else format_date(_instant(at), dated["form"] or dated["other"] or "", zone)
     found = _found(placeholder, values)
     return None if found is None or isinstance(found, Mapping | list) else str(found)
 

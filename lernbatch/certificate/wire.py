@@ -263,6 +263,11 @@ def read_template(template_id: str, stored: Mapping[str, Any]) -> Template:
     )
 
 
+def read_templates(stored: Mapping[str, Any]) -> list[Template]:
+    """All templates of a batch."""
+    return [read_template(template_id, one) for template_id, one in stored.items()]
+
+
 def read_criteria(criteria: Mapping[str, Any]) -> Criteria:
     """{"enrollment": {"status": 2}, "assessment": {"score": {">=": 70}}, "user": {"rootOrgId": "1"}} (contract §4.2)"""
     enrolment = criteria.get("enrollment")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit, urlunsplit
+
 import pytest
 
 from tests.certificate.cohort import Cohort, new_cohort
@@ -12,3 +14,11 @@ from tests.running import Running
 def cohort(service: Running) -> Cohort:
     """A batch of Vikram's without templates or learners."""
     return new_cohort(service)
+
+
+@pytest.fixture
+def dsn_of_service(service: Running, server: str) -> str:
+    """The DSN of the database that the running service works on, for processes beside it."""
+    (row,) = service.sql("SELECT current_database()")
+    parts = urlsplit(server)
+    return urlunsplit(parts._replace(path=f"/{row[0]}"))

@@ -1,0 +1,70 @@
+"""The key ring: made once, turned, and a sentence when it cannot be used."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from lernbatch.certificate import keys
+from lernbatch.errors import Unusable
+
+URL = "https://lern.example:8443/learn"
+
+
+def test_the_first_use_makes_a_key_that_only_we_may_read(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "keys"
+    ring = keys.open_ring(folder, URL)
+    assert ring.did == "did:web:lern.example%3A8443:learn"
+    assert [path.name for path in folder.iterdir()] == ["key-1.pem"]
+    assert (folder / "key-1.pem").stat().st_mode & 0o077 == 0
+
+
+def test_many_who_are_first_at_once_get_the_same_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        names = {ring.signing.name for ring in pool.map(lambda _: keys.open_ring(tmp_path, URL), range(16))}
+    assert len(names) == 1
+
+
+def test_a_turned_ring_signs_anew_and_knows_the_old(tmp_path: Path) -> None:
+    old = keys.open_ring(tmp_path, URL).signing
+    new = keys.turn(tmp_path)
+    ring = keys.open_ring(tmp_path, URL)
+    assert ring.signing.name == new.name
+    assert ring.find(old.name) is not None
+    assert [method["publicKeyMultibase"] for method in ring.document["verificationMethod"]] == [new.name, old.name]
+
+
+def test_a_retired_key_may_be_kept_as_its_public_half(tmp_path: Path) -> None:
+    old = keys.open_ring(tmp_path, URL).signing
+    public = old.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "key-1.pem").write_bytes(public)
+    with pytest.raises(Unusable, match="nothing can be signed"):
+        _ = keys.open_ring(tmp_path, URL).signing
+    keys.turn(tmp_path)
+    assert keys.open_ring(tmp_path, URL).find(old.name) is not None
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"])
+def test_a_file_that_is_no_key_is_named_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "key-1.pem").write_bytes(content)
+    with pytest.raises(Unusable, match=r"key-1\.pem cannot be read"):
+        keys.open_ring(tmp_path, URL)
+
+
+def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
+    rsa = generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key-1.pem").write_bytes(rsa)
+    with pytest.raises(Unusable, match="is no Ed25519 key"):
+        keys.open_ring(tmp_path, URL)
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(Unusable, match="Not a directory"):
+        keys.open_ring(tmp_path / "file" / "keys", URL)
+    assert os.listdir(tmp_path) == ["file"]

@@ -1,0 +1,152 @@
+"""Exactly one certificate a learner and template, whoever dies or works beside whom."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+
+from lernbatch import db
+from lernbatch.certificate import issue, jobs
+from tests.certificate.cohort import MERIT, Cohort, new_cohort
+from tests.people import ASHA, EVERYBODY
+from tests.running import Running
+from tests.seeds import QUIZ
+
+LEARNERS = 120
+WORKER = """
+import asyncio, os
+from pathlib import Path
+from lernbatch import app
+from lernbatch.certificate import jobs
+from lernbatch.config import Config
+
+async def work():
+    settings = Config(home=Path(os.environ["HOME_OF_KEYS"]), lease_seconds=0.5, certificate_set_size=5)
+    async with app.services(settings, os.environ["DSN"]) as services:
+        print("ready", flush=True)
+        while True:
+            if not await jobs.issue_due(services):
+                await asyncio.sleep(0.05)
+
+asyncio.run(work())
+"""
+
+
+def fill(cohort: Cohort) -> None:
+    """Learners who all earn two certificates, known to the user service."""
+    people = [f"learner-{cohort.batch_id}-{n:03d}" for n in range(LEARNERS)]
+    cohort.service.sql(
+        "INSERT INTO neighbour_person (user_id, first_name) SELECT id, 'Learner' FROM unnest($1::text[]) AS id", people
+    )
+    for user_id in people:
+        cohort.put(user_id, 2, {QUIZ: [9, 10, 1]})
+    cohort.attach()
+    cohort.service.sql(
+        """UPDATE batch SET templates = templates || jsonb_build_object('merit', templates -> 'default' || $2)
+           WHERE batch_id = $1""",
+        cohort.batch_id,
+        {"identifier": "merit", "name": "Merit", "criteria": MERIT},
+    )
+
+
+def check(cohort: Cohort) -> None:
+    rows = cohort.service.sql(
+        "SELECT template_id, count(*), count(DISTINCT user_id), max(revision) FROM certificate WHERE batch_id = $1"
+        " GROUP BY template_id ORDER BY template_id",
+        cohort.batch_id,
+    )
+    assert [tuple(row) for row in rows] == [("default", LEARNERS, LEARNERS, 1), ("merit", LEARNERS, LEARNERS, 1)]
+    entries = cohort.service.sql(
+        "SELECT DISTINCT jsonb_array_length(certificates) FROM enrolment WHERE batch_id = $1", cohort.batch_id
+    )
+    assert [row[0] for row in entries] == [2]
+    feeds = cohort.service.sql(
+        "SELECT count(*) FROM outbox WHERE destination = 'feed' AND key LIKE $1", f"learner-{cohort.batch_id}-%"
+    )
+    assert feeds[0][0] == 2 * LEARNERS
+
+
+def wait_for(cohort: Cohort, enough: int) -> None:
+    """Until so many are issued, and others are not: the middle of the work."""
+    for _ in range(1000):
+        if len(cohort.certificates()) >= enough:
+            break
+        threading.Event().wait(0.01)
+    assert cohort.due(), "nothing was left to be killed in the middle of"
+
+
+def test_workers_killed_in_the_middle_lose_nothing_and_repeat_nothing(service: Running, dsn_of_service: str) -> None:
+    cohort = new_cohort(service)
+    fill(cohort)
+    environment = {**os.environ, "DSN": dsn_of_service, "HOME_OF_KEYS": str(service.config.home)}
+    for enough in (20, 100):
+        workers = [
+            subprocess.Popen([sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE) for _ in range(2)
+        ]
+        for worker in workers:
+            assert worker.stdout is not None
+            worker.stdout.readline()
+        wait_for(cohort, enough)
+        for worker in workers:
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.wait()
+            worker.stdout.close()  # type: ignore[union-attr]
+    service.clock.move(seconds=60)  # past every lease of the dead
+    cohort.work()
+    check(cohort)
+
+
+def test_twins_at_once_share_the_work(service: Running) -> None:
+    cohort = new_cohort(service)
+    fill(cohort)
+
+    async def twins() -> None:
+        await asyncio.gather(*(jobs.issue_due(service.services) for _ in range(4)))
+
+    while cohort.due():
+        service.run(twins())
+    check(cohort)
+
+
+def test_news_while_somebody_judges_is_judged_again(cohort: Cohort) -> None:
+    cohort.enrol(ASHA)
+    cohort.attach()
+    now = cohort.service.clock.now()
+    claim = {"now": now, "until": now + timedelta(seconds=60), "limit": 10, "claim": "me"}
+    pool = cohort.service.services.pool
+    claimed = cohort.service.run(db.all(pool, issue.Due, issue.Q.claim_due, **claim))
+    assert [row.user_id for row in claimed] == [ASHA.user_id]
+    assert cohort.work() == 0  # it is somebody's
+    cohort.ask(ASHA)
+    keys = {"user_ids": [ASHA.user_id], "batch_ids": [cohort.batch_id]}
+    taken = cohort.service.run(db.all(pool, issue.Taken, issue.Q.take_claimed, claim="me", **keys))
+    assert taken == []
+    assert cohort.work() == 1
+    assert len(cohort.certificates()) == 1
+
+
+def test_a_learner_who_fails_harms_nobody_and_is_parked_in_the_end(cohort: Cohort) -> None:
+    for person in EVERYBODY:
+        cohort.enrol(person)
+    cohort.service.sql(
+        "INSERT INTO neighbour_person (user_id, first_name) VALUES ($1, '')", f"nameless-{cohort.batch_id}"
+    )
+    cohort.put(f"nameless-{cohort.batch_id}", 2, {})
+    cohort.attach()
+    cohort.work()
+    assert len(cohort.certificates()) == len(EVERYBODY)
+    pauses = []
+    for _ in range(cohort.service.config.certificate_attempts - 1):
+        (row,) = cohort.due()
+        pauses.append(row["due_at"] - cohort.service.clock.now())
+        cohort.service.clock.move(seconds=4000)
+        cohort.work()
+    (row,) = cohort.due()
+    assert row["parked"]
+    assert row["error"] == "The user service knows no name of this learner."
+    assert pauses[0] < timedelta(seconds=3) < timedelta(minutes=10) < pauses[-1]

@@ -1,0 +1,148 @@
+"""Who has earned a certificate: one line a case."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lernbatch.certificate import rules, wire
+from lernbatch.certificate.model import Finding, Learner, Outcome, Score, Template
+
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
+MET, WAITING, UNMET, ISSUED = Outcome.MET, Outcome.WAITING, Outcome.UNMET, Outcome.ISSUED
+COMPLETED = {"enrollment": {"status": 2}}
+
+
+def template(criteria: dict[str, Any]) -> Template:
+    return wire.read_template("t", {"name": "Merit", "criteria": criteria})
+
+
+def learner(status: int = 2, q: float | None = None, r: float | None = None, **fields: Any) -> Learner:
+    scores = {name: Score(percent, 100, 2) for name, percent in (("q", q), ("r", r)) if percent is not None}
+    given: dict[str, Any] = {"attributes": {"rootOrgId": "o1"}, "issued": {}, "active": True, **fields}
+    return Learner("u", status=status, completed_at=NOW, updated_at=NOW, scores=scores, **given)
+
+
+def judged(criteria: dict[str, Any], who: Learner, *, again: bool = False) -> Finding:
+    return rules.judge(template(criteria), who, ("q", "r"), again=again)
+
+
+def score(bound: Any) -> dict[str, Any]:
+    return {**COMPLETED, "assessment": {"score": bound}}
+
+
+def more(**asked: Any) -> dict[str, Any]:
+    return {"assessments": asked}
+
+
+@pytest.mark.parametrize(
+    ("criteria", "who", "outcome", "because"),
+    [
+        (COMPLETED, learner(), MET, "all criteria met"),
+        (COMPLETED, learner(1), WAITING, "not completed yet"),
+        (COMPLETED, learner(active=False), UNMET, "not enrolled any more"),
+        ({"enrollment": {"status": "2"}}, learner(), MET, "all criteria met"),
+        ({"enrollment": {"status": 1}}, learner(), UNMET, "enrolment status is past 1"),
+        ({"enrollment": {"status": 1}}, learner(0), WAITING, "enrolment status 1 not reached yet"),
+        (score({">=": 70}), learner(q=70), MET, "all criteria met"),
+        (score({">=": 70}), learner(q=69.9), UNMET, "below 70 %"),
+        (score({">=": 70}), learner(q=10, r=90), MET, "all criteria met"),  # the best of any counts
+        (score({">=": 70}), learner(), WAITING, "waiting for a score"),
+        (score({">=": 70}), learner(1, q=90), WAITING, "not completed yet"),
+        (score({">=": 70}), learner(1, q=10), UNMET, "below 70 %"),
+        (score({">": 70}), learner(q=70), UNMET, "below 70 %"),
+        (score({"<": 70}), learner(q=69), MET, "all criteria met"),
+        (score({"<=": 70}), learner(q=71), UNMET, "score is not <= 70 %"),
+        (score({"<=": 70}), learner(), MET, "all criteria met"),  # no score counts 0
+        (score({"eq": 70}), learner(q=70), MET, "all criteria met"),
+        (score({"EQ": 70}), learner(q=71), UNMET, "score is not EQ 70 %"),
+        (score({"=": 70}), learner(q=70), MET, "all criteria met"),
+        (score({"ne": 70}), learner(q=70), UNMET, "score is not ne 70 %"),
+        (score({"!=": 70}), learner(q=71), MET, "all criteria met"),
+        (score({"~": 70}), learner(q=70), UNMET, "score is not ~ 70 %"),  # an unknown operator is never met
+        (score(70), learner(q=70), MET, "all criteria met"),  # a bare number is an equality
+        (score({}), learner(), MET, "all criteria met"),
+        ({"user": {"rootOrgId": "o1"}}, learner(0), MET, "all criteria met"),
+        ({"user": {"rootOrgId": "o2"}}, learner(), UNMET, "rootOrgId is another"),
+        ({"user": {"grade": 7}}, learner(attributes={"grade": 7}), MET, "all criteria met"),
+        ({"user": {"rootOrgId": "o1"}}, learner(attributes=None), UNMET, "the user is unknown or blocked"),
+        (more(mode="all", score={">=": 50}), learner(q=50, r=60), MET, "all criteria met"),
+        (more(mode="all", score={">=": 50}), learner(q=50, r=40), UNMET, "below 50 %"),
+        (more(mode="all", score={">=": 50}), learner(q=50), WAITING, "waiting for a score"),
+        (more(mode="average", score={">=": 50}), learner(q=90), UNMET, "below 50 %"),  # r counts 0
+        (more(mode="average", score={">=": 50}), learner(q=90, r=10), MET, "all criteria met"),
+        (more(contents={"q": {">=": 50}, "r": {">=": 90}}), learner(q=50, r=90), MET, "all criteria met"),
+        (more(contents={"q": {">=": 50}, "r": {">=": 90}}), learner(q=50), WAITING, "waiting for a score"),
+        (more(score={">=": 50}, attempts={"<=": 2}), learner(q=60), MET, "all criteria met"),
+        (more(score={">=": 50}, attempts={"<=": 1}), learner(q=60), UNMET, "attempts are not <= 1"),
+        (COMPLETED, learner(issued={"merit": "c1"}), ISSUED, "issued"),
+        (COMPLETED, learner(revoked=frozenset({"t"})), UNMET, "revoked"),
+    ],
+)
+def test_criteria(criteria: dict[str, Any], who: Learner, outcome: Outcome, because: str) -> None:
+    found = judged(criteria, who)
+    assert (found.outcome, found.because) == (outcome, because)
+
+
+def test_asked_again_neither_an_issue_nor_a_revocation_counts() -> None:
+    for who in (learner(issued={"merit": "c1"}), learner(revoked=frozenset({"t"}))):
+        assert judged(COMPLETED, who, again=True).outcome is MET
+
+
+def test_a_score_without_a_maximum_is_out_of_one() -> None:
+    assert Score(0.8, 0, 1).percent == 80
+
+
+def test_the_tree_holds_the_evidence() -> None:
+    found = judged({**score({">=": 70}), "user": {"rootOrgId": "o1"}}, learner(q=82))
+    assert [part.rule for part in found.parts] == ["enrolment", "assessment", "user"]
+    assert found.parts[1].evidence["percents"] == {"q": 82.0}
+    assert rules.percent_of(found) == 82
+    assert wire.show_criteria_met(found)["parts"][2]["evidence"]["is"] == "o1"
+
+
+@pytest.mark.parametrize(
+    ("criteria", "reasons"),
+    [
+        (score({">=": 70}), ["It asks for a score >= 70 %, and the course has no assessment."]),
+        (score({"<=": 70}), []),
+        (more(contents={"zz": {">=": 1}}), ["It asks for a score in zz, which is not in the course."]),
+        (more(contents={"v": {">=": 1}}), ["It asks for a score in v, which is no assessment."]),
+    ],
+)
+def test_what_nobody_can_earn_is_seen(criteria: dict[str, Any], reasons: list[str]) -> None:
+    assert rules.never_satisfied(template(criteria).criteria, ["v"], []) == reasons
+
+
+@pytest.mark.parametrize("bound", [{">=": 101}, {">": 100}, {"<": 0}, {"eq": 120}, {"~": 5}])
+def test_a_bound_out_of_reach_is_seen(bound: dict[str, float]) -> None:
+    assert len(rules.never_satisfied(template(score(bound)).criteria, ["q"], ["q"])) == 1
+
+
+def test_criteria_read_from_the_references_tables_are_texts_of_json() -> None:
+    stored = {"criteria": '{"enrollment":{"status":2}}', "issuer": '{"name":"B"}', "signatoryList": '[{"name":"M"}]'}
+    read = wire.read_template("t", stored)
+    assert (read.criteria.enrolment_status, read.issuer.name, read.signatories[0].name) == (2, "B", "M")
+
+
+def test_criteria_in_words() -> None:
+    said = rules.narrative(template({**score({">=": 70}), "assessments": {"mode": "all", "score": {">": 50}}}))
+    assert (
+        said
+        == "Completed the course, scored at least 70 % in an assessment and scored more than 50 % in every assessment."
+    )
+
+
+def test_an_id_follows_from_what_it_is_for() -> None:
+    one = rules.certificate_id("b", "u", "t", 1)
+    assert one == rules.certificate_id("b", "u", "t", 1)
+    assert one != rules.certificate_id("b", "u", "t", 2)
+
+
+def test_standing_ends_with_the_expiry() -> None:
+    assert rules.standing("active", None, NOW) == "valid"
+    assert rules.standing("active", NOW, NOW) == "expired"
+    assert rules.standing("active", NOW + timedelta(seconds=1), NOW) == "valid"
+    assert rules.standing("revoked", NOW, NOW) == "revoked"
