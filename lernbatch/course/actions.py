@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,8 +22,17 @@ _AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class _Newest:
+class _Version:
+    """Which publication of which course."""
+
+    course_id: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest(_Version):
+    """The newest publication, and when it was fetched."""
+
     fetched_at: datetime
 
 
@@ -54,14 +63,13 @@ async def at_hand(services: Services, course_ids: Collection[str]) -> dict[str, 
 
     Courses that do not exist, or cannot be fetched now, are left out.
     """
-    now = services.clock.now()
-    found = {course_id: known for course_id in course_ids if (known := services.courses.newest(course_id, now))}
+    shelf, now = services.courses, services.clock.now()
+    found = {course_id: known for course_id in course_ids if (known := shelf.of_any_age(course_id, now))}
     wanted = [course_id for course_id in course_ids if course_id not in found]
-    if wanted:
-        rows = await db.all(services.pool, _Snapshot, Q.newest_snapshots, course_ids=wanted)
-        for course_read in map(_read, rows):
-            services.courses.keep(course_read, now)
-            found[course_read.course_id] = course_read
+    newest = await db.all(services.pool, _Newest, Q.newest_versions, course_ids=wanted) if wanted else []
+    found |= await _load_newest(services, newest)
+    for one in newest:
+        shelf.keep(found[one.course_id], one.fetched_at, now, fresh=now < _due_at(services, one))
     for course_id in wanted:
         if course_id not in found and (fetched := await _if_reachable(services, course_id)) is not None:
             found[course_id] = fetched
@@ -141,7 +149,8 @@ async def _pinned(services: Services, course_id: str, version: str) -> Course | 
     """That publication; the newest in its place, should its snapshot be lost."""
     found = services.courses.pinned(course_id, version)
     if found is None:
-        found = await _load(services, course_id, version) or await _newest(services, course_id)
+        loaded = await _load(services, [_Version(course_id, version)])
+        found = loaded.get(course_id) or await _newest(services, course_id)
         if found is not None:
             services.courses.keep_pinned(found, version)
     return found
@@ -150,31 +159,42 @@ async def _pinned(services: Services, course_id: str, version: str) -> Course | 
 async def _find(services: Services, course_id: str) -> Course | None:
     """From the table if it is young enough there, else fetched, else from the table after all."""
     now = services.clock.now()
-    newest = await db.one(services.pool, _Newest, Q.newest_version, course_id=course_id)
+    newest = await db.one(services.pool, _Newest, Q.newest_versions, course_ids=[course_id])
     if newest is None:
         return await _fetch(services, course_id)
-    due_at = newest.fetched_at + timedelta(seconds=services.config.course_refresh_seconds)
-    if now >= due_at:
+    if now >= _due_at(services, newest):
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 if (fetched := await _fetch(services, course_id)) is not None:
                     return fetched
         except (Upstream, TimeoutError) as failure:
             log.warning("an old snapshot is used", course_id=course_id, error=repr(failure))
-    found = services.courses.pinned(course_id, newest.version) or await _load(services, course_id, newest.version)
-    if found is not None:
-        services.courses.keep(found, now)
+    found = (await _load_newest(services, [newest]))[course_id]
+    services.courses.keep(found, newest.fetched_at, now)  # an old one too: for a moment nobody asks again
     return found
 
 
+def _due_at(services: Services, newest: _Newest) -> datetime:
+    return newest.fetched_at + timedelta(seconds=services.config.course_refresh_seconds)
+
+
 async def _stored(services: Services, course_id: str) -> Course | None:
-    newest = await db.one(services.pool, _Newest, Q.newest_version, course_id=course_id)
-    return None if newest is None else await _load(services, course_id, newest.version)
+    newest = await db.all(services.pool, _Newest, Q.newest_versions, course_ids=[course_id])
+    return (await _load(services, newest)).get(course_id)
 
 
-async def _load(services: Services, course_id: str, version: str) -> Course | None:
-    row = await db.one(services.pool, _Snapshot, Q.snapshot, course_id=course_id, version=version)
-    return None if row is None else _read(row)
+async def _load(services: Services, wanted: Sequence[_Version]) -> dict[str, Course]:
+    """Course id → that publication from the table; what is not there is left out."""
+    ids, versions = [one.course_id for one in wanted], [one.version for one in wanted]
+    rows = await db.all(services.pool, _Snapshot, Q.snapshots, course_ids=ids, versions=versions) if wanted else []
+    return {row.course_id: _read(row) for row in rows}
+
+
+async def _load_newest(services: Services, newest: Sequence[_Newest]) -> dict[str, Course]:
+    """As `_load`; what this process knows already is not read again."""
+    shelf = services.courses
+    known = {one.course_id: same for one in newest if (same := shelf.unchanged(one.course_id, one.fetched_at))}
+    return known | await _load(services, [one for one in newest if one.course_id not in known])
 
 
 def _read(row: _Snapshot) -> Course:
@@ -206,7 +226,7 @@ async def _fetch(services: Services, course_id: str) -> Course | None:
         found = await _with_question_counts(services, found)
         await _store(services, found, now)
     if found is not None:
-        services.courses.keep(found, now)
+        services.courses.keep(found, now, now)
     return found
 
 

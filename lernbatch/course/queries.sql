@@ -1,22 +1,16 @@
 -- Statements of the snapshots of courses.
 
--- newest_version
-  SELECT version, fetched_at
-    FROM course
-   WHERE course_id = :course_id
-ORDER BY fetched_at DESC
-   LIMIT 1;
-
--- snapshot
-SELECT course_id, version, name, status, channel, content, tree
-  FROM course
- WHERE course_id = :course_id AND version = :version;
-
--- newest_snapshots
-  SELECT DISTINCT ON (course_id) course_id, version, name, status, channel, content, tree
+-- newest_versions
+  SELECT DISTINCT ON (course_id) course_id, version, fetched_at
     FROM course
    WHERE course_id = ANY (:course_ids::text[])
 ORDER BY course_id, fetched_at DESC;
+
+-- snapshots
+SELECT course_id, version, name, status, channel, content, tree
+  FROM course
+ WHERE (course_id, version) IN (SELECT course_id, version FROM unnest(:course_ids::text[], :versions::text[])
+                                    AS wanted (course_id, version));
 
 -- put_snapshot
 -- The same publication seen again is as fresh as now; its metadata may have changed (retired, renamed).

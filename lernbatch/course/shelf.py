@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -18,33 +19,51 @@ TRUSTED_FOR = timedelta(seconds=15)
 RESTS_FOR = timedelta(minutes=10)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    course: Course
+    fetched_at: datetime
+    trusted_until: datetime
+    fresh: bool
+
+
 class Shelf:
     """Courses by id and by publication; the least recently used one makes room."""
 
     def __init__(self, size: int = SIZE) -> None:
         self._size = size
-        self._newest: OrderedDict[str, tuple[Course, datetime]] = OrderedDict()
+        self._newest: OrderedDict[str, _Kept] = OrderedDict()
         self._pinned: OrderedDict[tuple[str, str], Course] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._resting: dict[str, datetime] = {}
 
     def newest(self, course_id: str, now: datetime) -> Course | None:
+        """The newest snapshot, if it was compared with the table a moment ago and is not due for a refresh."""
+        kept = self._newest.get(course_id)
+        return kept.course if kept and kept.fresh and now < kept.trusted_until else None
+
+    def of_any_age(self, course_id: str, now: datetime) -> Course | None:
         """The newest snapshot, if it was compared with the table a moment ago."""
-        course, trusted_until = self._newest.get(course_id, (None, now))
-        return course if now < trusted_until else None
+        kept = self._newest.get(course_id)
+        return kept.course if kept and now < kept.trusted_until else None
 
     def seen(self, course_id: str) -> Course | None:
         """The newest snapshot this process has seen, however long ago."""
-        course, _ = self._newest.get(course_id, (None, None))
-        return course
+        kept = self._newest.get(course_id)
+        return kept.course if kept else None
 
     def pinned(self, course_id: str, version: str) -> Course | None:
         """That publication of the course; it never changes."""
         return self._pinned.get((course_id, version))
 
-    def keep(self, course: Course, now: datetime) -> None:
-        """`course` is the newest one, as of `now`."""
-        self._newest[course.course_id] = course, now + TRUSTED_FOR
+    def unchanged(self, course_id: str, fetched_at: datetime) -> Course | None:
+        """The newest snapshot, if it is the one that was fetched then: its metadata may change, not its tree alone."""
+        kept = self._newest.get(course_id)
+        return kept.course if kept and kept.fetched_at == fetched_at else None
+
+    def keep(self, course: Course, fetched_at: datetime, now: datetime, *, fresh: bool = True) -> None:
+        """`course` is the newest one, as of `now`; not `fresh`: it is due for a refresh."""
+        self._newest[course.course_id] = _Kept(course, fetched_at, now + TRUSTED_FOR, fresh)
         _make_room(self._newest, course.course_id, self._size)
         self.keep_pinned(course)
 

@@ -221,6 +221,15 @@ def test_a_course_that_is_retired_keeps_its_last_tree(service: Running) -> None:
     assert (found.status, found.leaf_nodes) == ("Retired", first.leaf_nodes)
 
 
+def test_another_process_sees_that_a_course_was_retired(service: Running) -> None:
+    find(service)
+    service.sql("UPDATE course SET status = 'Retired', fetched_at = fetched_at + interval '1 second'")
+    service.clock.move(seconds=20)
+    found = find(service)
+    assert found is not None
+    assert found.status == "Retired"
+
+
 def test_a_course_that_is_deleted_keeps_its_last_tree_for_those_in_it(service: Running) -> None:
     first = find(service)
     service.sql("DELETE FROM neighbour_content WHERE content_id = $1", COURSE)
@@ -240,6 +249,15 @@ def test_many_courses_at_hand_take_one_question_and_leave_out_what_is_not_there(
     assert len(line.paths) == asked
     line.cut = True
     assert service.run(actions.at_hand(service.services, {"do_else"})) == {}
+
+
+def test_a_list_of_old_courses_keeps_nobody_from_refreshing_them(service: Running, line: Line) -> None:
+    first = find(service)
+    service.clock.move(seconds=service.config.course_refresh_seconds + 1)
+    assert service.run(actions.at_hand(service.services, {COURSE})) == {COURSE: first}
+    assert line.trees_fetched() == 1
+    assert find(service) == first
+    assert line.trees_fetched() == 2
 
 
 def test_a_course_can_be_offered_as_long_as_the_content_service_says_so(service: Running, line: Line) -> None:
