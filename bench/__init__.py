@@ -1,0 +1,1 @@
+"""The load of the product, measured: `make bench`."""

@@ -1,0 +1,126 @@
+"""The database that the hot path is measured on: one course, its batches, and very many enrolments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from lernbatch import db
+from lernbatch.course import rules as courses
+from lernbatch.course.model import Course, LeafNode, Unit
+
+BATCHES = 100
+BATCHES_EACH = 5  # batches that every active learner is in: the length of the list of enrolled courses
+ACTIVE = 2000  # learners whose calls are made; their rows lie spread over the whole table
+FIRST_MS = 1_770_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is loaded: learners, and contents in the course."""
+
+    enrolments: int
+    contents: int
+
+    @property
+    def stride(self) -> int:
+        """Every so many learners one is active."""
+        return max(self.enrolments // BATCHES_EACH // ACTIVE, 1)
+
+
+def content_id(number: int) -> str:
+    return f"do_3137{number:015d}"
+
+
+def course_id(batch: int) -> str:
+    return f"do_3138{batch % BATCHES_EACH:015d}"
+
+
+def batch_id(batch: int) -> str:
+    return f"0138{batch:015d}"
+
+
+def user_id(number: int) -> str:
+    """The active learner of that number, as SQL spells it too: see `load`."""
+    return f"{number:08d}-0000-4000-8000-000000000000"
+
+
+def course(number: int, contents: int) -> Course:
+    leaves = tuple(
+        LeafNode(content_id(n), f"Content {n}", "video/mp4", "Resource", "Learning Resource", "Content", False, ("u",))
+        for n in range(contents)
+    )
+    content = {
+        "identifier": course_id(number),
+        "name": "Bench",
+        "status": "Live",
+        "mimeType": "application/vnd.ekstep.content-collection",
+        "trackable": {"enabled": "Yes"},
+        "leafNodesCount": contents,
+        "appIcon": "https://example.org/icon.png",
+        "description": "A course to be measured",
+    }
+    unit = Unit("u", "Unit", 1, tuple(leaf.content_id for leaf in leaves), contents)
+    return Course(course_id(number), "1", "Bench", "Live", "bench", leaves, (unit,), content)
+
+
+def states(contents: int) -> str:
+    """What a learner in the middle of the course has: JSON as the column holds it."""
+    found = {content_id(n): [1, 50, 1, 0, FIRST_MS + n, None, FIRST_MS + n, None, None] for n in range(contents)}
+    return msgspec.json.encode(found).decode()
+
+
+_LOAD = """
+INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, enrolled_at, status, updated_at, states)
+SELECT lpad(n::text, 8, '0') || '-0000-4000-8000-000000000000', '0138' || lpad(b::text, 15, '0'),
+       '0', true, 'bench', now(), 1, now(), $3
+  FROM generate_series($1::int, $2::int) AS learner (n), generate_series(0, $4::int) AS batch (b)
+"""
+
+
+async def load(dsn: str, size: Size) -> None:
+    """Fill a migrated, empty database. Every learner is in BATCHES_EACH batches."""
+    conn = await db.connect(dsn)
+    try:
+        await _load_batches(conn, size)
+        learners = max(size.enrolments // BATCHES_EACH, ACTIVE)
+        await conn.execute(_LOAD, 0, learners - 1, msgspec.json.decode(states(size.contents)), BATCHES_EACH - 1)
+        for number in range(BATCHES_EACH):
+            await conn.execute(
+                "UPDATE enrolment SET course_id = $2 WHERE batch_id = $1", batch_id(number), course_id(number)
+            )
+        await conn.execute("VACUUM (ANALYZE) enrolment")
+        await conn.execute("CHECKPOINT")
+    finally:
+        await conn.close()
+
+
+async def _load_batches(conn: db.Connection, size: Size) -> None:
+    now = datetime.now(UTC)
+    for number in range(BATCHES_EACH):
+        made = course(number, size.contents)
+        await conn.execute(
+            """INSERT INTO course (course_id, version, name, status, channel, content, tree, fetched_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+            made.course_id,
+            made.version,
+            made.name,
+            made.status,
+            made.channel,
+            made.content,
+            courses.dump(made),
+            now,
+        )
+    for number in range(BATCHES):
+        await conn.execute(
+            """INSERT INTO batch (batch_id, course_id, name, enrolment_type, created_by, start_date, end_date, status,
+                                  created_at)
+               VALUES ($1, $2, 'Bench', 'open', 'bench', $3, $4, 1, $5)""",
+            batch_id(number),
+            course_id(number),
+            now.date() - timedelta(days=30),
+            now.date() + timedelta(days=300),
+            now,
+        )
