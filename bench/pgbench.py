@@ -83,10 +83,9 @@ _BATCH = "ARRAY['0138' || lpad(:batch::text, 15, '0')]"
 
 def update(size: database.Size) -> str:
     """Read one learner's row as an update does, and write it with the states of all contents."""
-    times = ", ".join(
-        f"\"{database.content_id(n)}\": [1, 60, 1, 0, ' || (:ms + {n}) || ', null, ' || (:ms + {n}) || ', null, null]"
-        for n in range(size.contents)
-    )
+    moment = "' || (:ms::bigint + {n}) || '"
+    state = f'"{{content_id}}": [1, 60, 1, 0, {moment}, null, {moment}, null, null]'
+    times = ", ".join(state.format(content_id=database.content_id(n), n=n) for n in range(size.contents))
     values = {
         "now": "now()",
         "user_ids": _USER,
@@ -113,9 +112,9 @@ def update(size: database.Size) -> str:
 
 def read(size: database.Size) -> str:
     values = {
-        "user_id": f"({_USER})[1]",
-        "batch_id": f"({_BATCH})[1]",
-        "course_id": "'do_3138' || lpad(:batch::text, 15, '0')",
+        "user_ids": _USER,
+        "batch_ids": _BATCH,
+        "course_ids": "ARRAY['do_3138' || lpad(:batch::text, 15, '0')]",
     }
     return (
         _learner(size)
@@ -126,7 +125,8 @@ def read(size: database.Size) -> str:
 
 def listing(size: database.Size) -> str:
     ids = ", ".join(f"'{database.batch_id(n)}'" for n in range(database.BATCHES_EACH))
-    enrolments = _filled(ENROLMENT.enrolments_of, {"user_id": f"({_USER})[1]", "course_ids": "NULL", "limit": "1000"})
+    values = {"user_ids": _USER, "course_ids": "ARRAY[NULL]", "limit": "1000"}
+    enrolments = _filled(ENROLMENT.enrolments_of, values)
     batches = _filled(BATCH.batches_by_ids, {"batch_ids": f"ARRAY[{ids}]"})
     return _learner(size) + f"{enrolments};\n{batches};\n"
 

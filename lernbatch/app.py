@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from lernbatch import db, http, log, metrics, worker
@@ -80,6 +81,13 @@ class Front:
 
     def __init__(self, app: Starlette) -> None:
         self.app = app
+        # Paths without parameters are found at once; Starlette tries one route after the other.
+        self._direct = {
+            (method, route.path): route
+            for route in app.routes
+            if isinstance(route, Route) and "{" not in route.path
+            for method in route.methods or ()
+        }
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -113,14 +121,17 @@ class Front:
             elif self.app.state.unhealthy and not _is_for_operators(scope["path"]):
                 scope["app"] = self.app
                 await http.failed(Request(scope), Unavailable())(scope, receive, noting)
+            elif route := self._direct.get((scope["method"], scope["path"])):
+                scope.update(app=self.app, route=route, path_params={})
+                await route.app(scope, receive, noting)
             else:
                 await self.app(scope, receive, noting)
         finally:
             seconds = time.perf_counter() - began
-            route = getattr(scope.get("route"), "name", "none")
-            metrics.REQUESTS.labels(route, status).inc()
-            metrics.LATENCY.labels(route).observe(seconds)
-            log.debug("request", route=route, status=status, seconds=round(seconds, 4))
+            name = getattr(scope.get("route"), "name", "none")
+            metrics.REQUESTS.labels(name, status).inc()
+            metrics.LATENCY.labels(name).observe(seconds)
+            log.debug("request", route=name, status=status, seconds=round(seconds, 4))
 
 
 def _is_for_operators(path: str) -> bool:

@@ -50,6 +50,10 @@ async def connect(dsn: str) -> asyncpg.Connection:
     return conn
 
 
+async def _as_it_is(_: Connection) -> None:
+    """Nothing of ours outlives its transaction, so a returned connection needs no statement that resets it."""
+
+
 @asynccontextmanager
 async def pool(dsn: str, *, size: int, statement_timeout_seconds: float = 20) -> AsyncIterator[Pool]:
     """A pool of at most `size` connections; `min(size, 2)` are opened at once."""
@@ -58,6 +62,7 @@ async def pool(dsn: str, *, size: int, statement_timeout_seconds: float = 20) ->
         min_size=min(size, 2),
         max_size=size,
         init=_prepare,
+        reset=_as_it_is,
         server_settings={
             "application_name": "lernbatch",
             "statement_timeout": str(int(statement_timeout_seconds * 1000)),

@@ -86,7 +86,8 @@ def response_id(path: str) -> tuple[str, str]:
 
 def timestamp(at: datetime) -> str:
     """2025-03-01 06:30:12:045+0000, in the zone that `at` carries."""
-    return f"{at:%Y-%m-%d %H:%M:%S}:{at.microsecond // 1000:03d}{at:%z}"
+    text = at.isoformat(" ", "milliseconds")  # strftime takes ten times as long
+    return f"{text[:19]}:{text[20:26]}{text[27:]}"
 
 
 def success(

@@ -19,6 +19,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from lernbatch import db, envelope, log, metrics, telemetry
 from lernbatch.auth import Caller
@@ -133,15 +134,23 @@ def routes(entrances: list[Entrance]) -> list[Route]:
 
 
 def _route(entrance: Entrance, path: str, roles: tuple[str, ...]) -> Route:
-    async def endpoint(request: Request) -> Response:
-        try:
-            return await _answer(entrance, request, roles)
-        except Exception as error:  # noqa: BLE001 - the one place where every failure becomes an envelope
-            answer = failed(request, error)
-            await _tell(request, error, answer.status_code)
-            return answer
+    return Route(path, _Endpoint(entrance, roles), methods=[entrance.method], name=f"{entrance.method} {path}")
 
-    return Route(path, endpoint, methods=[entrance.method], name=f"{entrance.method} {path}")
+
+class _Endpoint:
+    """An entrance as an ASGI application, which saves Starlette's wrapping of functions."""
+
+    def __init__(self, entrance: Entrance, roles: tuple[str, ...]) -> None:
+        self._entrance, self._roles = entrance, roles
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        try:
+            response = await _answer(self._entrance, request, self._roles)
+        except Exception as error:  # noqa: BLE001 - the one place where every failure becomes an envelope
+            response = failed(request, error)
+            await _tell(request, error, response.status_code)
+        await response(scope, receive, send)
 
 
 async def _tell(request: Request, error: Exception, status: int) -> None:

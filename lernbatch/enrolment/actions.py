@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from lernbatch import db, metrics, sql
 from lernbatch.auth import Caller
+from lernbatch.batch import actions as batches
+from lernbatch.batch.model import Batch
 from lernbatch.coalescer import Again, Answer
 from lernbatch.db import Connection
 from lernbatch.enrolment import events, rules
@@ -18,6 +20,7 @@ from lernbatch.outbox.events import columns
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.enrolment")
+_SEPARATOR = "\x1f"  # of course ids; see queries.sql, enrolments_of
 
 
 async def enrol(services: Services, wish: Wish) -> None:
@@ -70,14 +73,35 @@ async def standings(conn: Connection, keys: Sequence[Key]) -> dict[Key, Standing
 
 async def list_of(services: Services, user_id: str, course_ids: Sequence[str] | None = None) -> list[Enrolment]:
     """The active enrolments of a learner, newest first; `course_ids` None: of all courses."""
-    return await db.all(
+    return await services.coalescers.of(_list_of, services).do((user_id, course_ids))
+
+
+async def _list_of(
+    services: Services, asked: Sequence[tuple[str, Sequence[str] | None]]
+) -> list[Answer[list[Enrolment]]]:
+    found = await db.all(
         services.pool,
         Enrolment,
         Q.enrolments_of,
-        user_id=user_id,
-        course_ids=None if course_ids is None else list(course_ids),
+        user_ids=[user_id for user_id, _ in asked],
+        course_ids=[None if course_ids is None else _SEPARATOR.join(course_ids) for _, course_ids in asked],
         limit=services.config.enrolment_list_size,
     )
+    lists: list[list[Enrolment]] = [[] for _ in asked]
+    for enrolment in found:
+        lists[enrolment.position - 1].append(enrolment)
+    return list(lists)
+
+
+async def batches_of(services: Services, enrolments: Sequence[Enrolment]) -> list[Batch]:
+    """The batches of these enrolments."""
+    batch_ids = frozenset(enrolment.batch_id for enrolment in enrolments)
+    return await services.coalescers.of(_batches_of, services).do(batch_ids)
+
+
+async def _batches_of(services: Services, asked: Sequence[frozenset[str]]) -> list[Answer[list[Batch]]]:
+    found = {batch.batch_id: batch for batch in await batches.find_all(services.pool, frozenset().union(*asked))}
+    return [[found[batch_id] for batch_id in batch_ids if batch_id in found] for batch_ids in asked]
 
 
 # Enrolling. Most batches have no capacity: their wishes are written together, without a lock. The others are done

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lernbatch.batch.actions import find_all
 from lernbatch.batch.wire import show_batch
 from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions, wire
@@ -105,6 +104,6 @@ async def _list(call: Call, user_id: str) -> Mapping[str, Any]:
     batches = {}
     if asked.batch_fields is not None:
         now, zone, iso = call.services.clock.now(), call.services.clock.zone, call.services.config.iso_dates
-        offered = await find_all(call.services.pool, {enrolment.batch_id for enrolment in enrolments})
+        offered = await actions.batches_of(call.services, enrolments)
         batches = {batch.batch_id: show_batch(batch, now, zone, iso=iso) for batch in offered}
     return wire.show_list(enrolments, found, batches, asked)

@@ -88,5 +88,6 @@ class Enrolment:
     last_read_content_status: int | None
     last_access_at: datetime | None
     updated_at: datetime
-    states: Mapping[str, Sequence[Any]]
+    states: str  # JSON, of which the list shows the statuses
     certificates: Sequence[Mapping[str, Any]]
+    position: int  # of the question it answers, from 1

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from lernbatch.course.model import Course
 from lernbatch.enrolment import rules
 from lernbatch.enrolment.model import Enrolment
@@ -27,6 +29,15 @@ class TooManyUsers(Refused):
 
     code = "DATA_SIZE_EXCEEDED"
     message = f"Maximum upload data size should be {MOST_USERS}"
+
+
+class _Status(msgspec.Struct, array_like=True, gc=False):
+    """What the list shows of a content's state: the first of its fields (progress.model.ContentState)."""
+
+    status: int
+
+
+_STATUSES = msgspec.json.Decoder(dict[str, _Status])
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +172,7 @@ def _show(
         "lastContentAccessTime": _ms(enrolment.last_access_at),
         "lastReadContentId": enrolment.last_read_content_id,
         "lastReadContentStatus": enrolment.last_read_content_status,
-        "contentStatus": {content_id: state[0] for content_id, state in enrolment.states.items()},
+        "contentStatus": {content_id: state.status for content_id, state in _STATUSES.decode(enrolment.states).items()},
         "progress": enrolment.progress,
         "leafNodesCount": hit.get("leafNodesCount"),
         "completionPercentage": 100 if status == 2 else enrolment.percentage,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from lernbatch import db, metrics, sql
 from lernbatch.assessment import rules as assessment
@@ -23,13 +21,14 @@ from lernbatch.outbox import actions as outbox
 from lernbatch.outbox.events import Event, columns
 from lernbatch.progress import events, rules
 from lernbatch.progress.model import (
+    SCORES,
+    STATES,
     Completion,
     Learner,
     Outcome,
     Recorded,
     Report,
     Row,
-    Scores,
     States,
     Sync,
     Update,
@@ -104,8 +103,24 @@ async def _sync(services: Services, asked: Sync) -> Outcome:
 
 async def states_of(services: Services, user_id: str, course_id: str, batch_id: str) -> States:
     """How far the learner is in each content, enrolled or not any more; {} when there never was an enrolment."""
-    stored = await db.value(services.pool, Q.states_of, user_id=user_id, course_id=course_id, batch_id=batch_id)
-    return msgspec.convert(stored or {}, States)
+    return await services.coalescers.of(_states_of, services).do((user_id, batch_id, course_id))
+
+
+async def _states_of(services: Services, asked: Sequence[tuple[str, str, str]]) -> list[Answer[States]]:
+    user_ids, batch_ids, course_ids = (list(column) for column in zip(*asked, strict=True))
+    found = await db.all(
+        services.pool, _Stored, Q.states_of, user_ids=user_ids, batch_ids=batch_ids, course_ids=course_ids
+    )
+    answers: list[Answer[States]] = [{} for _ in asked]
+    for stored in found:
+        answers[stored.position - 1] = STATES.decode(stored.states)
+    return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    position: int  # of the question, from 1
+    states: str
 
 
 # Recording: one read for all works of a flush, then rules, then one write. `Row`s are what it works on.
@@ -204,7 +219,7 @@ def _read_row(learner: Learner) -> Row:
     assert learner.progress is not None
     assert learner.percentage is not None
     attempts = [Attempt(*values) for values in learner.attempts or ()]
-    states, scores = msgspec.convert(learner.states, States), msgspec.convert(learner.scores, Scores)
+    states, scores = STATES.decode(learner.states or "{}"), SCORES.decode(learner.scores or "{}")
     return Row(
         learner=learner,
         stored_states=states,

@@ -18,7 +18,7 @@ AttemptKey: TypeAlias = tuple[str, str]  # content and attempt
 COMPLETED = 2  # of a content; 0: not started, 1: started
 
 
-class ContentState(msgspec.Struct, array_like=True, frozen=True):
+class ContentState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """How far one learner is in one content. Stored as an array in this order; times are epoch milliseconds.
 
     `last_access_ms` None: no report said when; then `last_updated_ms`, when the state last changed, is shown.
@@ -40,6 +40,8 @@ class ContentState(msgspec.Struct, array_like=True, frozen=True):
 
 States: TypeAlias = dict[str, ContentState]
 Scores: TypeAlias = dict[str, Score]
+STATES = msgspec.json.Decoder(States)
+SCORES = msgspec.json.Decoder(Scores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +125,8 @@ class Learner:
     progress: int | None
     percentage: int | None
     completed_at: datetime | None
-    last_read_content_id: str | None
-    last_read_content_status: int | None
-    last_access_at: datetime | None
-    states: Any
-    scores: Any
+    states: str | None  # JSON, to be read with STATES
+    scores: str | None
     revision: int | None
     attempts: Sequence[Sequence[Any]] | None
 

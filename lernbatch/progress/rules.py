@@ -38,23 +38,26 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
     and nothing goes back under races.
     """
     old = _NOTHING if stored is None else stored
-    status = max(old.status, min(max(report.status, 0), COMPLETED))
-    reported_done = report.status >= COMPLETED
+    reported = min(max(report.status, 0), COMPLETED)
+    status = max(old.status, reported)
     seen = _with_view(_seen(old), report)
+    views = max(old.views, report.views, len(seen), 1 if status else 0)
+    completions = max(old.completions, report.completions, sum(view & 1 for view in seen), status // COMPLETED)
+    accessed_ms = _later(old.last_access_ms, report.accessed_ms)
+    completed_ms = old.last_completed_ms
+    if reported == COMPLETED:
+        completed_ms = _later(completed_ms, report.completed_ms or report.accessed_ms)
     merged = ContentState(
-        status=status,
-        progress=100 if status == COMPLETED else max(old.progress, min(max(report.progress, 0), 100)),
-        views=max(old.views, report.views, len(seen), 1 if status else 0),
-        completions=max(old.completions, report.completions, sum(view & 1 for view in seen), status // COMPLETED),
-        last_access_ms=_later(old.last_access_ms, report.accessed_ms),
-        last_completed_ms=_later(
-            old.last_completed_ms, (report.completed_ms or report.accessed_ms) if reported_done else None
-        ),
-        last_updated_ms=old.last_updated_ms,
-        details=_details(old.details, report, now_ms),
-        seen=seen,
+        status,
+        100 if status == COMPLETED else max(old.progress, min(max(report.progress, 0), 100)),
+        views,
+        completions,
+        accessed_ms,
+        completed_ms,
+        old.last_updated_ms,
+        old.details if report.details is None else _details(old.details, report, now_ms),
+        None if seen == _usual_views(accessed_ms, completions) else seen,
     )
-    merged = _compact(merged)
     if stored is not None and merged == stored:
         return stored
     return msgspec.structs.replace(merged, last_updated_ms=now_ms)
@@ -81,21 +84,15 @@ def _with_view(seen: tuple[int, ...], report: Report) -> tuple[int, ...]:
 
 
 def _seen(state: ContentState) -> tuple[int, ...]:
-    return _usual_views(state) if state.seen is None else state.seen
+    return _usual_views(state.last_access_ms, state.completions) if state.seen is None else state.seen
 
 
-def _usual_views(state: ContentState) -> tuple[int, ...]:
+def _usual_views(accessed_ms: int | None, completions: int) -> tuple[int, ...]:
     """What `seen` is for most contents, opened once: it says nothing that the other fields do not."""
-    return () if state.last_access_ms is None else (state.last_access_ms * 2 + min(state.completions, 1),)
+    return () if accessed_ms is None else (accessed_ms * 2 + min(completions, 1),)
 
 
-def _compact(state: ContentState) -> ContentState:
-    return msgspec.structs.replace(state, seen=None) if state.seen == _usual_views(state) else state
-
-
-def _details(old: tuple[int, Any] | None, report: Report, now_ms: int) -> tuple[int, Any] | None:
-    if report.details is None:
-        return old
+def _details(old: tuple[int, Any] | None, report: Report, now_ms: int) -> tuple[int, Any]:
     new = (now_ms if report.accessed_ms is None else report.accessed_ms, report.details)
     if old is None:
         return new

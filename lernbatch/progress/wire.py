@@ -8,6 +8,8 @@ from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from lernbatch.assessment.model import Attempt, Submission
 from lernbatch.assessment.wire import (
     BatchIdRequired,
@@ -60,11 +62,10 @@ def read_update(request: Mapping[str, Any], caller: Caller, most: int) -> Update
         return Update((), sync=_read_sync(request, caller))
     if len(contents) + len(assessments) > most:
         raise TooManyContents(most)
-    for item in contents:
-        _check_item(item)
+    items = _read_items(contents)
     subject = caller.subject or ""
     submissions = [read_submission(item, subject) for item in assessments]
-    return _by_learner(contents, submissions, caller)
+    return _by_learner(items, submissions, caller)
 
 
 def _items(request: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
@@ -90,33 +91,55 @@ def _read_sync(request: Mapping[str, Any], caller: Caller) -> Sync:
     return Sync(user_id, course_id, batch_id, is_callers=mine)
 
 
-def _check_item(item: Mapping[str, Any]) -> None:
-    """E41 to E44, in the contract's order."""
-    for key in ("lastUpdatedTime", "lastCompletedTime"):
-        if item.get(key) is not None and _read_date(text(item, key)) is None:
-            raise UnreadableDate
-    if blank(text(item, "courseId")) and blank(text(item, "collectionId")):
-        raise CourseIdRequired
-    if item.get("contentId") is None:
-        raise ContentIdRequired
-    if item.get("status") is None:
-        raise StatusRequired
+class _Item(msgspec.Struct, gc=False):
+    """One of the `contents`. Unknown keys are passed over; the reference takes them for columns and fails."""
+
+    contentId: str | None = None  # noqa: N815 - the contract's spelling
+    courseId: str | None = None  # noqa: N815
+    collectionId: str | None = None  # noqa: N815
+    batchId: str | None = None  # noqa: N815
+    userId: str | None = None  # noqa: N815
+    status: float | None = None
+    progress: float | None = None
+    lastAccessTime: str | None = None  # noqa: N815
+    lastCompletedTime: str | None = None  # noqa: N815
+    lastUpdatedTime: str | None = None  # noqa: N815
+    viewCount: float | None = None  # noqa: N815
+    completedCount: float | None = None  # noqa: N815
+    progressdetails: Any = None
 
 
-def _by_learner(contents: Sequence[dict[str, Any]], submissions: Sequence[Submission], caller: Caller) -> Update:
+def _read_items(contents: Sequence[Mapping[str, Any]]) -> list[_Item]:
+    """E41 to E44 of each, in the contract's order. Raises: Malformed, when one has a wrong type and none lacks any."""
+    for fields in contents:
+        for key in ("lastUpdatedTime", "lastCompletedTime"):
+            if fields.get(key) is not None and _read_date(text(fields, key)) is None:
+                raise UnreadableDate
+        if blank(fields.get("courseId")) and blank(fields.get("collectionId")):
+            raise CourseIdRequired
+        if fields.get("contentId") is None:
+            raise ContentIdRequired
+        if fields.get("status") is None:
+            raise StatusRequired
+    try:
+        return msgspec.convert(contents, list[_Item])
+    except msgspec.ValidationError as wrong:
+        raise Malformed from wrong
+
+
+def _by_learner(items: Sequence[_Item], submissions: Sequence[Submission], caller: Caller) -> Update:
     """Items without a batch are passed over, as the contract has it; those of strangers are set apart."""
     reports: dict[tuple[str, str], list[Report]] = {}
     subject, speaks_for = caller.subject or "", (caller.user_id, caller.on_behalf_of)
     foreign = []
-    for item in contents:
-        user_id, batch_id = text(item, "userId") or subject, text(item, "batchId")
-        report = _read_report(item)
-        if batch_id is None or blank(batch_id):
+    for item in items:
+        user_id, report = item.userId or subject, _read_report(item)
+        if item.batchId is None or not item.batchId.strip():
             continue
         if user_id in speaks_for or not caller.authentication_enabled:
-            reports.setdefault((user_id, batch_id), []).append(report)
+            reports.setdefault((user_id, item.batchId), []).append(report)
         else:
-            foreign.append(item)
+            foreign.append(_sent(item))
     sent: dict[tuple[str, str], list[Submission]] = {}
     for submission in submissions:
         key = subject, submission.batch_id
@@ -141,29 +164,32 @@ def _completed_by(submission: Submission) -> Report:
     )
 
 
-def _read_report(item: Mapping[str, Any]) -> Report:
-    accessed, completed = text(item, "lastAccessTime"), text(item, "lastCompletedTime")
+def _read_report(item: _Item) -> Report:
+    completed = item.lastCompletedTime
     return Report(
-        content_id=text(item, "contentId") or "",
-        course_id=text(item, "courseId") or text(item, "collectionId") or "",
-        status=_number(item, "status"),
-        progress=_number(item, "progress"),
-        accessed_ms=_read_accessed(accessed),
+        content_id=item.contentId or "",
+        course_id=(item.collectionId if blank(item.courseId) else item.courseId) or "",
+        status=_whole(item.status),
+        progress=_whole(item.progress),
+        accessed_ms=_read_accessed(item.lastAccessTime),
         completed_ms=None if completed is None else _read_date(completed),
-        views=max(_number(item, "viewCount"), 0),
-        completions=max(_number(item, "completedCount"), 0),
-        details=item.get("progressdetails"),
+        views=_whole(item.viewCount),
+        completions=_whole(item.completedCount),
+        details=item.progressdetails,
     )
 
 
-def _number(item: Mapping[str, Any], key: str) -> int:
-    """0 when it is missing. Raises: Malformed, when it is no number."""
-    found = item.get(key)
-    if found is None:
+def _sent(item: _Item) -> dict[str, Any]:
+    return {key: value for key, value in msgspec.structs.asdict(item).items() if value is not None}
+
+
+def _whole(number: float | None) -> int:
+    """0 when it is missing or less. Raises: Malformed, when no column could hold it."""
+    if number is None:
         return 0
-    if not isinstance(found, int | float) or isinstance(found, bool) or not -_LARGEST <= found <= _LARGEST:
+    if not -_LARGEST <= number <= _LARGEST:
         raise Malformed
-    return int(found)
+    return max(int(number), 0)
 
 
 def _read_accessed(value: str | None) -> int | None:
