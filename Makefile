@@ -4,6 +4,7 @@
 #   make check    all that must be right before a change lands: format, lint, types, imports, dead code, tests
 #   make run      the service on http://127.0.0.1:8000, with its data in .lernbatch
 #   make bench    the hot calls against the same SQL without HTTP
+#   make coverage-of-contract   which test holds which case of the contract: docs/contract-coverage.md
 #   make fuzz     calls of every kind, made up at random, against the API; EXAMPLES a call
 #   make setup    the virtual environment alone; every target above makes it when it is missing or old
 #   make format   put the code in the house's format
@@ -21,7 +22,7 @@ UV ?= uv
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate
 
-.PHONY: help setup demo run test check format lint types imports dead bench fuzz lock clean
+.PHONY: help setup demo run test check format lint types imports dead bench fuzz coverage-of-contract lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -72,6 +73,9 @@ imports: $(VENV)/.ready-to-check
 
 dead: $(VENV)/.ready-to-check
 	@$(BIN)/vulture
+
+coverage-of-contract: $(VENV)/.ready-to-check
+	@$(BIN)/python -m tests.contract_coverage
 
 fuzz: $(VENV)/.ready-to-check
 	@EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest tests/house/test_openapi.py

@@ -177,8 +177,6 @@ def count(search: Search, zone: ZoneInfo) -> tuple[str, list[object]]:
 def facet(search: Search, facet: Facet, zone: ZoneInfo) -> tuple[str, list[object]] | None:
     """The statement for the values of one facet; None for a field that no batch has."""
     field = FIELDS.get(facet.field)
-    if facet.by_day and (field is None or field.kind is not Kind.DAY):
-        raise Malformed
     if field is None:
         return None
     composer = Composer(zone)
@@ -195,8 +193,11 @@ def facet(search: Search, facet: Facet, zone: ZoneInfo) -> tuple[str, list[objec
 
 
 def check(search: Search) -> None:
-    """Raises: Malformed, where a batch cannot be sorted by what is named (S4)."""
+    """Raises: Malformed, where batches cannot be sorted by what is named, or it has no days to count (S4)."""
     if any(key.field not in FIELDS for key in search.sort):
+        raise Malformed
+    days = {name for name, field in FIELDS.items() if field.kind is Kind.DAY}
+    if any(facet.by_day and facet.field not in days for facet in search.facets):
         raise Malformed
 
 
