@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lernbatch.errors import Unusable
-from lernbatch.exhaust import formats, packing, sealing
+from lernbatch.exhaust import formats, packing, parquet, sealing, sheet
 from lernbatch.exhaust.model import Cell, Level
 from lernbatch.exhaust.packing import Protection
 
@@ -55,7 +55,7 @@ def test_formulas_are_neutralised_on_demand() -> None:
 
 
 def test_parquet_reads_back(tmp_path: Path) -> None:
-    made = formats.Parquet()
+    made = parquet.Parquet()
     rows: list[list[Cell]] = [[f"u{n}", n, None] for n in range(25_000)]
     content = made.header(["who", "Progress", "x"]) + made.rows(rows[:12_000]) + made.rows(rows[12_000:])
     table = pq.read_table(io.BytesIO(content + b"".join(made.finish())))
@@ -64,13 +64,13 @@ def test_parquet_reads_back(tmp_path: Path) -> None:
 
 
 def test_a_sheet_holds_texts_that_look_like_formulas(tmp_path: Path) -> None:
-    made = formats.Xlsx(tmp_path)
+    made = sheet.Xlsx(tmp_path)
     made.header(["who"])
     made.rows([["=1+1"], ["எண்"]])
     with zipfile.ZipFile(io.BytesIO(b"".join(made.finish()))) as book:
-        sheet = book.read("xl/worksheets/sheet1.xml").decode()
-    assert "'=1+1" in sheet
-    assert "<f>" not in sheet
+        text = book.read("xl/worksheets/sheet1.xml").decode()
+    assert "'=1+1" in text
+    assert "<f>" not in text
     assert list(tmp_path.iterdir()) == []
 
 

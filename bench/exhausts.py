@@ -1,0 +1,331 @@
+"""How fast exhausts are made: all batches of an organisation at once, and one batch from submit to link.
+
+`python -m bench exhausts [--batches 1000] [--learners 1000]`
+
+A worker process of its own makes the files, zipped and stored in a folder; PostgreSQL shares the machine. Profiles and
+consents are in the database already, as they are from the second report on: what it takes to fetch them the first time
+is the user service's figure, not ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from lernbatch import app, db
+from lernbatch.auth import Caller
+from lernbatch.config import Config
+from lernbatch.course import rules as courses
+from lernbatch.exhaust import actions, jobs
+from lernbatch.exhaust.model import Dataset, Submission
+from lernbatch.pg import embedded
+from lernbatch.pg.migrate import migrate
+
+COURSE, CHANNEL, KEY = "do_3148000000000000001", "0126000000000000001", "abc12345"
+CONTENTS, ASSESSMENTS, ANSWERS, BATCHES_PER_REQUEST = 20, 2, 10, 20
+EVERYBODY = Caller(authentication_enabled=False)
+# What is to be reached on two cores, in seconds for a million rows, answers or learners.
+TARGETS = {Dataset.PROGRESS: 60, Dataset.RESPONSE: 60, Dataset.USER_INFO: 120}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    batches: int
+    learners: int  # in each batch
+
+    @property
+    def people(self) -> int:
+        return self.batches * self.learners
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    what: str
+    rows: int
+    seconds: float
+    target: float
+    peak_mib: float
+    stored_mib: float
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(prog="bench exhausts", description=__doc__)
+    asked.add_argument("--batches", type=int, default=1000)
+    asked.add_argument("--learners", type=int, default=1000)
+    given = asked.parse_args()
+    size = Size(given.batches, given.learners)
+    with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
+        home = Path(folder)
+        asyncio.run(migrate(dsn))
+        with Progress() as bar:
+            asyncio.run(load(home, dsn, size, bar))
+        found = [measure(home, dsn, size, dataset) for dataset in TARGETS]
+        found.append(asyncio.run(one_batch(home, dsn, size)))
+    show(size, found)
+
+
+def content(number: int) -> dict[str, Any]:
+    scored = number < ASSESSMENTS
+    return {
+        "identifier": f"do_3148{number + 100:015d}",
+        "name": f"Content {number}",
+        "mimeType": "application/vnd.sunbird.questionset" if scored else "video/mp4",
+        "objectType": "QuestionSet" if scored else "Content",
+        "contentType": "SelfAssess" if scored else "Resource",
+        "primaryCategory": "Course Assessment" if scored else "Learning Resource",
+        "totalQuestions": ANSWERS,
+        "status": "Live",
+    }
+
+
+def unit(number: int, contents: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "identifier": f"do_3148{number + 10:015d}",
+        "name": f"Unit {number}",
+        "mimeType": "application/vnd.ekstep.content-collection",
+        "contentType": "CourseUnit",
+        "visibility": "Parent",
+        "children": contents,
+    }
+
+
+TREE = {
+    "identifier": COURSE,
+    "name": "Early mathematics",
+    "status": "Live",
+    "channel": CHANNEL,
+    "mimeType": "application/vnd.ekstep.content-collection",
+    "contentType": "Course",
+    "trackable": {"enabled": "Yes"},
+    "userConsent": "Yes",
+    "children": [unit(n, [content(n * 5 + k) for k in range(5)]) for n in range(CONTENTS // 5)],
+}
+
+
+def states(completed: int) -> dict[str, list[Any]]:
+    """What a learner who has completed so many contents has done."""
+    ids = [str(content(number)["identifier"]) for number in range(CONTENTS)]
+    now = 1_770_000_000_000
+    return {one: [2 if n < completed else 1, 100, 3, 1, now, now, now, None] for n, one in enumerate(ids)}
+
+
+_ENROL = """
+INSERT INTO enrolment (user_id, batch_id, course_id, active, enrolled_at, status, progress, completed_at,
+                       last_access_at, updated_at, states, scores, certificates)
+SELECT 'u' || lpad(($1::int * $2::int + n)::text, 31, '0'), $3, $4, true, $5::timestamptz, 1, (n % 20)::int,
+       CASE WHEN n % 5 = 0 THEN $5 END, $5, $5, $6::jsonb -> (n % 21),
+       jsonb_build_object($7::text, jsonb_build_array(n % 10, 10, 2), $8::text, jsonb_build_array(n % 7, 10, 1)),
+       CASE WHEN n % 5 = 0 THEN '[{"identifier": "c"}]' ELSE '[]' END::jsonb
+  FROM generate_series(0, $2::int - 1) AS n
+"""
+_ATTEMPT = """
+INSERT INTO attempt (user_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score, max_score, questions,
+                     created_at, updated_at)
+SELECT user_id, batch_id, $2, 'a1', course_id, 1770000000000, 5, 10, $3, now(), now()
+  FROM enrolment WHERE batch_id = $1 ORDER BY user_id LIMIT $4
+"""
+
+
+async def load(home: Path, dsn: str, size: Size, bar: Progress) -> None:
+    """Fill the empty database: a course, its batches with their learners, their profiles, consents and attempts."""
+    conn = await db.connect(dsn)
+    now = datetime.now(UTC)
+    seal = actions.seal(Config(home=home))
+    task = bar.add_task("loading", total=size.batches)
+    course = courses.read_tree(TREE)
+    await conn.execute(
+        "INSERT INTO course VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        *(course.course_id, course.version, course.name, course.status, course.channel, course.content),
+        courses.dump(course),
+        now + timedelta(days=1),
+    )
+    variants = [states(completed) for completed in range(CONTENTS + 1)]
+    scored = [leaf.content_id for leaf in course.assessments]
+    for batch in range(size.batches):
+        await conn.execute(
+            """INSERT INTO batch (batch_id, course_id, name, enrolment_type, created_by, start_date, status, created_at)
+               VALUES ($1, $2, $3, 'open', 'bench', '2026-01-01', 1, now())""",
+            batch_id(batch),
+            COURSE,
+            f"Batch {batch}",
+        )
+        where = (batch, size.learners, batch_id(batch), COURSE, now)
+        await conn.execute(_ENROL, *where, variants, *scored)
+        await conn.execute(_ATTEMPT, batch_id(batch), scored[0], QUESTIONS, size.learners // ANSWERS)
+        await people(conn, seal, size, batch, now)
+        bar.advance(task)
+    await conn.execute("VACUUM (ANALYZE)")
+    await conn.execute("CHECKPOINT")
+    await conn.close()
+
+
+QUESTIONS = [
+    {
+        "id": f"do_q{number}",
+        "assess_ts": 1_770_000_000_000,
+        "max_score": 1.0,
+        "score": 0.5,
+        "type": "mcq",
+        "title": "Which of these numbers is the largest?",
+        "resvalues": [{"1": '{"text":"Nineteen"}'}],
+        "params": [{str(k): f'{{"text":"Answer {k}"}}' for k in range(4)}, {"answer": '{"correct":["1"]}'}],
+        "description": "",
+        "duration": 12.0,
+    }
+    for number in range(ANSWERS)
+]
+
+
+async def people(conn: db.Connection, seal: Any, size: Size, batch: int, now: datetime) -> None:
+    ids = [f"u{batch * size.learners + n:031d}" for n in range(size.learners)]
+    personal = [msgspec.json.encode([f"Asha {one}", f"{one}@example.org", "+911234567890"]) for one in ids]
+    school = ("Tamil Nadu", "Chennai", f"Block {batch % 50}", "Cluster", "2901", "Government School, Egmore", "CBSE")
+    await conn.copy_records_to_table(
+        "profile",
+        columns=[
+            "user_id",
+            "status",
+            "root_org_id",
+            "org_name",
+            "state",
+            "district",
+            "block",
+            "cluster",
+            "school_id",
+            "school_name",
+            "board",
+            "user_type",
+            "user_sub_type",
+            "sealed",
+            "fetched_at",
+        ],
+        records=[
+            (one, 1, CHANNEL, "State Board", *school, "teacher", "hm", seal.close(secret, one), now)
+            for one, secret in zip(ids, personal, strict=True)
+        ],
+    )
+    await conn.copy_records_to_table(
+        "consent",
+        columns=["user_id", "consumer_id", "object_id", "consent_id", "status", "updated_at", "fetched_at"],
+        records=[(one, CHANNEL, COURSE, f"c{one}", "ACTIVE", now, now + timedelta(days=1)) for one in ids],
+    )
+
+
+def batch_id(number: int) -> str:
+    return f"0148{number:015d}"
+
+
+def measure(home: Path, dsn: str, size: Size, dataset: Dataset) -> Measured:
+    """All batches of one dataset, by one worker."""
+    asyncio.run(submit(home, dsn, size, dataset))
+    with working(home) as process, Progress() as bar:
+        task = bar.add_task(dataset, total=size.people)
+        seconds = asyncio.run(finished(dsn, dataset, bar, task))
+        peak = peak_mib(process.pid)
+    stored = sum(path.stat().st_size for path in (home / "files" / dataset).rglob("*.zip"))
+    rows = size.people
+    return Measured(dataset, rows, seconds, TARGETS[dataset] * rows / 1e6, peak, stored / 2**20)
+
+
+async def submit(home: Path, dsn: str, size: Size, dataset: Dataset) -> None:
+    async with app.services(Config(home=home), dsn) as services:
+        for first in range(0, size.batches, BATCHES_PER_REQUEST):
+            ids = [batch_id(number) for number in range(first, min(first + BATCHES_PER_REQUEST, size.batches))]
+            key = KEY if dataset is Dataset.USER_INFO else None
+            asked = Submission(f"all-{first}", dataset, "bench", CHANNEL, {"batchFilter": ids}, key)
+            await actions.submit(services, EVERYBODY, asked)
+
+
+@contextmanager
+def working(home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    settings = {"LERNBATCH_HOME": str(home), "LERNBATCH_LOG_LEVEL": "error"}
+    command = [sys.executable, "-m", "lernbatch", "worker"]
+    process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+async def finished(dsn: str, dataset: Dataset, bar: Progress, task: Any) -> float:
+    """Seconds from the first claim to the last file."""
+    conn = await db.connect(dsn)
+    try:
+        while True:
+            row = await conn.fetchrow(
+                """SELECT count(*) FILTER (WHERE status IN ('SUBMITTED', 'PROCESSING')) AS waiting,
+                          count(*) FILTER (WHERE status = 'FAILED') AS failed, sum(rows_done) AS done,
+                          max(message) AS message, extract(epoch FROM max(completed_at) - min(claimed_at)) AS seconds
+                     FROM exhaust_request WHERE dataset = $1""",
+                dataset,
+            )
+            bar.update(task, completed=int(row["done"] or 0))
+            if row["failed"]:
+                raise RuntimeError(f"{row['failed']} requests failed: {row['message']}")
+            if not row["waiting"]:
+                return float(row["seconds"])
+            await asyncio.sleep(0.2)
+    finally:
+        await conn.close()
+
+
+def peak_mib(process_id: int) -> float:
+    """The most memory that a process has held."""
+    status = Path(f"/proc/{process_id}/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+async def one_batch(home: Path, dsn: str, size: Size) -> Measured:
+    """One batch in this process, from submit to link: the median of five."""
+    async with app.services(Config(home=home), dsn) as services:
+        taken = []
+        for number in range(5):
+            began = time.perf_counter()
+            asked = Submission(f"one-{number}", Dataset.PROGRESS, "bench", CHANNEL, {"batchId": batch_id(number)}, None)
+            request = await actions.submit(services, EVERYBODY, asked)
+            await jobs.run_due(services)
+            request = replace(await actions.find(services.pool, request.request_id) or request)
+            (shown,) = await actions.shown(services, [request])
+            assert shown.links
+            taken.append(time.perf_counter() - began)
+    return Measured("one batch, submit to link", size.learners, sorted(taken)[2], 2.0, peak_mib(os.getpid()), 0)
+
+
+def show(size: Size, found: list[Measured]) -> None:
+    table = Table("what", "rows", "seconds", "rows/s", "target", "of target", "peak MiB", "stored MiB")
+    for one in found:
+        table.add_row(
+            one.what,
+            f"{one.rows:,}",
+            f"{one.seconds:.1f}",
+            f"{one.rows / one.seconds:,.0f}",
+            f"{one.target:.1f}",
+            f"{one.seconds / one.target:.2f}",
+            f"{one.peak_mib:.0f}",
+            f"{one.stored_mib:.0f}",
+        )
+    Console().print(f"{size.batches:,} batches of {size.learners:,} learners, {CONTENTS} contents")
+    Console().print(table)
+    if any(one.seconds > one.target for one in found):
+        sys.exit("Slower than the target.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Parquet, written as the rows come. Its library is large, so this module is loaded only when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lernbatch.exhaust.model import Cell, Row
+
+
+class _Sink:
+    """A file that only remembers what was written since the last look."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._position = 0
+
+    def write(self, data: Any) -> int:
+        self._parts.append(bytes(data))
+        self._position += len(self._parts[-1])
+        return len(self._parts[-1])
+
+    def tell(self) -> int:
+        return self._position
+
+    def flush(self) -> None:
+        """The Parquet library calls it."""
+
+    def close(self) -> None:
+        """The Parquet library calls it."""
+
+    def take(self) -> bytes:
+        taken = b"".join(self._parts)
+        self._parts.clear()
+        return taken
+
+
+class Parquet:
+    """All columns as texts, as in the CSV; a missing number is null. A row group is written for each call of `rows`
+    that fills it, so a group is never held twice."""
+
+    GROUP_ROWS = 10_000
+
+    def __init__(self) -> None:
+        self._sink = _Sink()
+        self._schema = pa.schema([])
+        self._waiting: list[Row] = []
+
+    def header(self, columns: Sequence[str]) -> bytes:
+        self._schema = pa.schema([(name, pa.string()) for name in columns])
+        self._writer = pq.ParquetWriter(self._sink, self._schema)
+        return self._sink.take()
+
+    def rows(self, rows: Sequence[Row]) -> bytes:
+        self._waiting.extend(rows)
+        if len(self._waiting) >= self.GROUP_ROWS:
+            self._write()
+        return self._sink.take()
+
+    def finish(self) -> Iterable[bytes]:
+        if self._waiting:
+            self._write()
+        self._writer.close()
+        return (self._sink.take(),)
+
+    def _write(self) -> None:
+        columns = zip(*self._waiting, strict=True)
+        arrays = [pa.array([_text(cell) for cell in column], pa.string()) for column in columns]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+        self._waiting = []
+
+
+def _text(cell: Cell) -> str | None:
+    return cell if cell is None or isinstance(cell, str) else str(cell)
