@@ -17,6 +17,7 @@ from lernbatch.batch.commands import batch
 from lernbatch.certificate import commands as certificate
 from lernbatch.demo.command import demo
 from lernbatch.errors import LernbatchError, Unusable
+from lernbatch.exhaust import commands as exhausts
 from lernbatch.neighbours import commands as neighbours
 from lernbatch.pg import database
 from lernbatch.pg.migrate import migrate
@@ -31,6 +32,7 @@ app = App(
 db = App(name="db", help="The database.")
 app.command(db)
 app.command(demo)
+app.command(exhausts.app)
 app.command(certificate.app)
 app.command(certificate.verify)
 app.command(batch)

@@ -169,6 +169,12 @@ async def offers(services: Services, wanted: Wanted) -> list[Offer]:
     return await db.all(services.pool, Offer, Q.batches_of_courses, course_ids=course_ids)
 
 
+async def forget(services: Services, request: Request) -> None:
+    """Delete a request and its files. Raises: Upstream."""
+    await store(services.config).delete_folder(manifest.folder(request))
+    await db.run(services.pool, Q.delete_requests, request_ids=[request.request_id])
+
+
 async def forget_expired(services: Services, *, limit: int = 100) -> int:
     """Delete requests whose time is over, their files first; how many."""
     async with services.pool.acquire() as conn, conn.transaction():

@@ -11,23 +11,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import asyncpg
 import pytest
 
 from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import HOME_ORG
-from tests.running import Running, running
+from tests.running import Running
 
 WAIT_SECONDS = 30
 MANY = 12_000
-
-
-@pytest.fixture
-def own(dsn: str, tmp_path: Path) -> Iterator[Running]:
-    with running(tmp_path, dsn) as service:
-        yield service
 
 
 @pytest.fixture

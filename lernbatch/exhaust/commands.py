@@ -1,0 +1,131 @@
+"""`lernbatch exhaust …`: the same files for operators, without the API; a bar shows how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lernbatch import command
+from lernbatch.auth import Caller
+from lernbatch.course.actions import course as find_course
+from lernbatch.errors import Unusable
+from lernbatch.exhaust import actions, turns
+from lernbatch.exhaust.model import Dataset, FileFormat, Request, Status, Submission
+from lernbatch.services import Services
+
+app = App(name="exhaust", help="Make reports of batches.")
+OPERATOR = "operator"
+LOOK_EVERY_SECONDS = 0.2
+_ANYBODY = Caller(authentication_enabled=False)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to make, and where to put it."""
+
+    batch: Annotated[list[str], Parameter(negative="")]
+    "the batch; may be given several times"
+
+    out: Path = Path()
+    "the folder to put the zip files into"
+
+    key: str | None = None
+    "a password for the zip files; user info needs one"
+
+    format: FileFormat = FileFormat.CSV
+    "csv, parquet or xlsx"
+
+    channel: str | None = None
+    "the organisation that asks, and that learners must have consented to; else the course's own"
+
+
+@app.command
+def progress(*, asked: Asked) -> None:
+    """How far the learners of batches are, and their scores.
+
+    Example: `lernbatch exhaust progress --batch 0140000000000000001 --out reports`
+    """
+    _make(Dataset.PROGRESS, asked)
+
+
+@app.command
+def userinfo(*, asked: Asked) -> None:
+    """Who the learners of batches are, as far as they let the organisation see it.
+
+    Example: `lernbatch exhaust userinfo --batch 0140000000000000001 --key abc12345`
+    """
+    _make(Dataset.USER_INFO, asked)
+
+
+@app.command
+def response(*, asked: Asked) -> None:
+    """What the learners of batches have answered to each question.
+
+    Example: `lernbatch exhaust response --batch 0140000000000000001 --format parquet`
+    """
+    _make(Dataset.RESPONSE, asked)
+
+
+def _make(dataset: Dataset, asked: Asked) -> None:
+    asked.out.mkdir(parents=True, exist_ok=True)
+    for path in asyncio.run(_made(dataset, asked)):
+        print(path)
+
+
+async def _made(dataset: Dataset, asked: Asked) -> list[Path]:
+    """Ask for the files as the API does, work on what is due here, fetch what was made; then forget it.
+
+    Raises: Unusable, with the request's own text, when it ends in FAILED.
+    """
+    async with command.services() as services:
+        channel = asked.channel or await _channel_of(services, asked.batch[0])
+        tag, config = "-".join(asked.batch)[:100], {"batchFilter": asked.batch}
+        submission = Submission(tag, dataset, OPERATOR, channel, config, asked.key, asked.format)
+        request = await actions.submit(services, _ANYBODY, submission)
+        try:
+            request = await _finished(services, request)
+            if request.status == Status.FAILED:
+                raise Unusable(f"The exhaust could not be made: {request.message}.")
+            return [await _fetched(services, one["filePath"], asked.out) for one in request.deliveries]
+        finally:
+            await actions.forget(services, request)
+
+
+async def _channel_of(services: Services, batch_id: str) -> str:
+    found = await actions.offers_of(services.pool, [batch_id])
+    course = await find_course(services, found[0].course_id) if found else None
+    return services.config.default_channel if course is None else course.channel
+
+
+async def _finished(services: Services, request: Request) -> Request:
+    """`request` when it is finished, whoever worked on it."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(request.dataset, total=None)
+        while True:
+            turn = asyncio.create_task(turns.take(services))
+            while not turn.done():
+                await asyncio.wait([turn], timeout=LOOK_EVERY_SECONDS)
+                request = await actions.find(services.pool, request.request_id) or request
+                bar.update(task, total=request.rows_total, completed=request.rows_done)
+            if request.status in (Status.SUCCESS, Status.FAILED):
+                return request
+            if not await turn:  # another process works on it, or it waits to be tried again
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+
+async def _fetched(services: Services, path: str, out: Path) -> Path:
+    """Copy a file of the store into the folder `out`."""
+    target = out / path.rpartition("/")[2]
+    _, content = await actions.store(services.config).read(path)
+    with target.open("wb") as file:
+        async for piece in content:
+            await asyncio.to_thread(file.write, bytes(piece))
+    return target

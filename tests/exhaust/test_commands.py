@@ -1,0 +1,49 @@
+"""`lernbatch exhaust …`, as an operator types it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.exhaust.reporting import Reporting, unzipped
+from tests.people import ASHA
+from tests.running import Running
+
+
+@pytest.fixture
+def reporting(own: Running) -> Reporting:
+    made = Reporting(own)
+    made.enrol(ASHA)
+    made.consent(ASHA)
+    return made
+
+
+def exhaust(reporting: Reporting, dsn: str, *words: str) -> subprocess.CompletedProcess[str]:
+    settings = {
+        "LERNBATCH_DATABASE_URL": dsn,
+        "LERNBATCH_HOME": str(reporting.service.config.home),
+        "LERNBATCH_LOG_LEVEL": "error",
+    }
+    command = [sys.executable, "-m", "lernbatch", "exhaust", *words]
+    return subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60)
+
+
+def test_a_report_is_made_without_the_api(reporting: Reporting, dsn: str, tmp_path: Path) -> None:
+    out = tmp_path / "reports"
+    words = ("userinfo", "--batch", reporting.batch_id, "--out", str(out), "--key", "abc12345")
+    done = exhaust(reporting, dsn, *words)
+    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+    path = Path(done.stdout.strip())
+    assert path.parent == out
+    assert ASHA.user_id in unzipped(path.read_bytes(), "abc12345").decode()
+    assert reporting.service.sql("SELECT FROM exhaust_request") == []
+
+
+def test_a_report_that_cannot_be_made_is_one_sentence(reporting: Reporting, dsn: str, tmp_path: Path) -> None:
+    done = exhaust(reporting, dsn, "progress", "--batch", "nowhere", "--out", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "lernbatch: The exhaust could not be made: No data found."
