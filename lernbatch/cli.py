@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 from rich.table import Table
 
-from lernbatch import __version__, checkup, command, config, serving, worker
+from lernbatch import __version__, checkup, command, config, log, serving, worker
 from lernbatch.batch.commands import batch
 from lernbatch.certificate import commands as certificate
 from lernbatch.demo.command import demo
@@ -54,6 +54,10 @@ def main() -> None:
         _fail("Interrupted.", 130)
     except BrokenPipeError:
         sys.exit(1)  # who read our output has left
+    except Exception as wrong:  # noqa: BLE001 - an operator gets a sentence; who wants the trace asks for it
+        log.debug("a command failed", exc_info=wrong)
+        kind, said = type(wrong).__name__, str(wrong).partition("\n")[0]
+        _fail(f"{said or 'It failed'} ({kind}; LERNBATCH_LOG_LEVEL=debug shows where).", 1)
 
 
 def _fail(sentence: str, code: int) -> None:

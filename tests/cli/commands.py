@@ -1,0 +1,106 @@
+"""Runs `lernbatch` as an operator does: a process of its own, its output, its exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+WAIT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A home and a database, and the settings beside them."""
+
+    home: Path
+    dsn: str | None
+    settings: Mapping[str, str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LERNBATCH_", "sunbird"))}
+        named = {"LERNBATCH_HOME": str(self.home), **({"LERNBATCH_DATABASE_URL": self.dsn} if self.dsn else {})}
+        if "LERNBATCH_PG_BIN" in os.environ:
+            named["LERNBATCH_PG_BIN"] = os.environ["LERNBATCH_PG_BIN"]
+        return {**kept, **named, **self.settings, "COLUMNS": "200"}
+
+    def run(self, *words: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
+        """The command with these words, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "lernbatch", *map(str, words)],
+            env={**self.environment, **settings},
+            capture_output=True,
+            text=True,
+            timeout=WAIT_SECONDS,
+        )
+
+    @contextmanager
+    def serving(self, *words: str) -> Iterator[Serving]:
+        """`lernbatch` with these words on a free port, ready to be asked."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lernbatch", *words, "--port", "0"],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            found = re.search(r"http://[\d.:]+", said)
+            assert found, f"{said}{process.stderr.read() if process.stderr else ''}"
+            yield Serving(process, found.group())
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A command that answers on a port."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def wait_until_ready(self) -> None:
+        wait_for(lambda: self.get("/readyz") == 200)
+
+    def get(self, path: str) -> int | None:
+        """The status; None while nobody listens."""
+        try:
+            return httpx.get(self.url + path, timeout=5).status_code
+        except httpx.TransportError:
+            return None
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(WAIT_SECONDS)
+
+
+def wait_for(condition: object, seconds: float = 20) -> None:
+    """Until `condition()` holds. Raises: AssertionError."""
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that says why a command could not."""
+    lines = done.stderr.strip().splitlines()
+    assert "Traceback" not in done.stderr
+    assert lines[-1].startswith("lernbatch: ")
+    return lines[-1].removeprefix("lernbatch: ")

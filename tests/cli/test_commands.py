@@ -1,0 +1,206 @@
+"""Every command through a real process: what it does, what it says, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import urlsafe_b64decode
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from lernbatch import __version__
+from lernbatch.cli import app
+from lernbatch.schedule import JOBS
+from tests.cli.commands import Installation, sentence
+from tests.people import ASHA, HOME_ORG, IMRAN, VIKRAM
+
+
+def rows(dsn: str | None, question: str) -> list[Any]:
+    async def ask() -> list[Any]:
+        conn = await asyncpg.connect(dsn)
+        try:
+            return await conn.fetch(question)
+        finally:
+            await conn.close()
+
+    return asyncio.run(ask())
+
+
+def claims(token: str) -> dict[str, Any]:
+    part = token.split(".")[1]
+    found: dict[str, Any] = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return found
+
+
+def commands() -> list[tuple[str, ...]]:
+    """Every command there is, in words."""
+    found: list[tuple[str, ...]] = []
+
+    def walk(path: tuple[str, ...], part: Any) -> None:
+        names = [name for name in part if not name.startswith("-")]
+        if path and not names:
+            found.append(path)
+        for name in names:
+            walk((*path, name), part[name])
+
+    walk((), app)
+    return found
+
+
+def test_help_of_every_command_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    without = []
+    for words in commands():
+        app([*words, "--help"], result_action="return_value")
+        if f"lernbatch {' '.join(words)}" not in capsys.readouterr().out.partition("Example:")[2].replace("\n", " "):
+            without.append(words)
+    assert commands()
+    assert without == []
+
+
+def test_the_version_is_told(installation: Installation) -> None:
+    assert installation.run("--version").stdout.strip() == __version__
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["frobnicate"], 'Unknown command "frobnicate"'),
+        (["serve", "--port", "x"], "--port"),
+        (["serve", "--workers", "0"], "at least one process"),
+        (["serve", "--colour"], "--colour"),
+        (["job"], "NAME"),
+        (["import", "course"], "FILES"),
+    ],
+)
+def test_a_wrong_word_is_a_sentence_and_ends_with_2(installation: Installation, words: list[str], said: str) -> None:
+    done = installation.run(*words)
+    assert done.returncode == 2
+    assert said.lower() in sentence(done).lower()
+    assert "--help" in done.stderr
+
+
+def test_a_setting_that_cannot_be_used_is_a_sentence(installation: Installation) -> None:
+    done = installation.run("config", LERNBATCH_POOL_SIZE="many")
+    assert done.returncode == 1
+    assert sentence(done).startswith("LERNBATCH_POOL_SIZE cannot be used")
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://a:b@127.0.0.1:1/x", "nonsense", "postgresql://127.0.0.1:x/y"])
+def test_a_database_that_cannot_be_reached_is_a_sentence(installation: Installation, dsn: str) -> None:
+    done = installation.run("migrate", LERNBATCH_DATABASE_URL=dsn)
+    assert done.returncode == 1
+    assert sentence(done).startswith("The database cannot be reached")
+
+
+def test_migrate_says_what_it_did(server: str, own_installation: Installation) -> None:
+    assert own_installation.run("migrate").stdout == "Nothing to migrate.\n"
+
+
+def test_a_database_of_a_newer_version_is_refused(own_installation: Installation) -> None:
+    rows(own_installation.dsn, "INSERT INTO migration (name) VALUES ('9999_future.sql') RETURNING name")
+    done = own_installation.run("migrate")
+    assert done.returncode == 1
+    assert "newer version" in sentence(done)
+
+
+def test_config_tells_the_value_its_source_and_no_secret(installation: Installation) -> None:
+    done = installation.run("config", "--json", LERNBATCH_SERVICE_TOKEN="open sesame", sunbird_time_zone="UTC")
+    told = json.loads(done.stdout)
+    assert told["time_zone"] == {"value": "UTC", "source": "sunbird_time_zone"}
+    assert told["pool_size"] == {"value": "10", "source": "default"}
+    assert told["service_token"] == {"value": "********", "source": "LERNBATCH_SERVICE_TOKEN"}
+    assert told["database_url"]["value"] == "********"
+    table = installation.run("config", LERNBATCH_SERVICE_TOKEN="open sesame").stdout
+    assert "open sesame" not in table + done.stdout
+    assert "Asia/Kolkata" in table
+
+
+def test_check_has_a_line_for_each_thing_it_looked_at(installation: Installation) -> None:
+    done = installation.run("check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {line.split()[0] for line in done.stdout.splitlines()} == {"ok"}
+    for name in ("home", "database", "migrations", "clock", "keys", "files", "content service", "disk"):
+        assert f"  {name}: " in done.stdout
+
+
+def test_check_fails_for_what_is_not_well_and_still_looks_at_the_rest(
+    installation: Installation, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    broken = {
+        "LERNBATCH_DATABASE_URL": "postgresql://127.0.0.1:1/x",
+        "LERNBATCH_PUBLIC_KEY_FOLDER": str(tmp_path / "nowhere"),
+        "LERNBATCH_FILE_STORE": str(tmp_path / "file" / "below"),
+        "LERNBATCH_CONTENT_URL": "http://127.0.0.1:1",
+    }
+    done = installation.run("check", **broken)
+    failed = [line.split(":")[0].split(maxsplit=1)[1] for line in done.stdout.splitlines() if line.startswith("failed")]
+    assert failed == ["database", "keys", "files", "content service"]
+    assert done.returncode == 1
+    assert sentence(done).startswith("4 of ")
+
+
+def test_db_url_is_the_dsn_in_use(installation: Installation) -> None:
+    assert installation.run("db", "url").stdout.strip() == installation.dsn
+
+
+def test_job_runs_one_kind_and_says_how_many(installation: Installation) -> None:
+    assert installation.run("job", "batch.move_statuses").stdout == "batch.move_statuses: 0 done.\n"
+
+
+def test_job_that_nobody_knows_lists_those_there_are(installation: Installation) -> None:
+    done = installation.run("job", "batch.dance")
+    assert done.returncode == 1
+    assert all(job.kind in sentence(done) for job in JOBS)
+
+
+def test_token_has_the_roles_of_the_person(installation: Installation) -> None:
+    told = claims(installation.run("token", VIKRAM.user_id).stdout)
+    assert told["sub"].endswith(f":{VIKRAM.user_id}")
+    assert {"role": "CONTENT_CREATOR", "scope": [{"organisationId": HOME_ORG}]} in told["roles"]
+
+
+def test_token_may_be_expired_of_a_child_or_with_other_roles(installation: Installation) -> None:
+    child = claims(installation.run("token", ASHA.user_id, "--for", IMRAN.user_id).stdout)
+    assert (child["sub"].rpartition(":")[2], child["parentId"]) == (IMRAN.user_id, ASHA.user_id)
+    over = claims(installation.run("token", "somebody", "--expired", "--role", "ORG_ADMIN").stdout)
+    assert over["exp"] < over["iat"] + 2 * 86_400 < claims(installation.run("token", "x").stdout)["exp"] + 86_400
+    assert [role["role"] for role in over["roles"]] == ["ORG_ADMIN"]
+
+
+def test_import_says_what_went_in_and_names_the_lines_that_did_not(installation: Installation, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text(f"user_id,first_name,org_id,email\nu-1,Asha,{HOME_ORG},\nu-2,,,\nu-3,Ravi,,nomail\n")
+    done = installation.run("import", "users", people)
+    assert done.returncode == 1
+    assert done.stdout == f"{people}: 1 imported, 2 left out.\n"
+    assert f"{people}, line 3: " in done.stderr
+    assert f"{people}, line 4: " in done.stderr
+    assert rows(installation.dsn, "SELECT user_id FROM neighbour_person WHERE user_id IN ('u-1', 'u-2', 'u-3')") == [
+        ("u-1",)
+    ]
+
+
+def test_import_takes_several_files_and_goes_on_after_a_bad_one(installation: Installation, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("org_id,name\norg-1,Lotus\n")
+    bad.write_text("colour\nblue\n")
+    done = installation.run("import", "orgs", bad, good, tmp_path / "none.csv")
+    assert done.returncode == 1
+    assert done.stdout == f"{good}: 1 imported, 0 left out.\n"
+    assert sentence(done).startswith("Not everything was imported")
+
+
+@pytest.mark.parametrize("kind", ["course", "templates", "groups", "consents"])
+def test_a_file_that_is_no_such_thing_is_refused_with_the_reason(
+    kind: str, installation: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("{}")
+    done = installation.run("import", kind, file)
+    assert done.returncode == 1
+    assert "nothing imported" in done.stderr
+    assert "Traceback" not in done.stderr
