@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 from rich.table import Table
 
-from lernbatch import __version__, checkup, command, config, log, serving, worker
+from lernbatch import __version__, checkup, command, config, serving, worker
 from lernbatch.batch.commands import batch
 from lernbatch.certificate import commands as certificate
 from lernbatch.demo.command import demo
@@ -45,7 +46,7 @@ def main() -> None:
     """Run the command of `sys.argv`; 0: done, 1: it could not, 2: it was asked wrongly, 130: interrupted."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what a command opened is closed
     try:
-        app(exit_on_error=False, print_error=False, result_action="return_value")
+        app(sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as wrong:
         _fail(f"{wrong} See `{' '.join(['lernbatch', *(wrong.command_chain or ())])} --help`.", 2)
     except (Unusable, LernbatchError) as wrong:
@@ -54,8 +55,9 @@ def main() -> None:
         _fail("Interrupted.", 130)
     except BrokenPipeError:
         sys.exit(1)  # who read our output has left
-    except Exception as wrong:  # noqa: BLE001 - an operator gets a sentence; who wants the trace asks for it
-        log.debug("a command failed", exc_info=wrong)
+    except Exception as wrong:  # an operator gets a sentence; who wants the trace asks for it
+        if os.environ.get("LERNBATCH_LOG_LEVEL", "").lower() == "debug":
+            raise
         kind, said = type(wrong).__name__, str(wrong).partition("\n")[0]
         _fail(f"{said or 'It failed'} ({kind}; LERNBATCH_LOG_LEVEL=debug shows where).", 1)
 

@@ -1,0 +1,154 @@
+"""serve, worker and neighbours as processes: ports, several processes, SIGTERM under load, kill -9."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from lernbatch import config
+from lernbatch.auth import Role
+from lernbatch.neighbours import identity
+from tests.cli.commands import Installation, Serving, sentence, wait_for
+from tests.cli.test_commands import rows
+from tests.people import VIKRAM
+from tests.seeds import COURSE
+
+CLIENTS = 4
+LATER = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+NEW_BATCH = {"courseId": COURSE, "name": "June", "enrollmentType": "open", "startDate": LATER}
+
+
+def token(installation: Installation) -> dict[str, str]:
+    minted = identity.mint(
+        installation.home,
+        config.Config(),
+        VIKRAM.user_id,
+        now=datetime.now(UTC),
+        roles=[Role("CONTENT_CREATOR", frozenset({VIKRAM.org_id}))],
+    )
+    return {"X-Authenticated-User-Token": minted}
+
+
+def create_until_refused(url: str, headers: dict[str, str], created: list[str]) -> None:
+    """Create batches until the connection ends. Any other answer than success fails the test."""
+    with httpx.Client(base_url=url, headers=headers, timeout=30) as http, suppress(httpx.TransportError):
+        while True:
+            answer = http.post("/v1/course/batch/create", json={"request": NEW_BATCH})
+            assert answer.status_code == 200, answer.text
+            created.append(answer.json()["result"]["batchId"])
+
+
+def load(serving: Serving, headers: dict[str, str], then: int) -> set[str]:
+    """The batches whose creation was answered when `serving` gets the signal `then` in the middle."""
+    created: list[str] = []
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        work = [pool.submit(create_until_refused, serving.url, headers, created) for _ in range(CLIENTS)]
+        wait_for(lambda: len(created) > 20)
+        serving.process.send_signal(then)
+        for done in work:
+            done.result(60)
+    return set(created)
+
+
+def stored(installation: Installation) -> set[str]:
+    return {row[0] for row in rows(installation.dsn, "SELECT batch_id FROM batch")}
+
+
+def test_sigterm_under_load_answers_what_is_accepted_and_gives_back_leases(own_installation: Installation) -> None:
+    headers = token(own_installation)
+    with own_installation.serving("serve") as serving:
+        serving.wait_until_ready()
+        created = load(serving, headers, signal.SIGTERM)
+        assert serving.process.wait(60) == 0
+    assert stored(own_installation) == created
+    assert rows(own_installation.dsn, "SELECT kind FROM job WHERE leased_by IS NOT NULL") == []
+
+
+def test_kill_9_under_load_loses_no_answered_request(own_installation: Installation) -> None:
+    headers = token(own_installation)
+    with own_installation.serving("serve") as serving:
+        serving.wait_until_ready()
+        created = load(serving, headers, signal.SIGKILL)
+    assert created <= stored(own_installation)
+    assert len(stored(own_installation)) <= len(created) + CLIENTS
+
+
+def test_readyz_fails_while_the_door_is_still_open(own_installation: Installation) -> None:
+    draining = replace(own_installation, settings={"LERNBATCH_DRAIN_SECONDS": "30"})
+    with draining.serving("serve", "--no-jobs") as serving:
+        serving.wait_until_ready()
+        serving.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: serving.get("/readyz") == 503)
+        assert serving.get("/livez") == 200
+        assert serving.stop() == 0  # the second signal ends the wait
+
+
+def test_several_processes_share_a_port_and_end_with_the_one_that_started_them(own_installation: Installation) -> None:
+    def children() -> set[int]:
+        asked = ["ps", "-o", "pid=", "--ppid", str(serving.process.pid)]
+        return set(map(int, subprocess.run(asked, capture_output=True, text=True).stdout.split()))
+
+    with own_installation.serving("serve", "--workers", "2") as serving:
+        serving.wait_until_ready()
+        wait_for(lambda: len(children()) == 2)
+        before = children()
+        os.kill(min(before), signal.SIGKILL)
+        wait_for(lambda: len(children()) == 2 and children() != before)  # the dead one is replaced
+        serving.wait_until_ready()
+        counted = httpx.get(f"{serving.url}/metrics").text
+        assert 'lernbatch_requests_total{route="GET /readyz",status="200"}' in counted
+        serving.process.kill()
+        wait_for(lambda: serving.get("/livez") is None)
+
+
+def test_several_processes_stop_together(own_installation: Installation) -> None:
+    with own_installation.serving("serve", "--workers", "2") as serving:
+        serving.wait_until_ready()
+        assert serving.stop() == 0
+        assert serving.get("/livez") is None
+
+
+def test_neighbours_answer_over_tcp_on_a_port_of_their_own(own_installation: Installation) -> None:
+    with own_installation.serving("neighbours") as serving:
+        wait_for(lambda: serving.get(f"/content/v3/read/{COURSE}") == 200)
+        done = own_installation.run("serve", "--port", serving.url.rpartition(":")[2])
+        assert serving.stop() == 0
+    assert done.returncode == 1
+    assert "is taken" in sentence(done)
+
+
+def test_worker_works_on_jobs_until_sigterm(own_installation: Installation) -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "lernbatch", "worker"],
+        env=own_installation.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(lambda: rows(own_installation.dsn, "SELECT kind FROM job WHERE last_run_at IS NOT NULL") != [])
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(60) == 0
+    finally:
+        worker.kill()
+        worker.communicate()
+    assert rows(own_installation.dsn, "SELECT kind FROM job WHERE leased_by IS NOT NULL") == []
+
+
+def test_commands_at_once_share_the_embedded_server(tmp_path_factory: pytest.TempPathFactory) -> None:
+    embedded = Installation(tmp_path_factory.mktemp("e"), None, {})
+    with embedded.serving("serve") as first, embedded.serving("serve") as second:
+        first.wait_until_ready()
+        second.wait_until_ready()
+        assert embedded.run("migrate").stdout == "Nothing to migrate.\n"
+        assert first.stop() == 0
+        assert second.get("/readyz") == 200
+        assert second.stop() == 0
