@@ -138,7 +138,8 @@ def in_one_line(tally: Tally, queues: list[Queue]) -> str:
     """412 completed: 380 issued, 20 below 70 %, 9 waiting for a score, 3 failed: …"""
     not_completed = tally.reasons.get("not completed yet", 0)
     said = [f"{tally.outcomes[Outcome.ISSUED]} issued"]
-    said += [f"{count} {why}" for why, count in tally.reasons.most_common() if why != "not completed yet"]
+    reasons = sorted(tally.reasons.items(), key=lambda reason: (-reason[1], reason[0]))
+    said += [f"{count} {why}" for why, count in reasons if why != "not completed yet"]
     met = tally.outcomes[Outcome.MET]
     failed: dict[str, int] = defaultdict(int)
     for queue in queues:

@@ -111,6 +111,7 @@ class Earned:
     course_name: str
     person: Profile
     finding: Finding
+    related: Mapping[str, Any]  # what the template wants copied beside the certificate
     earned_at: datetime
 
     @property
@@ -208,7 +209,12 @@ def _judge_one(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, kno
         revision = last.revision + 1 if last else 1
         name = course.name if course else batch.course_id
         earned_at = enrolment.completed_at or enrolment.updated_at
-        judged.earned.append(Earned(row, batch, template, revision, name, person, finding, earned_at))
+        related = rules.related(template, learner_of(enrolment, person, held), _places(person), name)
+        judged.earned.append(Earned(row, batch, template, revision, name, person, finding, related, earned_at))
+
+
+def _places(person: Profile) -> dict[str, str]:
+    return {"state": person.state, "district": person.district, "block": person.block, "cluster": person.cluster}
 
 
 async def _signed(services: Services, earned: Sequence[Earned]) -> list[Made]:
@@ -383,7 +389,7 @@ async def _insert(conn: db.Connection, made: Sequence[Made], now: datetime) -> N
         names=[one.earned.template.name for one in made],
         status_indices=[one.status_index for one in made],
         credentials=[one.credential for one in made],
-        templates=[wire.show_look(one.earned.template, one.earned.course_name) for one in made],
+        templates=[wire.show_look(one.earned.template, one.earned.course_name, one.earned.related) for one in made],
         decisions=[wire.show_criteria_met(one.earned.finding) for one in made],
         earned_at=[one.earned.earned_at for one in made],
         expires_at=[one.expires_at for one in made],

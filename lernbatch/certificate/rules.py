@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 from lernbatch.auth import Caller
@@ -137,10 +138,9 @@ def judge(template: Template, learner: Learner, assessments: Sequence[str], *, a
 
 def _all(rule: str, parts: Sequence[Finding]) -> Finding:
     """Every part must be met; the first that is not says why."""
-    for outcome in (Outcome.UNMET, Outcome.WAITING):
-        for part in parts:
-            if part.outcome is outcome:
-                return Finding(rule, outcome, part.because, parts=tuple(parts))
+    for part in parts:
+        if part.outcome is not Outcome.MET:
+            return Finding(rule, part.outcome, part.because, parts=tuple(parts))
     return Finding(rule, Outcome.MET, "all criteria met", parts=tuple(parts))
 
 
@@ -247,6 +247,27 @@ def percent_of(finding: Finding) -> float | None:
         if isinstance(percent, int | float):
             return float(percent)
     return None
+
+
+def related(template: Template, learner: Learner, places: Mapping[str, str], course_name: str) -> dict[str, Any]:
+    """What a template's additionalProps have copied beside the certificate: the user's flat, others under their block.
+
+    Source: contract jobs §4.1, §4.4.
+    """
+    known: dict[str, Mapping[str, Any]] = {
+        "enrollment": {"status": learner.status},
+        "assessment": {"score": {content_id: score.percent for content_id, score in learner.scores.items()}},
+        "location": places,
+        "course": {"name": course_name},
+    }
+    out: dict[str, Any] = {}
+    for block, names in template.extras.items():
+        wanted = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+        if block == "user":
+            out |= {name: (learner.attributes or {})[name] for name in wanted if name in (learner.attributes or {})}
+        elif found := {name: known[block][name] for name in wanted if name in known.get(block, {})}:
+            out[block] = found
+    return out
 
 
 def needs_scores(criteria: Criteria) -> bool:

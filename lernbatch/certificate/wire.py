@@ -315,7 +315,7 @@ def show_criteria_met(finding: Finding) -> dict[str, Any]:
     return shown
 
 
-def show_look(template: Template, course_name: str) -> dict[str, Any]:
+def show_look(template: Template, course_name: str, related: Mapping[str, Any]) -> dict[str, Any]:
     """What a certificate keeps of its template: all that its picture and its older credential need."""
     return {
         "url": template.url,
@@ -326,6 +326,7 @@ def show_look(template: Template, course_name: str) -> dict[str, Any]:
             "publicKey": list(template.issuer.public_keys),
         },
         "signatoryList": [show_signatory(signatory) for signatory in template.signatories],
+        "related": dict(related),
     }
 
 
@@ -557,10 +558,16 @@ def show_hit(certificate: Certificate) -> dict[str, Any]:
                 "badge": {"name": certificate.name, "issuer": {"name": certificate.template["issuer"]["name"]}},
                 "issuedOn": _millis(certificate.earned_at),
             },
-            "related": {"courseId": certificate.course_id, "batchId": certificate.batch_id},
+            "related": show_related(certificate),
             "pdfUrl": None,
         },
     }
+
+
+def show_related(certificate: Certificate) -> dict[str, Any]:
+    """{"batchId": …, "courseId": …, "type": the certificate's name, …what the template wants beside it} (§4.4)"""
+    own = {"batchId": certificate.batch_id, "courseId": certificate.course_id, "type": certificate.name}
+    return {**certificate.template.get("related", {}), **own}
 
 
 def show_record(certificate: Certificate, public_url: str) -> dict[str, Any]:
@@ -572,7 +579,7 @@ def show_record(certificate: Certificate, public_url: str) -> dict[str, Any]:
         "isRevoked": certificate.status in ("revoked", "superseded"),
         "pdfUrl": f"{base}.pdf",
         "jsonUrl": f"{base}.json",
-        "related": {"type": certificate.name, "courseId": certificate.course_id, "batchId": certificate.batch_id},
+        "related": show_related(certificate),
         "json": {
             "id": base,
             "type": ["Assertion", "Extension", "extensions:CertificateExtension"],

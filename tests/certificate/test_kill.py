@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from lernbatch import db
@@ -17,7 +18,7 @@ from tests.people import ASHA, EVERYBODY
 from tests.running import Running
 from tests.seeds import QUIZ
 
-LEARNERS = 120
+LEARNERS = 200
 WORKER = """
 import asyncio, os
 from pathlib import Path
@@ -26,7 +27,7 @@ from lernbatch.certificate import jobs
 from lernbatch.config import Config
 
 async def work():
-    settings = Config(home=Path(os.environ["HOME_OF_KEYS"]), lease_seconds=0.5, certificate_set_size=5)
+    settings = Config(home=Path(os.environ["HOME_OF_KEYS"]), lease_seconds=0.5, certificate_set_size=3)
     async with app.services(settings, os.environ["DSN"]) as services:
         print("ready", flush=True)
         while True:
@@ -71,31 +72,39 @@ def check(cohort: Cohort) -> None:
     assert feeds[0][0] == 2 * LEARNERS
 
 
-def wait_for(cohort: Cohort, enough: int) -> None:
-    """Until so many are issued, and others are not: the middle of the work."""
-    for _ in range(1000):
-        if len(cohort.certificates()) >= enough:
-            break
-        threading.Event().wait(0.01)
-    assert cohort.due(), "nothing was left to be killed in the middle of"
+def issued(cohort: Cohort) -> int:
+    return int(cohort.service.sql("SELECT count(*) FROM certificate WHERE batch_id = $1", cohort.batch_id)[0][0])
+
+
+@contextmanager
+def workers(environment: dict[str, str]) -> Iterator[None]:
+    """Two processes that issue, until they are killed without warning at the end of the block."""
+    started = [
+        subprocess.Popen([sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE) for _ in range(2)
+    ]
+    try:
+        for worker in started:
+            assert worker.stdout is not None
+            worker.stdout.readline()
+        yield
+    finally:
+        for worker in started:
+            worker.kill()
+        for worker in started:
+            worker.communicate()
 
 
 def test_workers_killed_in_the_middle_lose_nothing_and_repeat_nothing(service: Running, dsn_of_service: str) -> None:
     cohort = new_cohort(service)
     fill(cohort)
     environment = {**os.environ, "DSN": dsn_of_service, "HOME_OF_KEYS": str(service.config.home)}
-    for enough in (20, 100):
-        workers = [
-            subprocess.Popen([sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE) for _ in range(2)
-        ]
-        for worker in workers:
-            assert worker.stdout is not None
-            worker.stdout.readline()
-        wait_for(cohort, enough)
-        for worker in workers:
-            os.kill(worker.pid, signal.SIGKILL)
-            worker.wait()
-            worker.stdout.close()  # type: ignore[union-attr]
+    for enough in (10, 60):
+        with workers(environment):
+            for _ in range(5000):
+                if issued(cohort) >= enough:
+                    break
+                threading.Event().wait(0.005)
+        assert enough <= issued(cohort) < 2 * LEARNERS, "they were not killed in the middle"
     service.clock.move(seconds=60)  # past every lease of the dead
     cohort.work()
     check(cohort)
