@@ -31,6 +31,8 @@ EARLY_SECONDS, EARLY_ENDS = 5.0, 3
 
 def listening(host: str, port: int) -> socket.socket:
     """A socket bound to that address; port 0 takes a free one. Raises: Unusable."""
+    if not 0 <= port <= 65535:
+        raise Unusable(f"There is no port {port}: ports are numbers from 0 to 65535.")
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -42,6 +44,9 @@ def listening(host: str, port: int) -> socket.socket:
                 f"Port {port} of {host} is taken: stop what listens there, or choose another with --port."
             ) from wrong
         raise Unusable(f"The service cannot listen on {host}, port {port}: {wrong.strerror or wrong}.") from wrong
+    except UnicodeError as wrong:
+        sock.close()
+        raise Unusable(f"The service cannot listen on {host!r}: that is no name of a host.") from wrong
     return sock
 
 
