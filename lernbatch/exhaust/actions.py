@@ -68,7 +68,7 @@ async def submit(services: Services, caller: Caller, asked: Submission) -> Reque
     """
     wanted = _readable(asked)
     if services.config.ownership_enforced and wanted is not None:
-        await _check_owner(services, caller, asked.channel, wanted)
+        await _check_owner(services, caller, asked.channel, asked.dataset, wanted)
     kind = asked.config.get("type")
     request_id = rules.request_id(
         asked.dataset,
@@ -157,16 +157,31 @@ async def offers_of(conn: Connection, batch_ids: Sequence[str]) -> list[Offer]:
     return [found[batch_id] for batch_id in dict.fromkeys(batch_ids) if batch_id in found]
 
 
-async def offers(services: Services, wanted: Wanted) -> list[Offer]:
-    """The batches that a request is about (contract jobs §5.5). Raises: Upstream."""
-    if wanted.batch_ids or wanted.search is None:
+async def offers(services: Services, wanted: Wanted, dataset: Dataset, channel: str) -> list[Offer]:
+    """The batches that a request is about (contract jobs §5.5, §6.1). Raises: Upstream."""
+    if wanted.batch_ids:
         return await offers_of(services.pool, wanted.batch_ids)
+    if wanted.search is None:
+        return await _offers_of_channel(services, wanted, channel) if dataset.spans_batches else []
     filters = wanted.search.get("filters")
     hits = await services.sunbird.search.courses(
         filters if isinstance(filters, dict) else {}, fields=["identifier"], limit=SEARCHED_COURSES
     )
     course_ids = [str(hit["identifier"]) for hit in hits if "identifier" in hit]
     return await db.all(services.pool, Offer, Q.batches_of_courses, course_ids=course_ids)
+
+
+async def _offers_of_channel(services: Services, wanted: Wanted, channel: str) -> list[Offer]:
+    """Batches of a channel: those that started from a day on, or all, or those that run or ended yesterday."""
+    running = wanted.started_from is None and not wanted.all_batches
+    return await db.all(
+        services.pool,
+        Offer,
+        Q.batches_of_channel,
+        channel=channel,
+        started_from=wanted.started_from,
+        ended_from=services.clock.today() - timedelta(days=1) if running else None,
+    )
 
 
 async def forget(services: Services, request: Request) -> None:
@@ -195,10 +210,10 @@ def _readable(asked: Submission) -> Wanted | None:
         return None
 
 
-async def _check_owner(services: Services, caller: Caller, channel: str, wanted: Wanted) -> None:
+async def _check_owner(services: Services, caller: Caller, channel: str, dataset: Dataset, wanted: Wanted) -> None:
     roles = services.config.administrator_roles
-    if wanted.search is not None:
-        # Nobody can say beforehand which batches a search will find, so it takes somebody who may have them all.
+    if wanted.search is not None or (dataset.spans_batches and not wanted.batch_ids):
+        # Nobody can say beforehand which batches that will be, so it takes somebody who may have them all.
         allowed = not caller.authentication_enabled or caller.administers([channel], roles)
     else:
         found = await offers_of(services.pool, wanted.batch_ids)
@@ -215,5 +230,6 @@ def _batch_ids(request: Request) -> tuple[str, ...]:
 
 
 def _retention(config: Config, dataset: Dataset) -> timedelta:
-    personal = dataset is Dataset.USER_INFO
-    return timedelta(days=config.exhaust_personal_retention_days if personal else config.exhaust_retention_days)
+    return timedelta(
+        days=config.exhaust_personal_retention_days if dataset.is_personal else config.exhaust_retention_days
+    )

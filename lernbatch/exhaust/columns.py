@@ -1,4 +1,4 @@
-"""The contract's columns, in its order (contract jobs §5.6 to §5.8)."""
+"""The contract's columns, in its order (contract jobs §5.6 to §5.8, §6.1 to §6.4)."""
 
 from __future__ import annotations
 
@@ -67,4 +67,85 @@ RESPONSE = (
     "Question Max Score",
     "Question Options",
     "Question Response",
+)
+
+SUMMARY = (
+    "contentorg",
+    "collectionname",
+    "contentstatus",
+    "keywords",
+    "channel",
+    "createdfor",
+    "medium",
+    "subject",
+    "batchid",
+    "courseid",
+    "batchname",
+    "startdate",
+    "enddate",
+    "hascertified",
+    "state",
+    "district",
+    "enrolleduserscount",
+    "completionuserscount",
+    "certificateissuedcount",
+    "orgname",
+    "usertype",
+    "usersubtype",
+    "timestamp",
+)
+
+SUMMARY_BY_STATE = (
+    "Published by",
+    "Batch id",
+    "Collection id",
+    "Collection name",
+    "Batch start date",
+    "Batch end date",
+    "State",
+    "Total enrolments By State",
+    "Total completion By State",
+    "Has certificate",
+    "Total Certificate issued by State",
+)
+
+ENROLMENTS = (
+    "Date",
+    "Course Name",
+    "Batch Name",
+    "Status",
+    "Enrollment Count",
+    "Completion Count",
+)
+
+COURSE_PROGRESS = (
+    "External ID",
+    "User ID",
+    "User Name",
+    "Email ID",
+    "Mobile Number",
+    "Organisation Name",
+    "State Name",
+    "District Name",
+    "School UDISE Code",
+    "School Name",
+    "Block Name",
+    "Enrolment Date",
+    "Course ID",
+    "Course Progress",
+    "Completion Date",
+    "Certificate Status",
+)
+
+ASSESSMENT = (
+    "External ID",
+    "User ID",
+    "User Name",
+    "Email ID",
+    "Mobile Number",
+    "Organisation Name",
+    "State Name",
+    "District Name",
+    "School UDISE Code",
+    "School Name",
 )

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from lernbatch.exhaust.model import Cell, FileFormat, Row
 
 # Between cells, and instead of an empty text, until quotes are decided: no text from PostgreSQL holds a zero.
@@ -66,6 +68,24 @@ def _quoted(cell: str) -> str:
     return f'"{escaped}"'
 
 
+class JsonLines:
+    """An object a line, keyed by the columns; a missing number is null."""
+
+    def __init__(self) -> None:
+        self._columns: Sequence[str] = ()
+        self._encode = msgspec.json.Encoder().encode
+
+    def header(self, columns: Sequence[str]) -> bytes:
+        self._columns = columns
+        return b""
+
+    def rows(self, rows: Sequence[Row]) -> bytes:
+        return b"".join([self._encode(dict(zip(self._columns, row, strict=True))) + b"\n" for row in rows])
+
+    def finish(self) -> Iterable[bytes]:
+        return ()
+
+
 def format_of(wanted: FileFormat, folder: Path, *, neutral_csv: bool, neutral_xlsx: bool) -> Format:
     """The writer of `wanted`; `folder` is for what cannot be streamed."""
     if wanted is FileFormat.XLSX:
@@ -77,4 +97,4 @@ def format_of(wanted: FileFormat, folder: Path, *, neutral_csv: bool, neutral_xl
         from lernbatch.exhaust.parquet import Parquet  # fifty megabytes that few processes ever need
 
         return Parquet()
-    return Csv(neutralised=neutral_csv)
+    return JsonLines() if wanted is FileFormat.JSON_LINES else Csv(neutralised=neutral_csv)

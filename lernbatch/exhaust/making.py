@@ -29,8 +29,10 @@ Counted = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How files are made and where they go. `folder`: the key they stand under; `counted` is told of rows read."""
+    """How a file is made and where it goes. `name`: of the part of the request it is; `folder`: the key it stands
+    under; `counted` is told of rows read."""
 
+    name: str
     folder: str
     wanted: FileFormat
     protection: Protection
@@ -54,14 +56,15 @@ async def snapshot(services: Services) -> AsyncIterator[Connection]:
 
 
 def file_name(dataset: Dataset, batch_id: str, at: datetime) -> str:
-    """`b1_progress_20260702`; `at` is in the platform's zone."""
-    return f"{batch_id}_{dataset.short}_{at:%Y%m%d}"
+    """`b1_progress_20260702`, without a batch where the file spans them; `at` is in the platform's zone."""
+    start = "" if dataset.spans_batches else f"{batch_id}_"
+    return f"{start}{dataset.short}_{at:%Y%m%d}"
 
 
 async def make(services: Services, subject: Subject, manner: Manner) -> Delivery:
     """Make the file about `subject` and put it into the store; what was delivered. Raises: Upstream."""
     at = services.clock.now().astimezone(services.clock.zone)
-    name = file_name(subject.dataset, subject.batch.batch_id, at)
+    name = file_name(subject.dataset, manner.name, at)
     config = services.config
     async with snapshot(services) as conn:
         writer = formats.format_of(
@@ -76,9 +79,7 @@ async def make(services: Services, subject: Subject, manner: Manner) -> Delivery
             quiet = replace(manner, wanted=FileFormat.CSV, counted=_unheard)
             reasons = await _file(conn, basis(services, subject), formats.Csv(), f"{name}_consents", at, quiet)
             basis_path = reasons.path
-    return Delivery(
-        subject.batch.batch_id, made.path, made.size_bytes, made.row_count, made.sha256.hexdigest(), basis_path
-    )
+    return Delivery(manner.name, made.path, made.size_bytes, made.row_count, made.sha256.hexdigest(), basis_path)
 
 
 @dataclass(slots=True)

@@ -18,11 +18,27 @@ class Dataset(StrEnum):
     PROGRESS = "progress-exhaust"
     USER_INFO = "userinfo-exhaust"
     RESPONSE = "response-exhaust"
+    # Reports beside the three exhausts (contract jobs §6.1 to §6.4); their names are ours.
+    SUMMARY = "collection-summary-report-v2"
+    SUMMARY_BY_STATE = "collection-summary-report"
+    ENROLMENTS = "course-enrollment-report"
+    COURSE_PROGRESS = "course-progress-report"
+    ASSESSMENT = "assessment-report"
 
     @property
     def short(self) -> str:
         """As it stands in file names: progress, userinfo, response."""
         return self.value.removesuffix("-exhaust")
+
+    @property
+    def spans_batches(self) -> bool:
+        """One file tells of all the batches, rather than one of each."""
+        return self in (Dataset.SUMMARY, Dataset.SUMMARY_BY_STATE, Dataset.ENROLMENTS)
+
+    @property
+    def is_personal(self) -> bool:
+        """It can hold names, e-mail addresses and phone numbers."""
+        return self in (Dataset.USER_INFO, Dataset.COURSE_PROGRESS, Dataset.ASSESSMENT)
 
 
 class Status(StrEnum):
@@ -40,6 +56,7 @@ class Status(StrEnum):
 
 class FileFormat(StrEnum):
     CSV = "csv"
+    JSON_LINES = "jsonl"
     PARQUET = "parquet"
     XLSX = "xlsx"
 
@@ -119,6 +136,8 @@ class Wanted:
     """What a `datasetConfig` says: which batches, which learners, which columns beside the contract's."""
 
     batch_ids: tuple[str, ...] = ()  # as given, repeated ones too
+    started_from: date | None = None  # batches of the channel that started then or later, for reports that span them
+    all_batches: bool = False  # all of the channel, for the same
     search: Mapping[str, Any] | None = None
     columns: tuple[str, ...] = ()
     filters: Filters = Filters()
@@ -137,3 +156,4 @@ class Offer:
     mentors: list[str]
     start_date: date
     end_date: date | None
+    has_templates: bool = False

@@ -100,14 +100,26 @@ ORDER BY expires_at
 DELETE FROM exhaust_request WHERE request_id = ANY (:request_ids::text[]);
 
 -- batches_by_id
-SELECT batch_id, course_id, name, created_by, created_for, mentors, start_date, end_date
+SELECT batch_id, course_id, name, created_by, created_for, mentors, start_date, end_date,
+       templates <> '{}' AS has_templates
   FROM batch
  WHERE batch_id = ANY (:batch_ids::text[]);
 
 -- batches_of_courses
-  SELECT batch_id, course_id, name, created_by, created_for, mentors, start_date, end_date
+  SELECT batch_id, course_id, name, created_by, created_for, mentors, start_date, end_date,
+       templates <> '{}' AS has_templates
     FROM batch
    WHERE course_id = ANY (:course_ids::text[])
+ORDER BY batch_id;
+
+-- batches_of_channel
+-- What a summary tells of when it names no batches. Courses belong to a channel, batches to organisations.
+  SELECT batch_id, course_id, name, created_by, created_for, mentors, start_date, end_date,
+         templates <> '{}' AS has_templates
+    FROM batch
+   WHERE (:channel = ANY (created_for) OR course_id IN (SELECT course_id FROM course WHERE channel = :channel))
+     AND (:started_from::date IS NULL OR start_date >= :started_from)
+     AND (:ended_from::date IS NULL OR end_date IS NULL OR end_date >= :ended_from)
 ORDER BY batch_id;
 
 -- learners_of_batches
@@ -179,6 +191,48 @@ LEFT JOIN profile p ON p.user_id = a.user_id
      JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AND c.object_id = e.course_id
       AND lower(c.status) = 'active' AND (c.expires_at IS NULL OR c.expires_at > :now)
 LEFT JOIN profile p ON p.user_id = e.user_id
+    WHERE e.batch_id = :batch_id AND e.active
+      AND (:channel::text IS NULL OR p.root_org_id = :channel)
+      AND (:organisation_ids::text[] IS NULL OR p.root_org_id = ANY (:organisation_ids))
+      AND (:districts::text[] IS NULL OR p.district = ANY (:districts))
+      AND (:blocks::text[] IS NULL OR p.block = ANY (:blocks))
+      AND (:statuses::smallint[] IS NULL OR e.status = ANY (:statuses))
+      AND (:user_ids::text[] IS NULL OR e.user_id = ANY (:user_ids))
+      AND (:added_by::text IS NULL OR e.added_by = :added_by)
+      AND (:changed_since::timestamptz IS NULL OR e.updated_at >= :changed_since)
+ ORDER BY e.user_id;
+
+-- summary_rows
+-- A batch, or a part of it: by state, or by state and district. Who lives nowhere known is counted under "". Of what
+-- differs between learners the most frequent is told.
+   SELECT b.batch_id,
+          CASE WHEN :by_state THEN coalesce(p.state, '') ELSE '' END AS state,
+          CASE WHEN :by_district THEN coalesce(p.district, '') ELSE '' END AS district,
+          count(e.user_id) AS enrolled, count(e.completed_at) AS completed,
+          count(*) FILTER (WHERE e.certificates <> '[]') AS certified,
+          mode() WITHIN GROUP (ORDER BY p.org_name) AS org_name,
+          mode() WITHIN GROUP (ORDER BY p.user_type) AS user_type,
+          mode() WITHIN GROUP (ORDER BY p.user_sub_type) AS user_sub_type
+     FROM batch b
+LEFT JOIN enrolment e ON e.batch_id = b.batch_id AND e.active
+LEFT JOIN profile p ON p.user_id = e.user_id
+    WHERE b.batch_id = ANY (:batch_ids::text[])
+      AND (b.batch_id <> ALL (:foreign_ids::text[]) OR p.root_org_id = :channel)
+ GROUP BY 1, 2, 3
+   HAVING :with_empty OR count(e.user_id) > 0
+ ORDER BY 1, 2, 3;
+
+-- metric_rows
+-- As progress_rows, with what is sealed of those who let the organisation see it.
+   SELECT e.user_id, (e.enrolled_at AT TIME ZONE :zone)::date AS enrolled_on,
+          (e.completed_at AT TIME ZONE :zone)::date AS completed_on, e.certificates <> '[]' AS has_certificate,
+          ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value -> 0 = '2') AS completed_ids,
+          e.scores, CASE WHEN c.user_id IS NOT NULL THEN p.sealed END AS sealed,
+          p.root_org_id, p.external_id, p.state, p.district, p.org_name, p.school_id, p.school_name, p.block
+     FROM enrolment e
+LEFT JOIN profile p USING (user_id)
+LEFT JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AND c.object_id = e.course_id
+      AND lower(c.status) = 'active' AND (c.expires_at IS NULL OR c.expires_at > :now)
     WHERE e.batch_id = :batch_id AND e.active
       AND (:channel::text IS NULL OR p.root_org_id = :channel)
       AND (:organisation_ids::text[] IS NULL OR p.root_org_id = ANY (:organisation_ids))

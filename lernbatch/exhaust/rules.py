@@ -87,11 +87,11 @@ def may_see(caller: Caller, batch: Offer, administrator_roles: Collection[str]) 
 
 def check_selectors(wanted: Wanted, dataset: Dataset, has_key: bool, limit: int) -> None:
     """Raises: NoSelector, TooManyBatches (contract jobs §5.4, rules 7 and 8)."""
-    if not wanted.batch_ids and wanted.search is None:
+    if not wanted.batch_ids and wanted.search is None and not dataset.spans_batches:
         raise NoSelector
     if dataset is Dataset.USER_INFO and not has_key:
         raise NoSelector
-    if len(wanted.batch_ids) > limit:
+    if len(wanted.batch_ids) > limit and not dataset.spans_batches:
         raise TooManyBatches(limit)
 
 

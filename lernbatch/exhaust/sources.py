@@ -9,7 +9,7 @@ from lernbatch import sql
 from lernbatch.course.model import Course
 from lernbatch.db import Connection
 from lernbatch.exhaust.model import Dataset, Filters, Offer
-from lernbatch.exhaust.reports import Report, progress, response, user_info
+from lernbatch.exhaust.reports import Report, metrics, progress, response, summary, user_info
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
@@ -17,18 +17,32 @@ Q = sql.load("lernbatch.exhaust")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a file is about. `channel`: only learners of that organisation; None: all. `consumer_id`: whom consent
-    must be given to. `titles` of question sets by id."""
+    """What a file is about: one batch, or several in a report that spans them. `channel`: who asks, and sees of other
+    organisations' courses their own learners only. `consumer_id`: whom consent must be given to. `titles` of question
+    sets by id."""
 
     dataset: Dataset
-    batch: Offer
-    course: Course
-    channel: str | None
+    batches: tuple[Offer, ...]
+    courses: Mapping[str, Course]
+    channel: str
     consumer_id: str
     filters: Filters
     extras: tuple[str, ...]
     titles: Mapping[str, str]
     unseal: Callable[[str, bytes | None], user_info.Personal]
+
+    @property
+    def batch(self) -> Offer:
+        return self.batches[0]
+
+    @property
+    def course(self) -> Course:
+        return self.courses[self.batch.course_id]
+
+    @property
+    def foreign_ids(self) -> list[str]:
+        """The batches of other organisations' courses."""
+        return [one.batch_id for one in self.batches if self.courses[one.course_id].channel != self.channel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,11 @@ class Source:
 async def source(conn: Connection, services: Services, subject: Subject) -> Source:
     """The source of a file; `conn` holds the snapshot that it will be read from."""
     zone = {"zone": services.clock.zone.key}
+    if subject.dataset.spans_batches:
+        return _spanning(services, subject)
+    if subject.dataset in (Dataset.COURSE_PROGRESS, Dataset.ASSESSMENT):
+        parameters = _who(subject) | zone | _consenting(services, subject)
+        return Source(_metrics(services, subject), Q.metric_rows, parameters)
     if subject.dataset is Dataset.PROGRESS:
         return Source(await _progress(conn, services, subject), Q.progress_rows, _who(subject) | zone)
     if subject.dataset is Dataset.RESPONSE:
@@ -60,13 +79,41 @@ def basis(services: Services, subject: Subject) -> Source:
 
 async def _progress(conn: Connection, services: Services, subject: Subject) -> Report:
     scored = await conn.fetch(Q.scored_contents.text, subject.batch.batch_id)
-    options = progress.ProgressOptions(
+    return progress.progress(subject.course, subject.batch, {row[0] for row in scored}, _options(services, subject))
+
+
+def _options(services: Services, subject: Subject) -> progress.ProgressOptions:
+    return progress.ProgressOptions(
         today=services.clock.today(),
         as_before=services.config.exhaust_progress_as_before,
         categories=services.config.exhaust_assessment_categories,
         extras=subject.extras,
     )
-    return progress.progress(subject.course, subject.batch, {row[0] for row in scored}, options)
+
+
+def _metrics(services: Services, subject: Subject) -> Report:
+    if subject.dataset is Dataset.ASSESSMENT:
+        return metrics.assessment(subject.course, subject.unseal, _options(services, subject))
+    return metrics.course_progress(subject.course, subject.unseal)
+
+
+def _spanning(services: Services, subject: Subject) -> Source:
+    batches = {batch.batch_id: batch for batch in subject.batches}
+    if subject.dataset is Dataset.ENROLMENTS:
+        report = summary.enrolments(batches, subject.courses, services.clock.today())
+    elif subject.dataset is Dataset.SUMMARY_BY_STATE:
+        report = summary.summary_by_state(batches, subject.courses)
+    else:
+        report = summary.summary(batches, subject.courses, services.clock.now())
+    parameters: dict[str, object] = {
+        "batch_ids": list(batches),
+        "foreign_ids": subject.foreign_ids,
+        "channel": subject.channel,
+        "by_state": subject.dataset is not Dataset.ENROLMENTS,
+        "by_district": subject.dataset is Dataset.SUMMARY,
+        "with_empty": subject.dataset is Dataset.ENROLMENTS,
+    }
+    return Source(report, Q.summary_rows, parameters)
 
 
 def _consenting(services: Services, subject: Subject) -> dict[str, object]:
@@ -78,7 +125,7 @@ def _who(subject: Subject) -> dict[str, object]:
     filters = subject.filters
     return {
         "batch_id": subject.batch.batch_id,
-        "channel": subject.channel,
+        "channel": subject.channel if subject.foreign_ids else None,
         "organisation_ids": list(filters.organisation_ids) or None,
         "districts": list(filters.districts) or None,
         "blocks": list(filters.blocks) or None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from lernbatch.errors import LernbatchError, Refused
@@ -51,7 +51,8 @@ def read_submission(
         raise Empty("datasetConfig")
     if dataset not in tuple(Dataset):
         raise rules.UnknownDataset(dataset)
-    wanted_format = text(fields, "outputFormat") or text(fields, "output_format") or FileFormat.CSV
+    usual = FileFormat.JSON_LINES if dataset == Dataset.SUMMARY else FileFormat.CSV
+    wanted_format = text(fields, "outputFormat") or text(fields, "output_format") or usual
     if wanted_format.lower() not in tuple(FileFormat):
         raise UnknownFormat(wanted_format)
     return Submission(
@@ -80,6 +81,8 @@ def read_wanted(config: Mapping[str, Any]) -> Wanted:
     return Wanted(
         batch_ids=batch_ids,
         search=search if isinstance(search, dict) and search and not batch_ids else None,
+        started_from=_day(config.get("batchStartDate")),
+        all_batches=config.get("generateForAllBatches") is True,
         columns=columns,
         filters=_filters(config.get("filters")),
         since_request=since if isinstance(since := config.get("changedSinceRequest"), str) else None,
@@ -94,6 +97,13 @@ def changed_since(filters: Filters, at: datetime) -> Filters:
 def _batch_ids(config: Mapping[str, Any]) -> tuple[str, ...]:
     one = config.get("batchId")
     return (one,) if isinstance(one, str) and one.strip() else _words(config.get("batchFilter"))
+
+
+def _day(given: object) -> date | None:
+    try:
+        return date.fromisoformat(given) if isinstance(given, str) else None
+    except ValueError as wrong:
+        raise rules.NoSelector from wrong
 
 
 def _filters(given: object) -> Filters:

@@ -1,0 +1,191 @@
+"""What a turn does: find the batches, know their people, make a file of each part, deliver it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lernbatch import log, sql
+from lernbatch.course.actions import course as find_course
+from lernbatch.course.model import Course
+from lernbatch.errors import Upstream
+from lernbatch.exhaust import actions, making, manifest, people, rules, wire
+from lernbatch.exhaust.formats import TooManyRows
+from lernbatch.exhaust.model import Dataset, FileFormat, Filters, Level, Offer, Request, Wanted
+from lernbatch.exhaust.packing import Protection
+from lernbatch.exhaust.sources import Subject
+from lernbatch.exhaust.turn import Failures, Turn
+from lernbatch.services import Services
+
+Q = sql.load("lernbatch.exhaust")
+RETIRED = "Retired"
+ALL_BATCHES = "all"  # the name of the only part of a report that spans batches
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one file is about. `name` is known to the request once it is delivered."""
+
+    name: str
+    batches: tuple[Offer, ...]
+    courses: Mapping[str, Course]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What holds for every file of a request."""
+
+    dataset: Dataset
+    wanted: Wanted
+    filters: Filters
+    protection: Protection
+
+
+async def make_files(turn: Turn, failures: Failures) -> bool:
+    """Make what is not delivered yet, as far as one turn goes; whether something is left for the next.
+
+    What is wrong with a single file goes to `failures`. Raises: CannotBeMade, for what is wrong with all; Upstream.
+    """
+    config = turn.services.config
+    plan = await _plan(turn.services, turn.request)
+    parts = await _parts(turn, plan)
+    turn.deliveries = [wire.read_delivery(one) for one in turn.request.deliveries]
+    delivered = {delivery.batch_id for delivery in turn.deliveries}
+    turn.rows_before = sum(turn.row_counts.get(name, 0) for name in delivered)
+    waiting = [part for part in parts if part.name not in delivered]
+    for part in waiting[: config.exhaust_batches_per_turn]:
+        try:
+            await _make_file(turn, plan, part)
+        except (rules.CannotBeMade, TooManyRows) as refused:
+            failures.note(str(refused), passing=False)
+        except Upstream as failure:
+            log.warning("a file of an exhaust failed", part=part.name, detail=failure.detail)
+            failures.note(rules.crash_message(RuntimeError(failure.detail)), passing=True)
+    if turn.deliveries:
+        await _describe(turn)
+    return len(waiting) > config.exhaust_batches_per_turn
+
+
+async def _plan(services: Services, request: Request) -> Plan:
+    dataset, wanted = Dataset(request.dataset), wire.read_wanted(request.config)
+    key = actions.password(services.config, request)
+    rules.check_selectors(wanted, dataset, key is not None, services.config.exhaust_batches_per_request)
+    filters = await _filters(services, request, wanted)
+    return Plan(dataset, wanted, filters, _protection(services, dataset, key))
+
+
+async def _parts(turn: Turn, plan: Plan) -> list[Part]:
+    """What files there will be, and how many rows are read for each."""
+    offered = await _offered(turn, plan)
+    statement = Q.attempts_of_batches if plan.dataset is Dataset.RESPONSE else Q.learners_of_batches
+    rows = await turn.services.pool.fetch(statement.text, [batch.batch_id for batch, _ in offered])
+    counts = {row["batch_id"]: row["row_count"] for row in rows}
+    if plan.dataset.spans_batches:
+        turn.row_counts = {ALL_BATCHES: sum(counts.values())}
+        courses = {course.course_id: course for _, course in offered}
+        return [Part(ALL_BATCHES, tuple(batch for batch, _ in offered), courses)]
+    turn.row_counts = {batch.batch_id: counts.get(batch.batch_id, 0) for batch, _ in offered}
+    return [Part(batch.batch_id, (batch,), {course.course_id: course}) for batch, course in offered]
+
+
+async def _offered(turn: Turn, plan: Plan) -> list[tuple[Offer, Course]]:
+    """The batches with their courses, without those of retired ones. Raises: NothingFound, Retired."""
+    services, found, retired = turn.services, [], False
+    for batch in await actions.offers(services, plan.wanted, plan.dataset, turn.request.channel):
+        course = await find_course(services, batch.course_id)
+        if course is not None and course.status != RETIRED:
+            found.append((batch, course))
+        else:
+            retired = retired or course is not None or await _is_retired(services, batch.course_id)
+    if not found:
+        raise rules.Retired if retired else rules.NothingFound
+    return found
+
+
+async def _is_retired(services: Services, course_id: str) -> bool:
+    """Whether a course without a tree was retired, rather than never there."""
+    content = await services.sunbird.content.course(course_id)
+    return content is not None and content.status == RETIRED
+
+
+def _protection(services: Services, dataset: Dataset, key: str | None) -> Protection:
+    config = services.config
+    level = rules.level_of(dataset, config.exhaust_levels)
+    public_key = config.exhaust_public_key.read_bytes() if config.exhaust_public_key else None
+    if level is Level.PUBLIC_KEY and public_key is None:
+        raise rules.KeyMissing
+    if level is Level.TEXT_KEY and key is None:
+        raise rules.NoSelector
+    return Protection(level, key, config.exhaust_strong_zip, public_key)
+
+
+async def _filters(services: Services, request: Request, wanted: Wanted) -> Filters:
+    if wanted.since_request is None:
+        return wanted.filters
+    earlier = await actions.find(services.pool, wanted.since_request)
+    if earlier is None or earlier.channel != request.channel:
+        raise rules.NoEarlierRequest
+    return wire.changed_since(wanted.filters, earlier.submitted_at)
+
+
+async def _make_file(turn: Turn, plan: Plan, part: Part) -> None:
+    services, request = turn.services, turn.request
+    seal = actions.seal(services.config)
+    for batch in part.batches:
+        await people.fetch_profiles(services, seal, batch.batch_id, turn.renew)
+    subject = Subject(
+        dataset=plan.dataset,
+        batches=part.batches,
+        courses=part.courses,
+        channel=request.channel,
+        consumer_id=await _consents(turn, plan.dataset, part),
+        filters=plan.filters,
+        extras=plan.wanted.columns,
+        titles=await _titles(services, plan.dataset, part),
+        unseal=lambda user_id, sealed: people.unsealed(seal, user_id, sealed),
+    )
+    manner = making.Manner(
+        name=part.name,
+        folder=manifest.folder(request),
+        wanted=FileFormat(request.output_format),
+        protection=plan.protection,
+        expected_rows=turn.row_counts.get(part.name, 0),
+        put=actions.store(services.config).put,
+        counted=turn.counted,
+    )
+    await turn.deliver(await making.make(services, subject, manner))
+
+
+async def _describe(turn: Turn) -> None:
+    """Put the manifest of all that is delivered so far. Raises: Upstream."""
+    written = manifest.manifest(turn.request, turn.deliveries, turn.services.clock.now())
+    path = f"{manifest.folder(turn.request)}/{manifest.NAME}"
+    await actions.store(turn.services.config).put(path, manifest.pieces(written))
+
+
+async def _consents(turn: Turn, dataset: Dataset, part: Part) -> str:
+    """Know the consents that a personal report needs; whom they must be given to, "" for nobody.
+
+    Raises: ConsentNotAsked.
+    """
+    if not dataset.is_personal:
+        return ""
+    (batch,) = part.batches
+    asks = str(part.courses[batch.course_id].content.get("userConsent", "")).lower() == "yes"
+    if dataset is Dataset.USER_INFO and not asks:
+        raise rules.ConsentNotAsked
+    if not asks or turn.request.channel == turn.services.config.custodian_org:
+        return ""
+    await people.fetch_consents(turn.services, batch, turn.request.channel, turn.renew)
+    return turn.request.channel
+
+
+async def _titles(services: Services, dataset: Dataset, part: Part) -> dict[str, str]:
+    """Names of the question sets of a response exhaust: from the course, and from the search for what left it."""
+    if dataset is not Dataset.RESPONSE:
+        return {}
+    (batch,) = part.batches
+    known = {leaf.content_id: leaf.name for leaf in part.courses[batch.course_id].leaf_nodes}
+    rows = await services.pool.fetch(Q.attempted_contents.text, batch.batch_id)
+    unknown = [row["content_id"] for row in rows if row["content_id"] not in known]
+    return known | (await services.sunbird.search.titles(unknown) if unknown else {})
