@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from lernbatch import db, envelope, log, metrics, telemetry
 from lernbatch.auth import Caller
 from lernbatch.config import Config
-from lernbatch.errors import Forbidden, LernbatchError, Malformed, Refused, Unmappable, Upstream
+from lernbatch.errors import Forbidden, LernbatchError, Malformed, Refused, Unauthorized, Unmappable, Upstream
 from lernbatch.outbox import actions as outbox
 from lernbatch.outbox.actions import hears_kafka
 from lernbatch.services import Services
@@ -96,6 +96,13 @@ class Call:
     headers: Headers
     message_id: str
     http: Request
+
+    @property
+    def subject(self) -> str:
+        """Whom a call about oneself concerns. Raises: Unauthorized, when nobody is known."""
+        if self.caller.subject is None or not self.caller.subject.strip():
+            raise Unauthorized
+        return self.caller.subject
 
     @property
     def has_json_body(self) -> bool:
@@ -289,18 +296,13 @@ def failed(request: Request, error: Exception) -> Response:
     message_id = request.scope.get("lernbatch.message_id")
     if isinstance(error, ClientDisconnect):
         return Response(status_code=499)
-    route = getattr(request.scope.get("route"), "name", "none")  # the path itself may name people
     if isinstance(error, Upstream):
-        log.warning("upstream failed", detail=error.detail, route=route)
+        log.warning("upstream failed", detail=error.detail, path=path)
         metrics.UPSTREAM_FAILURES.inc()
     if isinstance(error, db.UNSTORABLE):
         error = Unstorable()
-    if isinstance(error, db.TROUBLES):
-        log.warning("the database does not work", error=repr(error), route=route)
-        metrics.DATABASE_FAILURES.inc()
-        error = Malformed()
     if not isinstance(error, LernbatchError):
-        log.exception("a bug", error=error, route=route)
+        log.exception("a bug", error=error, path=path)
         metrics.BUGS.inc()
         error = Malformed()
     body = envelope.failure(path, message_id, services.clock.now(), error)

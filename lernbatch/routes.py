@@ -16,6 +16,7 @@ from lernbatch.exhaust import handlers as exhaust
 from lernbatch.http import Access, Entrance
 from lernbatch.ops import handlers as ops
 from lernbatch.progress import handlers as progress
+from lernbatch.summary import handlers as summary
 
 REPORTERS = ("ORG_ADMIN", "REPORT_ADMIN", "CONTENT_CREATOR", "COURSE_MENTOR")
 CREATORS = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
@@ -67,6 +68,10 @@ ENTRANCES: list[Entrance] = [
     Entrance("PATCH", "/v1/content/state/update", progress.update_content_state, Access.LATE_USER,
              gateway="/api/course/v1/content/state/update", roles=LEARNERS),
     Entrance("PATCH", "/v1/user/content/state", progress.update_content_state),
+    Entrance("POST", "/v1/group/activity/agg", progress.read_group_activity, gateway="/api/data/v1/group/activity/agg"),
+
+    # summaries
+    Entrance("POST", "/v1/collection/summary", summary.summarise, Access.OPEN, gateway="/api/v1/collection/summary"),
 
     # certificates
     Entrance("PATCH", "/v1/course/batch/cert/template/add", certificate.add_template,

@@ -11,6 +11,7 @@ from lernbatch.course import jobs as course
 from lernbatch.exhaust import jobs as exhaust
 from lernbatch.outbox import events
 from lernbatch.outbox.relay import Sender, one_by_one, relay, to_kafka
+from lernbatch.progress import jobs as progress
 from lernbatch.worker import Job
 
 # Who sends what the outbox holds, by destination.
@@ -27,6 +28,7 @@ JOBS: list[Job] = [
     Job("batch.tell_listings", batch.tell_listings, every_seconds=60),
     Job("idempotency.forget", idempotency.forget_old, every_seconds=3600),
     Job("course.refresh", course.refresh_courses, every_seconds=300),
+    Job("progress.adopt_courses", progress.adopt_courses, every_seconds=60),
     Job("certificate.issue_due", certificate.issue_due, every_seconds=2, together=True),
     Job("exhaust.run_due", exhaust.run_due, every_seconds=5, together=True),
     Job("exhaust.forget_expired", exhaust.forget_expired, every_seconds=3600),

@@ -18,13 +18,13 @@ SUCCESS = {"response": "SUCCESS"}
 
 async def enrol(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/enroll: the caller, or the child on whose behalf the caller asks."""
-    await actions.enrol(call.services, _wish(call, subject(call), wire.read_asked(call.request)))
+    await actions.enrol(call.services, _wish(call, call.subject, wire.read_asked(call.request)))
     return SUCCESS
 
 
 async def unenrol(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/unenroll and POST /v1/user/courses/unenroll."""
-    await actions.unenrol(call.services, _wish(call, subject(call), wire.read_asked_loosely(call.request)))
+    await actions.unenrol(call.services, _wish(call, call.subject, wire.read_asked_loosely(call.request)))
     return SUCCESS
 
 
@@ -64,16 +64,9 @@ def _wish(call: Call, user_id: str, asked: wire.Asked) -> Wish:
     return Wish(user_id, asked.batch_id, asked.course_id, added_by=call.caller.user_id, origin=call.origin)
 
 
-def subject(call: Call) -> str:
-    """Whom a call about oneself concerns. Raises: Unauthorized, when nobody is known (E02)."""
-    if call.caller.subject is None or not call.caller.subject.strip():
-        raise Unauthorized
-    return call.caller.subject
-
-
 async def list_own(call: Call) -> Mapping[str, Any]:
     """GET /v1/user/courses/list/{user_id} and POST /v2/user/courses/list: the caller's, whoever the path names."""
-    return await _list(call, subject(call))
+    return await _list(call, call.subject)
 
 
 async def list_privately(call: Call) -> Mapping[str, Any]:

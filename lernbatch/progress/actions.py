@@ -48,13 +48,18 @@ async def record(services: Services, update: Update) -> Outcome:
         await _tell_foreign(services, update)
     if update.sync is not None:
         return await _sync(services, update.sync)
-    coalescer = services.coalescers.of(_record, services)
-    recorded = [await coalescer.do(work) for work in update.works[:1]]
-    if len(update.works) > 1:
-        recorded += await asyncio.gather(*(coalescer.do(work) for work in update.works[1:]))
+    if len(update.works) == 1:
+        recorded = [await record_one(services, update.works[0])]
+    else:
+        recorded = await asyncio.gather(*(record_one(services, work) for work in update.works))
     if any(done.not_enrolled for done in recorded):
         await _tell_not_enrolled(services, update.works, recorded)
     return _outcome(update.works, recorded)
+
+
+async def record_one(services: Services, work: Work) -> Recorded:
+    """Store what is reported of one learner in one batch; answered after it is committed."""
+    return await services.coalescers.of(_record, services).do(work)
 
 
 async def _tell_not_enrolled(services: Services, works: Sequence[Work], recorded: Sequence[Recorded]) -> None:
@@ -95,7 +100,7 @@ async def _sync(services: Services, asked: Sync) -> Outcome:
     )
     if not found or not asked.is_callers:
         raise rules.NoEnrolmentFound(asked.user_id, asked.batch_id, asked.course_id)
-    await services.coalescers.of(_record, services).do(Work(asked.user_id, asked.batch_id, ()))
+    await record_one(services, Work(asked.user_id, asked.batch_id, ()))
     if outbox.hears_kafka(services.config):
         await outbox.tell(services.pool, services, [events.sync(services.config, services.clock.now_ms(), asked)])
     return Outcome(synced=True)
@@ -137,7 +142,7 @@ async def _record(services: Services, works: Sequence[Work]) -> list[Answer[Reco
         Q.learners,
         user_ids=[user_id for user_id, _ in keys],
         batch_ids=[batch_id for _, batch_id in keys],
-        assessed=[any(works[place].submissions for place in places[key]) for key in keys],
+        assessed=[any(works[place].submissions or works[place].rewrite for place in places[key]) for key in keys],
     )
     answers: list[Answer[Recorded]] = [Again()] * len(works)
     rows: list[Row] = []
@@ -234,6 +239,7 @@ def _read_row(learner: Learner) -> Row:
 def _apply(services: Services, row: Row, course: Course, work: Work, timely: Work) -> Recorded:
     """Merge one work into the row; what became of it."""
     now_ms = services.clock.now_ms()
+    row.rewrite |= work.rewrite
     mine = [report for report in timely.reports if report.course_id == row.learner.course_id]
     before = row.states
     row.states = rules.merge_all(before, mine, now_ms)
@@ -280,14 +286,15 @@ def _conclude(services: Services, row: Row, course: Course) -> bool:
     """Draw the consequences for the enrolment; whether anything has to be written."""
     learner, before = row.learner, row.completion
     row.completion = rules.completion(course, row.states, before, services.clock.now())
-    if row.written:
+    if row.written or row.rewrite:
         row.scores = assessment.scores(row.attempts.values())
     better = row.scores != row.stored_scores
     if (row.has_finished or better) and learner.awards:
         row.due_reason = "completed" if row.has_finished else "score"
     if outbox.hears_kafka(services.config):
         row.events += _conclusion_events(services, row)
-    return row.states is not row.stored_states or row.completion != before or better or bool(row.written)
+    changed = row.states is not row.stored_states or row.completion != before
+    return changed or better or bool(row.written) or row.rewrite
 
 
 def _conclusion_events(services: Services, row: Row) -> list[Event]:

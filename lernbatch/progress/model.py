@@ -71,6 +71,7 @@ class Work:
     batch_id: str
     reports: tuple[Report, ...]
     submissions: tuple[Submission, ...] = ()
+    rewrite: bool = False  # write the row as its states and attempts say, even if nothing is reported
 
     @property
     def key(self) -> Key:
@@ -186,6 +187,7 @@ class Row:
     completion: Completion
     written: dict[AttemptKey, Submission] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    rewrite: bool = False
     due_reason: str | None = None  # why a certificate may be due
 
     @property
@@ -202,3 +204,21 @@ class Row:
         """Of the batch, which exists where there is an enrolment."""
         assert self.learner.course_id is not None
         return self.learner.course_id
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAsked:
+    """Whose progress in what. `activity_type` is only echoed."""
+
+    group_id: str
+    activity_id: str
+    activity_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One figure of a learner: completedCount, score:do_1, max_score:do_1 or attempts_count:do_1."""
+
+    name: str
+    value: float
+    updated_at: datetime

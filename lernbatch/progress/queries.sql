@@ -78,3 +78,74 @@ SELECT true
    AND batch_id = :batch_id
    AND course_id = :course_id
    AND active;
+
+-- progress_of_people
+-- Whoever has done anything in the course (null: in any), enrolled or not any more.
+SELECT user_id, course_id, progress, states::text AS states, scores::text AS scores, updated_at
+  FROM enrolment
+ WHERE user_id = ANY(:user_ids::text[])
+   AND (:course_id::text IS NULL OR course_id = :course_id)
+   AND states <> '{}'
+ORDER BY user_id, batch_id;
+
+-- enrolments_to_reckon
+-- One page of active enrolments in the order of the key, with the marks of all attempts; batch null: of all batches.
+  SELECT e.user_id, e.batch_id, e.course_id, b.course_version, e.status, e.progress, e.percentage, e.completed_at,
+         e.last_read_content_id, e.last_access_at, e.states::text AS states, e.scores::text AS scores,
+         (SELECT jsonb_agg(jsonb_build_array(a.content_id, a.attempt_id, a.attempted_ms, a.score, a.max_score))
+            FROM attempt a
+           WHERE a.user_id = e.user_id AND a.batch_id = e.batch_id) AS attempts
+    FROM enrolment e
+    JOIN batch b ON b.batch_id = e.batch_id
+   WHERE e.active
+     AND (:batch_id::text IS NULL OR e.batch_id = :batch_id)
+     AND (e.user_id, e.batch_id) > (:after_user_id, :after_batch_id)
+ORDER BY e.user_id, e.batch_id
+   LIMIT :limit;
+
+-- course_to_adopt
+-- A course that was republished, with the place where its enrolments' reckoning stands. The newest publication must
+-- have settled, so that no process still works by the one before.
+  SELECT newest.course_id, newest.version,
+         CASE WHEN a.version = newest.version THEN a.after_user_id ELSE '' END AS after_user_id,
+         CASE WHEN a.version = newest.version THEN a.after_batch_id ELSE '' END AS after_batch_id
+    FROM (SELECT DISTINCT ON (course_id) course_id, version, fetched_at
+            FROM course
+        ORDER BY course_id, fetched_at DESC) newest
+    LEFT JOIN adoption a ON a.course_id = newest.course_id
+   WHERE newest.fetched_at < :settled
+     AND (a.version IS DISTINCT FROM newest.version OR NOT a.is_done)
+     AND EXISTS (SELECT FROM course older
+                  WHERE older.course_id = newest.course_id AND older.version <> newest.version)
+ORDER BY newest.fetched_at
+   LIMIT 1;
+
+-- pin_ended_batches
+-- A batch that is over stays with the tree it ended with: the publication before the newest.
+UPDATE batch
+   SET course_version = (SELECT version
+                           FROM course
+                          WHERE course_id = :course_id
+                            AND version <> :version
+                       ORDER BY fetched_at DESC
+                          LIMIT 1)
+ WHERE course_id = :course_id
+   AND course_version IS NULL
+   AND status = 2;
+
+-- enrolments_to_adopt
+  SELECT e.user_id, e.batch_id
+    FROM batch b
+    JOIN enrolment e ON e.batch_id = b.batch_id AND e.active
+   WHERE b.course_id = :course_id
+     AND b.course_version IS NULL
+     AND (e.batch_id, e.user_id) > (:after_batch_id, :after_user_id)
+ORDER BY e.batch_id, e.user_id
+   LIMIT :limit;
+
+-- put_adoption
+INSERT INTO adoption (course_id, version, after_user_id, after_batch_id, is_done)
+     VALUES (:course_id, :version, :after_user_id, :after_batch_id, :is_done)
+ON CONFLICT (course_id) DO UPDATE
+        SET version = EXCLUDED.version, after_user_id = EXCLUDED.after_user_id,
+            after_batch_id = EXCLUDED.after_batch_id, is_done = EXCLUDED.is_done;

@@ -16,7 +16,7 @@ from lernbatch.batch import rules as batch
 from lernbatch.batch.model import Status
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Progress
-from lernbatch.errors import Refused
+from lernbatch.errors import LernbatchError, Refused
 from lernbatch.progress.model import COMPLETED, Completion, ContentState, LastRead, Report, States
 
 VIEWS_REMEMBERED = 64  # of one content by one learner; more are not told apart, and not counted
@@ -29,6 +29,27 @@ class NoEnrolmentFound(Refused):
 
     def __init__(self, user_id: str, batch_id: str, course_id: str) -> None:
         super().__init__(f"No Enrolment found for userId: {user_id}, batchId: {batch_id}, courseId: {course_id}")
+
+
+class GroupIdMissing(Refused):
+    code = "GROUP_ID_MISSING"
+    message = "GroupId is mandatory."
+
+
+class ActivityIdMissing(Refused):
+    code = "ACTIVITY_ID_MISSING"
+    message = "ActivityId is mandatory."
+
+
+class ActivityTypeMissing(Refused):
+    code = "ACTIVITY_TYPE_MISSING"
+    message = "ActivityType is mandatory."
+
+
+class GroupUnread(LernbatchError):
+    """The group service failed, or knows no such group."""
+
+    message = "Error while fetching group members record."
 
 
 def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentState:

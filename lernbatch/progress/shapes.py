@@ -84,3 +84,12 @@ read_content_state_privately = Shape(
     request=record("userId courseId batchId", _ASKED, userId=USER_ID, courseId=COURSE_ID, batchId=BATCH_ID),
     result=read_content_state.result,
 )
+read_group_activity = Shape(
+    request=record(
+        "groupId activityId activityType",
+        groupId=text("A group that the caller is in.", example="g-1"),
+        activityId=text("A course, or a unit of one.", example="do_31412345678901234561"),
+        activityType=text("Echoed.", example="Course"),
+    ),
+    result=record("groupId activity members", groupId=text(), activity=record(), members=listed(record())),
+)

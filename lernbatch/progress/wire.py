@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,8 +21,24 @@ from lernbatch.assessment.wire import (
 )
 from lernbatch.auth import Caller
 from lernbatch.errors import Malformed, Missing, Refused, WrongType
-from lernbatch.progress.model import COMPLETED, ContentState, Foreign, Outcome, Report, States, Sync, Update, Work
+from lernbatch.progress import rules
+from lernbatch.progress.model import (
+    COMPLETED,
+    ContentState,
+    Foreign,
+    GroupAsked,
+    Metric,
+    Outcome,
+    Report,
+    States,
+    Sync,
+    Update,
+    Work,
+)
 from lernbatch.wire import blank, text
+
+if TYPE_CHECKING:
+    from lernbatch.sunbird.groups import Member
 
 _QUARTER_MS = 15 * 60 * 1000  # no zone changes its offset between two of these
 _LARGEST = 2**31 - 1
@@ -50,12 +66,12 @@ class TooManyContents(Refused):
 # Reading an update
 
 
-def read_update(request: Mapping[str, Any], caller: Caller, most: int) -> Update:
+def read_update(request: Mapping[str, Any], caller: Caller, subject: str, most: int) -> Update:
     """The works, one a learner and batch, in the order they first appear. Complains as E41 to E49.
 
     {"contents": [{"contentId": "do_11", "courseId": "do_1", "batchId": "0137", "status": 2,
      "lastAccessTime": "2026-02-03 10:20:30:456+0530"}], "assessments": [{…}]}
-    `most`: items of one update.
+    `subject`: whose items are that name nobody; `most`: items of one update.
     """
     contents, assessments = _items(request, "contents"), _items(request, "assessments")
     if not contents and not assessments:
@@ -63,9 +79,8 @@ def read_update(request: Mapping[str, Any], caller: Caller, most: int) -> Update
     if len(contents) + len(assessments) > most:
         raise TooManyContents(most)
     items = _read_items(contents)
-    subject = caller.subject or ""
     submissions = [read_submission(item, subject) for item in assessments]
-    return _by_learner(items, submissions, caller)
+    return _by_learner(items, submissions, caller, subject)
 
 
 def _items(request: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
@@ -127,10 +142,10 @@ def _read_items(contents: Sequence[Mapping[str, Any]]) -> list[_Item]:
         raise Malformed from wrong
 
 
-def _by_learner(items: Sequence[_Item], submissions: Sequence[Submission], caller: Caller) -> Update:
+def _by_learner(items: Sequence[_Item], submissions: Sequence[Submission], caller: Caller, subject: str) -> Update:
     """Items without a batch are passed over, as the contract has it; those of strangers are set apart."""
     reports: dict[tuple[str, str], list[Report]] = {}
-    subject, speaks_for = caller.subject or "", (caller.user_id, caller.on_behalf_of)
+    speaks_for = caller.user_id, caller.on_behalf_of
     foreign = []
     for item in items:
         user_id, report = item.userId or subject, _read_report(item)
@@ -322,3 +337,61 @@ def _quarter(quarter: int, zone: tzinfo) -> tuple[str, int, str]:
     """What all times of a quarter of an hour share: formatting each anew is most of the work of a state read."""
     at = datetime.fromtimestamp(quarter * _QUARTER_MS // 1000, UTC).astimezone(zone)
     return f"{at:%Y-%m-%d %H:}", at.minute, f"{at:%z}"
+
+
+# What a group has done
+
+
+def read_group_asked(request: Mapping[str, Any]) -> GroupAsked:
+    """{"groupId": "g-1", "activityId": "do_1", "activityType": "Course"}. Complains as E56 to E58."""
+    found = []
+    missing: Sequence[tuple[str, type[Refused]]] = (
+        ("groupId", rules.GroupIdMissing),
+        ("activityId", rules.ActivityIdMissing),
+        ("activityType", rules.ActivityTypeMissing),
+    )
+    for key, refusal in missing:
+        value = text(request, key)
+        if value is None or blank(value):
+            raise refusal
+        found.append(value)
+    return GroupAsked(*found)
+
+
+def show_group(
+    asked: GroupAsked, members: Sequence[Member], found: Sequence[tuple[str, Sequence[Metric]]], now: datetime
+) -> dict[str, Any]:
+    """{"groupId": …, "activity": {"id", "type", "agg": […]}, "members": […]}; who has no progress is left out."""
+    by_id = {member.user_id: member for member in members}
+    latest = max((metric.updated_at for _, metrics in found for metric in metrics), default=now)
+    count = {
+        "metric": "enrolmentCount",
+        "lastUpdatedOn": _ms(latest),
+        "value": len({user_id for user_id, _ in found}),
+    }
+    return {
+        "groupId": asked.group_id,
+        "activity": {"id": asked.activity_id, "type": asked.activity_type, "agg": [count]},
+        "members": [{**_show_member(by_id[user_id]), "agg": _show_metrics(metrics)} for user_id, metrics in found],
+    }
+
+
+def _show_member(member: Member) -> dict[str, Any]:
+    fields = {
+        "userId": member.user_id,
+        "name": member.name,
+        "role": member.role,
+        "status": member.status,
+        "createdBy": member.created_by,
+    }
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _show_metrics(metrics: Sequence[Metric]) -> list[dict[str, Any]]:
+    return [
+        {"metric": metric.name, "value": metric.value, "lastUpdatedOn": _ms(metric.updated_at)} for metric in metrics
+    ]
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

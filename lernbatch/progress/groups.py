@@ -1,0 +1,67 @@
+"""What a group of learners has done in a course or one of its units (contract enrolment-and-progress §4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lernbatch import db, sql
+from lernbatch.auth import Caller
+from lernbatch.course import actions as courses
+from lernbatch.errors import Forbidden, Upstream
+from lernbatch.progress import rules
+from lernbatch.progress.model import SCORES, STATES, Metric
+from lernbatch.services import Services
+from lernbatch.sunbird.groups import Member
+
+Q = sql.load("lernbatch.progress")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    user_id: str
+    course_id: str
+    progress: int
+    states: str
+    scores: str
+    updated_at: datetime
+
+
+async def members_of(services: Services, caller: Caller, group_id: str) -> list[Member]:
+    """The members of a group that the caller is in. Raises: GroupUnread (E59), Forbidden."""
+    try:
+        members = await services.sunbird.groups.members(group_id, caller.token)
+    except Upstream as failure:
+        raise rules.GroupUnread from failure
+    mine = {caller.user_id, caller.on_behalf_of} & {member.user_id for member in members}
+    if services.config.ownership_enforced and caller.authentication_enabled and not mine:
+        raise Forbidden
+    return members
+
+
+async def metrics_of(services: Services, user_ids: Sequence[str], activity_id: str) -> list[tuple[str, list[Metric]]]:
+    """Per enrolment with any progress: the learner and the figures; of a course, or of a unit of one."""
+    rows = await db.all(services.pool, _Row, Q.progress_of_people, user_ids=list(user_ids), course_id=activity_id)
+    if rows:
+        return [(row.user_id, _course_metrics(row)) for row in rows]
+    rows = await db.all(services.pool, _Row, Q.progress_of_people, user_ids=list(user_ids), course_id=None)
+    trees = await courses.at_hand(services, {row.course_id for row in rows})
+    found = []
+    for row in rows:
+        if row.course_id in trees:
+            count = rules.unit_progress(trees[row.course_id], STATES.decode(row.states)).get(activity_id)
+            if count is not None:
+                found.append((row.user_id, [Metric("completedCount", float(count), row.updated_at)]))
+    return found
+
+
+def _course_metrics(row: _Row) -> list[Metric]:
+    figures: dict[str, float] = {"completedCount": float(row.progress)}
+    for content_id, score in SCORES.decode(row.scores).items():
+        figures |= {
+            f"score:{content_id}": score.best,
+            f"max_score:{content_id}": score.max_score,
+            f"attempts_count:{content_id}": float(score.attempts),
+        }
+    return [Metric(name, value, row.updated_at) for name, value in figures.items()]

@@ -1,0 +1,11 @@
+"""Background work on progress."""
+
+from __future__ import annotations
+
+from lernbatch.progress import reckoning
+from lernbatch.services import Services
+
+
+async def adopt_courses(services: Services) -> int:
+    """Reckon enrolments by newer publications of their courses; how many."""
+    return await reckoning.adopt(services)
