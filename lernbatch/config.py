@@ -99,6 +99,7 @@ class Config(BaseSettings):
         extra="ignore",
         env_ignore_empty=True,  # deployments of the reference set many variables to nothing
         populate_by_name=True,
+        env_prefix="LERNBATCH_",  # of the bare names, which would otherwise be read too: HOME, PORT …
         arbitrary_types_allowed=True,
         alias_generator=AliasGenerator(
             validation_alias=lambda name: AliasChoices(f"LERNBATCH_{name}".upper(), *REFERENCE_NAMES.get(name, ()))

@@ -73,6 +73,16 @@ def test_a_name_with_dots_works_as_containers_set_it(monkeypatch: pytest.MonkeyP
     assert config.source("public_key_folder") == "accesstoken.publickey.basepath"
 
 
+@pytest.mark.parametrize("name", Config.model_fields)
+def test_a_variable_without_our_prefix_is_nobody_s(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    default = config.load()
+    for spelled in (name, name.upper()):  # HOME, HOST and PORT are set on many machines
+        if spelled not in REFERENCE_NAMES.get(name, ()):
+            monkeypatch.setenv(spelled, "7")
+    assert config.load() == default
+    assert config.source(name) is None
+
+
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LERNBATCH_PG_PORT", "")
     assert config.load().pg_port is None
