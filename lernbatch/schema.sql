@@ -66,11 +66,13 @@ CREATE FUNCTION trigrams(words text) RETURNS text[]
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
   RETURN ARRAY(SELECT DISTINCT substr(words, at, 3) FROM generate_series(1, length(words) - 2) AS at);
 
+CREATE INDEX batch_id_search ON batch (lower(batch_id));                             -- by ids
 CREATE INDEX batch_course_search ON batch (lower(course_id), status);               -- by course, the commonest
 CREATE INDEX batch_creator_search ON batch (lower(created_by));                     -- mine
 CREATE INDEX batch_mentors_search ON batch USING gin (lowered(mentors));            -- those I mentor
 CREATE INDEX batch_created_for_search ON batch USING gin (lowered(created_for));    -- my organisation's
 CREATE INDEX batch_words_search ON batch USING gin (trigrams(batch_words(name, description))); -- parts of words
+CREATE INDEX batch_newest ON batch (created_at DESC NULLS LAST, batch_id DESC);     -- the newest of very many
 CREATE INDEX batch_zones ON batch (time_zone) WHERE time_zone IS NOT NULL;          -- batch.zones_in_use
 
 -- One row: a course whose list of batches the content service shows. Whoever changes a batch of the course writes this

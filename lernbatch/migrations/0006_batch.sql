@@ -15,11 +15,13 @@ CREATE FUNCTION trigrams(words text) RETURNS text[]
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
   RETURN ARRAY(SELECT DISTINCT substr(words, at, 3) FROM generate_series(1, length(words) - 2) AS at);
 
+CREATE INDEX batch_id_search ON batch (lower(batch_id));
 CREATE INDEX batch_course_search ON batch (lower(course_id), status);
 CREATE INDEX batch_creator_search ON batch (lower(created_by));
 CREATE INDEX batch_mentors_search ON batch USING gin (lowered(mentors));
 CREATE INDEX batch_created_for_search ON batch USING gin (lowered(created_for));
 CREATE INDEX batch_words_search ON batch USING gin (trigrams(batch_words(name, description)));
+CREATE INDEX batch_newest ON batch (created_at DESC NULLS LAST, batch_id DESC);
 CREATE INDEX batch_zones ON batch (time_zone) WHERE time_zone IS NOT NULL;
 
 CREATE INDEX enrolment_of_batch_left ON enrolment (batch_id) WHERE NOT active;
