@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lernbatch.batch import actions, listings, preview, rules, transfer, wire, wire_others
+from lernbatch.batch import actions, listings, preview, rules, transfer, wire, wire_document, wire_others
 from lernbatch.batch.model import Asking
 from lernbatch.http import Call, Headed
 from lernbatch.idempotency import Remember, once
@@ -51,7 +51,7 @@ async def update(call: Call) -> Headed:
     change = wire.read_change(call.request, clock.now(), clock.zone)
     revisions = wire_others.read_if_match(call.headers.get("if-match"))
     batch = await actions.update(call.services, _asking(call), replace(change, revisions=revisions))
-    return Headed({}, {"ETag": wire.show_etag(batch)})
+    return Headed({}, {"ETag": wire_document.show_etag(batch)})
 
 
 async def preview_change(call: Call) -> Mapping[str, Any]:
@@ -67,8 +67,8 @@ async def read(call: Call) -> Headed:
     if batch is None:
         return Headed({"response": {}}, {})
     clock = call.services.clock
-    shown = wire.show_batch(batch, clock.now(), clock.zone, iso=call.services.config.iso_dates)
-    return Headed({"response": shown}, {"ETag": wire.show_etag(batch)})
+    shown = wire_document.show_batch(batch, clock.now(), clock.zone, iso=call.services.config.iso_dates)
+    return Headed({"response": shown}, {"ETag": wire_document.show_etag(batch)})
 
 
 async def list_participants(call: Call) -> Mapping[str, Any]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from lernbatch.batch.model import Participants, ParticipantsAsked, Preview, Situation, ToList, Transfer
 from lernbatch.batch.rules import InvalidRequest
-from lernbatch.batch.wire import mandatory, show_date, texts, whole
+from lernbatch.batch.wire_document import show_date
+from lernbatch.batch.wire_fields import mandatory, texts, whole
 from lernbatch.errors import Malformed, Refused
 from lernbatch.wire import text
 

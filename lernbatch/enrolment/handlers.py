@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lernbatch.batch.wire import show_batch
+from lernbatch.batch.wire_document import show_batch
 from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions, wire
 from lernbatch.enrolment.model import How, Wish

@@ -29,7 +29,8 @@ from lernbatch.batch.search.model import (
     SortKey,
     Word,
 )
-from lernbatch.batch.wire import show_batch, whole
+from lernbatch.batch.wire_document import show_batch
+from lernbatch.batch.wire_fields import whole
 from lernbatch.errors import Malformed, NoAnswer
 
 DEFAULT_LIMIT = 30

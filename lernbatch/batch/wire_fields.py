@@ -1,0 +1,124 @@
+"""Reading the fields of requests about batches, each with the refusal that is its own."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from lernbatch.batch import dates
+from lernbatch.batch.model import LEAVE_ALWAYS, LEAVE_NEVER, LEAVE_UNTIL_START
+from lernbatch.batch.rules import is_enrolment_type
+from lernbatch.errors import Malformed, Missing, Refused, WrongType
+from lernbatch.wire import blank, text
+
+MOST_CAPACITY = 2**31 - 1
+
+
+class InvalidValue(Refused):
+    """A value outside the set that its parameter allows."""
+
+    code = "INVALID_PARAMETER_VALUE"
+
+    def __init__(self, value: object, parameter: str) -> None:
+        shown = "null" if value is None else str(value)[:200]
+        super().__init__(f"Invalid value {shown} for parameter {parameter}. Please provide a valid value.")
+
+
+def read_enrolment_type(request: dict[str, Any]) -> str:
+    """Raises: Missing, InvalidValue (C5, C6, U6, U7)."""
+    enrolment_type = mandatory(request, "enrollmentType")
+    if not is_enrolment_type(enrolment_type):
+        raise InvalidValue(enrolment_type, "enrollmentType")
+    return enrolment_type
+
+
+def read_additions(request: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    """Our own optional fields that are in `request`; null takes one away. They are checked after the contract's."""
+    found: dict[str, Any] = {}
+    if "timeZone" in request:
+        named = request["timeZone"]
+        if named is not None and read_zone(request) is None:
+            raise InvalidValue(named, "timeZone")
+        found["time_zone"] = named
+    if "enrollmentStartDate" in request:
+        found["enrolment_start_date"] = optional_date(request, "enrollmentStartDate", zone)
+    if "capacity" in request:
+        capacity = request["capacity"]
+        whole = isinstance(capacity, int) and not isinstance(capacity, bool)
+        if capacity is not None and not (whole and 1 <= capacity <= MOST_CAPACITY):
+            raise InvalidValue(capacity, "capacity")
+        found["capacity"] = capacity
+    if "leavePolicy" in request:
+        policy = request["leavePolicy"]
+        if policy not in (None, LEAVE_ALWAYS, LEAVE_UNTIL_START, LEAVE_NEVER):
+            raise InvalidValue(policy, "leavePolicy")
+        found["leave_policy"] = policy
+    return found
+
+
+def read_date(value: str, zone: ZoneInfo) -> date:
+    """`2026-06-01`, or an ISO instant: the day it is in `zone` then. Raises: UnreadableDate."""
+    day, separator, _ = value.partition("T")
+    if len(day) != 10 or (not separator and len(value) != 10):
+        raise dates.UnreadableDate
+    try:
+        at = datetime.fromisoformat(value) if separator else None
+        return at.astimezone(zone).date() if at is not None and at.tzinfo else date.fromisoformat(day)
+    except (ValueError, OverflowError) as wrong:
+        raise dates.UnreadableDate from wrong
+
+
+def read_ids(request: dict[str, Any], key: str) -> list[Any]:
+    """The list under `key`; empty when the key is absent. Raises: WrongType, also for null (C15, C16, U13)."""
+    value = request.get(key, [])
+    if not isinstance(value, list):
+        raise WrongType(key, "Arrays")
+    return value
+
+
+def whole(fields: dict[str, Any], key: str, default: int) -> int:
+    """The number under `key`: 0 to 2147483647, as the reference's integers. Raises: Malformed."""
+    value = fields.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**31:
+        raise Malformed
+    return value
+
+
+def mandatory(request: dict[str, Any], key: str) -> str:
+    value = text(request, key)
+    if value is None or blank(value):
+        raise Missing(key)
+    return value
+
+
+def optional_date(request: dict[str, Any], key: str, zone: ZoneInfo) -> date | None:
+    value = text(request, key)
+    return None if blank(value) or value is None else read_date(value, zone)
+
+
+def date_or_none(value: str, zone: ZoneInfo) -> date | None:
+    try:
+        return read_date(value, zone)
+    except dates.UnreadableDate:
+        return None
+
+
+def read_zone(request: dict[str, Any]) -> ZoneInfo | None:
+    """The zone that the request names; None when it names none, or none that exists."""
+    named = request.get("timeZone")
+    try:
+        return ZoneInfo(named) if isinstance(named, str) and named else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def texts(values: list[Any]) -> list[str]:
+    """Raises: Malformed, when one is no text (C18)."""
+    if not all(isinstance(value, str) for value in values):
+        raise Malformed
+    return values
+
+
+def unique(values: list[str]) -> list[str]:
+    return list(dict.fromkeys(values))
