@@ -1,0 +1,58 @@
+"""The main job as its command runs it: a service of its own process, through real HTTP, with figures counted apart."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from lernbatch.demo import expected, report
+from lernbatch.demo.story import UPDATE, Learner, Way, steps
+from lernbatch.neighbours import importing
+
+SECONDS = 120
+
+
+def test_the_demo_ends_with_the_figures_that_its_input_implies(dsn: str, tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "LERNBATCH_DATABASE_URL": dsn,
+        "LERNBATCH_HOME": str(tmp_path),
+        "LERNBATCH_PORT": "0",
+        "COLUMNS": "120",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "lernbatch", "demo", "--once", "--learners", "20"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.count("✓") == 5
+    assert "WRONG" not in ended.stdout
+
+
+def test_a_figure_that_is_not_what_the_input_implies_is_marked() -> None:
+    wanted = expected.figures(expected.contents(importing.SAMPLE / "course.json"), 20)
+    console = Console(file=StringIO(), width=120)
+    report.show_figures(console, replace(wanted, completed=wanted.completed - 1), wanted)
+    assert console.file.getvalue().count("WRONG") == 1  # type: ignore[attr-defined]
+
+
+def test_the_story_sends_as_many_updates_as_are_expected_of_it() -> None:
+    contents = expected.contents(importing.SAMPLE / "course.json")
+    learners = [Learner(number, f"u{number}") for number in range(60)]
+    sent = Counter(step.kind for learner in learners for step in steps(learner, contents, 0))
+    assert sent[UPDATE] == expected.figures(contents, 60).updates_sent
+
+
+def test_every_way_is_taken_by_some_of_twenty_learners() -> None:
+    assert {Learner(number, "u").way for number in range(20)} == set(Way)
