@@ -30,7 +30,7 @@ CATALOG = {
           FROM pg_constraint
          WHERE connamespace = 'public'::regnamespace""",
     "indexes": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
-    "views": "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'",
+    "views": "SELECT schemaname || '.' || viewname, definition FROM pg_views WHERE schemaname IN ('public', 'analyst')",
     "functions": """
         SELECT p.proname, pg_get_functiondef(p.oid)
           FROM pg_proc p
