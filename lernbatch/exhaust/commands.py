@@ -100,7 +100,7 @@ async def _made(dataset: Dataset, asked: Asked) -> list[Path]:
 
 async def _channel_of(services: Services, batch_id: str) -> str:
     found = await actions.offers_of(services.pool, [batch_id])
-    course = await find_course(services, found[0].course_id) if found else None
+    course = await find_course(services, found[0].course_id, found[0].course_version) if found else None
     return services.config.default_channel if course is None else course.channel
 
 

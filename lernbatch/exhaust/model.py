@@ -156,4 +156,5 @@ class Offer:
     mentors: list[str]
     start_date: date
     end_date: date | None
+    course_version: str | None = None  # the publication of the course it is held to; None: the newest
     has_templates: bool = False

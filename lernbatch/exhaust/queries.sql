@@ -100,13 +100,13 @@ ORDER BY expires_at
 DELETE FROM exhaust_request WHERE request_id = ANY (:request_ids::text[]);
 
 -- batches_by_id
-SELECT batch_id, course_id, name, created_by, created_for, mentors, start_date, end_date,
+SELECT batch_id, course_id, course_version, name, created_by, created_for, mentors, start_date, end_date,
        templates <> '{}' AS has_templates
   FROM batch
  WHERE batch_id = ANY (:batch_ids::text[]);
 
 -- batches_of_courses
-  SELECT batch_id, course_id, name, created_by, created_for, mentors, start_date, end_date,
+  SELECT batch_id, course_id, course_version, name, created_by, created_for, mentors, start_date, end_date,
        templates <> '{}' AS has_templates
     FROM batch
    WHERE course_id = ANY (:course_ids::text[])
@@ -114,7 +114,7 @@ ORDER BY batch_id;
 
 -- batches_of_channel
 -- What a summary tells of when it names no batches. Courses belong to a channel, batches to organisations.
-  SELECT batch_id, course_id, name, created_by, created_for, mentors, start_date, end_date,
+  SELECT batch_id, course_id, course_version, name, created_by, created_for, mentors, start_date, end_date,
          templates <> '{}' AS has_templates
     FROM batch
    WHERE (:channel = ANY (created_for) OR course_id IN (SELECT course_id FROM course WHERE channel = :channel))

@@ -18,8 +18,8 @@ Q = sql.load("lernbatch.exhaust")
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a file is about: one batch, or several in a report that spans them. `channel`: who asks, and sees of other
-    organisations' courses their own learners only. `consumer_id`: whom consent must be given to. `titles` of question
-    sets by id."""
+    organisations' courses their own learners only. `courses` by batch id. `consumer_id`: whom consent must be given
+    to. `titles` of question sets by id."""
 
     dataset: Dataset
     batches: tuple[Offer, ...]
@@ -37,12 +37,12 @@ class Subject:
 
     @property
     def course(self) -> Course:
-        return self.courses[self.batch.course_id]
+        return self.courses[self.batch.batch_id]
 
     @property
     def foreign_ids(self) -> list[str]:
         """The batches of other organisations' courses."""
-        return [one.batch_id for one in self.batches if self.courses[one.course_id].channel != self.channel]
+        return [one.batch_id for one in self.batches if self.courses[one.batch_id].channel != self.channel]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ ALL_BATCHES = "all"  # the name of the only part of a report that spans batches
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one file is about. `name` is known to the request once it is delivered."""
+    """What one file is about. `name` is known to the request once it is delivered; `courses` by batch id."""
 
     name: str
     batches: tuple[Offer, ...]
@@ -82,17 +82,17 @@ async def _parts(turn: Turn, plan: Plan) -> list[Part]:
     counts = {row["batch_id"]: row["row_count"] for row in rows}
     if plan.dataset.spans_batches:
         turn.row_counts = {ALL_BATCHES: sum(counts.values())}
-        courses = {course.course_id: course for _, course in offered}
+        courses = {batch.batch_id: course for batch, course in offered}
         return [Part(ALL_BATCHES, tuple(batch for batch, _ in offered), courses)]
     turn.row_counts = {batch.batch_id: counts.get(batch.batch_id, 0) for batch, _ in offered}
-    return [Part(batch.batch_id, (batch,), {course.course_id: course}) for batch, course in offered]
+    return [Part(batch.batch_id, (batch,), {batch.batch_id: course}) for batch, course in offered]
 
 
 async def _offered(turn: Turn, plan: Plan) -> list[tuple[Offer, Course]]:
     """The batches with their courses, without those of retired ones. Raises: NothingFound, Retired."""
     services, found, retired = turn.services, [], False
     for batch in await actions.offers(services, plan.wanted, plan.dataset, turn.request.channel):
-        course = await find_course(services, batch.course_id)
+        course = await find_course(services, batch.course_id, batch.course_version)
         if course is not None and course.status != RETIRED:
             found.append((batch, course))
         else:
@@ -171,7 +171,7 @@ async def _consents(turn: Turn, dataset: Dataset, part: Part) -> str:
     if not dataset.is_personal:
         return ""
     (batch,) = part.batches
-    asks = str(part.courses[batch.course_id].content.get("userConsent", "")).lower() == "yes"
+    asks = str(part.courses[batch.batch_id].content.get("userConsent", "")).lower() == "yes"
     if dataset is Dataset.USER_INFO and not asks:
         raise rules.ConsentNotAsked
     if not asks or turn.request.channel == turn.services.config.custodian_org:
@@ -185,7 +185,7 @@ async def _titles(services: Services, dataset: Dataset, part: Part) -> dict[str,
     if dataset is not Dataset.RESPONSE:
         return {}
     (batch,) = part.batches
-    known = {leaf.content_id: leaf.name for leaf in part.courses[batch.course_id].leaf_nodes}
+    known = {leaf.content_id: leaf.name for leaf in part.courses[batch.batch_id].leaf_nodes}
     rows = await services.pool.fetch(Q.attempted_contents.text, batch.batch_id)
     unknown = [row["content_id"] for row in rows if row["content_id"] not in known]
     return known | (await services.sunbird.search.titles(unknown) if unknown else {})

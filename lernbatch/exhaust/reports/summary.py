@@ -32,12 +32,12 @@ class Figures(NamedTuple):
 
 
 def summary(batches: Mapping[str, Offer], courses: Mapping[str, Course], now: datetime) -> Report:
-    """By batch, state and district."""
+    """By batch, state and district. `courses` by batch id."""
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
         figures = Figures._make(record)
         batch = batches[figures.batch_id]
-        course = courses[batch.course_id]
+        course = courses[batch.batch_id]
         return (
             (
                 _joined(course.content.get("organisation")),
@@ -70,12 +70,12 @@ def summary(batches: Mapping[str, Offer], courses: Mapping[str, Course], now: da
 
 
 def summary_by_state(batches: Mapping[str, Offer], courses: Mapping[str, Course]) -> Report:
-    """By batch and state."""
+    """By batch and state. `courses` by batch id."""
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
         figures = Figures._make(record)
         batch = batches[figures.batch_id]
-        course = courses[batch.course_id]
+        course = courses[batch.batch_id]
         return (
             (
                 _joined(course.content.get("organisation")),
@@ -96,13 +96,13 @@ def summary_by_state(batches: Mapping[str, Offer], courses: Mapping[str, Course]
 
 
 def enrolments(batches: Mapping[str, Offer], courses: Mapping[str, Course], today: date) -> Report:
-    """By batch, those without learners too."""
+    """By batch, those without learners too. `courses` by batch id."""
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
         figures = Figures._make(record)
         batch = batches[figures.batch_id]
         status = _STATUS[status_on(today, batch.start_date, batch.end_date)]
-        name = courses[batch.course_id].name
+        name = courses[batch.batch_id].name
         return ((f"{today:%d-%m-%Y}", name, batch.name, status, figures.enrolled, figures.completed),)
 
     return Report(columns_of.ENROLMENTS, expand)
