@@ -25,7 +25,7 @@ def transfer(from_user_id: str, to_user_id: str, /) -> None:
         to_user_id: who takes them over
     """
     count = asyncio.run(_transfer(Transfer(from_user_id, to_user_id, organisation_ids=None, asked_by="operator")))
-    Console().print(f"{count} batches were handed over.")
+    Console().print(f"Batches handed over: {count}.")
 
 
 async def _transfer(wanted: Transfer) -> int:

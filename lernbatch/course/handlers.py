@@ -7,8 +7,16 @@ from typing import Any
 
 from lernbatch.course import creation, wire
 from lernbatch.http import Call
+from lernbatch.idempotency import Remember, once
 
 
 async def create(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/create: a draft in the content service, new or copied."""
-    return await creation.create(call.services, wire.read_new_course(call.request), call.origin.channel)
+
+    async def work(remember: Remember) -> Mapping[str, Any]:
+        made = await creation.create(call.services, wire.read_new_course(call.request), call.origin.channel)
+        async with call.services.pool.acquire() as conn, conn.transaction():
+            await remember(conn, made)
+        return made
+
+    return await once(call, work)

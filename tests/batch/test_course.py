@@ -117,6 +117,12 @@ def test_a_course_is_copied_by_the_gateways_path(service: Running) -> None:
     assert (metadata["name"], metadata["origin"], metadata["copyScheme"]) == ("My algebra", COURSE, "TextBookToCourse")
 
 
+def test_a_repeated_call_makes_no_second_course(service: Running) -> None:
+    headers = {"Idempotency-Key": "course-1"}
+    made = [service.call("POST", CREATE_COURSE, VIKRAM, {"course": ALGEBRA}, headers=headers) for _ in range(2)]
+    assert made[0].json()["result"] == made[1].json()["result"]
+
+
 def test_a_tree_without_end_is_refused(service: Running) -> None:
     deep: dict[str, Any] = {**UNIT, "children": []}
     for _ in range(60):
