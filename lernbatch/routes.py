@@ -16,6 +16,7 @@ from lernbatch.exhaust import handlers as exhaust
 from lernbatch.http import Access, Entrance
 from lernbatch.ops import handlers as ops
 from lernbatch.progress import handlers as progress
+from lernbatch.roster import handlers as roster
 from lernbatch.summary import handlers as summary
 
 REPORTERS = ("ORG_ADMIN", "REPORT_ADMIN", "CONTENT_CREATOR", "COURSE_MENTOR")
@@ -60,6 +61,18 @@ ENTRANCES: list[Entrance] = [
     Entrance("POST", "/v2/user/courses/admin/list", enrolment.list_of_other),
     Entrance("POST", "/private/v2/user/courses/list", enrolment.list_of_named, Access.PRIVATE,
              gateway="/api/course/private/v2/user/enrollment/list"),
+
+    # rosters
+    Entrance("POST", "/v1/batch/bulk/enrollment", roster.enrol_file, raw=True,
+             gateway="/api/course/v1/batch/bulk/enrollment"),
+    Entrance("POST", "/v1/batch/bulk/unenrollment", roster.unenrol_file, raw=True,
+             gateway="/api/course/v1/batch/bulk/unenrollment"),
+    Entrance("GET", "/v1/upload/status/{process_id}", roster.read_status),
+    Entrance("GET", "/v1/upload/statusDownloadLink/{process_id}", roster.link_result),
+    Entrance("GET", "/v1/upload/result/{process_id}", roster.download_result, Access.OPEN, raw=True),
+    Entrance("POST", "/v1/batch/roster/plan", roster.plan_roster),
+    Entrance("POST", "/v1/batch/roster/apply", roster.apply_roster),
+    Entrance("POST", "/v1/batch/roster/undo", roster.undo_roster),
 
     # progress
     Entrance("POST", "/v1/content/state/read", progress.read_content_state,

@@ -12,6 +12,7 @@ from lernbatch.exhaust import jobs as exhaust
 from lernbatch.outbox import events
 from lernbatch.outbox.relay import Sender, one_by_one, relay, to_kafka
 from lernbatch.progress import jobs as progress
+from lernbatch.roster import jobs as roster
 from lernbatch.worker import Job
 
 # Who sends what the outbox holds, by destination.
@@ -28,6 +29,7 @@ JOBS: list[Job] = [
     Job("batch.tell_listings", batch.tell_listings, every_seconds=60),
     Job("idempotency.forget", idempotency.forget_old, every_seconds=3600),
     Job("course.refresh", course.refresh_courses, every_seconds=300),
+    Job("roster.work_on_files", roster.work_on_files, every_seconds=5),
     Job("progress.adopt_courses", progress.adopt_courses, every_seconds=60),
     Job("certificate.issue_due", certificate.issue_due, every_seconds=2, together=True),
     Job("exhaust.run_due", exhaust.run_due, every_seconds=5, together=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from lernbatch import db, metrics, sql
@@ -143,22 +143,38 @@ def _judged(services: Services, standing: Standing | None, wish: Wish) -> Answer
 
 async def _enrol_counting(services: Services, wishes: Sequence[Wish]) -> list[Answer[None]]:
     """As `_enrol`, for batches with a capacity: one transaction, which holds those batches."""
-    batch_ids = sorted({wish.batch_id for wish in wishes})
     async with services.pool.acquire() as conn, conn.transaction():
-        await conn.fetch(Q.lock_batches.text, batch_ids)
-        seats: dict[str, int] = dict(await conn.fetch(Q.seats_left.text, batch_ids))
-        found = await standings(conn, [wish.key for wish in wishes])
-        judged = [_judged(services, found.get(wish.key), wish) for wish in wishes]
-        answers: list[Answer[None]] = [None if isinstance(answer, _Counted) else answer for answer in judged]
-        admitted = _first_of_each(wishes, lambda index: answers[index] is None)
-        for index in sorted(admitted):
-            left = seats.get(wishes[index].batch_id)
-            if left is not None and left <= 0:
-                answers[index] = rules.BatchFull()
-                admitted.discard(index)
-            elif left is not None:
-                seats[wishes[index].batch_id] = left - 1
-        came = await _bring_in(conn, services, [wishes[index] for index in admitted], found)
+        return await _enrol_held(conn, services, wishes)
+
+
+async def enrol_within(conn: Connection, services: Services, wishes: Sequence[Wish]) -> list[LernbatchError | None]:
+    """Bring learners in, in the caller's transaction, which then holds their batches; of each, why not, or None."""
+    answers = await _enrol_held(conn, services, wishes)
+    # Whoever was brought in by somebody else in between, or stands there twice, is in by now.
+    return [rules.AlreadyEnrolled() if isinstance(answer, Again) else _refusal(answer) for answer in answers]
+
+
+async def hold(conn: Connection, batch_ids: Collection[str]) -> None:
+    """Nobody else gives a seat of these batches until the transaction ends."""
+    await conn.fetch(Q.lock_batches.text, sorted(batch_ids))
+
+
+async def _enrol_held(conn: Connection, services: Services, wishes: Sequence[Wish]) -> list[Answer[None]]:
+    batch_ids = sorted({wish.batch_id for wish in wishes})
+    await hold(conn, batch_ids)
+    seats: dict[str, int] = dict(await conn.fetch(Q.seats_left.text, batch_ids))
+    found = await standings(conn, [wish.key for wish in wishes])
+    judged = [_judged(services, found.get(wish.key), wish) for wish in wishes]
+    answers: list[Answer[None]] = [None if isinstance(answer, _Counted) else answer for answer in judged]
+    admitted = _first_of_each(wishes, lambda index: answers[index] is None)
+    for index in sorted(admitted):
+        left = seats.get(wishes[index].batch_id)
+        if left is not None and left <= 0:
+            answers[index] = rules.BatchFull()
+            admitted.discard(index)
+        elif left is not None:
+            seats[wishes[index].batch_id] = left - 1
+    came = await _bring_in(conn, services, [wishes[index] for index in admitted], found)
     for index, wish in enumerate(wishes):
         if answers[index] is None and (index not in admitted or wish.key not in came):
             answers[index] = Again()
@@ -184,7 +200,7 @@ async def _bring_in(
     told = [
         (wish, event)
         for wish in wishes
-        for event in outbox.wanted(services.config, events.enrolled(services, wish, found[wish.key]))
+        for event in outbox.wanted(services.config, events.enrolled(services, wish, found[wish.key].course_id))
     ]
     rows = columns([event for _, event in told])
     written = await db.all(
@@ -222,11 +238,8 @@ async def _unenrol(services: Services, wishes: Sequence[Wish]) -> list[Lernbatch
     async with services.pool.acquire() as conn, conn.transaction():
         found = await standings(conn, [wish.key for wish in wishes])
         answers = [_may_go(services, found.get(wish.key), wish) for wish in wishes]
-        going = sorted({wish.key for wish, refusal in zip(wishes, answers, strict=True) if refusal is None})
-        gone = await take_out(conn, services, going)
-        leavers = {wish.key: wish for wish in wishes if wish.key in gone}
-        told = [event for wish in leavers.values() for event in events.unenrolled(services, wish, found[wish.key])]
-        await outbox.tell(conn, services, told)
+        going = [wish for wish, refusal in zip(wishes, answers, strict=True) if refusal is None]
+        gone = await unenrol_within(conn, services, going)
     # Whoever may go but did not was completed, or let out by somebody else, in between.
     lost = [wish.key for wish, refusal in zip(wishes, answers, strict=True) if not refusal and wish.key not in gone]
     later = await standings(services.pool, lost) if lost else {}
@@ -236,17 +249,33 @@ async def _unenrol(services: Services, wishes: Sequence[Wish]) -> list[Lernbatch
     ]
 
 
-async def take_out(conn: Connection, services: Services, keys: Sequence[Key]) -> set[Key]:
-    """Make enrolments inactive that are active and not completed; which they were."""
+async def unenrol_within(conn: Connection, services: Services, wishes: Sequence[Wish]) -> set[Key]:
+    """Let those out who are in and have not completed, in the caller's transaction; which they were."""
+    leaving = {wish.key: wish for wish in sorted(wishes, key=lambda wish: wish.key)}
+    if not leaving:
+        return set()
     gone = await db.all(
         conn,
-        _Written,
+        _Left,
         Q.unenrol,
-        user_ids=[user_id for user_id, _ in keys],
-        batch_ids=[batch_id for _, batch_id in keys],
+        user_ids=[user_id for user_id, _ in leaving],
+        batch_ids=[batch_id for _, batch_id in leaving],
     )
+    told = [event for left in gone for event in events.unenrolled(services, leaving[left.key], left.course_id)]
+    await outbox.tell(conn, services, told)
     metrics.BUSINESS.labels("unenrolled").inc(len(gone))
-    return {row.key for row in gone}
+    return {left.key for left in gone}
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    user_id: str
+    batch_id: str
+    course_id: str
+
+    @property
+    def key(self) -> Key:
+        return self.user_id, self.batch_id
 
 
 def _may_go(services: Services, standing: Standing | None, wish: Wish) -> LernbatchError | None:

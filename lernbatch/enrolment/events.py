@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lernbatch.enrolment.model import Standing, Wish
+from lernbatch.enrolment.model import Wish
 from lernbatch.outbox.actions import hears_kafka
 from lernbatch.outbox.events import Event
 from lernbatch.services import Services
 from lernbatch.telemetry import request_audit
 
 
-def enrolled(services: Services, wish: Wish, standing: Standing) -> list[Event]:
+def enrolled(services: Services, wish: Wish, course_id: str) -> list[Event]:
     """A learner came in."""
     return _audit(
-        services, wish, standing, "Create", "enrol", ("userId", "courseId", "batchId", "enrolledDate", "active")
+        services, wish, course_id, "Create", "enrol", ("userId", "courseId", "batchId", "enrolledDate", "active")
     )
 
 
-def unenrolled(services: Services, wish: Wish, standing: Standing) -> list[Event]:
+def unenrolled(services: Services, wish: Wish, course_id: str) -> list[Event]:
     """A learner left. Typed as such: the reference calls it enrol too, and then counts leavers."""
-    return _audit(services, wish, standing, "Update", "unenrol", ("userId", "courseId", "batchId", "active"))
+    return _audit(services, wish, course_id, "Update", "unenrol", ("userId", "courseId", "batchId", "active"))
 
 
-def _audit(
-    services: Services, wish: Wish, standing: Standing, state: str, kind: str, props: Sequence[str]
-) -> list[Event]:
+def _audit(services: Services, wish: Wish, course_id: str, state: str, kind: str, props: Sequence[str]) -> list[Event]:
     if not hears_kafka(services.config):
         return []
     event = request_audit(
@@ -33,9 +31,9 @@ def _audit(
         services.clock.now_ms(),
         wish.origin,
         actor_id=wish.user_id,
-        subject={"id": wish.user_id, "type": "User", "rollup": {"l1": standing.course_id}},
+        subject={"id": wish.user_id, "type": "User", "rollup": {"l1": course_id}},
         cdata=[
-            (standing.course_id, "Course"),
+            (course_id, "Course"),
             (wish.batch_id, "CourseBatch"),
             (wish.origin.message_id, "Request"),
         ],

@@ -59,7 +59,7 @@ GROUP BY b.batch_id;
       AND enrolment.batch_id = leaving.batch_id
       AND enrolment.active
       AND enrolment.status <> 2
-RETURNING enrolment.user_id, enrolment.batch_id;
+RETURNING enrolment.user_id, enrolment.batch_id, enrolment.course_id;
 
 -- enrolments_of
 -- Of many learners in one read, newest first; the rest of the order is the list's own. Which courses are wanted comes

@@ -1,0 +1,135 @@
+"""The nouns of rosters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+SUCCESS = "SUCCESS"  # the outcome of a person who is where the file wants them
+
+
+class Kind(StrEnum):
+    """What a file is for, as the contract spells it."""
+
+    ENROL = "batchLearnerEnrol"
+    UNENROL = "batchLearnerUnenrol"
+
+
+class State(IntEnum):
+    """Where a file stands; the numbers are the contract's."""
+
+    NEW = 0
+    UNDER_WAY = 1
+    DONE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a file: a batch and its people, as they stand there. None: an empty cell."""
+
+    row_number: int
+    batch_id: str | None
+    user_ids: str | None
+    error: str | None = None  # why nobody of it is done
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """An uploaded file. `people`: to be done; `done`: of them."""
+
+    process_id: str
+    kind: str
+    uploaded_by: str | None
+    status: int
+    people: int
+    done: int
+    link_token: str | None
+    link_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person of a line. `outcome` None: still to be done."""
+
+    place: int
+    row_number: int
+    batch_id: str
+    user_id: str
+    outcome: str | None
+
+
+class Move(StrEnum):
+    """What a plan does with one person."""
+
+    ADD = "add"
+    RETURN = "return"
+    KEEP = "keep"
+    REMOVE = "remove"
+    CONFLICT = "conflict"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Who shall be in a batch. `remove_others`: and nobody else; `remove_by_hand`: not even whom a person put there."""
+
+    batch_id: str
+    user_ids: tuple[str, ...]
+    remove_others: bool
+    remove_by_hand: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody who is or was in the batch."""
+
+    user_id: str
+    active: bool
+    status: int
+    added_how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a plan does with one person, and why."""
+
+    user_id: str
+    move: Move
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be done. `digest` changes when the batch, its people or the wishes change."""
+
+    batch_id: str
+    decisions: Sequence[Decision]
+    digest: str
+
+    def of(self, move: Move) -> list[str]:
+        return [decision.user_id for decision in self.decisions if decision.move is move]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A plan that was carried out."""
+
+    change_id: str
+    batch_id: str
+    added: Sequence[str]
+    returned: Sequence[str]
+    removed: Sequence[str]
+    undone_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What decides about a roster: the batch as it stands, who is in it, and who is known. None: no limit."""
+
+    revision: int
+    has_ended: bool
+    capacity: int | None
+    members: Mapping[str, Member]
+    unfit: Mapping[str, str]  # user id → why this person cannot come in

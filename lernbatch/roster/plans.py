@@ -1,0 +1,125 @@
+"""Rosters as plans: what would be done, done exactly so, and undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import uuid4
+
+from lernbatch import db, sql
+from lernbatch.auth import Caller
+from lernbatch.batch import actions as batches
+from lernbatch.batch.model import Batch, Status
+from lernbatch.batch.rules import InvalidBatch, status_on
+from lernbatch.db import Connection
+from lernbatch.enrolment import actions as enrolment
+from lernbatch.enrolment.model import How, Wish
+from lernbatch.roster import rules
+from lernbatch.roster.model import Change, Grounds, Member, Move, Plan, Wanted
+from lernbatch.services import Services
+from lernbatch.telemetry import Origin
+
+Q = sql.load("lernbatch.roster")
+
+
+async def plan(services: Services, caller: Caller, wanted: Wanted) -> Plan:
+    """What would be done. Raises: InvalidBatch, Unauthorized, Upstream."""
+    await enrolment.check_management(services, caller, wanted.batch_id, None)
+    async with services.pool.acquire() as conn:
+        members = await _members(conn, wanted)
+        batch = await _batch(conn, wanted.batch_id)
+    return rules.plan(wanted, _grounds(services, batch, members, await _unfit(services, batch, wanted, members)))
+
+
+async def apply(services: Services, caller: Caller, wanted: Wanted, digest: str, origin: Origin) -> Change:
+    """Do what the plan of that digest says. Raises: Outdated, when it would be another plan now."""
+    await enrolment.check_management(services, caller, wanted.batch_id, None)
+    known = await _batch(services.pool, wanted.batch_id)
+    unfit = await _unfit(services, known, wanted, await _members(services.pool, wanted))
+    async with services.pool.acquire() as conn, conn.transaction():
+        await enrolment.hold(conn, [wanted.batch_id])
+        batch, members = await _batch(conn, wanted.batch_id), await _members(conn, wanted)
+        made = rules.plan(wanted, _grounds(services, batch, members, unfit))
+        if made.digest != digest:
+            raise rules.Outdated
+        change = Change(
+            uuid4().hex, wanted.batch_id, made.of(Move.ADD), made.of(Move.RETURN), made.of(Move.REMOVE), None
+        )
+        if await _move(conn, services, caller, change, origin) != len(change.removed):
+            raise rules.Outdated  # somebody completed the course in between, and stays
+        await db.run(
+            conn,
+            Q.insert_change,
+            change_id=change.change_id,
+            batch_id=change.batch_id,
+            applied_by=caller.user_id,
+            now=services.clock.now(),
+            added=change.added,
+            returned=change.returned,
+            removed=change.removed,
+        )
+    return change
+
+
+async def undo(services: Services, caller: Caller, change_id: str, origin: Origin) -> Change:
+    """Take a change back: who came goes, unless completed by now, and who was removed returns.
+
+    Raises: UnknownChange, AlreadyUndone, Unauthorized.
+    """
+    async with services.pool.acquire() as conn, conn.transaction():
+        change = await db.one(conn, Change, Q.lock_change, change_id=change_id)
+        if change is None:
+            raise rules.UnknownChange
+        await enrolment.check_management(services, caller, change.batch_id, None)
+        if change.undone_at is not None:
+            raise rules.AlreadyUndone
+        came = [*change.added, *change.returned]
+        reverse = Change(change_id, change.batch_id, [], change.removed, came, None)
+        await _move(conn, services, caller, reverse, origin)
+        await db.run(conn, Q.note_undone, change_id=change_id, now=services.clock.now())
+    return reverse
+
+
+async def _move(conn: Connection, services: Services, caller: Caller, change: Change, origin: Origin) -> int:
+    """Take people out and bring people in; how many went."""
+
+    def wishes(user_ids: Iterable[str]) -> list[Wish]:
+        return [Wish(user_id, change.batch_id, None, caller.user_id, How.FILE, origin) for user_id in user_ids]
+
+    gone = await enrolment.unenrol_within(conn, services, wishes(change.removed))
+    coming = wishes((*change.added, *change.returned))
+    for refusal in await enrolment.enrol_within(conn, services, coming) if coming else ():
+        if refusal is not None:
+            raise refusal
+    return len(gone)
+
+
+async def _batch(conn: Connection, batch_id: str) -> Batch:
+    found = await batches.find(conn, batch_id)
+    if found is None:
+        raise InvalidBatch
+    return found
+
+
+async def _members(conn: Connection, wanted: Wanted) -> dict[str, Member]:
+    found = await db.all(conn, Member, Q.members, batch_id=wanted.batch_id, user_ids=list(wanted.user_ids))
+    return {member.user_id: member for member in found}
+
+
+async def _unfit(services: Services, batch: Batch, wanted: Wanted, members: dict[str, Member]) -> dict[str, str]:
+    """Of those who would come in, who cannot, and why."""
+    coming = [user_id for user_id in wanted.user_ids if not (user_id in members and members[user_id].active)]
+    people = await services.sunbird.users.profiles(coming) if coming else {}
+    unfit = {}
+    for user_id in coming:
+        person = people.get(user_id)
+        if person is None or person.is_deleted:
+            unfit[user_id] = "is not known to the user service"
+        elif batch.created_for and person.root_org_id not in batch.created_for:
+            unfit[user_id] = "belongs to none of the batch's organisations"
+    return unfit
+
+
+def _grounds(services: Services, batch: Batch, members: dict[str, Member], unfit: dict[str, str]) -> Grounds:
+    today = services.clock.today(batch.time_zone)
+    has_ended = status_on(today, batch.start_date, batch.end_date) is Status.ENDED
+    return Grounds(batch.revision, has_ended, batch.capacity, members, unfit)

@@ -1,0 +1,88 @@
+-- Statements about rosters.
+
+-- insert_process
+INSERT INTO bulk_process (process_id, kind, uploaded_by, uploaded_at, rows, people)
+VALUES (:process_id, :kind, :uploaded_by, :now, :rows, :people);
+
+-- insert_rows
+INSERT INTO bulk_row (process_id, row_number, batch_id, user_ids, error)
+SELECT :process_id, row_number, batch_id, user_ids, error
+  FROM unnest(:row_numbers::integer[], :batch_ids::text[], :user_ids::text[], :errors::text[])
+       AS line (row_number, batch_id, user_ids, error);
+
+-- insert_people
+INSERT INTO bulk_person (process_id, place, row_number, batch_id, user_id)
+SELECT :process_id, place, row_number, batch_id, user_id
+  FROM unnest(:row_numbers::integer[], :batch_ids::text[], :user_ids::text[])
+       WITH ORDINALITY AS person (row_number, batch_id, user_id, place);
+
+-- process_by_id
+SELECT process_id, kind, uploaded_by, status, people, done, link_token, link_until
+  FROM bulk_process
+ WHERE process_id = :process_id;
+
+-- open_process
+-- The file that waits longest.
+  SELECT process_id, kind, uploaded_by, status, people, done, link_token, link_until
+    FROM bulk_process
+   WHERE status < 3
+ORDER BY uploaded_at
+   LIMIT 1;
+
+-- lock_process
+-- Whoever works on a file holds it, so that a twin does nobody a second time.
+SELECT process_id FROM bulk_process WHERE process_id = :process_id AND status < 3 FOR UPDATE;
+
+-- people_to_do
+  SELECT place, row_number, batch_id, user_id, outcome
+    FROM bulk_person
+   WHERE process_id = :process_id
+     AND outcome IS NULL
+ORDER BY place
+   LIMIT :limit;
+
+-- set_outcomes
+UPDATE bulk_person
+   SET outcome = done.outcome
+  FROM unnest(:places::integer[], :outcomes::text[]) AS done (place, outcome)
+ WHERE bulk_person.process_id = :process_id
+   AND bulk_person.place = done.place;
+
+-- note_progress
+UPDATE bulk_process
+   SET status = :status, done = done + :count, started_at = coalesce(started_at, :now), ended_at = :ended_at
+ WHERE process_id = :process_id;
+
+-- set_link
+UPDATE bulk_process SET link_token = :link_token, link_until = :link_until WHERE process_id = :process_id;
+
+-- lines_of
+  SELECT row_number, batch_id, user_ids, error
+    FROM bulk_row
+   WHERE process_id = :process_id
+ORDER BY row_number;
+
+-- people_of
+  SELECT place, row_number, batch_id, user_id, outcome
+    FROM bulk_person
+   WHERE process_id = :process_id
+ORDER BY place;
+
+-- members
+SELECT user_id, active, status, added_how
+  FROM enrolment
+ WHERE batch_id = :batch_id
+   AND (active OR user_id = ANY(:user_ids::text[]));
+
+-- insert_change
+INSERT INTO roster_change (change_id, batch_id, applied_by, applied_at, added, returned, removed)
+VALUES (:change_id, :batch_id, :applied_by, :now, :added, :returned, :removed);
+
+-- lock_change
+SELECT change_id, batch_id, added, returned, removed, undone_at
+  FROM roster_change
+ WHERE change_id = :change_id
+   FOR UPDATE;
+
+-- note_undone
+UPDATE roster_change SET undone_at = :now WHERE change_id = :change_id;

@@ -1,0 +1,134 @@
+"""What is true of rosters: which lines of a file can be done, and what a plan does with each person."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from lernbatch.batch import rules as batch
+from lernbatch.enrolment.model import How, Progress, Standing
+from lernbatch.errors import LernbatchError, NotFound, Refused
+from lernbatch.roster.model import Decision, Grounds, Line, Move, Plan, Wanted
+
+NO_SUCH_BATCH = batch.InvalidBatch.message
+NOT_INVITE_ONLY = "Enrollment type should be invite-only."
+NO_ORGANISATION = "Batch does not belong to any organization ."
+NOT_ALLOWED = "You are not authorized."
+FOREIGN = "User does not belongs to any org ."
+NOT_ENROLLED = "User is not enrolled to given course batch."
+COMPLETED = "User already completed given course batch."
+
+
+class LinkUnavailable(Refused):
+    """The file is not done yet, so there is no result to fetch."""
+
+    code = "ERROR_DOWNLOAD_LINK_UNAVAILABLE"
+    message = "Download link is unavailable."
+
+
+class UnknownProcess(NotFound):
+    """No such file, or somebody else's."""
+
+
+class Outdated(Refused):
+    """An addition: the batch or its people have changed since the plan was made."""
+
+    code = "ROSTER_PLAN_OUTDATED"
+    message = "The batch or its learners have changed since this plan was made. Please make a new plan."
+
+
+class UnknownChange(NotFound):
+    """No plan was carried out under that id."""
+
+
+class AlreadyUndone(Refused):
+    """An addition: a change is undone once."""
+
+    code = "ROSTER_ALREADY_UNDONE"
+    message = "This change has been undone already."
+
+
+def people_of(line: Line) -> list[str]:
+    """The ids in a line's cell, trimmed; the reference takes the blanks along."""
+    return [user_id.strip() for user_id in (line.user_ids or "").split(",") if user_id.strip()]
+
+
+def error_of(line: Line, standing: Standing | None, *, may_manage: bool) -> str | None:
+    """Why nobody of a line can be done, in the contract's order (E24 to E27); None: it can."""
+    if standing is None:
+        return NO_SUCH_BATCH
+    if not batch.is_invite_only(standing.enrolment_type):
+        return NOT_INVITE_ONLY
+    if not standing.created_for:
+        return NO_ORGANISATION
+    if not may_manage:
+        return NOT_ALLOWED
+    people = people_of(line)
+    if not people:
+        return "userIds is missing."
+    if len(people) != len(set(people)):
+        return "userIds has duplicates."
+    return None
+
+
+def unenrol_outcome(standing: Standing | None) -> str | None:
+    """Why a person of a file is not taken out (E29, E30); None: is."""
+    if standing is None:
+        return NO_SUCH_BATCH
+    if not standing.active:
+        return NOT_ENROLLED
+    return COMPLETED if standing.status == Progress.COMPLETED else None
+
+
+def text_of(refusal: LernbatchError) -> str:
+    return refusal.message or type(refusal).__name__
+
+
+def plan(wanted: Wanted, grounds: Grounds) -> Plan:
+    """What to do with everybody who is wanted or is in the batch, in the order of the wishes, then of the ids."""
+    decisions = list(_decide(wanted, grounds))
+    told = [wanted.batch_id, grounds.revision, [(one.user_id, one.move, one.reason) for one in decisions]]
+    return Plan(wanted.batch_id, decisions, hashlib.sha256(msgspec.json.encode(told)).hexdigest())
+
+
+def _decide(wanted: Wanted, grounds: Grounds) -> Iterator[Decision]:
+    others = [member for member in grounds.members.values() if member.active and member.user_id not in wanted.user_ids]
+    leaving = {member.user_id: _leaving(wanted, member.status, member.added_how) for member in others}
+    staying = sum(member.active for member in grounds.members.values())
+    staying -= sum(move is Move.REMOVE for move, _ in leaving.values())
+    seats = None if grounds.capacity is None else max(grounds.capacity - staying, 0)
+    for user_id in wanted.user_ids:
+        move, reason = _coming(user_id, grounds)
+        if move in (Move.ADD, Move.RETURN) and seats is not None:
+            move, reason = (Move.CONFLICT, "no seat is left") if seats == 0 else (move, reason)
+            seats -= move is not Move.CONFLICT
+        yield Decision(user_id, move, reason)
+    for user_id in sorted(leaving):
+        yield Decision(user_id, *leaving[user_id])
+
+
+def _coming(user_id: str, grounds: Grounds) -> tuple[Move, str]:
+    member = grounds.members.get(user_id)
+    if member is not None and member.active:
+        return Move.KEEP, "is enrolled"
+    if user_id in grounds.unfit:
+        return Move.INVALID, grounds.unfit[user_id]
+    if grounds.has_ended:
+        return Move.CONFLICT, "the batch has ended"
+    return (Move.ADD, "is new") if member is None else (Move.RETURN, "was enrolled before")
+
+
+def _leaving(wanted: Wanted, status: int, added_how: str) -> tuple[Move, str]:
+    if not wanted.remove_others:
+        return Move.KEEP, "is not in the list, which removes nobody"
+    if status == Progress.COMPLETED:
+        return Move.CONFLICT, "has completed the course"
+    if added_how != How.FILE and not wanted.remove_by_hand:
+        return Move.KEEP, "was not enrolled by a list"
+    return Move.REMOVE, "is not in the list"
+
+
+def counts(decisions: Sequence[Decision]) -> Mapping[Move, int]:
+    return {move: sum(decision.move is move for decision in decisions) for move in Move}
