@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lernbatch.batch.search import conditions
+from lernbatch.batch.search.model import Kind
 from tests.batch.calls import GATEWAY, SEARCH, change, create, creation, day, enrolled, form_d, refused
 from tests.batch.lame import Lame
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, OTHER_ORG, RAVI, VIKRAM
@@ -354,3 +357,10 @@ def test_names_in_any_script_are_found_by_equality_and_by_words(service: Running
     for request in ({"filters": {"identifier": batch_id, "name": name}}, {"filters": {}, "query": f'"{name}"'}):
         content = service.call("POST", SEARCH, None, request).json()["result"]["response"]["content"]
         assert batch_id in [hit["batchId"] for hit in content]
+
+
+def test_every_fragment_is_used() -> None:
+    folder = Path(conditions.__file__).parent
+    code = "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
+    kinds = {f"{kind}_{what}" for kind in Kind for what in ("one_of", "bound", "affix")}
+    assert [name for name in conditions.PIECES.statements if f'"{name}"' not in code and name not in kinds] == []
