@@ -18,7 +18,7 @@ from lernbatch.outbox.events import Event
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.batch")
-TRIES = 5  # of a change that others get ahead of
+TRIES = 30  # of a change that others get ahead of; in each round one of them gets through
 _counter = itertools.count()
 
 

@@ -15,7 +15,7 @@ from lernbatch.outbox.events import Event
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.batch")
-MOST_LISTED = 10_000  # batches of one set of courses
+MOST_LISTED = 10_000  # batches of one course, the newest
 COURSES_AT_ONCE = 100
 
 

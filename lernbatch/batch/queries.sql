@@ -92,12 +92,17 @@ SELECT course_id, :now FROM unnest(:course_ids::text[]) AS course_id ORDER BY co
 ON CONFLICT (course_id) DO UPDATE SET told_at = EXCLUDED.told_at, due = false;
 
 -- open_batches
--- status may be stored a moment too long; the event leaves out what has ended.
-  SELECT batch_id, course_id, name, enrolment_type, created_for, start_date, end_date, enrolment_end_date, time_zone
-    FROM batch
-   WHERE course_id = ANY(:course_ids::text[]) AND status < 2
-ORDER BY batch_id
-   LIMIT :limit;
+-- status may be stored a moment too long; the event leaves out what has ended. The bound is for each course.
+    SELECT open.batch_id, open.course_id, open.name, open.enrolment_type, open.created_for, open.start_date,
+           open.end_date, open.enrolment_end_date, open.time_zone
+      FROM unnest(:course_ids::text[]) AS course (course_id)
+CROSS JOIN LATERAL (SELECT batch_id, batch.course_id, name, enrolment_type, created_for, start_date, end_date,
+                           enrolment_end_date, time_zone
+                      FROM batch
+                     WHERE batch.course_id = course.course_id AND status < 2
+                  ORDER BY batch_id DESC
+                     LIMIT :limit) AS open
+  ORDER BY open.batch_id;
 
 -- claim_listings
   SELECT course_id FROM batch_listing

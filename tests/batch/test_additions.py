@@ -252,6 +252,19 @@ def test_two_mentors_at_once_lose_no_change(service: Running) -> None:
     assert [document["name"], document["description"], document["capacity"]] == ["new name", "new words", 12]
 
 
+def test_many_mentors_at_once_all_get_through(service: Running) -> None:
+    batch_id, headers = create(service), service.headers(VIKRAM)
+
+    def one(number: int) -> int:
+        request = {"courseId": COURSE, "id": batch_id, "startDate": day(service), "name": f"name {number}"}
+        url = f"{service.url}{UPDATE}"
+        return httpx.patch(url, json={"request": request}, headers=headers, timeout=30).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(one, range(16))) == [200] * 16
+    assert service.sql("SELECT revision FROM batch WHERE batch_id = $1", batch_id)[0][0] == 17
+
+
 def test_a_batch_without_organisations_can_be_made(service: Running) -> None:
     assert read(service, create(service, createdFor=LEFT_OUT))["createdFor"] == []
     assert read(service, create(service, createdFor=[HOME_ORG, OTHER_ORG]))["createdFor"] == [HOME_ORG, OTHER_ORG]

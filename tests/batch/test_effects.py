@@ -270,3 +270,13 @@ def test_a_sync_has_lists_told_again(telling: Running) -> None:
         assert telling.run(jobs.tell_listings(telling.services)) == 1
         assert telling.run(jobs.tell_listings(telling.services)) == 0
     assert len(events(telling, "content")) == 5
+
+
+def test_lists_of_many_courses_are_each_whole(telling: Running) -> None:
+    for course_id in (COURSE, SECOND_COURSE):
+        for _ in range(3):
+            create(telling, courseId=course_id, startDate=day(telling, 1))
+    at(telling, telling.clock.today() + timedelta(days=1))
+    assert telling.run(jobs.move_statuses(telling.services)) == 6
+    send(telling)
+    assert [len(listed(telling, course_id)) for course_id in (COURSE, SECOND_COURSE)] == [3, 3]
