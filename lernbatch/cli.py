@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lernbatch import __version__, checkup, command, config, serving, worker
+from lernbatch.account import commands as accounts
 from lernbatch.batch.commands import batch
 from lernbatch.certificate import commands as certificate
 from lernbatch.demo.command import demo
@@ -22,7 +23,9 @@ from lernbatch.exhaust import commands as exhausts
 from lernbatch.neighbours import commands as neighbours
 from lernbatch.pg import database
 from lernbatch.pg.migrate import migrate
+from lernbatch.progress import commands as progress
 from lernbatch.schedule import JOBS
+from lernbatch.summary import commands as summaries
 
 app = App(
     name="lernbatch",
@@ -37,6 +40,9 @@ app.command(exhausts.app)
 app.command(certificate.app)
 app.command(certificate.verify)
 app.command(batch)
+app.command(accounts.app)
+app.command(progress.app)
+app.command(summaries.app)
 app.command(neighbours.imports)
 app.command(neighbours.neighbours)
 app.command(neighbours.token)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from lernbatch.account import handlers as account
 from lernbatch.batch import handlers as batch
 from lernbatch.batch.search import handlers as search
 from lernbatch.certificate import handlers as certificate
@@ -84,6 +85,7 @@ ENTRANCES: list[Entrance] = [
     Entrance("POST", "/v1/group/activity/agg", progress.read_group_activity, gateway="/api/data/v1/group/activity/agg"),
 
     # summaries
+    Entrance("GET", "/v1/course/enrollment/explain", summary.explain_enrolment),
     Entrance("POST", "/v1/collection/summary", summary.summarise, Access.OPEN, gateway="/api/v1/collection/summary"),
 
     # certificates
@@ -136,6 +138,10 @@ ENTRANCES: list[Entrance] = [
              gateway="/api/certreg/v2/certs/download/{certificate_id}"),
     Entrance("GET", "/certs/v1/registry/read/{certificate_id}", registry.legacy_read,
              gateway="/api/certreg/v1/certs/read/{certificate_id}"),
+
+    # accounts
+    Entrance("POST", "/private/v1/user/account/merge", account.merge, Access.PRIVATE, raw=True),
+    Entrance("POST", "/private/v1/user/account/delete", account.forget, Access.PRIVATE, raw=True),
 
     # operations
     Entrance("GET", "/health", ops.health_of_all, Access.OPEN),

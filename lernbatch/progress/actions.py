@@ -106,6 +106,13 @@ async def _sync(services: Services, asked: Sync) -> Outcome:
     return Outcome(synced=True)
 
 
+async def learner(services: Services, user_id: str, batch_id: str) -> Learner:
+    """One learner in one batch as it is stored; its fields are None where there is none."""
+    found = await db.one(services.pool, Learner, Q.learners, user_ids=[user_id], batch_ids=[batch_id], assessed=[False])
+    assert found is not None
+    return found
+
+
 async def states_of(services: Services, user_id: str, course_id: str, batch_id: str) -> States:
     """How far the learner is in each content, enrolled or not any more; {} when there never was an enrolment."""
     return await services.coalescers.of(_states_of, services).do((user_id, batch_id, course_id))

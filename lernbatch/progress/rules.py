@@ -84,6 +84,41 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
     return msgspec.structs.replace(merged, last_updated_ms=now_ms)
 
 
+def join(one: ContentState | None, other: ContentState) -> ContentState:
+    """What two accounts of one person have done with one content."""
+    if one is None:
+        return other
+    seen = tuple(sorted(_latest_of_each(*_seen(one), *_seen(other)), reverse=True)[:VIEWS_REMEMBERED])
+    accessed_ms = _later(one.last_access_ms, other.last_access_ms)
+    completions = max(one.completions, other.completions, sum(view & 1 for view in seen))
+    details = [found for found in (one.details, other.details) if found is not None]
+    return ContentState(
+        max(one.status, other.status),
+        max(one.progress, other.progress),
+        max(one.views, other.views, len(seen)),
+        completions,
+        accessed_ms,
+        _later(one.last_completed_ms, other.last_completed_ms),
+        max(one.last_updated_ms, other.last_updated_ms),
+        max(details, key=_by_time, default=None),
+        None if seen == _usual_views(accessed_ms, completions) else seen,
+    )
+
+
+def join_all(states: States, others: States) -> States:
+    """Every content of either."""
+    return {**states, **{content_id: join(states.get(content_id), state) for content_id, state in others.items()}}
+
+
+def _latest_of_each(*views: int) -> set[int]:
+    """Of each moment one view, a completing one if there is any."""
+    return {view for view in views if view & 1 or view | 1 not in views}
+
+
+def _by_time(details: tuple[int, Any]) -> tuple[int, bytes]:
+    return details[0], _encode(details[1])
+
+
 def _later(one: int | None, other: int | None) -> int | None:
     if one is None or other is None:
         return one if other is None else other
@@ -117,7 +152,7 @@ def _details(old: tuple[int, Any] | None, report: Report, now_ms: int) -> tuple[
     new = (now_ms if report.accessed_ms is None else report.accessed_ms, report.details)
     if old is None:
         return new
-    return max(old, new, key=lambda details: (details[0], _encode(details[1])))
+    return max(old, new, key=_by_time)
 
 
 def completion(course: Course, states: Mapping[str, ContentState], before: Completion, now: datetime) -> Completion:

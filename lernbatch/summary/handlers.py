@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lernbatch.errors import Missing
 from lernbatch.http import Call
 from lernbatch.summary import actions, wire
+from lernbatch.summary import explain as explanations
 
 
 async def summarise(call: Call) -> Mapping[str, Any]:
     """POST /v1/collection/summary"""
     return wire.show_summary(await actions.summarise(call.services, wire.read_asked(call.request)))
+
+
+async def explain_enrolment(call: Call) -> Mapping[str, Any]:
+    """GET /v1/course/enrollment/explain?userId=…&batchId=…: the caller's own, or of a batch they manage."""
+    user_id, batch_id = call.query.get("userId") or call.subject, call.query.get("batchId")
+    if not batch_id:
+        raise Missing("batchId")
+    return explanations.show(await explanations.explain(call.services, user_id, batch_id, call.caller))

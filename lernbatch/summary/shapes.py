@@ -23,3 +23,15 @@ summarise = Shape(
         groupBy=maybe(listed(_PLACE)),
     ),
 )
+explain_enrolment = Shape(
+    query={"batchId": BATCH_ID, "userId": text("The caller, when it is left out.", example="0b1e3c5a")},
+    result=record(
+        "userId batchId status completionPercentage because missing",
+        userId=text(),
+        batchId=BATCH_ID,
+        status=whole(least=0, most=2),
+        completionPercentage=whole(least=0, most=100),
+        because=text(),
+        missing=listed(record()),
+    ),
+)

@@ -1,0 +1,70 @@
+"""What can be done with accounts: merge one into another, forget a deleted one. Both can be done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lernbatch import db, log, metrics, sql
+from lernbatch.account import rules
+from lernbatch.account.model import Enrolment, Merge
+from lernbatch.db import Connection
+from lernbatch.progress import actions as progress
+from lernbatch.progress.model import Work
+from lernbatch.services import Services
+
+Q = sql.load("lernbatch.account")
+
+
+async def merge(services: Services, asked: Merge) -> int:
+    """Give one account's learning to another; of how many batches. Raises: SameAccount.
+
+    What follows from the joined states and attempts is reckoned afterwards, row by row: should that be cut off, the
+    next report of the learner, `lernbatch reconcile --fix` or another merge completes it.
+    """
+    if asked.from_id == asked.into_id:
+        raise rules.SameAccount
+    async with services.pool.acquire() as conn, conn.transaction():
+        both = {"from_id": asked.from_id, "into_id": asked.into_id}
+        found = await db.all(conn, Enrolment, Q.enrolments_of_both, **both)
+        targets = {row.batch_id: row for row in found if row.user_id == asked.into_id}
+        sources = [row for row in found if row.user_id == asked.from_id]
+        merged = [rules.merged(source, targets.get(source.batch_id), asked.into_id) for source in sources]
+        now = services.clock.now()
+        await _put(conn, services, [row for row in merged if row != targets.get(row.batch_id)])
+        await db.run(conn, Q.copy_attempts, **both, now=now)
+        await db.run(conn, Q.leave_all, user_id=asked.from_id)
+        await db.run(conn, Q.note_merge, **both, now=now)
+    for row in merged:
+        await progress.record_one(services, Work(asked.into_id, row.batch_id, (), rewrite=True))
+    log.info("accounts merged", batches=len(merged))
+    metrics.BUSINESS.labels("account-merged").inc()
+    return len(merged)
+
+
+async def _put(conn: Connection, services: Services, rows: Sequence[Enrolment]) -> None:
+    await db.run(
+        conn,
+        Q.put_enrolments,
+        now=services.clock.now(),
+        user_ids=[row.user_id for row in rows],
+        batch_ids=[row.batch_id for row in rows],
+        course_ids=[row.course_id for row in rows],
+        active=[row.active for row in rows],
+        added_by=[row.added_by for row in rows],
+        added_how=[row.added_how for row in rows],
+        enrolled_at=[row.enrolled_at for row in rows],
+        statuses=[row.status for row in rows],
+        progress=[row.progress for row in rows],
+        percentages=[row.percentage for row in rows],
+        completed_at=[row.completed_at for row in rows],
+        states=[row.states for row in rows],
+        certificates=[db.json(row.certificates) for row in rows],
+    )
+
+
+async def forget(services: Services, user_id: str) -> None:
+    """What is kept here of a deleted person's data goes; enrolments, scores and certificates stay (contract §7.5)."""
+    async with services.pool.acquire() as conn, conn.transaction():
+        await db.run(conn, Q.forget_person, user_id=user_id, now=services.clock.now())
+        await db.run(conn, Q.forget_consents, user_id=user_id)
+    metrics.BUSINESS.labels("account-forgotten").inc()

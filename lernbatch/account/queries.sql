@@ -1,0 +1,57 @@
+-- Statements about accounts.
+
+-- enrolments_of_both
+-- Locked in one order, so that two merges do not wait for each other.
+  SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
+         completed_at, states::text AS states, certificates
+    FROM enrolment
+   WHERE user_id IN (:from_id, :into_id)
+ORDER BY user_id, batch_id
+     FOR UPDATE;
+
+-- put_enrolments
+INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress,
+                       percentage, completed_at, updated_at, states, certificates)
+SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
+       completed_at, :now, states::jsonb, certificates
+  FROM unnest(:user_ids::text[], :batch_ids::text[], :course_ids::text[], :active::boolean[], :added_by::text[],
+              :added_how::text[], :enrolled_at::timestamptz[], :statuses::smallint[], :progress::integer[],
+              :percentages::smallint[], :completed_at::timestamptz[], :states::text[], :certificates::jsonb[])
+       AS merged (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress,
+                  percentage, completed_at, states, certificates)
+ON CONFLICT (user_id, batch_id) DO UPDATE
+        SET active = EXCLUDED.active, enrolled_at = EXCLUDED.enrolled_at, status = EXCLUDED.status,
+            completed_at = EXCLUDED.completed_at, updated_at = EXCLUDED.updated_at, states = EXCLUDED.states,
+            certificates = EXCLUDED.certificates, revision = enrolment.revision + 1;
+
+-- copy_attempts
+-- Of one attempt in both accounts the later delivery stays.
+INSERT INTO attempt (user_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score, max_score, questions,
+                     created_at, updated_at)
+SELECT :into_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score, max_score, questions, created_at, :now
+  FROM attempt
+ WHERE user_id = :from_id
+ON CONFLICT (user_id, batch_id, content_id, attempt_id) DO UPDATE
+        SET attempted_ms = EXCLUDED.attempted_ms, score = EXCLUDED.score, max_score = EXCLUDED.max_score,
+            questions = EXCLUDED.questions, updated_at = EXCLUDED.updated_at
+      WHERE attempt.attempted_ms < EXCLUDED.attempted_ms;
+
+-- leave_all
+-- The source's rows stay as a record, but are nobody's courses any more.
+UPDATE enrolment SET active = false WHERE user_id = :user_id AND active;
+
+-- note_merge
+INSERT INTO merged_account (user_id, into_id, merged_at)
+VALUES (:from_id, :into_id, :now)
+ON CONFLICT (user_id) DO UPDATE SET into_id = EXCLUDED.into_id, merged_at = EXCLUDED.merged_at;
+
+-- forget_person
+-- What reports show of a deleted person; enrolments, scores and certificates stay.
+UPDATE profile
+   SET status = 2, org_name = '', state = '', district = '', block = '', cluster = '', school_id = '',
+       school_name = '', board = '', user_type = '', user_sub_type = '', external_id = '', sealed = NULL,
+       fetched_at = :now
+ WHERE user_id = :user_id;
+
+-- forget_consents
+DELETE FROM consent WHERE user_id = :user_id;

@@ -1,0 +1,44 @@
+"""The JSON of accounts: the platform's events, as they stand on its topics (contract jobs §7.2, §7.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from lernbatch.account.model import Merge
+from lernbatch.envelope import MalformedJson
+from lernbatch.errors import Malformed, Missing
+from lernbatch.wire import blank, text
+
+
+def read_event(body: bytes) -> Mapping[str, Any]:
+    """The `edata` of an event, or of the `request` that carries it."""
+    try:
+        event = msgspec.json.decode(body)
+    except msgspec.DecodeError as wrong:
+        raise MalformedJson from wrong
+    if isinstance(event, dict) and isinstance(event.get("request"), dict):
+        event = event["request"]
+    edata = event.get("edata", event) if isinstance(event, dict) else None
+    if not isinstance(edata, dict):
+        raise Malformed
+    return edata
+
+
+def read_merge(edata: Mapping[str, Any]) -> Merge:
+    """{"edata": {"action": "merge-user-courses-and-cert", "fromAccountId": "u-1", "toAccountId": "u-2"}}"""
+    return Merge(_mandatory(edata, "fromAccountId"), _mandatory(edata, "toAccountId"))
+
+
+def read_deleted(edata: Mapping[str, Any]) -> str:
+    """{"edata": {"action": "delete-user", "userId": "u-1"}}"""
+    return _mandatory(edata, "userId")
+
+
+def _mandatory(fields: Mapping[str, Any], key: str) -> str:
+    found = text(fields, key)
+    if found is None or blank(found):
+        raise Missing(key)
+    return found

@@ -1,0 +1,31 @@
+"""The command that explains a learner's progress."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+from cyclopts import App
+
+from lernbatch import command
+from lernbatch.summary import explain as explanations
+
+app = App(name="explain")
+
+
+@app.default
+def explain(user: str, batch: str, /) -> None:
+    """Say why a learner has this status and percentage, what is missing, and what becomes of certificates.
+
+    Example: `lernbatch explain 0b1e3c5a 0147095690579066880`
+
+    Args:
+        user: the learner
+        batch: the batch
+    """
+
+    async def work() -> bytes:
+        async with command.services() as held:
+            return msgspec.json.encode(explanations.show(await explanations.explain(held, user, batch)))
+
+    print(msgspec.json.format(asyncio.run(work()), indent=2).decode())
