@@ -9,7 +9,7 @@ from lernbatch.account import handlers as account
 from lernbatch.batch import handlers as batch
 from lernbatch.batch.search import handlers as search
 from lernbatch.certificate import handlers as certificate
-from lernbatch.certificate import registry
+from lernbatch.certificate.registry import handlers as registry
 from lernbatch.course import handlers as course
 from lernbatch.enrolment import handlers as enrolment
 from lernbatch.exhaust import analytics

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from lernbatch import db, log, sql
 from lernbatch.certificate import gallery
+from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.certificate.model import Certificate
-from lernbatch.certificate.svg import BadPicture
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.certificate")

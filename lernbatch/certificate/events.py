@@ -15,7 +15,8 @@ from lernbatch.outbox.events import FEED, KAFKA, NOTIFICATION, Event, job_reques
 from lernbatch.services import Services
 
 if TYPE_CHECKING:
-    from lernbatch.certificate.issue import Earned, Made
+    from lernbatch.certificate.issue import Made
+    from lernbatch.certificate.judging import Earned
 
 
 def issued(services: Services, made: Made, now: datetime) -> Iterator[Event]:

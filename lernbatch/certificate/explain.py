@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from lernbatch import db, sql
-from lernbatch.certificate import gallery, issue, wire
-from lernbatch.certificate.issue import Due, Known
+from lernbatch.certificate import gallery, judging, wire
+from lernbatch.certificate.judging import Due, Known
 from lernbatch.certificate.model import Certificate, Finding, Outcome, Template
 from lernbatch.errors import NotFound
 from lernbatch.services import Services
@@ -73,10 +73,10 @@ class Summary:
 async def learner(services: Services, batch_id: str, user_id: str) -> Explained:
     """Why this learner has or has not what the batch awards. Raises: NotFound, when not enrolled there."""
     row = Due(user_id, batch_id, "explain", False, 0)
-    known = await issue.load(services, [row])
+    known = await judging.load(services, [row])
     if row.key not in known.enrolments or batch_id not in known.batches:
         raise NotFound
-    judged = list(issue.findings(row, known.batches[batch_id], known.enrolments[row.key], known))
+    judged = list(judging.findings(row, known.batches[batch_id], known.enrolments[row.key], known))
     person = known.people.get(user_id)
     case = gallery.case(services.config.certificate_font_folder)
     certificates = await db.all(
@@ -104,7 +104,7 @@ async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] 
     learners, after = 0, ""
     while page := [row["user_id"] for row in await _page(services, batch_id, after)]:
         due = [Due(user_id, batch_id, "explain", False, 0) for user_id in page]
-        known = await issue.load(services, due)
+        known = await judging.load(services, due)
         if templates is not None:
             known = replace(known, templates={batch_id: wire.read_templates(templates)})
         for row in due:
@@ -127,7 +127,7 @@ def _count(row: Due, known: Known, tallies: dict[str, Tally], unread: Counter[st
     if failure := known.failures.get(row.user_id) or known.failures.get(row.batch_id):
         unread[failure] += 1
         return
-    for template, finding in issue.findings(row, found, enrolment, known):
+    for template, finding in judging.findings(row, found, enrolment, known):
         tally = tallies.setdefault(template.template_id, Tally(template))
         tally.outcomes[finding.outcome.value] += 1
         if finding.outcome not in (Outcome.MET, Outcome.ISSUED):

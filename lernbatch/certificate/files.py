@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lernbatch import db, sql
-from lernbatch.certificate import picture, rules, svg
+from lernbatch.certificate import rules
+from lernbatch.certificate.drawing import picture, svg
+from lernbatch.certificate.drawing.picture import Design
+from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.certificate.model import DEFAULT_TEMPLATE, Template
-from lernbatch.certificate.picture import Design
-from lernbatch.certificate.svg import BadPicture
 from lernbatch.config import Config
 from lernbatch.errors import Upstream
 from lernbatch.services import Services

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import rfc8785
 
-from lernbatch.certificate import credential, files, picture, wire
+from lernbatch.certificate import credential, files
 from lernbatch.certificate.actions import ring
+from lernbatch.certificate.drawing import picture
+from lernbatch.certificate.drawing.picture import Design
+from lernbatch.certificate.drawing.typesetting import Case
 from lernbatch.certificate.model import Certificate
-from lernbatch.certificate.picture import Design
-from lernbatch.certificate.typesetting import Case
+from lernbatch.certificate.registry import wire as registry
 from lernbatch.services import Services
 
 MEDIA_TYPES = {
@@ -68,7 +70,7 @@ def _draw(services: Services, certificate: Certificate, design: Design, form: st
     signed = rfc8785.dumps(dict(certificate.credential))
     public_url, zone = services.config.public_url.rstrip("/"), services.clock.zone
     code = picture.qr_png(picture.qr_content(f"{public_url}/certs/{certificate.certificate_id}", qr, signed))
-    values = wire.show_values(certificate, public_url, zone, code)
+    values = registry.show_values(certificate, public_url, zone, code)
     drawn = picture.draw(design, values, zone, case(services.config.certificate_font_folder))
     if form == "png":
         return picture.png(drawn)

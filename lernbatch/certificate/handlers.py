@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from lernbatch.certificate import actions, bundle, explain, gallery, page, picture, reading, status, wire
-from lernbatch.certificate.svg import BadPicture
+from lernbatch.certificate import actions, bundle, explain, gallery, page, reading, status, wire
+from lernbatch.certificate.drawing import picture
+from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.errors import NotFound
 from lernbatch.http import Answer, Call
 

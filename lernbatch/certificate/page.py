@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from lernbatch.certificate import wire
-from lernbatch.certificate.dates import format_date
+from lernbatch.certificate.drawing.dates import format_date
 from lernbatch.certificate.reading import Looked
 
 HEADERS = {
@@ -33,7 +33,7 @@ SENTENCES = {
     "unknown": "No certificate of this number was issued here.",
 }
 _PAGES = Environment(
-    loader=PackageLoader("lernbatch.certificate", "data"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    loader=PackageLoader("lernbatch.certificate", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
 
 
@@ -45,7 +45,7 @@ def certificate(looked: Looked | None, public_url: str, zone: tzinfo) -> HTMLRes
     def day(at: str) -> str:
         return format_date(datetime.fromisoformat(at), "D MMMM YYYY", zone)
 
-    html = _PAGES.get_template("page.html").render(
+    html = _PAGES.get_template("certificate.html").render(
         standing=standing,
         sentence=SENTENCES[standing],
         shown=shown,
@@ -58,4 +58,4 @@ def certificate(looked: Looked | None, public_url: str, zone: tzinfo) -> HTMLRes
 
 @cache
 def style_sheet() -> bytes:
-    return resources.files("lernbatch.certificate").joinpath("data/page.css").read_bytes()
+    return resources.files("lernbatch.certificate").joinpath("pages/certificate.css").read_bytes()

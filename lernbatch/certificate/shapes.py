@@ -149,6 +149,7 @@ status_list = Shape(produces="application/vc")
 did_document = Shape(produces="application/did+json")
 jwks = Shape(produces="application/json")
 
+# the registries' paths
 search = Shape(produces="application/json")
 download = Shape(produces="application/json")
 key = Shape(produces="application/json")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from lernbatch.certificate import picture
-from lernbatch.certificate.typesetting import Case
+from lernbatch.certificate.drawing import picture
+from lernbatch.certificate.drawing.typesetting import Case
 
 FOLDER = Path(__file__).parent / "golden"
 # script → title, name, course

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pypdf
 import pytest
 
-from lernbatch.certificate import picture
+from lernbatch.certificate.drawing import picture
 from lernbatch.certificate.gallery import Shelf
 from tests.certificate import scripts
 

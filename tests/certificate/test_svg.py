@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lernbatch.certificate import dates, picture, svg
-from lernbatch.certificate.picture import Design
-from lernbatch.certificate.svg import BadPicture
-from lernbatch.certificate.typesetting import Case
+from lernbatch.certificate.drawing import dates, picture, svg
+from lernbatch.certificate.drawing.picture import Design
+from lernbatch.certificate.drawing.svg import BadPicture
+from lernbatch.certificate.drawing.typesetting import Case
 
 ZONE = ZoneInfo("Asia/Kolkata")
 CASE = Case()

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import segno
 import typst
 
-from lernbatch.certificate import outlines, svg
-from lernbatch.certificate.dates import format_date
-from lernbatch.certificate.svg import BadPicture
-from lernbatch.certificate.typesetting import Case
+from lernbatch.certificate.drawing import outlines, svg
+from lernbatch.certificate.drawing.dates import format_date
+from lernbatch.certificate.drawing.svg import BadPicture
+from lernbatch.certificate.drawing.typesetting import Case
 
 QR_KINDS = ("URL", "URL-W3C-VC", "W3C-VC")
 _DATE_FORMAT = re.compile(r"""^dateFormat\s+(?P<path>[\w.\[\]]+)\s+(?:"(?P<form>[^"]*)"|'(?P<other>[^']*)')$""")
@@ -44,7 +44,7 @@ class Design:
 
 
 def default_design() -> Design:
-    return Design(resources.files("lernbatch.certificate").joinpath("data/default.svg").read_bytes())
+    return Design(resources.files("lernbatch.certificate.drawing").joinpath("default.svg").read_bytes())
 
 
 def draw(design: Design, values: Mapping[str, Any], zone: tzinfo, case: Case) -> bytes:

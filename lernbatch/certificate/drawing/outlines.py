@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element
 
-from lernbatch.certificate import bidi
-from lernbatch.certificate.svg import SPACE, SVG, length, local
-from lernbatch.certificate.typesetting import SERIF_FAMILIES, Case, Style
+from lernbatch.certificate.drawing import bidi
+from lernbatch.certificate.drawing.svg import SPACE, SVG, length, local
+from lernbatch.certificate.drawing.typesetting import SERIF_FAMILIES, Case, Style
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.responses import Response
 
 from lernbatch import db, sql
-from lernbatch.certificate import actions, gallery, reading, wire
+from lernbatch.certificate import actions, gallery, reading
+from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.certificate.model import Certificate
-from lernbatch.certificate.svg import BadPicture
+from lernbatch.certificate.registry import wire
 from lernbatch.envelope import read_body
 from lernbatch.errors import Missing, NotFound, Refused, Unauthorized
 from lernbatch.http import Call

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uharfbuzz as hb
 
-from lernbatch.certificate import bidi
+from lernbatch.certificate.drawing import bidi
 
 SERIF_FAMILIES = re.compile(
     r"(?<!sans-)serif|times|georgia|garamond|playfair|merriweather|cinzel|baskerville", re.IGNORECASE
@@ -214,7 +214,7 @@ def _ours(script: str, style: Style) -> Face:
 
 @cache
 def _load(name: str) -> Face:
-    return Face(name, resources.files("lernbatch.certificate").joinpath(f"data/fonts/{name}.ttf").read_bytes())
+    return Face(name, resources.files("lernbatch.certificate.drawing").joinpath(f"fonts/{name}.ttf").read_bytes())
 
 
 def _shaped(face: Face, script: str, text: str, direction: int) -> Iterator[tuple[int, int, int, int]]:

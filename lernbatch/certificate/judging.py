@@ -1,0 +1,219 @@
+"""Judging: everything that decides whether learners have earned what their batches award, loaded set by set."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from lernbatch import db, log, sql
+from lernbatch.certificate import rules, wire
+from lernbatch.certificate.model import Finding, Learner, Outcome, Score, Standing, Template
+from lernbatch.course import actions as courses
+from lernbatch.course.model import Course
+from lernbatch.errors import Upstream
+from lernbatch.services import Services
+from lernbatch.sunbird.users import ACTIVE, Profile
+
+Q = sql.load("lernbatch.certificate")
+
+Key: TypeAlias = tuple[str, str]  # learner and batch
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A learner who is to be judged in a batch."""
+
+    user_id: str
+    batch_id: str
+    reason: str
+    re_issue: bool
+    attempts: int
+
+    @property
+    def key(self) -> Key:
+        return self.user_id, self.batch_id
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What judging needs of a batch."""
+
+    batch_id: str
+    course_id: str
+    course_version: str | None
+    templates: Mapping[str, Any]
+    created_for: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What judging needs of an enrolment."""
+
+    user_id: str
+    batch_id: str
+    active: bool
+    status: int
+    completed_at: datetime | None
+    updated_at: datetime
+    scores: Mapping[str, Any]
+    certificates: Sequence[Mapping[str, Any]]
+
+    @property
+    def key(self) -> Key:
+        return self.user_id, self.batch_id
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The latest certificate that a learner has of a template."""
+
+    user_id: str
+    batch_id: str
+    template_id: str
+    revision: int
+    certificate_id: str
+    name: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """A template that a learner has earned: what its certificate will say."""
+
+    due: Due
+    batch: Batch
+    template: Template
+    revision: int
+    course_name: str
+    person: Profile
+    finding: Finding
+    related: Mapping[str, Any]  # what the template wants copied beside the certificate
+    earned_at: datetime
+
+    @property
+    def certificate_id(self) -> str:
+        return rules.certificate_id(self.due.batch_id, self.due.user_id, self.template.template_id, self.revision)
+
+
+@dataclass(slots=True)
+class Judged:
+    """What came of a claimed set: what was earned, and why some learners could not be judged or served."""
+
+    earned: list[Earned] = field(default_factory=list)
+    failures: dict[Key, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Everything a set of due rows is judged by."""
+
+    batches: Mapping[str, Batch]
+    templates: Mapping[str, Sequence[Template]]  # batch id → what it awards
+    courses: Mapping[str, Course | None]
+    enrolments: Mapping[Key, Enrolment]
+    held: Mapping[Key, Mapping[str, Held]]
+    people: Mapping[str, Profile | None]
+    failures: Mapping[str, str]  # user or batch id → why it could not be loaded
+
+
+async def judge(services: Services, due: Sequence[Due]) -> Judged:
+    """What the learners of `due` have earned, and why some cannot be judged or served now."""
+    known, judged = await load(services, due), Judged()
+    for row in due:
+        enrolment, batch = known.enrolments.get(row.key), known.batches.get(row.batch_id)
+        failure = known.failures.get(row.user_id) or known.failures.get(row.batch_id)
+        if failure:
+            judged.failures[row.key] = failure
+        elif enrolment is not None and batch is not None:
+            _judge_one(judged, row, batch, enrolment, known)
+    return judged
+
+
+async def load(services: Services, due: Sequence[Due]) -> Known:
+    """Everything that `due` is judged by, in as many round trips whatever their number."""
+    keys = {"user_ids": [row.user_id for row in due], "batch_ids": [row.batch_id for row in due]}
+    batch_ids = sorted({row.batch_id for row in due})
+    batches = {row.batch_id: row for row in await db.all(services.pool, Batch, Q.batches_of, batch_ids=batch_ids)}
+    failures: dict[str, str] = {}
+    trees: dict[str, Course | None] = {}
+    for batch in batches.values():
+        try:
+            trees[batch.batch_id] = await courses.course(services, batch.course_id, batch.course_version)
+        except Upstream as failed:
+            failures[batch.batch_id] = f"The course {batch.course_id} cannot be read: {failed.detail}"
+    enrolments = await db.all(services.pool, Enrolment, Q.enrolments_of, **keys)
+    held: dict[Key, dict[str, Held]] = defaultdict(dict)
+    for row in await db.all(services.pool, Held, Q.newest_of, **keys):
+        held[row.user_id, row.batch_id][row.template_id] = row
+    templates = {batch_id: wire.read_templates(batch.templates) for batch_id, batch in batches.items()}
+    people = await _people(services, sorted({row.user_id for row in enrolments}), failures)
+    return Known(batches, templates, trees, {row.key: row for row in enrolments}, held, people, failures)
+
+
+async def _people(services: Services, user_ids: Sequence[str], failures: dict[str, str]) -> dict[str, Profile | None]:
+    """Who the learners are. When not all can be read at once each is asked for alone, so one harms only himself."""
+    try:
+        return {**dict.fromkeys(user_ids), **await services.sunbird.users.profiles(user_ids)}
+    except Upstream as failed:
+        log.warning("profiles are read one by one", error=failed.detail)
+    people: dict[str, Profile | None] = {}
+    for user_id in user_ids:
+        try:
+            people[user_id] = await services.sunbird.users.profile(user_id)
+        except Upstream as failed:
+            failures[user_id] = f"The user service did not say who this is: {failed.detail}"
+    return people
+
+
+def findings(row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> Iterator[tuple[Template, Finding]]:
+    """Every template of the batch, judged on its own."""
+    course = known.courses[batch.batch_id]
+    assessments = [leaf.content_id for leaf in course.assessments] if course else []
+    learner = learner_of(enrolment, known.people.get(row.user_id), known.held.get(row.key, {}))
+    for template in known.templates[batch.batch_id]:
+        yield template, rules.judge(template, learner, assessments, again=row.re_issue)
+
+
+def _judge_one(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> None:
+    course, person = known.courses[batch.batch_id], known.people.get(row.user_id)
+    held = known.held.get(row.key, {})
+    for template, finding in findings(row, batch, enrolment, known):
+        if finding.outcome is not Outcome.MET or person is None or person.status != ACTIVE:
+            continue
+        lacking = rules.lacking(template, person.name)
+        if lacking:
+            judged.failures[row.key] = lacking
+            continue
+        last = held.get(template.template_id)
+        revision = last.revision + 1 if last else 1
+        name = course.name if course else batch.course_id
+        earned_at = enrolment.completed_at or enrolment.updated_at
+        related = rules.related(template, learner_of(enrolment, person, held), _places(person), name)
+        judged.earned.append(Earned(row, batch, template, revision, name, person, finding, related, earned_at))
+
+
+def learner_of(enrolment: Enrolment, person: Profile | None, held: Mapping[str, Held]) -> Learner:
+    """What criteria are judged by."""
+    issued = {str(entry.get("name", "")).lower(): str(entry.get("identifier", "")) for entry in enrolment.certificates}
+    issued |= {one.name.lower(): one.certificate_id for one in held.values() if one.status in ("active", "suspended")}
+    attributes = None
+    if person is not None and person.status == ACTIVE:
+        attributes = {**person.fields, "rootOrgId": person.root_org_id}
+    return Learner(
+        user_id=enrolment.user_id,
+        active=enrolment.active,
+        status=enrolment.status,
+        completed_at=enrolment.completed_at,
+        updated_at=enrolment.updated_at,
+        scores={content_id: Score(*score[:3]) for content_id, score in enrolment.scores.items()},
+        issued=issued,
+        attributes=attributes,
+        revoked=frozenset(template_id for template_id, one in held.items() if one.status == Standing.REVOKED),
+    )
+
+
+def _places(person: Profile) -> dict[str, str]:
+    return {"state": person.state, "district": person.district, "block": person.block, "cluster": person.cluster}
