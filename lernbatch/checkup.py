@@ -14,6 +14,7 @@ import asyncpg
 import httpx
 
 from lernbatch.auth import Keys
+from lernbatch.certificate import keys as certificates
 from lernbatch.config import Config
 from lernbatch.errors import Unusable
 from lernbatch.neighbours import identity
@@ -43,7 +44,7 @@ async def run(config: Config) -> list[Finding]:
             found += [finding async for finding in _database(dsn)]
     except Unusable as wrong:
         found.append(Finding("database", False, str(wrong)))
-    found += [_keys(config), _files(config)]
+    found += [_keys(config), _certificate_keys(config), _files(config)]
     found += [finding async for finding in _neighbours(config)]
     found.append(_disk(config))
     return found
@@ -72,6 +73,15 @@ async def _database(dsn: str) -> AsyncIterator[Finding]:
 
 def _home(config: Config) -> Finding:
     return _writable("home", config.home)
+
+
+def _certificate_keys(config: Config) -> Finding:
+    try:
+        found = certificates.read_ring(certificates.folder_of(config))
+        signs = bool(found) and certificates.Ring("", found).signing is not None
+    except Unusable as wrong:
+        return Finding("certificate keys", False, str(wrong))
+    return Finding("certificate keys", True, f"{len(found)} of them." if signs else "One is made at the first use.")
 
 
 def _files(config: Config) -> Finding:

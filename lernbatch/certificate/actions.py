@@ -50,12 +50,8 @@ class Attached:
 
 def ring(config: Config) -> Ring:
     """The keys that sign, read again when the folder changes. Raises: Unusable."""
-    folder = key_folder(config)
+    folder = keys.folder_of(config)
     return _ring(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
-
-
-def key_folder(config: Config) -> Path:
-    return config.certificate_key_folder or config.home / "keys" / "certificates"
 
 
 @cache

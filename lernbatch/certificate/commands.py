@@ -168,7 +168,7 @@ def rotate_key() -> None:
 
     Example: `lernbatch certificate rotate-key`
     """
-    folder = actions.key_folder(command.settings())
+    folder = keys.folder_of(command.settings())
     _say(f"{keys.turn(folder).name} signs from now on ({len(keys.read_ring(folder))} keys in {folder}).")
 
 
@@ -179,7 +179,7 @@ def verify(
     keys_file: Annotated[Path | None, Parameter(name="--keys")] = None,
     status_lists: Annotated[list[Path] | None, Parameter(name="--status")] = None,
 ) -> None:
-    """Check a credential (.json, .jwt, or a PDF certificate's attachment) without server or network.
+    """Check a credential (.json or .jwt; a PDF certificate has one attached) without server or network.
 
     Example: `lernbatch verify certificate.json --keys did.json`
 
@@ -189,7 +189,7 @@ def verify(
         status_lists: saved status lists, to see whether it was revoked or suspended
     """
     try:
-        trusted = _keys(keys_file) if keys_file else keys.read_ring(actions.key_folder(command.settings()))
+        trusted = _keys(keys_file) if keys_file else keys.read_ring(keys.folder_of(command.settings()))
         verified = credential.verify(file.read_bytes(), trusted)
         standing = _standing(verified.credential, status_lists or [], trusted)
     except OSError as unreadable:

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from lernbatch.config import Config
 from lernbatch.errors import Unusable
 
 _ED25519_PUBLIC = b"\xed\x01"  # the multicodec prefix of a public key
@@ -109,6 +110,11 @@ def did_of(public_url: str) -> str:
     parts = urlsplit(public_url)
     path = [quote(segment, safe="") for segment in parts.path.split("/") if segment]
     return ":".join(["did:web", quote(parts.netloc, safe=""), *path])
+
+
+def folder_of(config: Config) -> Path:
+    """Where the ring of this installation lies."""
+    return config.certificate_key_folder or config.home / "keys" / "certificates"
 
 
 def open_ring(folder: Path, public_url: str) -> Ring:

@@ -10,8 +10,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from tests.certificate.cohort import MERIT, Cohort
+from tests.certificate.cohort import MERIT, Cohort, new_cohort
 from tests.people import ASHA, IMRAN, KAVYA, MEERA, RAVI, VIKRAM, Person
+from tests.running import running
 
 PATH = "/v1/course/batch/cert"
 
@@ -143,3 +144,21 @@ def test_verify_needs_no_server_and_tells_the_truth(cohort: Cohort, tmp_path: Pa
     file.write_bytes(file.read_bytes().replace(b"Asha", b"Usha"))
     code, said = command(cohort, nowhere, "verify", str(file))
     assert (code, "does NOT verify" in said) == (1, True)
+
+
+def test_with_a_key_that_cannot_be_read_everybody_waits_and_is_told_for_what(dsn: str, tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    (folder / "key-1.pem").write_text("nonsense")
+    with running(tmp_path, dsn, certificate_key_folder=folder) as service:
+        cohort = new_cohort(service)
+        cohort.enrol(ASHA)
+        cohort.attach()
+        assert cohort.work() == 1
+        assert cohort.certificates() == []
+        due = explained(cohort, ASHA).json()["result"]["response"]["due"]
+        assert "key-1.pem cannot be read" in due["error"]
+        (folder / "key-1.pem").unlink()
+        service.clock.move(seconds=10)
+        cohort.work()
+        assert len(cohort.certificates()) == 1
