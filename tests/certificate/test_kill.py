@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 from lernbatch import db
@@ -20,7 +18,7 @@ from tests.seeds import QUIZ
 
 LEARNERS = 200
 WORKER = """
-import asyncio, os
+import asyncio, os, signal
 from pathlib import Path
 from lernbatch import app
 from lernbatch.certificate import jobs
@@ -29,10 +27,12 @@ from lernbatch.config import Config
 async def work():
     settings = Config(home=Path(os.environ["HOME_OF_KEYS"]), lease_seconds=0.5, certificate_set_size=3)
     async with app.services(settings, os.environ["DSN"]) as services:
-        print("ready", flush=True)
+        for _ in range(int(os.environ["SETS"])):
+            await jobs.issue_due(services)
+        loop = asyncio.get_running_loop()
+        loop.call_later(float(os.environ["SECONDS"]), os.kill, os.getpid(), signal.SIGKILL)
         while True:
-            if not await jobs.issue_due(services):
-                await asyncio.sleep(0.05)
+            await jobs.issue_due(services)
 
 asyncio.run(work())
 """
@@ -76,35 +76,16 @@ def issued(cohort: Cohort) -> int:
     return int(cohort.service.sql("SELECT count(*) FROM certificate WHERE batch_id = $1", cohort.batch_id)[0][0])
 
 
-@contextmanager
-def workers(environment: dict[str, str]) -> Iterator[None]:
-    """Two processes that issue, until they are killed without warning at the end of the block."""
-    started = [
-        subprocess.Popen([sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE) for _ in range(2)
-    ]
-    try:
-        for worker in started:
-            assert worker.stdout is not None
-            worker.stdout.readline()
-        yield
-    finally:
-        for worker in started:
-            worker.kill()
-        for worker in started:
-            worker.communicate()
-
-
 def test_workers_killed_in_the_middle_lose_nothing_and_repeat_nothing(service: Running, dsn_of_service: str) -> None:
     cohort = new_cohort(service)
     fill(cohort)
-    environment = {**os.environ, "DSN": dsn_of_service, "HOME_OF_KEYS": str(service.config.home)}
-    for enough in (10, 60):
-        with workers(environment):
-            for _ in range(5000):
-                if issued(cohort) >= enough:
-                    break
-                threading.Event().wait(0.005)
-        assert enough <= issued(cohort) < 2 * LEARNERS, "they were not killed in the middle"
+    environment = {**os.environ, "DSN": dsn_of_service, "HOME_OF_KEYS": str(service.config.home), "SETS": "4"}
+    started = [  # each dies a little further in a set: reading, signing, in the transaction, after it
+        subprocess.Popen([sys.executable, "-c", WORKER], env={**environment, "SECONDS": str(seconds)})
+        for seconds in (0.001, 0.004, 0.008, 0.015)
+    ]
+    assert [worker.wait(60) for worker in started] == [-signal.SIGKILL] * 4
+    assert 20 < issued(cohort) < 2 * LEARNERS
     service.clock.move(seconds=60)  # past every lease of the dead
     cohort.work()
     check(cohort)
