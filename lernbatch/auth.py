@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -72,46 +73,47 @@ class Claims:
 
 
 class Keys:
-    """The public keys of a folder: one PEM file a key, named by key id. Read again when a key is unknown."""
+    """The public keys of a folder: one PEM file a key, named by key id. Looked at again now and then (defect 40)."""
 
     def __init__(self, folder: Path, reload_seconds: float) -> None:
         self._folder, self._reload_seconds = folder, reload_seconds
         self._keys: dict[str, RSAKey] = {}
+        self._files: list[tuple[str, int]] = []
         self._read_at = -reload_seconds
 
-    def find(self, key_id: str) -> RSAKey | None:
-        key = self._keys.get(key_id)
-        if key is None and time.monotonic() - self._read_at >= self._reload_seconds:
+    def current(self) -> dict[str, RSAKey]:
+        """Key id → key; the same dict as long as no file of the folder changes."""
+        if time.monotonic() - self._read_at >= self._reload_seconds:
+            self._read_at = time.monotonic()
             self._read()
-            key = self._keys.get(key_id)
-        return key
-
-    def all(self) -> dict[str, RSAKey]:
-        """Every key by its id, read now. Raises: Unusable, OSError."""
-        self._read()
         return self._keys
 
     def _read(self) -> None:
-        self._read_at = time.monotonic()
         if not self._folder.is_dir():
+            if self._keys:
+                return  # a folder that is away for a moment withdraws no key
             raise Unusable(f"The folder of public keys, {self._folder}, does not exist.")
+        paths = sorted(path for path in self._folder.iterdir() if path.is_file())
+        files = [(path.name, path.stat().st_mtime_ns) for path in paths]
+        if files == self._files:
+            return
         keys = {}
-        for path in sorted(self._folder.iterdir()):
-            if path.is_file():
-                try:
-                    keys[path.name] = RSAKey.import_key(path.read_bytes())
-                except (ValueError, JoseError):
-                    continue  # other files may lie beside the keys; a token naming one is refused
-        self._keys = keys
+        for path in paths:
+            try:
+                keys[path.name] = RSAKey.import_key(path.read_bytes())
+            except (ValueError, JoseError):
+                continue  # other files may lie beside the keys; a token naming one is refused
+        self._keys, self._files = keys, files
 
 
 class Gate:
-    """Verifies tokens. A token is verified once and then remembered until it expires."""
+    """Verifies tokens. A token is verified once and then remembered, by its digest, as long as the keys stay."""
 
     def __init__(self, config: Config, clock: Clock, keys: Keys) -> None:
         self._config, self._clock, self._keys = config, clock, keys
         self._issuer = config.token_issuer.lower()
-        self._seen: dict[str, Claims] = {}
+        self._trusted: dict[str, RSAKey] = {}
+        self._seen: dict[bytes, Claims] = {}
 
     def caller(self, headers: Mapping[str, str], *, required: bool, accept_expired: bool = False) -> Caller:
         """Who `headers` say is asking.
@@ -146,11 +148,15 @@ class Gate:
 
     def claims(self, token: str) -> Claims | None:
         """The claims of a token with a right signature, expired or not; None for anything else."""
-        known = self._seen.get(token)
+        if (trusted := self._keys.current()) is not self._trusted:
+            self._trusted = trusted
+            self._seen.clear()  # what a withdrawn key signed counts no more
+        digest = sha256(token.encode()).digest()
+        known = self._seen.get(digest)
         if known is None and (known := self._verified(token)) is not None:
             if len(self._seen) >= self._config.token_cache_size:
                 self._seen.clear()  # rare, cheap to refill, and simpler than an order of use
-            self._seen[token] = known
+            self._seen[digest] = known
         return known
 
     def _verified(self, token: str) -> Claims | None:
@@ -159,7 +165,7 @@ class Gate:
         try:
             signed = jws.extract_compact(token.encode())
             key_id = signed.headers().get("kid")
-            key = self._keys.find(key_id) if isinstance(key_id, str) else None
+            key = self._trusted.get(key_id) if isinstance(key_id, str) else None
             if key is None or not jws.validate_compact(signed, key, algorithms=["RS256"]):
                 return None
             return _read_claims(msgspec.json.decode(signed.payload))
