@@ -262,6 +262,7 @@ class Config(BaseSettings):
 
     # jobs
     jobs_enabled: bool = True  # `serve` also works on jobs
+    status_seconds: float = Field(60, gt=0)  # how often batches whose status is due are looked for, midnights included
     lease_seconds: float = Field(60, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

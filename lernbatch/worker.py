@@ -19,6 +19,7 @@ from uuid import uuid4
 import asyncpg
 
 from lernbatch import db, log, metrics, sql
+from lernbatch.config import Config
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch")
@@ -31,14 +32,17 @@ class Job:
     """A kind of background work.
 
     `run` does one bounded set and returns how many it did; 0: nothing is due.
-    `every_seconds`: how often it is looked for. `together`: several processes may run it at once, because its rows
+    `every_seconds`: how often it is looked for, or which setting says so. `together`: several processes may run it at once, because its rows
     carry leases of their own (or SKIP LOCKED keeps them apart).
     """
 
     kind: str
     run: Callable[[Services], Awaitable[int]]
-    every_seconds: float
+    every_seconds: float | Callable[[Config], float]
     together: bool = False
+
+    def pause_seconds(self, config: Config) -> float:
+        return self.every_seconds if isinstance(self.every_seconds, float | int) else self.every_seconds(config)
 
 
 @asynccontextmanager
@@ -76,8 +80,8 @@ async def _turn(services: Services, job: Job, stop: asyncio.Event) -> float:
     except Exception as error:  # noqa: BLE001 - a failing job must not end the worker; it is logged and retried
         log.exception("job failed", error, kind=job.kind)
         metrics.JOB_RUNS.labels(job.kind, "failed").inc()
-        return max(job.every_seconds, 5)
-    return job.every_seconds
+        return max(job.pause_seconds(services.config), 5)
+    return job.pause_seconds(services.config)
 
 
 async def _rounds(services: Services, job: Job, stop: asyncio.Event) -> int:
@@ -101,7 +105,7 @@ async def _leased_turn(services: Services, job: Job, stop: asyncio.Event) -> flo
     try:
         claimed = await db.value(pool, Q.claim_job, kind=job.kind, now=now, owner=OWNER, until=now + lease)
         if claimed is None:
-            return min(job.every_seconds, 15)
+            return min(job.pause_seconds(services.config), 15)
         failures: int = await db.value(pool, Q.job_failures, kind=job.kind) or 0
         beat = asyncio.create_task(_heartbeat(services, job, lease))
         count, error = 0, None
@@ -114,7 +118,7 @@ async def _leased_turn(services: Services, job: Job, stop: asyncio.Event) -> flo
             failures, error = failures + 1, repr(wrong)[:1000]
         finally:
             beat.cancel()
-        pause = job.every_seconds if error is None else min(2.0**failures, LONGEST_PAUSE_SECONDS)
+        pause = job.pause_seconds(services.config) if error is None else min(2.0**failures, LONGEST_PAUSE_SECONDS)
         now = services.clock.now()
         await db.run(
             pool,
