@@ -32,8 +32,8 @@ class Job:
     """A kind of background work.
 
     `run` does one bounded set and returns how many it did; 0: nothing is due.
-    `every_seconds`: how often it is looked for, or which setting says so. `together`: several processes may run it at once, because its rows
-    carry leases of their own (or SKIP LOCKED keeps them apart).
+    `every_seconds`: how often it is looked for, or which setting says so. `together`: several processes may run it at
+    once, because its rows carry leases of their own (or SKIP LOCKED keeps them apart).
     """
 
     kind: str
