@@ -21,6 +21,7 @@ from lernbatch.demo.command import demo
 from lernbatch.errors import LernbatchError, Unusable
 from lernbatch.exhaust import commands as exhausts
 from lernbatch.neighbours import commands as neighbours
+from lernbatch.outbox import commands as outbox
 from lernbatch.pg import database
 from lernbatch.pg.migrate import migrate
 from lernbatch.progress import commands as progress
@@ -46,6 +47,7 @@ app.command(summaries.app)
 app.command(neighbours.imports)
 app.command(neighbours.neighbours)
 app.command(neighbours.token)
+app.command(outbox.replay)
 
 
 def main() -> None:

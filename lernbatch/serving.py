@@ -69,7 +69,7 @@ class Server(uvicorn.Server):
         self._leave, self._drain_seconds = leave, drain_seconds
         self._close_at: float | None = None
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, _: FrameType | None) -> None:
         if self._close_at is None:
             self._leave()
             self._close_at = time.monotonic() + self._drain_seconds

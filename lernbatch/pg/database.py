@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit, urlunsplit
 
 from lernbatch.config import Config
 from lernbatch.pg import embedded
@@ -21,12 +20,3 @@ def opened(config: Config) -> Iterator[str]:
         return
     with embedded.running(config.home, bin_dir=config.pg_bin, port=config.pg_port) as dsn:
         yield dsn
-
-
-def without_password(dsn: str) -> str:
-    """The DSN as it may be shown: `postgresql://asha:***@db/lernbatch`."""
-    parts = urlsplit(dsn)
-    if parts.password is None:
-        return dsn
-    name, _, address = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{name.partition(':')[0]}:***@{address}"))

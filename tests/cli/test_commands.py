@@ -179,6 +179,14 @@ def test_job_runs_one_kind_and_says_how_many(installation: Installation) -> None
     assert installation.run("job", "batch.move_statuses").stdout == "batch.move_statuses: 0 done.\n"
 
 
+def test_replay_sends_again_what_was_given_up(own_installation: Installation) -> None:
+    parked = "INSERT INTO outbox (destination, topic, key, payload, created_at, due_at, parked)"
+    rows(own_installation.dsn, f"{parked} VALUES ('kafka', 't', 'k', '{{}}', now(), now(), true) RETURNING 1")
+    assert own_installation.run("replay", "mail").stdout == "0 events will be sent again.\n"
+    assert own_installation.run("replay").stdout == "1 events will be sent again.\n"
+    assert rows(own_installation.dsn, "SELECT parked FROM outbox") == [(False,)]
+
+
 def test_job_that_nobody_knows_lists_those_there_are(installation: Installation) -> None:
     done = installation.run("job", "batch.dance")
     assert done.returncode == 1
