@@ -69,7 +69,7 @@ types: $(VENV)/.ready-to-check
 	@$(BIN)/mypy lernbatch
 
 imports: $(VENV)/.ready-to-check
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 dead: $(VENV)/.ready-to-check
 	@$(BIN)/vulture

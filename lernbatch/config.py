@@ -152,7 +152,6 @@ class Config(BaseSettings):
     coalescing_enabled: bool = True  # one flush writes what waits, instead of one transaction a request
     late_state_grace_days: int = Field(7, ge=0)
     course_refresh_seconds: float = 3600
-    course_policy: Literal["adopt", "keep"] = "adopt"  # what a running batch does when its course is republished
 
     # the other services; none: the bundled neighbours answer in-process
     content_url: str | None = None

@@ -9,7 +9,7 @@ import msgspec
 
 from lernbatch.batch import rules as batch
 from lernbatch.enrolment.model import How, Progress, Standing
-from lernbatch.errors import LernbatchError, NotFound, Refused
+from lernbatch.errors import NotFound, Refused
 from lernbatch.roster.model import Decision, Grounds, Line, Move, Plan, Wanted
 
 NO_SUCH_BATCH = batch.InvalidBatch.message
@@ -80,10 +80,6 @@ def unenrol_outcome(standing: Standing | None) -> str | None:
     if not standing.active:
         return NOT_ENROLLED
     return COMPLETED if standing.status == Progress.COMPLETED else None
-
-
-def text_of(refusal: LernbatchError) -> str:
-    return refusal.message or type(refusal).__name__
 
 
 def plan(wanted: Wanted, grounds: Grounds) -> Plan:

@@ -96,7 +96,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("LERNBATCH_PORT", "ninety"),
         ("LERNBATCH_PORT", "70000"),
         ("LERNBATCH_PRIVATE_NETWORKS", "10.0.0.0/33"),
-        ("LERNBATCH_COURSE_POLICY", "perhaps"),
+        ("LERNBATCH_TELEMETRY", "perhaps"),
         ("LERNBATCH_LOG_LEVEL", "loud"),
         ("AuthenticationEnabled", "maybe"),
         ("enrollment_list_size", "0"),
