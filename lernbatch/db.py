@@ -23,6 +23,15 @@ UNSTORABLE = (
     asyncpg.UntranslatableCharacterError,
     asyncpg.ProgramLimitExceededError,
 )
+# The server is away, full, overloaded, or stopped a statement: for its operator, and no bug of ours.
+TROUBLES = (
+    ConnectionError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+)
 _JSONB_VERSION = b"\x01"  # the first byte of jsonb in PostgreSQL's binary format
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode

@@ -296,13 +296,18 @@ def failed(request: Request, error: Exception) -> Response:
     message_id = request.scope.get("lernbatch.message_id")
     if isinstance(error, ClientDisconnect):
         return Response(status_code=499)
+    route = getattr(request.scope.get("route"), "name", "none")  # the path itself may name people
     if isinstance(error, Upstream):
-        log.warning("upstream failed", detail=error.detail, path=path)
+        log.warning("upstream failed", detail=error.detail, route=route)
         metrics.UPSTREAM_FAILURES.inc()
     if isinstance(error, db.UNSTORABLE):
         error = Unstorable()
+    if isinstance(error, db.TROUBLES):
+        log.warning("the database does not work", error=repr(error), route=route)
+        metrics.DATABASE_FAILURES.inc()
+        error = Malformed()
     if not isinstance(error, LernbatchError):
-        log.exception("a bug", error=error, path=path)
+        log.exception("a bug", error=error, route=route)
         metrics.BUGS.inc()
         error = Malformed()
     body = envelope.failure(path, message_id, services.clock.now(), error)

@@ -12,6 +12,7 @@ LATENCY = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 BUGS = Counter("lernbatch_bugs_total", "Requests and jobs that ended in an error nobody foresaw")
+DATABASE_FAILURES = Counter("lernbatch_database_failures_total", "Requests that the database could not serve")
 UPSTREAM_FAILURES = Counter("lernbatch_upstream_failures_total", "Calls to other services that failed")
 POOL_SIZE = Gauge("lernbatch_pool_connections", "Open database connections", multiprocess_mode="livesum")
 POOL_IDLE = Gauge(
