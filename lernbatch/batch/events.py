@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from lernbatch.batch.model import Asking, Batch, OpenBatch, Status
@@ -66,8 +66,26 @@ def _audit(
     )
 
 
-def mails(batch: Batch, user_ids: Sequence[str], kind: tuple[str, str]) -> list[Event]:
-    """A mail to each who became a mentor, or is none any more. What the course is called is asked when it leaves."""
+class Offer(Protocol):
+    """What a mail tells of a batch."""
+
+    @property
+    def batch_id(self) -> str: ...
+    @property
+    def course_id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def start_date(self) -> date: ...
+    @property
+    def end_date(self) -> date | None: ...
+
+
+def mails(batch: Offer, user_ids: Sequence[str], kind: tuple[str, str]) -> list[Event]:
+    """A mail to each whom a change of the batch concerns. What the course is called is asked when it leaves.
+
+    `kind`: subject and template.
+    """
     subject, template = kind
     return [
         Event(

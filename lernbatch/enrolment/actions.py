@@ -200,7 +200,7 @@ async def _bring_in(
     told = [
         (wish, event)
         for wish in wishes
-        for event in outbox.wanted(services.config, events.enrolled(services, wish, found[wish.key].course_id))
+        for event in outbox.wanted(services.config, events.enrolled(services, wish, found[wish.key]))
     ]
     rows = columns([event for _, event in told])
     written = await db.all(
@@ -256,26 +256,17 @@ async def unenrol_within(conn: Connection, services: Services, wishes: Sequence[
         return set()
     gone = await db.all(
         conn,
-        _Left,
+        _Written,
         Q.unenrol,
         user_ids=[user_id for user_id, _ in leaving],
         batch_ids=[batch_id for _, batch_id in leaving],
     )
-    told = [event for left in gone for event in events.unenrolled(services, leaving[left.key], left.course_id)]
-    await outbox.tell(conn, services, told)
+    if gone and (services.config.mail_enabled or outbox.hears_kafka(services.config)):
+        found = await standings(conn, [left.key for left in gone])
+        told = [event for left in gone for event in events.unenrolled(services, leaving[left.key], found[left.key])]
+        await outbox.tell(conn, services, told)
     metrics.BUSINESS.labels("unenrolled").inc(len(gone))
     return {left.key for left in gone}
-
-
-@dataclass(frozen=True, slots=True)
-class _Left:
-    user_id: str
-    batch_id: str
-    course_id: str
-
-    @property
-    def key(self) -> Key:
-        return self.user_id, self.batch_id
 
 
 def _may_go(services: Services, standing: Standing | None, wish: Wish) -> LernbatchError | None:

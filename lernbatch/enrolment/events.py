@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lernbatch.enrolment.model import Wish
+from lernbatch.batch.events import mails
+from lernbatch.enrolment.model import How, Standing, Wish
 from lernbatch.outbox.actions import hears_kafka
 from lernbatch.outbox.events import Event
 from lernbatch.services import Services
 from lernbatch.telemetry import request_audit
 
+_CAME = ("userId", "courseId", "batchId", "enrolledDate", "active")
+_LEFT = ("userId", "courseId", "batchId", "active")
 
-def enrolled(services: Services, wish: Wish, course_id: str) -> list[Event]:
+
+def enrolled(services: Services, wish: Wish, standing: Standing) -> list[Event]:
     """A learner came in."""
-    return _audit(
-        services, wish, course_id, "Create", "enrol", ("userId", "courseId", "batchId", "enrolledDate", "active")
-    )
+    mail = _mail(services, wish, standing, ("Course Invitation", "openBatchLearnerEnrol"))
+    return [*_audit(services, wish, standing, "Create", "enrol", _CAME), *mail]
 
 
-def unenrolled(services: Services, wish: Wish, course_id: str) -> list[Event]:
+def unenrolled(services: Services, wish: Wish, standing: Standing) -> list[Event]:
     """A learner left. Typed as such: the reference calls it enrol too, and then counts leavers."""
-    return _audit(services, wish, course_id, "Update", "unenrol", ("userId", "courseId", "batchId", "active"))
+    mail = _mail(services, wish, standing, ("Unenrolled from Training", "openBatchLearnerUnenrol"))
+    return [*_audit(services, wish, standing, "Update", "unenrol", _LEFT), *mail]
 
 
-def _audit(services: Services, wish: Wish, course_id: str, state: str, kind: str, props: Sequence[str]) -> list[Event]:
+def _mail(services: Services, wish: Wish, standing: Standing, kind: tuple[str, str]) -> list[Event]:
+    """Files of people send none, as in the reference."""
+    wanted = services.config.mail_enabled and wish.how is not How.FILE
+    return mails(standing, [wish.user_id], kind) if wanted else []
+
+
+def _audit(
+    services: Services, wish: Wish, standing: Standing, state: str, kind: str, props: Sequence[str]
+) -> list[Event]:
     if not hears_kafka(services.config):
         return []
     event = request_audit(
@@ -31,9 +43,9 @@ def _audit(services: Services, wish: Wish, course_id: str, state: str, kind: str
         services.clock.now_ms(),
         wish.origin,
         actor_id=wish.user_id,
-        subject={"id": wish.user_id, "type": "User", "rollup": {"l1": course_id}},
+        subject={"id": wish.user_id, "type": "User", "rollup": {"l1": standing.course_id}},
         cdata=[
-            (course_id, "Course"),
+            (standing.course_id, "Course"),
             (wish.batch_id, "CourseBatch"),
             (wish.origin.message_id, "Request"),
         ],

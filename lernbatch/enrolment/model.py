@@ -55,6 +55,7 @@ class Standing:
     user_id: str
     batch_id: str
     course_id: str
+    name: str
     enrolment_type: str
     start_date: date
     end_date: date | None

@@ -2,7 +2,7 @@
 
 -- standings
 -- A batch that does not exist gives no row.
-   SELECT asked.user_id, asked.batch_id, b.course_id, b.enrolment_type, b.start_date, b.end_date, b.enrolment_start_date,
+   SELECT asked.user_id, asked.batch_id, b.course_id, b.name, b.enrolment_type, b.start_date, b.end_date, b.enrolment_start_date,
           b.enrolment_end_date, b.time_zone, b.capacity, b.leave_policy, b.created_by, b.created_for, b.mentors,
           e.active, e.status
      FROM unnest(:user_ids::text[], :batch_ids::text[]) AS asked (user_id, batch_id)
@@ -59,7 +59,7 @@ GROUP BY b.batch_id;
       AND enrolment.batch_id = leaving.batch_id
       AND enrolment.active
       AND enrolment.status <> 2
-RETURNING enrolment.user_id, enrolment.batch_id, enrolment.course_id;
+RETURNING enrolment.user_id, enrolment.batch_id;
 
 -- enrolments_of
 -- Of many learners in one read, newest first; the rest of the order is the list's own. Which courses are wanted comes

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
+import pytest
+
+from lernbatch.coalescer import Coalescers
+from lernbatch.enrolment import actions
+from lernbatch.enrolment.model import Wish
 from tests.learning import complete, enrol, enrolled, new_batch, new_learner, row, unenrol
 from tests.running import Running
 from tests.seeds import LEAF_NODES
@@ -58,3 +65,19 @@ def test_a_hundred_people_who_want_ten_seats_at_once_get_exactly_ten(service: Ru
         answers = list(threads.map(lambda person: enrol(service, person, batch_id), people))
     assert Counter(answer.status_code for answer in answers) == {200: 10, 400: 90}
     assert service.sql("SELECT count(*) FROM enrolment WHERE batch_id = $1 AND active", batch_id)[0][0] == 10
+
+
+@pytest.mark.parametrize("coalescing", [True, False])
+def test_of_a_thousand_wishes_for_a_hundred_seats_exactly_a_hundred_come_true(
+    service: Running, coalescing: bool
+) -> None:
+    batch_id = new_batch(service, capacity=100)
+    wishes = [Wish(new_learner().user_id, batch_id, None, None) for _ in range(1000)]
+    services = replace(service.services, coalescers=Coalescers(enabled=coalescing))
+
+    async def everybody() -> Counter[str]:
+        answers = await asyncio.gather(*(actions.enrol(services, wish) for wish in wishes), return_exceptions=True)
+        return Counter(type(answer).__name__ for answer in answers)
+
+    assert service.run(everybody()) == {"NoneType": 100, "BatchFull": 900}
+    assert service.sql("SELECT count(*) FROM enrolment WHERE batch_id = $1 AND active", batch_id)[0][0] == 100

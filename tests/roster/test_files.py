@@ -52,7 +52,7 @@ def invited(service: Running, **fields: Any) -> str:
     return new_batch(service, enrollmentType="invite-only", **fields)
 
 
-def test_a_file_enrols_its_people_and_says_who_was_not(service: Running) -> None:
+def test_e28_a_file_enrols_its_people_and_says_who_was_not(service: Running) -> None:
     batch_id = invited(service)
     succeeded, failed = done(service, f'batchId,userIds\n{batch_id},"{ASHA.user_id}, {IMRAN.user_id},nobody"\n')
     assert succeeded == [{batch_id: [{ASHA.user_id: "SUCCESS"}]}]
@@ -76,7 +76,7 @@ def test_a_file_can_be_sent_again_and_a_form_field_or_json_will_do(service: Runn
         assert json.loads(status(service, process_id(answer))["successResult"]) == expected
 
 
-def test_a_file_unenrols_its_people(service: Running) -> None:
+def test_e29_e30_a_file_unenrols_its_people(service: Running) -> None:
     batch_id = new_batch(service)
     asha, finished = enrolled(service, batch_id), enrolled(service, batch_id)
     complete(service, finished, batch_id, *LEAF_NODES)
