@@ -82,6 +82,8 @@ ENTRANCES: list[Entrance] = [
     Entrance("PATCH", "/v1/content/state/update", progress.update_content_state, Access.LATE_USER,
              gateway="/api/course/v1/content/state/update", roles=LEARNERS),
     Entrance("PATCH", "/v1/user/content/state", progress.update_content_state),
+    Entrance("POST", "/v1/activity/agg", progress.aggregate_activity),
+    Entrance("POST", "/v1/assessment/agg", progress.aggregate_assessment),
     Entrance("POST", "/v1/group/activity/agg", progress.read_group_activity, gateway="/api/data/v1/group/activity/agg"),
 
     # summaries

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from lernbatch import db, metrics, sql
 from lernbatch.assessment import rules as assessment
 from lernbatch.assessment.model import Attempt, Submission
+from lernbatch.batch.actions import Unread
 from lernbatch.coalescer import Again, Answer
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
@@ -114,8 +115,12 @@ async def learner(services: Services, user_id: str, batch_id: str) -> Learner:
 
 
 async def states_of(services: Services, user_id: str, course_id: str, batch_id: str) -> States:
-    """How far the learner is in each content, enrolled or not any more; {} when there never was an enrolment."""
-    return await services.coalescers.of(_states_of, services).do((user_id, batch_id, course_id))
+    """How far the learner is in each content, enrolled or not any more; {} when there never was an enrolment.
+
+    Raises: Unread (E40).
+    """
+    with db.failing_as(Unread):
+        return await services.coalescers.of(_states_of, services).do((user_id, batch_id, course_id))
 
 
 async def _states_of(services: Services, asked: Sequence[tuple[str, str, str]]) -> list[Answer[States]]:

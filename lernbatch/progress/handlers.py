@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from lernbatch.assessment.actions import attempts_of
+from lernbatch.enrolment.actions import check_management
 from lernbatch.errors import NoAnswer
 from lernbatch.http import Call
 from lernbatch.progress import actions, groups, wire
+from lernbatch.progress.model import Update
 
 
 async def update_content_state(call: Call) -> Mapping[str, Any]:
@@ -50,3 +52,27 @@ async def read_group_activity(call: Call) -> Mapping[str, Any]:
     members = await groups.members_of(call.services, call.caller, asked.group_id)
     found = await groups.metrics_of(call.services, [member.user_id for member in members], asked.activity_id)
     return wire.show_group(asked, members, found, call.services.clock.now())
+
+
+async def aggregate_activity(call: Call) -> Mapping[str, Any]:
+    """POST /v1/activity/agg: the successor's way to record statuses, or to reckon again."""
+    work = wire.read_activity(call.request)
+    await _check_may_record(call, work.user_id, work.batch_id)
+    await actions.record(call.services, Update((work,)))
+    return {"response": "SUCCESS"}
+
+
+async def aggregate_assessment(call: Call) -> Mapping[str, Any]:
+    """POST /v1/assessment/agg: the successor's way to record attempts."""
+    user_id, submissions = wire.read_attempts(call.request, call.subject)
+    works = wire.works_of(user_id, submissions)
+    for work in works:
+        await _check_may_record(call, user_id, work.batch_id)
+    await actions.record(call.services, Update(works))
+    return {"response": "SUCCESS", "attemptId": submissions[0].attempt_id if len(submissions) == 1 else "N/A"}
+
+
+async def _check_may_record(call: Call, user_id: str, batch_id: str) -> None:
+    """Learners record for themselves, managers of a batch for everybody in it. Raises: InvalidBatch, Unauthorized."""
+    if user_id not in (call.caller.user_id, call.caller.on_behalf_of):
+        await check_management(call.services, call.caller, batch_id, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lernbatch.shapes import (
     BATCH_ID,
     COURSE_ID,
+    DONE,
     USER_ID,
     Shape,
     keyed,
@@ -92,4 +93,28 @@ read_group_activity = Shape(
         activityType=text("Echoed.", example="Course"),
     ),
     result=record("groupId activity members", groupId=text(), activity=record(), members=listed(record())),
+)
+_DONE_CONTENT = record("contentId status", contentId=_CONTENT_ID, status=_STATUS)
+aggregate_activity = Shape(
+    request=record(
+        "userId courseId batchId",
+        userId=USER_ID,
+        courseId=COURSE_ID,
+        batchId=BATCH_ID,
+        contents=maybe(listed(_DONE_CONTENT, "Left out: what is stored is reckoned again.")),
+    ),
+    result=DONE,
+)
+aggregate_assessment = Shape(
+    request=record(
+        "courseId batchId contentId assessmentTs",
+        userId=USER_ID,
+        courseId=COURSE_ID,
+        batchId=BATCH_ID,
+        contentId=_CONTENT_ID,
+        attemptId=text(example="a-1"),
+        assessmentTs=whole("Epoch milliseconds.", example=1_700_000_000_000),
+        events=listed(record(), "ASSESS events, one a question."),
+    ),
+    result=record("response attemptId", response=text(example="SUCCESS"), attemptId=text(example="a-1")),
 )

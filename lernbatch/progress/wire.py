@@ -395,3 +395,83 @@ def _show_metrics(metrics: Sequence[Metric]) -> list[dict[str, Any]]:
 
 def _ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
+
+
+# The successor's calls that aggregate directly (contract §3.6). Here nothing waits to be aggregated, so they record.
+
+
+class NotMandatory(Refused):
+    """A mandatory parameter is missing, in the successor's words."""
+
+    code = "MANDATORY_PARAMETER_MISSING"
+
+
+class InvalidStatus(Refused):
+    code = "INVALID_REQUESTED_DATA"
+
+
+class SubjectMissing(Refused):
+    """An attempt of nobody, or in no course (E68)."""
+
+    code = "MANDATORY_PARAMETER_MISSING"
+    message = "Missing userId/courseId in Request Body"
+
+
+def read_activity(request: Mapping[str, Any]) -> Work:
+    """{"userId": "u-1", "courseId": "do_1", "batchId": "0137", "contents": [{"contentId": "do_11", "status": 2}]}
+
+    Without `contents` the enrolment is reckoned again from what is stored. Complains as E61 to E67.
+    """
+    user_id, course_id, batch_id = (_stated(request, key) for key in ("userId", "courseId", "batchId"))
+    contents = _items(request, "contents")
+    return Work(user_id, batch_id, tuple(_read_activity_item(item, course_id) for item in contents))
+
+
+def _stated(fields: Mapping[str, Any], key: str, where: str = "") -> str:
+    found = text(fields, key)
+    if found is None or blank(found):
+        raise NotMandatory(f"{key} is mandatory{where}")
+    return found
+
+
+def _read_activity_item(item: Mapping[str, Any], course_id: str) -> Report:
+    content_id = _stated(item, "contentId", " in contents")
+    status = item.get("status")
+    if status is None:
+        raise NotMandatory("status is mandatory in contents")
+    if not isinstance(status, int | float) or isinstance(status, bool):
+        raise InvalidStatus("status must be a number")
+    if status not in (0, 1, 2):
+        raise InvalidStatus("status must be 0, 1, or 2")
+    return Report(content_id, course_id, int(status))
+
+
+def read_attempts(request: Mapping[str, Any], caller_id: str) -> tuple[str, list[Submission]]:
+    """One attempt, or `assessments` with the request's values where an item says nothing. Complains as E68.
+
+    The learner, by default the caller, and the attempts.
+    """
+    shared = {key: value for key, value in request.items() if key != "assessments"}
+    user_id = text(shared, "userId") or caller_id
+    if blank(user_id) or blank(text(shared, "courseId")):
+        raise SubjectMissing
+    items = _items(request, "assessments") or [shared]
+    return user_id, [read_submission(_attempt(shared, item, user_id), user_id) for item in items]
+
+
+def _attempt(shared: Mapping[str, Any], item: Mapping[str, Any], user_id: str) -> dict[str, Any]:
+    merged = {**shared, **item, "userId": user_id}
+    at_ms = merged.get("assessmentTs", merged.get("assessmentTimestamp"))
+    named = merged.get("attemptId") or f"{user_id}_{merged.get('contentId')}_{at_ms}"
+    return {**merged, "assessmentTs": at_ms, "attemptId": named, "events": merged.get("events") or []}
+
+
+def works_of(user_id: str, submissions: Sequence[Submission]) -> tuple[Work, ...]:
+    """The attempts as works, one a batch."""
+    batches = dict.fromkeys(submission.batch_id for submission in submissions)
+    return tuple(_work_of(user_id, batch_id, submissions) for batch_id in batches)
+
+
+def _work_of(user_id: str, batch_id: str, submissions: Sequence[Submission]) -> Work:
+    mine = tuple(submission for submission in submissions if submission.batch_id == batch_id)
+    return Work(user_id, batch_id, tuple(_completed_by(submission) for submission in mine), mine)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from lernbatch import db, metrics, sql
 from lernbatch.auth import Caller
-from lernbatch.batch.actions import new_batch_id
+from lernbatch.batch.actions import NotInserted, new_batch_id
 from lernbatch.db import Connection
 from lernbatch.enrolment import actions as enrolment
 from lernbatch.enrolment import rules as enrolment_rules
@@ -26,40 +26,50 @@ LINK_LASTS = timedelta(minutes=30)
 
 
 async def take(services: Services, caller: Caller, kind: Kind, lines: Sequence[Line]) -> str:
-    """Keep a file to be worked on; its id. A line that nobody of which can be done is marked at once."""
+    """Keep a file to be worked on; its id. A line that nobody of which can be done is marked at once.
+
+    Raises: NotInserted (E23).
+    """
     judged = await _judged(services, caller, lines)
-    people = [(line, user_id) for line in judged if line.error is None for user_id in rules.people_of(line)]
     process_id = new_batch_id(services.clock.now_ms())
-    async with services.pool.acquire() as conn, conn.transaction():
-        await db.run(
-            conn,
-            Q.insert_process,
-            process_id=process_id,
-            kind=kind,
-            uploaded_by=caller.user_id,
-            now=services.clock.now(),
-            rows=len(judged),
-            people=len(people),
-        )
-        await db.run(
-            conn,
-            Q.insert_rows,
-            process_id=process_id,
-            row_numbers=[line.row_number for line in judged],
-            batch_ids=[line.batch_id for line in judged],
-            user_ids=[line.user_ids for line in judged],
-            errors=[line.error for line in judged],
-        )
-        await db.run(
-            conn,
-            Q.insert_people,
-            process_id=process_id,
-            row_numbers=[line.row_number for line, _ in people],
-            batch_ids=[line.batch_id for line, _ in people],
-            user_ids=[user_id for _, user_id in people],
-        )
+    with db.failing_as(NotInserted):
+        async with services.pool.acquire() as conn, conn.transaction():
+            await _insert(conn, services, caller, kind, process_id, judged)
     services.wake.now()
     return process_id
+
+
+async def _insert(
+    conn: Connection, services: Services, caller: Caller, kind: Kind, process_id: str, lines: Sequence[Line]
+) -> None:
+    people = [(line, user_id) for line in lines if line.error is None for user_id in rules.people_of(line)]
+    await db.run(
+        conn,
+        Q.insert_process,
+        process_id=process_id,
+        kind=kind,
+        uploaded_by=caller.user_id,
+        now=services.clock.now(),
+        rows=len(lines),
+        people=len(people),
+    )
+    await db.run(
+        conn,
+        Q.insert_rows,
+        process_id=process_id,
+        row_numbers=[line.row_number for line in lines],
+        batch_ids=[line.batch_id for line in lines],
+        user_ids=[line.user_ids for line in lines],
+        errors=[line.error for line in lines],
+    )
+    await db.run(
+        conn,
+        Q.insert_people,
+        process_id=process_id,
+        row_numbers=[line.row_number for line, _ in people],
+        batch_ids=[line.batch_id for line, _ in people],
+        user_ids=[user_id for _, user_id in people],
+    )
 
 
 async def _judged(services: Services, caller: Caller, lines: Sequence[Line]) -> list[Line]:
