@@ -24,7 +24,7 @@ from lernbatch.certificate.model import (
     Template,
 )
 from lernbatch.certificate.rules import OPERATORS
-from lernbatch.errors import Malformed, Missing, Refused, WrongType
+from lernbatch.errors import Malformed, Missing, Refused, Unmappable, WrongType
 from lernbatch.wire import blank, course_id, text
 
 MAX_TEMPLATE_BYTES = 64 * 1024
@@ -42,6 +42,10 @@ class InvalidProperty(Refused):
 class IncompleteSignatory(Refused):
     code = "INVALID_DATA"
     message = "Signatory list missing attribute"
+
+
+class NotText(Unmappable):
+    """Another attribute of a template is no text, or an object it may have is empty: 500 without words (A34)."""
 
 
 class UnreadableFields(Refused):
@@ -176,7 +180,9 @@ _OBJECTS = frozenset(("criteria", "issuer", "signatoryList", "notifyTemplate", "
 def _check_other_keys(template: Mapping[str, Any]) -> None:
     for key, value in template.items():
         if key not in _OBJECTS and value is not None and not isinstance(value, str):
-            raise UnreadableFields
+            raise NotText
+    if any(template.get(key) == {} for key in ("notifyTemplate", "additionalProps")):
+        raise NotText
     if len(msgspec.json.encode(template)) > MAX_TEMPLATE_BYTES:
         raise UnreadableFields
 
