@@ -272,7 +272,7 @@ CREATE TABLE job (
 -- so that news which arrives while a worker judges takes the row from that worker: it is judged again.
 -- due → claimed (due_at moves to the end of the lease) → deleted; or, on failure, due later; or, given up, parked.
 CREATE TABLE certificate_due (
-  user_id   text        NOT NULL,
+  user_id   text        NOT NULL,               -- '': the batch, looked at again after a template came
   batch_id  text        NOT NULL,
   due_at    timestamptz NOT NULL,
   reason    text        NOT NULL,               -- completed, score, template, asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from lernbatch.outbox import actions as outbox
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.certificate")
+# Longer than any request lasts: then what was under way when a template came is committed.
+LOOK_AGAIN = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ async def attach(services: Services, caller: Caller, asked: Attachment) -> Attac
     async with services.pool.acquire() as conn, conn.transaction():
         await db.run(conn, Q.attach_template, batch_id=batch.batch_id, template_id=asked.template_id, template=stored)
         due = await _ask(conn, services, batch.batch_id, "template", status=status)
+        await db.run(conn, Q.look_again, batch_id=batch.batch_id, due_at=services.clock.now() + LOOK_AGAIN)
     services.wake.now()
     return Attached(len(due), warnings)
 

@@ -61,6 +61,7 @@ async def issue_due(services: Services) -> int:
         claim=claim,
     )
     if due:
+        await _look_again(services, [row.batch_id for row in due if row.is_batch])
         judged = await judging.judge(services, due)
         try:
             made = await _signed(services, judged.earned)
@@ -69,6 +70,14 @@ async def issue_due(services: Services) -> int:
             made, judged = [], Judged(failures={row.key: str(unusable) for row in due})
         await _write(services, claim, due, made, judged.failures)
     return len(due)
+
+
+async def _look_again(services: Services, batch_ids: Sequence[str]) -> None:
+    """Have those judged who changed about when a template came; its due row is then done with as any other."""
+    if batch_ids:
+        now = services.clock.now()
+        since = now - 5 * actions.LOOK_AGAIN
+        await db.run(services.pool, Q.ask_for_recent, batch_ids=batch_ids, since=since, now=now)
 
 
 async def _signed(services: Services, earned: Sequence[Earned]) -> list[Made]:

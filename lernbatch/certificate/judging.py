@@ -36,6 +36,11 @@ class Due:
     def key(self) -> Key:
         return self.user_id, self.batch_id
 
+    @property
+    def is_batch(self) -> bool:
+        """Whether it stands for the batch as a whole: see queries.sql, look_again."""
+        return not self.user_id
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -180,9 +185,13 @@ def findings(row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> Iter
 def _judge_one(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> None:
     course, person = known.courses[batch.batch_id], known.people.get(row.user_id)
     held = known.held.get(row.key, {})
+    names: set[str] = set()  # a learner gets one certificate of a name (contract jobs §4.1)
     for template, finding in findings(row, batch, enrolment, known):
         if finding.outcome is not Outcome.MET or person is None or person.status != ACTIVE:
             continue
+        if template.name.lower() in names:
+            continue
+        names.add(template.name.lower())
         lacking = rules.lacking(template, person.name)
         if lacking:
             judged.failures[row.key] = lacking

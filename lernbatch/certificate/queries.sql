@@ -25,6 +25,23 @@ ON CONFLICT (user_id, batch_id) DO UPDATE
        re_issue = certificate_due.re_issue OR EXCLUDED.re_issue
 RETURNING user_id;
 
+-- look_again
+-- A due row without a learner stands for the batch: see ask_for_recent.
+INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
+VALUES ('', :batch_id, :due_at, 'template')
+ON CONFLICT (user_id, batch_id) DO UPDATE
+   SET due_at = EXCLUDED.due_at, claim = NULL, attempts = 0, error = NULL, parked = false;
+
+-- ask_for_recent
+-- Who completed in the very moment in which a template came was seen by neither: progress had read the batch without
+-- the template, and attaching had not seen the completion yet. So a minute later whoever changed since is asked for.
+INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
+SELECT user_id, batch_id, :now, 'template'
+  FROM enrolment
+ WHERE batch_id = ANY (:batch_ids::text[]) AND active AND updated_at >= :since
+ ORDER BY user_id
+ON CONFLICT (user_id, batch_id) DO NOTHING;
+
 -- claim_due
 -- A claimed row becomes due again when its lease is over, so the work of a killed worker is taken up by another.
 WITH claimed AS (
@@ -175,7 +192,7 @@ SELECT user_id
 -- Who waits or failed, by reason.
 SELECT count(*)::integer AS learners, parked, error, min(due_at) AS due_at
   FROM certificate_due
- WHERE batch_id = :batch_id
+ WHERE batch_id = :batch_id AND user_id <> ''
  GROUP BY parked, error;
 
 -- due_of_learner

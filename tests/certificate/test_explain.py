@@ -78,7 +78,9 @@ def test_what_failed_is_told_with_the_reason_and_can_be_tried_again(cohort: Coho
     cohort.work()
     (tally,) = explained(cohort).json()["result"]["response"]["templates"]
     assert "1 failed: The user service knows no name of this learner." in tally["summary"]
-    cohort.service.sql("UPDATE certificate_due SET parked = true WHERE batch_id = $1", cohort.batch_id)
+    cohort.service.sql(
+        "UPDATE certificate_due SET parked = true WHERE batch_id = $1 AND user_id = $2", cohort.batch_id, user_id
+    )
     cohort.service.sql("UPDATE neighbour_person SET first_name = 'Lata' WHERE user_id = $1", user_id)
     assert cohort.work() == 0
     answer = cohort.service.call("POST", f"{PATH}/retry", VIKRAM, {"batchId": cohort.batch_id})

@@ -153,3 +153,30 @@ def test_feed_and_mail_wait_in_the_outbox(cohort: Cohort) -> None:
     assert told["feed"]["data"]["actionData"]["title"] == "Early mathematics"
     assert told["notification"]["heldDate"] == "2026-07-01"
     assert told["notification"]["recipientUserIds"] == [ASHA.user_id]
+
+
+def test_who_completed_in_the_moment_a_template_came_is_found_a_minute_later(cohort: Cohort) -> None:
+    cohort.attach()
+    cohort.work()
+    cohort.enrol(ASHA)  # as if progress had read the batch before the template was there
+    cohort.service.sql(
+        "UPDATE enrolment SET updated_at = $2 WHERE batch_id = $1", cohort.batch_id, cohort.service.clock.now()
+    )
+    assert cohort.work() == 0
+    cohort.service.clock.move(seconds=61)
+    cohort.work()
+    assert [row["user_id"] for row in cohort.certificates()] == [ASHA.user_id]
+    left = cohort.service.sql("SELECT * FROM certificate_due WHERE batch_id = $1", cohort.batch_id)
+    assert left == []
+
+
+def test_of_two_templates_with_one_name_a_learner_gets_one(cohort: Cohort) -> None:
+    cohort.enrol(ASHA)
+    cohort.attach()
+    cohort.service.sql(
+        "UPDATE batch SET templates = jsonb_build_object('a', templates -> 'default', 'b', templates -> 'default')"
+        " WHERE batch_id = $1",
+        cohort.batch_id,
+    )
+    cohort.work()
+    assert len(cohort.certificates()) == 1

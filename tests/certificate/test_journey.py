@@ -21,7 +21,7 @@ ADD = "/api/course/batch/cert/v1/template/add"
 
 
 @pytest.fixture
-def cohort(service: Running) -> Cohort:
+def cohort(service: Running, nothing_due: None) -> Cohort:
     """A running batch with the two bundled templates, attached through the gateway's path."""
 
     async def templates() -> None:

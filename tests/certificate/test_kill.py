@@ -9,6 +9,8 @@ import subprocess
 import sys
 from datetime import timedelta
 
+import pytest
+
 from lernbatch import db
 from lernbatch.certificate import issue, jobs, judging
 from tests.certificate.cohort import MERIT, Cohort, new_cohort
@@ -16,6 +18,7 @@ from tests.people import ASHA, EVERYBODY
 from tests.running import Running
 from tests.seeds import QUIZ
 
+pytestmark = pytest.mark.usefixtures("nothing_due")
 LEARNERS = 200
 WORKER = """
 import asyncio, os, signal
