@@ -40,8 +40,8 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A due row whose claim was still ours."""
+class Row:
+    """The key of a row that is locked."""
 
     user_id: str
     batch_id: str
@@ -126,11 +126,13 @@ async def _write(
 ) -> None:
     """One transaction: take the claims away, and write what was made for those that were still ours."""
     now = services.clock.now()
-    failed = [row for row in due if row.key in failures]
-    done = [row for row in due if row.key not in failures]
     async with services.pool.acquire() as conn, conn.transaction():
-        ours = await _take(conn, claim, done)
-        ours |= await _postpone(conn, services, claim, failed, failures)
+        await db.all(conn, Row, Q.lock_enrolments, **_columns([one.earned.due.key for one in made]))
+        held = await db.all(conn, Row, Q.hold_claimed, claim=claim, **_columns([row.key for row in due]))
+        ours = {(row.user_id, row.batch_id) for row in held}
+        await db.run(conn, Q.drop_held, **_columns([key for key in ours if key not in failures]))
+        failed = [row for row in due if row.key in ours and row.key in failures]
+        await _postpone(conn, services, failed, failures)
         # A learner with a failure who asked for a new issue gets all of it at the next try, or he would get some twice.
         written = [
             one
@@ -146,44 +148,28 @@ async def _write(
         metrics.BUSINESS.labels("certificate-failed").inc(len(failed))
 
 
-async def _take(conn: db.Connection, claim: str, rows: Sequence[Due]) -> set[Key]:
-    """Of `rows`, those whose claim was still ours; they are done with."""
-    taken = await db.all(
-        conn,
-        Taken,
-        Q.take_claimed,
-        claim=claim,
-        user_ids=[row.user_id for row in rows],
-        batch_ids=[row.batch_id for row in rows],
-    )
-    return {(row.user_id, row.batch_id) for row in taken}
+def _columns(keys: Sequence[Key]) -> dict[str, list[str]]:
+    return {"user_ids": [user_id for user_id, _ in keys], "batch_ids": [batch_id for _, batch_id in keys]}
 
 
-async def _postpone(
-    conn: db.Connection, services: Services, claim: str, rows: Sequence[Due], failures: Mapping[Key, str]
-) -> set[Key]:
-    """Have `rows` tried again later, or parked after too many tries; of them, those whose claim was still ours."""
+async def _postpone(conn: db.Connection, services: Services, rows: Sequence[Due], failures: Mapping[Key, str]) -> None:
+    """Have `rows` tried again later, or parked after too many tries."""
     now, tries = services.clock.now(), [row.attempts + 1 for row in rows]
-    postponed = await db.all(
+    await db.run(
         conn,
-        Taken,
-        Q.postpone_claimed,
-        claim=claim,
-        user_ids=[row.user_id for row in rows],
-        batch_ids=[row.batch_id for row in rows],
+        Q.postpone_held,
+        **_columns([row.key for row in rows]),
         attempts=tries,
         errors=[failures[row.key][:500] for row in rows],
         due_at=[now + min(timedelta(seconds=2.0 ** min(count, 20)), LONGEST_PAUSE) for count in tries],
         parked=[count >= services.config.certificate_attempts for count in tries],
     )
-    return {(row.user_id, row.batch_id) for row in postponed}
 
 
 async def _insert(conn: db.Connection, made: Sequence[Made], now: datetime) -> None:
     """The new certificates; only then are those they replace superseded."""
     identity = {
-        "user_ids": [one.earned.due.user_id for one in made],
-        "batch_ids": [one.earned.due.batch_id for one in made],
+        **_columns([one.earned.due.key for one in made]),
         "template_ids": [one.earned.template.template_id for one in made],
         "revisions": [one.earned.revision for one in made],
     }
@@ -210,8 +196,8 @@ async def _add_entries(conn: db.Connection, services: Services, made: Sequence[M
     await db.run(
         conn,
         Q.add_entries,
-        user_ids=[one.earned.due.user_id for one in made],
-        batch_ids=[one.earned.due.batch_id for one in made],
+        **_columns([one.earned.due.key for one in made]),
+        replaced=[one.earned.replaces for one in made],
         entries=[
             wire.show_entry(
                 one.earned.template.name,

@@ -50,7 +50,6 @@ class Batch:
     course_id: str
     course_version: str | None
     templates: Mapping[str, Any]
-    created_for: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +91,7 @@ class Earned:
     batch: Batch
     template: Template
     revision: int
+    replaces: str  # the id of the certificate before it; "": none
     course_name: str
     person: Profile
     finding: Finding
@@ -197,11 +197,22 @@ def _judge_one(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, kno
             judged.failures[row.key] = lacking
             continue
         last = held.get(template.template_id)
-        revision = last.revision + 1 if last else 1
         name = course.name if course else batch.course_id
-        earned_at = enrolment.completed_at or enrolment.updated_at
         related = rules.related(template, learner_of(enrolment, person, held), _places(person), name)
-        judged.earned.append(Earned(row, batch, template, revision, name, person, finding, related, earned_at))
+        judged.earned.append(
+            Earned(
+                due=row,
+                batch=batch,
+                template=template,
+                revision=last.revision + 1 if last else 1,
+                replaces=last.certificate_id if last else "",
+                course_name=name,
+                person=person,
+                finding=finding,
+                related=related,
+                earned_at=enrolment.completed_at or enrolment.updated_at,
+            )
+        )
 
 
 def learner_of(enrolment: Enrolment, person: Profile | None, held: Mapping[str, Held]) -> Learner:

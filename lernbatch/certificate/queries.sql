@@ -59,7 +59,7 @@ WITH claimed AS (
 RETURNING due.user_id, due.batch_id, due.reason, due.re_issue, due.attempts;
 
 -- batches_of
-SELECT batch_id, course_id, course_version, templates, created_for FROM batch WHERE batch_id = ANY (:batch_ids::text[]);
+SELECT batch_id, course_id, course_version, templates FROM batch WHERE batch_id = ANY (:batch_ids::text[]);
 
 -- enrolments_of
 SELECT enrolment.user_id, enrolment.batch_id, active, status, completed_at, updated_at, scores, certificates
@@ -79,21 +79,37 @@ SELECT DISTINCT ON (certificate.user_id, certificate.batch_id, template_id)
 -- status_indices
 SELECT array_agg(nextval('certificate_status_index')) FROM generate_series(1, :count::integer);
 
--- take_claimed
--- Deleting the due rows is what makes an issue happen once: who deletes a row writes its certificates, in this
--- transaction. A row whose claim was taken away (news, or a lease that ended) is not deleted and nothing is written.
-DELETE FROM certificate_due AS due
- USING unnest(:user_ids::text[], :batch_ids::text[]) AS judged (user_id, batch_id)
- WHERE due.user_id = judged.user_id AND due.batch_id = judged.batch_id AND due.claim = :claim
-RETURNING due.user_id, due.batch_id;
+-- lock_enrolments
+-- Progress locks an enrolment and then its due row, so issuing does too, in the order of the keys: no deadlock.
+SELECT enrolment.user_id, enrolment.batch_id
+  FROM enrolment
+  JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS wanted (user_id, batch_id)
+    ON enrolment.user_id = wanted.user_id AND enrolment.batch_id = wanted.batch_id
+ ORDER BY enrolment.user_id, enrolment.batch_id
+   FOR NO KEY UPDATE OF enrolment;
 
--- postpone_claimed
+-- hold_claimed
+-- Which due rows are still ours: one whose claim was taken away (news, or a lease that ended) is not.
+SELECT due.user_id, due.batch_id
+  FROM certificate_due AS due
+  JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS judged (user_id, batch_id)
+    ON due.user_id = judged.user_id AND due.batch_id = judged.batch_id
+ WHERE due.claim = :claim
+ ORDER BY due.user_id, due.batch_id
+   FOR UPDATE OF due;
+
+-- drop_held
+-- Deleting the due row is what makes an issue happen once: who deletes it writes the certificate, in this transaction.
+DELETE FROM certificate_due AS due
+ USING unnest(:user_ids::text[], :batch_ids::text[]) AS held (user_id, batch_id)
+ WHERE due.user_id = held.user_id AND due.batch_id = held.batch_id;
+
+-- postpone_held
 UPDATE certificate_due AS due
    SET claim = NULL, attempts = failed.attempts, error = failed.error, due_at = failed.due_at, parked = failed.parked
   FROM unnest(:user_ids::text[], :batch_ids::text[], :attempts::smallint[], :errors::text[],
               :due_at::timestamptz[], :parked::boolean[]) AS failed (user_id, batch_id, attempts, error, due_at, parked)
- WHERE due.user_id = failed.user_id AND due.batch_id = failed.batch_id AND due.claim = :claim
-RETURNING due.user_id, due.batch_id;
+ WHERE due.user_id = failed.user_id AND due.batch_id = failed.batch_id;
 
 -- insert_certificates
 INSERT INTO certificate (user_id, batch_id, template_id, revision, certificate_id, course_id, name, status_index,
@@ -117,16 +133,19 @@ UPDATE certificate AS old
    AND old.revision < made.revision AND old.status IN ('active', 'suspended');
 
 -- add_entries
--- issued_certificates: an entry of the same name is replaced, others stay, the new ones go last (contract jobs §4.9).
--- One statement reads and writes the list under the row's lock, so two templates at once lose nothing.
+-- issued_certificates: an entry of the same name, or of the certificate that is replaced, gives way; others stay, the
+-- new ones go last (contract jobs §4.9). One statement reads and writes the list under the row's lock, so two
+-- templates at once lose nothing.
 UPDATE enrolment
    SET certificates = coalesce((SELECT jsonb_agg(entry ORDER BY place)
                                   FROM jsonb_array_elements(certificates) WITH ORDINALITY AS old (entry, place)
-                                 WHERE coalesce(lower(entry ->> 'name'), '') NOT IN
-                                       (SELECT lower(added ->> 'name') FROM jsonb_array_elements(made.entries) AS added)),
+                                 WHERE coalesce(lower(entry ->> 'name'), '') <> ALL (made.names)
+                                   AND coalesce(entry ->> 'identifier', '') <> ALL (made.replaced)),
                                '[]') || made.entries
-  FROM (SELECT user_id, batch_id, jsonb_agg(entry) AS entries
-          FROM unnest(:user_ids::text[], :batch_ids::text[], :entries::jsonb[]) AS one (user_id, batch_id, entry)
+  FROM (SELECT user_id, batch_id, jsonb_agg(entry) AS entries, array_agg(lower(entry ->> 'name')) AS names,
+               array_agg(replaced) AS replaced
+          FROM unnest(:user_ids::text[], :batch_ids::text[], :entries::jsonb[], :replaced::text[])
+            AS one (user_id, batch_id, entry, replaced)
       GROUP BY user_id, batch_id) AS made
  WHERE enrolment.user_id = made.user_id AND enrolment.batch_id = made.batch_id;
 

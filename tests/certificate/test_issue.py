@@ -180,3 +180,13 @@ def test_of_two_templates_with_one_name_a_learner_gets_one(cohort: Cohort) -> No
     )
     cohort.work()
     assert len(cohort.certificates()) == 1
+
+
+def test_a_new_issue_under_a_new_name_replaces_the_old_entry(cohort: Cohort) -> None:
+    cohort.enrol(ASHA)
+    cohort.attach()
+    cohort.work()
+    cohort.attach(name="Certificate of attendance")
+    cohort.ask(ASHA, again=True)
+    cohort.work()
+    assert [entry["name"] for entry in cohort.entries(ASHA)] == ["Certificate of attendance"]

@@ -117,8 +117,7 @@ def test_news_while_somebody_judges_is_judged_again(cohort: Cohort) -> None:
     assert cohort.work() == 0  # it is somebody's
     cohort.ask(ASHA)
     keys = {"user_ids": [ASHA.user_id], "batch_ids": [cohort.batch_id]}
-    taken = cohort.service.run(db.all(pool, issue.Taken, issue.Q.take_claimed, claim="me", **keys))
-    assert taken == []
+    assert cohort.service.run(db.all(pool, issue.Row, issue.Q.hold_claimed, claim="me", **keys)) == []
     assert cohort.work() == 1
     assert len(cohort.certificates()) == 1
 
@@ -143,3 +142,38 @@ def test_a_learner_who_fails_harms_nobody_and_is_parked_in_the_end(cohort: Cohor
     assert row["parked"]
     assert row["error"] == "The user service knows no name of this learner."
     assert pauses[0] < timedelta(seconds=3) < timedelta(minutes=10) < pauses[-1]
+
+
+def test_learners_who_score_while_they_are_judged_block_nobody(service: Running) -> None:
+    """Progress locks the enrolment and then the due row; issuing the other way would deadlock with it."""
+    cohort = new_cohort(service)
+    fill(cohort)
+    pool = service.services.pool
+
+    async def score(user_id: str) -> None:
+        async with pool.acquire() as conn, conn.transaction():
+            await conn.execute(
+                "UPDATE enrolment SET revision = revision + 1 WHERE user_id = $1 AND batch_id = $2",
+                user_id,
+                cohort.batch_id,
+            )
+            await conn.execute(
+                """INSERT INTO certificate_due (user_id, batch_id, due_at, reason) VALUES ($1, $2, now(), 'score')
+                   ON CONFLICT (user_id, batch_id) DO UPDATE SET due_at = EXCLUDED.due_at, claim = NULL""",
+                user_id,
+                cohort.batch_id,
+            )
+
+    async def together() -> None:
+        issuing = asyncio.create_task(jobs.issue_due(service.services))
+
+        async def keep_scoring(first: int) -> None:
+            while not issuing.done():
+                for n in range(first, LEARNERS, 6):
+                    await score(f"learner-{cohort.batch_id}-{n:03d}")
+
+        await asyncio.gather(issuing, *(keep_scoring(first) for first in range(6)))
+
+    service.run(together())
+    cohort.work()
+    check(cohort)
