@@ -61,9 +61,9 @@ def main() -> None:
 
 
 def _measure(home: Path, dsn: str, size: database.Size, calls: list[Any], given: argparse.Namespace) -> None:
-    tokens = _tokens(home, size)
+    learners = tokens(home, size)
     found: dict[str, list[dict[str, float]]] = {}
-    with _serving(home, given.workers) as (port, process), _serving(home, 1, coalescing=False) as (plain, _):
+    with serving(home, given.workers) as (port, process), serving(home, 1, coalescing=False) as (plain, _):
         with Progress() as bar:
             task = bar.add_task("measuring", total=given.rounds * len(calls) * 2)
             for round_number in range(given.rounds + 1):  # the first warms up
@@ -72,15 +72,22 @@ def _measure(home: Path, dsn: str, size: database.Size, calls: list[Any], given:
                         rate = pgbench.rate(dsn, pgbench.SCRIPTS[call](size), given.seconds, home)
                         measured = {"rate": rate, "p50_ms": 0.0, "p99_ms": 0.0}
                     else:
-                        measured = _generate(
+                        measured = generate(
                             home,
                             Plan(
-                                call, "127.0.0.1", plain, connections, given.seconds, size.contents, size.stride, tokens
+                                call,
+                                "127.0.0.1",
+                                plain,
+                                connections,
+                                given.seconds,
+                                size.contents,
+                                size.stride,
+                                learners,
                             ),
                         )
-                    served = _generate(
+                    served = generate(
                         home,
-                        Plan(call, "127.0.0.1", port, connections, given.seconds, size.contents, size.stride, tokens),
+                        Plan(call, "127.0.0.1", port, connections, given.seconds, size.contents, size.stride, learners),
                     )
                     if round_number:
                         found.setdefault(f"{call} {connections} plain", []).append(measured)
@@ -90,14 +97,14 @@ def _measure(home: Path, dsn: str, size: database.Size, calls: list[Any], given:
     _show(calls, found, memory)
 
 
-def _tokens(home: Path, size: database.Size) -> list[str]:
+def tokens(home: Path, size: database.Size) -> list[str]:
     config, now = Config(home=home), datetime.now(UTC)
     numbers = [n * size.stride for n in range(database.ACTIVE)]
     return [identity.mint(home, config, database.user_id(number), now=now) for number in numbers]
 
 
 @contextmanager
-def _serving(home: Path, workers: int, *, coalescing: bool = True) -> Iterator[tuple[int, psutil.Process]]:
+def serving(home: Path, workers: int, *, coalescing: bool = True) -> Iterator[tuple[int, psutil.Process]]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {
@@ -126,7 +133,7 @@ def _wait(url: str) -> None:
     raise RuntimeError(f"{url} does not answer")
 
 
-def _generate(folder: Path, plan: Plan) -> dict[str, float]:
+def generate(folder: Path, plan: Plan) -> dict[str, float]:
     path = folder / "plan.json"
     path.write_text(json.dumps(asdict(plan)), encoding="utf-8")
     done = subprocess.run(

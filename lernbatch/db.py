@@ -74,6 +74,9 @@ async def pool(dsn: str, *, size: int, statement_timeout_seconds: float = 20) ->
         reset=_as_it_is,
         server_settings={
             "application_name": "lernbatch",
+            # Nearly all is cached or on disks that need not turn: with the default a table of all people is read
+            # from end to end to find those of one batch.
+            "random_page_cost": "1.1",
             "statement_timeout": str(int(statement_timeout_seconds * 1000)),
         },
     ) as opened:

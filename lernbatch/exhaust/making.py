@@ -50,8 +50,6 @@ async def snapshot(services: Services) -> AsyncIterator[Connection]:
     ):
         # The first rows of a very large batch may take longer than a request ever should.
         await conn.execute("SET LOCAL statement_timeout = 0")
-        # People are found by their key, unless they are nearly all; the default is of disks that have to turn.
-        await conn.execute("SET LOCAL random_page_cost = 1.1")
         yield conn
 
 

@@ -7,7 +7,7 @@ numbers are sealed; where people live and work is not, so that statements can fi
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -37,8 +37,7 @@ async def fetch_profiles(services: Services, seal: Seal, batch_id: str, tick: Ti
     async def fetch(user_ids: list[str]) -> None:
         await _keep_profiles(services, seal, user_ids, await services.sunbird.users.profiles(user_ids))
 
-    await _all(services, Q.people_to_fetch, {"batch_id": batch_id}, None, fetch, tick)
-    await _refresh(services, Q.people_to_fetch, {"batch_id": batch_id}, oldest, fetch, tick)
+    await _fetch(services, Q.people_to_fetch, {"batch_id": batch_id, "older_than": oldest}, fetch, tick)
 
 
 async def fetch_consents(services: Services, batch: Offer, consumer_id: str, tick: Tick) -> None:
@@ -52,43 +51,34 @@ async def fetch_consents(services: Services, batch: Offer, consumer_id: str, tic
         given = await services.sunbird.users.consents(user_ids, batch.course_id, consumer_id)
         await _keep_consents(services, user_ids, batch.course_id, consumer_id, given)
 
-    who = {"batch_id": batch.batch_id, "consumer_id": consumer_id}
-    await _all(services, Q.consents_to_fetch, who, oldest, fetch, tick)
+    who = {"batch_id": batch.batch_id, "consumer_id": consumer_id, "older_than": oldest}
+    await _fetch(services, Q.consents_to_fetch, who, fetch, tick)
 
 
-async def _refresh(
+async def _fetch(
     services: Services,
     statement: sql.Statement,
     who: Mapping[str, object],
-    oldest: datetime,
     fetch: Callable[[list[str]], Awaitable[None]],
     tick: Tick,
 ) -> None:
-    try:
-        await _all(services, statement, who, oldest, fetch, tick)
-    except Upstream as failure:
-        log.warning("profiles are not refreshed", detail=failure.detail, **who)
-
-
-async def _all(
-    services: Services,
-    statement: sql.Statement,
-    who: Mapping[str, object],
-    oldest: datetime | None,
-    fetch: Callable[[list[str]], Awaitable[None]],
-    tick: Tick,
-) -> None:
-    """Fetch whom `statement` finds, set by set; `oldest` None: only those who are missing altogether."""
+    """Fetch whom `statement` finds, set by set. Raises: Upstream, unless nobody of a set is missing altogether."""
     after = ""
     while True:
-        given = {**who, "after": after, "older_than": oldest, "limit": IDS_PER_SET}
+        given = {**who, "after": after, "limit": IDS_PER_SET}
         rows = await services.pool.fetch(statement.text, *statement.arguments(given))
         if not rows:
             return
-        user_ids = [row["user_id"] for row in rows]
-        await fetch(user_ids)
+        try:
+            await fetch([row["user_id"] for row in rows])
+        except Upstream as failure:
+            if any(row["missing"] for row in rows):
+                raise
+            log.warning("profiles are not refreshed", detail=failure.detail)
         await tick()
-        after = user_ids[-1]
+        if len(rows) < IDS_PER_SET:
+            return
+        after = rows[-1]["user_id"]
 
 
 async def _keep_profiles(services: Services, seal: Seal, user_ids: list[str], people: Mapping[str, Profile]) -> None:

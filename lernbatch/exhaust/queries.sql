@@ -246,7 +246,7 @@ LEFT JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AN
 
 -- people_to_fetch
 -- Learners whose profile is missing or older than asked, in order, after `after`.
-   SELECT e.user_id
+   SELECT e.user_id, p.user_id IS NULL AS missing
      FROM enrolment e
 LEFT JOIN profile p USING (user_id)
     WHERE e.batch_id = :batch_id AND e.active AND e.user_id > :after
@@ -274,7 +274,8 @@ ON CONFLICT (user_id) DO UPDATE
             fetched_at = EXCLUDED.fetched_at;
 
 -- consents_to_fetch
-   SELECT e.user_id
+-- A consent that is known but old is no better than a missing one.
+   SELECT e.user_id, true AS missing
      FROM enrolment e
 LEFT JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AND c.object_id = e.course_id
     WHERE e.batch_id = :batch_id AND e.active AND e.user_id > :after
