@@ -128,6 +128,9 @@ CREATE INDEX enrolment_of_batch ON enrolment (batch_id) WHERE active; -- all tha
 
 -- Compressed, but kept beside the row as long as a page holds it: out of line, every update would write twice.
 ALTER TABLE enrolment ALTER COLUMN states SET STORAGE MAIN;
+-- And these two, or they would be moved out of line first to make room for it.
+ALTER TABLE enrolment ALTER COLUMN scores SET STORAGE MAIN;
+ALTER TABLE enrolment ALTER COLUMN certificates SET STORAGE MAIN;
 
 -- One row: how far one learner is in one content; `states` with names, for people and analysts.
 CREATE VIEW content_state AS

@@ -146,7 +146,9 @@ async def shown(services: Services, requests: Sequence[Request]) -> list[Shown]:
 async def _shown(services: Services, request: Request) -> Shown:
     now, lasts = services.clock.now(), timedelta(minutes=services.config.exhaust_link_minutes)
     files = store(services.config)
-    links = tuple([await files.link(one["filePath"], now, lasts) for one in request.deliveries])
+    asked = {batch_id: place for place, batch_id in enumerate(_batch_ids(request))}
+    delivered = sorted(request.deliveries, key=lambda one: asked.get(one["batchId"], len(asked)))
+    links = tuple([await files.link(one["filePath"], now, lasts) for one in delivered])
     described = f"{manifest.folder(request)}/{manifest.NAME}" if links else None
     return Shown(request, links, await files.link(described, now, lasts) if described else None, now + lasts)
 

@@ -139,9 +139,9 @@ SELECT DISTINCT content_id FROM attempt WHERE batch_id = :batch_id;
 
 -- scored_contents
 -- A score column exists only if somebody in the batch has a score.
-SELECT DISTINCT content_id
-  FROM enrolment, jsonb_object_keys(scores) AS content_id
- WHERE batch_id = :batch_id AND active AND scores <> '{}';
+SELECT DISTINCT jsonb_object_keys(scores) AS content_id
+  FROM enrolment
+ WHERE batch_id = :batch_id AND active;
 
 -- progress_rows
 -- The statement says which contents are completed, the rules what that means: sending whole states would cost more

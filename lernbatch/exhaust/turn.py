@@ -26,7 +26,7 @@ class Turn:
     owner: str
     row_counts: dict[str, int] = field(default_factory=dict)  # expected, by batch
     rows_before: int = 0  # of the files that are finished
-    rows_now: int = 0  # of the file in work
+    rows_now: dict[str, int] = field(default_factory=dict)  # of the files in work, by name
     deliveries: list[Delivery] = field(default_factory=list)  # of this turn and those before
     lost: bool = False
 
@@ -35,9 +35,13 @@ class Turn:
         """How many rows of the database the whole request reads; None before they are counted."""
         return sum(self.row_counts.values()) if self.row_counts else None
 
-    def counted(self, rows: int) -> None:
-        """`rows` more are done. Raises: LeaseLost."""
-        self.rows_now += rows
+    @property
+    def rows_done(self) -> int:
+        return self.rows_before + sum(self.rows_now.values())
+
+    def counted(self, name: str, rows: int) -> None:
+        """`rows` more are done of the file `name`. Raises: LeaseLost."""
+        self.rows_now[name] = self.rows_now.get(name, 0) + rows
         if self.lost:
             raise LeaseLost
 
@@ -49,7 +53,7 @@ class Turn:
             request_id=self.request.request_id,
             owner=self.owner,
             until=self.services.clock.now() + timedelta(seconds=self.services.config.lease_seconds),
-            rows_done=self.rows_before + self.rows_now,
+            rows_done=self.rows_done,
             rows_total=self.rows_total,
         )
         if not renewed:
@@ -59,14 +63,14 @@ class Turn:
     async def deliver(self, delivery: Delivery) -> None:
         """Note that a file is in the store. Raises: LeaseLost."""
         self.rows_before += self.row_counts.get(delivery.batch_id, 0)
-        self.rows_now = 0
+        self.rows_now.pop(delivery.batch_id, None)
         written = await db.run(
             self.services.pool,
             Q.deliver,
             request_id=self.request.request_id,
             owner=self.owner,
             delivery=[wire.write_delivery(delivery, self.request.channel)],
-            rows_done=self.rows_before,
+            rows_done=self.rows_done,
         )
         if not written:
             raise LeaseLost

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from lernbatch import log, sql
 from lernbatch.course.actions import course as find_course
@@ -19,6 +21,8 @@ from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
 RETIRED = "Retired"
+# While PostgreSQL reads for one, this process writes the other. More would only take turns with these.
+FILES_AT_ONCE = 2
 ALL_BATCHES = "all"  # the name of the only part of a report that spans batches
 
 
@@ -53,17 +57,33 @@ async def make_files(turn: Turn, failures: Failures) -> bool:
     delivered = {delivery.batch_id for delivery in turn.deliveries}
     turn.rows_before = sum(turn.row_counts.get(name, 0) for name in delivered)
     waiting = [part for part in parts if part.name not in delivered]
-    for part in waiting[: config.exhaust_batches_per_turn]:
-        try:
-            await _make_file(turn, plan, part)
-        except (rules.CannotBeMade, TooManyRows) as refused:
-            failures.note(str(refused), passing=False)
-        except Upstream as failure:
-            log.warning("a file of an exhaust failed", part=part.name, detail=failure.detail)
-            failures.note(rules.crash_message(RuntimeError(failure.detail)), passing=True)
+    await _make_some(turn, plan, waiting[: config.exhaust_batches_per_turn], failures)
     if turn.deliveries:
         await _describe(turn)
     return len(waiting) > config.exhaust_batches_per_turn
+
+
+async def _make_some(turn: Turn, plan: Plan, parts: list[Part], failures: Failures) -> None:
+    """Make the files of `parts`, FILES_AT_ONCE. Raises: LeaseLost."""
+    left = iter(parts)
+
+    async def make_in_turn() -> None:
+        for part in left:
+            try:
+                await _make_file(turn, plan, part)
+            except (rules.CannotBeMade, TooManyRows) as refused:
+                failures.note(str(refused), passing=False)
+            except Upstream as failure:
+                log.warning("a file of an exhaust failed", part=part.name, detail=failure.detail)
+                failures.note(rules.crash_message(RuntimeError(failure.detail)), passing=True)
+
+    making_files = [asyncio.create_task(make_in_turn()) for _ in range(FILES_AT_ONCE)]
+    try:
+        await asyncio.gather(*making_files)
+    finally:
+        for task in making_files:
+            task.cancel()
+        await asyncio.wait(making_files)
 
 
 async def _plan(services: Services, request: Request) -> Plan:
@@ -151,7 +171,7 @@ async def _make_file(turn: Turn, plan: Plan, part: Part) -> None:
         protection=plan.protection,
         expected_rows=turn.row_counts.get(part.name, 0),
         put=actions.store(services.config).put,
-        counted=turn.counted,
+        counted=partial(turn.counted, part.name),
     )
     await turn.deliver(await making.make(services, subject, manner))
 

@@ -14,8 +14,9 @@ from pyzipper.zipfile_aes import BaseZipEncrypter
 
 Words = NDArray[np.uint32]
 
-_WIDTH = 256  # bytes in a row: the steps that must follow each other
-_HEIGHT = 1024  # rows: what one step does at once
+_WIDTH = 64  # bytes in a row: the steps that must follow each other
+_HEIGHT = 4096  # rows: what one step does at once
+_BLOCK = _WIDTH * _HEIGHT
 _MULTIPLIER = 134775813
 _MODULUS = 1 << 32
 _INVERSE = pow(_MULTIPLIER, -1, _MODULUS)
@@ -47,10 +48,10 @@ _SKIP = _skips()
 
 
 def _powers(base: int) -> Words:
-    exponents = np.empty(_WIDTH * _HEIGHT + 1, dtype=np.uint32)
+    exponents = np.empty(_BLOCK + 1, dtype=np.uint32)
     exponents[0] = 1
     with np.errstate(over="ignore"):
-        exponents[1:] = np.cumprod(np.full(_WIDTH * _HEIGHT, base, dtype=np.uint32), dtype=np.uint32)
+        exponents[1:] = np.cumprod(np.full(_BLOCK, base, dtype=np.uint32), dtype=np.uint32)
     return exponents
 
 
@@ -93,11 +94,9 @@ class Keys:
 
     def encrypt(self, data: bytes) -> bytes:
         """`data`, encrypted; the next call goes on where this one ended."""
-        step = _WIDTH * _HEIGHT
         view = np.frombuffer(data, dtype=np.uint8)
-        return b"".join(
-            (view[at : at + step] ^ self._advance(view[at : at + step])).tobytes() for at in range(0, len(view), step)
-        )
+        blocks = (view[at : at + _BLOCK] for at in range(0, len(view), _BLOCK))
+        return b"".join((block ^ self._advance(block)).tobytes() for block in blocks)
 
     def _advance(self, data: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Take `data` into the keys; the key stream that belongs to it."""
@@ -122,11 +121,15 @@ class Keys:
 
 
 class ZipCryptoEncrypter(BaseZipEncrypter):  # type: ignore[misc]
-    """What pyzipper asks of an encryption, for files whose checksum is not known when they begin."""
+    """What pyzipper asks of an encryption, for files whose checksum is not known when they begin.
+
+    The steps of a block cost the same however little is in it, so small pieces wait until a block is full.
+    """
 
     def __init__(self, password: bytes) -> None:
         self._keys = Keys(password)
         self._check = 0
+        self._waiting = bytearray()
 
     def update_zipinfo(self, zipinfo: object) -> None:
         """With sizes after the data, readers test the password by the time of the entry."""
@@ -140,4 +143,14 @@ class ZipCryptoEncrypter(BaseZipEncrypter):  # type: ignore[misc]
         return self._keys.encrypt(os.urandom(HEADER_BYTES - 1) + bytes([self._check]))
 
     def encrypt(self, data: bytes) -> bytes:
-        return self._keys.encrypt(data)
+        self._waiting += data
+        full = len(self._waiting) // _BLOCK * _BLOCK
+        return self._take(full) if full else b""
+
+    def flush(self) -> bytes:
+        return self._take(len(self._waiting))
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._waiting[:size])
+        del self._waiting[:size]
+        return self._keys.encrypt(taken)

@@ -68,6 +68,8 @@ CREATE TABLE merged_account (
 );
 
 ALTER TABLE enrolment ALTER COLUMN states SET STORAGE MAIN;
+ALTER TABLE enrolment ALTER COLUMN scores SET STORAGE MAIN;
+ALTER TABLE enrolment ALTER COLUMN certificates SET STORAGE MAIN;
 
 CREATE VIEW content_state AS
 SELECT e.user_id, e.batch_id, e.course_id, state.key AS content_id,
