@@ -24,6 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+import psutil
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -63,6 +64,7 @@ class Measured:
     rows: int
     seconds: float
     target: float
+    cpu_seconds: float  # of the worker and of the whole of PostgreSQL
     peak_mib: float
     stored_mib: float
 
@@ -243,13 +245,14 @@ def batch_id(number: int) -> str:
 def measure(home: Path, dsn: str, size: Size, dataset: Dataset) -> Measured:
     """All batches of one dataset, by one worker."""
     asyncio.run(submit(home, dsn, size, dataset))
+    before = server_seconds()
     with working(home) as process, Progress() as bar:
         task = bar.add_task(dataset, total=size.people)
         seconds = asyncio.run(finished(dsn, dataset, bar, task))
-        peak = peak_mib(process.pid)
+        peak, cpu = peak_mib(process.pid), sum(psutil.Process(process.pid).cpu_times()[:2]) + server_seconds() - before
     stored = sum(path.stat().st_size for path in (home / "files" / dataset).rglob("*.zip"))
     rows = size.people
-    return Measured(dataset, rows, seconds, TARGETS[dataset] * rows / 1e6, peak, stored / 2**20)
+    return Measured(dataset, rows, seconds, TARGETS[dataset] * rows / 1e6, cpu, peak, stored / 2**20)
 
 
 async def submit(home: Path, dsn: str, size: Size, dataset: Dataset) -> None:
@@ -322,6 +325,15 @@ async def again(dsn: str) -> None:
     await conn.close()
 
 
+def server_seconds() -> float:
+    """Processor seconds of this run's PostgreSQL, connections that are closed included."""
+    children = [one for one in psutil.Process().children(recursive=True) if one.name().startswith("postgres")]
+    (server,) = [one for one in children if one.parent() not in children]
+    times = server.cpu_times()
+    living = sum(sum(one.cpu_times()[:2]) for one in children if one != server)
+    return float(sum(times[:4]) + living)
+
+
 def peak_mib(process_id: int) -> float:
     """The most memory that a process has held."""
     status = Path(f"/proc/{process_id}/status").read_text(encoding="utf-8")
@@ -341,11 +353,11 @@ async def one_batch(home: Path, dsn: str, size: Size) -> Measured:
             (shown,) = await actions.shown(services, [request])
             assert shown.links
             taken.append(time.perf_counter() - began)
-    return Measured("one batch, submit to link", size.learners, sorted(taken)[2], 2.0, peak_mib(os.getpid()), 0)
+    return Measured("one batch, submit to link", size.learners, sorted(taken)[2], 2.0, 0, peak_mib(os.getpid()), 0)
 
 
 def show(size: Size, found: list[Measured]) -> None:
-    table = Table("what", "rows", "seconds", "rows/s", "target", "of target", "peak MiB", "stored MiB")
+    table = Table("what", "rows", "seconds", "rows/s", "target", "of target", "CPU s", "peak MiB", "stored MiB")
     for one in found:
         table.add_row(
             one.what,
@@ -354,6 +366,7 @@ def show(size: Size, found: list[Measured]) -> None:
             f"{one.rows / one.seconds:,.0f}",
             f"{one.target:.1f}",
             f"{one.seconds / one.target:.2f}",
+            f"{one.cpu_seconds:.0f}",
             f"{one.peak_mib:.0f}",
             f"{one.stored_mib:.0f}",
         )

@@ -16,6 +16,10 @@ from lernbatch.wire import blank, text
 
 COLUMNS = ("batchId", "userIds")
 
+# One cell may name everybody. The limit is the whole process's, so it is set once: two files read at the same time
+# would otherwise change it for each other.
+csv.field_size_limit(2**31 - 1)
+
 
 class IncorrectData(Refused):
     """The body is neither a form nor JSON (E17)."""
@@ -57,7 +61,6 @@ def read_lines(data: bytes, most: int) -> list[Line]:
     0137,"u-1,u-2"
     """
     try:
-        csv.field_size_limit(max(len(data), 1))  # one cell may name everybody
         reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), escapechar="\\", strict=True)
         rows = []
         for row in reader:
