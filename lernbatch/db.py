@@ -32,6 +32,8 @@ TROUBLES = (
     asyncpg.InsufficientResourcesError,
     asyncpg.ObjectNotInPrerequisiteStateError,
 )
+# Whatever a look at the database may end in when it is only asked whether it is there.
+UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _JSONB_VERSION = b"\x01"  # the first byte of jsonb in PostgreSQL's binary format
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode

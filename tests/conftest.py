@@ -11,12 +11,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from lernbatch import log
 from lernbatch.pg import embedded
 from lernbatch.pg.migrate import migrate
 from tests.running import MovableClock, Running, named, running
 from tests.seeds import seed
 
 _numbers = count(1)
+log.configure("warning")  # as a service does: the default draws traces so large that timeouts pass meanwhile
 
 
 def _execute(dsn: str, *statements: str) -> None:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-import asyncpg
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -47,7 +46,7 @@ async def page(services: Services) -> bytes:
         MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
     watch_pool(services.pool)
     told = generate_latest(counted)
-    with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    with suppress(*db.UNREACHABLE):
         told += await _queues(services)
     return told
 

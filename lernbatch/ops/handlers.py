@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import asyncpg
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from lernbatch import envelope, http
+from lernbatch import db, envelope, http
 from lernbatch.http import Call, Entrance
 from lernbatch.ops import docs, gauges, health, openapi, wire
 
@@ -50,7 +49,7 @@ async def ready(call: Call) -> Response:
     try:
         async with asyncio.timeout(health.TIMEOUT_SECONDS):
             await health.database_answers(call.services)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except db.UNREACHABLE:
         return PlainTextResponse("no database\n", 503)
     return PlainTextResponse("ok\n")
 

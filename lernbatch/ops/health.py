@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import asyncpg
-
 from lernbatch import db, sql
 from lernbatch.services import Services
 
@@ -41,7 +39,7 @@ async def _asked(name: str, ask: Callable[[Services], Awaitable[bool]], services
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             return Check(name) if await ask(services) else Check(name, "Connection error")
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except db.UNREACHABLE:
         return Check(name, "Connection error")
 
 
