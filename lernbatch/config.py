@@ -151,6 +151,7 @@ class Config(BaseSettings):
     # progress
     coalescing_enabled: bool = True  # one flush writes what waits, instead of one transaction a request
     late_state_grace_days: int = Field(7, ge=0)
+    course_policy: Literal["adopt", "keep"] = "adopt"  # what a running batch does when its course is republished
     course_refresh_seconds: float = 3600
 
     # the other services; none: the bundled neighbours answer in-process

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 from lernbatch import db, sql
 from lernbatch.batch import checks, dates, events, listings, rules
@@ -42,13 +43,15 @@ class Unread(LernbatchError):
 
 async def create(services: Services, asking: Asking, new: NewBatch, remember: Remember) -> Batch:
     """Make a batch. Raises the refusals of contract batches §3.1, C19 to C26."""
-    await checks.check_course(services, new.course_id)
+    course = await checks.check_course(services, new.course_id)
     await checks.check_organisations(services, new.created_for)
     await checks.check_mentors(services, new.created_by, new.mentors, asking.caller.token)
     if new.unknown_property:
         raise rules.UnknownProperty(new.unknown_property)
     now = services.clock.now()
     batch = rules.made(new, new_batch_id(services.clock.now_ms()), now, services.clock.zone)
+    if _keeps_course(services):
+        batch = replace(batch, course_version=course.version)
     with db.failing_as(NotInserted):
         async with services.pool.acquire() as conn, conn.transaction():
             await remember(conn, show_created(batch))
@@ -79,6 +82,8 @@ async def update(services: Services, asking: Asking, change: Change) -> Batch:
         with db.failing_as(NotUpdated):
             async with services.pool.acquire() as conn, conn.transaction():
                 if await save(conn, changed):
+                    if changed.course_version != batch.course_version:
+                        await db.run(conn, Q.adopt_again, course_id=batch.course_id)
                     await listings.tell(conn, services, [batch.course_id], _heard(services, asking, batch, changed))
                     services.wake.now()
                     return changed
@@ -97,7 +102,7 @@ async def checked_change(
     await checks.check_organisations(services, [org_id for org_id in org_ids if org_id not in batch.created_for])
     now, zone = services.clock.now(), services.clock.zone
     dates.check_change(batch, change, rules.day_in(batch.time_zone, now, zone))
-    changed = rules.changed(batch, change, now, zone)
+    changed = rules.changed(batch, change, now, zone, keeps_course=_keeps_course(services))
     last_day = rules.enrolment_end(changed.end_date, changed.enrolment_end_date)
     dates.check_enrolment_start(changed.enrolment_start_date, last_day)
     await checks.check_course(services, batch.course_id)
@@ -119,6 +124,11 @@ def _heard(services: Services, asking: Asking, before: Batch, after: Batch) -> l
 
 def _mails(services: Services, batch: Batch, user_ids: Sequence[str], kind: tuple[str, str]) -> list[Event]:
     return events.mails(batch, user_ids, kind) if services.config.mail_enabled else []
+
+
+def _keeps_course(services: Services) -> bool:
+    """Whether a batch stays with the publication of the course that it began with."""
+    return services.config.course_policy == "keep"
 
 
 def _without(these: Sequence[str], those: Sequence[str]) -> list[str]:
@@ -167,8 +177,15 @@ def _changeable(batch: Batch) -> dict[str, object]:
         "capacity": batch.capacity,
         "leave_policy": batch.leave_policy,
         "status": batch.status,
+        "course_version": batch.course_version,
         "due_on": rules.status_due_on(Status(batch.status), batch.start_date, batch.end_date),
     }
+
+
+async def zone_of(services: Services, batch_id: str | None) -> ZoneInfo:
+    """The zone whose days a batch lives in; the platform's, when there is no such batch."""
+    batch = await find(services.pool, batch_id) if batch_id else None
+    return ZoneInfo(batch.time_zone) if batch is not None and batch.time_zone else services.clock.zone
 
 
 async def find(conn: Connection, batch_id: str) -> Batch | None:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from lernbatch.batch import rules
 from lernbatch.course import actions as courses
+from lernbatch.course.model import Course
 from lernbatch.errors import Malformed, Upstream
 from lernbatch.services import Services
 
 
-async def check_course(services: Services, course_id: str) -> None:
+async def check_course(services: Services, course_id: str) -> Course:
     """A published collection whose progress is tracked. Raises: InvalidCourse, also when nobody can say (C19)."""
-    await courses.offerable(services, course_id)
+    return await courses.offerable(services, course_id)
 
 
 async def check_organisations(services: Services, org_ids: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from lernbatch.batch import actions, listings, preview, rules, transfer, wire, wire_document, wire_others
-from lernbatch.batch.model import Asking
+from lernbatch.batch.model import Asking, Change
 from lernbatch.http import Call, Headed
 from lernbatch.idempotency import Remember, once
 
@@ -45,10 +45,14 @@ async def clone(call: Call) -> Mapping[str, Any]:
     return await once(call, work)
 
 
+async def _change(call: Call) -> Change:
+    zone = await actions.zone_of(call.services, wire.named_batch(call.request))
+    return wire.read_change(call.request, call.services.clock.now(), zone)
+
+
 async def update(call: Call) -> Headed:
     """PATCH /v1/course/batch/update: by the creator or a mentor; `If-Match` makes sure of the revision they saw."""
-    clock = call.services.clock
-    change = wire.read_change(call.request, clock.now(), clock.zone)
+    change = await _change(call)
     revisions = wire_others.read_if_match(call.headers.get("if-match"))
     batch = await actions.update(call.services, _asking(call), replace(change, revisions=revisions))
     return Headed({}, {"ETag": wire_document.show_etag(batch)})
@@ -56,8 +60,7 @@ async def update(call: Call) -> Headed:
 
 async def preview_change(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/preview: what an update with this request would do to the batch's people."""
-    clock = call.services.clock
-    change = wire.read_change(call.request, clock.now(), clock.zone)
+    change = await _change(call)
     return wire_others.show_preview(await preview.preview(call.services, _asking(call), change))
 
 

@@ -3,10 +3,10 @@
 -- insert_batch
 INSERT INTO batch (batch_id, course_id, name, description, enrolment_type, created_by, created_for, mentors,
                    start_date, end_date, enrolment_start_date, enrolment_end_date, time_zone, capacity, leave_policy,
-                   status, due_on, templates, created_at)
+                   status, due_on, course_version, templates, created_at)
 VALUES (:batch_id, :course_id, :name, :description, :enrolment_type, :created_by, :created_for, :mentors,
         :start_date, :end_date, :enrolment_start_date, :enrolment_end_date, :time_zone, :capacity, :leave_policy,
-        :status, :due_on, :templates, :created_at);
+        :status, :due_on, :course_version, :templates, :created_at);
 
 -- batch_by_id
 SELECT batch_id, course_id, course_version, name, description, enrolment_type, created_by, created_for, mentors,
@@ -29,9 +29,14 @@ UPDATE batch
        mentors = :mentors, start_date = :start_date, end_date = :end_date,
        enrolment_start_date = :enrolment_start_date, enrolment_end_date = :enrolment_end_date,
        time_zone = :time_zone, capacity = :capacity, leave_policy = :leave_policy,
-       status = :status, due_on = :due_on, updated_at = :updated_at, revision = :revision
+       status = :status, due_on = :due_on, updated_at = :updated_at, revision = :revision,
+       course_version = :course_version
  WHERE batch_id = :batch_id
    AND revision = :revision - 1;
+
+-- adopt_again
+-- Learners of a reopened batch are measured by the newest publication, as those of its running sisters are.
+UPDATE adoption SET is_done = false, after_user_id = '', after_batch_id = '' WHERE course_id = :course_id;
 
 -- participant_count
 SELECT count(*) FROM enrolment WHERE batch_id = :batch_id AND active = :active;

@@ -206,8 +206,11 @@ def may_change(caller: Caller, batch: Batch) -> bool:
     return not caller.authentication_enabled or caller.user_id in (batch.created_by, *batch.mentors)
 
 
-def changed(batch: Batch, change: Change, now: datetime, zone: ZoneInfo) -> Batch:
-    """`batch` as `change` leaves it, one revision on, with the status that its new dates give it."""
+def changed(batch: Batch, change: Change, now: datetime, zone: ZoneInfo, *, keeps_course: bool) -> Batch:
+    """`batch` as `change` leaves it, one revision on, with the status that its new dates give it.
+
+    One that is reopened follows its course's newest publication again, unless batches keep the one they began with.
+    """
     moved = replace(
         batch,
         start_date=change.start_date or batch.start_date,
@@ -217,7 +220,10 @@ def changed(batch: Batch, change: Change, now: datetime, zone: ZoneInfo) -> Batc
         revision=batch.revision + 1,
         **change.fields,
     )
-    return replace(moved, status=status_now(moved, now, zone))
+    status = status_now(moved, now, zone)
+    reopened = batch.status == Status.ENDED and status is not Status.ENDED
+    version = None if reopened and not keeps_course else batch.course_version
+    return replace(moved, status=status, course_version=version)
 
 
 def administered(caller: Caller, roles: Iterable[str]) -> list[str] | None:

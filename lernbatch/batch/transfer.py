@@ -34,6 +34,8 @@ async def transfer(services: Services, wanted: Transfer) -> int:
     successor = await services.sunbird.users.profile(wanted.to_user_id)
     if successor is None or successor.is_deleted:
         raise rules.InvalidUser
+    if wanted.from_user_id == wanted.to_user_id:
+        return 0  # everything is theirs already, and would be found again and again
     total = 0
     while moved := await _transfer_some(services, wanted):
         total += moved

@@ -85,10 +85,16 @@ def read_new_dates(request: dict[str, Any], now: datetime, zone: ZoneInfo) -> tu
     return start, end, enrolment_end_date
 
 
-def read_change(request: dict[str, Any], now: datetime, platform: ZoneInfo) -> Change:
+def named_batch(request: dict[str, Any]) -> str | None:
+    """The id of the batch that a change is of, if it is one at all: `batchId` wins over `id`."""
+    named = request.get("batchId" if "batchId" in request else "id")
+    return named if isinstance(named, str) else None
+
+
+def read_change(request: dict[str, Any], now: datetime, own_zone: ZoneInfo) -> Change:
     """{"courseId": "do_1", "id": "0140…", "startDate": "2026-06-01", "endDate": "2026-07-31", "mentors": ["u1"]}
 
-    Complains in the order of contract batches §3.2, U2 to U13.
+    Complains in the order of contract batches §3.2, U2 to U13. `own_zone`: the batch's, as it is stored.
     """
     course = course_id(request)
     _check_progress_status(request.get("status"))
@@ -100,7 +106,7 @@ def read_change(request: dict[str, Any], now: datetime, platform: ZoneInfo) -> C
     batch_id = mandatory(request, "id")
     if "batchId" in request:
         batch_id = text(request, "batchId") or ""
-    zone = read_zone(request) or platform
+    zone = read_zone(request) or own_zone
     start, end, enrolment_end_date = _changed_dates(request, now, zone)
     created_for, mentors = read_ids(request, "createdFor"), read_ids(request, "mentors")
     if "createdFor" in request:
