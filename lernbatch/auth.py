@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from hmac import compare_digest
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from lernbatch.errors import NotAuthenticated, Unusable
 
 TOKEN_HEADER = "x-authenticated-user-token"  # noqa: S105 - the name of a header
 MANAGED_HEADER = "x-authenticated-for"
+CLIENT_HEADER, CLIENT_TOKEN_HEADER = "x-authenticated-client-id", "x-authenticated-client-token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class Gate:
     def __init__(self, config: Config, clock: Clock, keys: Keys) -> None:
         self._config, self._clock, self._keys = config, clock, keys
         self._issuer = config.token_issuer.lower()
+        self._clients = _read_clients(config.machine_clients.get_secret_value())
         self._trusted: dict[str, RSAKey] = {}
         self._seen: dict[bytes, Claims] = {}
 
@@ -124,6 +127,8 @@ class Gate:
         if not self._config.authentication_enabled:
             return Caller(authentication_enabled=False)
         asking = self._user(headers.get(TOKEN_HEADER, ""), accept_expired)
+        if asking.user_id is None:
+            asking = self._client(headers.get(CLIENT_HEADER, ""), headers.get(CLIENT_TOKEN_HEADER, ""))
         if asking.user_id is None and required:
             raise NotAuthenticated
         managed = headers.get(MANAGED_HEADER, "").strip()
@@ -134,6 +139,13 @@ class Gate:
         if claims is None or claims.issuer.lower() != self._issuer or not self._lasts(claims, accept_expired):
             return NOBODY
         return Caller(user_id=claims.subject, roles=claims.roles, token=token)
+
+    def _client(self, client_id: str, token: str) -> Caller:
+        """A system that calls under its own name (contract batches §1.5)."""
+        key = self._clients.get(client_id)
+        if key is None or not compare_digest(token.encode(), key.encode()):
+            return NOBODY
+        return Caller(user_id=client_id)
 
     def _on_behalf(self, asking: Caller, managed: str, accept_expired: bool) -> Caller:
         claims = self.claims(managed)
@@ -171,6 +183,12 @@ class Gate:
             return _read_claims(msgspec.json.decode(signed.payload))
         except (JoseError, ValueError):
             return None
+
+
+def _read_clients(text: str) -> dict[str, str]:
+    """`reporting=k1, scheduler=k2` → client id → key."""
+    pairs = (entry.partition("=") for entry in text.split(","))
+    return {name.strip(): key.strip() for name, _, key in pairs if name.strip() and key.strip()}
 
 
 def _read_claims(payload: Any) -> Claims | None:

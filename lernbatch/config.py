@@ -133,6 +133,7 @@ class Config(BaseSettings):
     token_cache_size: int = Field(50_000, ge=0)
     private_networks: Networks = (ip_network("127.0.0.0/8"), ip_network("::1/128"))  # may call /private/…
     trusted_proxies: Words = ("127.0.0.1",)  # whose X-Forwarded-For says where a request comes from
+    machine_clients: SecretStr = SecretStr("")  # `id=key, id=key`: systems that call without a user
     service_token: SecretStr | None = None  # header X-Service-Token that opens /private/… from elsewhere
     gateway_roles_enforced: bool = True  # the gateway's role rules on its public paths
     ownership_enforced: bool = True  # certificate, bulk and admin routes need creator, mentor or administrator

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from hmac import compare_digest
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any, TypeAlias
@@ -180,6 +181,14 @@ async def _tell(request: Request, error: Exception, status: int) -> None:
         log.warning("an error event was lost", error=repr(unreachable))  # the failure itself is answered and logged
 
 
+def _first_of_each(query: QueryParams) -> QueryParams:
+    """Of a key that is repeated the first value counts (contract enrolment §2.5.1, batches §4.3)."""
+    first: dict[str, str] = {}
+    for key, value in query.multi_items():
+        first.setdefault(key, value)
+    return QueryParams(first)
+
+
 async def _answer(entrance: Entrance, request: Request, roles: tuple[str, ...]) -> Response:
     services: Services = request.app.state.services
     internal = _fill(entrance.path, request.path_params)
@@ -194,7 +203,7 @@ async def _answer(entrance: Entrance, request: Request, roles: tuple[str, ...]) 
         caller,
         body,
         request.path_params,
-        request.query_params,
+        _first_of_each(request.query_params),
         request.headers,
         message_id,
         request,
@@ -228,10 +237,14 @@ def _admit(entrance: Entrance, request: Request, services: Services) -> Caller:
 
 def _admit_private(request: Request, services: Services) -> None:
     token = services.config.service_token
-    if token is not None and request.headers.get("x-service-token") == token.get_secret_value():
+    given = request.headers.get("x-service-token", "").encode()
+    if token is not None and compare_digest(given, token.get_secret_value().encode()):
         return
-    address = ip_address(request.client.host) if request.client else None
-    if address is None or not any(address in network for network in services.config.private_networks):
+    try:
+        address = ip_address(request.client.host if request.client else "")
+    except ValueError as unreadable:  # a proxy passed on something that is no address
+        raise Forbidden from unreadable
+    if not any(address in network for network in services.config.private_networks):
         raise Forbidden
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from lernbatch.errors import Malformed, Missing
 
+END_OF_TIME_MS = 4_102_444_800_000  # 2100: clocks beyond it are wrong, and their times cannot be shown in every zone
+
 
 def blank(value: object) -> bool:
     """Missing, null, empty or only white space."""

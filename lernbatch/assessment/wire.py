@@ -10,7 +10,7 @@ import msgspec
 from lernbatch.assessment import rules
 from lernbatch.assessment.model import Attempt, Question, Submission
 from lernbatch.errors import Malformed, Refused
-from lernbatch.wire import blank, text
+from lernbatch.wire import END_OF_TIME_MS, blank, text
 
 
 class AttemptedDateRequired(Refused):
@@ -72,6 +72,8 @@ def read_submission(item: dict[str, Any], user_id: str) -> Submission:
         raise EventsRequired
     attempted_ms, events = item["assessmentTs"], item["events"]
     if not isinstance(attempted_ms, int | float) or isinstance(attempted_ms, bool):
+        raise Malformed
+    if not 0 <= attempted_ms < END_OF_TIME_MS:
         raise Malformed
     if not isinstance(events, list | None):
         raise Malformed

@@ -111,7 +111,7 @@ def read_list(request: dict[str, Any], query: Mapping[str, str]) -> ListAsked:
     if course_ids is not None and not all(isinstance(identifier, str) for identifier in course_ids):
         raise Malformed
     return ListAsked(
-        course_ids=tuple(course_ids) if course_ids is not None else None,
+        course_ids=tuple(course_ids) if course_ids else None,
         filters={**SEARCHED, **(filters or {})},
         course_fields=_words(query.get("fields", ""), (*COURSE_FIELDS, "identifier")),
         batch_fields=_words(query["batchDetails"], ("batchId", "identifier")) if "batchDetails" in query else None,

@@ -38,6 +38,7 @@ from lernbatch.progress.model import (
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.progress")
+STRAY_CONTENTS = 1000  # that are not in the course: players report what was taken out of it, and a row has an end
 
 
 async def record(services: Services, update: Update) -> Outcome:
@@ -252,7 +253,7 @@ def _apply(services: Services, row: Row, course: Course, work: Work, timely: Wor
     """Merge one work into the row; what became of it."""
     now_ms = services.clock.now_ms()
     row.rewrite |= work.rewrite
-    mine = [report for report in timely.reports if report.course_id == row.learner.course_id]
+    mine = _storable(row, course, [r for r in timely.reports if r.course_id == row.learner.course_id])
     before = row.states
     row.states = rules.merge_all(before, mine, now_ms)
     if row.states is not before and outbox.hears_kafka(services.config):
@@ -266,6 +267,18 @@ def _apply(services: Services, row: Row, course: Course, work: Work, timely: Wor
         ongoing=len(timely.reports) == len(work.reports),
         not_enrolled=tuple(r.content_id for r in timely.reports if r.course_id != row.learner.course_id),
     )
+
+
+def _storable(row: Row, course: Course, reports: Sequence[Report]) -> list[Report]:
+    """`reports` but for contents that neither the course nor the row knows, once the row has many of such."""
+    if len(row.states) + len(reports) <= STRAY_CONTENTS:
+        return reports
+    known = course.leaf_node_ids | row.states.keys()
+    room = max(len(course.leaf_node_ids) + STRAY_CONTENTS - len(row.states), 0)
+    strays = list(dict.fromkeys(report.content_id for report in reports if report.content_id not in known))
+    metrics.BUSINESS.labels("state-of-stray-content").inc(len(strays[room:]))
+    surplus = set(strays[room:])
+    return [report for report in reports if report.content_id not in surplus]
 
 
 def _state_events(services: Services, row: Row, before: States, reports: Sequence[Report]) -> list[Event]:

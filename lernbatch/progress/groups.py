@@ -16,6 +16,7 @@ from lernbatch.services import Services
 from lernbatch.sunbird.groups import Member
 
 Q = sql.load("lernbatch.progress")
+MOST_ENROLMENTS = 10_000  # of a group's members; a group has at most a few hundred
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,14 @@ async def members_of(services: Services, caller: Caller, group_id: str) -> list[
 
 async def metrics_of(services: Services, user_ids: Sequence[str], activity_id: str) -> list[tuple[str, list[Metric]]]:
     """Per enrolment with any progress: the learner and the figures; of a course, or of a unit of one."""
-    rows = await db.all(services.pool, _Row, Q.progress_of_people, user_ids=list(user_ids), course_id=activity_id)
+    rows = await db.all(
+        services.pool, _Row, Q.progress_of_people, user_ids=list(user_ids), course_id=activity_id, limit=MOST_ENROLMENTS
+    )
     if rows:
         return [(row.user_id, _course_metrics(row)) for row in rows]
-    rows = await db.all(services.pool, _Row, Q.progress_of_people, user_ids=list(user_ids), course_id=None)
+    rows = await db.all(
+        services.pool, _Row, Q.progress_of_people, user_ids=list(user_ids), course_id=None, limit=MOST_ENROLMENTS
+    )
     trees = await courses.at_hand(services, {row.course_id for row in rows})
     found = []
     for row in rows:

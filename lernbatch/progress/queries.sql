@@ -86,7 +86,8 @@ SELECT user_id, course_id, progress, states::text AS states, scores::text AS sco
  WHERE user_id = ANY(:user_ids::text[])
    AND (:course_id::text IS NULL OR course_id = :course_id)
    AND states <> '{}'
-ORDER BY user_id, batch_id;
+ORDER BY user_id, batch_id
+   LIMIT :limit;
 
 -- enrolments_to_reckon
 -- One page of active enrolments in the order of the key, with the marks of all attempts; batch null: of all batches.

@@ -35,13 +35,14 @@ from lernbatch.progress.model import (
     Update,
     Work,
 )
-from lernbatch.wire import blank, text
+from lernbatch.wire import END_OF_TIME_MS, blank, text
 
 if TYPE_CHECKING:
     from lernbatch.sunbird.groups import Member
 
 _QUARTER_MS = 15 * 60 * 1000  # no zone changes its offset between two of these
 _LARGEST = 2**31 - 1
+MAX_DETAILS_BYTES = 65_536
 
 
 class StatusRequired(Refused):
@@ -61,6 +62,13 @@ class TooManyContents(Refused):
 
     def __init__(self, most: int) -> None:
         super().__init__(f"Maximum upload data size should be {most}")
+
+
+class TooManyDetails(Refused):
+    """An addition: what a player keeps of one content is bounded."""
+
+    code = "DATA_SIZE_EXCEEDED"
+    message = f"Maximum size of progressdetails should be {MAX_DETAILS_BYTES} bytes"
 
 
 # Reading an update
@@ -190,8 +198,15 @@ def _read_report(item: _Item) -> Report:
         completed_ms=None if completed is None else _read_date(completed),
         views=_whole(item.viewCount),
         completions=_whole(item.completedCount),
-        details=item.progressdetails,
+        details=_read_details(item.progressdetails),
     )
+
+
+def _read_details(details: Any) -> Any:
+    """What a player keeps of its own. Raises: TooManyDetails, since it stands in the learner's row for ever."""
+    if details is not None and len(msgspec.json.encode(details)) > MAX_DETAILS_BYTES:
+        raise TooManyDetails
+    return details
 
 
 def _sent(item: _Item) -> dict[str, Any]:
@@ -225,9 +240,10 @@ def _read_date(value: str | None) -> int | None:
         return None
     try:
         at = datetime.fromisoformat(f"{value[:19]}.{value[20:26]}:{value[26:]}")
-        return round(at.timestamp() * 1000)
+        at_ms = round(at.timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
+    return at_ms if 0 <= at_ms < END_OF_TIME_MS else None
 
 
 def show_outcome(outcome: Outcome) -> dict[str, Any]:

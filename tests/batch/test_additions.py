@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,7 +27,7 @@ from tests.batch.calls import (
     wanted,
 )
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, OTHER_ORG, RAVI, VIKRAM, Person
-from tests.running import Running
+from tests.running import Running, running
 from tests.seeds import COURSE
 
 CLONE = "/v1/course/batch/clone"
@@ -268,3 +269,25 @@ def test_many_mentors_at_once_all_get_through(service: Running) -> None:
 def test_a_batch_without_organisations_can_be_made(service: Running) -> None:
     assert read(service, create(service, createdFor=LEFT_OUT))["createdFor"] == []
     assert read(service, create(service, createdFor=[HOME_ORG, OTHER_ORG]))["createdFor"] == [HOME_ORG, OTHER_ORG]
+
+
+def test_a_transfer_to_oneself_ends_and_moves_nothing(service: Running) -> None:
+    batch_id = create(service)
+    request = {"fromUserId": VIKRAM.user_id, "toUserId": VIKRAM.user_id}
+    assert service.call("POST", TRANSFER, ADMIN, request).json()["result"]["count"] == 0
+    assert read(service, batch_id)["createdBy"] == VIKRAM.user_id
+
+
+def test_an_instant_in_a_change_is_a_day_of_the_batchs_own_zone(service: Running) -> None:
+    end = f"{day(service, 30)}T20:00:00.000Z"  # still that day in the far west, the next one in Kolkata
+    batch_id = create(service, timeZone="Etc/GMT+12", startDate=day(service, 2), endDate=end)
+    assert change(service, batch_id, endDate=end).status_code == 200
+    assert read(service, batch_id)["endDate"] == day(service, 30)
+
+
+def test_a_batch_that_keeps_its_course_is_held_to_the_publication_it_began_with(dsn: str, tmp_path: Path) -> None:
+    with running(tmp_path, dsn, course_policy="keep") as service:
+        batch_id = create(service)
+        stored = service.sql("SELECT b.course_version, c.version FROM batch b JOIN course c USING (course_id)")
+        assert [row["course_version"] == row["version"] for row in stored] == [True]
+        assert read(service, batch_id)["status"] == 1

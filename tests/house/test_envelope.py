@@ -37,3 +37,13 @@ def test_the_message_id_of_the_caller_is_answered(service: Running) -> None:
     assert answer.json()["params"]["msgid"] == "m-1"
     assert answer.json()["id"] == "api.course.batch.read"
     assert answer.headers["X-Response-Length"] == str(len(b'{"response":{}}'))
+
+
+def test_of_a_repeated_parameter_the_first_value_counts(service: Running) -> None:
+    def shown(query: str) -> dict[str, object]:
+        path = f"/v1/course/batch/search?{query}"
+        answer = service.call("POST", path, None, {"filters": {"batchId": "none"}})
+        result: dict[str, object] = answer.json()["result"]["response"]
+        return result
+
+    assert shown("fields=participants&fields=other") == shown("fields=participants")

@@ -259,9 +259,30 @@ def test_nothing_is_written_by_what_is_refused(service: Running) -> None:
     assert service.sql("SELECT count(*) FROM batch") == before
 
 
+def test_a_system_calls_under_its_own_name_with_its_key(small_service: Running) -> None:
+    def call(client_id: str, key: str) -> httpx.Response:
+        headers = {"X-Authenticated-Client-Id": client_id, "X-Authenticated-Client-Token": key}
+        return small_service.call("GET", "/v1/course/batch/read/0140", None, headers=headers)
+
+    assert call("reporting", "k1").status_code == 200
+    for wrong in (call("reporting", "k2"), call("other", "k1"), call("", "")):
+        assert_form_c(wrong)
+
+
+def test_an_address_that_is_none_opens_no_private_route(service: Running) -> None:
+    headers = {"X-Forwarded-For": "garbage"}
+    answer = service.call("POST", "/private/v1/course/batch/create", None, {}, headers=headers)
+    assert answer.status_code == 403
+
+
 @pytest.fixture(scope="module")
 def small_service(tmp_path_factory: pytest.TempPathFactory, module_dsn: str) -> Iterator[Running]:
-    """A service that takes small bodies only, and private calls only with its token."""
-    settings = {"max_body_bytes": 10_000, "private_networks": "10.0.0.0/8", "service_token": "open sesame"}
+    """A service that takes small bodies only, private calls only with its token, and one machine client."""
+    settings = {
+        "max_body_bytes": 10_000,
+        "private_networks": "10.0.0.0/8",
+        "service_token": "open sesame",
+        "machine_clients": "reporting = k1",
+    }
     with running(tmp_path_factory.mktemp("small"), module_dsn, **settings) as service:
         yield service

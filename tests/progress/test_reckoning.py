@@ -10,6 +10,7 @@ from lernbatch.neighbours import importing, published
 from lernbatch.progress import reckoning
 from lernbatch.progress.reckoning import Difference
 from tests.learning import complete, enrolled, new_batch, report, row
+from tests.people import VIKRAM
 from tests.running import Running
 from tests.seeds import COURSE, QUIZ, REQUIRED, VIDEO, answer, course, leaf
 
@@ -74,3 +75,22 @@ def test_a_removed_leaf_completes_open_enrolments_and_ended_batches_keep_their_t
     assert row(service, asha, running)["status"] == 2
     assert row(service, kavya, ended)["status"] == 1
     assert differences(service, running) == differences(service, ended) == []
+
+
+def test_a_reopened_batch_follows_its_course_again(service: Running) -> None:
+    course_id = f"do_{uuid4().hex[:16]}"
+    republish(service, course_id, 1, "do_a", "do_b")
+    batch_id = new_batch(service, course_id, days=2)
+    asha = enrolled(service, batch_id, course_id)
+    complete(service, asha, batch_id, "do_a", course=course_id)
+    service.sql("UPDATE batch SET status = 2, course_version = 'an old one' WHERE batch_id = $1", batch_id)
+    republish(service, course_id, 2, "do_a")
+    service.run(courses.refresh(service.services, course_id))
+    today = service.clock.today()
+    change = {"startDate": today.isoformat(), "endDate": (today + timedelta(days=9)).isoformat()}
+    request = {"courseId": course_id, "id": batch_id, **change}
+    assert service.call("PATCH", "/v1/course/batch/update", VIKRAM, request).status_code == 200
+    service.clock.ahead += timedelta(minutes=2)
+    while service.run(reckoning.adopt(service.services)):
+        pass
+    assert row(service, asha, batch_id)["status"] == 2

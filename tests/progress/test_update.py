@@ -263,3 +263,30 @@ def test_contents_outside_the_course_are_kept_and_do_not_count(service: Running)
     asha = enrolled(service, batch_id)
     complete(service, asha, batch_id, "do_elsewhere", *LEAF_NODES[:1])
     assert row(service, asha, batch_id)["progress"] == 1
+
+
+@pytest.mark.parametrize("when", ["9999-12-31 23:59:59:999+0000", "2100-01-01 00:00:00:000+0000"])
+def test_times_that_no_clock_shows_are_refused_and_harm_no_later_read(service: Running, when: str) -> None:
+    batch_id = new_batch(service)
+    asha = enrolled(service, batch_id)
+    assert report(service, asha, item(batch_id, lastAccessTime=when)).status_code == 500  # as any unreadable one
+    answer = report(service, asha, item(batch_id, lastCompletedTime=when))
+    assert refusal(answer) == (400, "DATE_FORMAT_ERRROR", "Date format error.")
+    assert states(service, asha, batch_id) == {}
+
+
+def test_what_a_player_keeps_of_one_content_is_bounded(service: Running) -> None:
+    batch_id = new_batch(service)
+    asha = enrolled(service, batch_id)
+    answer = report(service, asha, item(batch_id, progressdetails={"notes": "x" * 70_000}))
+    assert refusal(answer)[:2] == (400, "DATA_SIZE_EXCEEDED")
+
+
+def test_contents_that_the_course_does_not_have_fill_no_row_without_end(service: Running) -> None:
+    batch_id = new_batch(service)
+    asha = enrolled(service, batch_id)
+    for part in range(3):
+        strays = [item(batch_id, f"do_stray_{part}_{number}", 1) for number in range(900)]
+        assert report(service, asha, *strays).status_code == 200
+    assert report(service, asha, item(batch_id)).json()["result"] == {VIDEO: "SUCCESS"}
+    assert len(states(service, asha, batch_id)) < 1100
