@@ -272,7 +272,7 @@ def _apply(services: Services, row: Row, course: Course, work: Work, timely: Wor
 def _storable(row: Row, course: Course, reports: Sequence[Report]) -> list[Report]:
     """`reports` but for contents that neither the course nor the row knows, once the row has many of such."""
     if len(row.states) + len(reports) <= STRAY_CONTENTS:
-        return reports
+        return list(reports)
     known = course.leaf_node_ids | row.states.keys()
     room = max(len(course.leaf_node_ids) + STRAY_CONTENTS - len(row.states), 0)
     strays = list(dict.fromkeys(report.content_id for report in reports if report.content_id not in known))
