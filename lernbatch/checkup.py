@@ -88,12 +88,12 @@ def _files(config: Config) -> Finding:
     store = config.file_store
     if store and "://" in store:
         return Finding("files", True, f"Exhausts go to {store.partition('?')[0]}.")
-    return _writable("files", Path(store) if store else config.home / "files")
+    return _writable("files", Path(store) if store else config.home / "files", mode=0o700)
 
 
-def _writable(name: str, folder: Path) -> Finding:
+def _writable(name: str, folder: Path, mode: int = 0o777) -> Finding:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return Finding(name, True, f"{folder} is writable.")
     except OSError as wrong:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from lernbatch import db, sql
+from lernbatch import db, log, sql
 from lernbatch.auth import Caller
 from lernbatch.config import Config
 from lernbatch.db import Connection
+from lernbatch.errors import Upstream
 from lernbatch.exhaust import manifest, rules, wire
 from lernbatch.exhaust.model import Dataset, Offer, Request, Submission, Wanted
 from lernbatch.exhaust.sealing import Seal, decrypt_as_reference, key_of
@@ -18,6 +20,7 @@ from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
 SEARCHED_COURSES = 1000
+POSTPONED = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ async def submit(services: Services, caller: Caller, asked: Submission) -> Reque
     services.wake.now()
     found = await find(services.pool, request_id)
     assert found is not None, "a request is not removed on the day it was made"
+    if not await visible(services, caller, [found]):  # it may be an earlier one, about other batches
+        raise rules.NotAuthorised
     return found
 
 
@@ -118,22 +123,24 @@ async def of_tag(services: Services, caller: Caller, tag: str, channel: str, lim
 
 
 async def visible(services: Services, caller: Caller, requests: Sequence[Request]) -> list[Request]:
-    """Those of `requests` that the caller made, or whose batches are theirs: their answers carry links to the files."""
+    """Those of `requests` about batches that are the caller's now: their answers carry links to the files.
+
+    What the caller asked for themselves, and holds no file of theirs to lose, they see too: it may say what was wrong.
+    """
     config = services.config
     if not config.ownership_enforced or not caller.authentication_enabled:
         return list(requests)
-    others = [request for request in requests if request.requested_by != caller.user_id]
-    wanted = {request.request_id: _batch_ids(request) for request in others}
+    wanted = {request.request_id: _batch_ids(request) for request in requests}
     offers = await offers_of(services.pool, [one for ids in wanted.values() for one in ids])
-    theirs = {offer.batch_id for offer in offers if rules.may_see(caller, offer, config.administrator_roles)}
+    theirs = {offer.batch_id: rules.may_see(caller, offer, config.administrator_roles) for offer in offers}
 
     def shown(request: Request) -> bool:
-        if request.requested_by == caller.user_id:
-            return True
         if caller.administers([request.channel], config.administrator_roles):
             return True
-        ids = wanted[request.request_id]
-        return bool(ids) and set(ids) <= theirs
+        mine, ids = request.requested_by == caller.user_id, wanted[request.request_id]
+        if not ids:
+            return mine and not request.deliveries
+        return all(theirs.get(batch_id, mine) for batch_id in ids)  # there is no file of what does not exist
 
     return [request for request in requests if shown(request)]
 
@@ -199,9 +206,20 @@ async def forget_expired(services: Services, *, limit: int = 100) -> int:
             Q.requests_expired.text, *Q.requests_expired.arguments({"now": services.clock.now(), "limit": limit})
         )
         # Should the process die between files and rows, the next run finds the files gone and deletes the rows.
-        for row in rows:
-            await store(services.config).delete_folder(f"{row['dataset']}/{row['request_id']}")
-        return await db.run(conn, Q.delete_requests, request_ids=[row["request_id"] for row in rows])
+        gone = [row["request_id"] for row in rows if await _is_emptied(services, conn, row)]
+        return await db.run(conn, Q.delete_requests, request_ids=gone)
+
+
+async def _is_emptied(services: Services, conn: Connection, row: Mapping[str, Any]) -> bool:
+    """Delete the files of an expired request; where that fails its row stays, and comes after the others."""
+    try:
+        await store(services.config).delete_folder(f"{row['dataset']}/{row['request_id']}")
+    except Upstream as failure:
+        log.warning("the files of an expired exhaust stay", request_id=row["request_id"], detail=failure.detail)
+        until = services.clock.now() + POSTPONED
+        await db.run(conn, Q.postpone_expiry, request_id=row["request_id"], until=until)
+        return False
+    return True
 
 
 def _readable(asked: Submission) -> Wanted | None:

@@ -13,7 +13,7 @@ import msgspec
 
 from lernbatch import db, envelope
 from lernbatch.auth import Caller
-from lernbatch.errors import Forbidden, LernbatchError, NotAuthenticated, Refused
+from lernbatch.errors import Forbidden, LernbatchError, Malformed, NotAuthenticated, Refused, Unmappable
 from lernbatch.exhaust import actions, handlers, rules, wire
 from lernbatch.exhaust.model import Request
 from lernbatch.http import Answer, Call, json_response
@@ -46,6 +46,12 @@ class UnsupportedFilters(Refused):
     message = "Unsupported filters"
 
 
+class WrongShape(Refused):
+    """What the service's own envelope answers with 500."""
+
+    message = "The request should be an object, and its tag, dataset and key texts"
+
+
 Result: TypeAlias = Mapping[str, Any]
 
 
@@ -60,6 +66,8 @@ def door(name: str) -> Callable[[Callable[[Call], Awaitable[Result]]], Callable[
                 return json_response(_envelope(name, now, result=await handler(call)), 200)
             except (Refused, Forbidden, NotAuthenticated, NoSuchRequest) as error:
                 return json_response(_envelope(name, now, error=error), error.http_status)
+            except (Malformed, Unmappable):
+                return json_response(_envelope(name, now, error=WrongShape()), WrongShape.http_status)
 
         return answer
 
@@ -138,22 +146,25 @@ def _read_search(request: Mapping[str, Any], zone: Any) -> _Search:
         raise NoFilters
     if not set(filters) <= _FILTERS or not all(isinstance(value, str) for value in filters.values()):
         raise UnsupportedFilters
-    day = _day(filters.get("requestedDate"))
-    start = None if day is None else datetime.combine(day, time(), zone)
+    start, end = _day(filters.get("requestedDate"), zone)
     return _Search(
         dataset=filters.get("dataset"),
         status=filters.get("status"),
         channel=filters.get("channel"),
         submitted_from=start,
-        submitted_before=None if start is None else start + timedelta(days=1),
+        submitted_before=end,
         limit=_limit(request.get("limit"), SEARCH_LIMIT),
     )
 
 
-def _day(given: str | None) -> date | None:
+def _day(given: str | None, zone: Any) -> tuple[datetime | None, datetime | None]:
+    """When a day begins and ends, in UTC. Raises: UnsupportedFilters, also for days at the end of all calendars."""
+    if given is None:
+        return None, None
     try:
-        return None if given is None else date.fromisoformat(given)
-    except ValueError as wrong:
+        start = datetime.combine(date.fromisoformat(given), time(), zone)
+        return start.astimezone(UTC), (start + timedelta(days=1)).astimezone(UTC)
+    except (ValueError, OverflowError) as wrong:
         raise UnsupportedFilters from wrong
 
 

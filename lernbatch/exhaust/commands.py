@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -121,11 +122,17 @@ async def _finished(services: Services, request: Request) -> Request:
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
+def _opened(target: Path) -> BinaryIO:
+    """A new file that only its owner may read; one that is there would keep its rights."""
+    target.unlink(missing_ok=True)
+    return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
 async def _fetched(services: Services, path: str, out: Path) -> Path:
     """Copy a file of the store into the folder `out`."""
     target = out / path.rpartition("/")[2]
     _, content = await actions.store(services.config).read(path)
-    with target.open("wb") as file:
+    with await asyncio.to_thread(_opened, target) as file:
         async for piece in content:
             await asyncio.to_thread(file.write, bytes(piece))
     return target

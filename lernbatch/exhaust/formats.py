@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -16,16 +15,16 @@ _NEXT, _EMPTY = "\x00n", "\x00e"
 _needs_quotes = re.compile(r'[,"\n\r]').search  # what needs quotes
 
 
-class TooManyRows(ValueError):
-    """A sheet cannot hold them."""
+class SheetTooSmall(ValueError):
+    """A sheet cannot hold what was asked for; the message says what to ask for instead."""
 
 
 class Format(Protocol):
-    """Takes the header first, then rows; what it gives is the file, piece by piece."""
+    """Takes the header first, then rows; what it gives is the file, piece by piece. Nothing of it is kept elsewhere."""
 
     def header(self, columns: Sequence[str]) -> bytes: ...
     def rows(self, rows: Sequence[Row]) -> bytes: ...
-    def finish(self) -> Iterable[bytes]: ...
+    def finish(self) -> bytes: ...
 
 
 def neutral(cell: Cell) -> Cell:
@@ -50,8 +49,8 @@ class Csv:
             rows = [[neutral(cell) for cell in row] for row in rows]
         return "".join([_line(row) for row in rows]).encode()
 
-    def finish(self) -> Iterable[bytes]:
-        return ()
+    def finish(self) -> bytes:
+        return b""
 
 
 def _line(row: Row) -> str:
@@ -82,17 +81,16 @@ class JsonLines:
     def rows(self, rows: Sequence[Row]) -> bytes:
         return b"".join([self._encode(dict(zip(self._columns, row, strict=True))) + b"\n" for row in rows])
 
-    def finish(self) -> Iterable[bytes]:
-        return ()
+    def finish(self) -> bytes:
+        return b""
 
 
-def format_of(wanted: FileFormat, folder: Path, *, neutral_csv: bool, neutral_xlsx: bool) -> Format:
-    """The writer of `wanted`; `folder` is for what cannot be streamed."""
+def format_of(wanted: FileFormat, *, neutral_csv: bool, neutral_xlsx: bool) -> Format:
+    """The writer of `wanted`."""
     if wanted is FileFormat.XLSX:
         from lernbatch.exhaust.sheet import Xlsx
 
-        folder.mkdir(parents=True, exist_ok=True)
-        return Xlsx(folder, neutralised=neutral_xlsx)
+        return Xlsx(neutralised=neutral_xlsx)
     if wanted is FileFormat.PARQUET:
         from lernbatch.exhaust.parquet import Parquet  # fifty megabytes that few processes ever need
 

@@ -16,7 +16,7 @@ from typing import Any
 from lernbatch.db import Connection
 from lernbatch.exhaust import formats, packing
 from lernbatch.exhaust.formats import Format
-from lernbatch.exhaust.model import Dataset, Delivery, FileFormat
+from lernbatch.exhaust.model import Dataset, Delivery, FileFormat, Row
 from lernbatch.exhaust.packing import Packing, Protection
 from lernbatch.exhaust.sources import Source, Subject, basis, source
 from lernbatch.services import Services
@@ -67,7 +67,6 @@ async def make(services: Services, subject: Subject, manner: Manner) -> Delivery
     async with snapshot(services) as conn:
         writer = formats.format_of(
             manner.wanted,
-            config.home / "sheets",
             neutral_csv=config.exhaust_neutralise_csv,
             neutral_xlsx=config.exhaust_neutralise_xlsx,
         )
@@ -124,7 +123,7 @@ async def _file(conn: Connection, made_of: Source, writer: Format, name: str, at
 async def _pieces(
     conn: Connection, made_of: Source, writer: Format, packed: Packing, tally: _Tally, counted: Counted
 ) -> AsyncGenerator[bytes, None]:
-    yield packed.write(writer.header(made_of.report.columns))
+    yield await asyncio.to_thread(lambda: packed.write(writer.header(made_of.report.columns)))
     expand = made_of.report.expand
     cursor = await conn.cursor(made_of.statement.text, *made_of.statement.arguments(made_of.parameters))
     records = await cursor.fetch(ROWS_AT_ONCE)
@@ -134,11 +133,14 @@ async def _pieces(
         try:
             await asyncio.sleep(0)
             rows = [row for record in records for row in expand(record)]
-            yield await asyncio.to_thread(packed.write, writer.rows(rows))
+            yield await asyncio.to_thread(_packed, rows, writer, packed)
         finally:
             read, records = len(records), await ahead
         tally.row_count += len(rows)
         counted(read)
-    for last in writer.finish():
-        yield await asyncio.to_thread(packed.write, last)
-    yield packed.finish()
+    yield await asyncio.to_thread(lambda: packed.write(writer.finish()) + packed.finish())
+
+
+def _packed(rows: list[Row], writer: Format, packed: Packing) -> bytes:
+    """All that costs time of a set of rows, so that a thread can do it."""
+    return packed.write(writer.rows(rows))

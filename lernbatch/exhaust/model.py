@@ -120,13 +120,13 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which learners a report shows; empty: all. `states` is where they live, `statuses` 0, 1, 2 of the enrolment."""
+    """Which learners a report shows; None: whoever, empty: nobody. `statuses`: 0, 1, 2 of the enrolment."""
 
-    organisation_ids: tuple[str, ...] = ()
-    districts: tuple[str, ...] = ()
-    blocks: tuple[str, ...] = ()
-    statuses: tuple[int, ...] = ()
-    user_ids: tuple[str, ...] = ()
+    organisation_ids: tuple[str, ...] | None = None
+    districts: tuple[str, ...] | None = None
+    blocks: tuple[str, ...] | None = None
+    statuses: tuple[int, ...] | None = None
+    user_ids: tuple[str, ...] | None = None
     added_by: str | None = None
     changed_since: datetime | None = None
 

@@ -47,7 +47,7 @@ class Packing(Protocol):
     def finish(self) -> bytes: ...
 
 
-class _Sink:
+class Sink:
     """Where the zip writes to: what it wrote since the last look. It cannot seek, so sizes follow the data."""
 
     def __init__(self) -> None:
@@ -59,6 +59,9 @@ class _Sink:
 
     def flush(self) -> None:
         """The zip library calls it."""
+
+    def close(self) -> None:
+        """The zip library may call it."""
 
     def take(self) -> bytes:
         taken = b"".join(self._parts)
@@ -81,7 +84,7 @@ class Zip:
     def __init__(
         self, name: str, at: tuple[int, ...], *, password: str | None, strong: bool = False, large: bool = False
     ) -> None:
-        self._sink = _Sink()
+        self._sink = Sink()
         encryption = None if not password else pyzipper.WZ_AES if strong else "ZipCrypto"
         self._zip = _Zip(self._sink, "w", compression=zipfile.ZIP_DEFLATED, encryption=encryption)
         if password:

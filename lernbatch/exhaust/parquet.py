@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -62,11 +62,11 @@ class Parquet:
             self._write()
         return self._sink.take()
 
-    def finish(self) -> Iterable[bytes]:
+    def finish(self) -> bytes:
         if self._waiting:
             self._write()
         self._writer.close()
-        return (self._sink.take(),)
+        return self._sink.take()
 
     def _write(self) -> None:
         columns = zip(*self._waiting, strict=True)

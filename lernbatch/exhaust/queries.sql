@@ -42,7 +42,7 @@ ORDER BY submitted_at DESC
 
 -- claim_request
 -- The channel that has the fewest requests under way, then the one that waited longest, comes first: a thousand
--- requests of one organisation do not keep another's one waiting. A lease that ran out belongs to a dead worker.
+-- requests of one organisation do not keep another's one waiting. A lease that ran out belongs to a dead worker: that was an attempt.
 WITH due AS (
      SELECT r.request_id
        FROM exhaust_request r
@@ -56,7 +56,7 @@ WITH due AS (
         FOR UPDATE OF r SKIP LOCKED
 ), claimed AS (
      UPDATE exhaust_request r
-        SET status = 'PROCESSING', leased_by = :owner, leased_until = :until, claimed_at = :now
+        SET status = 'PROCESSING', iteration = r.iteration + (r.status = 'PROCESSING')::int, leased_by = :owner, leased_until = :until, claimed_at = :now
        FROM due
       WHERE r.request_id = due.request_id
   RETURNING r.*
@@ -68,6 +68,13 @@ ON CONFLICT (channel) DO UPDATE SET last_at = EXCLUDED.last_at
 SELECT request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, status, iteration,
        submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done
   FROM claimed;
+
+-- fail_abandoned
+-- Whoever worked on them died, and that was the last attempt: what kills its worker would kill the next one too.
+UPDATE exhaust_request
+   SET status = 'FAILED', message = :message, iteration = iteration + 1, completed_at = :now,
+       leased_by = NULL, leased_until = NULL
+ WHERE status = 'PROCESSING' AND leased_until < :now AND iteration + 1 >= :attempts;
 
 -- renew_request
 UPDATE exhaust_request
@@ -95,6 +102,9 @@ UPDATE exhaust_request
 ORDER BY expires_at
    LIMIT :limit
      FOR UPDATE SKIP LOCKED;
+
+-- postpone_expiry
+UPDATE exhaust_request SET expires_at = :until WHERE request_id = :request_id;
 
 -- delete_requests
 DELETE FROM exhaust_request WHERE request_id = ANY (:request_ids::text[]);

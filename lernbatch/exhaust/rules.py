@@ -9,9 +9,10 @@ from datetime import date, timedelta
 
 from lernbatch.auth import Caller
 from lernbatch.errors import Forbidden, LernbatchError, Refused
-from lernbatch.exhaust.model import Dataset, Level, Offer, Status, Wanted
+from lernbatch.exhaust.model import Dataset, Filters, Level, Offer, Status, Wanted
 
 MESSAGE_LENGTH = 300
+WORKER_DIED = "Internal Server Error: the worker that made it was killed at every attempt"
 _DETAIL_LENGTH = 250
 _LONGEST_PAUSE_SECONDS = 600
 
@@ -68,6 +69,10 @@ class KeyMissing(CannotBeMade):
     message = "The organisation has no key for the security level of this dataset"
 
 
+class NotOfLearners(CannotBeMade):
+    message = "filters and changedSinceRequest choose learners; this dataset counts batches"
+
+
 class NoEarlierRequest(CannotBeMade):
     message = "changedSinceRequest names no request of this channel"
 
@@ -86,13 +91,15 @@ def may_see(caller: Caller, batch: Offer, administrator_roles: Collection[str]) 
 
 
 def check_selectors(wanted: Wanted, dataset: Dataset, has_key: bool, limit: int) -> None:
-    """Raises: NoSelector, TooManyBatches (contract jobs §5.4, rules 7 and 8)."""
+    """Raises: NoSelector, TooManyBatches, NotOfLearners (contract jobs §5.4, rules 7 and 8)."""
     if not wanted.batch_ids and wanted.search is None and not dataset.spans_batches:
         raise NoSelector
     if dataset is Dataset.USER_INFO and not has_key:
         raise NoSelector
     if len(wanted.batch_ids) > limit and not dataset.spans_batches:
         raise TooManyBatches(limit)
+    if dataset.spans_batches and (wanted.filters != Filters() or wanted.since_request is not None):
+        raise NotOfLearners
 
 
 def level_of(dataset: Dataset, settings: Sequence[str]) -> Level:

@@ -126,11 +126,11 @@ def _who(subject: Subject) -> dict[str, object]:
     return {
         "batch_id": subject.batch.batch_id,
         "channel": subject.channel if subject.foreign_ids else None,
-        "organisation_ids": list(filters.organisation_ids) or None,
-        "districts": list(filters.districts) or None,
-        "blocks": list(filters.blocks) or None,
-        "statuses": list(filters.statuses) or None,
-        "user_ids": list(filters.user_ids) or None,
+        "organisation_ids": filters.organisation_ids,
+        "districts": filters.districts,
+        "blocks": filters.blocks,
+        "statuses": filters.statuses,
+        "user_ids": filters.user_ids,
         "added_by": filters.added_by,
         "changed_since": filters.changed_since,
     }

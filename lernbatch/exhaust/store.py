@@ -41,19 +41,20 @@ class Store:
     async def put(self, path: str, content: AsyncIterator[bytes]) -> None:
         """Store `content` as it comes; it appears whole, or not at all. Raises: Upstream."""
         try:
-            self._clear_drafts(path)
+            file = self._file(path)
+            if file is not None:
+                await asyncio.to_thread(_prepare, file)
             await obstore.put_async(
                 self._store, path, content, use_multipart=True, chunk_size=_CHUNK_BYTES, max_concurrency=_PARALLEL_PARTS
             )
+            if file is not None:
+                await asyncio.to_thread(file.chmod, 0o600)
         except (BaseError, OSError) as failure:
             raise Upstream(f"The file store does not take {path}: {failure}") from failure
 
-    def _clear_drafts(self, path: str) -> None:
-        """Remove what a killed worker left of the file: the folder store writes it beside, as `name#1`."""
-        if isinstance(self._store, LocalStore):
-            file = Path(str(self._store.prefix)) / path
-            for draft in file.parent.glob(f"{escape(file.name)}#*"):
-                draft.unlink(missing_ok=True)
+    def _file(self, path: str) -> Path | None:
+        """Where `path` lies, if the store is a folder."""
+        return Path(str(self._store.prefix)) / path if isinstance(self._store, LocalStore) else None
 
     async def read(self, path: str) -> tuple[int, AsyncIterator[Any]]:
         """Size in bytes, and the content as it is read. Raises: NotFound, Upstream."""
@@ -68,8 +69,8 @@ class Store:
     async def delete_folder(self, folder: str) -> None:
         """Remove all files under a key, also what a killed worker left of one. Raises: Upstream."""
         try:
-            if isinstance(self._store, LocalStore):
-                await asyncio.to_thread(shutil.rmtree, Path(str(self._store.prefix)) / folder, ignore_errors=True)
+            if (lying := self._file(folder)) is not None:
+                await asyncio.to_thread(_remove, lying)
                 return
             async for found in self._store.list(folder):
                 await obstore.delete_async(self._store, [one["path"] for one in found])
@@ -90,7 +91,7 @@ class Store:
     def check_link(self, path: str, expires: str, signature: str, now: datetime) -> None:
         """Raises: LinkExpired, unless `link` made it and it still lasts."""
         right = expires.isascii() and expires.isdigit() and len(expires) < 15
-        if not right or not hmac.compare_digest(self._signature(path, int(expires)), signature):
+        if not right or not hmac.compare_digest(self._signature(path, int(expires)).encode(), signature.encode()):
             raise LinkExpired
         if int(expires) < now.timestamp():
             raise LinkExpired
@@ -99,12 +100,34 @@ class Store:
         return hmac.new(self._signing_key, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
 
 
+def _prepare(file: Path) -> None:
+    """Let nobody else into the folder of `file`, and remove what a killed worker left of it.
+
+    The folder store writes a file beside its place, as `name#1`, and open to everybody until it is whole.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.parent.chmod(0o700)
+    for draft in file.parent.glob(f"{escape(file.name)}#*"):
+        draft.unlink(missing_ok=True)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that may be gone already. Raises: OSError, when something of it is left."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        if folder.exists():  # somebody else removes it too
+            raise
+
+
 @lru_cache(maxsize=8)
 def _opened(place: str) -> Any:
     """A client of the store at `place`, made once. Raises: Unusable."""
     try:
         if "://" in place:
             return from_url(place)
-        return LocalStore(Path(place).absolute(), mkdir=True)
+        folder = Path(place).absolute()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there keeps what its owner has chosen
+        return LocalStore(folder)
     except (BaseError, OSError, ValueError) as wrong:
         raise Unusable(f"The file store {place.split('?')[0]} cannot be used: {wrong}.") from wrong

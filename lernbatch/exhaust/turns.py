@@ -14,7 +14,7 @@ import asyncpg
 from lernbatch import db, log, metrics, sql
 from lernbatch.errors import Upstream
 from lernbatch.exhaust import rules
-from lernbatch.exhaust.model import Request
+from lernbatch.exhaust.model import Request, Status
 from lernbatch.exhaust.turn import Failures, LeaseLost, Turn
 from lernbatch.exhaust.work import make_files
 from lernbatch.services import Services
@@ -26,6 +26,16 @@ SHOWN_EVERY_SECONDS = 0.5  # how often the progress that callers see is written
 async def take(services: Services) -> bool:
     """Claim the request that is due next and work on it for one turn; False when none is due."""
     now, owner = services.clock.now(), uuid4().hex
+    failed = await db.run(
+        services.pool,
+        Q.fail_abandoned,
+        now=now,
+        attempts=services.config.exhaust_attempts,
+        message=rules.WORKER_DIED,
+    )
+    if failed:
+        log.warning("exhausts failed because their workers died", count=failed)
+        metrics.BUSINESS.labels(f"exhaust {Status.FAILED.lower()}").inc(failed)
     until = now + timedelta(seconds=services.config.lease_seconds)
     request = await db.one(services.pool, Request, Q.claim_request, now=now, until=until, owner=owner)
     if request is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from lernbatch.exhaust.reports.progress import EXTRA_COLUMNS
 from lernbatch.wire import blank, text
 
 _LONGEST_TAG = 500
+_FILTERS = ("organisationIds", "districts", "blocks", "statuses", "userIds", "addedBy")
 
 
 class Empty(Refused):
@@ -28,6 +29,13 @@ class Empty(Refused):
 class UnknownColumn(rules.CannotBeMade):
     def __init__(self, column: str) -> None:
         super().__init__(f"Column is unknown: {column[:100]}. It may be one of {', '.join(EXTRA_COLUMNS)}")
+
+
+class WrongFilter(rules.CannotBeMade):
+    """Left out, a filter that cannot be read would show everybody."""
+
+    def __init__(self, filter_name: str, expected: str) -> None:
+        super().__init__(f"Filter cannot be read: {filter_name[:100]} should be {expected}")
 
 
 class UnknownFormat(Refused):
@@ -84,8 +92,8 @@ def read_wanted(config: Mapping[str, Any]) -> Wanted:
         started_from=_day(config.get("batchStartDate")),
         all_batches=config.get("generateForAllBatches") is True,
         columns=columns,
-        filters=_filters(config.get("filters")),
-        since_request=since if isinstance(since := config.get("changedSinceRequest"), str) else None,
+        filters=_filters(config["filters"]) if "filters" in config else Filters(),
+        since_request=_text(config, "changedSinceRequest"),
     )
 
 
@@ -107,17 +115,40 @@ def _day(given: object) -> date | None:
 
 
 def _filters(given: object) -> Filters:
+    """Each filter is absent or right. Raises: WrongFilter."""
     if not isinstance(given, dict):
-        return Filters()
-    added_by, statuses = given.get("addedBy"), given.get("statuses")
+        raise WrongFilter("filters", "an object")
+    for key in given:
+        if key not in _FILTERS:
+            raise WrongFilter(key, f"one of {', '.join(_FILTERS)}")
+    statuses = _list(given, "statuses", lambda one: type(one) is int and one in (0, 1, 2), "a list of 0, 1 or 2")
     return Filters(
-        organisation_ids=_words(given.get("organisationIds")),
-        districts=_words(given.get("districts")),
-        blocks=_words(given.get("blocks")),
-        statuses=tuple(one for one in statuses if one in (0, 1, 2)) if isinstance(statuses, list) else (),
-        user_ids=_words(given.get("userIds")),
-        added_by=added_by if isinstance(added_by, str) else None,
+        organisation_ids=_texts(given, "organisationIds"),
+        districts=_texts(given, "districts"),
+        blocks=_texts(given, "blocks"),
+        statuses=statuses,
+        user_ids=_texts(given, "userIds"),
+        added_by=_text(given, "addedBy"),
     )
+
+
+def _text(given: Mapping[str, Any], key: str) -> str | None:
+    if key in given and not isinstance(given[key], str):
+        raise WrongFilter(key, "a text")
+    return given.get(key)
+
+
+def _texts(given: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
+    return _list(given, key, lambda one: isinstance(one, str), "a list of texts")
+
+
+def _list(given: Mapping[str, Any], key: str, fits: Callable[[object], bool], expected: str) -> tuple[Any, ...] | None:
+    """The list under `key`, whose entries all fit; None without the key."""
+    if key not in given:
+        return None
+    if not isinstance(given[key], list) or not all(map(fits, given[key])):
+        raise WrongFilter(key, expected)
+    return tuple(given[key])
 
 
 def _words(value: object) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from lernbatch.course.actions import course as find_course
 from lernbatch.course.model import Course
 from lernbatch.errors import Upstream
 from lernbatch.exhaust import actions, making, manifest, people, rules, wire
-from lernbatch.exhaust.formats import TooManyRows
+from lernbatch.exhaust.formats import SheetTooSmall
 from lernbatch.exhaust.model import Dataset, FileFormat, Filters, Level, Offer, Request, Wanted
 from lernbatch.exhaust.packing import Protection
 from lernbatch.exhaust.sources import Subject
@@ -71,7 +71,7 @@ async def _make_some(turn: Turn, plan: Plan, parts: list[Part], failures: Failur
         for part in left:
             try:
                 await _make_file(turn, plan, part)
-            except (rules.CannotBeMade, TooManyRows) as refused:
+            except (rules.CannotBeMade, SheetTooSmall) as refused:
                 failures.note(str(refused), passing=False)
             except Upstream as failure:
                 log.warning("a file of an exhaust failed", part=part.name, detail=failure.detail)

@@ -120,7 +120,10 @@ async def opened_by(services: Services, process_id: str, token: str) -> Process:
     found = await db.one(services.pool, Process, Q.process_by_id, process_id=process_id)
     if found is None or found.link_token is None or found.link_until is None:
         raise rules.UnknownProcess
-    if not secrets.compare_digest(found.link_token, token) or services.clock.now() >= found.link_until:
+    if (
+        not secrets.compare_digest(found.link_token.encode(), token.encode())
+        or services.clock.now() >= found.link_until
+    ):
         raise rules.UnknownProcess
     return found
 

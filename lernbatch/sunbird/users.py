@@ -19,6 +19,7 @@ IDS_PER_CALL = 500
 _PARTS = "organisations,roles,locations,declarations,externalIds"
 _MILLISECONDS = re.compile(r"(:\d\d):(\d{3})")  # 06:30:12:045, as the platform writes instants
 _BLOCKED = "UOS_USRRED0006"
+_LONG_OVER = datetime(1970, 1, 1, tzinfo=UTC)
 Found = TypeVar("Found")
 
 INACTIVE, ACTIVE, DELETED = 0, 1, 2
@@ -201,7 +202,7 @@ def _read_consent(user_id: str, entry: Mapping[str, Any]) -> Consent:
         consent_id=text(entry.get("id") or entry.get("consentId")),
         status=text(entry.get("status")),
         updated_at=_instant(entry.get("lastUpdatedOn")),
-        expires_at=_instant(entry.get("expiry") or entry.get("consentExpiry")),
+        expires_at=_expiry(entry.get("expiry") or entry.get("consentExpiry")),
     )
 
 
@@ -211,15 +212,22 @@ def _updated(consent: Consent) -> datetime:
 
 def _instant(value: object) -> datetime | None:
     """Epoch milliseconds or one of the platform's text forms; None for nothing and for what cannot be read."""
-    if isinstance(value, int | float):
-        return datetime.fromtimestamp(value / 1000, UTC)
-    if not isinstance(value, str) or not value.strip():
-        return None
     try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value / 1000, UTC)
+        if not isinstance(value, str) or not value.strip():
+            return None
         read = datetime.fromisoformat(_MILLISECONDS.sub(r"\1.\2", value.strip()))
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return None
     return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def _expiry(value: object) -> datetime | None:
+    """When a consent is over; None: never. One that cannot be read is over: nobody knows that it still holds."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return _instant(value) or _LONG_OVER
 
 
 async def _in_parallel(read: Callable[[str], Awaitable[Found]], ids: list[str]) -> list[Found]:

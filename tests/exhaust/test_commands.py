@@ -38,7 +38,7 @@ def test_a_report_is_made_without_the_api(reporting: Reporting, dsn: str, tmp_pa
     done = exhaust(reporting, dsn, *words)
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
     path = Path(done.stdout.strip())
-    assert path.parent == out
+    assert (path.parent, path.stat().st_mode & 0o777) == (out, 0o600)
     assert ASHA.user_id in unzipped(path.read_bytes(), "abc12345").decode()
     assert reporting.service.sql("SELECT FROM exhaust_request") == []
 

@@ -120,6 +120,23 @@ def test_others_do_not_see_the_requests_of_a_batch(reporting: Reporting) -> None
     assert refused["params"]["errmsg"] == "You are not authorized."
 
 
+def test_a_mentor_who_was_removed_gets_no_more_links(reporting: Reporting) -> None:
+    def mentors(*user_ids: str) -> None:
+        reporting.service.sql("UPDATE batch SET mentors = $1 WHERE batch_id = $2", list(user_ids), reporting.batch_id)
+
+    mentors(MEERA.user_id)
+    reporting.enrol(ASHA)
+    request_id = reporting.submit(by=MEERA).json()["result"]["requestId"]
+    reporting.work()
+    assert [len(job["downloadUrls"]) for job in reporting.jobs(by=MEERA)] == [1]
+    mentors()
+    assert reporting.jobs(by=MEERA) == []
+    refused = get(reporting, f"read/{reporting.tag}?requestId={request_id}", MEERA)
+    assert refused["params"]["errmsg"] == "You are not authorized."
+    # The id of a request does not tell its batches, so asking for another one on the same day leads to the first.
+    assert reporting.submit(by=MEERA, datasetConfig={"batchId": "nowhere"}).status_code == 403
+
+
 def test_the_gateways_paths_ask_for_a_role(reporting: Reporting) -> None:
     def submit(by: Person) -> int:
         request = {"tag": reporting.tag, "dataset": "progress-exhaust", "datasetConfig": {"batchId": "none"}}
@@ -146,13 +163,16 @@ def test_a_search_finds_by_dataset_day_and_status(reporting: Reporting) -> None:
     assert reporting.tag in {job["tag"].partition(":")[0] for job in found}
     assert search(dataset="progress-exhaust", requestedDate="2001-01-01")["result"]["count"] == 0
     assert search()["params"]["errmsg"] == "Filters are empty"
-    assert search(user="u1")["params"]["errmsg"] == "Unsupported filters"
+    for unsupported in ({"user": "u1"}, {"requestedDate": "9999-12-31"}, {"requestedDate": "0001-01-01"}):
+        assert search(**unsupported)["params"]["errmsg"] == "Unsupported filters"
 
 
 def test_malformed_bodies_are_refused_in_the_analytics_envelope(reporting: Reporting) -> None:
     headers = {**reporting.service.headers(VIKRAM), "X-Channel-ID": HOME_ORG, "Content-Type": "application/json"}
-    answer = reporting.service.http.post(f"{ANALYTICS}/submit", content=b"{", headers=headers)
-    assert (answer.status_code, answer.json()["id"]) == (400, "ekstep.analytics.dataset.request.submit")
+    for body in (b"{", b'{"request": null}', b"[]", b'{"request": {"tag": 5}}'):
+        answer = reporting.service.http.post(f"{ANALYTICS}/submit", content=body, headers=headers)
+        assert (answer.status_code, answer.json()["id"]) == (400, "ekstep.analytics.dataset.request.submit")
+        assert answer.json()["responseCode"] == "CLIENT_ERROR"
 
 
 def test_links_expire_are_renewed_and_cannot_be_changed(reporting: Reporting) -> None:
@@ -162,6 +182,7 @@ def test_links_expire_are_renewed_and_cannot_be_changed(reporting: Reporting) ->
     path = first.replace(public_url, "")
     assert http.get(path).headers["content-type"] == "application/zip"
     assert http.get(path.replace("expires=1", "expires=2")).status_code == 403
+    assert http.get(f"{path.partition('&')[0]}&signature=%C3%A9").status_code == 403
     assert http.get(path.replace("progress-exhaust", "userinfo-exhaust")).status_code == 403
     reporting.service.clock.move(minutes=31)
     assert http.get(path).status_code == 403

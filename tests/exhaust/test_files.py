@@ -9,6 +9,7 @@ import subprocess
 import tracemalloc
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
 import pytest
@@ -58,20 +59,54 @@ def test_parquet_reads_back(tmp_path: Path) -> None:
     made = parquet.Parquet()
     rows: list[list[Cell]] = [[f"u{n}", n, None] for n in range(25_000)]
     content = made.header(["who", "Progress", "x"]) + made.rows(rows[:12_000]) + made.rows(rows[12_000:])
-    table = pq.read_table(io.BytesIO(content + b"".join(made.finish())))
+    table = pq.read_table(io.BytesIO(content + made.finish()))
     assert table.num_rows == 25_000
     assert table.slice(24_999).to_pylist() == [{"who": "u24999", "Progress": "24999", "x": None}]
 
 
-def test_a_sheet_holds_texts_that_look_like_formulas(tmp_path: Path) -> None:
-    made = sheet.Xlsx(tmp_path)
-    made.header(["who"])
-    made.rows([["=1+1"], ["எண்"]])
-    with zipfile.ZipFile(io.BytesIO(b"".join(made.finish()))) as book:
-        text = book.read("xl/worksheets/sheet1.xml").decode()
-    assert "'=1+1" in text
-    assert "<f>" not in text
-    assert list(tmp_path.iterdir()) == []
+def cells(content: bytes) -> dict[str, str]:
+    """What stands in a sheet, by place."""
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        for name in book.namelist():
+            ElementTree.fromstring(book.read(name))
+        sheet1 = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+    return {
+        cell.attrib["r"]: "".join(cell.itertext())
+        for cell in sheet1.iter()
+        if "r" in cell.attrib and cell.tag.endswith("}c")
+    }
+
+
+def test_a_sheet_holds_texts_that_look_like_formulas() -> None:
+    made = sheet.Xlsx()
+    content = made.header(["who", "Progress"]) + made.rows([["=1+1", 5], ["எண்", None], ["a<b>&\x0b_x000B_", 0.67]])
+    found = cells(content + made.finish())
+    assert found == {
+        "A1": "who",
+        "B1": "Progress",
+        "A2": "'=1+1",
+        "B2": "5",
+        "A3": "எண்",
+        "A4": "a<b>&_x000B__x005F_x000B_",
+        "B4": "0.67",
+    }
+
+
+def test_a_sheet_has_more_columns_than_letters() -> None:
+    made = sheet.Xlsx()
+    content = made.header([str(n) for n in range(703)]) + made.finish()
+    assert {found: text for found, text in cells(content).items() if text in ("25", "26", "701", "702")} == {
+        "Z1": "25",
+        "AA1": "26",
+        "ZZ1": "701",
+        "AAA1": "702",
+    }
+
+
+def test_a_sheet_says_what_it_cannot_hold() -> None:
+    for rows in ([["x" * 32_768]], [["x"]] * 1_048_577):
+        with pytest.raises(formats.SheetTooSmall, match="ask for csv or parquet"):
+            sheet.Xlsx().rows(rows)
 
 
 @settings(max_examples=25, deadline=None)

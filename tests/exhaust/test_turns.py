@@ -141,7 +141,23 @@ def test_the_request_of_a_dead_worker_is_taken_over(reporting: Reporting) -> Non
     assert reporting.jobs()[0]["status"] == "PROCESSING"
     reporting.service.clock.move(seconds=1)
     reporting.work()
-    assert reporting.jobs()[0]["status"] == "SUCCESS"
+    (job,) = reporting.jobs()
+    assert (job["status"], job["attempts"]) == ("SUCCESS", 1)
+
+
+def test_a_request_that_kills_every_worker_fails(reporting: Reporting) -> None:
+    request_id = reporting.submit().json()["result"]["requestId"]
+    reporting.service.sql(
+        """UPDATE exhaust_request SET status = 'PROCESSING', leased_by = 'dead', leased_until = $1, iteration = 2
+            WHERE request_id = $2""",
+        reporting.service.clock.now(),
+        request_id,
+    )
+    reporting.service.clock.move(seconds=1)
+    reporting.work()
+    (job,) = reporting.jobs()
+    assert (job["status"], job["attempts"], job["downloadUrls"]) == ("FAILED", 3, [])
+    assert "killed at every attempt" in job["statusMessage"]
 
 
 def test_a_worker_whose_lease_is_gone_writes_nothing(reporting: Reporting) -> None:
@@ -180,6 +196,7 @@ def test_a_store_that_fails_is_tried_again_and_then_told_of(reporting: Reporting
     (job,) = reporting.jobs()
     assert (job["status"], job["attempts"], job["downloadUrls"]) == ("FAILED", 3, [])
     assert "file store" in job["statusMessage"]
+    (files / request_id).unlink()
 
 
 def test_files_and_requests_are_forgotten_in_time(reporting: Reporting) -> None:
@@ -195,6 +212,32 @@ def test_files_and_requests_are_forgotten_in_time(reporting: Reporting) -> None:
     reporting.service.run(forget(reporting.service.services))
     assert reporting.jobs() == []
     assert not (files / "progress-exhaust" / progress["requestId"]).exists()
+
+
+def test_a_request_whose_files_cannot_be_deleted_is_not_forgotten(reporting: Reporting) -> None:
+    reporting.enrol(ASHA)
+    made = reporting.made()
+    folder = Path(reporting.service.config.home, "files", "progress-exhaust", made["requestId"])
+    aside = folder.rename(folder.with_name("aside"))
+    folder.write_text("what cannot be deleted as a folder")
+    reporting.service.clock.move(days=31)
+    reporting.service.run(jobs.forget_expired(reporting.service.services))
+    assert [job["requestId"] for job in reporting.jobs()] == [made["requestId"]]
+    folder.unlink()
+    aside.rename(folder)
+    reporting.service.clock.move(hours=2)
+    reporting.service.run(jobs.forget_expired(reporting.service.services))
+    assert (reporting.jobs(), folder.exists()) == ([], False)
+
+
+def test_nobody_else_on_the_machine_reads_the_files(reporting: Reporting) -> None:
+    reporting.enrol(ASHA)
+    for wanted in ("csv", "xlsx"):
+        made = reporting.made(outputFormat=wanted, datasetConfig={"batchId": reporting.batch_id, "type": wanted})
+        home = Path(reporting.service.config.home)
+        folder = home / "files" / "progress-exhaust" / made["requestId"]
+        assert [path.stat().st_mode & 0o777 for path in (home / "files", folder)] == [0o700, 0o700]
+        assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
 
 
 def test_personal_data_is_sealed_in_the_database(reporting: Reporting) -> None:
@@ -238,3 +281,34 @@ def test_only_who_changed_since_an_earlier_request(reporting: Reporting) -> None
     assert [row["User UUID"] for row in reporting.rows(datasetConfig=config)] == [KAVYA.user_id]
     unknown = reporting.made(datasetConfig={**config, "changedSinceRequest": "ABC", "type": "other"})
     assert unknown["statusMessage"] == "changedSinceRequest names no request of this channel"
+
+
+@pytest.mark.parametrize(
+    ("filters", "message"),
+    [
+        ({"district": ["Pune"]}, "district should be one of organisationIds, districts"),
+        ({"districts": "Pune"}, "districts should be a list of texts"),
+        ({"blocks": None}, "blocks should be a list of texts"),
+        ({"statuses": [True]}, "statuses should be a list of 0, 1 or 2"),
+        ({"statuses": [3]}, "statuses should be a list of 0, 1 or 2"),
+        ({"addedBy": 5}, "addedBy should be a text"),
+        (["u1"], "filters should be an object"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_never_shows_everybody(reporting: Reporting, filters: Any, message: str) -> None:
+    reporting.enrol(ASHA)
+    job = asked_and_made(reporting, {"batchId": reporting.batch_id, "filters": filters})
+    assert (job["status"], job["downloadUrls"]) == ("FAILED", [])
+    assert job["statusMessage"].startswith(f"Filter cannot be read: {message}")
+
+
+@pytest.mark.parametrize("name", ["organisationIds", "districts", "blocks", "statuses", "userIds"])
+def test_a_filter_without_entries_matches_nobody(reporting: Reporting, name: str) -> None:
+    reporting.enrol(ASHA)
+    assert reporting.rows(datasetConfig={"batchId": reporting.batch_id, "filters": {name: []}}) == []
+
+
+def test_a_report_of_batches_refuses_to_choose_learners(reporting: Reporting) -> None:
+    config = {"batchId": reporting.batch_id, "filters": {"districts": ["Pune"]}}
+    job = asked_and_made(reporting, config, "collection-summary-report-v2")
+    assert (job["status"], job["statusMessage"][:7]) == ("FAILED", "filters")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -112,10 +113,17 @@ def test_consents_are_asked_for_person_by_person_and_the_latest_counts(clients: 
 
 @pytest.mark.parametrize("field", [{"lastUpdatedOn": 1740810612045}, {"lastUpdatedOn": "2025-03-01T06:30:12.045Z"}])
 def test_instants_are_read_in_every_form(clients: Clients, scripted: Script, field: dict[str, Any]) -> None:
-    scripted.answer(ok(consents=[{"status": "ACTIVE", **field, "expiry": "some day"}]))
+    scripted.answer(ok(consents=[{"status": "ACTIVE", **field, "expiry": " "}]))
     consent = clients(lambda sunbird: sunbird.users.consents(["u-1"], "do_1", "org-1"))["u-1"]
     assert consent.updated_at.isoformat() == "2025-03-01T06:30:12.045000+00:00"
     assert consent.expires_at is None
+
+
+@pytest.mark.parametrize("expiry", ["some day", 10**20, {"on": "2025-03-01"}, True])
+def test_a_consent_whose_end_cannot_be_read_is_over(clients: Clients, scripted: Script, expiry: object) -> None:
+    scripted.answer(ok(consents=[{"status": "ACTIVE", "expiry": expiry}]))
+    consent = clients(lambda sunbird: sunbird.users.consents(["u-1"], "do_1", "org-1"))["u-1"]
+    assert not consent.holds(datetime(1971, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
