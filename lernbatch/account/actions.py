@@ -67,4 +67,5 @@ async def forget(services: Services, user_id: str) -> None:
     async with services.pool.acquire() as conn, conn.transaction():
         await db.run(conn, Q.forget_person, user_id=user_id, now=services.clock.now())
         await db.run(conn, Q.forget_consents, user_id=user_id)
+        await db.run(conn, Q.forget_beside_certificates, user_id=user_id)
     metrics.BUSINESS.labels("account-forgotten").inc()

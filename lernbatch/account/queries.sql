@@ -55,3 +55,8 @@ UPDATE profile
 
 -- forget_consents
 DELETE FROM consent WHERE user_id = :user_id;
+
+-- forget_beside_certificates
+-- The credential stays as it was signed, name included, so that it goes on verifying; what templates had copied beside
+-- it goes.
+UPDATE certificate SET template = template - 'related' WHERE user_id = :user_id AND template ? 'related';

@@ -232,6 +232,9 @@ async def _doubts(services: Services, batch: Batch, template: Template) -> list[
     for other in others:
         if wire.read_template(other, batch.templates[other]).name.lower() == template.name.lower():
             doubts.append(f"Template {other} has the same name: a learner gets only one certificate of a name.")
+    doubts += [
+        f"The user's {name} is not copied: anybody may see a certificate." for name in rules.not_shareable(template)
+    ]
     if rules.needs_scores(template.criteria):
         course = await courses.course(services, batch.course_id, batch.course_version)
         if course is not None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def issued(services: Services, made: Made, now: datetime) -> Iterator[Event]:
     """The audit, the learner's feed, and mail and message where the template has texts for them."""
     earned, config = made.earned, services.config
-    yield Event(KAFKA, config.topic_telemetry, earned.due.user_id, _audit(earned, now))
+    yield Event(KAFKA, config.topic_telemetry, earned.due.user_id, _audit(made, now))
     if config.certificate_feed_enabled:
         yield Event(FEED, "certificate", earned.due.user_id, _feed(earned))
     if earned.template.notify:
@@ -63,7 +63,8 @@ def instruction(config: Config, now_ms: int, batch: Batch, user_id: str, *, agai
     return Event(KAFKA, config.topic_certificate, batch.batch_id, payload)
 
 
-def _audit(earned: Earned, now: datetime) -> dict[str, object]:
+def _audit(made: Made, now: datetime) -> dict[str, object]:
+    earned = made.earned
     at = int(now.timestamp() * 1000)
     return {
         "eid": "AUDIT",
@@ -79,7 +80,7 @@ def _audit(earned: Earned, now: datetime) -> dict[str, object]:
             "pdata": {"ver": "1.0", "id": "org.sunbird.learning.platform", "pid": "course-certificate-generator"},
             "cdata": [{"type": "CourseBatch", "id": earned.due.batch_id}],
         },
-        "object": {"id": earned.certificate_id, "type": "Certificate", "rollup": {"l1": earned.batch.course_id}},
+        "object": {"id": made.certificate_id, "type": "Certificate", "rollup": {"l1": earned.batch.course_id}},
         "edata": {"props": ["certificates"], "type": "certificate-issued-svg"},
         "@timestamp": instant(now),
     }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import rfc8785
 
@@ -25,26 +27,36 @@ MEDIA_TYPES = {
     "json": "application/vc",
     "jwt": "application/vc+jwt",
 }
+# A picture may take a second and a hundred megabytes, and anybody may ask for one: they are drawn one at a time.
+_DRAWING = ThreadPoolExecutor(1, thread_name_prefix="drawing")
+
+
+def protection(form: str) -> dict[str, str]:
+    """The headers of a file of one of MEDIA_TYPES: an SVG opened alone must not run or load anything either."""
+    drawn = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+    return {"X-Content-Type-Options": "nosniff", **({"Content-Security-Policy": drawn} if form == "svg" else {})}
 
 
 class Shelf:
-    """Drawn pictures, at most `size` bytes of them; the one not asked for longest goes first."""
+    """Drawn pictures, at most `size` bytes of them; the one not asked for longest goes first. For all threads."""
 
     def __init__(self, size: int) -> None:
-        self._size, self._held = size, 0
+        self._size, self._held, self._lock = size, 0, Lock()
         self._drawn: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
 
     def get(self, key: tuple[str, ...]) -> bytes | None:
-        if key in self._drawn:
-            self._drawn.move_to_end(key)
-        return self._drawn.get(key)
+        with self._lock:
+            if key in self._drawn:
+                self._drawn.move_to_end(key)
+            return self._drawn.get(key)
 
     def put(self, key: tuple[str, ...], drawn: bytes) -> None:
-        self._held += len(drawn) - len(self._drawn.pop(key, b""))
-        self._drawn[key] = drawn
-        while self._held > self._size:
-            _, gone = self._drawn.popitem(last=False)
-            self._held -= len(gone)
+        with self._lock:
+            self._held += len(drawn) - len(self._drawn.pop(key, b""))
+            self._drawn[key] = drawn
+            while self._held > self._size:
+                _, gone = self._drawn.popitem(last=False)
+                self._held -= len(gone)
 
 
 _SHELF = Shelf(64 * 1024 * 1024)
@@ -61,7 +73,18 @@ async def shown(services: Services, certificate: Certificate, form: str, qr: str
     if drawn is None:
         images = [signatory["image"] for signatory in certificate.template["signatoryList"]]
         design = await files.design(services, certificate.template["url"], images)
-        drawn = await asyncio.to_thread(_draw, services, certificate, design, form, qr)
+        loop = asyncio.get_running_loop()
+        drawn = await loop.run_in_executor(_DRAWING, _drawn_once, key, services, certificate, design, form, qr)
+    return drawn
+
+
+def _drawn_once(
+    key: tuple[str, ...], services: Services, certificate: Certificate, design: Design, form: str, qr: str
+) -> bytes:
+    """Who waited while somebody else asked for the same picture gets that."""
+    drawn = _SHELF.get(key)
+    if drawn is None:
+        drawn = _draw(services, certificate, design, form, qr)
         _SHELF.put(key, drawn)
     return drawn
 

@@ -15,8 +15,6 @@ from lernbatch.errors import NotFound
 from lernbatch.http import Answer, Call
 
 _PUBLIC = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
-# A picture opened alone must not run or load anything either.
-_DRAWN = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"}
 
 
 async def add_template(call: Call) -> Mapping[str, Any]:
@@ -112,9 +110,7 @@ async def _file(call: Call, name: str, form: str) -> Response:
         body = await gallery.shown(call.services, certificate, form, qr if qr in picture.QR_KINDS else "URL")
     except BadPicture as bad:
         raise NotFound(f"This certificate has no picture: {bad}") from bad
-    headers = {**_PUBLIC, "Cache-Control": "public, max-age=300"}
-    if form == "svg":
-        headers |= _DRAWN
+    headers = {**_PUBLIC, **gallery.protection(form), "Cache-Control": "public, max-age=300"}
     if "download" in call.query:
         headers["Content-Disposition"] = f'attachment; filename="certificate-{certificate.certificate_id}.{form}"'
     return Response(body, media_type=gallery.MEDIA_TYPES[form], headers=headers)
@@ -123,7 +119,8 @@ async def _file(call: Call, name: str, form: str) -> Response:
 async def default_template(_: Call) -> Response:
     """GET /certs/templates/default.svg: our own template."""
     source = picture.default_design().source
-    return Response(source, media_type="image/svg+xml", headers={**_PUBLIC, **_DRAWN, "Cache-Control": "max-age=3600"})
+    headers = {**_PUBLIC, **gallery.protection("svg"), "Cache-Control": "max-age=3600"}
+    return Response(source, media_type="image/svg+xml", headers=headers)
 
 
 async def style_sheet(_: Call) -> Response:
@@ -134,7 +131,8 @@ async def style_sheet(_: Call) -> Response:
 async def status_list(call: Call) -> Answer:
     """GET /certs/status/{purpose}/{number}: a signed bitstring status list."""
     purpose, number = call.parameters["purpose"], call.parameters["number"]
-    if purpose not in status.PURPOSES or not number.isdigit() or len(number) > 9:
+    # ² is a digit too, but none that int reads.
+    if purpose not in status.PURPOSES or not (number.isascii() and number.isdigit()) or len(number) > 9:
         raise NotFound
     return _json(await reading.status_list(call.services, purpose, int(number)), "application/vc", seconds=30)
 

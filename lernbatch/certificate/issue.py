@@ -15,10 +15,11 @@ from typing import Any
 from uuid import uuid4
 
 from lernbatch import db, log, metrics, sql
-from lernbatch.certificate import actions, credential, events, judging, rules, wire
+from lernbatch.certificate import actions, credential, events, judging, keys, rules, wire
 from lernbatch.certificate.credential import Award
 from lernbatch.certificate.files import real_url
 from lernbatch.certificate.judging import Due, Earned, Judged, Key
+from lernbatch.certificate.keys import Ring
 from lernbatch.certificate.status import LIST_SIZE
 from lernbatch.errors import Unusable
 from lernbatch.outbox import actions as outbox
@@ -34,6 +35,7 @@ class Made:
     """A certificate, signed and not yet written."""
 
     earned: Earned
+    certificate_id: str
     status_index: int
     credential: Mapping[str, Any]
     expires_at: datetime | None
@@ -64,7 +66,7 @@ async def issue_due(services: Services) -> int:
         await _look_again(services, [row.batch_id for row in due if row.is_batch])
         judged = await judging.judge(services, due)
         try:
-            made = await _signed(services, judged.earned)
+            made = await _signed(services, judged)
         except Unusable as unusable:  # a key that cannot be read: everybody waits, and explain says for what
             log.warning("certificates cannot be signed", error=str(unusable))
             made, judged = [], Judged(failures={row.key: str(unusable) for row in due})
@@ -80,28 +82,43 @@ async def _look_again(services: Services, batch_ids: Sequence[str]) -> None:
         await db.run(services.pool, Q.ask_for_recent, batch_ids=batch_ids, since=since, now=now)
 
 
-async def _signed(services: Services, earned: Sequence[Earned]) -> list[Made]:
+async def _signed(services: Services, judged: Judged) -> list[Made]:
     """The certificates, signed; other tasks of the process get their turn in between. Raises: Unusable."""
+    earned = judged.earned
     if not earned:
         return []
     indices: list[int] = await db.value(services.pool, Q.status_indices, count=len(earned))
-    ring, now, made = actions.ring(services.config), services.clock.now(), []
+    secret, made = keys.secret(keys.folder_of(services.config)), []
+    ring, now = actions.ring(services.config), services.clock.now()
     for count, (one, index) in enumerate(zip(earned, indices, strict=True), start=1):
-        days = one.template.valid_days
-        expires_at = None if days is None else one.earned_at + timedelta(days=days)
-        award = award_of(services, one, index, expires_at)
-        signed = credential.sign(credential.build(award, ring.did), ring, now)
-        made.append(Made(one, index, signed, expires_at))
+        try:
+            made.append(_sign_one(services, ring, one, one.certificate_id(secret), index, now))
+        except Unusable:
+            raise
+        except Exception as broken:  # noqa: BLE001 - what one learner's data cannot bear harms him alone
+            judged.failures[one.due.key] = judging.failure_of("signed", one.due, broken)
         if count % _BREATHE_EVERY == 0:
             await asyncio.sleep(0)
     return made
 
 
-def award_of(services: Services, one: Earned, status_index: int, expires_at: datetime | None) -> Award:
+def _sign_one(
+    services: Services, ring: Ring, one: Earned, certificate_id: str, status_index: int, now: datetime
+) -> Made:
+    days = one.template.valid_days
+    expires_at = None if days is None else one.earned_at + timedelta(days=days)
+    award = award_of(services, one, certificate_id, status_index, expires_at)
+    signed = credential.sign(credential.build(award, ring.did), ring, now)
+    return Made(one, certificate_id, status_index, signed, expires_at)
+
+
+def award_of(
+    services: Services, one: Earned, certificate_id: str, status_index: int, expires_at: datetime | None
+) -> Award:
     """What the credential of something earned says."""
     base = services.config.public_url.rstrip("/")
     return Award(
-        identifier=f"{base}/certs/{one.certificate_id}",
+        identifier=f"{base}/certs/{certificate_id}",
         name=one.template.name,
         issuer_name=one.template.issuer.name,
         issuer_url=one.template.issuer.url,
@@ -177,7 +194,7 @@ async def _insert(conn: db.Connection, made: Sequence[Made], now: datetime) -> N
         conn,
         Q.insert_certificates,
         **identity,
-        certificate_ids=[one.earned.certificate_id for one in made],
+        certificate_ids=[one.certificate_id for one in made],
         course_ids=[one.earned.batch.course_id for one in made],
         names=[one.earned.template.name for one in made],
         status_indices=[one.status_index for one in made],
@@ -188,8 +205,11 @@ async def _insert(conn: db.Connection, made: Sequence[Made], now: datetime) -> N
         expires_at=[one.expires_at for one in made],
         now=now,
     )
-    if any(one.earned.revision > 1 for one in made):
-        await db.run(conn, Q.supersede, **identity, now=now)
+    if any(one.earned.revision > 1 or one.earned.due.re_issue for one in made):
+        names = [one.earned.template.name for one in made]
+        await db.run(
+            conn, Q.supersede, **identity, names=names, certificate_ids=[one.certificate_id for one in made], now=now
+        )
 
 
 async def _add_entries(conn: db.Connection, services: Services, made: Sequence[Made], now: datetime) -> None:
@@ -197,11 +217,10 @@ async def _add_entries(conn: db.Connection, services: Services, made: Sequence[M
         conn,
         Q.add_entries,
         **_columns([one.earned.due.key for one in made]),
-        replaced=[one.earned.replaces for one in made],
         entries=[
             wire.show_entry(
                 one.earned.template.name,
-                one.earned.certificate_id,
+                one.certificate_id,
                 now,
                 real_url(services.config, one.earned.template.url),
             )

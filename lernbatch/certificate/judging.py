@@ -91,16 +91,16 @@ class Earned:
     batch: Batch
     template: Template
     revision: int
-    replaces: str  # the id of the certificate before it; "": none
     course_name: str
     person: Profile
     finding: Finding
     related: Mapping[str, Any]  # what the template wants copied beside the certificate
     earned_at: datetime
 
-    @property
-    def certificate_id(self) -> str:
-        return rules.certificate_id(self.due.batch_id, self.due.user_id, self.template.template_id, self.revision)
+    def certificate_id(self, secret: bytes) -> str:
+        """`secret`: see keys.secret."""
+        template_id = self.template.template_id
+        return rules.certificate_id(secret, self.due.batch_id, self.due.user_id, template_id, self.revision)
 
 
 @dataclass(slots=True)
@@ -133,8 +133,17 @@ async def judge(services: Services, due: Sequence[Due]) -> Judged:
         if failure:
             judged.failures[row.key] = failure
         elif enrolment is not None and batch is not None:
-            _judge_one(judged, row, batch, enrolment, known)
+            try:
+                judged.earned += _earned(judged, row, batch, enrolment, known)
+            except Exception as broken:  # noqa: BLE001 - what one learner's data cannot bear harms him alone
+                judged.failures[row.key] = failure_of("judged", row, broken)
     return judged
+
+
+def failure_of(done: str, row: Due, broken: Exception) -> str:
+    """Why a learner is tried again later, as explain says it; the log has the whole of it."""
+    log.exception(f"a learner cannot be {done}", broken, batch_id=row.batch_id)
+    return f"This certificate cannot be {done}: {type(broken).__name__}."
 
 
 async def load(services: Services, due: Sequence[Due]) -> Known:
@@ -182,30 +191,33 @@ def findings(row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> Iter
         yield template, rules.judge(template, learner, assessments, again=row.re_issue)
 
 
-def _judge_one(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> None:
+def _earned(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> list[Earned]:
+    """What one learner has earned; what he lacks is noted among the failures."""
     course, person = known.courses[batch.batch_id], known.people.get(row.user_id)
     held = known.held.get(row.key, {})
+    earned: list[Earned] = []
     names: set[str] = set()  # a learner gets one certificate of a name (contract jobs §4.1)
-    for template, finding in findings(row, batch, enrolment, known):
+    # Of two templates with one name a new issue goes to that which the learner has already.
+    ordered = sorted(findings(row, batch, enrolment, known), key=lambda found: not _holds(held, found[0]))
+    for template, finding in ordered:
         if finding.outcome is not Outcome.MET or person is None or person.status != ACTIVE:
             continue
         if template.name.lower() in names:
             continue
-        names.add(template.name.lower())
         lacking = rules.lacking(template, person.name)
         if lacking:
             judged.failures[row.key] = lacking
             continue
+        names.add(template.name.lower())
         last = held.get(template.template_id)
         name = course.name if course else batch.course_id
         related = rules.related(template, learner_of(enrolment, person, held), _places(person), name)
-        judged.earned.append(
+        earned.append(
             Earned(
                 due=row,
                 batch=batch,
                 template=template,
                 revision=last.revision + 1 if last else 1,
-                replaces=last.certificate_id if last else "",
                 course_name=name,
                 person=person,
                 finding=finding,
@@ -213,6 +225,11 @@ def _judge_one(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, kno
                 earned_at=enrolment.completed_at or enrolment.updated_at,
             )
         )
+    return earned
+
+
+def _holds(held: Mapping[str, Held], template: Template) -> bool:
+    return template.template_id in held and held[template.template_id].status in (Standing.ACTIVE, Standing.SUSPENDED)
 
 
 def learner_of(enrolment: Enrolment, person: Profile | None, held: Mapping[str, Held]) -> Learner:
@@ -221,7 +238,9 @@ def learner_of(enrolment: Enrolment, person: Profile | None, held: Mapping[str, 
     issued |= {one.name.lower(): one.certificate_id for one in held.values() if one.status in ("active", "suspended")}
     attributes = None
     if person is not None and person.status == ACTIVE:
-        attributes = {**person.fields, "rootOrgId": person.root_org_id}
+        known = {"rootOrgName": person.org_name, "userType": person.user_type, "userSubType": person.user_sub_type}
+        attributes = {**{name: value for name, value in known.items() if value}, **person.fields}
+        attributes["rootOrgId"] = person.root_org_id
     return Learner(
         user_id=enrolment.user_id,
         active=enrolment.active,

@@ -1,7 +1,8 @@
 """The key ring that signs credentials: made on first use, turned by a command, old keys go on verifying.
 
 A ring is a folder of PEM files `key-1.pem`, `key-2.pem`, … (Ed25519). The highest number that is a private key signs;
-all verify. A retired key may be kept as its public half alone.
+all verify. A retired key may be kept as its public half alone. Beside them lies `identifiers.secret`, from which the
+ids of certificates follow: who keeps or shares the folder keeps or shares it too.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import os
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 from tempfile import NamedTemporaryFile
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -32,6 +35,7 @@ from lernbatch.errors import Unusable
 
 _ED25519_PUBLIC = b"\xed\x01"  # the multicodec prefix of a public key
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_IDENTIFIERS = "identifiers.secret"
 _FILE = re.compile(r"^key-([1-9]\d{0,5})\.pem$")
 
 
@@ -142,6 +146,22 @@ def turn(folder: Path) -> Key:
     return _read(folder / f"key-{number}.pem")
 
 
+def secret(folder: Path) -> bytes:
+    """What makes the ids of certificates impossible to guess; made on first use. Raises: Unusable."""
+    path = folder / _IDENTIFIERS
+    try:
+        if not path.exists():
+            _put(path, token_hex(32).encode())
+        found = bytes.fromhex(path.read_text("ascii").strip())
+    except OSError as closed:
+        raise Unusable(f"The secret of certificate ids, {path}, cannot be read: {closed.strerror}.") from closed
+    except ValueError as broken:
+        raise Unusable(f"The secret of certificate ids, {path}, is no hexadecimal text.") from broken
+    if len(found) < 32:
+        raise Unusable(f"The secret of certificate ids, {path}, is shorter than 32 bytes.")
+    return found
+
+
 def _numbers(folder: Path) -> list[int]:
     try:
         names = os.listdir(folder)
@@ -171,19 +191,23 @@ def _read(path: Path) -> Key:
 
 
 def _write(folder: Path, number: int) -> None:
-    """Make key `number`, unless somebody else just did: the file appears whole or not at all, and once."""
+    """Make key `number`, unless somebody else just did."""
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with NamedTemporaryFile(dir=folder, prefix=".new-") as made:  # mode 0600
-            made.write(pem)
-            made.flush()
-            os.fsync(made.fileno())
-            os.link(made.name, folder / f"key-{number}.pem")
-    except FileExistsError:
-        return  # a twin was first: its key is ours
+        _put(folder / f"key-{number}.pem", pem)
     except OSError as closed:
         raise Unusable(f"No certificate key can be made in {folder}: {closed.strerror}.") from closed
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Make a file that only we may read, unless somebody else just did: it appears whole or not at all, and once."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with NamedTemporaryFile(dir=path.parent, prefix=".new-") as made:  # mode 0600
+        made.write(content)
+        made.flush()
+        os.fsync(made.fileno())
+        with suppress(FileExistsError):  # a twin was first: its file is ours
+            os.link(made.name, path)
 
 
 def multibase(data: bytes) -> str:

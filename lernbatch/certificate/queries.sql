@@ -124,28 +124,32 @@ SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name
              credential, template, decision, earned_at, expires_at);
 
 -- supersede
--- After the new one stands: what it replaces.
+-- After the new one stands: what it replaces, of its own template or of another with the same name, perhaps detached
+-- since: a learner has one certificate of a name.
 UPDATE certificate AS old
    SET status = 'superseded', changed_at = :now, change_reason = 're-issued'
-  FROM unnest(:user_ids::text[], :batch_ids::text[], :template_ids::text[], :revisions::integer[])
-    AS made (user_id, batch_id, template_id, revision)
- WHERE old.user_id = made.user_id AND old.batch_id = made.batch_id AND old.template_id = made.template_id
-   AND old.revision < made.revision AND old.status IN ('active', 'suspended');
+  FROM unnest(:user_ids::text[], :batch_ids::text[], :template_ids::text[], :revisions::integer[], :names::text[])
+    AS made (user_id, batch_id, template_id, revision, name)
+ WHERE old.user_id = made.user_id AND old.batch_id = made.batch_id
+   AND (old.template_id = made.template_id AND old.revision < made.revision OR lower(old.name) = lower(made.name))
+   AND old.certificate_id <> ALL (:certificate_ids::text[]) AND old.status IN ('active', 'suspended');
 
 -- add_entries
--- issued_certificates: an entry of the same name, or of the certificate that is replaced, gives way; others stay, the
+-- issued_certificates: an entry of the same name, or of a superseded certificate, gives way; others stay, the
 -- new ones go last (contract jobs §4.9). One statement reads and writes the list under the row's lock, so two
 -- templates at once lose nothing.
 UPDATE enrolment
    SET certificates = coalesce((SELECT jsonb_agg(entry ORDER BY place)
                                   FROM jsonb_array_elements(certificates) WITH ORDINALITY AS old (entry, place)
                                  WHERE coalesce(lower(entry ->> 'name'), '') <> ALL (made.names)
-                                   AND coalesce(entry ->> 'identifier', '') <> ALL (made.replaced)),
+                                   AND NOT EXISTS (SELECT FROM certificate AS gone
+                                                    WHERE gone.user_id = made.user_id
+                                                      AND gone.batch_id = made.batch_id
+                                                      AND gone.certificate_id = entry ->> 'identifier'
+                                                      AND gone.status = 'superseded')),
                                '[]') || made.entries
-  FROM (SELECT user_id, batch_id, jsonb_agg(entry) AS entries, array_agg(lower(entry ->> 'name')) AS names,
-               array_agg(replaced) AS replaced
-          FROM unnest(:user_ids::text[], :batch_ids::text[], :entries::jsonb[], :replaced::text[])
-            AS one (user_id, batch_id, entry, replaced)
+  FROM (SELECT user_id, batch_id, jsonb_agg(entry) AS entries, array_agg(lower(entry ->> 'name')) AS names
+          FROM unnest(:user_ids::text[], :batch_ids::text[], :entries::jsonb[]) AS one (user_id, batch_id, entry)
       GROUP BY user_id, batch_id) AS made
  WHERE enrolment.user_id = made.user_id AND enrolment.batch_id = made.batch_id;
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from lernbatch.auth import Caller
 from lernbatch.certificate.model import (
@@ -35,7 +37,10 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "!=": operator.ne,
 }
 COMPLETED = 2
-NAMESPACE = UUID("6b0f6c2e-54f1-4c0a-9d0f-6c65726e6261")  # ours; every certificate's id follows from it
+# Certificates are shown to anybody, so of what is known of a user only this may stand in one or beside it.
+SHAREABLE = ("rootOrgId", "rootOrgName", "userType", "userSubType")
+_BLOCKS = ("enrollment", "assessment", "location", "course")
+DAYS = range(1, 36_501)  # for how long a certificate may be valid
 
 
 class NoSuchBatch(Refused):
@@ -109,9 +114,13 @@ def may_award(
     )
 
 
-def certificate_id(batch_id: str, user_id: str, template_id: str, revision: int) -> str:
-    """The same for the same award, so that nothing is issued twice."""
-    return str(uuid5(NAMESPACE, "\n".join((batch_id, user_id, template_id, str(revision)))))
+def certificate_id(secret: bytes, batch_id: str, user_id: str, template_id: str, revision: int) -> str:
+    """The same for the same award, so that nothing is issued twice; without `secret` nobody can compute it.
+
+    The address of a certificate is all that is needed to see it, and ids of learners and batches are no secrets.
+    """
+    award = "\n".join((batch_id, user_id, template_id, str(revision)))
+    return str(UUID(bytes=hmac.digest(secret, award.encode(), sha256)[:16], version=4))
 
 
 def judge(template: Template, learner: Learner, assessments: Sequence[str], *, again: bool = False) -> Finding:
@@ -210,7 +219,9 @@ def _attempts(bound: Bound, learner: Learner, contents: Sequence[str]) -> Findin
 def _attribute(key: str, wanted: object, learner: Learner) -> Finding:
     if learner.attributes is None:
         return Finding("user", Outcome.UNMET, "the user is unknown or blocked", {"attribute": key})
-    evidence = {"attribute": key, "is": learner.attributes.get(key), "wanted": wanted}
+    evidence: dict[str, object] = {"attribute": key}
+    if key in SHAREABLE:
+        evidence |= {"is": learner.attributes.get(key), "wanted": wanted}
     if key in learner.attributes and learner.attributes[key] == wanted:
         return Finding("user", Outcome.MET, f"{key} is as asked", evidence)
     return Finding("user", Outcome.UNMET, f"{key} is another", evidence)
@@ -237,6 +248,8 @@ def lacking(template: Template, recipient_name: str) -> str | None:
         return f"The template {template.template_id} has no issuer."
     if not template.signatories:
         return f"The template {template.template_id} has no signatory."
+    if template.valid_days is not None and template.valid_days not in DAYS:
+        return f"The template {template.template_id} is not valid for 1 to {DAYS[-1]} days."
     return None if recipient_name else "The user service knows no name of this learner."
 
 
@@ -252,8 +265,9 @@ def percent_of(finding: Finding) -> float | None:
 def related(template: Template, learner: Learner, places: Mapping[str, str], course_name: str) -> dict[str, Any]:
     """What a template's additionalProps have copied beside the certificate: the user's flat, others under their block.
 
-    Source: contract jobs §4.1, §4.4.
+    Of the user only what is SHAREABLE. Source: contract jobs §4.1, §4.4.
     """
+    attributes = learner.attributes or {}
     known: dict[str, Mapping[str, Any]] = {
         "enrollment": {"status": learner.status},
         "assessment": {"score": {content_id: score.percent for content_id, score in learner.scores.items()}},
@@ -264,10 +278,21 @@ def related(template: Template, learner: Learner, places: Mapping[str, str], cou
     for block, names in template.extras.items():
         wanted = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
         if block == "user":
-            out |= {name: (learner.attributes or {})[name] for name in wanted if name in (learner.attributes or {})}
+            out |= {name: attributes[name] for name in wanted if name in SHAREABLE and name in attributes}
         elif found := {name: known[block][name] for name in wanted if name in known.get(block, {})}:
             out[block] = found
     return out
+
+
+def shareable(related: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be shown of `related`; a record may be older than the rule."""
+    return {name: value for name, value in related.items() if name in SHAREABLE or name in _BLOCKS}
+
+
+def not_shareable(template: Template) -> list[str]:
+    """Which properties of the user a template wants beside its certificates and does not get."""
+    wanted = template.extras.get("user")
+    return [str(name) for name in wanted if name not in SHAREABLE] if isinstance(wanted, list) else []
 
 
 def needs_scores(criteria: Criteria) -> bool:
@@ -319,7 +344,8 @@ def narrative(template: Template) -> str:
         said.extend(f"scored {in_words(bound)} % in {content_id}" for content_id, bound in asked.contents.items())
         if asked.attempts is not None:
             said.append(f"needed {in_words(asked.attempts)} attempts")
-    said.extend(f"has the {key} {value}" for key, value in template.criteria.user.items())
+    for key, value in template.criteria.user.items():
+        said.append(f"has the {key} {value}" if key in SHAREABLE else f"has the {key} that was asked for")
     if not said:
         return "Enrolled in the course."
     *before, last = said

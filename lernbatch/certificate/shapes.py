@@ -44,7 +44,7 @@ _TEMPLATE = record(
     notifyTemplate=record(),
     additionalProps=record(),
     previewUrl=text(),
-    validity=record("days", days=whole("Days after which it expires; none: never.", least=1)),
+    validity=record("days", days=whole("Days after which it expires; none: never.", least=1, most=36_500)),
 )
 _ON_BATCH = record(
     "batch", batch=record("courseId batchId template", courseId=COURSE_ID, batchId=BATCH_ID, template=_TEMPLATE)

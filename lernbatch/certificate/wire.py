@@ -23,12 +23,14 @@ from lernbatch.certificate.model import (
     Standing,
     Template,
 )
-from lernbatch.certificate.rules import OPERATORS
+from lernbatch.certificate.rules import DAYS, OPERATORS
 from lernbatch.errors import Malformed, Missing, Refused, Unmappable, WrongType
 from lernbatch.wire import blank, course_id, text
 
 MAX_TEMPLATE_BYTES = 64 * 1024
 MAX_USERS = 10_000
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(9999, 12, 30)  # in every zone these have an instant and a day after
+_STATUSES: Mapping[Any, int] = {"0": 0, "1": 1, "2": 2}  # of an enrolment
 _TEXT_KEYS_OF_SIGNATORY = ("name", "id", "designation", "image")
 
 
@@ -115,6 +117,7 @@ def read_attachment(request: dict[str, Any]) -> Attachment:
     wanted = ("name",) if asked.template_id == DEFAULT_TEMPLATE else _TEXT_KEYS_OF_SIGNATORY
     _check_signatories(template.get("signatoryList"), wanted)
     _optional_map(template, "additionalProps")
+    _check_validity(template)
     if not isinstance(template.get("notifyTemplate", {}), dict):
         raise Malformed
     _check_other_keys(template)
@@ -130,6 +133,8 @@ def _check_criteria(criteria: Mapping[str, Any]) -> None:
             raise Missing("status")
         if len(enrolment) > 1:
             raise InvalidProperty("Enrollment")
+        if read_status(enrolment["status"]) is None:
+            raise InvalidProperty("Enrollment")
     if "assessment" in criteria:
         assessment = _map(criteria, "assessment")
         if "score" not in assessment:
@@ -142,6 +147,19 @@ def _check_criteria(criteria: Mapping[str, Any]) -> None:
         _check_assessments(_map(criteria, "assessments"))
     if "user" in criteria and "rootOrgId" not in _map(criteria, "user"):
         raise Missing("rootOrgId")
+
+
+def read_status(value: Any) -> int | None:
+    """The status of an enrolment, as a number or its text; None: it is neither."""
+    return _STATUSES.get(str(value)) if isinstance(value, str | int) else None
+
+
+def _check_validity(template: Mapping[str, Any]) -> None:
+    """Our addition: {"days": 365}"""
+    if template.get("validity"):
+        days = _map(template, "validity").get("days")
+        if not isinstance(days, int) or isinstance(days, bool) or days not in DAYS:
+            raise InvalidProperty("Validity")
 
 
 def _check_assessments(asked: Mapping[str, Any]) -> None:
@@ -225,9 +243,9 @@ def read_span(query: Mapping[str, str], zone: tzinfo) -> tuple[datetime, datetim
 
 
 def read_day(name: str, value: str) -> date:
-    """A day; Raises: InvalidValue."""
+    """A day; one before or after all certificates is the first or the last there can be. Raises: InvalidValue."""
     try:
-        return date.fromisoformat(value)
+        return min(max(date.fromisoformat(value), _FIRST_DAY), _LAST_DAY)
     except ValueError as wrong:
         raise InvalidValue(name, value) from wrong
 
@@ -264,7 +282,7 @@ def read_template(template_id: str, stored: Mapping[str, Any]) -> Template:
         signatories=tuple(_signatories(_list(stored.get("signatoryList")))),
         notify=notify,
         extras=extras,
-        valid_days=valid_days if isinstance(valid_days, int) and valid_days > 0 else None,
+        valid_days=valid_days if isinstance(valid_days, int) else None,
     )
 
 
@@ -278,7 +296,8 @@ def read_criteria(criteria: Mapping[str, Any]) -> Criteria:
     enrolment = criteria.get("enrollment")
     status = None
     if isinstance(enrolment, dict):
-        status = int(enrolment.get("status", 2)) if str(enrolment.get("status", 2)).isdigit() else 2
+        known = read_status(enrolment.get("status"))
+        status = 2 if known is None else known
     asked = []
     if isinstance(criteria.get("assessment"), dict):
         asked.append(AssessmentCriterion(_bound(criteria["assessment"].get("score"))))

@@ -92,10 +92,20 @@ def test_a_deleted_person_is_forgotten_and_the_learning_stays(service: Running) 
         "INSERT INTO profile (user_id, state, sealed, fetched_at) VALUES ($1, 'Karnataka', '\\x00', now())",
         asha.user_id,
     )
+    service.sql(
+        """INSERT INTO certificate (user_id, batch_id, template_id, revision, certificate_id, course_id, name,
+                                    status_index, credential, template, decision, earned_at, issued_at, changed_at)
+           VALUES ($1, $2, 't', 1, 'c', 'c', 'c', 0, '{"id": 1}', '{"url": "", "related": {"rootOrgId": "1"}}', '{}',
+                   now(), now(), now())""",
+        asha.user_id,
+        batch_id,
+    )
     before = row(service, asha, batch_id)
     for _ in range(2):
         sent = {"edata": {"action": "delete-user", "userId": asha.user_id}}
         assert service.http.post("/private/v1/user/account/delete", json=sent).status_code == 200
     (kept,) = service.sql("SELECT status, state, sealed FROM profile WHERE user_id = $1", asha.user_id)
     assert tuple(kept) == (2, "", None)
+    (certificate,) = service.sql("SELECT credential, template FROM certificate WHERE user_id = $1", asha.user_id)
+    assert tuple(certificate) == ({"id": 1}, {"url": ""})
     assert row(service, asha, batch_id) == before

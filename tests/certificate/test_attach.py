@@ -47,6 +47,12 @@ M, T, P = "MANDATORY_PARAMETER_MISSING", "DATA_TYPE_ERROR", "INVALID_PROPERTY_ER
         ({"signatoryList": "Meera"}, T, "Data type of signatoryList should be List."),
         ({"signatoryList": [{"name": " "}]}, "INVALID_DATA", "Signatory list missing attribute"),
         ({"additionalProps": []}, T, "Data type of additionalProps should be Map."),
+        ({"criteria": {"enrollment": {"status": "²"}}}, P, "Invalid property for Enrollment."),
+        ({"criteria": {"enrollment": {"status": 99999}}}, P, "Invalid property for Enrollment."),
+        ({"validity": 365}, T, "Data type of validity should be Map."),
+        ({"validity": {"days": 10**12}}, P, "Invalid property for Validity."),
+        ({"validity": {"days": True}}, P, "Invalid property for Validity."),
+        ({"validity": {"days": "365"}}, P, "Invalid property for Validity."),
     ],
 )
 def test_a_template_is_refused_as_the_contract_says(
@@ -142,3 +148,13 @@ def test_a_preview_counts_and_keeps_nothing(cohort: Cohort) -> None:
     (tally,) = answer.json()["result"]["response"]["templates"]
     assert tally["outcomes"] == {"met": 1, "waiting": 1}
     assert cohort.due() == []
+
+
+def test_what_is_private_of_a_user_is_not_copied_and_its_owner_is_told(cohort: Cohort) -> None:
+    cohort.enrol(ASHA)
+    answer = cohort.attach(additionalProps={"user": ["rootOrgId", "rootOrgName", "firstName"]}).json()
+    assert answer["result"]["warnings"] == ["The user's firstName is not copied: anybody may see a certificate."]
+    cohort.work()
+    (issued,) = cohort.certificates()
+    assert issued["template"]["related"]["rootOrgId"] == ASHA.org_id
+    assert "firstName" not in issued["template"]["related"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lernbatch.certificate import credential
 from lernbatch.certificate.actions import ring
 from tests.certificate.cohort import MERIT, Cohort
-from tests.people import ASHA, IMRAN, KAVYA
+from tests.people import ASHA, IMRAN, KAVYA, VIKRAM
 
 
 def test_who_completed_before_the_template_came_gets_the_certificate(cohort: Cohort) -> None:
@@ -190,3 +192,52 @@ def test_a_new_issue_under_a_new_name_replaces_the_old_entry(cohort: Cohort) -> 
     cohort.ask(ASHA, again=True)
     cohort.work()
     assert [entry["name"] for entry in cohort.entries(ASHA)] == ["Certificate of attendance"]
+
+
+def test_a_new_issue_replaces_what_another_template_gave_under_that_name(cohort: Cohort) -> None:
+    cohort.enrol(ASHA)
+    cohort.attach()
+    cohort.service.sql(
+        "UPDATE batch SET templates = jsonb_build_object('b', templates -> 'default') WHERE batch_id = $1",
+        cohort.batch_id,
+    )
+    cohort.service.sql(
+        "UPDATE batch SET templates = jsonb_set(templates, '{b,identifier}', '\"b\"') WHERE batch_id = $1",
+        cohort.batch_id,
+    )
+    cohort.work()
+    cohort.attach(name="CERTIFICATE of completion")  # a second template, and a name that differs in case alone
+    cohort.service.sql("UPDATE batch SET templates = templates - 'b' WHERE batch_id = $1", cohort.batch_id)
+    cohort.ask(ASHA, again=True)
+    cohort.work()
+    standing = [(row["template_id"], row["status"]) for row in cohort.certificates()]
+    assert standing == [("b", "superseded"), ("default", "active")]
+    assert [entry["name"] for entry in cohort.entries(ASHA)] == ["CERTIFICATE of completion"]
+
+
+@pytest.mark.parametrize("days", [10**9, 3_000_000])
+def test_what_one_learner_cannot_be_given_is_his_failure_alone(cohort: Cohort, days: int) -> None:
+    cohort.enrol(ASHA)
+    cohort.enrol(KAVYA)
+    cohort.attach()
+    scores = {"do_q": "broken"}
+    cohort.put(KAVYA.user_id, 2, scores)
+    cohort.work()
+    assert [row["user_id"] for row in cohort.certificates()] == [ASHA.user_id]
+    (waiting,) = cohort.due()
+    assert (waiting["user_id"], waiting["attempts"]) == (KAVYA.user_id, 1)
+    cohort.service.sql(
+        "UPDATE batch SET templates = jsonb_set(templates, '{default,validity}', $2) WHERE batch_id = $1",
+        cohort.batch_id,
+        {"days": days},
+    )
+    cohort.enrol(IMRAN)
+    cohort.ask(IMRAN)
+    cohort.work()
+    assert "is not valid for 1 to 36500 days" in cohort.due()[-1]["error"] + cohort.due()[0]["error"]
+
+
+@pytest.mark.parametrize("span", ["to=9999-12-31", "from=0001-01-01"])
+def test_all_certificates_are_between_any_first_and_last_day(cohort: Cohort, span: str) -> None:
+    answer = cohort.service.call("GET", f"/v1/course/batch/cert/download/{cohort.batch_id}?{span}", VIKRAM)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")

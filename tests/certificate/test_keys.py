@@ -30,6 +30,20 @@ def test_many_who_are_first_at_once_get_the_same_key(tmp_path: Path) -> None:
     assert len(names) == 1
 
 
+def test_the_secret_of_ids_is_made_once_and_only_we_may_read_it(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: keys.secret(tmp_path / "keys"), range(16)))
+    assert [len(secret) for secret in found] == [32]
+    assert (tmp_path / "keys" / "identifiers.secret").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("content", ["", "abcd", "nonsense"])
+def test_a_secret_that_is_none_is_a_sentence(tmp_path: Path, content: str) -> None:
+    (tmp_path / "identifiers.secret").write_text(content)
+    with pytest.raises(Unusable, match="secret of certificate ids"):
+        keys.secret(tmp_path)
+
+
 def test_a_turned_ring_signs_anew_and_knows_the_old(tmp_path: Path) -> None:
     old = keys.open_ring(tmp_path, URL).signing
     new = keys.turn(tmp_path)

@@ -65,6 +65,8 @@ def test_download_is_the_record_or_the_picture_as_accepted(cohort: Cohort, issue
     for accepted, sign in (("image/svg+xml", b"<svg"), ("application/pdf", b"%PDF")):
         picture = cohort.service.call("GET", f"{RC}/download/{issued}", headers={"Accept": accepted, "template": "x"})
         assert picture.content.startswith(sign)
+        assert picture.headers["x-content-type-options"] == "nosniff"
+        assert ("default-src 'none'" in picture.headers.get("content-security-policy", "")) is (sign == b"<svg")
     assert cohort.service.call("GET", f"{RC}/download/nothing").status_code == 404
 
 
@@ -98,6 +100,7 @@ def test_certreg_reads_validates_verifies_and_links(cohort: Cohort, issued: str)
     assert list(read["related"]["assessment"]["score"].values()) == [80.0]
     valid = cohort.service.call("POST", "/api/certreg/v1/certs/validate", None, {"certId": issued, "accessCode": ""})
     assert valid.json()["result"]["response"]["id"] == issued
+    assert set(valid.json()["result"]["response"]["related"]) == {"batchId", "courseId", "type"}
     verified = cohort.service.call("POST", "/api/certreg/v1/certs/verify", None, {"data": {"id": read["json"]["id"]}})
     assert verified.json()["result"]["response"] == {"valid": True, "messages": [], "errorCount": 0}
     link = cohort.service.call("POST", "/api/certreg/v1/certs/download", KAVYA, {"pdfUrl": read["pdfUrl"]})

@@ -44,6 +44,17 @@ def drawn(inner: str, **values: object) -> str:
         (document("<g/>" * 30_000), "too many elements"),
         (document("x" * (3 * 1024 * 1024)), "larger than 3 MB"),
         (document("<text>{{#each people}}</text>"), "neither a name nor dateFormat"),
+        (document("<style><g/>rect{fill:red}</style>"), "elements in it"),
+        (document("<style>g{background:image-set('https://evil/x' 1x)}</style>"), "'image-set"),
+        (document("<style>@font-face{src:src('https://evil/x')}</style>"), "'src"),
+        (document("<style>g{fill:url( 'https://evil/x')}</style>"), "loads 'https://evil/x'"),
+        (document('<rect style="fill:url(//evil)"/>'), "loads '//evil'"),
+        (document("<rect mask=\"image-set('https://evil/x' 1x)\"/>"), "attribute mask loads"),
+        (document("", 'width="8000"'), "1 to 4000 units"),
+        (document("", 'height="9e9"'), "1 to 4000 units"),
+        (document("").replace(b"0 0 100 50", b"0 0 9000 9000"), "beyond 4000 units"),
+        (document("").replace(b"0 0 100 50", b"0 0 5 1.2.3"), "is not four numbers"),
+        (document("").replace(b"0 0 100 50", b"0 0 1.2.3"), "is not four numbers"),
     ],
 )
 def test_what_could_do_harm_is_refused_with_the_reason(source: bytes, said: str) -> None:
@@ -66,6 +77,18 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
     assert "javascript" not in made
     assert made.count(PNG) == 1
     assert "svg+xml" not in made
+
+
+def test_what_a_value_would_load_is_left_out() -> None:
+    made = drawn('<rect mask="{{a}}" fill="{{b}}" id="m"/>', a="image-set('https://evil/x' 1x)", b="u\\72l(//evil)")
+    assert "evil" not in made
+    assert 'id="m"' in made
+
+
+def test_a_large_picture_has_no_more_dots_than_others() -> None:
+    large = document("<rect/>").replace(b"0 0 100 50", b"0 0 4000 10")
+    made = picture.png(large)
+    assert int.from_bytes(made[16:20]) <= picture.MAX_DOTS + 1
 
 
 def test_what_design_programs_leave_behind_is_left_out() -> None:

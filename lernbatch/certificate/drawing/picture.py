@@ -21,6 +21,7 @@ from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.certificate.drawing.typesetting import Case
 
 QR_KINDS = ("URL", "URL-W3C-VC", "W3C-VC")
+MAX_DOTS = 4000  # of a side, in a PNG
 _DATE_FORMAT = re.compile(r"""^dateFormat\s+(?P<path>[\w.\[\]]+)\s+(?:"(?P<form>[^"]*)"|'(?P<other>[^']*)')$""")
 _PATH = re.compile(r"^(?:this\.|\.)?[A-Za-z_@][\w.\[\]@-]*$")
 _PAGE = b"""\
@@ -57,8 +58,9 @@ def draw(design: Design, values: Mapping[str, Any], zone: tzinfo, case: Case) ->
 
 
 def png(picture: bytes, dots_per_inch: float = 144) -> bytes:
-    """The picture with 1.5 dots a unit, or in another resolution; 96 is one dot a unit."""
+    """The picture with 1.5 dots a unit, or in another resolution; 96 is one dot a unit. A large one has fewer."""
     width, height = _size(picture)
+    dots_per_inch = min(dots_per_inch, 96 * MAX_DOTS / max(width, height))
     return _typeset(picture, "png", f"{width * 0.75}pt", f"{height * 0.75}pt", ppi=dots_per_inch)
 
 
@@ -109,6 +111,7 @@ def _size(picture: bytes) -> tuple[float, float]:
 def check(source: bytes) -> None:
     """Raises: BadPicture, when a template is unsafe, broken, or asks for what nobody can give."""
     root = svg.parse(source)
+    svg.check_addresses(root)
     strange = [text for text in svg.placeholders(root) if not (_DATE_FORMAT.match(text) or _PATH.match(text))]
     if strange:
         raise BadPicture(f"The SVG asks for {{{{{strange[0]}}}}}, which is neither a name nor dateFormat.")
@@ -129,7 +132,7 @@ def _found(path: str, values: Mapping[str, Any]) -> Any:
     for step in re.sub(r"^(this\.|\.)", "", path).replace("[", "").replace("]", "").split("."):
         if isinstance(found, Mapping):
             found = found.get(step)
-        elif isinstance(found, list) and step.isdigit():
+        elif isinstance(found, list) and re.fullmatch("[0-9]{1,3}", step):
             found = found[int(step)] if int(step) < len(found) else None
         else:
             return None

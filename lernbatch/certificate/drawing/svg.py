@@ -16,6 +16,7 @@ from defusedxml.ElementTree import fromstring
 MAX_BYTES = 3 * 1024 * 1024
 MAX_ELEMENTS = 20_000
 MAX_DEPTH = 100
+MAX_SIDE = 4000  # units; A4 at 300 dots an inch is 3508
 SVG = "{http://www.w3.org/2000/svg}"
 XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
 SPACE = "{http://www.w3.org/XML/1998/namespace}space"
@@ -44,9 +45,15 @@ _ACTIVE = frozenset(
 )
 _DATA_PICTURE = re.compile(r"^data:image/(png|jpe?g|gif|webp);base64,[A-Za-z0-9+/=\s]*$")
 _CSS_URL = re.compile(r"url\(\s*['\"]?\s*([^)'\"]*)", re.IGNORECASE)
-_CSS_ACTIVE = re.compile(r"@import|expression\s*\(|javascript:|-moz-binding|behavior\s*:|\\", re.IGNORECASE)
+_CSS_ACTIVE = re.compile(
+    r"@import|\b(?:expression|image-set|image|cross-fade|src)\s*\(|javascript:|-moz-binding|behavior\s*:|\\",
+    re.IGNORECASE,
+)
+_CSS_LOADS = re.compile(r"@import|\b(?:image-set|image|cross-fade|src)\s*\(", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\{\{\{?\s*(?P<mustache>[^{}]*?)\s*\}?\}\}|\$\{(?P<dollar>[A-Za-z]\w*)\}")
-_LENGTH = re.compile(r"^\s*(-?[\d.]+(?:e-?\d+)?)\s*(px|pt|em|mm|cm|in|%)?")
+_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?"
+_LENGTH = re.compile(rf"^\s*({_NUMBER})\s*(px|pt|em|mm|cm|in|%)?", re.IGNORECASE)
+_BOX = re.compile(r"[\s,]+".join([f"({_NUMBER})"] * 4), re.IGNORECASE)
 _UNITS = {"px": 1.0, "pt": 4 / 3, "mm": 96 / 25.4, "cm": 960 / 25.4, "in": 96.0}
 
 
@@ -71,6 +78,8 @@ def parse(data: bytes) -> Element:
     if root.tag != f"{SVG}svg":
         raise BadPicture("The file is no SVG: its first element is not svg.")
     _check(root)
+    if not all(1 <= side <= MAX_SIDE for side in size(root)):
+        raise BadPicture(f"The SVG is not 1 to {MAX_SIDE} units wide and high.")
     return root
 
 
@@ -88,6 +97,8 @@ def _check(root: Element) -> None:
             if local(key).lower().startswith("on"):
                 raise BadPicture(f"The SVG has a handler {local(key)}, which is not admitted.")
         if name == "style":
+            if len(element):
+                raise BadPicture("The SVG's style sheet has elements in it, which are not admitted.")
             _check_css(element.text or "")
         waiting += [(child, depth + 1) for child in element]
 
@@ -96,6 +107,23 @@ def _check_css(css: str) -> None:
     found = _CSS_ACTIVE.search(css)
     if found:
         raise BadPicture(f"The SVG's style sheet has {found.group()!r}, which is not admitted.")
+
+
+def check_addresses(root: Element) -> None:
+    """Raises: BadPicture, when a style or attribute would load from elsewhere: `clean` takes out what values bring."""
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            if local(key) not in ("href", "src"):
+                _check_local(value, f"attribute {local(key)}")
+        if local(element.tag) == "style":
+            _check_local(element.text or "", "style sheet")
+
+
+def _check_local(css: str, where: str) -> None:
+    loads = _CSS_LOADS.search(css)
+    outside = [target for target in _CSS_URL.findall(css) if not target.startswith(("#", "data:", "{{", "${"))]
+    if loads or outside:
+        raise BadPicture(f"The SVG's {where} loads {outside[0] if outside else css[:80]!r}, which is not admitted.")
 
 
 def placeholders(root: Element) -> list[str]:
@@ -175,7 +203,7 @@ def _admitted(element: Element, key: str, embedded: Mapping[str, str]) -> bool:
             element.set(key, embedded[value])
             return True
         return value.startswith("#") or (element.tag == f"{SVG}image" and bool(_DATA_PICTURE.match(value)))
-    if _CSS_ACTIVE.search(value) and name == "style":
+    if _CSS_ACTIVE.search(value):  # in attributes too: mask, cursor and others are read as style sheets are
         return False
     return all(target.startswith("#") for target in _CSS_URL.findall(value))
 
@@ -196,8 +224,14 @@ def write(root: Element) -> bytes:
 
 
 def size(root: Element) -> tuple[float, float]:
-    """Width and height of the picture, in its own units."""
-    box = [float(number) for number in re.findall(r"-?[\d.]+", root.get("viewBox", ""))]
+    """Width and height of the picture, in its own units. Raises: BadPicture, when its viewBox is none."""
+    given = root.get("viewBox", "").strip()
+    parts = _BOX.fullmatch(given)
+    if given and parts is None:
+        raise BadPicture(f"The SVG's viewBox {given[:80]!r} is not four numbers.")
+    box = [float(number) for number in parts.groups()] if parts else []
+    if any(abs(number) > MAX_SIDE for number in box):
+        raise BadPicture(f"The SVG's viewBox goes beyond {MAX_SIDE} units.")
     width = length(root.get("width", ""), box[2] if len(box) == 4 else 0, 16)
     height = length(root.get("height", ""), box[3] if len(box) == 4 else 0, 16)
     if len(box) == 4 and (width <= 0 or height <= 0):
@@ -209,13 +243,12 @@ def length(text: str, otherwise: float, em: float) -> float:
     found = _LENGTH.match(text)
     if not found:
         return otherwise
-    number = float(found.group(1)) if found.group(1) not in ("-", ".", "-.") else 0.0
-    unit = found.group(2)
+    number, unit = float(found.group(1)), (found.group(2) or "px").lower()
     if unit == "em":
         return number * em
     if unit == "%":
         return otherwise * number / 100
-    return number * _UNITS.get(unit or "px", 1.0)
+    return number * _UNITS[unit]
 
 
 def _href(element: Element) -> str:

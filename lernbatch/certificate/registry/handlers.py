@@ -60,7 +60,8 @@ async def download(call: Call) -> Response:
         shown = wire.show_entity(certificate, _base(call))
         # Portals parse the signed part themselves.
         return _json({**shown, "_osSignedData": msgspec.json.encode(shown["_osSignedData"]).decode()})
-    return Response(await _picture(call, certificate, form), media_type=gallery.MEDIA_TYPES[form])
+    picture = await _picture(call, certificate, form)
+    return Response(picture, media_type=gallery.MEDIA_TYPES[form], headers=gallery.protection(form))
 
 
 async def key(call: Call) -> Response:
@@ -99,7 +100,7 @@ async def legacy_download_by_url(call: Call) -> Mapping[str, Any]:
 
 async def legacy_read(call: Call) -> Mapping[str, Any]:
     """GET /certs/v1/registry/read/{id}"""
-    return {"response": wire.show_record(await _found(call), _base(call))}
+    return {"response": wire.show_record(await _found(call), _base(call), known=True)}
 
 
 async def legacy_validate(call: Call) -> Mapping[str, Any]:
@@ -110,7 +111,7 @@ async def legacy_validate(call: Call) -> Mapping[str, Any]:
     looked = await reading.look(call.services, certificate_id)
     if looked is None or looked.standing != "valid":
         raise InvalidCertificate
-    return {"response": wire.show_record(looked.certificate, _base(call))}
+    return {"response": wire.show_record(looked.certificate, _base(call), known=False)}
 
 
 async def legacy_verify(call: Call) -> Mapping[str, Any]:

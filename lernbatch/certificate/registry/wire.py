@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from lernbatch.certificate import rules
 from lernbatch.certificate.drawing.dates import MONTHS
 from lernbatch.certificate.model import Certificate
 from lernbatch.certificate.wire import iso_millis, recipient_name
@@ -129,19 +130,23 @@ def show_hit(certificate: Certificate) -> dict[str, Any]:
 def show_related(certificate: Certificate) -> dict[str, Any]:
     """{"batchId": …, "courseId": …, "type": the certificate's name, …what the template wants beside it} (§4.4)"""
     own = {"batchId": certificate.batch_id, "courseId": certificate.course_id, "type": certificate.name}
-    return {**certificate.template.get("related", {}), **own}
+    return {**rules.shareable(certificate.template.get("related", {})), **own}
 
 
-def show_record(certificate: Certificate, public_url: str) -> dict[str, Any]:
-    """A certificate as certreg's read and validate answer it."""
+def show_record(certificate: Certificate, public_url: str, *, known: bool) -> dict[str, Any]:
+    """A certificate as certreg's read and validate answer it. `known`: whether it is known who asks.
+
+    Whoever has a certificate's id may validate it; what its template had copied beside it is none of their business.
+    """
     look, base = certificate.template, f"{public_url}/certs/{certificate.certificate_id}"
+    related = show_related(certificate)
     return {
         "id": certificate.certificate_id,
         "recipient": {"id": certificate.user_id, "name": recipient_name(certificate), "type": "individual"},
         "isRevoked": certificate.status in ("revoked", "superseded"),
         "pdfUrl": f"{base}.pdf",
         "jsonUrl": f"{base}.json",
-        "related": show_related(certificate),
+        "related": related if known else {name: related[name] for name in ("batchId", "courseId", "type")},
         "json": {
             "id": base,
             "type": ["Assertion", "Extension", "extensions:CertificateExtension"],
