@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -94,8 +95,8 @@ def test_readyz_fails_while_the_door_is_still_open(own_installation: Installatio
 
 def test_several_processes_share_a_port_and_end_with_the_one_that_started_them(own_installation: Installation) -> None:
     def children() -> set[int]:
-        asked = ["ps", "-o", "pid=", "--ppid", str(serving.process.pid)]
-        return set(map(int, subprocess.run(asked, capture_output=True, text=True).stdout.split()))
+        pid = serving.process.pid
+        return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
     with own_installation.serving("serve", "--workers", "2") as serving:
         serving.wait_until_ready()
