@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from lernbatch.batch.model import Batch
 from lernbatch.certificate.credential import instant
+from lernbatch.certificate.judging import Earned, Made
 from lernbatch.config import Config
 from lernbatch.outbox.events import FEED, KAFKA, NOTIFICATION, Event, job_request
 from lernbatch.services import Services
-
-if TYPE_CHECKING:
-    from lernbatch.certificate.issue import Made
-    from lernbatch.certificate.judging import Earned
 
 
 def issued(services: Services, made: Made, now: datetime) -> Iterator[Event]:

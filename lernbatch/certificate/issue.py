@@ -11,14 +11,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 from lernbatch import db, log, metrics, sql
 from lernbatch.certificate import actions, credential, events, judging, keys, rules, wire
 from lernbatch.certificate.credential import Award
 from lernbatch.certificate.files import real_url
-from lernbatch.certificate.judging import Due, Earned, Judged, Key
+from lernbatch.certificate.judging import Due, Earned, Judged, Key, Made
 from lernbatch.certificate.keys import Ring
 from lernbatch.certificate.status import LIST_SIZE
 from lernbatch.errors import Unusable
@@ -28,17 +27,6 @@ from lernbatch.services import Services
 Q = sql.load("lernbatch.certificate")
 LONGEST_PAUSE = timedelta(hours=1)
 _BREATHE_EVERY = 25  # learners signed before other tasks of the process get a turn
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A certificate, signed and not yet written."""
-
-    earned: Earned
-    certificate_id: str
-    status_index: int
-    credential: Mapping[str, Any]
-    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

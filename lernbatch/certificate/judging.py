@@ -103,6 +103,17 @@ class Earned:
         return rules.certificate_id(secret, self.due.batch_id, self.due.user_id, template_id, self.revision)
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A certificate, signed and not yet written."""
+
+    earned: Earned
+    certificate_id: str
+    status_index: int
+    credential: Mapping[str, Any]
+    expires_at: datetime | None
+
+
 @dataclass(slots=True)
 class Judged:
     """What came of a claimed set: what was earned, and why some learners could not be judged or served."""

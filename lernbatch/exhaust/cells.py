@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from lernbatch.exhaust.model import Cell
+
 Scores = Mapping[str, Any]  # content id → [best score, its max score, attempts]
 
 
@@ -92,3 +94,8 @@ def counted(completed: Collection[str], among: frozenset[str]) -> int:
 
 def _half_up(value: float) -> int:
     return math.floor(value + 0.5)
+
+
+def neutral(cell: Cell) -> Cell:
+    """`cell`, so that no spreadsheet takes it for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

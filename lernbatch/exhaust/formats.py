@@ -8,15 +8,13 @@ from typing import Protocol
 
 import msgspec
 
-from lernbatch.exhaust.model import Cell, FileFormat, Row
+from lernbatch.exhaust.cells import neutral
+from lernbatch.exhaust.model import FileFormat, Row
+from lernbatch.exhaust.sheet import Xlsx
 
 # Between cells, and instead of an empty text, until quotes are decided: no text from PostgreSQL holds a zero.
 _NEXT, _EMPTY = "\x00n", "\x00e"
 _needs_quotes = re.compile(r'[,"\n\r]').search  # what needs quotes
-
-
-class SheetTooSmall(ValueError):
-    """A sheet cannot hold what was asked for; the message says what to ask for instead."""
 
 
 class Format(Protocol):
@@ -25,11 +23,6 @@ class Format(Protocol):
     def header(self, columns: Sequence[str]) -> bytes: ...
     def rows(self, rows: Sequence[Row]) -> bytes: ...
     def finish(self) -> bytes: ...
-
-
-def neutral(cell: Cell) -> Cell:
-    """`cell`, so that no spreadsheet takes it for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 class Csv:
@@ -88,8 +81,6 @@ class JsonLines:
 def format_of(wanted: FileFormat, *, neutral_csv: bool, neutral_xlsx: bool) -> Format:
     """The writer of `wanted`."""
     if wanted is FileFormat.XLSX:
-        from lernbatch.exhaust.sheet import Xlsx
-
         return Xlsx(neutralised=neutral_xlsx)
     if wanted is FileFormat.PARQUET:
         from lernbatch.exhaust.parquet import Parquet  # fifty megabytes that few processes ever need

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Sequence
 from html import escape
 
-from lernbatch.exhaust.formats import SheetTooSmall, neutral
+from lernbatch.exhaust.cells import neutral
 from lernbatch.exhaust.model import Cell, Row
 from lernbatch.exhaust.packing import Sink
 
@@ -48,6 +48,10 @@ _AROUND = {
 
 # What XML cannot hold is written as _x000B_; a text that already looks so gets its first mark written likewise.
 _unwritable = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+
+
+class SheetTooSmall(ValueError):
+    """A sheet cannot hold what was asked for; the message says what to ask for instead."""
 
 
 class Xlsx:

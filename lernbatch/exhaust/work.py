@@ -12,9 +12,9 @@ from lernbatch.course.actions import course as find_course
 from lernbatch.course.model import Course
 from lernbatch.errors import Upstream
 from lernbatch.exhaust import actions, making, manifest, people, rules, wire
-from lernbatch.exhaust.formats import SheetTooSmall
 from lernbatch.exhaust.model import Dataset, FileFormat, Filters, Level, Offer, Request, Wanted
 from lernbatch.exhaust.packing import Protection
+from lernbatch.exhaust.sheet import SheetTooSmall
 from lernbatch.exhaust.sources import Subject
 from lernbatch.exhaust.turn import Failures, Turn
 from lernbatch.services import Services

@@ -105,7 +105,7 @@ def test_a_sheet_has_more_columns_than_letters() -> None:
 
 def test_a_sheet_says_what_it_cannot_hold() -> None:
     for rows in ([["x" * 32_768]], [["x"]] * 1_048_577):
-        with pytest.raises(formats.SheetTooSmall, match="ask for csv or parquet"):
+        with pytest.raises(sheet.SheetTooSmall, match="ask for csv or parquet"):
             sheet.Xlsx().rows(rows)
 
 
