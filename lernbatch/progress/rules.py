@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from lernbatch.batch import rules as batch
 from lernbatch.batch.model import Status
@@ -59,11 +60,10 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
     and nothing goes back under races.
     """
     old = _NOTHING if stored is None else stored
-    reported = min(max(report.status, 0), COMPLETED)
+    reported = COMPLETED if report.status >= COMPLETED else max(report.status, 0)
     status = max(old.status, reported)
     seen = _with_view(_seen(old), report)
-    views = max(old.views, report.views, len(seen), 1 if status else 0)
-    completions = max(old.completions, report.completions, sum(view & 1 for view in seen), status // COMPLETED)
+    completions = max(old.completions, report.completions, sum([view & 1 for view in seen]), status // COMPLETED)
     accessed_ms = _later(old.last_access_ms, report.accessed_ms)
     completed_ms = old.last_completed_ms
     if reported == COMPLETED:
@@ -71,7 +71,7 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
     merged = ContentState(
         status,
         100 if status == COMPLETED else max(old.progress, min(max(report.progress, 0), 100)),
-        views,
+        max(old.views, report.views, len(seen), 1 if status else 0),
         completions,
         accessed_ms,
         completed_ms,
@@ -81,7 +81,7 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
     )
     if stored is not None and merged == stored:
         return stored
-    return msgspec.structs.replace(merged, last_updated_ms=now_ms)
+    return replace(merged, last_updated_ms=now_ms)
 
 
 def join(one: ContentState | None, other: ContentState) -> ContentState:
@@ -173,10 +173,14 @@ def completion(course: Course, states: Mapping[str, ContentState], before: Compl
 
 def last_read(states: Mapping[str, ContentState]) -> LastRead:
     """The content with the latest access; of two at once, the greater id."""
-    if not states:
+    latest, at_ms = "", -1
+    for content_id, state in states.items():
+        accessed = accessed_ms(state)
+        if accessed > at_ms or (accessed == at_ms and content_id > latest):
+            latest, at_ms = content_id, accessed
+    if at_ms < 0:
         return LastRead(None, None, None)
-    content_id, state = max(states.items(), key=lambda entry: (accessed_ms(entry[1]), entry[0]))
-    return LastRead(content_id, state.status, datetime.fromtimestamp(accessed_ms(state) / 1000, UTC))
+    return LastRead(latest, states[latest].status, datetime.fromtimestamp(at_ms / 1000, UTC))
 
 
 def accessed_ms(state: ContentState) -> int:
