@@ -149,6 +149,7 @@ async def run(plan: Plan) -> dict[str, float]:
     latencies = sorted(second for connection in connections for second in connection.seconds)
     return {
         "rate": len(latencies) / took,
+        "count": len(latencies),
         "p50_ms": latencies[len(latencies) // 2] * 1000,
         "p99_ms": latencies[len(latencies) * 99 // 100] * 1000,
         "refused": sum(connection.refused for connection in connections) / max(len(latencies), 1),

@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench import database, pgbench
+from bench import database, pgbench, processor
 from bench.generator import Plan
 from lernbatch.config import Config
 from lernbatch.neighbours import identity
@@ -63,36 +63,30 @@ def main() -> None:
 def _measure(home: Path, dsn: str, size: database.Size, calls: list[Any], given: argparse.Namespace) -> None:
     learners = tokens(home, size)
     found: dict[str, list[dict[str, float]]] = {}
-    with serving(home, given.workers) as (port, process), serving(home, 1, coalescing=False) as (plain, _):
+    with serving(home, given.workers) as (port, process), serving(home, 1, coalescing=False) as (plain, alone):
+
+        def served(call: str, connections: int, at: int, by: psutil.Process) -> dict[str, float]:
+            plan = Plan(call, "127.0.0.1", at, connections, given.seconds, size.contents, size.stride, learners)
+            with processor.spent(home, by) as seconds:
+                measured = generate(home, plan)
+            return measured | {name: spent / measured["count"] * 1e6 for name, spent in seconds.items()}
+
+        def unserved(call: str) -> dict[str, float]:
+            with processor.spent(home, None) as seconds:
+                measured = pgbench.measure(dsn, pgbench.SCRIPTS[call](size), given.seconds, home)
+            return measured | {name: spent / measured["count"] * 1e6 for name, spent in seconds.items()}
+
         with Progress() as bar:
-            task = bar.add_task("measuring", total=given.rounds * len(calls) * 2)
+            task = bar.add_task("measuring", total=given.rounds * len(calls))
             for round_number in range(given.rounds + 1):  # the first warms up
                 for call, connections, _ in calls:
-                    if pgbench.program() and connections > 1:
-                        rate = pgbench.rate(dsn, pgbench.SCRIPTS[call](size), given.seconds, home)
-                        measured = {"rate": rate, "p50_ms": 0.0, "p99_ms": 0.0}
-                    else:
-                        measured = generate(
-                            home,
-                            Plan(
-                                call,
-                                "127.0.0.1",
-                                plain,
-                                connections,
-                                given.seconds,
-                                size.contents,
-                                size.stride,
-                                learners,
-                            ),
-                        )
-                    served = generate(
-                        home,
-                        Plan(call, "127.0.0.1", port, connections, given.seconds, size.contents, size.stride, learners),
-                    )
+                    lone = connections == 1 or pgbench.program() is None
+                    without = served(call, connections, plain, alone) if lone else unserved(call)
+                    measured = served(call, connections, port, process)
                     if round_number:
-                        found.setdefault(f"{call} {connections} plain", []).append(measured)
-                        found.setdefault(f"{call} {connections}", []).append(served)
-                        bar.advance(task, 2)
+                        found.setdefault(f"{call} {connections} without", []).append(without)
+                        found.setdefault(f"{call} {connections}", []).append(measured)
+                        bar.advance(task)
         memory = sum(p.memory_info().rss for p in [process, *process.children(recursive=True)])
     _show(calls, found, memory)
 
@@ -149,19 +143,40 @@ def generate(folder: Path, plan: Plan) -> dict[str, float]:
 
 
 def _show(calls: list[Any], found: dict[str, list[dict[str, float]]], memory: int) -> None:
-    table = Table("call", "connections", "rate/s", "p50 ms", "p99 ms", "without HTTP /s", "ratio", "must reach")
+    """Rates are what the machine gave; the ratio by processor time is what remains when others use it, too."""
+    table = Table(
+        "call",
+        "connections",
+        "rate/s",
+        "p50 ms",
+        "p99 ms",
+        "without /s",
+        "ratio",
+        "must reach",
+        "service µs",
+        "database µs",
+        "without: database µs",
+    )
     for call, connections, wanted in calls:
-        served, plain = found[f"{call} {connections}"], found[f"{call} {connections} plain"]
-        ratio = median(one["rate"] / other["rate"] for one, other in zip(served, plain, strict=True))
+        measured, without = found[f"{call} {connections}"], found[f"{call} {connections} without"]
+
+        def middle(of: list[dict[str, float]], name: str) -> float:
+            return median(one[name] for one in of)
+
+        ratio = median(one["rate"] / other["rate"] for one, other in zip(measured, without, strict=True))
         table.add_row(
             call,
             str(connections),
-            f"{median(one['rate'] for one in served):,.0f}",
-            f"{median(one['p50_ms'] for one in served):.1f}",
-            f"{median(one['p99_ms'] for one in served):.1f}",
-            f"{median(one['rate'] for one in plain):,.0f}",
+            f"{middle(measured, 'rate'):,.0f}",
+            f"{middle(measured, 'p50_ms'):.1f}",
+            f"{middle(measured, 'p99_ms'):.1f}",
+            f"{middle(without, 'rate'):,.0f}",
             f"{ratio:.2f}",
             "-" if wanted is None else f"{wanted:.1f}",
+            f"{middle(measured, 'service'):.0f}",
+            f"{middle(measured, 'database'):.0f}",
+            f"{middle(without, 'database'):.0f}",
         )
-    Console(width=120).print(table)
-    print(f"memory of the service: {memory / 2**20:.0f} MiB")
+    Console(width=140).print(table)
+    print("without: the same statements from pgbench, one transaction a request; of one connection: not coalesced")
+    print(f"µs: processor time a request; memory of the service: {memory / 2**20:.0f} MiB")

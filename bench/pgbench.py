@@ -26,8 +26,8 @@ def program() -> str | None:
     return found or (str(debian[-1]) if debian else None)
 
 
-def rate(dsn: str, script: str, seconds: float, folder: Path) -> float:
-    """Transactions a second of `script` with CLIENTS clients. Raises: CalledProcessError with pgbench's words."""
+def measure(dsn: str, script: str, seconds: float, folder: Path) -> dict[str, float]:
+    """Transactions a second, and how many, of `script` with CLIENTS clients. Raises: RuntimeError, in pgbench's words."""
     path = folder / "script.sql"
     path.write_text(script, encoding="utf-8")
     done = subprocess.run(
@@ -48,7 +48,9 @@ def rate(dsn: str, script: str, seconds: float, folder: Path) -> float:
     )
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
-    return float(re.findall(r"tps = ([\d.]+)", done.stdout)[-1])
+    rate = float(re.findall(r"tps = ([\d.]+)", done.stdout)[-1])
+    count = int(re.findall(r"transactions actually processed: (\d+)", done.stdout)[-1])
+    return {"rate": rate, "count": count, "p50_ms": 0.0, "p99_ms": 0.0}
 
 
 def _environment(dsn: str) -> dict[str, str]:
