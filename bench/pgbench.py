@@ -27,7 +27,7 @@ def program() -> str | None:
 
 
 def measure(dsn: str, script: str, seconds: float, folder: Path) -> dict[str, float]:
-    """Transactions a second, and how many, of `script` with CLIENTS clients. Raises: RuntimeError, in pgbench's words."""
+    """Transactions a second, and how many, of `script` with CLIENTS clients. Raises: RuntimeError, with its words."""
     path = folder / "script.sql"
     path.write_text(script, encoding="utf-8")
     done = subprocess.run(

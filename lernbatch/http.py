@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import random
 import re
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,8 +13,9 @@ from enum import Enum, auto
 from hmac import compare_digest
 from http import HTTPStatus
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Any, TypeAlias
-from uuid import uuid4
+from uuid import UUID
 
 import asyncpg
 from starlette.datastructures import Headers, QueryParams
@@ -93,10 +95,16 @@ class Call:
     caller: Caller
     request: dict[str, Any]  # the envelope's `request` object
     parameters: dict[str, str]  # of the path
-    query: QueryParams
-    headers: Headers
     message_id: str
     http: Request
+
+    @property
+    def query(self) -> QueryParams:
+        return _first_of_each(self.http.query_params)
+
+    @property
+    def headers(self) -> Headers:
+        return self.http.headers
 
     @property
     def subject(self) -> str:
@@ -198,17 +206,7 @@ async def _answer(entrance: Entrance, request: Request, roles: tuple[str, ...]) 
     if roles and services.config.gateway_roles_enforced and not caller.has_role(roles):
         return PlainTextResponse(GATEWAY_DENIAL, 403)
     body = {} if entrance.raw else await _read(entrance, request, services)
-    call = Call(
-        services,
-        caller,
-        body,
-        request.path_params,
-        _first_of_each(request.query_params),
-        request.headers,
-        message_id,
-        request,
-    )
-    answer = await entrance.handler(call)
+    answer = await entrance.handler(Call(services, caller, body, request.path_params, message_id, request))
     if isinstance(answer, Response):
         return answer
     if isinstance(answer, Headed):
@@ -219,6 +217,8 @@ async def _answer(entrance: Entrance, request: Request, roles: tuple[str, ...]) 
 
 
 def _fill(template: str, parameters: Mapping[str, str]) -> str:
+    if not parameters:
+        return template
     return re.sub(r"{(\w+)(?::\w+)?}", lambda found: str(parameters[found.group(1)]), template)
 
 
@@ -272,13 +272,12 @@ async def _success(
     zipped = large and "gzip" in request.headers.get("accept-encoding", "")
     if zipped:
         body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL)  # beside the loop: it takes milliseconds
-    response = json_response(body, 200)
-    response.headers["X-Response-Length"] = str(result_length)
+    headers = {"X-Response-Length": str(result_length)}
     if zipped:
-        response.headers["Content-Encoding"] = "gzip"
+        headers["Content-Encoding"] = "gzip"
     if large:
-        response.headers["Vary"] = "Accept-Encoding"
-    return response
+        headers["Vary"] = "Accept-Encoding"
+    return json_response(body, 200, headers)
 
 
 def _placed(body: bytes, services: Services) -> bytes:
@@ -287,11 +286,8 @@ def _placed(body: bytes, services: Services) -> bytes:
     return body.replace(services.config.cloud_store_placeholder.encode(), url.encode()) if url else body
 
 
-def json_response(body: bytes, status: int) -> Response:
-    response = Response(body, status, media_type=None)
-    response.headers["content-type"] = "application/json"
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    return response
+def json_response(body: bytes, status: int, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
+    return Response(body, status, {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*", **headers})
 
 
 def message_id_of(headers: Headers) -> str:
@@ -299,7 +295,7 @@ def message_id_of(headers: Headers) -> str:
     for name in ("x-msgid", "x-request-id"):
         if name in headers:
             return headers[name].strip() or "internal"
-    return str(uuid4())
+    return str(UUID(int=random.getrandbits(128), version=4))  # a name, no secret: it need not ask the kernel
 
 
 def failed(request: Request, error: Exception) -> Response:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -23,8 +26,16 @@ def warning(event: str, **values: object) -> None:
     _logger.warning(event, **values)
 
 
+# What `bind` has added for the running task. structlog's own way costs a tenth of a small request.
+_bound: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingProxyType({}))
+
+
+def _merge_bound(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    return {**_bound.get(), **event}
+
+
 _SHARED: list[Any] = [
-    structlog.contextvars.merge_contextvars,
+    _merge_bound,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
@@ -50,8 +61,7 @@ def configure(level: str) -> None:
 
 def bind(**values: object) -> None:
     """Add `values` to every line of the running task."""
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(**values)
+    _bound.set(values)
 
 
 def exception(event: str, error: BaseException, **values: object) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from lernbatch import db, metrics, sql
 from lernbatch.assessment import rules as assessment

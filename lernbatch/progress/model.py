@@ -44,8 +44,7 @@ STATES = msgspec.json.Decoder(States)
 SCORES = msgspec.json.Decoder(Scores)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """What a client says about one content; None where it says nothing. Times are epoch milliseconds.
 
     `is_view`: this is an opening of the content by the learner; an assessment only proves that there was one.
@@ -63,8 +62,7 @@ class Report:
     is_view: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """What is reported of one learner in one batch: one row's worth of an update."""
 
     user_id: str
@@ -105,8 +103,7 @@ class Update:
     sync: Sync | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Learner:
+class Learner(msgspec.Struct, frozen=True):
     """One learner in one batch as it is stored, with what the batch says about reports.
 
     The batch's fields are None when there is no such batch, the enrolment's when there is none.
@@ -132,8 +129,7 @@ class Learner:
     attempts: Sequence[Sequence[Any]] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(msgspec.Struct, frozen=True):
     """What the states of a learner's contents mean for the enrolment. `progress`: required leaf nodes completed."""
 
     status: int
@@ -142,8 +138,7 @@ class Completion:
     completed_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class LastRead:
+class LastRead(msgspec.Struct, frozen=True):
     """The content that was opened last."""
 
     content_id: str | None
@@ -151,8 +146,7 @@ class LastRead:
     at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """What became of one `Work`: content ids by their fate."""
 
     stored: tuple[str, ...] = ()
@@ -162,8 +156,7 @@ class Recorded:
     not_enrolled: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What became of an update: what its answer tells."""
 
     stored: tuple[str, ...] = ()
