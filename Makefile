@@ -80,7 +80,7 @@ coverage-of-contract: $(VENV)/.ready-to-check
 fuzz: $(VENV)/.ready-to-check
 	@EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest tests/house/test_openapi.py
 
-bench: $(VENV)/.ready
+bench: $(VENV)/.ready-to-check
 	@$(BIN)/python -m bench $(ARGS)
 
 lock:
