@@ -29,3 +29,11 @@ def course_id(fields: Mapping[str, Any]) -> str:
     if found is None or blank(found):
         raise Missing("courseId/collectionId")
     return found
+
+
+def mandatory(fields: Mapping[str, Any], key: str) -> str:
+    """The text under `key`. Raises: Missing, when it is missing or blank."""
+    found = text(fields, key)
+    if found is None or blank(found):
+        raise Missing(key)
+    return found

@@ -9,8 +9,8 @@ import msgspec
 
 from lernbatch.account.model import Merge
 from lernbatch.envelope import MalformedJson
-from lernbatch.errors import Malformed, Missing
-from lernbatch.wire import blank, text
+from lernbatch.errors import Malformed
+from lernbatch.wire import mandatory
 
 
 def read_event(body: bytes) -> Mapping[str, Any]:
@@ -29,16 +29,9 @@ def read_event(body: bytes) -> Mapping[str, Any]:
 
 def read_merge(edata: Mapping[str, Any]) -> Merge:
     """{"edata": {"action": "merge-user-courses-and-cert", "fromAccountId": "u-1", "toAccountId": "u-2"}}"""
-    return Merge(_mandatory(edata, "fromAccountId"), _mandatory(edata, "toAccountId"))
+    return Merge(mandatory(edata, "fromAccountId"), mandatory(edata, "toAccountId"))
 
 
 def read_deleted(edata: Mapping[str, Any]) -> str:
     """{"edata": {"action": "delete-user", "userId": "u-1"}}"""
-    return _mandatory(edata, "userId")
-
-
-def _mandatory(fields: Mapping[str, Any], key: str) -> str:
-    found = text(fields, key)
-    if found is None or blank(found):
-        raise Missing(key)
-    return found
+    return mandatory(edata, "userId")

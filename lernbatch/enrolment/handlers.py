@@ -12,6 +12,7 @@ from lernbatch.enrolment import actions, wire
 from lernbatch.enrolment.model import How, Wish
 from lernbatch.errors import Unauthorized
 from lernbatch.http import Call
+from lernbatch.wire import mandatory
 
 SUCCESS = {"response": "SUCCESS"}
 
@@ -77,7 +78,7 @@ async def list_privately(call: Call) -> Mapping[str, Any]:
 
 async def list_of_named(call: Call) -> Mapping[str, Any]:
     """POST /private/v2/user/courses/list: of `userId`."""
-    return await _list(call, wire.mandatory(call.request, "userId"))
+    return await _list(call, mandatory(call.request, "userId"))
 
 
 async def list_of_other(call: Call) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from lernbatch.course.model import Course
 from lernbatch.enrolment import rules
 from lernbatch.enrolment.model import Enrolment
 from lernbatch.errors import LernbatchError, Malformed, Missing, Refused, Unmappable, WrongType
-from lernbatch.wire import blank, course_id, text
+from lernbatch.wire import blank, course_id, mandatory, text
 
 COURSE_FIELDS = ("name", "description", "leafNodesCount", "appIcon")
 SEARCHED = {
@@ -84,14 +84,6 @@ def read_users(request: dict[str, Any], *, several: bool = False) -> list[str]:
             raise TooManyUsers
         return list(dict.fromkeys(found))
     return [mandatory(request, "userId")]
-
-
-def mandatory(request: dict[str, Any], key: str) -> str:
-    """The text under `key`. Raises: Missing."""
-    found = text(request, key)
-    if found is None or blank(found):
-        raise Missing(key)
-    return found
 
 
 def show_results(user_ids: Sequence[str], refusals: Sequence[LernbatchError | None]) -> dict[str, Any]:

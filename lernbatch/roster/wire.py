@@ -12,7 +12,7 @@ import msgspec
 from lernbatch.errors import Malformed, Missing, Refused
 from lernbatch.roster import rules
 from lernbatch.roster.model import SUCCESS, Change, Line, Person, Plan, Process, State, Wanted
-from lernbatch.wire import blank, text
+from lernbatch.wire import mandatory
 
 COLUMNS = ("batchId", "userIds")
 
@@ -179,7 +179,7 @@ def read_wanted(request: Mapping[str, Any], most: int) -> Wanted:
         raise TooMany(most)
     trimmed = (user_id.strip() for user_id in user_ids)
     return Wanted(
-        batch_id=_mandatory(request, "batchId"),
+        batch_id=mandatory(request, "batchId"),
         user_ids=tuple(dict.fromkeys(user_id for user_id in trimmed if user_id)),
         remove_others=_flag(request, "removeOthers", default=True),
         remove_by_hand=_flag(request, "removeByHand", default=False),
@@ -187,18 +187,11 @@ def read_wanted(request: Mapping[str, Any], most: int) -> Wanted:
 
 
 def read_digest(request: Mapping[str, Any]) -> str:
-    return _mandatory(request, "hash")
+    return mandatory(request, "hash")
 
 
 def read_change_id(request: Mapping[str, Any]) -> str:
-    return _mandatory(request, "changeId")
-
-
-def _mandatory(request: Mapping[str, Any], key: str) -> str:
-    found = text(request, key)
-    if found is None or blank(found):
-        raise Missing(key)
-    return found
+    return mandatory(request, "changeId")
 
 
 def _flag(request: Mapping[str, Any], key: str, *, default: bool) -> bool:

@@ -20,9 +20,14 @@ MOST_LOOKED_UP = 5000  # people whose place is asked of the user service in one 
 
 
 @dataclass(frozen=True, slots=True)
-class _Unplaced:
+class _Counted:
+    """A figure, and the learners who would be in it or in another one if their place were known."""
+
     kind: str
-    user_id: str
+    state: str | None
+    district: str | None
+    count: int
+    unplaced: list[str] | None
 
 
 async def summarise(services: Services, asked: Asked) -> Summary:
@@ -32,12 +37,19 @@ async def summarise(services: Services, asked: Asked) -> Summary:
         if batch is None or batch.course_id != asked.course_id:
             raise InvalidBatch
     since = None if asked.days is None else _start_of(services, asked.days)
-    which = {"batch_id": asked.batch_id, "course_id": asked.course_id, "since": since}
-    by_place = {"by_state": asked.by_state, "by_district": asked.by_district}
-    figures = await db.all(services.pool, Figure, Q.figures, **which, **by_place)
-    if asked.by_state or asked.by_district:
-        unplaced = await db.all(services.pool, _Unplaced, Q.unplaced, **which)
-        figures += await _placed(services, asked, unplaced)
+    counted = await db.all(
+        services.pool,
+        _Counted,
+        Q.figures,
+        batch_id=asked.batch_id,
+        course_id=asked.course_id,
+        since=since,
+        by_state=asked.by_state,
+        by_district=asked.by_district,
+    )
+    figures = [Figure(one.kind, one.state, one.district, one.count) for one in counted if one.count]
+    unplaced = [(one.kind, user_id) for one in counted for user_id in one.unplaced or ()]
+    figures += await _placed(services, asked, unplaced)
     return Summary(asked, _added(figures), services.clock.now())
 
 
@@ -46,15 +58,15 @@ def _start_of(services: Services, days: int) -> datetime:
     return datetime.combine(services.clock.today() - timedelta(days=days), time(), services.clock.zone)
 
 
-async def _placed(services: Services, asked: Asked, unplaced: Sequence[_Unplaced]) -> list[Figure]:
-    user_ids = list(dict.fromkeys(row.user_id for row in unplaced))[:MOST_LOOKED_UP]
+async def _placed(services: Services, asked: Asked, unplaced: Sequence[tuple[str, str]]) -> list[Figure]:
+    user_ids = list(dict.fromkeys(user_id for _, user_id in unplaced))[:MOST_LOOKED_UP]
     try:
-        people = await services.sunbird.users.profiles(user_ids)
+        people = await services.sunbird.users.profiles(user_ids) if user_ids else {}
     except Upstream as failure:
         log.warning("places are not known now", batch_id=asked.batch_id, error=failure.detail)
         people = {}
     nobody = Profile("")
-    return [_figure(asked, row.kind, people.get(row.user_id, nobody)) for row in unplaced]
+    return [_figure(asked, kind, people.get(user_id, nobody)) for kind, user_id in unplaced]
 
 
 def _figure(asked: Asked, kind: str, person: Profile) -> Figure:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lernbatch.errors import Malformed, Missing
 from lernbatch.summary.model import Asked, Figure, Summary
-from lernbatch.wire import blank, text
+from lernbatch.wire import blank, mandatory, text
 
 MOST_DAYS = 36_500
 
@@ -22,14 +22,12 @@ def read_asked(request: Mapping[str, Any]) -> Asked:
     filters, group_by = request.get("filters"), request.get("groupBy") or []
     if not isinstance(filters, dict) or not isinstance(group_by, list):
         raise Malformed
-    course_id, batch_id = text(filters, "collectionId"), text(filters, "batchId")
+    course_id = text(filters, "collectionId")
     if course_id is None or blank(course_id):
         raise Missing("courseId/collectionId")
-    if batch_id is None or blank(batch_id):
-        raise Missing("batchId")
     return Asked(
         course_id=course_id,
-        batch_id=batch_id,
+        batch_id=mandatory(filters, "batchId"),
         by_state="state" in group_by,
         by_district="dist" in group_by,
         is_grouped=bool(group_by),
