@@ -245,11 +245,14 @@ def batch_id(number: int) -> str:
 def measure(home: Path, dsn: str, size: Size, dataset: Dataset) -> Measured:
     """All batches of one dataset, by one worker."""
     asyncio.run(submit(home, dsn, size, dataset))
-    before = server_seconds()
+    before = server_seconds(home)
     with working(home) as process, Progress() as bar:
         task = bar.add_task(dataset, total=size.people)
         seconds = asyncio.run(finished(dsn, dataset, bar, task))
-        peak, cpu = peak_mib(process.pid), sum(psutil.Process(process.pid).cpu_times()[:2]) + server_seconds() - before
+        peak, cpu = (
+            peak_mib(process.pid),
+            sum(psutil.Process(process.pid).cpu_times()[:2]) + server_seconds(home) - before,
+        )
     stored = sum(path.stat().st_size for path in (home / "files" / dataset).rglob("*.zip"))
     rows = size.people
     return Measured(dataset, rows, seconds, TARGETS[dataset] * rows / 1e6, cpu, peak, stored / 2**20)
@@ -325,13 +328,12 @@ async def again(dsn: str) -> None:
     await conn.close()
 
 
-def server_seconds() -> float:
+def server_seconds(home: Path) -> float:
     """Processor seconds of this run's PostgreSQL, connections that are closed included."""
-    children = [one for one in psutil.Process().children(recursive=True) if one.name().startswith("postgres")]
-    (server,) = [one for one in children if one.parent() not in children]
-    times = server.cpu_times()
-    living = sum(sum(one.cpu_times()[:2]) for one in children if one != server)
-    return float(sum(times[:4]) + living)
+    (note,) = home.rglob("postmaster.pid")
+    server = psutil.Process(int(note.read_text(encoding="utf-8").split()[0]))
+    living = sum(sum(one.cpu_times()[:2]) for one in server.children())
+    return float(sum(server.cpu_times()[:4]) + living)
 
 
 def peak_mib(process_id: int) -> float:

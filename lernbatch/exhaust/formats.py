@@ -48,11 +48,16 @@ class Csv:
 
 def _line(row: Row) -> str:
     cells = [cell or _EMPTY if isinstance(cell, str) else "" if cell is None else str(cell) for cell in row]
-    joined = _NEXT.join(cells)
-    # Looking once at the whole line is quicker than at every cell, and nearly all lines need no quotes.
-    if _needs_quotes(joined):
-        joined = _NEXT.join([_quoted(cell) if _needs_quotes(cell) else cell for cell in cells])
-    return joined.replace(_EMPTY, '""').replace(_NEXT, ",") + "\n"
+    joined = _NEXT.join(["", *cells, ""])
+    # Looking for the few cells that need quotes in the whole line is quicker than looking at every cell.
+    found = _needs_quotes(joined)
+    while found:
+        start = joined.rindex(_NEXT, 0, found.start()) + len(_NEXT)
+        end = joined.index(_NEXT, found.end())
+        quoted = _quoted(joined[start:end])
+        joined = f"{joined[:start]}{quoted}{joined[end:]}"
+        found = _needs_quotes(joined, start + len(quoted))
+    return joined[len(_NEXT) : -len(_NEXT)].replace(_EMPTY, '""').replace(_NEXT, ",") + "\n"
 
 
 def _quoted(cell: str) -> str:
