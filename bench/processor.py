@@ -32,5 +32,8 @@ def _database(home: Path) -> float:
 
 
 def _own(process: psutil.Process) -> float:
-    times = process.cpu_times()
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:  # a child of the server that ended meanwhile; what it took is in the server's count
+        return 0.0
     return times.user + times.system
