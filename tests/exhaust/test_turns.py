@@ -166,13 +166,17 @@ def test_a_worker_whose_lease_is_gone_writes_nothing(reporting: Reporting) -> No
 
     async def overtaken() -> None:
         services = reporting.service.services
-        taking = asyncio.create_task(turns.take(services))
-        while not await services.pool.fetchval(
-            "UPDATE exhaust_request SET leased_by = 'another' WHERE tag = $1 AND leased_by IS NOT NULL RETURNING 1",
-            reporting.tag,
-        ):
-            await asyncio.sleep(0)
-        await taking
+        async with asyncio.timeout(30), services.pool.acquire() as conn:
+            async with conn.transaction():
+                await conn.execute("LOCK TABLE batch IN ACCESS EXCLUSIVE MODE")
+                taking = asyncio.create_task(turns.take(services))
+                while not await services.pool.fetchval(
+                    "UPDATE exhaust_request SET leased_by = 'another'"
+                    " WHERE tag = $1 AND leased_by IS NOT NULL RETURNING 1",
+                    reporting.tag,
+                ):
+                    await asyncio.sleep(0)
+            await taking
 
     reporting.service.run(overtaken())
     (job,) = reporting.jobs()
