@@ -131,7 +131,7 @@ class Known:
     courses: Mapping[str, Course | None]
     enrolments: Mapping[Key, Enrolment]
     held: Mapping[Key, Mapping[str, Held]]
-    people: Mapping[str, Profile | None]
+    people: Mapping[str, Profile]
     failures: Mapping[str, str]  # user or batch id → why it could not be loaded
 
 
@@ -154,7 +154,8 @@ async def judge(services: Services, due: Sequence[Due]) -> Judged:
 def failure_of(done: str, row: Due, broken: Exception) -> str:
     """Why a learner is tried again later, as explain says it; the log has the whole of it."""
     log.exception(f"a learner cannot be {done}", broken, batch_id=row.batch_id)
-    return f"This certificate cannot be {done}: {type(broken).__name__}."
+    said = f"{type(broken).__name__}: {broken}".splitlines()[0]
+    return f"This certificate cannot be {done}. {said}"
 
 
 async def load(services: Services, due: Sequence[Due]) -> Known:
@@ -174,23 +175,9 @@ async def load(services: Services, due: Sequence[Due]) -> Known:
     for row in await db.all(services.pool, Held, Q.newest_of, **keys):
         held[row.user_id, row.batch_id][row.template_id] = row
     templates = {batch_id: wire.read_templates(batch.templates) for batch_id, batch in batches.items()}
-    people = await _people(services, sorted({row.user_id for row in enrolments}), failures)
+    people, unread = await services.sunbird.users.each(sorted({row.user_id for row in enrolments}))
+    failures |= {user_id: f"The user service did not say who this is: {why}" for user_id, why in unread.items()}
     return Known(batches, templates, trees, {row.key: row for row in enrolments}, held, people, failures)
-
-
-async def _people(services: Services, user_ids: Sequence[str], failures: dict[str, str]) -> dict[str, Profile | None]:
-    """Who the learners are. When not all can be read at once each is asked for alone, so one harms only himself."""
-    try:
-        return {**dict.fromkeys(user_ids), **await services.sunbird.users.profiles(user_ids)}
-    except Upstream as failed:
-        log.warning("profiles are read one by one", error=failed.detail)
-    people: dict[str, Profile | None] = {}
-    for user_id in user_ids:
-        try:
-            people[user_id] = await services.sunbird.users.profile(user_id)
-        except Upstream as failed:
-            failures[user_id] = f"The user service did not say who this is: {failed.detail}"
-    return people
 
 
 def findings(row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> Iterator[tuple[Template, Finding]]:

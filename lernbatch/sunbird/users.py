@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from lernbatch import log
 from lernbatch.auth import TOKEN_HEADER
 from lernbatch.config import Config
+from lernbatch.errors import Upstream
 from lernbatch.sunbird.http import Remote, bearer, chunks, mapping, mappings, text
 
 PARALLEL_READS = 16
@@ -110,6 +112,29 @@ class Users:
             return {person.user_id: person for person in (read_profile("", entry) for entry in found)}
         people = await _in_parallel(lambda user_id: self.profile(user_id, token), wanted)
         return {person.user_id: person for person in people if person is not None}
+
+    async def each(self, user_ids: Iterable[str]) -> tuple[dict[str, Profile], dict[str, str]]:
+        """Those of `user_ids` who exist, and user id → why this one could not be read: one harms no other.
+
+        Many in one call where the service has such a call and answers it, else by bounded parallel reads.
+        """
+        wanted = list(dict.fromkeys(user_ids))
+        if self._lists.people:
+            try:
+                return await self.profiles(wanted), {}
+            except Upstream as failed:
+                log.warning("people are read one by one", error=failed.detail)
+        failures: dict[str, str] = {}
+
+        async def read(user_id: str) -> Profile | None:
+            try:
+                return await self.profile(user_id)
+            except Upstream as failed:
+                failures[user_id] = failed.detail
+                return None
+
+        people = await _in_parallel(read, wanted)
+        return {person.user_id: person for person in people if person is not None}, failures
 
     async def consents(self, user_ids: Collection[str], object_id: str, consumer_id: str) -> dict[str, Consent]:
         """User id → the latest consent towards `consumer_id` about the course `object_id`, for those who gave one."""

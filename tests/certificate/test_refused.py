@@ -1,0 +1,109 @@
+"""What the database or the user service cannot bear in one learner's name is that learner's failure alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from tests.certificate.cohort import Cohort, new_cohort
+from tests.people import VIKRAM
+from tests.running import Running, running, served
+
+LEARNERS = 40
+NUL, SURROGATE = rb'"Asha\u0000 K"', rb'"Asha \ud800"'
+
+
+@dataclass
+class People:
+    """A user service that gives people the names it was told, as raw JSON; everybody else is called Learner."""
+
+    names: dict[str, bytes] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)  # whom it answers about with a failure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            for kind in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{kind}.complete"})
+            return
+        user_id = Request(scope).url.path.rpartition("/")[2]
+        name = self.names.get(user_id, b'"Learner"')
+        person = b'{"id": "%s", "firstName": %s, "rootOrgId": "o1"}' % (user_id.encode(), name)
+        organisation = b'{"content": [{"id": "%s"}]}' % VIKRAM.org_id.encode()
+        found = organisation if scope["method"] == "POST" else person
+        body = b'{"responseCode": "OK", "result": {"response": %s}}' % found
+        if user_id in self.refused:
+            body = rb'{"responseCode": "CLIENT_ERROR", "params": {"err": "A\u0000B"}}'
+        await Response(body, 400 if user_id in self.refused else 200)(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def people() -> People:
+    return People()
+
+
+@pytest.fixture(scope="module")
+def far(new_dsn: Callable[[], str], people: People, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with (
+        served(people) as url,
+        running(tmp_path_factory.mktemp("far"), new_dsn(), user_org_url=url, certificate_attempts=3) as service,
+    ):
+        yield service
+
+
+@pytest.fixture
+def cohort(far: Running, people: People) -> Cohort:
+    """Learners who all completed, in a batch that awards."""
+    people.names.clear()
+    people.refused.clear()
+    cohort = new_cohort(far)
+    for n in range(LEARNERS):
+        cohort.put(f"learner-{n:02d}", 2, {})
+    cohort.attach()
+    return cohort
+
+
+def explained(cohort: Cohort, user_id: str) -> Any:
+    path = f"/v1/course/batch/cert/explain/{cohort.batch_id}/{user_id}"
+    return cohort.service.call("GET", path, VIKRAM).json()["result"]["response"]
+
+
+@pytest.mark.parametrize("name", [NUL, SURROGATE])
+def test_a_name_that_cannot_be_written_stops_nobody_else(cohort: Cohort, people: People, name: bytes) -> None:
+    bad = {"learner-00", "learner-17", "learner-39"}
+    people.names |= dict.fromkeys(bad, name)
+    assert cohort.work() == LEARNERS
+    assert {row["user_id"] for row in cohort.certificates()} == {f"learner-{n:02d}" for n in range(LEARNERS)} - bad
+    assert {row["user_id"]: row["attempts"] for row in cohort.due()} == dict.fromkeys(bad, 1)
+
+
+def test_it_is_tried_with_growing_pauses_then_parked_and_explain_says_why(cohort: Cohort, people: People) -> None:
+    people.names["learner-17"] = NUL
+    cohort.work()
+    pauses = []
+    for _ in range(2):
+        (row,) = cohort.due()
+        pauses.append(row["due_at"] - cohort.service.clock.now())
+        cohort.service.clock.move(seconds=60)
+        cohort.work()
+    assert pauses[0] < pauses[1]
+    waiting = explained(cohort, "learner-17")["due"]
+    assert (waiting["parked"], waiting["attempts"]) == (True, 3)
+    assert waiting["error"].startswith("This certificate cannot be written. UntranslatableCharacterError: ")
+    people.names.clear()
+    cohort.service.call("POST", "/v1/course/batch/cert/retry", VIKRAM, {"batchId": cohort.batch_id})
+    cohort.work()
+    assert len(cohort.certificates()) == LEARNERS
+
+
+def test_a_reason_that_quotes_what_cannot_be_stored_is_stored(cohort: Cohort, people: People) -> None:
+    people.refused.add("learner-17")
+    cohort.work()
+    assert len(cohort.certificates()) == LEARNERS - 1
+    assert "A\N{REPLACEMENT CHARACTER}B" in explained(cohort, "learner-17")["due"]["error"]
