@@ -49,7 +49,6 @@ def certificate(looked: Looked | None, public_url: str, zone: tzinfo) -> HTMLRes
         standing=standing,
         sentence=SENTENCES[standing],
         shown=shown,
-        newest=looked.chain[0].certificate_id if looked and standing == "superseded" else None,
         day=day,
         public_url=public_url,
     )

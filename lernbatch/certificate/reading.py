@@ -52,7 +52,7 @@ async def look(services: Services, certificate_id: str) -> Looked | None:
         Q.chain_of,
         user_id=certificate.user_id,
         batch_id=certificate.batch_id,
-        template_id=certificate.template_id,
+        certificate_id=certificate_id,
     )
     standing = rules.standing(certificate.status, certificate.expires_at, services.clock.now())
     if not _intact(services, certificate):

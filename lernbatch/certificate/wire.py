@@ -431,9 +431,9 @@ def recipient_name(certificate: Certificate) -> str:
 
 
 def show_verification(
-    certificate: Certificate, standing: str, chain: Iterable[Revision], public_url: str
+    certificate: Certificate, standing: str, chain: Sequence[Revision], public_url: str
 ) -> dict[str, Any]:
-    """What the public page says, as JSON."""
+    """What the public page says, as JSON. `chain`: all issues of the award, the newest first."""
     base = f"{public_url}/certs/{certificate.certificate_id}"
     return {
         "identifier": certificate.certificate_id,
@@ -452,6 +452,7 @@ def show_verification(
         "reason": certificate.change_reason,
         "criteria": certificate.credential["credentialSubject"]["achievement"]["criteria"]["narrative"],
         "evidence": [one["narrative"] for one in certificate.credential["evidence"]],
+        "supersededBy": chain[0].certificate_id if standing == Standing.SUPERSEDED else None,
         "revisions": [
             {
                 "identifier": one.certificate_id,

@@ -98,6 +98,30 @@ def test_the_old_one_points_to_the_new_one(cohort: Cohort, issued: str) -> None:
     assert not bits(cohort, newer)["revocation"]
 
 
+def test_one_replaced_through_another_template_and_another_name_points_to_the_newest(
+    cohort: Cohort, issued: str
+) -> None:
+    """default gives way to b of the same name, and b to itself under a new name."""
+    for name in ("CERTIFICATE of completion", "Certificate of attendance"):
+        cohort.service.sql(
+            """UPDATE batch
+                  SET templates = jsonb_build_object(
+                      'b', (SELECT value FROM jsonb_each(templates)) || jsonb_build_object('identifier', 'b', 'name', $2::text))
+                WHERE batch_id = $1""",
+            cohort.batch_id,
+            name,
+        )
+        cohort.ask(ASHA, again=True)
+        cohort.work()
+    middle, newest = (row["certificate_id"] for row in cohort.certificates() if row["template_id"] == "b")
+    for older in (issued, middle):
+        shown = told(cohort, older)
+        assert (shown["standing"], shown["supersededBy"]) == ("superseded", newest)
+        assert [one["identifier"] for one in shown["revisions"]] == [newest, middle, issued]
+        assert f'<a href="/certs/{newest}">See the newer one</a>' in cohort.service.call("GET", f"/certs/{older}").text
+    assert told(cohort, newest)["supersededBy"] is None
+
+
 def test_one_that_ran_out_is_expired(cohort: Cohort) -> None:
     cohort.enrol(ASHA)
     cohort.attach(validity={"days": 365})
