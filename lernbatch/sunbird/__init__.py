@@ -17,7 +17,7 @@ from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.db import Pool
 from lernbatch.sunbird.content import Content
-from lernbatch.sunbird.files import Files
+from lernbatch.sunbird.files import Files, PublicOnly, trusted_hosts
 from lernbatch.sunbird.groups import Groups
 from lernbatch.sunbird.http import Remote
 from lernbatch.sunbird.notify import Notify
@@ -58,6 +58,12 @@ class Sunbird:
                 )
                 return await opened.enter_async_context(made)
 
+            direct = httpx.Limits(max_connections=config.upstream_connections, max_keepalive_connections=0)
+            outside = httpx.AsyncHTTPTransport(verify=tls, limits=direct)
+            strangers = httpx.AsyncClient(
+                transport=PublicOnly(outside, trusted_hosts(config)), timeout=_timeout(config), follow_redirects=False
+            )
+
             async def remote(name: str, url: str | None) -> Remote:
                 return Remote(name, await client(url), config)
 
@@ -73,7 +79,9 @@ class Sunbird:
                 users=Users(people, config, _lists(config)),
                 organisations=Organisations(people, config),
                 groups=Groups(await remote("group", config.group_url), config),
-                templates=Templates(content, certificates, Files(await client(""), config), config),
+                templates=Templates(
+                    content, certificates, Files(await opened.enter_async_context(strangers), config), config
+                ),
                 notify=Notify(people, config),
             )
 
@@ -85,13 +93,17 @@ def _lists(config: Config) -> Lists:
 
 
 def _tcp(config: Config, url: str, tls: SSLContext) -> httpx.AsyncClient:
-    seconds = config.upstream_timeout_seconds
     return httpx.AsyncClient(
         base_url=url,
         verify=tls,
-        timeout=httpx.Timeout(seconds, connect=min(config.upstream_connect_seconds, seconds)),
+        timeout=_timeout(config),
         limits=httpx.Limits(
             max_connections=config.upstream_connections, max_keepalive_connections=config.upstream_connections
         ),
         follow_redirects=False,
     )
+
+
+def _timeout(config: Config) -> httpx.Timeout:
+    seconds = config.upstream_timeout_seconds
+    return httpx.Timeout(seconds, connect=min(config.upstream_connect_seconds, seconds))

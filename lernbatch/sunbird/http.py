@@ -45,8 +45,12 @@ class Unreachable(Upstream):
     message: str | None = None
 
 
-class Resting(Unreachable):
-    """The other service failed so often that it is left alone for a while; nothing was sent."""
+class NotSent(Unreachable):
+    """Nothing was sent, and to try again at once would not change that."""
+
+
+class Resting(NotSent):
+    """The other service failed so often that it is left alone for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +174,7 @@ class Remote:
                 status, body = await self._once(asked)
                 if status not in _WORTH_REPEATING:
                     return status, body
-            except Resting:
+            except NotSent:
                 raise
             except Unreachable as failure:
                 log.warning("a call is repeated", error=failure.detail)

@@ -105,8 +105,8 @@ def test_one_replaced_through_another_template_and_another_name_points_to_the_ne
     for name in ("CERTIFICATE of completion", "Certificate of attendance"):
         cohort.service.sql(
             """UPDATE batch
-                  SET templates = jsonb_build_object(
-                      'b', (SELECT value FROM jsonb_each(templates)) || jsonb_build_object('identifier', 'b', 'name', $2::text))
+                  SET templates = jsonb_build_object('b', (SELECT value FROM jsonb_each(templates))
+                                                          || jsonb_build_object('identifier', 'b', 'name', $2::text))
                 WHERE batch_id = $1""",
             cohort.batch_id,
             name,
