@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 
 from lernbatch import command
 from lernbatch.auth import Caller
-from lernbatch.certificate import actions, bundle, credential, explain, keys, rules, status, wire
+from lernbatch.certificate import actions, attached, bundle, credential, explain, keys, rules, status, wire
 from lernbatch.certificate.credential import Unverifiable
 from lernbatch.certificate.keys import Key
 from lernbatch.certificate.model import Finding, Standing
@@ -179,18 +179,19 @@ def verify(
     keys_file: Annotated[Path | None, Parameter(name="--keys")] = None,
     status_lists: Annotated[list[Path] | None, Parameter(name="--status")] = None,
 ) -> None:
-    """Check a credential (.json or .jwt; a PDF certificate has one attached) without server or network.
+    """Check a certificate (.pdf, .png or .svg with its credential in it, or .json or .jwt) without server or network.
 
-    Example: `lernbatch verify certificate.json --keys did.json`
+    Example: `lernbatch verify certificate.pdf --keys did.json`
 
     Args:
-        file: the credential
+        file: the certificate, or its credential alone
         keys_file: the issuer's did.json or jwks.json; none: the keys of this installation
         status_lists: saved status lists, to see whether it was revoked or suspended
     """
     try:
         trusted = _keys(keys_file) if keys_file else keys.read_ring(keys.folder_of(command.settings()))
-        verified = credential.verify(file.read_bytes(), trusted)
+        signed, is_picture = attached.credential_in(_read(file))
+        verified = credential.verify(signed, trusted)
         standing = _standing(verified.credential, status_lists or [], trusted)
     except OSError as unreadable:
         raise Unusable(f"{unreadable.filename} cannot be read: {unreadable.strerror}.") from unreadable
@@ -206,6 +207,14 @@ def verify(
     if standing != "valid":
         raise Unusable(f"{file} is genuine, and {standing}.")
     _say("Valid: the signature is the issuer's and nothing was changed.")
+    if is_picture:
+        _say("What is signed is said above; what the picture shows is not, so compare the two.")
+
+
+def _read(file: Path) -> bytes:
+    """A file, and one byte more than there can be of it where there is more."""
+    with file.open("rb") as opened:
+        return opened.read(attached.MAX_BYTES + 1)
 
 
 def _keys(file: Path) -> list[Key]:

@@ -11,7 +11,7 @@ from threading import Lock
 
 import rfc8785
 
-from lernbatch.certificate import credential, files
+from lernbatch.certificate import attached, credential, files
 from lernbatch.certificate.actions import ring
 from lernbatch.certificate.drawing import picture
 from lernbatch.certificate.drawing.picture import Design
@@ -96,11 +96,11 @@ def _draw(services: Services, certificate: Certificate, design: Design, form: st
     values = registry.show_values(certificate, public_url, zone, code)
     drawn = picture.draw(design, values, zone, case(services.config.certificate_font_folder))
     if form == "png":
-        return picture.png(drawn)
+        return attached.to_png(picture.png(drawn), signed)
     if form == "pdf":
         issuer = certificate.template["issuer"]["name"]
         return picture.pdf(drawn, signed, certificate.name, issuer, certificate.issued_at)
-    return drawn
+    return attached.to_svg(drawn, signed)
 
 
 @cache

@@ -36,6 +36,7 @@ from lernbatch.errors import Unusable
 _ED25519_PUBLIC = b"\xed\x01"  # the multicodec prefix of a public key
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _IDENTIFIERS = "identifiers.secret"
+_LOOPBACK = re.compile(r"^(?:127(?:\.\d+){3}|\[::1\])(?=:|$)")
 _FILE = re.compile(r"^key-([1-9]\d{0,5})\.pem$")
 
 
@@ -110,10 +111,14 @@ class Ring:
 
 
 def did_of(public_url: str) -> str:
-    """https://example.org:8443/x → did:web:example.org%3A8443:x"""
+    """https://example.org:8443/x → did:web:example.org%3A8443:x
+
+    did:web admits no numeric addresses, so a service that only its own machine reaches is called localhost.
+    """
     parts = urlsplit(public_url)
+    netloc = _LOOPBACK.sub("localhost", parts.netloc)
     path = [quote(segment, safe="") for segment in parts.path.split("/") if segment]
-    return ":".join(["did:web", quote(parts.netloc, safe=""), *path])
+    return ":".join(["did:web", quote(netloc, safe=""), *path])
 
 
 def folder_of(config: Config) -> Path:

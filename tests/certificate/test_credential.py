@@ -84,11 +84,13 @@ def test_ours_verify_with_our_key_and_with_anothers_code(ring: Ring, signed: dic
 
 def test_a_change_of_any_byte_is_noticed_by_both(ring: Ring, signed: dict[str, Any]) -> None:
     file = bytearray(rfc8785.dumps(signed))
+    begin = file.index(b'"proof":{"@context":[') + len(b'"proof":{"@context":[')
+    repeated = range(begin, file.index(b"]", begin))  # the other takes the proof's contexts from the document
     for place in range(len(file)):
         file[place] ^= 1
         with pytest.raises(Unverifiable):
             credential.verify(bytes(file), ring.keys)
-        assert not verifier.proof_holds(bytes(file), ring.document)
+        assert place in repeated or not verifier.proof_holds(bytes(file), ring.document)
         file[place] ^= 1
 
 

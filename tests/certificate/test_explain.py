@@ -137,6 +137,10 @@ def test_verify_needs_no_server_and_tells_the_truth(cohort: Cohort, tmp_path: Pa
     nowhere = "postgresql://127.0.0.1:1/nothing"
     code, said = command(cohort, nowhere, "verify", str(file))
     assert (code, "Valid: the signature is the issuer's" in said) == (0, True)
+    picture = tmp_path / "c.pdf"
+    picture.write_bytes(cohort.service.call("GET", f"/certs/{number}.pdf").content)
+    code, said = command(cohort, nowhere, "verify", str(picture))
+    assert (code, "for Asha K" in said, "what the picture shows is not" in said) == (0, True, True)
     assert command(cohort, nowhere, "verify", str(file), "--keys", str(keys))[0] == 0
     change = {"identifier": number, "status": "revoked", "reason": "by mistake"}
     cohort.service.call("PATCH", f"{PATH}/status", VIKRAM, change)

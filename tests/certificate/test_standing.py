@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from lernbatch.certificate import credential, status
+from lernbatch.certificate import attached, credential, status
 from lernbatch.certificate.actions import ring
+from tests.certificate import verifier
 from tests.certificate.cohort import Cohort
 from tests.people import ASHA, RAVI, VIKRAM, Person
 
@@ -77,6 +79,25 @@ def test_revoked_is_for_good_and_nothing_issues_it_again_by_itself(cohort: Cohor
     cohort.ask(ASHA, again=True)
     cohort.work()
     assert [row["status"] for row in cohort.certificates()] == ["revoked", "active"]
+
+
+@pytest.mark.parametrize("standing", ["revoked", "suspended"])
+def test_a_verifier_that_is_not_ours_sees_it_too(cohort: Cohort, issued: str, standing: str) -> None:
+    def fetch(url: str) -> str:
+        return cohort.service.call("GET", urlsplit(url).path).text
+
+    did = cohort.service.call("GET", "/.well-known/did.json").json()
+    file = cohort.service.call("GET", f"/certs/{issued}.json").content
+    assert verifier.standing(file, did, fetch) == "valid"
+    change(cohort, issued, standing)
+    assert verifier.standing(file, did, fetch) == standing
+
+
+@pytest.mark.parametrize("form", ["svg", "png", "pdf"])
+def test_every_picture_has_its_credential_in_it(cohort: Cohort, issued: str, form: str) -> None:
+    picture = cohort.service.call("GET", f"/certs/{issued}.{form}").content
+    alone = cohort.service.call("GET", f"/certs/{issued}.json").content
+    assert attached.credential_in(picture) == (alone, True)
 
 
 def test_a_stranger_changes_nothing(cohort: Cohort, issued: str) -> None:
