@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lernbatch import db, sql
 from lernbatch.certificate import rules
-from lernbatch.certificate.drawing import picture, svg
+from lernbatch.certificate.drawing import picture, press, svg
 from lernbatch.certificate.drawing.picture import Design
+from lernbatch.certificate.drawing.press import Job
 from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.certificate.model import DEFAULT_TEMPLATE, Template
 from lernbatch.config import Config
@@ -44,7 +46,7 @@ async def fetch(services: Services, template: Template) -> list[str]:
     except Upstream as unreachable:
         return [f"The template's picture {url} cannot be read ({unreachable.detail}): the default one is used."]
     try:
-        picture.check(source)
+        await asyncio.get_running_loop().run_in_executor(press.EXECUTOR, press.PRESS.draw, Job("check", source))
         wanted = [*svg.pictures(svg.parse(source)), *(signatory.image for signatory in template.signatories)]
     except BadPicture as bad:
         raise rules.UnreadableTemplate(str(bad)) from bad

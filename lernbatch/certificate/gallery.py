@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -13,8 +12,9 @@ import rfc8785
 
 from lernbatch.certificate import attached, credential, files
 from lernbatch.certificate.actions import ring
-from lernbatch.certificate.drawing import picture
+from lernbatch.certificate.drawing import picture, press
 from lernbatch.certificate.drawing.picture import Design
+from lernbatch.certificate.drawing.press import Job
 from lernbatch.certificate.drawing.typesetting import Case
 from lernbatch.certificate.model import Certificate
 from lernbatch.certificate.registry import wire as registry
@@ -27,8 +27,6 @@ MEDIA_TYPES = {
     "json": "application/vc",
     "jwt": "application/vc+jwt",
 }
-# A picture may take a second and a hundred megabytes, and anybody may ask for one: they are drawn one at a time.
-_DRAWING = ThreadPoolExecutor(1, thread_name_prefix="drawing")
 
 
 def protection(form: str) -> dict[str, str]:
@@ -74,7 +72,7 @@ async def shown(services: Services, certificate: Certificate, form: str, qr: str
         images = [signatory["image"] for signatory in certificate.template["signatoryList"]]
         design = await files.design(services, certificate.template["url"], images)
         loop = asyncio.get_running_loop()
-        drawn = await loop.run_in_executor(_DRAWING, _drawn_once, key, services, certificate, design, form, qr)
+        drawn = await loop.run_in_executor(press.EXECUTOR, _drawn_once, key, services, certificate, design, form, qr)
     return drawn
 
 
@@ -93,14 +91,22 @@ def _draw(services: Services, certificate: Certificate, design: Design, form: st
     signed = rfc8785.dumps(dict(certificate.credential))
     public_url, zone = services.config.public_url.rstrip("/"), services.clock.zone
     code = picture.qr_png(picture.qr_content(f"{public_url}/certs/{certificate.certificate_id}", qr, signed))
-    values = registry.show_values(certificate, public_url, zone, code)
-    drawn = picture.draw(design, values, zone, case(services.config.certificate_font_folder))
-    if form == "png":
-        return attached.to_png(picture.png(drawn), signed)
-    if form == "pdf":
-        issuer = certificate.template["issuer"]["name"]
-        return picture.pdf(drawn, signed, certificate.name, issuer, certificate.issued_at)
-    return attached.to_svg(drawn, signed)
+    fonts = services.config.certificate_font_folder
+    job = Job(
+        form=form,
+        source=design.source,
+        embedded=design.embedded,
+        values=registry.show_values(certificate, public_url, zone, code),
+        zone=str(zone),
+        fonts=None if fonts is None else str(fonts),
+        credential=signed,
+        title=certificate.name,
+        author=certificate.template["issuer"]["name"],
+        made_at=certificate.issued_at,
+    )
+    drawn = press.PRESS.draw(job)
+    put_in = {"png": attached.to_png, "svg": attached.to_svg}
+    return put_in[form](drawn, signed) if form in put_in else drawn  # a PDF has it already
 
 
 @cache

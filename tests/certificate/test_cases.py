@@ -10,6 +10,8 @@ import pytest
 
 from tests.batch.lame import Lame
 from tests.certificate.cohort import SIGNATORIES, Cohort, new_cohort, template
+from tests.certificate.test_press import LAYERS, uses
+from tests.certificate.test_svg import document
 from tests.people import ASHA, KAVYA, VIKRAM
 from tests.running import Running, running, served
 from tests.seeds import COURSE
@@ -226,6 +228,26 @@ def test_a30_what_comes_back_is_no_such_template(far: Far, answer: Any) -> None:
 def test_a31_issuer_and_signatories_are_complete_nowhere(far: Far) -> None:
     refusal = 400, None, "Issuer or signatoryList is empty. Invalid template Id: do_9"
     assert far.add(asset(), issuer=...) == refusal
+
+
+@pytest.mark.parametrize(
+    ("picture", "refusal"),
+    [
+        (b"<svg", "The SVG is broken: unclosed token: line 1, column 0."),
+        (document("<script/>"), "The SVG has an element script, which is not admitted."),
+        (uses(9, 10), "The SVG draws more than 20000 elements, those used again included."),
+        (
+            LAYERS,
+            "The picture cannot be drawn: it takes more than 2 GB of memory, or breaks the program that draws it.",
+        ),
+    ],
+)
+def test_a_template_whose_picture_cannot_be_drawn_is_refused_with_the_reason(
+    far: Far, picture: bytes, refusal: str
+) -> None:
+    drawn = asset(artifactUrl="/t.svg", issuer={"name": "Board", "url": "https://board.example"})
+    assert far.add(drawn, (200, picture), issuer=...) == (400, "INVALID_DATA", refusal)
+    assert far.cohort.service.sql("SELECT templates FROM batch WHERE batch_id = $1", far.cohort.batch_id) == [({},)]
 
 
 def test_a32_whatever_json_can_say_of_a_template_can_be_written_down(cohort: Cohort) -> None:

@@ -7,6 +7,7 @@ it could not). Values go into text and attributes of the parsed tree, so nothing
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from xml.etree.ElementTree import Element, ParseError, register_namespace, tostring
 
@@ -16,6 +17,7 @@ from defusedxml.ElementTree import fromstring
 MAX_BYTES = 3 * 1024 * 1024
 MAX_ELEMENTS = 20_000
 MAX_DEPTH = 100
+MAX_USES = 10  # within each other
 MAX_SIDE = 4000  # units; A4 at 300 dots an inch is 3508
 SVG = "{http://www.w3.org/2000/svg}"
 XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
@@ -50,7 +52,7 @@ _CSS_ACTIVE = re.compile(
     re.IGNORECASE,
 )
 _CSS_LOADS = re.compile(r"@import|\b(?:image-set|image|cross-fade|src)\s*\(", re.IGNORECASE)
-_PLACEHOLDER = re.compile(r"\{\{\{?\s*(?P<mustache>[^{}]*?)\s*\}?\}\}|\$\{(?P<dollar>[A-Za-z]\w*)\}")
+_PLACEHOLDER = re.compile(r"\{\{\{?(?P<mustache>[^{}]*)\}\}\}?|\$\{(?P<dollar>[A-Za-z]\w*)\}")
 _NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?"
 _LENGTH = re.compile(rf"^\s*({_NUMBER})\s*(px|pt|em|mm|cm|in|%)?", re.IGNORECASE)
 _BOX = re.compile(r"[\s,]+".join([f"({_NUMBER})"] * 4), re.IGNORECASE)
@@ -78,6 +80,7 @@ def parse(data: bytes) -> Element:
     if root.tag != f"{SVG}svg":
         raise BadPicture("The file is no SVG: its first element is not svg.")
     _check(root)
+    _check_uses(root)
     if not all(1 <= side <= MAX_SIDE for side in size(root)):
         raise BadPicture(f"The SVG is not 1 to {MAX_SIDE} units wide and high.")
     return root
@@ -101,6 +104,35 @@ def _check(root: Element) -> None:
                 raise BadPicture("The SVG's style sheet has elements in it, which are not admitted.")
             _check_css(element.text or "")
         waiting += [(child, depth + 1) for child in element]
+
+
+def _check_uses(root: Element) -> None:
+    """Raises: BadPicture, when to draw what is used, and what that uses again, and so on, would be without end."""
+    order = list(root.iter())
+    sizes: dict[Element, int] = {}
+    for element in reversed(order):
+        sizes[element] = 1 + sum(sizes[child] for child in element)
+    places = {element.get("id", ""): place for place, element in enumerate(order)}
+    uses = [
+        (place, places[_href(element)[1:]])
+        for place, element in enumerate(order)
+        if local(element.tag) == "use" and _href(element)[1:] in places
+    ]
+    starts, known = [place for place, _ in uses], dict[int, tuple[int, int]]()
+
+    def drawn(place: int, depth: int) -> tuple[int, int]:
+        """How many elements the one at `place` draws, and how deep they are used within each other."""
+        if depth <= MAX_USES and place not in known:
+            total = sizes[order[place]]
+            inner = uses[bisect_left(starts, place) : bisect_left(starts, place + total)]
+            found = [drawn(target, depth + 1) for _, target in inner]
+            known[place] = total + sum(count for count, _ in found), max((deep + 1 for _, deep in found), default=0)
+        if depth > MAX_USES or depth + known[place][1] > MAX_USES:
+            raise BadPicture(f"The SVG uses an element within itself, or more than {MAX_USES} within each other.")
+        return known[place]
+
+    if drawn(0, 0)[0] > MAX_ELEMENTS:
+        raise BadPicture(f"The SVG draws more than {MAX_ELEMENTS} elements, those used again included.")
 
 
 def _check_css(css: str) -> None:
@@ -128,12 +160,12 @@ def _check_local(css: str, where: str) -> None:
 
 def placeholders(root: Element) -> list[str]:
     """Every placeholder of a template, as it is written between its signs, each once."""
-    found = [
-        match.group("mustache") or match.group("dollar") or ""
-        for text in _texts(root)
-        for match in _PLACEHOLDER.finditer(text)
-    ]
+    found = [_name(match) for text in _texts(root) for match in _PLACEHOLDER.finditer(text)]
     return list(dict.fromkeys(found))
+
+
+def _name(found: re.Match[str]) -> str:
+    return (found["mustache"] or found["dollar"] or "").strip()
 
 
 def pictures(root: Element) -> list[str]:
@@ -151,9 +183,7 @@ def fill(root: Element, values: Values) -> None:
     """Put values for the placeholders, in place. One that has no value becomes nothing."""
 
     def put(text: str) -> str:
-        return _PLACEHOLDER.sub(
-            lambda found: values(found.group("mustache") or found.group("dollar") or "") or "", text
-        )
+        return _PLACEHOLDER.sub(lambda found: values(_name(found)) or "", text)
 
     for element in root.iter():
         if element.text and ("{{" in element.text or "${" in element.text):

@@ -1,0 +1,101 @@
+"""Templates that ask for hours, for all memory or for more stack than there is: refused, and nothing else is harmed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lernbatch.certificate.drawing import picture, svg
+from lernbatch.certificate.drawing.press import Job, Press
+from lernbatch.certificate.drawing.svg import BadPicture
+from tests.certificate.test_svg import document
+
+
+@pytest.fixture(scope="module")
+def press() -> Iterator[Press]:
+    """One that gives a drawing a second."""
+    made = Press(seconds=1)
+    yield made
+    made.close()
+
+
+def filtered(steps: str, attributes: str = "") -> bytes:
+    inner = f'<filter id="f" {attributes}>{steps}</filter><rect width="100" height="50" filter="url(#f)"/>'
+    return document(inner, 'width="4000" height="2000"')
+
+
+def uses(depth: int, times: int) -> bytes:
+    """A billion laughs: each group uses the one before it `times` times."""
+    groups = ['<g id="g0"><rect width="5" height="5"/></g>']
+    groups += [f'<g id="g{n}">' + f'<use href="#g{n - 1}"/>' * times + "</g>" for n in range(1, depth)]
+    return document(f'<defs>{"".join(groups)}</defs><use xlink:href="#g{depth - 1}"/>')
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (uses(9, 10), "draws more than 20000 elements, those used again included"),
+        (uses(12, 1), "more than 10 within each other"),
+        (document('<g id="a"><use href="#a"/></g>'), "uses an element within itself"),
+        (document('<g id="a"><use href="#b"/></g><g id="b"><use xlink:href="#a"/></g>'), "within itself"),
+        (document("<g>" * 101 + "</g>" * 101), "too many elements"),
+        (document("").replace(b"0 0 100 50", b"0 0 1e9 1e9"), "beyond 4000 units"),
+        (document("", 'width="1e30" height="1"'), "1 to 4000 units"),
+        (document("", 'width="100000%"'), "1 to 4000 units"),
+    ],
+)
+def test_what_can_be_counted_is_refused_before_it_is_drawn(source: bytes, said: str) -> None:
+    with pytest.raises(BadPicture, match=said):
+        picture.check(source)
+
+
+def test_things_used_again_in_an_ordinary_way_are_admitted() -> None:
+    picture.check(uses(4, 8))
+    picture.check(document('<use href="#nowhere"/><use/><symbol id="s"><path/></symbol><use href="#s"/>'))
+
+
+LAYERS = document('<g opacity=".9">' * 90 + '<rect width="4000" height="4000"/>' + "</g>" * 90).replace(
+    b"0 0 100 50", b"0 0 4000 4000"
+)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        filtered('<feTurbulence numOctaves="100000" baseFrequency="0.1"/>'),
+        document("<text>" + "ab " * 900_000 + "</text>"),
+    ],
+)
+def test_what_takes_too_long_is_refused(press: Press, source: bytes) -> None:
+    with pytest.raises(BadPicture, match="it takes more than 1 s of processor time"):
+        press.draw(Job("check", source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        LAYERS,
+        filtered('<feGaussianBlur stdDeviation="500"/>' * 300, 'x="-10" y="-10" width="30" height="30"'),
+        document(
+            f'<marker id="m" viewBox="0 0 1 1">{"<rect/>" * 1000}</marker>'
+            f'<path marker-mid="url(#m)" fill="none" d="M0 0{"L1 1" * 100_000}"/>'
+        ),
+    ],
+)
+def test_what_takes_too_much_or_breaks_the_renderer_is_refused(press: Press, source: bytes) -> None:
+    with pytest.raises(BadPicture, match="cannot be drawn: it takes more than"):
+        press.draw(Job("check", source))
+
+
+def test_after_that_the_next_picture_is_drawn(press: Press) -> None:
+    with pytest.raises(BadPicture):
+        press.draw(Job("check", LAYERS))
+    assert press.draw(Job("png", document("<rect/>"))).startswith(b"\x89PNG")
+    assert press.draw(Job("pdf", document("<rect/>"))).startswith(b"%PDF")
+    assert svg.parse(press.draw(Job("svg", document("<text>{{a}}</text>"), values={"a": "Asha"}))) is not None
+
+
+def test_why_a_template_is_refused_comes_through(press: Press) -> None:
+    with pytest.raises(BadPicture, match="an element script"):
+        press.draw(Job("check", document("<script/>")))
