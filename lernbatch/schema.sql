@@ -275,10 +275,10 @@ CREATE TABLE job (
 -- so that news which arrives while a worker judges takes the row from that worker: it is judged again.
 -- due → claimed (due_at moves to the end of the lease) → deleted; or, on failure, due later; or, given up, parked.
 CREATE TABLE certificate_due (
-  user_id   text        NOT NULL,               -- '': the batch, looked at again after a template came
+  user_id   text        NOT NULL,               -- '': the batch, whose learners are looked at again
   batch_id  text        NOT NULL,
   due_at    timestamptz NOT NULL,
-  reason    text        NOT NULL,               -- completed, score, template, asked
+  reason    text        NOT NULL,               -- completed, score, template, asked, enrolled; of a batch: see looks.py
   re_issue  boolean     NOT NULL DEFAULT false, -- asked to replace what was issued
   claim     text,                               -- the worker's run that holds it; null: nobody
   attempts  smallint    NOT NULL DEFAULT 0,

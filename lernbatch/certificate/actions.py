@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from lernbatch import db, sql
 from lernbatch.auth import Caller
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
-from lernbatch.certificate import events, files, keys, rules, wire
+from lernbatch.certificate import events, files, keys, looks, rules, wire
 from lernbatch.certificate.keys import Ring
 from lernbatch.certificate.model import DEFAULT_TEMPLATE, Standing, Template
 from lernbatch.certificate.wire import Attachment, IssueRequest
@@ -24,8 +23,6 @@ from lernbatch.outbox import actions as outbox
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.certificate")
-# Longer than any request lasts: then what was under way when a template came is committed.
-LOOK_AGAIN = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ async def attach(services: Services, caller: Caller, asked: Attachment) -> Attac
     async with services.pool.acquire() as conn, conn.transaction():
         await db.run(conn, Q.attach_template, batch_id=batch.batch_id, template_id=asked.template_id, template=stored)
         due = await _ask(conn, services, batch.batch_id, "template", status=status)
-        await db.run(conn, Q.look_again, batch_id=batch.batch_id, due_at=services.clock.now() + LOOK_AGAIN)
+        await looks.begin(conn, batch.batch_id, services.clock.now())
     services.wake.now()
     return Attached(len(due), warnings)
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 import asyncpg
 
 from lernbatch import db, log, metrics, sql
-from lernbatch.certificate import actions, credential, events, judging, keys, rules, wire
+from lernbatch.certificate import actions, credential, events, judging, keys, looks, rules, wire
 from lernbatch.certificate.credential import Award
 from lernbatch.certificate.files import real_url
 from lernbatch.certificate.judging import Due, Earned, Judged, Key, Made
@@ -49,6 +49,7 @@ class Row:
 
 async def issue_due(services: Services) -> int:
     """Judge one set of due learners; how many. Safe to kill, to repeat, and to run beside its twin."""
+    await looks.ask(services)
     claim = str(uuid4())
     now = services.clock.now()
     due = await db.all(
@@ -61,7 +62,6 @@ async def issue_due(services: Services) -> int:
         claim=claim,
     )
     if due:
-        await _look_again(services, [row.batch_id for row in due if row.is_batch])
         judged = await judging.judge(services, due)
         try:
             made = await _signed(services, judged)
@@ -70,14 +70,6 @@ async def issue_due(services: Services) -> int:
             made, judged = [], Judged(failures={row.key: str(unusable) for row in due})
         await _write(services, claim, due, made, judged.failures)
     return len(due)
-
-
-async def _look_again(services: Services, batch_ids: Sequence[str]) -> None:
-    """Have those judged who changed about when a template came; its due row is then done with as any other."""
-    if batch_ids:
-        now = services.clock.now()
-        since = now - 5 * actions.LOOK_AGAIN
-        await db.run(services.pool, Q.ask_for_recent, batch_ids=batch_ids, since=since, now=now)
 
 
 async def _signed(services: Services, judged: Judged) -> list[Made]:

@@ -36,11 +36,6 @@ class Due:
     def key(self) -> Key:
         return self.user_id, self.batch_id
 
-    @property
-    def is_batch(self) -> bool:
-        """Whether it stands for the batch as a whole: see queries.sql, look_again."""
-        return not self.user_id
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:

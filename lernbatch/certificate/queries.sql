@@ -26,20 +26,39 @@ ON CONFLICT (user_id, batch_id) DO UPDATE
 RETURNING user_id;
 
 -- look_again
--- A due row without a learner stands for the batch: see ask_for_recent.
+-- A due row without a learner stands for the batch: its learners are looked at again, see ask_for_recent.
 INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
-VALUES ('', :batch_id, :due_at, 'template')
-ON CONFLICT (user_id, batch_id) DO UPDATE
-   SET due_at = EXCLUDED.due_at, claim = NULL, attempts = 0, error = NULL, parked = false;
+SELECT '', batch_id, due_at, reason
+  FROM unnest(:batch_ids::text[], :due_at::timestamptz[], :reasons::text[]) AS look (batch_id, due_at, reason)
+ ORDER BY batch_id
+ON CONFLICT (user_id, batch_id) DO UPDATE SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason;
+
+-- looks_due
+  SELECT due.batch_id, due.due_at, due.reason, batch.templates, batch.status = 2 AS over
+    FROM certificate_due AS due
+    JOIN batch ON batch.batch_id = due.batch_id
+   WHERE due.user_id = '' AND due.due_at <= :now
+ORDER BY due.due_at
+   LIMIT :limit
+     FOR UPDATE OF due SKIP LOCKED;
+
+-- end_looks
+DELETE FROM certificate_due WHERE user_id = '' AND batch_id = ANY (:batch_ids::text[]);
 
 -- ask_for_recent
 -- Who completed in the very moment in which a template came was seen by neither: progress had read the batch without
 -- the template, and attaching had not seen the completion yet. So a minute later whoever changed since is asked for.
+-- And where coming in or beginning suffices nothing else makes learners due, so they are asked for as they come.
 INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
-SELECT user_id, batch_id, :now, 'template'
-  FROM enrolment
- WHERE batch_id = ANY (:batch_ids::text[]) AND active AND updated_at >= :since
- ORDER BY user_id
+SELECT enrolment.user_id, enrolment.batch_id, :now, look.reason
+  FROM unnest(:batch_ids::text[], :since::timestamptz[], :changed::boolean[], :reasons::text[])
+    AS look (batch_id, since, changed, reason)
+  JOIN enrolment ON enrolment.batch_id = look.batch_id AND enrolment.active
+ WHERE (enrolment.enrolled_at >= look.since OR (look.changed AND enrolment.updated_at >= look.since))
+   AND (look.reason = 'template'
+        OR NOT EXISTS (SELECT FROM certificate
+                        WHERE certificate.user_id = enrolment.user_id AND certificate.batch_id = enrolment.batch_id))
+ ORDER BY enrolment.user_id, enrolment.batch_id
 ON CONFLICT (user_id, batch_id) DO NOTHING;
 
 -- claim_due
@@ -47,7 +66,7 @@ ON CONFLICT (user_id, batch_id) DO NOTHING;
 WITH claimed AS (
     SELECT user_id, batch_id
       FROM certificate_due
-     WHERE due_at <= :now AND NOT parked
+     WHERE due_at <= :now AND NOT parked AND user_id <> ''
   ORDER BY due_at
      LIMIT :limit
        FOR UPDATE SKIP LOCKED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -36,7 +36,7 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "ne": operator.ne,
     "!=": operator.ne,
 }
-COMPLETED = 2
+BEGUN, COMPLETED = 1, 2  # of an enrolment
 # Certificates are shown to anybody, so of what is known of a user only this may stand in one or beside it.
 SHAREABLE = ("rootOrgId", "rootOrgName", "userType", "userSubType")
 _BLOCKS = ("enrollment", "assessment", "location", "course")
@@ -143,6 +143,23 @@ def judge(template: Template, learner: Learner, assessments: Sequence[str], *, a
         *(_attribute(key, wanted, learner) for key, wanted in criteria.user.items()),
     ]
     return _all("certificate", parts)
+
+
+def awards_early(template: Template) -> bool:
+    """Whether coming in, or beginning, may suffice: then neither a completion nor a score makes somebody eligible."""
+    criteria = template.criteria
+    beginner = Learner(
+        user_id="",
+        active=True,
+        status=criteria.enrolment_status or 0,
+        completed_at=None,
+        updated_at=datetime.min.replace(tzinfo=UTC),
+        scores={},
+        issued={},
+        attributes=criteria.user,
+    )
+    early = criteria.enrolment_status != COMPLETED
+    return early and judge(template, beginner, ("an assessment",)).outcome is Outcome.MET
 
 
 def _all(rule: str, parts: Sequence[Finding]) -> Finding:

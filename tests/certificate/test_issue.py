@@ -7,7 +7,9 @@ import pytest
 from lernbatch.certificate import credential
 from lernbatch.certificate.actions import ring
 from tests.certificate.cohort import MERIT, Cohort
-from tests.people import ASHA, IMRAN, KAVYA, VIKRAM
+from tests.learning import complete, enrol
+from tests.people import ASHA, IMRAN, KAVYA, MEERA, RAVI, VIKRAM
+from tests.seeds import REQUIRED
 
 
 def test_who_completed_before_the_template_came_gets_the_certificate(cohort: Cohort) -> None:
@@ -241,3 +243,44 @@ def test_what_one_learner_cannot_be_given_is_his_failure_alone(cohort: Cohort, d
 def test_all_certificates_are_between_any_first_and_last_day(cohort: Cohort, span: str) -> None:
     answer = cohort.service.call("GET", f"/v1/course/batch/cert/download/{cohort.batch_id}?{span}", VIKRAM)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+
+
+def test_who_comes_in_later_gets_what_is_awarded_for_coming_in(cohort: Cohort) -> None:
+    """Neither a completion nor a score makes them due, so the batch is looked at again and again."""
+    cohort.attach(criteria={"user": {"rootOrgId": ASHA.org_id}})
+    for seconds, person, holders in ((61, ASHA, 1), (11, RAVI, 1), (11, KAVYA, 2), (3600, MEERA, 3)):
+        enrol(cohort.service, person, cohort.batch_id)
+        cohort.service.clock.move(seconds=seconds)
+        cohort.work()
+        assert len(cohort.certificates()) == holders
+    assert {row["user_id"] for row in cohort.certificates()} == {ASHA.user_id, KAVYA.user_id, MEERA.user_id}
+
+
+def test_who_begins_gets_what_is_awarded_for_beginning(cohort: Cohort) -> None:
+    cohort.attach(criteria={"enrollment": {"status": 1}})
+    enrol(cohort.service, ASHA, cohort.batch_id)
+    cohort.service.clock.move(seconds=61)
+    assert cohort.work() == 1
+    assert cohort.certificates() == []
+    complete(cohort.service, ASHA, cohort.batch_id, REQUIRED[0])
+    cohort.service.clock.move(seconds=11)
+    cohort.work()
+    assert [row["user_id"] for row in cohort.certificates()] == [ASHA.user_id]
+    cohort.service.clock.move(seconds=11)
+    assert cohort.work() == 0  # who has it is not judged for ever
+
+
+def test_a_batch_is_not_looked_at_any_longer_than_it_awards_for_coming_in(cohort: Cohort) -> None:
+    cohort.attach(criteria={"user": {"rootOrgId": ASHA.org_id}})
+    left = "SELECT reason FROM certificate_due WHERE batch_id = $1 AND user_id = ''"
+    cohort.service.clock.move(seconds=61)
+    cohort.work()
+    assert [tuple(row) for row in cohort.service.sql(left, cohort.batch_id)] == [("enrolled",)]
+    cohort.service.clock.move(days=31)
+    cohort.service.sql("UPDATE batch SET status = 2 WHERE batch_id = $1", cohort.batch_id)
+    cohort.work()
+    assert [tuple(row) for row in cohort.service.sql(left, cohort.batch_id)] == [("over",)]
+    cohort.attach()
+    cohort.service.clock.move(hours=2)
+    cohort.work()
+    assert cohort.service.sql(left, cohort.batch_id) == []

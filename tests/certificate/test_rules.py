@@ -156,3 +156,20 @@ def test_standing_ends_with_the_expiry() -> None:
     assert rules.standing("active", NOW, NOW) == "expired"
     assert rules.standing("active", NOW + timedelta(seconds=1), NOW) == "valid"
     assert rules.standing("revoked", NOW, NOW) == "revoked"
+
+
+@pytest.mark.parametrize(
+    ("criteria", "early"),
+    [
+        (COMPLETED, False),
+        ({"enrollment": {"status": 0}}, True),
+        ({"enrollment": {"status": 1}}, True),
+        ({"user": {"rootOrgId": "o1"}}, True),
+        ({**COMPLETED, "user": {"rootOrgId": "o1"}}, False),
+        ({"enrollment": {"status": 1}, "assessment": {"score": {">=": 70}}}, False),
+        ({"assessment": {"score": {"<=": 70}}}, True),  # met by who has none
+        ({"assessments": {"mode": "all", "score": {"<=": 70}}}, False),
+    ],
+)
+def test_what_may_be_earned_by_coming_in_or_beginning(criteria: dict[str, Any], early: bool) -> None:
+    assert rules.awards_early(template(criteria)) is early
