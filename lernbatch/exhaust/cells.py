@@ -16,6 +16,7 @@ from lernbatch.exhaust.model import Cell
 Scores = Mapping[str, Any]  # content id → [best score, its max score, attempts]
 
 
+@lru_cache(maxsize=4096)
 def progress_percent(is_complete: bool, completed: int, needed: int) -> int:
     """Whole percent of `needed` contents; who completed the course has 100 for ever, an empty course has 0."""
     if is_complete:
@@ -25,6 +26,7 @@ def progress_percent(is_complete: bool, completed: int, needed: int) -> int:
     return 100 if completed >= needed else _half_up(completed * 100 / needed)
 
 
+@lru_cache(maxsize=65536)
 def score_percent(score: float, max_score: float) -> str:
     """`NN%`, rounded up; "" when there was nothing to score."""
     if max_score <= 0:
@@ -96,6 +98,9 @@ def _half_up(value: float) -> int:
     return math.floor(value + 0.5)
 
 
+_FORMULAS = tuple("=+-@\t\r\n＝＋－＠")  # spreadsheets take the wide ones of East Asian keyboards, too
+
+
 def neutral(cell: Cell) -> Cell:
     """`cell`, so that no spreadsheet takes it for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell

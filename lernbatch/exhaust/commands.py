@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, BinaryIO
+from uuid import uuid4
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -41,7 +44,7 @@ class Asked:
     "a password for the zip files; user info needs one"
 
     format: FileFormat = FileFormat.CSV
-    "csv, parquet or xlsx"
+    "csv, jsonl, parquet or xlsx"
 
     channel: str | None = None
     "the organisation that asks, and that learners must have consented to; else the course's own"
@@ -87,7 +90,8 @@ async def _made(dataset: Dataset, asked: Asked) -> list[Path]:
     """
     async with command.services() as services:
         channel = asked.channel or await _channel_of(services, asked.batch[0])
-        tag, config = "-".join(asked.batch)[:100], {"batchFilter": asked.batch}
+        # Each call is a request of its own: one that was cut off may still be there, in another format or with a key.
+        tag, config = "-".join(asked.batch)[:100], {"batchFilter": asked.batch, "type": uuid4().hex}
         submission = Submission(tag, dataset, OPERATOR, channel, config, asked.key, asked.format)
         request = await actions.submit(services, _ANYBODY, submission)
         try:
@@ -111,15 +115,26 @@ async def _finished(services: Services, request: Request) -> Request:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(request.dataset, total=None)
         while True:
-            turn = asyncio.create_task(turns.take(services))
-            while not turn.done():
-                await asyncio.wait([turn], timeout=LOOK_EVERY_SECONDS)
-                request = await actions.find(services.pool, request.request_id) or request
-                bar.update(task, total=request.rows_total, completed=request.rows_done)
-            if request.status in (Status.SUCCESS, Status.FAILED):
-                return request
-            if not await turn:  # another process works on it, or it waits to be tried again
-                await asyncio.sleep(LOOK_EVERY_SECONDS)
+            async with _turn(services, request.request_id) as turn:
+                while not turn.done():
+                    await asyncio.wait([turn], timeout=LOOK_EVERY_SECONDS)
+                    request = await actions.find(services.pool, request.request_id) or request
+                    bar.update(task, total=request.rows_total, completed=request.rows_done)
+                if request.status in (Status.SUCCESS, Status.FAILED):
+                    return request
+                if not await turn:  # another process works on it, or it waits to be tried again
+                    await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+
+@asynccontextmanager
+async def _turn(services: Services, request_id: str) -> AsyncIterator[asyncio.Task[bool]]:
+    """A turn at the request, ended with the block: what is cut off must not write any more."""
+    turn = asyncio.create_task(turns.take(services, request_id))
+    try:
+        yield turn
+    finally:
+        turn.cancel()
+        await asyncio.wait([turn])
 
 
 def _opened(target: Path) -> BinaryIO:

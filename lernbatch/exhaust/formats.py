@@ -12,9 +12,9 @@ from lernbatch.exhaust.cells import neutral
 from lernbatch.exhaust.model import FileFormat, Row
 from lernbatch.exhaust.sheet import Xlsx
 
-# Between cells, and instead of an empty text, until quotes are decided: no text from PostgreSQL holds a zero.
-_NEXT, _EMPTY = "\x00n", "\x00e"
-_needs_quotes = re.compile(r'[,"\n\r]').search  # what needs quotes
+_EMPTY = "\x00"  # an empty text until quotes are decided: no text from PostgreSQL holds a zero
+_QUOTED = ',"\n\r'
+_needs_quotes = re.compile(f"[{_QUOTED}]").search
 
 
 class Format(Protocol):
@@ -40,24 +40,21 @@ class Csv:
     def rows(self, rows: Sequence[Row]) -> bytes:
         if self._neutralised:
             rows = [[neutral(cell) for cell in row] for row in rows]
-        return "".join([_line(row) for row in rows]).encode()
+        columns = [_written(column) for column in zip(*rows, strict=True)]
+        lines = [",".join(line) + "\n" for line in zip(*columns, strict=True)]
+        return "".join(lines).replace(_EMPTY, '""').encode()
 
     def finish(self) -> bytes:
         return b""
 
 
-def _line(row: Row) -> str:
-    cells = [cell or _EMPTY if isinstance(cell, str) else "" if cell is None else str(cell) for cell in row]
-    joined = _NEXT.join(["", *cells, ""])
-    # Looking for the few cells that need quotes in the whole line is quicker than looking at every cell.
-    found = _needs_quotes(joined)
-    while found:
-        start = joined.rindex(_NEXT, 0, found.start()) + len(_NEXT)
-        end = joined.index(_NEXT, found.end())
-        quoted = _quoted(joined[start:end])
-        joined = f"{joined[:start]}{quoted}{joined[end:]}"
-        found = _needs_quotes(joined, start + len(quoted))
-    return joined[len(_NEXT) : -len(_NEXT)].replace(_EMPTY, '""').replace(_NEXT, ",") + "\n"
+def _written(column: Row) -> list[str]:
+    """The cells of a column; looking at all of them at once for what needs quotes is quicker than at each."""
+    cells = [cell or _EMPTY if isinstance(cell, str) else "" if cell is None else str(cell) for cell in column]
+    joined = "".join(cells)
+    if not any(mark in joined for mark in _QUOTED):
+        return cells
+    return [_quoted(cell) if _needs_quotes(cell) else cell for cell in cells]
 
 
 def _quoted(cell: str) -> str:

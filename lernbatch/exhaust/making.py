@@ -11,9 +11,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import TracebackType
 from typing import Any
 
 from lernbatch.db import Connection
+from lernbatch.errors import Upstream
 from lernbatch.exhaust import formats, packing
 from lernbatch.exhaust.formats import Format
 from lernbatch.exhaust.model import Dataset, Delivery, FileFormat, Row
@@ -81,13 +83,19 @@ async def make(services: Services, subject: Subject, manner: Manner) -> Delivery
 
 @dataclass(slots=True)
 class _Tally:
-    """What went into a file so far, and what stopped it."""
+    """What went into a file so far. As a context it notes what stopped the file, and lets it pass."""
 
     path: str
     size_bytes: int = 0
     row_count: int = 0
     sha256: Any = field(default_factory=hashlib.sha256)
     failure: BaseException | None = None
+
+    def __enter__(self) -> None:
+        self.failure = None
+
+    def __exit__(self, _: type[BaseException] | None, failure: BaseException | None, __: TracebackType | None) -> None:
+        self.failure = failure
 
 
 def _unheard(_: int) -> None:
@@ -99,22 +107,19 @@ async def _file(conn: Connection, made_of: Source, writer: Format, name: str, at
     tally = _Tally(f"{manner.folder}/{name}.zip")
 
     async def content() -> AsyncGenerator[bytes, None]:
-        try:
+        with tally:
             async with aclosing(_pieces(conn, made_of, writer, packed, tally, manner.counted)) as pieces:
                 async for piece in pieces:
                     tally.sha256.update(piece)
                     tally.size_bytes += len(piece)
                     yield piece
-        except Exception as error:
-            tally.failure = error  # the store would tell of it in words of its own
-            raise
 
     # The store is written to while the snapshot is open: the file is the snapshot, and is nowhere else.
     async with aclosing(content()) as stream:
         try:
             await manner.put(tally.path, stream)
-        except Exception:
-            if tally.failure is not None:
+        except Upstream:
+            if isinstance(tally.failure, Exception):  # a connection that broke while rows were read is not the store's
                 raise tally.failure from None
             raise
     return tally

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import pyzipper
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from lernbatch.exhaust.model import Level
+from lernbatch.exhaust.rules import WrongKey
 from lernbatch.exhaust.zipcrypto import ZipCryptoEncrypter
 
 ROWS_OF_LARGE_FILES = 1_000_000  # from here on the zip's sizes take eight bytes; small files open everywhere
@@ -32,12 +34,12 @@ _BLOCK_BITS = 128
 @dataclass(frozen=True, slots=True)
 class Protection:
     """What protects a file. `password`: of the zip, or of the envelope's key at TEXT_KEY. `strong`: AES-256, which
-    needs 7-Zip or the like, instead of ZipCrypto. `public_key`: PEM, of the organisation that will read the file."""
+    needs 7-Zip or the like, instead of ZipCrypto. `public_key`: of the organisation that will read the file."""
 
     level: Level = Level.PLAIN
     password: str | None = None
     strong: bool = False
-    public_key: bytes | None = None
+    public_key: RSAPublicKey | None = None
 
 
 class Packing(Protocol):
@@ -76,6 +78,9 @@ class _Zip(pyzipper.AESZipFile):  # type: ignore[misc]
         if self.encryption == pyzipper.WZ_AES:
             return super().get_encrypter()
         return ZipCryptoEncrypter(self.pwd)
+
+    def __del__(self) -> None:
+        """A zip that was given up has no end to write."""
 
 
 class Zip:
@@ -147,12 +152,20 @@ def text_key(password: str) -> bytes:
     return hashlib.md5(password.encode(), usedforsecurity=False).hexdigest().upper().encode()
 
 
+def public_key(pem: bytes) -> RSAPublicKey:
+    """The key that a PEM holds. Raises: WrongKey, unless it is a public RSA key."""
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as wrong:
+        raise WrongKey from wrong
+    if not isinstance(key, RSAPublicKey):
+        raise WrongKey
+    return key
+
+
 def _wrapped(key: bytes, protection: Protection) -> bytes:
-    if protection.level is Level.PUBLIC_KEY:
-        public = serialization.load_pem_public_key(protection.public_key or b"")
-        if not isinstance(public, RSAPublicKey):
-            raise ValueError("the organisation's exhaust key is no RSA key")
-        return public.encrypt(key, rsa_padding.PKCS1v15())
+    if protection.public_key is not None:
+        return protection.public_key.encrypt(key, rsa_padding.PKCS1v15())
     padder = padding.PKCS7(_BLOCK_BITS).padder()
     cipher = Cipher(algorithms.AES(text_key(protection.password or "")), modes.CBC(_ZERO_IV)).encryptor()
     return cipher.update(padder.update(key) + padder.finalize()) + cipher.finalize()

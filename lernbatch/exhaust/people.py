@@ -6,7 +6,7 @@ numbers are sealed; where people live and work is not, so that statements can fi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +21,8 @@ from lernbatch.services import Services
 from lernbatch.sunbird.users import Consent, Profile
 
 Q = sql.load("lernbatch.exhaust")
-IDS_PER_SET = 500
+IDS_PER_SET = 500  # of one call of the user service
+IDS_PER_LOOK = 10_000  # of one statement, which goes through the whole batch
 
 Tick = Callable[[], Awaitable[None]]
 
@@ -63,22 +64,24 @@ async def _fetch(
     tick: Tick,
 ) -> None:
     """Fetch whom `statement` finds, set by set. Raises: Upstream, unless nobody of a set is missing altogether."""
-    after = ""
+    after, look = "", {**who, "limit": IDS_PER_LOOK}
     while True:
-        given = {**who, "after": after, "limit": IDS_PER_SET}
-        rows = await services.pool.fetch(statement.text, *statement.arguments(given))
-        if not rows:
-            return
-        try:
-            await fetch([row["user_id"] for row in rows])
-        except Upstream as failure:
-            if any(row["missing"] for row in rows):
-                raise
-            log.warning("profiles are not refreshed", detail=failure.detail)
-        await tick()
-        if len(rows) < IDS_PER_SET:
+        rows = await services.pool.fetch(statement.text, *statement.arguments({**look, "after": after}))
+        for start in range(0, len(rows), IDS_PER_SET):
+            await _fetch_set(rows[start : start + IDS_PER_SET], fetch)
+            await tick()
+        if len(rows) < IDS_PER_LOOK:
             return
         after = rows[-1]["user_id"]
+
+
+async def _fetch_set(rows: Sequence[Mapping[str, Any]], fetch: Callable[[list[str]], Awaitable[None]]) -> None:
+    try:
+        await fetch([row["user_id"] for row in rows])
+    except Upstream as failure:
+        if any(row["missing"] for row in rows):
+            raise
+        log.warning("profiles are not refreshed", detail=failure.detail)
 
 
 async def _keep_profiles(services: Services, seal: Seal, user_ids: list[str], people: Mapping[str, Profile]) -> None:

@@ -47,7 +47,8 @@ WITH due AS (
      SELECT r.request_id
        FROM exhaust_request r
   LEFT JOIN exhaust_turn t USING (channel)
-      WHERE (r.status = 'SUBMITTED' AND r.due_at <= :now) OR (r.status = 'PROCESSING' AND r.leased_until < :now)
+      WHERE ((r.status = 'SUBMITTED' AND r.due_at <= :now) OR (r.status = 'PROCESSING' AND r.leased_until < :now))
+        AND (:only::text IS NULL OR r.request_id = :only)
    ORDER BY (SELECT count(*)
                FROM exhaust_request o
               WHERE o.channel = r.channel AND o.status = 'PROCESSING' AND o.leased_until >= :now),
@@ -158,7 +159,7 @@ SELECT DISTINCT jsonb_object_keys(scores) AS content_id
 -- than everything else together.
    SELECT e.user_id, (e.enrolled_at AT TIME ZONE :zone)::date AS enrolled_on,
           (e.completed_at AT TIME ZONE :zone)::date AS completed_on, e.certificates <> '[]' AS has_certificate,
-          ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value -> 0 = '2') AS completed_ids,
+          ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value ->> 0 = '2') AS completed_ids,
           e.scores, e.last_read_content_id, (e.last_access_at AT TIME ZONE :zone)::date AS last_access_on,
           p.external_id, p.state, p.district, p.org_name, p.school_id, p.school_name, p.block, p.cluster,
           p.user_type, p.user_sub_type, p.board
@@ -236,7 +237,7 @@ LEFT JOIN profile p ON p.user_id = e.user_id
 -- As progress_rows, with what is sealed of those who let the organisation see it.
    SELECT e.user_id, (e.enrolled_at AT TIME ZONE :zone)::date AS enrolled_on,
           (e.completed_at AT TIME ZONE :zone)::date AS completed_on, e.certificates <> '[]' AS has_certificate,
-          ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value -> 0 = '2') AS completed_ids,
+          ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value ->> 0 = '2') AS completed_ids,
           e.scores, CASE WHEN c.user_id IS NOT NULL THEN p.sealed END AS sealed,
           p.root_org_id, p.external_id, p.state, p.district, p.org_name, p.school_id, p.school_name, p.block
      FROM enrolment e
@@ -255,13 +256,14 @@ LEFT JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AN
  ORDER BY e.user_id;
 
 -- people_to_fetch
--- Learners whose profile is missing or older than asked, in order, after `after`.
+-- Learners whose profile is missing or older than asked, in order, after `after`. By an expression the order is no
+-- index's: with the plain column PostgreSQL looks for the learners of one batch among those of all, user by user.
    SELECT e.user_id, p.user_id IS NULL AS missing
      FROM enrolment e
 LEFT JOIN profile p USING (user_id)
     WHERE e.batch_id = :batch_id AND e.active AND e.user_id > :after
       AND (p.user_id IS NULL OR p.fetched_at < :older_than)
- ORDER BY e.user_id
+ ORDER BY e.user_id || ''
     LIMIT :limit;
 
 -- put_profiles
@@ -284,13 +286,13 @@ ON CONFLICT (user_id) DO UPDATE
             fetched_at = EXCLUDED.fetched_at;
 
 -- consents_to_fetch
--- A consent that is known but old is no better than a missing one.
+-- A consent that is known but old is no better than a missing one. Ordered as people_to_fetch.
    SELECT e.user_id, true AS missing
      FROM enrolment e
 LEFT JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AND c.object_id = e.course_id
     WHERE e.batch_id = :batch_id AND e.active AND e.user_id > :after
       AND (c.user_id IS NULL OR c.fetched_at < :older_than)
- ORDER BY e.user_id
+ ORDER BY e.user_id || ''
     LIMIT :limit;
 
 -- put_consents

@@ -69,6 +69,10 @@ class KeyMissing(CannotBeMade):
     message = "The organisation has no key for the security level of this dataset"
 
 
+class WrongKey(CannotBeMade):
+    message = "The organisation's key is no public RSA key in PEM"
+
+
 class NotOfLearners(CannotBeMade):
     message = "filters and changedSinceRequest choose learners; this dataset counts batches"
 

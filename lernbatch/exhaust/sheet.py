@@ -8,14 +8,17 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
 
 from lernbatch.exhaust.cells import neutral
 from lernbatch.exhaust.model import Cell, Row
 from lernbatch.exhaust.packing import Sink
 
+# Spreadsheets call the whole file broken beyond these.
 MOST_ROWS = 1_048_576
-MOST_CHARACTERS = 32_767  # in a cell; spreadsheets call the whole file broken beyond
+MOST_COLUMNS = 16_384
+MOST_CHARACTERS = 32_767  # in a cell, as UTF-16 counts them: an emoji is two
 MOST_BYTES = (1 << 31) - 1  # of a zip's entry, as every spreadsheet reads it
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -54,6 +57,11 @@ class SheetTooSmall(ValueError):
     """A sheet cannot hold what was asked for; the message says what to ask for instead."""
 
 
+class _Book(zipfile.ZipFile):
+    def __del__(self) -> None:
+        """A book that was given up has no end to write."""
+
+
 class Xlsx:
     """One sheet, in a zip of its own."""
 
@@ -61,13 +69,15 @@ class Xlsx:
         self._neutralised = neutralised
         self._next, self._bytes = 1, 0
         self._sink = Sink()
-        self._book = zipfile.ZipFile(self._sink, "w", zipfile.ZIP_DEFLATED)
+        self._book = _Book(self._sink, "w", zipfile.ZIP_DEFLATED)
         for name, text in _AROUND.items():
             self._book.writestr(name, _PROLOGUE + text)
         self._sheet = self._book.open("xl/worksheets/sheet1.xml", "w")
         self._write(f'{_PROLOGUE}<worksheet xmlns="{_MAIN}"><sheetData>')
 
     def header(self, columns: Sequence[str]) -> bytes:
+        if len(columns) > MOST_COLUMNS:
+            raise SheetTooSmall(f"A sheet holds at most {MOST_COLUMNS} columns; ask for csv or parquet.")
         return self.rows([columns])
 
     def rows(self, rows: Sequence[Row]) -> bytes:
@@ -93,7 +103,7 @@ class Xlsx:
         if not isinstance(cell, str):
             return f'<c r="{place}"><v>{cell}</v></c>'
         text = str(neutral(cell)) if self._neutralised else cell
-        if len(text) > MOST_CHARACTERS:
+        if len(text) * 2 > MOST_CHARACTERS and len(text.encode("utf-16-le")) > MOST_CHARACTERS * 2:
             raise SheetTooSmall(
                 f"A cell of a sheet holds at most {MOST_CHARACTERS} characters; ask for csv or parquet."
             )
@@ -108,6 +118,7 @@ class Xlsx:
         self._sheet.write(data)
 
 
+@lru_cache(maxsize=MOST_COLUMNS)
 def _letters(column: int) -> str:
     """0 → A, 25 → Z, 26 → AA"""
     before, last = divmod(column, 26)

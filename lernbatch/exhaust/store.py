@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import re
 import shutil
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -50,7 +51,7 @@ class Store:
             if file is not None:
                 await asyncio.to_thread(file.chmod, 0o600)
         except (BaseError, OSError) as failure:
-            raise Upstream(f"The file store does not take {path}: {failure}") from failure
+            raise Upstream(f"The file store does not take {path}: {_reason(failure)}") from failure
 
     def _file(self, path: str) -> Path | None:
         """Where `path` lies, if the store is a folder."""
@@ -63,7 +64,7 @@ class Store:
         except FileNotFoundError as missing:
             raise NotFound from missing
         except (BaseError, OSError) as failure:
-            raise Upstream(f"The file store does not give {path}: {failure}") from failure
+            raise Upstream(f"The file store does not give {path}: {_reason(failure)}") from failure
         return found.meta["size"], aiter(found.stream(min_chunk_size=_CHUNK_BYTES // 5))
 
     async def delete_folder(self, folder: str) -> None:
@@ -75,7 +76,7 @@ class Store:
             async for found in self._store.list(folder):
                 await obstore.delete_async(self._store, [one["path"] for one in found])
         except (BaseError, OSError) as failure:
-            raise Upstream(f"The file store does not delete {folder}: {failure}") from failure
+            raise Upstream(f"The file store does not delete {folder}: {_reason(failure)}") from failure
 
     async def link(self, path: str, now: datetime, lasts: timedelta) -> str:
         """A link that opens the file for `lasts`, to whoever holds it."""
@@ -83,7 +84,7 @@ class Store:
             try:
                 return await obstore.sign_async(self._store, "GET", path, lasts)
             except (BaseError, OSError) as failure:
-                raise Upstream(f"The file store does not sign {path}: {failure}") from failure
+                raise Upstream(f"The file store does not sign {path}: {_reason(failure)}") from failure
         expires = int((now + lasts).timestamp())
         query = urlencode({"expires": expires, "signature": self._signature(path, expires)})
         return f"{self._public_url}{DOWNLOAD_PATH}{quote(path)}?{query}"
@@ -98,6 +99,11 @@ class Store:
 
     def _signature(self, path: str, expires: int) -> str:
         return hmac.new(self._signing_key, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
+
+
+def _reason(failure: Exception) -> str:
+    """What a store says of a failure in one line, without addresses' queries: some hold signatures."""
+    return re.sub(r"\?\S+", "", str(failure).partition("\n")[0])
 
 
 def _prepare(file: Path) -> None:

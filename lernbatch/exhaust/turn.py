@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from lernbatch import db, sql
-from lernbatch.exhaust import wire
+from lernbatch import db, log, sql
+from lernbatch.errors import Upstream
+from lernbatch.exhaust import rules, wire
 from lernbatch.exhaust.model import Delivery, Request
+from lernbatch.exhaust.sheet import SheetTooSmall
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
@@ -42,6 +44,10 @@ class Turn:
     def counted(self, name: str, rows: int) -> None:
         """`rows` more are done of the file `name`. Raises: LeaseLost."""
         self.rows_now[name] = self.rows_now.get(name, 0) + rows
+        self.check()
+
+    def check(self) -> None:
+        """Raises: LeaseLost, as soon as that is known."""
         if self.lost:
             raise LeaseLost
 
@@ -73,17 +79,32 @@ class Turn:
             rows_done=self.rows_done,
         )
         if not written:
+            self.lost = True
             raise LeaseLost
         self.deliveries.append(delivery)
 
 
 @dataclass(slots=True)
 class Failures:
-    """What went wrong with single batches. `passing`: at least one of it may pass by itself."""
+    """What went wrong with single batches, or with all. `passing`: at least one of it may pass by itself."""
 
     texts: list[str] = field(default_factory=list)
     passing: bool = False
 
-    def note(self, text: str, *, passing: bool) -> None:
-        self.texts.append(text)
-        self.passing = self.passing or passing
+    def note(self, failure: BaseException, what: str) -> None:
+        """Note what stopped `what`: a request never stays unfinished, whatever that was.
+
+        Raises: `failure` itself, where it says that the worker is to stop.
+        """
+        if isinstance(failure, LeaseLost) or not isinstance(failure, Exception):
+            raise failure
+        if isinstance(failure, (rules.CannotBeMade, SheetTooSmall)):
+            self.texts.append(str(failure))
+            return
+        if isinstance(failure, Upstream):
+            log.warning("an exhaust waits for another service", what=what, detail=failure.detail)
+            failure = RuntimeError(failure.detail)
+        else:
+            log.exception("an exhaust failed", failure, what=what)
+        self.texts.append(rules.crash_message(failure))
+        self.passing = True

@@ -12,7 +12,6 @@ from uuid import uuid4
 import asyncpg
 
 from lernbatch import db, log, metrics, sql
-from lernbatch.errors import Upstream
 from lernbatch.exhaust import rules
 from lernbatch.exhaust.model import Request, Status
 from lernbatch.exhaust.turn import Failures, LeaseLost, Turn
@@ -23,8 +22,11 @@ Q = sql.load("lernbatch.exhaust")
 SHOWN_EVERY_SECONDS = 0.5  # how often the progress that callers see is written
 
 
-async def take(services: Services) -> bool:
-    """Claim the request that is due next and work on it for one turn; False when none is due."""
+async def take(services: Services, request_id: str | None = None) -> bool:
+    """Claim the request that is due next and work on it for one turn; False when none is due.
+
+    `request_id`: claim no other one.
+    """
     now, owner = services.clock.now(), uuid4().hex
     failed = await db.run(
         services.pool,
@@ -37,7 +39,7 @@ async def take(services: Services) -> bool:
         log.warning("exhausts failed because their workers died", count=failed)
         metrics.BUSINESS.labels(f"exhaust {Status.FAILED.lower()}").inc(failed)
     until = now + timedelta(seconds=services.config.lease_seconds)
-    request = await db.one(services.pool, Request, Q.claim_request, now=now, until=until, owner=owner)
+    request = await db.one(services.pool, Request, Q.claim_request, now=now, until=until, owner=owner, only=request_id)
     if request is None:
         return False
     turn, began = Turn(services, request, owner), time.perf_counter()
@@ -72,26 +74,16 @@ async def _heartbeat(turn: Turn) -> AsyncIterator[None]:
 
 
 async def _work(turn: Turn) -> rules.Outcome:
-    request, config = turn.request, turn.services.config
-    failures, unfinished = Failures(), False
-    try:
-        unfinished = await make_files(turn, failures)
-    except rules.CannotBeMade as refused:
-        failures.note(str(refused), passing=False)
-    except Upstream as failure:
-        log.warning("an exhaust waits for another service", request_id=request.request_id, detail=failure.detail)
-        failures.note(rules.crash_message(RuntimeError(failure.detail)), passing=True)
-    except LeaseLost:
-        raise
-    except Exception as error:  # noqa: BLE001 - a request never stays unfinished: it is tried again, then FAILED
-        log.exception("an exhaust failed", error, request_id=request.request_id)
-        failures.note(rules.crash_message(error), passing=True)
+    failures = Failures()
+    (ended,) = await asyncio.gather(make_files(turn, failures), return_exceptions=True)
+    if isinstance(ended, BaseException):
+        failures.note(ended, turn.request.request_id)
     return rules.outcome(
-        request.iteration,
+        turn.request.iteration,
         failures.texts,
         passing=failures.passing,
-        unfinished=unfinished,
-        attempts=config.exhaust_attempts,
+        unfinished=ended is True,
+        attempts=turn.services.config.exhaust_attempts,
     )
 
 

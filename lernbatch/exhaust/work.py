@@ -6,23 +6,24 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-from lernbatch import log, sql
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from lernbatch import sql
 from lernbatch.course.actions import course as find_course
 from lernbatch.course.model import Course
-from lernbatch.errors import Upstream
-from lernbatch.exhaust import actions, making, manifest, people, rules, wire
+from lernbatch.exhaust import actions, making, manifest, packing, people, rules, wire
 from lernbatch.exhaust.model import Dataset, FileFormat, Filters, Level, Offer, Request, Wanted
 from lernbatch.exhaust.packing import Protection
-from lernbatch.exhaust.sheet import SheetTooSmall
 from lernbatch.exhaust.sources import Subject
 from lernbatch.exhaust.turn import Failures, Turn
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
 RETIRED = "Retired"
-# While PostgreSQL reads for one, this process writes the other. More would only take turns with these.
-FILES_AT_ONCE = 2
+# While PostgreSQL reads for one, this process writes another, and a third is being stored. A fourth gains nothing.
+FILES_AT_ONCE = 3
 ALL_BATCHES = "all"  # the name of the only part of a report that spans batches
 
 
@@ -64,26 +65,17 @@ async def make_files(turn: Turn, failures: Failures) -> bool:
 
 
 async def _make_some(turn: Turn, plan: Plan, parts: list[Part], failures: Failures) -> None:
-    """Make the files of `parts`, FILES_AT_ONCE. Raises: LeaseLost."""
-    left = iter(parts)
+    """Make the files of `parts`, FILES_AT_ONCE; one that fails leaves the others be. Raises: LeaseLost."""
+    room = asyncio.Semaphore(FILES_AT_ONCE)
 
-    async def make_in_turn() -> None:
-        for part in left:
-            try:
-                await _make_file(turn, plan, part)
-            except (rules.CannotBeMade, SheetTooSmall) as refused:
-                failures.note(str(refused), passing=False)
-            except Upstream as failure:
-                log.warning("a file of an exhaust failed", part=part.name, detail=failure.detail)
-                failures.note(rules.crash_message(RuntimeError(failure.detail)), passing=True)
+    async def make_in_turn(part: Part) -> None:
+        async with room:
+            await _make_file(turn, plan, part)
 
-    making_files = [asyncio.create_task(make_in_turn()) for _ in range(FILES_AT_ONCE)]
-    try:
-        await asyncio.gather(*making_files)
-    finally:
-        for task in making_files:
-            task.cancel()
-        await asyncio.wait(making_files)
+    ended = await asyncio.gather(*map(make_in_turn, parts), return_exceptions=True)
+    for part, failure in zip(parts, ended, strict=True):
+        if failure is not None:
+            failures.note(failure, part.name)
 
 
 async def _plan(services: Services, request: Request) -> Plan:
@@ -131,12 +123,21 @@ async def _is_retired(services: Services, course_id: str) -> bool:
 def _protection(services: Services, dataset: Dataset, key: str | None) -> Protection:
     config = services.config
     level = rules.level_of(dataset, config.exhaust_levels)
-    public_key = config.exhaust_public_key.read_bytes() if config.exhaust_public_key else None
-    if level is Level.PUBLIC_KEY and public_key is None:
-        raise rules.KeyMissing
     if level is Level.TEXT_KEY and key is None:
         raise rules.NoSelector
+    public_key = _public_key(config.exhaust_public_key) if level is Level.PUBLIC_KEY else None
     return Protection(level, key, config.exhaust_strong_zip, public_key)
+
+
+def _public_key(path: Path | None) -> RSAPublicKey:
+    """Raises: KeyMissing, WrongKey."""
+    if path is None:
+        raise rules.KeyMissing
+    try:
+        pem = path.read_bytes()
+    except OSError as unreadable:
+        raise rules.KeyMissing from unreadable
+    return packing.public_key(pem)
 
 
 async def _filters(services: Services, request: Request, wanted: Wanted) -> Filters:
@@ -149,6 +150,7 @@ async def _filters(services: Services, request: Request, wanted: Wanted) -> Filt
 
 
 async def _make_file(turn: Turn, plan: Plan, part: Part) -> None:
+    turn.check()
     services, request = turn.services, turn.request
     seal = actions.seal(services.config)
     for batch in part.batches:

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 import pyzipper
 from cryptography.hazmat.primitives import padding, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +25,7 @@ from lernbatch.errors import Unusable
 from lernbatch.exhaust import formats, packing, parquet, sealing, sheet
 from lernbatch.exhaust.model import Cell, Level
 from lernbatch.exhaust.packing import Protection
+from lernbatch.exhaust.rules import WrongKey
 
 AT = (2026, 7, 2, 10, 11, 12)
 TOOLS = {"unzip": ["unzip", "-P", "abc12345", "-p"], "7z": ["7z", "x", "-so", "-pabc12345"]}
@@ -51,8 +52,8 @@ def test_csv_quotes_only_where_it_must(row: list[Cell], line: str) -> None:
 
 
 def test_formulas_are_neutralised_on_demand() -> None:
-    row: list[Cell] = ["=1+1", "+91", "-x", "@x", "ok", -5]
-    assert formats.Csv(neutralised=True).rows([row]).decode() == "'=1+1,'+91,'-x,'@x,ok,-5\n"
+    row: list[Cell] = ["=1+1", "+91", "-x", "@x", "\tx", "＝1", "ok", -5]
+    assert formats.Csv(neutralised=True).rows([row]).decode() == "'=1+1,'+91,'-x,'@x,'\tx,'＝1,ok,-5\n"
 
 
 def test_parquet_reads_back(tmp_path: Path) -> None:
@@ -104,9 +105,11 @@ def test_a_sheet_has_more_columns_than_letters() -> None:
 
 
 def test_a_sheet_says_what_it_cannot_hold() -> None:
-    for rows in ([["x" * 32_768]], [["x"]] * 1_048_577):
+    for rows in ([["x" * 32_768]], [["🙂" * 16_384]], [["x"]] * 1_048_577):
         with pytest.raises(sheet.SheetTooSmall, match="ask for csv or parquet"):
             sheet.Xlsx().rows(rows)
+    with pytest.raises(sheet.SheetTooSmall, match="16384 columns"):
+        sheet.Xlsx().header(["x"] * 16_385)
 
 
 @settings(max_examples=25, deadline=None)
@@ -151,11 +154,19 @@ def test_the_envelope_opens_with_the_private_key() -> None:
     public = private.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    archive = packed(b"x", Protection(Level.PUBLIC_KEY, public_key=public))
+    archive = packed(b"x", Protection(Level.PUBLIC_KEY, public_key=packing.public_key(public)))
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         level, wrapped, rest = opened.read("x.csv").split(b"\n", 2)
     assert level == b"PUBLIC_KEY_ENCRYPTED_DATASET"
     assert decrypted(rest, private.decrypt(base64.b64decode(wrapped), rsa_padding.PKCS1v15())) == b"x"
+
+
+def test_a_key_that_is_no_public_rsa_key_is_refused() -> None:
+    curve = ed25519.Ed25519PrivateKey.generate().public_key()
+    other = curve.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    for pem in (b"", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", other):
+        with pytest.raises(WrongKey, match="no public RSA key"):
+            packing.public_key(pem)
 
 
 def decrypted(data: bytes, key: bytes) -> bytes:
