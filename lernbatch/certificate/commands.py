@@ -37,12 +37,16 @@ def explain_(batch_id: str, user_id: str | None = None, /) -> None:
         async with command.services() as held:
             if user_id is None:
                 summary = await explain.batch(held, batch_id)
-                _say(*(explain.in_one_line(tally, summary.queues) for tally in summary.tallies))
+                _say(*(explain.in_one_line(tally) for tally in summary.tallies))
                 _say(f"{summary.learners} learners, {len(summary.tallies)} templates.")
                 return
             explained = await explain.learner(held, batch_id, user_id)
             for template, finding in explained.findings:
                 _say(f"{template.name}: {finding.outcome.value}, {finding.because}", *_tree(finding.parts))
+            for one in explained.certificates:
+                at = f"{one.issued_at:%Y-%m-%d %H:%M:%S} UTC"
+                _say(f"{one.name} {one.certificate_id}: {one.status}, issued {at} because")
+                _say(*_tree(wire.read_decision(one.decision).parts))
             if explained.waiting:
                 waiting = explained.waiting
                 parked = "parked" if waiting.parked else f"next at {waiting.due_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from lernbatch import db, sql
-from lernbatch.certificate import gallery, judging, wire
+from lernbatch.certificate import gallery, judging, rules, wire
 from lernbatch.certificate.judging import Due, Known
 from lernbatch.certificate.model import Certificate, Finding, Outcome, Template
 from lernbatch.errors import NotFound
@@ -43,11 +43,20 @@ class Explained:
 
 @dataclass(slots=True)
 class Tally:
-    """How the learners of a batch stand towards one template."""
+    """How the learners of a batch stand towards one template; each is counted in one of `outcomes`."""
 
     template: Template
     outcomes: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)  # of those who have not earned it
+    failures: Counter[str] = field(default_factory=Counter)  # why who may have earned it has none
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why somebody's certificate could not be issued so far."""
+
+    user_id: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +116,12 @@ async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] 
         known = await judging.load(services, due)
         if templates is not None:
             known = replace(known, templates={batch_id: wire.read_templates(templates)})
+        errors: dict[str, str] = {}
+        if templates is None:
+            failed = await db.all(services.pool, Failure, Q.failures_of, batch_id=batch_id, user_ids=page)
+            errors = {failure.user_id: failure.error for failure in failed}
         for row in due:
-            _count(row, known, tallies, unread)
+            _count(row, known, errors.get(row.user_id), tallies, unread)
         learners, after = learners + len(page), page[-1]
     queues = await db.all(services.pool, Queue, Q.due_of_batch, batch_id=batch_id)
     return Summary(learners, list(tallies.values()), queues, unread)
@@ -120,35 +133,51 @@ async def _page(services: Services, batch_id: str, after: str) -> list[Mapping[s
     return [dict(row) for row in await services.pool.fetch(statement.text, *arguments)]
 
 
-def _count(row: Due, known: Known, tallies: dict[str, Tally], unread: Counter[str]) -> None:
+def _count(row: Due, known: Known, error: str | None, tallies: dict[str, Tally], unread: Counter[str]) -> None:
     enrolment, found = known.enrolments.get(row.key), known.batches.get(row.batch_id)
     if enrolment is None or found is None:
         return
-    if failure := known.failures.get(row.user_id) or known.failures.get(row.batch_id):
+    failure = known.failures.get(row.user_id) or known.failures.get(row.batch_id)
+    if failure:
         unread[failure] += 1
+        for template in known.templates[row.batch_id]:
+            open_yet = _needs_completion(template) and enrolment.status != rules.COMPLETED
+            _add(tallies, template, Outcome.WAITING if open_yet else Outcome.MET, rules.NOT_COMPLETED, failure)
         return
     for template, finding in judging.findings(row, found, enrolment, known):
-        tally = tallies.setdefault(template.template_id, Tally(template))
-        tally.outcomes[finding.outcome.value] += 1
-        if finding.outcome not in (Outcome.MET, Outcome.ISSUED):
-            tally.reasons[finding.because] += 1
+        _add(tallies, template, finding.outcome, finding.because, error)
 
 
-def in_one_line(tally: Tally, queues: list[Queue]) -> str:
-    """412 completed: 380 issued, 20 below 70 %, 9 waiting for a score, 3 failed: …"""
-    not_completed = tally.reasons.get("not completed yet", 0)
+def _add(tallies: dict[str, Tally], template: Template, outcome: Outcome, because: str, failure: str | None) -> None:
+    tally = tallies.setdefault(template.template_id, Tally(template))
+    if outcome is Outcome.MET and failure:
+        tally.outcomes["failed"] += 1
+        tally.failures[failure] += 1
+        return
+    tally.outcomes[outcome.value] += 1
+    if outcome not in (Outcome.MET, Outcome.ISSUED):
+        tally.reasons[because] += 1
+
+
+def _needs_completion(template: Template) -> bool:
+    return template.criteria.enrolment_status == rules.COMPLETED
+
+
+def in_one_line(tally: Tally) -> str:
+    """412 completed: 380 issued, 20 below 70 %, 9 waiting for a score, 3 failed: …; 88 not completed yet.
+
+    Where completing is not asked for: 412 learners: …
+    """
+    learners, not_completed = tally.outcomes.total(), tally.reasons[rules.NOT_COMPLETED]
     said = [f"{tally.outcomes[Outcome.ISSUED]} issued"]
     reasons = sorted(tally.reasons.items(), key=lambda reason: (-reason[1], reason[0]))
-    said += [f"{count} {why}" for why, count in reasons if why != "not completed yet"]
-    met = tally.outcomes[Outcome.MET]
-    failed: dict[str, int] = defaultdict(int)
-    for queue in queues:
-        if queue.error:
-            failed[queue.error] += queue.learners
-    if met:
+    said += [f"{count} {why}" for why, count in reasons if why != rules.NOT_COMPLETED]
+    if met := tally.outcomes[Outcome.MET]:
         said.append(f"{met} earned and not issued yet")
-    said += [f"{count} failed: {why}" for why, count in failed.items()]
-    completed = sum(tally.outcomes.values()) - not_completed
+    said += [f"{count} failed: {why}" for why, count in tally.failures.most_common()]
+    if not _needs_completion(tally.template):
+        return f"{tally.template.name}: {learners} learners: {', '.join(said)}."
+    completed = learners - not_completed
     return f"{tally.template.name}: {completed} completed: {', '.join(said)}; {not_completed} not completed yet."
 
 
@@ -161,7 +190,13 @@ def show_learner(explained: Explained) -> dict[str, Any]:
             for template, finding in explained.findings
         ],
         "certificates": [
-            {"identifier": one.certificate_id, "name": one.name, "revision": one.revision, "status": one.status}
+            {
+                "identifier": one.certificate_id,
+                "name": one.name,
+                "revision": one.revision,
+                "status": one.status,
+                "decision": one.decision,
+            }
             for one in explained.certificates
         ],
         "due": None
@@ -187,7 +222,8 @@ def show_batch(summary: Summary) -> dict[str, Any]:
                 "name": tally.template.name,
                 "outcomes": dict(tally.outcomes),
                 "reasons": dict(tally.reasons),
-                "summary": in_one_line(tally, summary.queues),
+                "failures": dict(tally.failures),
+                "summary": in_one_line(tally),
             }
             for tally in summary.tallies
         ],

@@ -249,6 +249,11 @@ SELECT count(*)::integer AS learners, parked, error, min(due_at) AS due_at
  WHERE batch_id = :batch_id AND user_id <> ''
  GROUP BY parked, error;
 
+-- failures_of
+SELECT user_id, error
+  FROM certificate_due
+ WHERE batch_id = :batch_id AND user_id = ANY (:user_ids::text[]) AND error IS NOT NULL;
+
 -- due_of_learner
 SELECT reason, due_at, attempts, error, parked
   FROM certificate_due

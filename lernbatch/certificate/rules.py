@@ -37,6 +37,7 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "!=": operator.ne,
 }
 BEGUN, COMPLETED = 1, 2  # of an enrolment
+NOT_COMPLETED = "not completed yet"
 # Certificates are shown to anybody, so of what is known of a user only this may stand in one or beside it.
 SHAREABLE = ("rootOrgId", "rootOrgName", "userType", "userSubType")
 _BLOCKS = ("enrollment", "assessment", "location", "course")
@@ -178,7 +179,7 @@ def _enrolment(criteria: Criteria, learner: Learner) -> Iterable[Finding]:
     if learner.status == wanted:
         yield Finding("enrolment", Outcome.MET, "enrolment status reached", evidence)
     elif learner.status < wanted:
-        because = "not completed yet" if wanted == COMPLETED else f"enrolment status {wanted} not reached yet"
+        because = NOT_COMPLETED if wanted == COMPLETED else f"enrolment status {wanted} not reached yet"
         yield Finding("enrolment", Outcome.WAITING, because, evidence)
     else:
         yield Finding("enrolment", Outcome.UNMET, f"enrolment status is past {wanted}", evidence)

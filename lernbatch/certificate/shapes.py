@@ -71,11 +71,12 @@ _SUMMARY = record(
     learners=whole(),
     templates=listed(
         record(
-            "identifier name outcomes reasons summary",
+            "identifier name outcomes reasons failures summary",
             identifier=_TEMPLATE_ID,
             name=text(),
-            outcomes=keyed(whole()),
-            reasons=keyed(whole()),
+            outcomes=keyed(whole(), "met, waiting, unmet, issued, failed: each learner is counted once."),
+            reasons=keyed(whole(), "Why not yet, or not at all."),
+            failures=keyed(whole(), "Why who may have earned it has none."),
             summary=text("The same as one sentence."),
         )
     ),
@@ -111,7 +112,16 @@ explain_learner = Shape(
             templates=listed(
                 record("identifier name decision", identifier=_TEMPLATE_ID, name=text(), decision=_FINDING)
             ),
-            certificates=listed(record()),
+            certificates=listed(
+                record(
+                    "identifier name revision status decision",
+                    identifier=text(),
+                    name=text(),
+                    revision=whole(),
+                    status=text(one_of=("active", "suspended", "revoked", "superseded")),
+                    decision=_FINDING,
+                )
+            ),
             due=maybe(record()),
             charactersNoFontCanDraw=text(),
         ),

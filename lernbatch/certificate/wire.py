@@ -18,6 +18,7 @@ from lernbatch.certificate.model import (
     Finding,
     Issuer,
     Mode,
+    Outcome,
     Revision,
     Signatory,
     Standing,
@@ -337,6 +338,12 @@ def show_criteria_met(finding: Finding) -> dict[str, Any]:
     if finding.parts:
         shown["parts"] = [show_criteria_met(part) for part in finding.parts]
     return shown
+
+
+def read_decision(shown: Mapping[str, Any]) -> Finding:
+    """A decision tree as a certificate keeps it."""
+    parts = tuple(read_decision(part) for part in shown.get("parts", ()))
+    return Finding(shown["rule"], Outcome(shown["outcome"]), shown["because"], shown.get("evidence", {}), parts)
 
 
 def show_look(template: Template, course_name: str, related: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,6 +40,16 @@ def test_a_batch_is_explained_in_one_line(cohort: Cohort) -> None:
     assert tally["outcomes"] == {"issued": 1, "unmet": 1, "waiting": 2}
 
 
+def test_where_completing_is_not_asked_for_all_learners_are_counted(cohort: Cohort) -> None:
+    cohort.attach(criteria={"assessment": {"score": {">=": 70}}}, name="Scorers")
+    cohort.enrol(ASHA, percent=80)
+    cohort.enrol(KAVYA, status=1)
+    cohort.ask(ASHA)
+    cohort.work()
+    (tally,) = explained(cohort).json()["result"]["response"]["templates"]
+    assert tally["summary"] == "Scorers: 2 learners: 1 issued, 1 waiting for a score."
+
+
 def test_a_learner_is_explained_with_the_evidence(cohort: Cohort) -> None:
     fill(cohort)
     shown = explained(cohort, KAVYA).json()["result"]["response"]
@@ -49,6 +59,7 @@ def test_a_learner_is_explained_with_the_evidence(cohort: Cohort) -> None:
     assert (shown["certificates"], shown["due"]) == ([], None)
     issued = explained(cohort, ASHA).json()["result"]["response"]
     assert issued["certificates"][0]["status"] == "active"
+    assert issued["certificates"][0]["decision"]["parts"][1]["evidence"]["percent"] == 80
 
 
 def test_learners_may_ask_of_themselves_and_of_nobody_else(cohort: Cohort) -> None:
@@ -77,7 +88,9 @@ def test_what_failed_is_told_with_the_reason_and_can_be_tried_again(cohort: Coho
     cohort.attach()
     cohort.work()
     (tally,) = explained(cohort).json()["result"]["response"]["templates"]
-    assert "1 failed: The user service knows no name of this learner." in tally["summary"]
+    said = "1 completed: 0 issued, 1 failed: The user service knows no name of this learner.; 0 not completed yet."
+    assert tally["summary"].endswith(said)
+    assert (tally["outcomes"], sum(tally["failures"].values())) == ({"failed": 1}, 1)
     cohort.service.sql(
         "UPDATE certificate_due SET parked = true WHERE batch_id = $1 AND user_id = $2", cohort.batch_id, user_id
     )
@@ -123,6 +136,8 @@ def test_the_commands_explain_and_revoke(cohort: Cohort, dsn_of_service: str) ->
     code, said = command(cohort, dsn_of_service, "certificate", "explain", cohort.batch_id, KAVYA.user_id)
     assert (code, "Merit: unmet, below 70 %" in said) == (0, True)
     number = cohort.certificates()[0]["certificate_id"]
+    code, said = command(cohort, dsn_of_service, "certificate", "explain", cohort.batch_id, ASHA.user_id)
+    assert (code, f"Merit {number}: active" in said, "assessment: met, score >= 70 %" in said) == (0, True, True)
     code, said = command(cohort, dsn_of_service, "certificate", "revoke", number, "--reason", "by mistake")
     assert (code, said) == (0, f"{number} is revoked.\n")
     assert cohort.certificates()[0]["change_reason"] == "by mistake"
