@@ -289,7 +289,7 @@ def read_template(template_id: str, stored: Mapping[str, Any]) -> Template:
 
 def read_templates(stored: Mapping[str, Any]) -> list[Template]:
     """All templates of a batch."""
-    return [read_template(template_id, one) for template_id, one in stored.items()]
+    return [read_template(template_id, _object(one)) for template_id, one in stored.items()]
 
 
 def read_criteria(criteria: Mapping[str, Any]) -> Criteria:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Route
 
 from tests.certificate.cohort import Cohort, new_cohort
 from tests.people import VIKRAM
@@ -26,21 +27,15 @@ class People:
     names: dict[str, bytes] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)  # whom it answers about with a failure
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            for kind in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{kind}.complete"})
-            return
-        user_id = Request(scope).url.path.rpartition("/")[2]
-        name = self.names.get(user_id, b'"Learner"')
-        person = b'{"id": "%s", "firstName": %s, "rootOrgId": "o1"}' % (user_id.encode(), name)
-        organisation = b'{"content": [{"id": "%s"}]}' % VIKRAM.org_id.encode()
-        found = organisation if scope["method"] == "POST" else person
-        body = b'{"responseCode": "OK", "result": {"response": %s}}' % found
+    async def answer(self, request: Request) -> Response:
+        user_id = request.url.path.rpartition("/")[2]
         if user_id in self.refused:
-            body = rb'{"responseCode": "CLIENT_ERROR", "params": {"err": "A\u0000B"}}'
-        await Response(body, 400 if user_id in self.refused else 200)(scope, receive, send)
+            return Response(rb'{"responseCode": "CLIENT_ERROR", "params": {"err": "A\u0000B"}}', 400)
+        found = b'{"content": [{"id": "%s"}]}' % VIKRAM.org_id.encode()
+        if request.method == "GET":
+            name = self.names.get(user_id, b'"Learner"')
+            found = b'{"id": "%s", "firstName": %s, "rootOrgId": "o1"}' % (user_id.encode(), name)
+        return Response(b'{"responseCode": "OK", "result": {"response": %s}}' % found)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +46,7 @@ def people() -> People:
 @pytest.fixture(scope="module")
 def far(new_dsn: Callable[[], str], people: People, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with (
-        served(people) as url,
+        served(Starlette(routes=[Route("/{path:path}", people.answer, methods=["GET", "POST"])])) as url,
         running(tmp_path_factory.mktemp("far"), new_dsn(), user_org_url=url, certificate_attempts=3) as service,
     ):
         yield service

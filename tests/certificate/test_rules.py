@@ -128,6 +128,11 @@ def test_criteria_read_from_the_references_tables_are_texts_of_json() -> None:
     assert (read.criteria.enrolment_status, read.issuer.name, read.signatories[0].name) == (2, "B", "M")
 
 
+def test_a_template_that_is_no_object_asks_nothing_and_stops_no_other() -> None:
+    names = [one.name for one in wire.read_templates({"a": "text", "b": '{"name": "Merit"}', "c": None, "d": {}})]
+    assert names == ["", "Merit", "", ""]
+
+
 def test_criteria_in_words() -> None:
     said = rules.narrative(template({**score({">=": 70}), "assessments": {"mode": "all", "score": {">": 50}}}))
     assert (

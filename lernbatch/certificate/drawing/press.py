@@ -138,6 +138,7 @@ atexit.register(PRESS.close)
 def main() -> None:
     """Draw what is asked for until nobody asks any more."""
     seconds = int(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the service, which then has no more to ask
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(ValueError, OSError):  # not every system has this limit
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
