@@ -182,15 +182,14 @@ SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name
 -- All issues of one award, the newest first: of its template, or (re-issued through another template, perhaps renamed)
 -- joined to those by a name. status_index counts the issues.
 WITH RECURSIVE chain AS (
-    SELECT user_id, batch_id, template_id, name, certificate_id
+    SELECT template_id, name, certificate_id
       FROM certificate
-     WHERE certificate_id = :certificate_id
+     WHERE user_id = :user_id AND batch_id = :batch_id AND certificate_id = :certificate_id
      UNION
-    SELECT other.user_id, other.batch_id, other.template_id, other.name, other.certificate_id
+    SELECT other.template_id, other.name, other.certificate_id
       FROM chain
-      JOIN certificate AS other
-        ON other.user_id = chain.user_id AND other.batch_id = chain.batch_id
-       AND (other.template_id = chain.template_id OR lower(other.name) = lower(chain.name))
+      JOIN certificate AS other ON other.template_id = chain.template_id OR lower(other.name) = lower(chain.name)
+     WHERE other.user_id = :user_id AND other.batch_id = :batch_id
 )
 SELECT certificate_id, revision, status, issued_at
   FROM certificate
