@@ -88,4 +88,4 @@ def format_of(wanted: FileFormat, *, neutral_csv: bool, neutral_xlsx: bool) -> F
         from lernbatch.exhaust.parquet import Parquet  # fifty megabytes that few processes ever need
 
         return Parquet()
-    return JsonLines() if wanted is FileFormat.JSON_LINES else Csv(neutralised=neutral_csv)
+    return JsonLines() if wanted is FileFormat.JSONL else Csv(neutralised=neutral_csv)

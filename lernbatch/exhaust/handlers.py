@@ -42,7 +42,7 @@ async def download(call: Call) -> Response:
     name = path.rpartition("/")[2]
     return StreamingResponse(
         content,
-        media_type="application/zip",
+        media_type="application/zip" if name.endswith(".zip") else "application/json",
         headers={
             "Content-Length": str(size),
             "Content-Disposition": f'attachment; filename="{name}"',

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from lernbatch.exhaust.model import Delivery, Request
+from lernbatch.exhaust.model import Delivery, LeftOut, Request
 from lernbatch.exhaust.reports import RULES_VERSION
 
 NAME = "manifest.json"
@@ -19,8 +19,10 @@ def folder(request: Request) -> str:
     return f"{request.dataset}/{request.request_id}"
 
 
-def manifest(request: Request, deliveries: Sequence[Delivery], now: datetime) -> bytes:
-    """{"requestId", "dataset", …, "files": [{"batchId", "file", "rowCount", "sizeBytes", "sha256", "consents"}]}"""
+def manifest(request: Request, deliveries: Sequence[Delivery], left_out: Sequence[LeftOut], now: datetime) -> bytes:
+    """{"requestId", "dataset", …, "files": [{"batchId", "file", "rowCount", "sizeBytes", "sha256", "consents"}],
+    "leftOut": [{"batchId", "reason"}]}
+    """
     shown: dict[str, Any] = {
         "requestId": request.request_id,
         "dataset": request.dataset,
@@ -30,6 +32,7 @@ def manifest(request: Request, deliveries: Sequence[Delivery], now: datetime) ->
         "madeAt": now.astimezone(UTC).isoformat(timespec="seconds"),
         "rowCount": sum(delivery.row_count for delivery in deliveries),
         "files": [_file(delivery) for delivery in deliveries],
+        "leftOut": [{"batchId": one.batch_id, "reason": one.reason} for one in left_out],
     }
     return msgspec.json.format(msgspec.json.encode(shown), indent=2)
 

@@ -56,7 +56,7 @@ class Status(StrEnum):
 
 class FileFormat(StrEnum):
     CSV = "csv"
-    JSON_LINES = "jsonl"
+    JSONL = "jsonl"
     PARQUET = "parquet"
     XLSX = "xlsx"
 
@@ -80,6 +80,14 @@ class Delivery:
     row_count: int
     sha256: str
     basis_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A batch that was asked for and has no file, and why."""
+
+    batch_id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,11 +51,11 @@ class TooManyBatches(CannotBeMade):
 
 
 class NothingFound(CannotBeMade):
-    message = "No data found"
+    message: str = "No data found"
 
 
 class Retired(CannotBeMade):
-    message = "The request is made for retired collection"
+    message: str = "The request is made for retired collection"
 
 
 class ConsentNotAsked(CannotBeMade):

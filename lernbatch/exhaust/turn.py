@@ -8,7 +8,7 @@ from datetime import timedelta
 from lernbatch import db, log, sql
 from lernbatch.errors import Upstream
 from lernbatch.exhaust import rules, wire
-from lernbatch.exhaust.model import Delivery, Request
+from lernbatch.exhaust.model import Delivery, LeftOut, Request
 from lernbatch.exhaust.sheet import SheetTooSmall
 from lernbatch.services import Services
 
@@ -30,6 +30,7 @@ class Turn:
     rows_before: int = 0  # of the files that are finished
     rows_now: dict[str, int] = field(default_factory=dict)  # of the files in work, by name
     deliveries: list[Delivery] = field(default_factory=list)  # of this turn and those before
+    left_out: list[LeftOut] = field(default_factory=list)
     lost: bool = False
 
     @property

@@ -59,7 +59,7 @@ def read_submission(
         raise Empty("datasetConfig")
     if dataset not in tuple(Dataset):
         raise rules.UnknownDataset(dataset)
-    usual = FileFormat.JSON_LINES if dataset == Dataset.SUMMARY else FileFormat.CSV
+    usual = FileFormat.JSONL if dataset == Dataset.SUMMARY else FileFormat.CSV
     wanted_format = text(fields, "outputFormat") or text(fields, "output_format") or usual
     if wanted_format.lower() not in tuple(FileFormat):
         raise UnknownFormat(wanted_format)

@@ -14,7 +14,7 @@ from lernbatch import sql
 from lernbatch.course.actions import course as find_course
 from lernbatch.course.model import Course
 from lernbatch.exhaust import actions, making, manifest, packing, people, rules, wire
-from lernbatch.exhaust.model import Dataset, FileFormat, Filters, Level, Offer, Request, Wanted
+from lernbatch.exhaust.model import Dataset, FileFormat, Filters, LeftOut, Level, Offer, Request, Wanted
 from lernbatch.exhaust.packing import Protection
 from lernbatch.exhaust.sources import Subject
 from lernbatch.exhaust.turn import Failures, Turn
@@ -102,15 +102,21 @@ async def _parts(turn: Turn, plan: Plan) -> list[Part]:
 
 async def _offered(turn: Turn, plan: Plan) -> list[tuple[Offer, Course]]:
     """The batches with their courses, without those of retired ones. Raises: NothingFound, Retired."""
-    services, found, retired = turn.services, [], False
+    services, found = turn.services, []
+    left_out: dict[str, type[rules.NothingFound | rules.Retired]]
+    left_out = dict.fromkeys(plan.wanted.batch_ids, rules.NothingFound)
     for batch in await actions.offers(services, plan.wanted, plan.dataset, turn.request.channel):
+        left_out.pop(batch.batch_id, None)
         course = await find_course(services, batch.course_id, batch.course_version)
         if course is not None and course.status != RETIRED:
             found.append((batch, course))
+        elif course is not None or await _is_retired(services, batch.course_id):
+            left_out[batch.batch_id] = rules.Retired
         else:
-            retired = retired or course is not None or await _is_retired(services, batch.course_id)
+            left_out[batch.batch_id] = rules.NothingFound
     if not found:
-        raise rules.Retired if retired else rules.NothingFound
+        raise rules.Retired if rules.Retired in left_out.values() else rules.NothingFound
+    turn.left_out = [LeftOut(batch_id, reason.message) for batch_id, reason in left_out.items()]
     return found
 
 
@@ -180,7 +186,7 @@ async def _make_file(turn: Turn, plan: Plan, part: Part) -> None:
 
 async def _describe(turn: Turn) -> None:
     """Put the manifest of all that is delivered so far. Raises: Upstream."""
-    written = manifest.manifest(turn.request, turn.deliveries, turn.services.clock.now())
+    written = manifest.manifest(turn.request, turn.deliveries, turn.left_out, turn.services.clock.now())
     path = f"{manifest.folder(turn.request)}/{manifest.NAME}"
     await actions.store(turn.services.config).put(path, manifest.pieces(written))
 

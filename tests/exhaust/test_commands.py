@@ -47,3 +47,16 @@ def test_a_report_that_cannot_be_made_is_one_sentence(reporting: Reporting, dsn:
     done = exhaust(reporting, dsn, "progress", "--batch", "nowhere", "--out", str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "lernbatch: The exhaust could not be made: No data found."
+
+
+def test_what_a_cut_off_call_has_left_is_not_taken_for_the_next_one(
+    reporting: Reporting, dsn: str, tmp_path: Path
+) -> None:
+    words = ("progress", "--batch", reporting.batch_id, "--out", str(tmp_path))
+    insert = "INSERT INTO exhaust_request SELECT (jsonb_populate_record(r, $1)).* FROM exhaust_request r"
+    reporting.submit()
+    reporting.service.sql(insert, {"request_id": "another", "tag": reporting.batch_id, "requested_by": "operator"})
+    done = exhaust(reporting, dsn, *words, "--format", "jsonl")
+    assert ASHA.user_id in unzipped(Path(done.stdout.strip()).read_bytes()).decode()
+    left = reporting.service.sql("SELECT DISTINCT status FROM exhaust_request")
+    assert [row["status"] for row in left] == ["SUBMITTED"]  # others' requests are for the workers

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -13,7 +17,7 @@ from lernbatch.exhaust import jobs, turns
 from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import ASHA, HOME_ORG, KAVYA, VIKRAM
 from tests.running import Running, running
-from tests.seeds import RETIRED_COURSE, SECOND_COURSE
+from tests.seeds import QUIZ, RETIRED_COURSE, SECOND_COURSE
 
 
 def asked_and_made(reporting: Reporting, config: dict[str, Any], dataset: str = "progress-exhaust", **more: Any) -> Any:
@@ -51,6 +55,45 @@ def test_one_failing_batch_leaves_the_others_delivered(service: Running) -> None
     assert job["status"] == "FAILED"
     assert job["statusMessage"].startswith("Invalid request. User info exhaust is not applicable for collections")
     assert [good.batch_id in url for url in job["downloadUrls"]] == [True]
+
+
+def test_batches_that_are_gone_or_retired_are_named_and_leave_the_others_delivered(service: Running) -> None:
+    good, retired = Reporting(service), Reporting(service, course_id=RETIRED_COURSE)
+    job = asked_and_made(good, {"batchFilter": ["gone", retired.batch_id, good.batch_id]})
+    assert (job["status"], len(job["downloadUrls"])) == ("SUCCESS", 1)
+    assert json.loads(good.fetch(job["manifestUrl"]))["leftOut"] == [
+        {"batchId": "gone", "reason": "No data found"},
+        {"batchId": retired.batch_id, "reason": "The request is made for retired collection"},
+    ]
+
+
+def test_a_batch_that_breaks_the_maker_leaves_the_others_delivered(service: Running) -> None:
+    good, bad = Reporting(service), Reporting(service)
+    bad.enrol(ASHA, scores={QUIZ: ["no number", 4, 1]})
+    good.enrol(KAVYA)
+    job = asked_and_made(good, {"batchFilter": [bad.batch_id, good.batch_id]})
+    assert (job["status"], job["attempts"]) == ("SUBMITTED", 1)
+    for _ in range(2):
+        service.clock.move(minutes=10)
+        good.work()
+    (job,) = good.jobs()
+    assert (job["status"], job["attempts"], len(job["downloadUrls"])) == ("FAILED", 3, 1)
+    assert job["statusMessage"].startswith("Internal Server Error: ")
+
+
+def test_a_key_that_is_none_is_told_of_at_once(dsn: str, tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    with running(tmp_path, dsn, exhaust_levels=("progress-exhaust=PUBLIC_KEY_ENCRYPTED_DATASET",)) as own:
+        missing = Reporting(own).made()
+    key.write_text("no key")
+    levels = ("progress-exhaust=PUBLIC_KEY_ENCRYPTED_DATASET",)
+    with running(tmp_path, dsn, exhaust_levels=levels, exhaust_public_key=key) as own:
+        wrong = Reporting(own).made()
+    found = [(job["status"], job["attempts"], job["statusMessage"]) for job in (missing, wrong)]
+    assert found == [
+        ("FAILED", 1, "The organisation has no key for the security level of this dataset"),
+        ("FAILED", 1, "The organisation's key is no public RSA key in PEM"),
+    ]
 
 
 def test_a_failed_request_starts_again_and_another_is_answered_as_it_stands(reporting: Reporting) -> None:
@@ -201,6 +244,34 @@ def test_a_store_that_fails_is_tried_again_and_then_told_of(reporting: Reporting
     assert (job["status"], job["attempts"], job["downloadUrls"]) == ("FAILED", 3, [])
     assert "file store" in job["statusMessage"]
     (files / request_id).unlink()
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file of this process can grow beyond a few kilobytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_is_full_leaves_nothing_half_written(reporting: Reporting) -> None:
+    for number in range(600):  # more than fits, however it is packed
+        reporting.enrol(f"{number:032x}"[::-1] + uuid4().hex)
+    request_id = reporting.submit().json()["result"]["requestId"]
+    folder = Path(reporting.service.config.home, "files", "progress-exhaust", request_id)
+    with full_disk():
+        reporting.work()
+    (job,) = reporting.jobs()
+    assert (job["status"], job["attempts"], list(folder.iterdir())) == ("SUBMITTED", 1, [])
+    assert "File too large" in job["statusMessage"]
+    assert "Debug" not in job["statusMessage"]
+    reporting.service.clock.move(minutes=10)
+    reporting.work()
+    (job,) = reporting.jobs()
+    assert (job["status"], len(reporting.rows())) == ("SUCCESS", 600)
 
 
 def test_files_and_requests_are_forgotten_in_time(reporting: Reporting) -> None:
