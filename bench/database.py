@@ -11,9 +11,11 @@ from lernbatch import db
 from lernbatch.course import rules as courses
 from lernbatch.course.model import Course, LeafNode, Unit
 
-BATCHES = 100
+BATCHES = 1000
 BATCHES_EACH = 5  # batches that every active learner is in: the length of the list of enrolled courses
-ACTIVE = 2000  # learners whose calls are made; their rows lie spread over the whole table
+ACTIVE = 10_000  # learners whose calls are made; their rows lie spread over the whole table
+NEWCOMERS = 2000  # learners who enrol, from FIRST_NEWCOMER on: so the lists of the others stay as long as they are
+FIRST_NEWCOMER = 95_000_000
 FIRST_MS = 1_770_000_000_000
 
 
@@ -25,9 +27,17 @@ class Size:
     contents: int
 
     @property
+    def learners(self) -> int:
+        return max(self.enrolments // BATCHES_EACH, 1)
+
+    @property
+    def active(self) -> int:
+        return min(self.learners, ACTIVE)
+
+    @property
     def stride(self) -> int:
         """Every so many learners one is active."""
-        return max(self.enrolments // BATCHES_EACH // ACTIVE, 1)
+        return self.learners // self.active
 
 
 def content_id(number: int) -> str:
@@ -85,8 +95,7 @@ async def load(dsn: str, size: Size) -> None:
     conn = await db.connect(dsn)
     try:
         await _load_batches(conn, size)
-        learners = max(size.enrolments // BATCHES_EACH, ACTIVE)
-        await conn.execute(_LOAD, 0, learners - 1, msgspec.json.decode(states(size.contents)), BATCHES_EACH - 1)
+        await conn.execute(_LOAD, 0, size.learners - 1, msgspec.json.decode(states(size.contents)), BATCHES_EACH - 1)
         for number in range(BATCHES_EACH):
             await conn.execute(
                 "UPDATE enrolment SET course_id = $2 WHERE batch_id = $1", batch_id(number), course_id(number)

@@ -31,7 +31,6 @@ class Plan:
     connections: int
     seconds: float
     contents: int
-    stride: int
     tokens: list[str]
 
 

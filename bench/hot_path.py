@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -61,12 +61,14 @@ def main() -> None:
 
 
 def _measure(home: Path, dsn: str, size: database.Size, calls: list[Any], given: argparse.Namespace) -> None:
-    learners = tokens(home, size)
+    learners = tokens(home, range(0, size.active * size.stride, size.stride))
+    newcomers = tokens(home, range(database.FIRST_NEWCOMER, database.FIRST_NEWCOMER + database.NEWCOMERS))
     found: dict[str, list[dict[str, float]]] = {}
     with serving(home, given.workers) as (port, process), serving(home, 1, coalescing=False) as (plain, alone):
 
         def served(call: str, connections: int, at: int, by: psutil.Process) -> dict[str, float]:
-            plan = Plan(call, "127.0.0.1", at, connections, given.seconds, size.contents, size.stride, learners)
+            who = newcomers if call == "enrol" else learners
+            plan = Plan(call, "127.0.0.1", at, connections, given.seconds, size.contents, who)
             with processor.spent(home, by) as seconds:
                 measured = generate(home, plan)
             return measured | {name: spent / measured["count"] * 1e6 for name, spent in seconds.items()}
@@ -91,9 +93,9 @@ def _measure(home: Path, dsn: str, size: database.Size, calls: list[Any], given:
     _show(calls, found, memory)
 
 
-def tokens(home: Path, size: database.Size) -> list[str]:
+def tokens(home: Path, numbers: Iterable[int]) -> list[str]:
+    """The tokens of the learners of these numbers."""
     config, now = Config(home=home), datetime.now(UTC)
-    numbers = [n * size.stride for n in range(database.ACTIVE)]
     return [identity.mint(home, config, database.user_id(number), now=now) for number in numbers]
 
 

@@ -76,7 +76,7 @@ def _filled(statement: Statement, values: dict[str, str]) -> str:
 
 
 def _learner(size: database.Size) -> str:
-    return f"\\set learner random(0, {database.ACTIVE - 1}) * {size.stride}\n"
+    return f"\\set learner random(0, {size.active - 1}) * {size.stride}\n"
 
 
 _USER = "ARRAY[lpad(:learner::text, 8, '0') || '-0000-4000-8000-000000000000']"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
@@ -88,7 +90,15 @@ async def pool(dsn: str, *, size: int, statement_timeout_seconds: float = 20) ->
 async def all(conn: Connection, row: type[Row], statement: Statement, **parameters: object) -> list[Row]:
     """Every row, as `row`; its fields are the columns."""
     found = await conn.fetch(statement.text, *statement.arguments(parameters))
+    if found and tuple(found[0].keys()) == _fields(row):  # type: ignore[arg-type]  # a class can be hashed
+        return [row(*record) for record in found]  # in half the time
     return [row(**record) for record in found]
+
+
+@cache
+def _fields(row: type) -> tuple[str, ...]:
+    """The names of the fields that `row` takes, in the order it takes them."""
+    return tuple(inspect.signature(row).parameters)
 
 
 async def one(conn: Connection, row: type[Row], statement: Statement, **parameters: object) -> Row | None:

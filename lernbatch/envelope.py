@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from lernbatch.errors import LernbatchError, Malformed, NoAnswer, NotAuthenticated, Refused, Unavailable, Unmappable
 
@@ -35,16 +36,22 @@ class TooLarge(Refused):
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The body, at most `limit` bytes. Raises: TooLarge."""
-    if int(request.headers.get("content-length") or 0) > limit:
-        raise TooLarge
-    chunks, size = [], 0
-    async for chunk in request.stream():
+    """The body, at most `limit` bytes. Raises: TooLarge; ClientDisconnect."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:  # what Request.stream does, without its generator
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > limit:
             raise TooLarge
+        if not message.get("more_body"):
+            return b"".join([*chunks, chunk]) if chunks else chunk
+        if not chunks and int(request.headers.get("content-length") or 0) > limit:
+            raise TooLarge
         chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def read_request(body: bytes, content_type: str) -> dict[str, Any]:
@@ -95,8 +102,25 @@ def success(
 ) -> tuple[bytes, int]:
     """The answer's bytes, and the byte length of its `result`."""
     result_bytes = result if isinstance(result, bytes) else _encode(result)
-    head = _head(path, message_id, now, err=None, status="success", text=None, response_code=response_code)
-    return _encode({**head, "result": msgspec.Raw(result_bytes)}), len(result_bytes)
+    parts = (
+        _opening(path),
+        timestamp(now).encode(),
+        b'","params":{"resmsgid":null,"msgid":',
+        _encode(message_id),
+        b',"err":null,"status":"success","errmsg":null},"responseCode":',
+        _encode(response_code),
+        b',"result":',
+        result_bytes,
+        b"}",
+    )
+    return b"".join(parts), len(result_bytes)
+
+
+@lru_cache(maxsize=1024)
+def _opening(path: str) -> bytes:
+    """The answer's first bytes, up to the time: the same for all calls of a path."""
+    identifier, version = response_id(path)
+    return _encode({"id": identifier, "ver": version})[:-1] + b',"ts":"'
 
 
 def failure(path: str, message_id: str | None, now: datetime, error: LernbatchError) -> bytes:

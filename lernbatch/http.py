@@ -15,10 +15,9 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, TypeAlias
-from uuid import UUID
+from urllib.parse import parse_qsl
 
 import asyncpg
-from starlette.datastructures import Headers, QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -87,7 +86,7 @@ class Entrance:
     form_d: bool = False  # an envelope that cannot be read is form D here, not form F (contract batches §1.1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would double the time of making one
 class Call:
     """One request, read: what handlers work with."""
 
@@ -99,12 +98,15 @@ class Call:
     http: Request
 
     @property
-    def query(self) -> QueryParams:
-        return _first_of_each(self.http.query_params)
+    def query(self) -> Mapping[str, str]:
+        """The query's parameters; of a key that is repeated the first counts (contract enrolment §2.5.1)."""
+        pairs = parse_qsl(self.http.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        return dict(reversed(pairs))
 
     @property
-    def headers(self) -> Headers:
-        return self.http.headers
+    def headers(self) -> Mapping[str, str]:
+        """By lower-case name; of one that is repeated the first."""
+        return headers_of(self.http.scope)
 
     @property
     def subject(self) -> str:
@@ -130,7 +132,18 @@ class Call:
         return self.caller.user_id or self.headers.get("x-consumer-id") or "internal"
 
 
-def _origin(headers: Headers, message_id: str, config: Config) -> Origin:
+def headers_of(scope: Scope) -> Mapping[str, str]:
+    """The headers of a request that `Front` has read, by lower-case name."""
+    found: Mapping[str, str] = scope["lernbatch.headers"]
+    return found
+
+
+def read_headers(scope: Scope) -> dict[str, str]:
+    """Read once: looking each up in ASGI's list of byte strings is most of what a small request would cost."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+
+
+def _origin(headers: Mapping[str, str], message_id: str, config: Config) -> Origin:
     return Origin(
         message_id=message_id,
         channel=headers.get("x-channel-id") or config.default_channel,
@@ -174,11 +187,12 @@ async def _tell(request: Request, error: Exception, status: int) -> None:
     services: Services = request.app.state.services
     if not hears_kafka(services.config):
         return
+    headers = headers_of(request.scope)
     event = telemetry.error(
         services.config,
         services.clock.now_ms(),
-        _origin(request.headers, request.scope["lernbatch.message_id"], services.config),
-        actor_id=request.headers.get("x-consumer-id") or "internal",
+        _origin(headers, request.scope["lernbatch.message_id"], services.config),
+        actor_id=headers.get("x-consumer-id") or "internal",
         err=HTTPStatus(status).phrase if status in set(HTTPStatus) else str(status),
         code=getattr(error, "code", None) or "INTERNAL_ERROR",
         trace="".join(traceback.format_exception(error)),
@@ -187,14 +201,6 @@ async def _tell(request: Request, error: Exception, status: int) -> None:
         await outbox.tell(services.pool, services, [event])
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as unreachable:
         log.warning("an error event was lost", error=repr(unreachable))  # the failure itself is answered and logged
-
-
-def _first_of_each(query: QueryParams) -> QueryParams:
-    """Of a key that is repeated the first value counts (contract enrolment §2.5.1, batches §4.3)."""
-    first: dict[str, str] = {}
-    for key, value in query.multi_items():
-        first.setdefault(key, value)
-    return QueryParams(first)
 
 
 async def _answer(entrance: Entrance, request: Request, roles: tuple[str, ...]) -> Response:
@@ -226,7 +232,7 @@ def _admit(entrance: Entrance, request: Request, services: Services) -> Caller:
     if entrance.access is Access.PRIVATE:
         _admit_private(request, services)
     caller = services.gate.caller(
-        request.headers,
+        headers_of(request.scope),
         required=entrance.access in (Access.USER, Access.LATE_USER),
         accept_expired=entrance.access is Access.LATE_USER,
     )
@@ -237,7 +243,7 @@ def _admit(entrance: Entrance, request: Request, services: Services) -> Caller:
 
 def _admit_private(request: Request, services: Services) -> None:
     token = services.config.service_token
-    given = request.headers.get("x-service-token", "").encode()
+    given = headers_of(request.scope).get("x-service-token", "").encode()
     if token is not None and compare_digest(given, token.get_secret_value().encode()):
         return
     try:
@@ -251,7 +257,7 @@ def _admit_private(request: Request, services: Services) -> None:
 async def _read(entrance: Entrance, request: Request, services: Services) -> dict[str, Any]:
     body = await envelope.read_body(request, services.config.max_body_bytes)
     try:
-        read = envelope.read_request(body, request.headers.get("content-type", ""))
+        read = envelope.read_request(body, headers_of(request.scope).get("content-type", ""))
     except Unmappable as wrong:
         raise (Malformed if entrance.form_d else Unmappable) from wrong
     prefix = services.config.federation_provider_id
@@ -268,15 +274,12 @@ async def _success(
     body, result_length = envelope.success(path, message_id, services.clock.now(), answer)
     body = _placed(body, services)
     config = services.config
-    large = config.gzip_enabled and result_length >= config.gzip_threshold_bytes
-    zipped = large and "gzip" in request.headers.get("accept-encoding", "")
-    if zipped:
-        body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL)  # beside the loop: it takes milliseconds
-    headers = {"X-Response-Length": str(result_length)}
-    if zipped:
-        headers["Content-Encoding"] = "gzip"
-    if large:
-        headers["Vary"] = "Accept-Encoding"
+    headers = {"x-response-length": str(result_length)}
+    if config.gzip_enabled and result_length >= config.gzip_threshold_bytes:
+        headers["vary"] = "Accept-Encoding"
+        if "gzip" in headers_of(request.scope).get("accept-encoding", ""):
+            body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL)  # beside the loop: it takes milliseconds
+            headers["content-encoding"] = "gzip"
     return json_response(body, 200, headers)
 
 
@@ -286,16 +289,31 @@ def _placed(body: bytes, services: Services) -> bytes:
     return body.replace(services.config.cloud_store_placeholder.encode(), url.encode()) if url else body
 
 
+class _Json(Response):
+    """JSON that is bytes already, with headers that are: Starlette's way to make them is dearer than the answer."""
+
+    def __init__(self, body: bytes, status: int, headers: Mapping[str, str]) -> None:
+        self.status_code, self.body, self.background = status, body, None
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", b"application/json"),
+            (b"access-control-allow-origin", b"*"),
+            *((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()),
+        ]
+
+
 def json_response(body: bytes, status: int, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
-    return Response(body, status, {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*", **headers})
+    """An answer in JSON; the names in `headers` are in lower case."""
+    return _Json(body, status, headers)
 
 
-def message_id_of(headers: Headers) -> str:
-    """The id by which this request is known in logs and answers."""
+def message_id_of(headers: Mapping[str, str]) -> str:
+    """The id by which this request is known in logs and answers: the caller's, else a random UUID."""
     for name in ("x-msgid", "x-request-id"):
         if name in headers:
             return headers[name].strip() or "internal"
-    return str(UUID(int=random.getrandbits(128), version=4))  # a name, no secret: it need not ask the kernel
+    drawn = f"{random.getrandbits(128):032x}"  # a name, no secret: it need not ask the kernel
+    return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-a{drawn[17:20]}-{drawn[20:]}"
 
 
 def failed(request: Request, error: Exception) -> Response:

@@ -50,6 +50,8 @@ def configure(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    global _logger
+    _logger = structlog.get_logger("lernbatch").bind()  # bound once: the unbound one binds anew with every call
     handler = logging.StreamHandler(sys.stderr)
     renderers: list[Any] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 REQUESTS = Counter("lernbatch_requests_total", "Requests answered", ["route", "status"])
@@ -22,3 +24,15 @@ JOB_RUNS = Counter("lernbatch_job_runs_total", "Runs of jobs", ["kind", "outcome
 JOB_ITEMS = Counter("lernbatch_job_items_total", "Things that jobs did", ["kind"])
 JOB_SECONDS = Histogram("lernbatch_job_seconds", "Time of a job's run", ["kind"])
 BUSINESS = Counter("lernbatch_events_total", "What happened: enrolments, completions, certificates …", ["event"])
+
+
+def answered(route: str, status: int, seconds: float) -> None:
+    """Count a request, and note how long it took."""
+    requests, latency = _of_route(route, status)
+    requests.inc()
+    latency.observe(seconds)
+
+
+@cache  # routes and statuses are few; finding a metric by its labels takes longer than counting
+def _of_route(route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(route, status), LATENCY.labels(route)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,48 +13,70 @@ from lernbatch.batch.rules import enrolment_end, status_now
 from lernbatch.envelope import timestamp
 
 
-def show_batch(batch: Batch, now: datetime, platform: ZoneInfo, *, iso: bool = False) -> dict[str, Any]:
-    """The document of read and search (contract batches §2.2, §3.3): one shape, whoever wrote last (defects 8, 9).
+@dataclass(slots=True)
+class _Showing:
+    """A batch that is being shown, with what its dates depend on."""
 
-    What was never set of our own fields, and the description, is left out. `iso`: dates as UTC instants.
+    batch: Batch
+    now: datetime
+    platform: ZoneInfo
+    iso: bool  # dates as UTC instants
+
+    def first(self, day: date | None) -> str | None:
+        return show_date(day) if not self.iso or day is None else _instant(day, time.min, self.zone)
+
+    def last(self, day: date | None) -> str | None:
+        return show_date(day) if not self.iso or day is None else _instant(day, time(23, 59, 59, 999_000), self.zone)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.batch.time_zone) if self.batch.time_zone else self.platform
+
+
+# The document of read and search (contract batches §2.2, §3.3), field by field: lists of enrolled courses show a few.
+_FIELDS: dict[str, Callable[[_Showing], Any]] = {
+    "identifier": lambda it: it.batch.batch_id,
+    "id": lambda it: it.batch.batch_id,
+    "batchId": lambda it: it.batch.batch_id,
+    "courseId": lambda it: it.batch.course_id,
+    "collectionId": lambda it: it.batch.course_id,
+    "name": lambda it: it.batch.name,
+    "enrollmentType": lambda it: it.batch.enrolment_type,
+    "status": lambda it: status_now(it.batch, it.now, it.platform),
+    "startDate": lambda it: it.first(it.batch.start_date),
+    "endDate": lambda it: it.last(it.batch.end_date),
+    "enrollmentEndDate": lambda it: it.last(it.batch.enrolment_end_date),
+    "effectiveEnrollmentEndDate": lambda it: it.last(enrolment_end(it.batch.end_date, it.batch.enrolment_end_date)),
+    "createdBy": lambda it: it.batch.created_by,
+    "createdFor": lambda it: it.batch.created_for,
+    "mentors": lambda it: it.batch.mentors,
+    "createdDate": lambda it: timestamp(it.batch.created_at.astimezone(it.platform)),
+    "updatedDate": lambda it: timestamp(it.batch.updated_at.astimezone(it.platform)) if it.batch.updated_at else None,
+    "certTemplates": lambda it: it.batch.templates,
+    "cert_templates": lambda it: it.batch.templates,
+}
+# What is left out where it was never set: the description, and fields of our own.
+_OPTIONAL: dict[str, Callable[[_Showing], Any]] = {
+    "description": lambda it: it.batch.description,
+    "enrollmentStartDate": lambda it: it.first(it.batch.enrolment_start_date),
+    "capacity": lambda it: it.batch.capacity,
+    "leavePolicy": lambda it: it.batch.leave_policy,
+    "timeZone": lambda it: it.batch.time_zone,
+}
+
+
+def show_batch(
+    batch: Batch, now: datetime, platform: ZoneInfo, *, iso: bool = False, fields: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """The document of read and search: one shape, whoever wrote last (defects 8, 9).
+
+    `fields`: which are shown, by default all; `iso`: dates as UTC instants.
     """
-    zone = ZoneInfo(batch.time_zone) if batch.time_zone else platform
-
-    def first(day: date | None) -> str | None:
-        return show_date(day) if not iso or day is None else _instant(day, time.min, zone)
-
-    def last(day: date | None) -> str | None:
-        return show_date(day) if not iso or day is None else _instant(day, time(23, 59, 59, 999_000), zone)
-
-    optional = {
-        "description": batch.description,
-        "enrollmentStartDate": first(batch.enrolment_start_date),
-        "capacity": batch.capacity,
-        "leavePolicy": batch.leave_policy,
-        "timeZone": batch.time_zone,
-    }
-    return {
-        "identifier": batch.batch_id,
-        "id": batch.batch_id,
-        "batchId": batch.batch_id,
-        "courseId": batch.course_id,
-        "collectionId": batch.course_id,
-        "name": batch.name,
-        "enrollmentType": batch.enrolment_type,
-        "status": status_now(batch, now, platform),
-        "startDate": first(batch.start_date),
-        "endDate": last(batch.end_date),
-        "enrollmentEndDate": last(batch.enrolment_end_date),
-        "effectiveEnrollmentEndDate": last(enrolment_end(batch.end_date, batch.enrolment_end_date)),
-        "createdBy": batch.created_by,
-        "createdFor": batch.created_for,
-        "mentors": batch.mentors,
-        "createdDate": timestamp(batch.created_at.astimezone(platform)),
-        "updatedDate": timestamp(batch.updated_at.astimezone(platform)) if batch.updated_at else None,
-        "certTemplates": batch.templates,
-        "cert_templates": batch.templates,
-        **{key: value for key, value in optional.items() if value is not None},
-    }
+    showing = _Showing(batch, now, platform, iso)
+    wanted = (*_FIELDS, *_OPTIONAL) if fields is None else fields
+    document = {key: _FIELDS[key](showing) for key in wanted if key in _FIELDS}
+    optional = [(key, _OPTIONAL[key](showing)) for key in wanted if key in _OPTIONAL]
+    return document | {key: value for key, value in optional if value is not None}
 
 
 def show_etag(batch: Batch) -> str:

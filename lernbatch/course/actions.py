@@ -66,7 +66,9 @@ async def at_hand(services: Services, course_ids: Collection[str]) -> dict[str, 
     shelf, now = services.courses, services.clock.now()
     found = {course_id: known for course_id in course_ids if (known := shelf.of_any_age(course_id, now))}
     wanted = [course_id for course_id in course_ids if course_id not in found]
-    newest = await db.all(services.pool, _Newest, Q.newest_versions, course_ids=wanted) if wanted else []
+    if not wanted:
+        return found
+    newest = await db.all(services.pool, _Newest, Q.newest_versions, course_ids=wanted)
     found |= await _load_newest(services, newest)
     for one in newest:
         shelf.keep(found[one.course_id], one.fetched_at, now, fresh=now < _due_at(services, one))

@@ -99,5 +99,7 @@ async def _list(call: Call, user_id: str) -> Mapping[str, Any]:
     if asked.batch_fields is not None:
         now, zone, iso = call.services.clock.now(), call.services.clock.zone, call.services.config.iso_dates
         offered = await actions.batches_of(call.services, enrolments)
-        batches = {batch.batch_id: show_batch(batch, now, zone, iso=iso) for batch in offered}
+        batches = {
+            batch.batch_id: show_batch(batch, now, zone, iso=iso, fields=asked.batch_fields) for batch in offered
+        }
     return wire.show_list(enrolments, found, batches, asked)

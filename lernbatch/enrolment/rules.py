@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 from lernbatch.auth import Caller
 from lernbatch.batch import rules as batch
 from lernbatch.batch.model import Status
 from lernbatch.enrolment.model import Progress, Standing
 from lernbatch.errors import Refused
+
+Filters: TypeAlias = Sequence[tuple[str, Sequence[object]]]  # of a search for courses: key, and what it may be
 
 
 class WrongEnrolmentType(Refused):
@@ -125,9 +127,15 @@ def shown_status(status: int, progress: int) -> Progress:
     return Progress.NOT_STARTED if progress == 0 else Progress.STARTED
 
 
-def matches(content: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:
+def matches(content: Mapping[str, Any], filters: Filters) -> bool:
     """Whether a course's metadata passes the filters of a search: equality, one of a list, or a nested key."""
-    return all(_matches(_find(content, key), wanted) for key, wanted in filters.items())
+    return all(_matches(_find(content, key), choices) for key, choices in filters)
+
+
+def folded(filters: Mapping[str, Any]) -> Filters:
+    """The filters of a search as `matches` takes them: in lower case, and without those that let everything pass."""
+    lists = ((key, wanted if isinstance(wanted, list) else [wanted]) for key, wanted in filters.items())
+    return tuple((key, [_folded(choice) for choice in choices]) for key, choices in lists if choices)
 
 
 def _find(content: Mapping[str, Any], key: str) -> object:
@@ -138,10 +146,10 @@ def _find(content: Mapping[str, Any], key: str) -> object:
     return nested.get(inner) if inner and isinstance(nested, dict) else None
 
 
-def _matches(found: object, wanted: object) -> bool:
-    choices: Sequence[object] = wanted if isinstance(wanted, list) else [wanted]
-    values: Sequence[object] = found if isinstance(found, list) else [found]
-    return not choices or any(_folded(value) == _folded(choice) for value in values for choice in choices)
+def _matches(found: object, choices: Sequence[object]) -> bool:
+    if isinstance(found, list):
+        return any(_folded(value) in choices for value in found)
+    return _folded(found) in choices
 
 
 def _folded(value: object) -> object:

@@ -21,6 +21,7 @@ SEARCHED = {
     "mimeType": "application/vnd.ekstep.content-collection",
     "trackable.enabled": "Yes",
 }
+_SEARCHED = rules.folded(SEARCHED)
 MOST_USERS = 1000  # in one call
 
 
@@ -53,7 +54,7 @@ class ListAsked:
     """What the list of enrolled courses shall hold. `batch_fields` None: no batches."""
 
     course_ids: tuple[str, ...] | None
-    filters: Mapping[str, Any]
+    filters: rules.Filters
     course_fields: tuple[str, ...]
     batch_fields: tuple[str, ...] | None
 
@@ -104,10 +105,14 @@ def read_list(request: dict[str, Any], query: Mapping[str, str]) -> ListAsked:
         raise Malformed
     return ListAsked(
         course_ids=tuple(course_ids) if course_ids else None,
-        filters={**SEARCHED, **(filters or {})},
+        filters=_folded(filters),
         course_fields=_words(query.get("fields", ""), (*COURSE_FIELDS, "identifier")),
         batch_fields=_words(query["batchDetails"], ("batchId", "identifier")) if "batchDetails" in query else None,
     )
+
+
+def _folded(filters: Mapping[str, Any] | None) -> rules.Filters:
+    return rules.folded({**SEARCHED, **filters}) if filters else _SEARCHED
 
 
 def read_list_owner(request: dict[str, Any]) -> str:
@@ -130,7 +135,7 @@ def show_list(
 ) -> dict[str, Any]:
     """{"courses": […]}: last opened first, the others as they came (contract §2.5.2).
 
-    `courses`: those that were found; enrolments in others are left out. `batches`: the documents of the batches.
+    `courses`: those that were found; enrolments in others are left out. `batches`: what is shown of the batches.
     """
     hits = {
         identifier: {key: course.content[key] for key in asked.course_fields if key in course.content}
@@ -181,8 +186,7 @@ def _show(
         "content": hit,
     }
     if batch_fields is not None and batches:
-        batch = batches.get(enrolment.batch_id, {})
-        document["batch"] = {key: batch[key] for key in batch_fields if key in batch}
+        document["batch"] = batches.get(enrolment.batch_id, {})
     return document
 
 

@@ -44,7 +44,7 @@ STATES = msgspec.json.Decoder(States)
 SCORES = msgspec.json.Decoder(Scores)
 
 
-class Report(msgspec.Struct, frozen=True):
+class Report(msgspec.Struct, frozen=True, gc=False):
     """What a client says about one content; None where it says nothing. Times are epoch milliseconds.
 
     `is_view`: this is an opening of the content by the learner; an assessment only proves that there was one.
@@ -62,7 +62,7 @@ class Report(msgspec.Struct, frozen=True):
     is_view: bool = True
 
 
-class Work(msgspec.Struct, frozen=True):
+class Work(msgspec.Struct, frozen=True, gc=False):
     """What is reported of one learner in one batch: one row's worth of an update."""
 
     user_id: str

@@ -60,10 +60,13 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
     and nothing goes back under races.
     """
     old = _NOTHING if stored is None else stored
-    reported = COMPLETED if report.status >= COMPLETED else max(report.status, 0)
+    reported = min(max(report.status, 0), COMPLETED)
     status = max(old.status, reported)
-    seen = _with_view(_seen(old), report)
-    completions = max(old.completions, report.completions, sum([view & 1 for view in seen]), status // COMPLETED)
+    before = _seen(old)
+    seen = _with_view(before, report)
+    completions = max(old.completions, report.completions, status // COMPLETED)
+    if seen is not before and reported == COMPLETED:  # of what was seen before they are counted already
+        completions = max(completions, sum([view & 1 for view in seen]))
     accessed_ms = _later(old.last_access_ms, report.accessed_ms)
     completed_ms = old.last_completed_ms
     if reported == COMPLETED:
@@ -77,7 +80,7 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
         completed_ms,
         old.last_updated_ms,
         old.details if report.details is None else _details(old.details, report, now_ms),
-        None if seen == _usual_views(accessed_ms, completions) else seen,
+        None if len(seen) < 2 and seen == _usual_views(accessed_ms, completions) else seen,
     )
     if stored is not None and merged == stored:
         return stored
@@ -133,6 +136,8 @@ def _with_view(seen: tuple[int, ...], report: Report) -> tuple[int, ...]:
     if not report.is_view or report.accessed_ms is None or report.status <= 0:
         return seen
     view = report.accessed_ms * 2 + (1 if report.status >= COMPLETED else 0)
+    if not seen or view > seen[0] | 1:  # later than all, as nearly every view is when it is reported
+        return view, *seen[: VIEWS_REMEMBERED - 1]
     if view in seen or (view ^ 1 in seen and not view & 1):
         return seen
     kept = {*seen, view} - ({view ^ 1} if view & 1 else set())
@@ -175,17 +180,14 @@ def last_read(states: Mapping[str, ContentState]) -> LastRead:
     """The content with the latest access; of two at once, the greater id."""
     latest, at_ms = "", -1
     for content_id, state in states.items():
-        accessed = accessed_ms(state)
+        accessed = state.last_access_ms
+        if accessed is None:
+            accessed = state.last_updated_ms
         if accessed > at_ms or (accessed == at_ms and content_id > latest):
             latest, at_ms = content_id, accessed
     if at_ms < 0:
         return LastRead(None, None, None)
     return LastRead(latest, states[latest].status, datetime.fromtimestamp(at_ms / 1000, UTC))
-
-
-def accessed_ms(state: ContentState) -> int:
-    """When the content was last opened, as far as is known."""
-    return state.last_updated_ms if state.last_access_ms is None else state.last_access_ms
 
 
 def accepts(today: date, start: date, end: date | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from lernbatch.assessment.wire import (
     show_attempts,
 )
 from lernbatch.auth import Caller
+from lernbatch.envelope import timestamp
 from lernbatch.errors import Malformed, Missing, Refused, WrongType
 from lernbatch.progress import rules
 from lernbatch.progress.model import (
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from lernbatch.sunbird.groups import Member
 
 _QUARTER_MS = 15 * 60 * 1000  # no zone changes its offset between two of these
+_TWO = [f"{number:02d}" for number in range(60)]  # read sooner than formatted
+_THREE = [f"{number:03d}" for number in range(1000)]
 _LARGEST = 2**31 - 1
 MAX_DETAILS_BYTES = 65_536
 
@@ -133,7 +136,31 @@ class _Item(msgspec.Struct, gc=False):
 
 
 def _read_items(contents: Sequence[Mapping[str, Any]]) -> list[_Item]:
-    """E41 to E44 of each, in the contract's order. Raises: Malformed, when one has a wrong type and none lacks any."""
+    """Raises: E41 to E44, in the contract's order; Malformed, when one has a wrong type and none lacks any."""
+    try:
+        items = msgspec.convert(contents, list[_Item])
+    except msgspec.ValidationError as wrong:
+        _check_items(contents)
+        raise Malformed from wrong
+    if not all(map(_is_plain, items)):
+        _check_items(contents)
+    return items
+
+
+def _is_plain(item: _Item) -> bool:
+    """Whether nothing of `item` needs a closer look."""
+    return bool(
+        item.courseId
+        and not item.courseId.isspace()
+        and item.contentId is not None
+        and item.status is not None
+        and item.lastUpdatedTime is None
+        and item.lastCompletedTime is None
+    )
+
+
+def _check_items(contents: Sequence[Mapping[str, Any]]) -> None:
+    """E41 to E44 of each, in the contract's order."""
     for fields in contents:
         for key in ("lastUpdatedTime", "lastCompletedTime"):
             if fields.get(key) is not None and _read_date(text(fields, key)) is None:
@@ -144,10 +171,6 @@ def _read_items(contents: Sequence[Mapping[str, Any]]) -> list[_Item]:
             raise ContentIdRequired
         if fields.get("status") is None:
             raise StatusRequired
-    try:
-        return msgspec.convert(contents, list[_Item])
-    except msgspec.ValidationError as wrong:
-        raise Malformed from wrong
 
 
 def _by_learner(items: Sequence[_Item], submissions: Sequence[Submission], caller: Caller, subject: str) -> Update:
@@ -190,21 +213,21 @@ def _completed_by(submission: Submission) -> Report:
 def _read_report(item: _Item) -> Report:
     completed = item.lastCompletedTime
     return Report(
-        content_id=item.contentId or "",
-        course_id=(item.collectionId if blank(item.courseId) else item.courseId) or "",
-        status=_whole(item.status),
-        progress=_whole(item.progress),
-        accessed_ms=_read_accessed(item.lastAccessTime),
-        completed_ms=None if completed is None else _read_date(completed),
-        views=_whole(item.viewCount),
-        completions=_whole(item.completedCount),
-        details=_read_details(item.progressdetails),
+        item.contentId or "",
+        (item.collectionId if blank(item.courseId) else item.courseId) or "",
+        _whole(item.status),
+        _whole(item.progress),
+        _read_accessed(item.lastAccessTime),
+        None if completed is None else _read_date(completed),
+        0 if item.viewCount is None else _whole(item.viewCount),
+        0 if item.completedCount is None else _whole(item.completedCount),
+        None if item.progressdetails is None else _read_details(item.progressdetails),
     )
 
 
 def _read_details(details: Any) -> Any:
     """What a player keeps of its own. Raises: TooManyDetails, since it stands in the learner's row for ever."""
-    if details is not None and len(msgspec.json.encode(details)) > MAX_DETAILS_BYTES:
+    if len(msgspec.json.encode(details)) > MAX_DETAILS_BYTES:
         raise TooManyDetails
     return details
 
@@ -304,6 +327,24 @@ def read_states_asked(request: Mapping[str, Any], subject: str | None) -> States
     return StatesAsked(user_id, course_id, batch_id, tuple(content_ids), "score" in fields)
 
 
+class _Shown(msgspec.Struct, gc=False):
+    """One of the `contentList`, in the contract's spelling and order. A struct: an update's answer has hundreds."""
+
+    contentId: str  # noqa: N815
+    courseId: str  # noqa: N815
+    collectionId: str  # noqa: N815
+    batchId: str  # noqa: N815
+    status: int
+    progress: int
+    viewCount: int  # noqa: N815
+    completedCount: int  # noqa: N815
+    completionPercentage: None  # noqa: N815
+    lastAccessTime: str  # noqa: N815
+    lastCompletedTime: str | None  # noqa: N815
+    progressdetails: Any
+    score: Any = msgspec.UNSET
+
+
 def show_states(
     asked: StatesAsked, states: States, attempts: Mapping[str, Sequence[Attempt]] | None, zone: tzinfo
 ) -> dict[str, Any]:
@@ -318,28 +359,29 @@ def _show(
     state: ContentState,
     attempts: Mapping[str, Sequence[Attempt]] | None,
     zone: tzinfo,
-) -> dict[str, Any]:
-    accessed = state.last_updated_ms if state.last_access_ms is None else state.last_access_ms
-    completed = state.last_completed_ms
-    if completed is None and state.status == COMPLETED:
-        completed = accessed
-    shown = {
-        "contentId": content_id,
-        "courseId": asked.course_id,
-        "collectionId": asked.course_id,
-        "batchId": asked.batch_id,
-        "status": state.status,
-        "progress": state.progress,
-        "viewCount": state.views,
-        "completedCount": state.completions,
-        "completionPercentage": None,
-        "lastAccessTime": show_time(accessed, zone),
-        "lastCompletedTime": None if completed is None else show_time(completed, zone),
-        "progressdetails": None if state.details is None else state.details[1],
-    }
-    if attempts is not None:
-        shown["score"] = show_attempts(attempts.get(content_id, ()))
-    return shown
+) -> _Shown:
+    accessed_ms = state.last_updated_ms if state.last_access_ms is None else state.last_access_ms
+    completed_ms = state.last_completed_ms
+    accessed = show_time(accessed_ms, zone)
+    if completed_ms is None:
+        completed = accessed if state.status == COMPLETED else None
+    else:
+        completed = accessed if completed_ms == accessed_ms else show_time(completed_ms, zone)
+    return _Shown(
+        content_id,
+        asked.course_id,
+        asked.course_id,
+        asked.batch_id,
+        state.status,
+        state.progress,
+        state.views,
+        state.completions,
+        None,
+        accessed,
+        completed,
+        None if state.details is None else state.details[1],
+        msgspec.UNSET if attempts is None else show_attempts(attempts.get(content_id, ())),
+    )
 
 
 def show_time(at_ms: int, zone: tzinfo) -> str:
@@ -347,14 +389,16 @@ def show_time(at_ms: int, zone: tzinfo) -> str:
     quarter, rest = divmod(at_ms, _QUARTER_MS)
     hour, minute, offset = _quarter(quarter, zone)
     minutes, rest = divmod(rest, 60_000)
-    return f"{hour}{minute + minutes:02d}:{rest // 1000:02d}:{rest % 1000:03d}{offset}"
+    seconds, rest = divmod(rest, 1000)
+    return f"{hour}{_TWO[minute + minutes]}:{_TWO[seconds]}:{_THREE[rest]}{offset}"
 
 
 @lru_cache(maxsize=16_384)
 def _quarter(quarter: int, zone: tzinfo) -> tuple[str, int, str]:
     """What all times of a quarter of an hour share: formatting each anew is most of the work of a state read."""
-    at = datetime.fromtimestamp(quarter * _QUARTER_MS // 1000, UTC).astimezone(zone)
-    return f"{at:%Y-%m-%d %H:}", at.minute, f"{at:%z}"
+    at = datetime.fromtimestamp(quarter * _QUARTER_MS // 1000, zone)
+    shown = timestamp(at)
+    return shown[:14], at.minute, shown[23:]
 
 
 # What a group has done
