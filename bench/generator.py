@@ -10,9 +10,10 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,8 @@ CALLS: dict[str, Callable[[Plan, int], bytes]] = {"update": _update, "read": _re
 class Connection(asyncio.Protocol):
     """One connection: asks, waits, notes how long it took, asks again."""
 
-    def __init__(self, plan: Plan, until: float, done: asyncio.Future[None]) -> None:
-        self._plan, self._until, self._done = plan, until, done
+    def __init__(self, plan: Plan, learners: Iterator[int], until: float, done: asyncio.Future[None]) -> None:
+        self._plan, self._learners, self._until, self._done = plan, learners, until, done
         self._make = CALLS[plan.call]
         self._received, self._wanted = bytearray(), 0
         self.seconds: list[float] = []
@@ -108,7 +109,7 @@ class Connection(asyncio.Protocol):
         if self._began >= self._until:
             self._transport.close()
             return
-        self._transport.write(self._make(self._plan, random.randrange(len(self._plan.tokens))))
+        self._transport.write(self._make(self._plan, next(self._learners)))
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -137,9 +138,10 @@ async def run(plan: Plan) -> dict[str, float]:
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
     waiting, connections = [], []
+    learners = cycle(random.sample(range(len(plan.tokens)), len(plan.tokens)))  # all of them once, before any twice
     for _ in range(plan.connections):
         done: asyncio.Future[None] = loop.create_future()
-        connection = Connection(plan, began + plan.seconds, done)
+        connection = Connection(plan, learners, began + plan.seconds, done)
         await loop.create_connection(lambda connection=connection: connection, plan.host, plan.port)
         waiting.append(done)
         connections.append(connection)

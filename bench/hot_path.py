@@ -45,7 +45,7 @@ def main() -> None:
     asked.add_argument("--contents", type=int, default=20)
     asked.add_argument("--rounds", type=int, default=5)
     asked.add_argument("--seconds", type=float, default=4)
-    asked.add_argument("--workers", type=int, default=1)
+    asked.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     asked.add_argument("--calls", default=",".join(dict.fromkeys(call for call, _, _ in MEASURED)))
     given = asked.parse_args()
     size = database.Size(given.enrolments, given.contents)
