@@ -37,6 +37,8 @@ class TooLarge(Refused):
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The body, at most `limit` bytes. Raises: TooLarge; ClientDisconnect."""
+    if any(int(value) > limit for name, value in request.scope["headers"] if name == b"content-length"):
+        raise TooLarge
     chunks: list[bytes] = []
     size = 0
     while True:  # what Request.stream does, without its generator
@@ -49,8 +51,6 @@ async def read_body(request: Request, limit: int) -> bytes:
             raise TooLarge
         if not message.get("more_body"):
             return b"".join([*chunks, chunk]) if chunks else chunk
-        if not chunks and int(request.headers.get("content-length") or 0) > limit:
-            raise TooLarge
         chunks.append(chunk)
 
 
