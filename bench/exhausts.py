@@ -308,8 +308,8 @@ def beside_updates(home: Path, dsn: str) -> tuple[float, float]:
     asyncio.run(again(dsn))
     with hot_path.serving(home, 1) as (port, _):
         plan = Plan(
-            *("update", "127.0.0.1", port, 64, UPDATE_SECONDS, CONTENTS, learners.stride),
-            tokens=hot_path.tokens(home, learners),
+            *("update", "127.0.0.1", port, 64, UPDATE_SECONDS, CONTENTS),
+            tokens=hot_path.tokens(home, range(0, learners.active * learners.stride, learners.stride)),
         )
         alone = hot_path.generate(home, plan)["rate"]
         with working(home):
