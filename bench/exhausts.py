@@ -1,6 +1,8 @@
 """How fast exhausts are made: all batches of an organisation at once, and one batch from submit to link.
 
-`python -m bench exhausts [--batches 1000] [--learners 1000] [--updates] [--nice 5]`, in a temporary folder that is removed
+`python -m bench exhausts [--batches 1000] [--learners 1000] [--updates] [--nice 5]`
+
+All of it lies in a temporary folder that is removed.
 
 A worker process of its own makes the files, zipped and stored in a folder; PostgreSQL shares the machine. Profiles and
 consents are in the database already, as they are from the second report on: what it takes to fetch them the first time
