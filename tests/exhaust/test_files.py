@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
+import openpyxl
 import pyarrow.parquet as pq
 import pytest
 import pyzipper
@@ -91,6 +92,14 @@ def test_a_sheet_holds_texts_that_look_like_formulas() -> None:
         "A4": "a<b>&_x000B__x005F_x000B_",
         "B4": "0.67",
     }
+
+
+def test_a_sheet_opens_in_another_program() -> None:
+    names = ['एशा "शर्मा"', "காவ்யா, ராஜன்", "أمينة", "李小龙\nsecond line", "বিজয়\\x", "<&>'\"]]>", " 🙂 ", "x" * 32_767]
+    made = sheet.Xlsx()
+    content = made.header(["who", *"bcdefgh"]) + made.rows([names, ["=SUM(A1)", 5, 0.67, None, "-1", "", "", ""]])
+    rows = list(openpyxl.load_workbook(io.BytesIO(content + made.finish())).active.iter_rows(values_only=True))
+    assert rows == [("who", *"bcdefgh"), tuple(names), ("'=SUM(A1)", 5, 0.67, None, "'-1", "", "", "")]
 
 
 def test_a_sheet_has_more_columns_than_letters() -> None:
