@@ -194,8 +194,13 @@ async def _offers_of_channel(services: Services, wanted: Wanted, channel: str) -
 
 
 async def forget(services: Services, request: Request) -> None:
-    """Delete a request and its files. Raises: Upstream."""
-    await store(services.config).delete_folder(manifest.folder(request))
+    """Delete a request and its files; where the store does not, both are left to `forget_expired`, and due."""
+    try:
+        await store(services.config).delete_folder(manifest.folder(request))
+    except Upstream as failure:
+        log.warning("the files of an exhaust stay", request_id=request.request_id, detail=failure.detail)
+        await db.run(services.pool, Q.postpone_expiry, request_id=request.request_id, until=services.clock.now())
+        return
     await db.run(services.pool, Q.delete_requests, request_ids=[request.request_id])
 
 

@@ -22,11 +22,12 @@ def reporting(own: Running) -> Reporting:
     return made
 
 
-def exhaust(reporting: Reporting, dsn: str, *words: str) -> subprocess.CompletedProcess[str]:
+def exhaust(reporting: Reporting, dsn: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     settings = {
         "LERNBATCH_DATABASE_URL": dsn,
         "LERNBATCH_HOME": str(reporting.service.config.home),
         "LERNBATCH_LOG_LEVEL": "error",
+        **more,
     }
     command = [sys.executable, "-m", "lernbatch", "exhaust", *words]
     return subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60)
@@ -47,6 +48,20 @@ def test_a_report_that_cannot_be_made_is_one_sentence(reporting: Reporting, dsn:
     done = exhaust(reporting, dsn, "progress", "--batch", "nowhere", "--out", str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "lernbatch: The exhaust could not be made: No data found."
+
+
+def test_a_store_that_fails_is_named_and_what_it_keeps_is_left_to_the_worker(
+    reporting: Reporting, dsn: str, tmp_path: Path
+) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "progress-exhaust").write_text("in the way")
+    settings = {"LERNBATCH_FILE_STORE": str(tmp_path / "store"), "LERNBATCH_EXHAUST_ATTEMPTS": "1"}
+    words = ("progress", "--batch", reporting.batch_id, "--out", str(tmp_path))
+    done = exhaust(reporting, dsn, *words, **settings)
+    assert done.returncode == 1
+    assert "The exhaust could not be made: Internal Server Error: The file store does not take" in done.stderr
+    (left,) = reporting.service.sql("SELECT expires_at <= now() AS is_due FROM exhaust_request")
+    assert left["is_due"]
 
 
 def test_what_a_cut_off_call_has_left_is_not_taken_for_the_next_one(
