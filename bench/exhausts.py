@@ -342,6 +342,7 @@ def beside_updates(home: Path, dsn: str, nice: int) -> Updates:
             *("update", "127.0.0.1", port, 64, UPDATE_SECONDS, CONTENTS),
             tokens=hot_path.tokens(home, range(0, learners.active * learners.stride, learners.stride)),
         )
+        hot_path.generate(home, plan)  # tokens are verified, courses fetched
         alone = hot_path.generate(home, plan)["rate"]
         with working(home, nice):
             time.sleep(2)  # it has begun
