@@ -89,7 +89,7 @@ def _measure(home: Path, dsn: str, size: database.Size, calls: list[Any], given:
                         found.setdefault(f"{call} {connections} without", []).append(without)
                         found.setdefault(f"{call} {connections}", []).append(measured)
                         bar.advance(task)
-        memory = sum(p.memory_info().rss for p in [process, *process.children(recursive=True)])
+        memory = memory_of(process)
     _show(calls, found, memory)
 
 
@@ -144,7 +144,13 @@ def generate(folder: Path, plan: Plan) -> dict[str, float]:
     return dict(json.loads(done.stdout))
 
 
-def _show(calls: list[Any], found: dict[str, list[dict[str, float]]], memory: int) -> None:
+def memory_of(process: psutil.Process) -> float:
+    """The memory of a service's largest process in MiB."""
+    processes = [process, *process.children(recursive=True)]
+    return float(max(one.memory_info().rss for one in processes)) / 2**20
+
+
+def _show(calls: list[Any], found: dict[str, list[dict[str, float]]], memory: float) -> None:
     """Rates are what the machine gave; the ratio by processor time is what remains when others use it, too."""
     table = Table(
         "call",
@@ -181,4 +187,4 @@ def _show(calls: list[Any], found: dict[str, list[dict[str, float]]], memory: in
         )
     Console(width=140).print(table)
     print("without: the same statements from pgbench, one transaction a request; of one connection: not coalesced")
-    print(f"µs: processor time a request; memory of the service: {memory / 2**20:.0f} MiB")
+    print(f"µs: processor time a request; memory of the service's largest process: {memory:.0f} MiB")
