@@ -18,6 +18,7 @@ from lernbatch.batch.actions import Unread
 from lernbatch.coalescer import Again, Answer
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
+from lernbatch.db import Connection
 from lernbatch.enrolment.model import Key
 from lernbatch.errors import Upstream
 from lernbatch.outbox import actions as outbox
@@ -151,24 +152,25 @@ async def _record(services: Services, works: Sequence[Work]) -> list[Answer[Reco
     for place, work in enumerate(works):
         places.setdefault(work.key, []).append(place)
     keys = sorted(places)
-    learners = await db.all(
-        services.pool,
-        Learner,
-        Q.learners,
-        user_ids=[user_id for user_id, _ in keys],
-        batch_ids=[batch_id for _, batch_id in keys],
-        assessed=[any(works[place].submissions or works[place].rewrite for place in places[key]) for key in keys],
-    )
     answers: list[Answer[Recorded]] = [Again()] * len(works)
     rows: list[Row] = []
-    for learner in learners:
-        mine = places[learner.user_id, learner.batch_id]
-        answered, row = _take(services, learner, [works[place] for place in mine])
-        for place, answer in zip(mine, answered, strict=True):
-            answers[place] = answer
-        if row is not None:
-            rows.append(row)
-    saved = await _save(services, rows) if rows else set()
+    async with services.pool.acquire() as conn:  # one for both statements: to borrow it twice takes longer
+        learners = await db.all(
+            conn,
+            Learner,
+            Q.learners,
+            user_ids=[user_id for user_id, _ in keys],
+            batch_ids=[batch_id for _, batch_id in keys],
+            assessed=[any(works[place].submissions or works[place].rewrite for place in places[key]) for key in keys],
+        )
+        for learner in learners:
+            mine = places[learner.user_id, learner.batch_id]
+            answered, row = _take(services, learner, [works[place] for place in mine])
+            for place, answer in zip(mine, answered, strict=True):
+                answers[place] = answer
+            if row is not None:
+                rows.append(row)
+        saved = await _save(services, conn, rows) if rows else set()
     for row in rows:
         if row.key not in saved:  # somebody else changed the row in between
             for place in places[row.key]:
@@ -339,14 +341,14 @@ def _conclusion_events(services: Services, row: Row) -> list[Event]:
     return made
 
 
-async def _save(services: Services, rows: Sequence[Row]) -> set[Key]:
+async def _save(services: Services, conn: Connection, rows: Sequence[Row]) -> set[Key]:
     """Write `rows` that nobody else has changed since they were read; which they were."""
     attempts = [(row, sent, row.attempts[key]) for row in rows for key, sent in row.written.items()]
     due = [row for row in rows if row.due_reason]
     told = [(row, event) for row in rows for event in outbox.wanted(services.config, row.events)]
     last = [rules.last_read(row.states) for row in rows]
     outgoing = columns([event for _, event in told])
-    saved = await services.pool.fetch(
+    saved = await conn.fetch(
         Q.save.text,
         *Q.save.arguments(
             {
