@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from hmac import compare_digest
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -100,8 +101,7 @@ class Call:
     @property
     def query(self) -> Mapping[str, str]:
         """The query's parameters; of a key that is repeated the first counts (contract enrolment §2.5.1)."""
-        pairs = parse_qsl(self.http.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        return dict(reversed(pairs))
+        return _read_query(self.http.scope["query_string"])
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -130,6 +130,11 @@ class Call:
     def actor_id(self) -> str:
         """Whose doing it is for telemetry: the caller's, else the calling system's."""
         return self.caller.user_id or self.headers.get("x-consumer-id") or "internal"
+
+
+@lru_cache(maxsize=512)  # portals ask the same again and again
+def _read_query(query: bytes) -> Mapping[str, str]:
+    return MappingProxyType(dict(reversed(parse_qsl(query.decode("latin-1"), keep_blank_values=True))))
 
 
 def headers_of(scope: Scope) -> Mapping[str, str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -123,7 +124,8 @@ def read_list_owner(request: dict[str, Any]) -> str:
     return owner
 
 
-def _words(listed: str, always: Iterable[str]) -> tuple[str, ...]:
+@lru_cache(maxsize=512)
+def _words(listed: str, always: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(word.strip() for word in listed.split(",") if word.strip()), *always]))
 
 
