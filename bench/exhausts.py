@@ -1,6 +1,6 @@
 """How fast exhausts are made: all batches of an organisation at once, and one batch from submit to link.
 
-`python -m bench exhausts [--batches 1000] [--learners 1000] [--updates] [--nice 5]`
+`python -m bench exhausts [--batches 1000] [--learners 1000] [--updates] [--pace 17000]`
 
 All of it lies in a temporary folder that is removed.
 
@@ -100,7 +100,7 @@ def main() -> None:
     asked.add_argument("--batches", type=int, default=1000)
     asked.add_argument("--learners", type=int, default=1000)
     asked.add_argument("--updates", action="store_true", help="measure state updates beside a report, too")
-    asked.add_argument("--nice", type=int, default=0, help="how far that worker stands back")
+    asked.add_argument("--pace", type=int, default=0, help="rows a second that worker makes at most")
     given = asked.parse_args()
     size = Size(given.batches, given.learners)
     with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
@@ -110,7 +110,7 @@ def main() -> None:
             asyncio.run(load(home, dsn, size, bar))
         found = [measure(home, dsn, size, dataset) for dataset in TARGETS]
         found.append(asyncio.run(one_batch(home, dsn, size)))
-        updates = beside_updates(home, dsn, given.nice) if given.updates else None
+        updates = beside_updates(home, dsn, given.pace) if given.updates else None
     show(size, found)
     if updates is not None:
         print(updates)
@@ -299,9 +299,13 @@ async def submit(home: Path, dsn: str, size: Size, dataset: Dataset) -> None:
 
 
 @contextmanager
-def working(home: Path, nice: int = 0) -> Iterator[subprocess.Popen[bytes]]:
-    settings = {"LERNBATCH_HOME": str(home), "LERNBATCH_LOG_LEVEL": "error"}
-    command = ["nice", "-n", str(nice), sys.executable, "-m", "lernbatch", "worker"]
+def working(home: Path, pace: int = 0) -> Iterator[subprocess.Popen[bytes]]:
+    settings = {
+        "LERNBATCH_HOME": str(home),
+        "LERNBATCH_LOG_LEVEL": "error",
+        "LERNBATCH_EXHAUST_ROWS_PER_SECOND": str(pace),
+    }
+    command = [sys.executable, "-m", "lernbatch", "worker"]
     process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.DEVNULL)
     try:
         yield process
@@ -332,7 +336,7 @@ async def finished(dsn: str, dataset: Dataset, bar: Progress, task: Any) -> floa
         await conn.close()
 
 
-def beside_updates(home: Path, dsn: str, nice: int) -> Updates:
+def beside_updates(home: Path, dsn: str, pace: int) -> Updates:
     """State updates a second alone, and while all progress exhausts are made again."""
     learners = database.Size(10_000, CONTENTS)
     asyncio.run(database.load(dsn, learners))
@@ -344,7 +348,7 @@ def beside_updates(home: Path, dsn: str, nice: int) -> Updates:
         )
         hot_path.generate(home, plan)  # tokens are verified, courses fetched
         alone = hot_path.generate(home, plan)["rate"]
-        with working(home, nice):
+        with working(home, pace):
             time.sleep(2)  # it has begun
             before, _ = asyncio.run(done(dsn))
             began = time.perf_counter()

@@ -242,6 +242,7 @@ class Config(BaseSettings):
     exhaust_profile_hours: float = Field(24, ge=0)  # how old a person's profile in a report may be
     exhaust_consent_minutes: float = Field(60, ge=0)  # how old what we know of a consent may be
     exhaust_batches_per_turn: int = Field(20, ge=1)  # then the next organisation's request has its turn
+    exhaust_rows_per_second: int = Field(0, ge=0)  # of one worker; 0: as fast as it goes
     custodian_org: str = ""  # the organisation of people without one: nobody's data is shared with it
     exhaust_batches_per_request: int = Field(20, ge=1)
     exhaust_attempts: int = Field(3, ge=1)

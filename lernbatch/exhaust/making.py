@@ -26,13 +26,13 @@ from lernbatch.services import Services
 ROWS_AT_ONCE = 500  # from 250 to 2,000 the cost is the same, and small sets let the other work of a process in between
 
 Put = Callable[[str, AsyncIterator[bytes]], Awaitable[None]]
-Counted = Callable[[int], None]
+Counted = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How a file is made and where it goes. `name`: of the part of the request it is; `folder`: the key it stands
-    under; `counted` is told of rows read."""
+    under; `counted` is told of rows read, and returns when more may be."""
 
     name: str
     folder: str
@@ -98,7 +98,7 @@ class _Tally:
         self.failure = failure
 
 
-def _unheard(_: int) -> None:
+async def _unheard(_: int) -> None:
     """The rows of a second file about the same learners are not counted again."""
 
 
@@ -142,7 +142,7 @@ async def _pieces(
         finally:
             read, records = len(records), await ahead
         tally.row_count += len(rows)
-        counted(read)
+        await counted(read)
     yield await asyncio.to_thread(lambda: packed.write(writer.finish()) + packed.finish())
 
 

@@ -9,6 +9,7 @@ from lernbatch import db, log, sql
 from lernbatch.errors import Upstream
 from lernbatch.exhaust import rules, wire
 from lernbatch.exhaust.model import Delivery, LeftOut, Request
+from lernbatch.exhaust.pace import Pace
 from lernbatch.exhaust.sheet import SheetTooSmall
 from lernbatch.services import Services
 
@@ -32,6 +33,10 @@ class Turn:
     deliveries: list[Delivery] = field(default_factory=list)  # of this turn and those before
     left_out: list[LeftOut] = field(default_factory=list)
     lost: bool = False
+    pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.services.config.exhaust_rows_per_second)
 
     @property
     def rows_total(self) -> int | None:
@@ -42,9 +47,10 @@ class Turn:
     def rows_done(self) -> int:
         return self.rows_before + sum(self.rows_now.values())
 
-    def counted(self, name: str, rows: int) -> None:
-        """`rows` more are done of the file `name`. Raises: LeaseLost."""
+    async def counted(self, name: str, rows: int) -> None:
+        """`rows` more are done of the file `name`; returns when more may be done. Raises: LeaseLost."""
         self.rows_now[name] = self.rows_now.get(name, 0) + rows
+        await self.pace.keep(rows)
         self.check()
 
     def check(self) -> None:
