@@ -16,8 +16,8 @@ ifeq ($(origin PYTHON), undefined)
 PYTHON := $(shell for it in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$it -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$it && break; done)
 endif
-# Bytecode is made where it is first needed, so that nothing waits for modules that nobody imports.
-# What is installed is compiled when it is first used, once; where this is set it would be with every command.
+# Bytecode is made where it is first needed, so that nothing waits for modules that nobody imports; and made once, not
+# with every command, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq --no-compile
 UV ?= uv
