@@ -39,6 +39,11 @@ class Size:
         """Every so many learners one is active."""
         return self.learners // self.active
 
+    @property
+    def active_learners(self) -> range:
+        """The numbers of the learners whose calls are made."""
+        return range(0, self.active * self.stride, self.stride)
+
 
 def content_id(number: int) -> str:
     return f"do_3137{number:015d}"

@@ -344,7 +344,7 @@ def beside_updates(home: Path, dsn: str, pace: int) -> Updates:
     with hot_path.serving(home, 1) as (port, _):
         plan = Plan(
             *("update", "127.0.0.1", port, 64, UPDATE_SECONDS, CONTENTS),
-            tokens=hot_path.tokens(home, range(0, learners.active * learners.stride, learners.stride)),
+            tokens=hot_path.tokens(home, learners.active_learners),
         )
         hot_path.generate(home, plan)  # tokens are verified, courses fetched
         alone = hot_path.generate(home, plan)["rate"]

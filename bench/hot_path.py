@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _measure(home: Path, dsn: str, size: database.Size, calls: list[Any], given: argparse.Namespace) -> None:
-    learners = tokens(home, range(0, size.active * size.stride, size.stride))
+    learners = tokens(home, size.active_learners)
     newcomers = tokens(home, range(database.FIRST_NEWCOMER, database.FIRST_NEWCOMER + database.NEWCOMERS))
     found: dict[str, list[dict[str, float]]] = {}
     with serving(home, given.workers) as (port, process), serving(home, 1, coalescing=False) as (plain, alone):

@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def _watch(home: Path, size: database.Size, minutes: int, workers: int) -> None:
-    learners = hot_path.tokens(home, range(0, size.active * size.stride, size.stride))
+    learners = hot_path.tokens(home, size.active_learners)
     table = Table("minute", "updates/s", "p99 ms", "largest process, MiB")
     with hot_path.serving(home, workers) as (port, process):
         for minute in range(1, minutes + 1):

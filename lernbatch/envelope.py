@@ -139,25 +139,13 @@ def failure(path: str, message_id: str | None, now: datetime, error: LernbatchEr
     text = None if isinstance(error, Unmappable) else error.message
     if isinstance(error, Malformed):
         text = Malformed.message
-    head = _head(path, message_id, now, err=code, status=status, text=text, response_code=response_code)
-    return _encode({**head, "result": {}})
-
-
-def _head(
-    path: str,
-    message_id: str | None,
-    now: datetime,
-    *,
-    err: str | None,
-    status: str,
-    text: str | None,
-    response_code: str,
-) -> dict[str, Any]:
     identifier, version = response_id(path)
-    return {
+    answer = {
         "id": identifier,
         "ver": version,
         "ts": timestamp(now),
-        "params": {"resmsgid": None, "msgid": message_id, "err": err, "status": status, "errmsg": text},
+        "params": {"resmsgid": None, "msgid": message_id, "err": code, "status": status, "errmsg": text},
         "responseCode": response_code,
+        "result": {},
     }
+    return _encode(answer)

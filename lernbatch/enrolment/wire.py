@@ -137,7 +137,8 @@ def show_list(
 ) -> dict[str, Any]:
     """{"courses": […]}: last opened first, the others as they came (contract §2.5.2).
 
-    `courses`: those that were found; enrolments in others are left out. `batches`: what is shown of the batches.
+    `courses`: those that were found; enrolments in others are left out. `batches`: what is shown of the batches; empty
+    when that was not asked for.
     """
     hits = {
         identifier: {key: course.content[key] for key in asked.course_fields if key in course.content}
@@ -148,14 +149,13 @@ def show_list(
     opened = [enrolment for enrolment in shown if enrolment.last_access_at is not None]
     opened.sort(key=lambda enrolment: _ms(enrolment.last_access_at) or 0, reverse=True)
     ordered = [*opened, *(enrolment for enrolment in shown if enrolment.last_access_at is None)]
-    return {"courses": [_show(enrolment, hits, batches, asked.batch_fields) for enrolment in ordered]}
+    return {"courses": [_show(enrolment, hits, batches) for enrolment in ordered]}
 
 
 def _show(
     enrolment: Enrolment,
     hits: Mapping[str, Mapping[str, Any]],
     batches: Mapping[str, Mapping[str, Any]],
-    batch_fields: Sequence[str] | None,
 ) -> dict[str, Any]:
     hit = hits[enrolment.course_id]
     status = rules.shown_status(enrolment.status, enrolment.progress)
@@ -187,7 +187,7 @@ def _show(
         "collectionId": enrolment.course_id,
         "content": hit,
     }
-    if batch_fields is not None and batches:
+    if batches:
         document["batch"] = batches.get(enrolment.batch_id, {})
     return document
 

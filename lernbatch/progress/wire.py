@@ -328,7 +328,7 @@ def read_states_asked(request: Mapping[str, Any], subject: str | None) -> States
 
 
 class _Shown(msgspec.Struct, gc=False):
-    """One of the `contentList`, in the contract's spelling and order. A struct: an update's answer has hundreds."""
+    """One of the `contentList`, in the contract's spelling and order. A struct: one read shows hundreds."""
 
     contentId: str  # noqa: N815
     courseId: str  # noqa: N815
