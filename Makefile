@@ -6,6 +6,7 @@
 #   make bench    the hot calls against the same SQL without HTTP
 #   make coverage-of-contract   which test holds which case of the contract: docs/contract-coverage.md
 #   make fuzz     calls of every kind, made up at random, against the API; EXAMPLES a call
+#   make docs     the documentation site, from docs/, in build/docs; fails on a link that leads nowhere
 #   make setup    the virtual environment alone; every target above makes it when it is missing or old
 #   make format   put the code in the house's format
 #   make lock     resolve requirements*.in again (needs uv)
@@ -24,7 +25,7 @@ UV ?= uv
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate
 
-.PHONY: help setup demo run test check format lint types imports dead bench fuzz coverage-of-contract lock clean
+.PHONY: help setup demo run test check format lint types imports dead bench fuzz docs coverage-of-contract lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -46,6 +47,11 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 $(VENV)/.ready-to-check: $(VENV)/.ready requirements-dev.lock
 	@echo "Installing what requirements-dev.lock names …"
 	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.ready-for-docs: $(VENV)/.ready requirements-docs.lock
+	@echo "Installing what requirements-docs.lock names …"
+	@$(PIP) --require-hashes -r requirements-docs.lock
 	@touch $@
 
 demo: $(VENV)/.ready
@@ -82,12 +88,17 @@ coverage-of-contract: $(VENV)/.ready-to-check
 fuzz: $(VENV)/.ready-to-check
 	@EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest tests/house/test_openapi.py
 
+docs: $(VENV)/.ready-for-docs
+	@$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
+	@echo "The site is in build/docs/index.html."
+
 bench: $(VENV)/.ready-to-check
 	@$(BIN)/python -m bench $(ARGS)
 
 lock:
 	$(LOCK) requirements.in -o requirements.lock
 	$(LOCK) -c requirements.lock requirements-dev.in -o requirements-dev.lock
+	$(LOCK) -c requirements.lock requirements-docs.in -o requirements-docs.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
