@@ -214,6 +214,7 @@ class Config(BaseSettings):
     cloud_store_cname_url: str = ""
     cloud_store_base_url: str = ""
     cloud_store_container: str = ""
+    csv_formulas_neutralised: bool = True  # an apostrophe before what a spreadsheet would compute; never a number
     gzip_enabled: bool = False
     gzip_threshold_bytes: int = 262_144
     health_gate_enabled: bool = False  # after an unhealthy /health refuse everything, as the reference does
@@ -234,8 +235,7 @@ class Config(BaseSettings):
     exhaust_levels: Words = ()  # `dataset=LEVEL`; PASSWORD_PROTECTED_DATASET where not named
     exhaust_strong_zip: bool = False  # AES-256 instead of the encryption that every desktop opens
     exhaust_public_key: Path | None = None  # PEM, for PUBLIC_KEY_ENCRYPTED_DATASET
-    exhaust_neutralise_csv: bool = False  # an apostrophe before what a spreadsheet takes for a formula
-    exhaust_neutralise_xlsx: bool = True
+    exhaust_csv_format: Literal["csv", "csv-rfc4180", "csv-excel"] = "csv"  # what `csv`, or no outputFormat, means
     exhaust_progress_as_before: bool = False  # percent of all contents, optional ones too, as the reference divides
     exhaust_assessment_categories: Words = ()  # of question sets with a score column; none: all
     exhaust_account_status: bool = False  # the column Status of user info, which 7.0 added

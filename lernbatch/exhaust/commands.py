@@ -43,8 +43,8 @@ class Asked:
     key: str | None = None
     "a password for the zip files; user info needs one"
 
-    format: FileFormat = FileFormat.CSV
-    "csv, jsonl, parquet or xlsx"
+    format: FileFormat = FileFormat.CSV_RFC4180
+    "csv-rfc4180, csv-excel, csv (as the reference escapes quotes), jsonl, parquet or xlsx"
 
     channel: str | None = None
     "the organisation that asks, and that learners must have consented to; else the course's own"

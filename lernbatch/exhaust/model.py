@@ -55,10 +55,23 @@ class Status(StrEnum):
 
 
 class FileFormat(StrEnum):
+    """What `outputFormat` may say.
+
+    `csv` is the contract's, with quotes escaped by a backslash; `csv-rfc4180` is what CSV readers expect unless told
+    otherwise; `csv-excel` is that with a byte order mark, without which Excel does not take it for UTF-8.
+    """
+
     CSV = "csv"
+    CSV_RFC4180 = "csv-rfc4180"
+    CSV_EXCEL = "csv-excel"
     JSONL = "jsonl"
     PARQUET = "parquet"
     XLSX = "xlsx"
+
+    @property
+    def extension(self) -> str:
+        """As it stands in file names."""
+        return self.value.partition("-")[0]
 
 
 class Level(StrEnum):

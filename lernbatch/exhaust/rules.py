@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from lernbatch.auth import Caller
 from lernbatch.errors import Forbidden, LernbatchError, Refused
-from lernbatch.exhaust.model import Dataset, Filters, Level, Offer, Status, Wanted
+from lernbatch.exhaust.model import Dataset, FileFormat, Filters, Level, Offer, Status, Wanted
 
 MESSAGE_LENGTH = 300
 WORKER_DIED = "Internal Server Error: the worker that made it was killed at every attempt"
@@ -110,6 +110,11 @@ def level_of(dataset: Dataset, settings: Sequence[str]) -> Level:
     """How files of `dataset` are protected: `settings` are `dataset=LEVEL` pairs; else a key becomes a password."""
     chosen = dict(pair.split("=", 1) for pair in settings if "=" in pair)
     return Level(chosen.get(dataset, Level.PASSWORD))
+
+
+def file_format(wanted: FileFormat, csv_format: str) -> FileFormat:
+    """How a file is written: what the installation means by `csv` may be another CSV than the contract's."""
+    return FileFormat(csv_format) if wanted is FileFormat.CSV else wanted
 
 
 def crash_message(error: BaseException) -> str:

@@ -175,7 +175,7 @@ async def _make_file(turn: Turn, plan: Plan, part: Part) -> None:
     manner = making.Manner(
         name=part.name,
         folder=manifest.folder(request),
-        wanted=FileFormat(request.output_format),
+        wanted=rules.file_format(FileFormat(request.output_format), services.config.exhaust_csv_format),
         protection=plan.protection,
         expected_rows=turn.row_counts.get(part.name, 0),
         put=actions.store(services.config).put,
