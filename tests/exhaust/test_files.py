@@ -266,10 +266,10 @@ def test_packing_holds_no_more_for_a_large_file(protection: Protection) -> None:
 
 
 def test_a_sealed_value_opens_for_its_owner_only() -> None:
-    seal = sealing.Seal(bytes(32))
+    seal = sealing.Seal(sealing.KeyRing({1: bytes(32)}))
     sealed = seal.close(b"Asha", "u1")
     assert seal.open(sealed, "u1") == b"Asha"
-    for wrong, owner in ((seal, "u2"), (sealing.Seal(bytes(31) + b"1"), "u1")):
+    for wrong, owner in ((seal, "u2"), (sealing.Seal(sealing.KeyRing({1: bytes(31) + b"1"})), "u1")):
         with pytest.raises(Unusable):
             wrong.open(sealed, owner)
 
@@ -282,8 +282,8 @@ def test_values_of_the_references_cipher_are_read_and_plain_ones_left() -> None:
 
 
 def test_two_processes_agree_on_one_key(tmp_path: Path) -> None:
-    first = sealing.key_of(tmp_path, "")
-    assert sealing.key_of(tmp_path, "") == first
+    first = sealing.keys_of(tmp_path, "")
+    assert sealing.keys_of(tmp_path, "") == first
     assert (tmp_path / "keys" / "exhaust.key").stat().st_mode & 0o077 == 0
     with pytest.raises(Unusable, match="32 bytes"):
-        sealing.key_of(tmp_path, base64.b64encode(b"short").decode())
+        sealing.keys_of(tmp_path, base64.b64encode(b"short").decode())
