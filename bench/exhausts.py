@@ -34,18 +34,17 @@ from rich.table import Table
 from bench import database, hot_path
 from bench.generator import Plan
 from lernbatch import app, db
-from lernbatch.auth import Caller
 from lernbatch.config import Config
 from lernbatch.course import rules as courses
 from lernbatch.exhaust import actions, jobs
-from lernbatch.exhaust.model import Dataset, Submission
+from lernbatch.exhaust.model import Dataset, Requester, Submission
 from lernbatch.pg import embedded
 from lernbatch.pg.migrate import migrate
 
 COURSE, CHANNEL, KEY = "do_3148000000000000001", "0126000000000000001", "abc12345"
 CONTENTS, ASSESSMENTS, ANSWERS, BATCHES_PER_REQUEST = 20, 2, 10, 20
 UPDATE_SECONDS = 8.0
-EVERYBODY = Caller(authentication_enabled=False)
+EVERYBODY = Requester(None, None)
 # What is to be reached on two cores, in seconds for a million rows, answers or learners.
 TARGETS = {Dataset.PROGRESS: 60, Dataset.RESPONSE: 60, Dataset.USER_INFO: 120}
 MOST_MIB = 150  # of the worker's memory, whatever is made

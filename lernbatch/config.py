@@ -138,7 +138,8 @@ class Config(BaseSettings):
     gateway_roles_enforced: bool = True  # the gateway's role rules on its public paths
     ownership_enforced: bool = True  # certificate, bulk and admin routes need creator, mentor or administrator
     self_enrol_invite_only: bool = False  # learners may enrol themselves into invite-only batches, as 8.1 lets them
-    administrator_roles: Words = ("ORG_ADMIN", "REPORT_ADMIN", "SYSTEM_ADMINISTRATION")
+    administrator_roles: Words = ("ORG_ADMIN", "SYSTEM_ADMINISTRATION")  # each for the organisations it is held in
+    report_roles: Words = ("REPORT_ADMIN",)  # who has their organisations' exhausts, and may do nothing else
 
     # bounds
     max_body_bytes: int = 50 * 1024 * 1024
@@ -214,6 +215,7 @@ class Config(BaseSettings):
     cloud_store_cname_url: str = ""
     cloud_store_base_url: str = ""
     cloud_store_container: str = ""
+    csv_formulas_neutralised: bool = True  # an apostrophe before what a spreadsheet would compute; never a number
     gzip_enabled: bool = False
     gzip_threshold_bytes: int = 262_144
     health_gate_enabled: bool = False  # after an unhealthy /health refuse everything, as the reference does
@@ -232,15 +234,16 @@ class Config(BaseSettings):
     )  # who may ask for reports at all
     exhaust_consumers: Words = ()  # `consumer:channel` that may ask without a user, on the analytics paths
     exhaust_levels: Words = ()  # `dataset=LEVEL`; PASSWORD_PROTECTED_DATASET where not named
-    exhaust_strong_zip: bool = False  # AES-256 instead of the encryption that every desktop opens
+    exhaust_strong_zip: bool = False  # AES-256 instead of the old encryption, which every desktop opens and is broken
+    exhaust_key_characters: int = Field(8, ge=1)  # the least that a key of a file has
     exhaust_public_key: Path | None = None  # PEM, for PUBLIC_KEY_ENCRYPTED_DATASET
-    exhaust_neutralise_csv: bool = False  # an apostrophe before what a spreadsheet takes for a formula
-    exhaust_neutralise_xlsx: bool = True
+    exhaust_csv_format: Literal["csv", "csv-rfc4180", "csv-excel"] = "csv"  # what `csv`, or no outputFormat, means
     exhaust_progress_as_before: bool = False  # percent of all contents, optional ones too, as the reference divides
     exhaust_assessment_categories: Words = ()  # of question sets with a score column; none: all
     exhaust_account_status: bool = False  # the column Status of user info, which 7.0 added
     exhaust_profile_hours: float = Field(24, ge=0)  # how old a person's profile in a report may be
-    exhaust_consent_minutes: float = Field(60, ge=0)  # how old what we know of a consent may be
+    exhaust_consent_minutes: float = Field(5, ge=0)  # how old what we know of a consent may be
+    exhaust_consents_per_run: int = Field(1000, ge=1)  # asked about again each minute while files rest on them
     exhaust_batches_per_turn: int = Field(20, ge=1)  # then the next organisation's request has its turn
     exhaust_rows_per_second: int = Field(0, ge=0)  # of one worker; 0: as fast as it goes
     custodian_org: str = ""  # the organisation of people without one: nobody's data is shared with it

@@ -116,6 +116,15 @@ class Call:
         return self.caller.subject
 
     @property
+    def is_private(self) -> bool:
+        """Whether it comes from the private networks, or shows the service token."""
+        try:
+            _admit_private(self.http, self.services)
+        except Forbidden:
+            return False
+        return True
+
+    @property
     def has_json_body(self) -> bool:
         """Whether a body was sent that claims to be JSON."""
         has_body = self.headers.get("content-length", "0") != "0" or "transfer-encoding" in self.headers

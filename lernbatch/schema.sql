@@ -420,6 +420,12 @@ CREATE TABLE exhaust_request (
   config         jsonb       NOT NULL,    -- the contract's datasetConfig, as given
   output_format  text        NOT NULL,
   sealed_key     bytea,                   -- what protects the file, until it is delivered
+  fingerprint    bytea,                   -- of config, format, encryption and key: what else is another request
+  requester_id   text,                    -- whose batches may be in it; null: a system, which has none
+  organisation_ids text[],                -- and whose organisations'; null: any
+  batch_ids      text[]      NOT NULL DEFAULT '{}', -- what its files are about, as its last turn found it
+  zip_encryption text        NOT NULL DEFAULT '',   -- '': as the installation says
+  files_from     timestamptz,             -- when the first of its files was begun: consents withdrawn later close them
   status         text        NOT NULL,
   iteration      integer     NOT NULL DEFAULT 0, -- failed attempts
   submitted_at   timestamptz NOT NULL,
@@ -442,6 +448,7 @@ CREATE TABLE exhaust_request (
 CREATE INDEX exhaust_request_of_tag ON exhaust_request (tag, channel, submitted_at DESC); -- exhaust.requests_of_tag
 CREATE INDEX exhaust_request_unfinished ON exhaust_request (channel, submitted_at)        -- exhaust.claim_request
  WHERE status IN ('SUBMITTED', 'PROCESSING');
+CREATE INDEX exhaust_request_of_batches ON exhaust_request USING gin (batch_ids);         -- exhaust.end_requests_with
 CREATE INDEX exhaust_request_expiry ON exhaust_request (expires_at);                      -- exhaust.requests_expired
 
 -- One row: when an organisation last had its turn, so that the one that waited longest is next.
@@ -465,8 +472,7 @@ CREATE TABLE profile (
   board         text        NOT NULL DEFAULT '',
   user_type     text        NOT NULL DEFAULT '',
   user_sub_type text        NOT NULL DEFAULT '',
-  external_id   text        NOT NULL DEFAULT '',
-  sealed        bytea,                  -- name, e-mail address, phone number; bound to user_id
+  sealed        bytea,                  -- name, e-mail address, phone number, external id; bound to user_id
   fetched_at    timestamptz NOT NULL
 );
 
@@ -480,10 +486,18 @@ CREATE TABLE consent (
   updated_at  timestamptz,
   expires_at  timestamptz,          -- null: never
   fetched_at  timestamptz NOT NULL,
+  withdrawn_at timestamptz,         -- when we last learned that it holds no more, or it expired
   PRIMARY KEY (user_id, consumer_id, object_id)
 );
 
--- What analysts may read: no personal data, and columns instead of the shapes that things are stored in. These are kept
+CREATE INDEX consent_active ON consent (consumer_id, object_id, fetched_at)                -- exhaust.consents_to_recheck
+ WHERE lower(status) = 'active';
+CREATE INDEX consent_withdrawn ON consent (consumer_id, object_id, withdrawn_at)           -- exhaust.close_withdrawn
+ WHERE withdrawn_at IS NOT NULL;
+CREATE INDEX consent_expiry ON consent (expires_at)                                        -- exhaust.expire_consents
+ WHERE lower(status) = 'active' AND (withdrawn_at IS NULL OR withdrawn_at < expires_at);
+
+-- What analysts may read: no names, but ids of people with their places, which are personal data, too; and columns instead of the shapes that things are stored in. These are kept
 -- as they are when tables change; docs/exhausts.md tells how to give them to somebody.
 CREATE SCHEMA analyst;
 

@@ -49,7 +49,7 @@ ON CONFLICT (user_id) DO UPDATE SET into_id = EXCLUDED.into_id, merged_at = EXCL
 -- What reports show of a deleted person; enrolments, scores and certificates stay.
 UPDATE profile
    SET status = 2, org_name = '', state = '', district = '', block = '', cluster = '', school_id = '',
-       school_name = '', board = '', user_type = '', user_sub_type = '', external_id = '', sealed = NULL,
+       school_name = '', board = '', user_type = '', user_sub_type = '', sealed = NULL,
        fetched_at = :now
  WHERE user_id = :user_id;
 

@@ -176,12 +176,17 @@ class Journey:
         await self._as_creator(
             "POST",
             "/api/course/v1/jobrequest/submit",
-            {"tag": tag, "dataset": "progress-exhaust", "datasetConfig": {"batchId": self.batch_id}},
+            {
+                "tag": tag,
+                "dataset": "progress-exhaust",
+                "datasetConfig": {"batchId": self.batch_id},
+                "outputFormat": "csv-rfc4180",  # the contract's own needs a reader that is told so
+            },
         )
         job = await self._finished(tag)
         archive = zipfile.ZipFile(io.BytesIO(await self.client.get(job["downloadUrls"][0])))
         text = archive.read(archive.namelist()[0]).decode()
-        return list(csv.DictReader(io.StringIO(text)))
+        return list(csv.DictReader(io.StringIO(text, newline="")))
 
     async def _finished(self, tag: str) -> dict[str, Any]:
         for _ in range(PATIENCE_SECONDS * 5):

@@ -13,8 +13,8 @@ from lernbatch.config import Config
 from lernbatch.db import Connection
 from lernbatch.errors import Upstream
 from lernbatch.exhaust import manifest, rules, wire
-from lernbatch.exhaust.model import Dataset, Offer, Request, Submission, Wanted
-from lernbatch.exhaust.sealing import Seal, decrypt_as_reference, key_of
+from lernbatch.exhaust.model import COUNTING, Dataset, Offer, Request, Requester, Submission, Wanted
+from lernbatch.exhaust.sealing import KeyRing, Seal, decrypt_as_reference, keys_of
 from lernbatch.exhaust.store import Store
 from lernbatch.services import Services
 
@@ -35,15 +35,15 @@ class Shown:
 
 def seal(config: Config) -> Seal:
     """What seals keys and personal data of this installation."""
-    return Seal(_key(config))
+    return Seal(_keys(config))
 
 
 def store(config: Config) -> Store:
-    return Store(config, _key(config))
+    return Store(config, _keys(config))
 
 
-def _key(config: Config) -> bytes:
-    return key_of(config.home, config.exhaust_key.get_secret_value())
+def _keys(config: Config) -> KeyRing:
+    return keys_of(config.home, config.exhaust_key.get_secret_value())
 
 
 async def admitted(services: Services, caller: Caller, channel: str | None) -> str:
@@ -57,31 +57,48 @@ async def admitted(services: Services, caller: Caller, channel: str | None) -> s
     person = await services.sunbird.users.profile(caller.user_id or "", caller.token)
     if person is None:
         raise rules.NotAuthorised
-    if not caller.has_role(config.exhaust_roles) and not set(person.roles) & set(config.exhaust_roles):
+    roles = {*config.exhaust_roles, *config.report_roles}
+    if not caller.administers([person.root_org_id], roles) and roles.isdisjoint(person.roles):
         raise rules.NotAuthorised
     if channel is not None and channel != person.root_org_id:
         raise rules.NotAuthorised
     return person.root_org_id or config.default_channel
 
 
-async def submit(services: Services, caller: Caller, asked: Submission) -> Request:
+def requester(config: Config, caller: Caller) -> Requester:
+    """For whom a report is that `caller` asks for, or looks at."""
+    roles = {*config.report_roles, *config.administrator_roles}
+    return rules.requester(caller, roles, enforced=config.ownership_enforced)
+
+
+async def submit(services: Services, requester: Requester, asked: Submission) -> Request:
     """Ask for a report; it is begun at once. One that was asked for today already is answered as it stands.
 
-    Raises: rules.NotAuthorised.
+    Raises: rules.ShortKey, rules.NotAuthorised.
     """
+    if asked.key is not None and len(_plain(services.config, asked.key)) < services.config.exhaust_key_characters:
+        raise rules.ShortKey(services.config.exhaust_key_characters)
     wanted = _readable(asked)
-    if services.config.ownership_enforced and wanted is not None:
-        await _check_owner(services, caller, asked.channel, asked.dataset, wanted)
-    kind = asked.config.get("type")
-    request_id = rules.request_id(
-        asked.dataset,
-        asked.tag,
-        asked.requested_by,
-        asked.channel,
-        services.clock.today(),
-        kind if isinstance(kind, str) else None,
-    )
-    now = services.clock.now()
+    if wanted is not None:
+        await _check_owner(services, requester, asked.channel, asked.dataset, wanted)
+    fingerprint = seal(services.config).digest(wire.write_essence(asked))
+    request_id, another_id = rules.request_ids(asked, services.clock.today(), fingerprint)
+    request = await _insert(services, requester, asked, request_id, fingerprint)
+    if request.fingerprint != fingerprint:  # the tag stands for another request, whose files answer another question
+        request = await _insert(services, requester, asked, another_id, fingerprint)
+    services.wake.now()
+    if not await visible(
+        services, requester, [request]
+    ):  # one that was asked for earlier, about batches of others since
+        raise rules.NotAuthorised
+    return request
+
+
+async def _insert(
+    services: Services, requester: Requester, asked: Submission, request_id: str, fingerprint: bytes
+) -> Request:
+    """Ask under this id; what stands there afterwards, be it an earlier request."""
+    now, organisation_ids = services.clock.now(), requester.organisation_ids
     await db.run(
         services.pool,
         Q.insert_request,
@@ -93,56 +110,64 @@ async def submit(services: Services, caller: Caller, asked: Submission) -> Reque
         config=dict(asked.config),
         output_format=asked.output_format,
         sealed_key=None if asked.key is None else seal(services.config).close(asked.key.encode(), request_id),
+        fingerprint=fingerprint,
+        requester_id=requester.user_id,
+        organisation_ids=None if organisation_ids is None else sorted(organisation_ids),
+        zip_encryption=asked.zip_encryption,
         now=now,
         expires_at=now + _retention(services.config, asked.dataset),
     )
-    services.wake.now()
-    found = await find(services.pool, request_id)
-    assert found is not None, "a request is not removed on the day it was made"
-    if not await visible(services, caller, [found]):  # it may be an earlier one, about other batches
-        raise rules.NotAuthorised
-    return found
+    request = await find(services.pool, request_id)
+    assert request is not None, "a request is not removed on the day it was made"
+    return request
 
 
 def password(config: Config, request: Request) -> str | None:
-    """The key that the caller gave, plain; None without one. Values the reference's proxy encrypted are read too."""
+    """The key that the caller gave, plain; None without one."""
     if request.sealed_key is None:
         return None
-    given = seal(config).open(request.sealed_key, request.request_id).decode()
-    return decrypt_as_reference(given, config.exhaust_encryption_salt.get_secret_value()) or None
+    return _plain(config, seal(config).open(request.sealed_key, request.request_id).decode()) or None
+
+
+def _plain(config: Config, key: str) -> str:
+    """A key as it was typed: the reference's proxy passes it on encrypted."""
+    return decrypt_as_reference(key, config.exhaust_encryption_salt.get_secret_value())
 
 
 async def find(conn: Connection, request_id: str) -> Request | None:
     return await db.one(conn, Request, Q.request_by_id, request_id=request_id)
 
 
-async def of_tag(services: Services, caller: Caller, tag: str, channel: str, limit: int) -> list[Request]:
-    """The requests of a tag that the caller may see, newest first."""
-    found = await db.all(services.pool, Request, Q.requests_of_tag, tag=tag, channel=channel, limit=limit)
-    return await visible(services, caller, found)
+async def is_there(services: Services, path: str) -> bool:
+    """Whether the request that a file of the store belongs to still delivers files: a link may outlive them."""
+    return bool(await db.value(services.pool, Q.is_delivered, request_id=path.split("/")[1] if "/" in path else ""))
 
 
-async def visible(services: Services, caller: Caller, requests: Sequence[Request]) -> list[Request]:
-    """Those of `requests` about batches that are the caller's now: their answers carry links to the files.
+async def of_tag(services: Services, requester: Requester, tag: str, channel: str, limit: int) -> list[Request]:
+    """The requests of a tag that the requester may see, newest first."""
+    rows = await db.all(services.pool, Request, Q.requests_of_tag, tag=tag, channel=channel, limit=limit)
+    return await visible(services, requester, rows)
 
-    What the caller asked for themselves, and holds no file of theirs to lose, they see too: it may say what was wrong.
+
+async def visible(services: Services, requester: Requester, requests: Sequence[Request]) -> list[Request]:
+    """Those of `requests` about batches that are all the requester's now: their answers carry links to the files.
+
+    What holds no file they see too, if they asked for it or report for its channel: it may say what was wrong.
     """
-    config = services.config
-    if not config.ownership_enforced or not caller.authentication_enabled:
+    if requester.organisation_ids is None:
         return list(requests)
-    wanted = {request.request_id: _batch_ids(request) for request in requests}
-    offers = await offers_of(services.pool, [one for ids in wanted.values() for one in ids])
-    theirs = {offer.batch_id: rules.may_see(caller, offer, config.administrator_roles) for offer in offers}
+    about = {request.request_id: {*_batch_ids(request), *request.batch_ids} for request in requests}
+    batches = await offers_of(services.pool, [batch_id for batch_ids in about.values() for batch_id in batch_ids])
+    theirs = {batch.batch_id: rules.may_have(requester, batch) for batch in batches}
 
-    def shown(request: Request) -> bool:
-        if caller.administers([request.channel], config.administrator_roles):
-            return True
-        mine, ids = request.requested_by == caller.user_id, wanted[request.request_id]
-        if not ids:
+    def may_see(request: Request) -> bool:
+        mine = requester.user_id is not None and request.requester_id == requester.user_id
+        mine = mine or rules.reports_for(requester, request.channel)
+        if not about[request.request_id]:
             return mine and not request.deliveries
-        return all(theirs.get(batch_id, mine) for batch_id in ids)  # there is no file of what does not exist
+        return all(theirs.get(batch_id, mine) for batch_id in about[request.request_id])  # nobody has what is not there
 
-    return [request for request in requests if shown(request)]
+    return [request for request in requests if may_see(request)]
 
 
 async def shown(services: Services, requests: Sequence[Request]) -> list[Shown]:
@@ -156,7 +181,7 @@ async def _shown(services: Services, request: Request) -> Shown:
     asked = {batch_id: place for place, batch_id in enumerate(_batch_ids(request))}
     delivered = sorted(request.deliveries, key=lambda one: asked.get(one["batchId"], len(asked)))
     links = tuple([await files.link(one["filePath"], now, lasts) for one in delivered])
-    described = f"{manifest.folder(request)}/{manifest.NAME}" if links else None
+    described = f"{manifest.folder(request.dataset, request.request_id)}/{manifest.NAME}" if links else None
     return Shown(request, links, await files.link(described, now, lasts) if described else None, now + lasts)
 
 
@@ -195,13 +220,35 @@ async def _offers_of_channel(services: Services, wanted: Wanted, channel: str) -
 
 async def forget(services: Services, request: Request) -> None:
     """Delete a request and its files; where the store does not, both are left to `forget_expired`, and due."""
+    if await delete_files(services, request.dataset, request.request_id):
+        await db.run(services.pool, Q.delete_requests, request_ids=[request.request_id])
+
+
+async def delete_files(services: Services, dataset: str, request_id: str) -> bool:
+    """Delete the files of a request; False where the store does not: the request is due to be forgotten with them."""
     try:
-        await store(services.config).delete_folder(manifest.folder(request))
+        await store(services.config).delete_folder(manifest.folder(dataset, request_id))
     except Upstream as failure:
-        log.warning("the files of an exhaust stay", request_id=request.request_id, detail=failure.detail)
-        await db.run(services.pool, Q.postpone_expiry, request_id=request.request_id, until=services.clock.now())
-        return
-    await db.run(services.pool, Q.delete_requests, request_ids=[request.request_id])
+        log.warning("the files of an exhaust stay", request_id=request_id, detail=failure.detail)
+        await db.run(services.pool, Q.postpone_expiry, request_id=request_id, until=services.clock.now())
+        return False
+    return True
+
+
+async def withdraw_files_with(conn: Connection, user_ids: Sequence[str], now: datetime) -> int:
+    """End every request whose files hold one of `user_ids`, running ones too; how many. To be called while their
+    enrolments still tell where they are.
+
+    From the transaction's end nobody gets a link or a file of those; `forget_expired` deletes them within minutes.
+    """
+    return await db.run(
+        conn,
+        Q.end_requests_with,
+        user_ids=list(user_ids),
+        counting=COUNTING,
+        message=rules.PERSON_ERASED,
+        now=now,
+    )
 
 
 async def forget_expired(services: Services, *, limit: int = 100) -> int:
@@ -218,7 +265,7 @@ async def forget_expired(services: Services, *, limit: int = 100) -> int:
 async def _is_emptied(services: Services, conn: Connection, row: Mapping[str, Any]) -> bool:
     """Delete the files of an expired request; where that fails its row stays, and comes after the others."""
     try:
-        await store(services.config).delete_folder(f"{row['dataset']}/{row['request_id']}")
+        await store(services.config).delete_folder(manifest.folder(row["dataset"], row["request_id"]))
     except Upstream as failure:
         log.warning("the files of an expired exhaust stay", request_id=row["request_id"], detail=failure.detail)
         until = services.clock.now() + POSTPONED
@@ -235,14 +282,15 @@ def _readable(asked: Submission) -> Wanted | None:
         return None
 
 
-async def _check_owner(services: Services, caller: Caller, channel: str, dataset: Dataset, wanted: Wanted) -> None:
-    roles = services.config.administrator_roles
+async def _check_owner(
+    services: Services, requester: Requester, channel: str, dataset: Dataset, wanted: Wanted
+) -> None:
     if wanted.search is not None or (dataset.spans_batches and not wanted.batch_ids):
-        # Nobody can say beforehand which batches that will be, so it takes somebody who may have them all.
-        allowed = not caller.authentication_enabled or caller.administers([channel], roles)
+        # Nobody can say beforehand which batches that will be; of those, the run leaves out what is not theirs.
+        allowed = rules.reports_for(requester, channel)
     else:
-        found = await offers_of(services.pool, wanted.batch_ids)
-        allowed = all(rules.may_see(caller, batch, roles) for batch in found)
+        batches = await offers_of(services.pool, wanted.batch_ids)
+        allowed = all(rules.may_have(requester, batch) for batch in batches)
     if not allowed:
         raise rules.NotAuthorised
 

@@ -12,10 +12,9 @@ from uuid import uuid4
 import msgspec
 
 from lernbatch import db, envelope
-from lernbatch.auth import Caller
 from lernbatch.errors import Forbidden, LernbatchError, Malformed, NotAuthenticated, Refused, Unmappable
 from lernbatch.exhaust import actions, handlers, rules, wire
-from lernbatch.exhaust.model import Request
+from lernbatch.exhaust.model import Request, Requester
 from lernbatch.http import Answer, Call, json_response
 
 CONSUMER_HEADER = "x-consumer-id"
@@ -63,7 +62,7 @@ def door(name: str) -> Callable[[Callable[[Call], Awaitable[Result]]], Callable[
         async def answer(call: Call) -> Answer:
             now = call.services.clock.now()
             try:
-                return json_response(_envelope(name, now, result=await handler(call)), 200)
+                return json_response(_envelope(name, now, result=await handler(call)), 200, handlers.NO_STORE)
             except (Refused, Forbidden, NotAuthenticated, NoSuchRequest) as error:
                 return json_response(_envelope(name, now, error=error), error.http_status)
             except (Malformed, Unmappable):
@@ -78,21 +77,21 @@ def door(name: str) -> Callable[[Callable[[Call], Awaitable[Result]]], Callable[
 async def submit_dataset(call: Call) -> Result:
     """POST /dataset/v1/request/submit"""
     request = await _request(call)
-    channel = await _admitted(call)
-    requested_by = call.caller.user_id or _text(request, "requestedBy")
+    channel, requester = await _admitted(call)
+    requested_by = requester.user_id or _text(request, "requestedBy")
     asked = wire.read_submission(request, requested_by, channel, wire.Empty)
-    made = await actions.submit(call.services, _asking(call), asked)
+    made = await actions.submit(call.services, requester, asked)
     return handlers.show((await actions.shown(call.services, [made]))[0])
 
 
 @door("info")
 async def read_dataset(call: Call) -> Result:
     """GET /dataset/v1/request/read/{tag}?requestId="""
-    channel = await _admitted(call)
+    channel, requester = await _admitted(call)
     found = await actions.find(call.services.pool, call.query.get("requestId", ""))
     if found is None or (found.tag, found.channel) != (call.parameters["tag"], channel):
         raise NoSuchRequest
-    if not await actions.visible(call.services, _asking(call), [found]):
+    if not await actions.visible(call.services, requester, [found]):
         raise rules.NotAuthorised
     return handlers.show((await actions.shown(call.services, [found]))[0])
 
@@ -100,9 +99,9 @@ async def read_dataset(call: Call) -> Result:
 @door("list")
 async def list_datasets(call: Call) -> Result:
     """GET /dataset/v1/request/list/{tag}?limit="""
-    channel = await _admitted(call)
+    channel, requester = await _admitted(call)
     limit = _limit(call.query.get("limit"), handlers.LIST_LIMIT)
-    found = await actions.of_tag(call.services, _asking(call), call.parameters["tag"], channel, limit)
+    found = await actions.of_tag(call.services, requester, call.parameters["tag"], channel, limit)
     return handlers.show_list(await actions.shown(call.services, found))
 
 
@@ -110,7 +109,7 @@ async def list_datasets(call: Call) -> Result:
 async def search_datasets(call: Call) -> Result:
     """POST /dataset/v1/request/search {"request": {"filters": {"dataset", "requestedDate", "status", "channel"}}}"""
     request = await _request(call)
-    channel = await _admitted(call)
+    channel, requester = await _admitted(call)
     wanted = _read_search(request, call.services.clock.zone)
     if wanted.channel not in (None, channel):
         raise rules.NotAuthorised
@@ -126,7 +125,7 @@ async def search_datasets(call: Call) -> Result:
         limit=wanted.limit,
     )
     return handlers.show_list(
-        await actions.shown(call.services, await actions.visible(call.services, _asking(call), found))
+        await actions.shown(call.services, await actions.visible(call.services, requester, found))
     )
 
 
@@ -178,24 +177,22 @@ async def _request(call: Call) -> dict[str, Any]:
     return envelope.read_request(body, "application/json")
 
 
-async def _admitted(call: Call) -> str:
-    """The channel, if the caller or, without a user, the consumer may ask for its reports."""
+async def _admitted(call: Call) -> tuple[str, Requester]:
+    """The channel, and for whom its reports are: the user who asks, or a consumer, which has those of the channel.
+
+    A consumer is a machine client, which shows its key, or is named by a gateway inside the private networks.
+    """
+    config, caller = call.services.config, call.caller
     channel = call.headers.get(handlers.CHANNEL_HEADER, "").strip()
     if not channel:
         raise rules.ChannelMissing
-    if call.caller.user_id is not None or not call.caller.authentication_enabled:
-        return await actions.admitted(call.services, call.caller, channel)
-    consumer = call.headers.get(CONSUMER_HEADER, "")
-    if f"{consumer}:{channel}" not in call.services.config.exhaust_consumers:
+    if caller.token is not None or not caller.authentication_enabled:
+        return await actions.admitted(call.services, caller, channel), actions.requester(config, caller)
+    consumer = caller.user_id or call.headers.get(CONSUMER_HEADER, "")
+    shown = caller.user_id is not None or call.is_private
+    if not shown or f"{consumer}:{channel}" not in config.exhaust_consumers:
         raise rules.ConsumerNotAllowed(consumer, channel)
-    return channel
-
-
-def _asking(call: Call) -> Caller:
-    """Who asks; a consumer that is allowed for a channel acts for all of it."""
-    if call.caller.user_id is None:
-        return Caller(authentication_enabled=False)
-    return call.caller
+    return channel, Requester(None, frozenset({channel}))
 
 
 def _text(request: Mapping[str, Any], key: str) -> str:

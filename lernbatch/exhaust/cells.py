@@ -11,8 +11,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lernbatch.exhaust.model import Cell
-
 Scores = Mapping[str, Any]  # content id → [best score, its max score, attempts]
 
 
@@ -96,11 +94,3 @@ def counted(completed: Collection[str], among: frozenset[str]) -> int:
 
 def _half_up(value: float) -> int:
     return math.floor(value + 0.5)
-
-
-_FORMULAS = tuple("=+-@\t\r\n＝＋－＠")  # spreadsheets take the wide ones of East Asian keyboards, too
-
-
-def neutral(cell: Cell) -> Cell:
-    """`cell`, so that no spreadsheet takes it for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell

@@ -16,17 +16,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lernbatch import command
-from lernbatch.auth import Caller
 from lernbatch.course.actions import course as find_course
 from lernbatch.errors import Unusable
-from lernbatch.exhaust import actions, turns
-from lernbatch.exhaust.model import Dataset, FileFormat, Request, Status, Submission
+from lernbatch.exhaust import actions, resealing, sealing, turns
+from lernbatch.exhaust.model import Dataset, FileFormat, Request, Requester, Status, Submission, ZipEncryption
 from lernbatch.services import Services
 
 app = App(name="exhaust", help="Make reports of batches.")
 OPERATOR = "operator"
 LOOK_EVERY_SECONDS = 0.2
-_ANYBODY = Caller(authentication_enabled=False)
+_ANYBODY = Requester(None, None)
 
 
 @Parameter(name="*")
@@ -41,10 +40,13 @@ class Asked:
     "the folder to put the zip files into"
 
     key: str | None = None
-    "a password for the zip files; user info needs one"
+    "a password for the zip files, of at least 8 characters; user info needs one"
 
-    format: FileFormat = FileFormat.CSV
-    "csv, jsonl, parquet or xlsx"
+    aes: Annotated[bool, Parameter(negative="")] = False
+    "encrypt by AES-256, which needs 7-Zip or the like, instead of the old zip encryption, which is broken"
+
+    format: FileFormat = FileFormat.CSV_RFC4180
+    "csv-rfc4180, csv-excel, csv (as the reference escapes quotes), jsonl, parquet or xlsx"
 
     channel: str | None = None
     "the organisation that asks, and that learners must have consented to; else the course's own"
@@ -77,6 +79,38 @@ def response(*, asked: Asked) -> None:
     _make(Dataset.RESPONSE, asked)
 
 
+@app.command
+def new_key() -> None:
+    """Make a new key for what is sealed and for links, and seal everything anew with it. The service may go on running.
+
+    Example: `lernbatch exhaust new-key`
+    """
+    settings = command.settings()
+    if settings.exhaust_key.get_secret_value():
+        raise Unusable("The keys are in LERNBATCH_EXHAUST_KEY: add one there, as `1:…, 2:…`, then `exhaust reseal`.")
+    print(f"{sealing.make_next_key(settings.home)} is the key from now on.")
+    reseal()
+
+
+@app.command
+def reseal() -> None:
+    """Seal everything anew that an older key has sealed. Can be repeated; afterwards the older keys may go.
+
+    Example: `lernbatch exhaust reseal`
+    """
+
+    async def work() -> resealing.Count:
+        async with command.services() as services:
+            return await resealing.reseal(services)
+
+    count = asyncio.run(work())
+    print(f"{count.renewed} of {count.looked_at} sealed values were sealed anew.")
+    if count.lost:
+        raise Unusable(
+            f"{count.lost} sealed values cannot be opened by any key. Profiles are copies and may be deleted."
+        )
+
+
 def _make(dataset: Dataset, asked: Asked) -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     for path in asyncio.run(_made(dataset, asked)):
@@ -92,7 +126,8 @@ async def _made(dataset: Dataset, asked: Asked) -> list[Path]:
         channel = asked.channel or await _channel_of(services, asked.batch[0])
         # Each call is a request of its own: one that was cut off may still be there, in another format or with a key.
         tag, config = "-".join(asked.batch)[:100], {"batchFilter": asked.batch, "type": uuid4().hex}
-        submission = Submission(tag, dataset, OPERATOR, channel, config, asked.key, asked.format)
+        encryption = ZipEncryption.AES256 if asked.aes else ZipEncryption.USUAL
+        submission = Submission(tag, dataset, OPERATOR, channel, config, asked.key, asked.format, encryption)
         request = await actions.submit(services, _ANYBODY, submission)
         try:
             request = await _finished(services, request)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
-from lernbatch.exhaust.cells import neutral
 from lernbatch.exhaust.model import FileFormat, Row
 from lernbatch.exhaust.sheet import Xlsx
+from lernbatch.formulas import neutral
 
 _EMPTY = "\x00"  # an empty text until quotes are decided: no text from PostgreSQL holds a zero
 _QUOTED = ',"\n\r'
@@ -26,39 +27,50 @@ class Format(Protocol):
 
 
 class Csv:
-    """Comma, quotes only where needed, inner quotes and backslashes escaped by a backslash, empty text as `""`.
+    """Comma, quotes only where needed, empty text as `""`, UTF-8.
 
-    Source: contract jobs §5.9. The standard writer knows no difference between an empty text and no number.
+    The contract's (jobs §5.9) ends lines with LF and escapes quotes and backslashes within quotes by a backslash, as
+    Spark does; RFC 4180 ends them with CRLF and doubles quotes. The standard writer knows no difference between an
+    empty text and no number.
     """
 
-    def __init__(self, *, neutralised: bool = False) -> None:
+    def __init__(self, dialect: FileFormat = FileFormat.CSV, *, neutralised: bool = True) -> None:
+        self._quoted, self._end = (
+            (_quoted_by_backslash, "\n") if dialect is FileFormat.CSV else (_quoted_by_rfc, "\r\n")
+        )
+        self._start = BOM_UTF8 if dialect is FileFormat.CSV_EXCEL else b""
         self._neutralised = neutralised
 
     def header(self, columns: Sequence[str]) -> bytes:
-        return self.rows([columns])
+        return self._start + self.rows([columns])
 
     def rows(self, rows: Sequence[Row]) -> bytes:
-        if self._neutralised:
-            rows = [[neutral(cell) for cell in row] for row in rows]
-        columns = [_written(column) for column in zip(*rows, strict=True)]
-        lines = [",".join(line) + "\n" for line in zip(*columns, strict=True)]
+        columns = [self._written(column) for column in zip(*rows, strict=True)]
+        lines = [",".join(line) + self._end for line in zip(*columns, strict=True)]
         return "".join(lines).replace(_EMPTY, '""').encode()
 
     def finish(self) -> bytes:
         return b""
 
+    def _written(self, column: Row) -> Sequence[str]:
+        """The cells of a column; looking at all of them at once for what needs quotes is quicker than at each."""
+        cells: Sequence[str]
+        cells = [cell or _EMPTY if isinstance(cell, str) else "" if cell is None else str(cell) for cell in column]
+        if self._neutralised:
+            cells = neutral(cells)
+        joined = "".join(cells)
+        if not any(mark in joined for mark in _QUOTED):
+            return cells
+        return [self._quoted(cell) if _needs_quotes(cell) else cell for cell in cells]
 
-def _written(column: Row) -> list[str]:
-    """The cells of a column; looking at all of them at once for what needs quotes is quicker than at each."""
-    cells = [cell or _EMPTY if isinstance(cell, str) else "" if cell is None else str(cell) for cell in column]
-    joined = "".join(cells)
-    if not any(mark in joined for mark in _QUOTED):
-        return cells
-    return [_quoted(cell) if _needs_quotes(cell) else cell for cell in cells]
 
-
-def _quoted(cell: str) -> str:
+def _quoted_by_backslash(cell: str) -> str:
     escaped = cell.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _quoted_by_rfc(cell: str) -> str:
+    escaped = cell.replace('"', '""')
     return f'"{escaped}"'
 
 
@@ -80,12 +92,12 @@ class JsonLines:
         return b""
 
 
-def format_of(wanted: FileFormat, *, neutral_csv: bool, neutral_xlsx: bool) -> Format:
-    """The writer of `wanted`."""
+def format_of(wanted: FileFormat, *, neutralised: bool) -> Format:
+    """The writer of `wanted`. `neutralised`: no cell of a CSV is a formula."""
     if wanted is FileFormat.XLSX:
-        return Xlsx(neutralised=neutral_xlsx)
+        return Xlsx()
     if wanted is FileFormat.PARQUET:
         from lernbatch.exhaust.parquet import Parquet  # fifty megabytes that few processes ever need
 
         return Parquet()
-    return JsonLines() if wanted is FileFormat.JSONL else Csv(neutralised=neutral_csv)
+    return JsonLines() if wanted is FileFormat.JSONL else Csv(wanted, neutralised=neutralised)

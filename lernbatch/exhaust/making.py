@@ -67,16 +67,13 @@ async def make(services: Services, subject: Subject, manner: Manner) -> Delivery
     name = file_name(subject.dataset, manner.name, at)
     config = services.config
     async with snapshot(services) as conn:
-        writer = formats.format_of(
-            manner.wanted,
-            neutral_csv=config.exhaust_neutralise_csv,
-            neutral_xlsx=config.exhaust_neutralise_xlsx,
-        )
+        writer = formats.format_of(manner.wanted, neutralised=config.csv_formulas_neutralised)
         made = await _file(conn, await source(conn, services, subject), writer, name, at, manner)
         basis_path = None
         if subject.dataset is Dataset.USER_INFO:
-            quiet = replace(manner, wanted=FileFormat.CSV, counted=_unheard)
-            reasons = await _file(conn, basis(services, subject), formats.Csv(), f"{name}_consents", at, quiet)
+            quiet = replace(manner, wanted=FileFormat.CSV_RFC4180, counted=_unheard)
+            writer = formats.format_of(quiet.wanted, neutralised=config.csv_formulas_neutralised)
+            reasons = await _file(conn, basis(services, subject), writer, f"{name}_consents", at, quiet)
             basis_path = reasons.path
     return Delivery(manner.name, made.path, made.size_bytes, made.row_count, made.sha256.hexdigest(), basis_path)
 
@@ -103,7 +100,9 @@ async def _unheard(_: int) -> None:
 
 
 async def _file(conn: Connection, made_of: Source, writer: Format, name: str, at: datetime, manner: Manner) -> _Tally:
-    packed = packing.pack(f"{name}.{manner.wanted}", at.timetuple()[:6], manner.protection, manner.expected_rows)
+    packed = packing.pack(
+        f"{name}.{manner.wanted.extension}", at.timetuple()[:6], manner.protection, manner.expected_rows
+    )
     tally = _Tally(f"{manner.folder}/{name}.zip")
 
     async def content() -> AsyncGenerator[bytes, None]:

@@ -8,20 +8,31 @@ from typing import Any
 
 import msgspec
 
-from lernbatch.exhaust.model import Delivery, LeftOut, Request
+from lernbatch.exhaust.model import Delivery, LeftOut, Request, ZipEncryption
+from lernbatch.exhaust.packing import Protection
 from lernbatch.exhaust.reports import RULES_VERSION
 
 NAME = "manifest.json"
+_BROKEN = (
+    "The old zip encryption is broken: whoever has the file can open it without its key. "
+    "Ask with zipEncryption aes256, and open the file with 7-Zip or the like."
+)
 
 
-def folder(request: Request) -> str:
+def folder(dataset: str, request_id: str) -> str:
     """The key under which everything of a request is stored."""
-    return f"{request.dataset}/{request.request_id}"
+    return f"{dataset}/{request_id}"
 
 
-def manifest(request: Request, deliveries: Sequence[Delivery], left_out: Sequence[LeftOut], now: datetime) -> bytes:
-    """{"requestId", "dataset", …, "files": [{"batchId", "file", "rowCount", "sizeBytes", "sha256", "consents"}],
-    "leftOut": [{"batchId", "reason"}]}
+def manifest(
+    request: Request,
+    deliveries: Sequence[Delivery],
+    left_out: Sequence[LeftOut],
+    protection: Protection,
+    now: datetime,
+) -> bytes:
+    """{"requestId", "dataset", …, "protection": {"level", "zipEncryption", "warning"},
+    "files": [{"batchId", "file", "rowCount", "sizeBytes", "sha256", "consents"}], "leftOut": [{"batchId", "reason"}]}
     """
     shown: dict[str, Any] = {
         "requestId": request.request_id,
@@ -30,11 +41,18 @@ def manifest(request: Request, deliveries: Sequence[Delivery], left_out: Sequenc
         "datasetConfig": request.config,
         "rulesVersion": RULES_VERSION,
         "madeAt": now.astimezone(UTC).isoformat(timespec="seconds"),
+        "protection": _protection(protection),
         "rowCount": sum(delivery.row_count for delivery in deliveries),
         "files": [_file(delivery) for delivery in deliveries],
         "leftOut": [{"batchId": one.batch_id, "reason": one.reason} for one in left_out],
     }
     return msgspec.json.format(msgspec.json.encode(shown), indent=2)
+
+
+def _protection(protection: Protection) -> dict[str, Any]:
+    encryption = protection.zip_encryption
+    warning = _BROKEN if encryption is ZipEncryption.ZIPCRYPTO else None
+    return {"level": protection.level, "zipEncryption": encryption, "warning": warning}
 
 
 def _file(delivery: Delivery) -> dict[str, Any]:

@@ -41,6 +41,10 @@ class Dataset(StrEnum):
         return self in (Dataset.USER_INFO, Dataset.COURSE_PROGRESS, Dataset.ASSESSMENT)
 
 
+PERSONAL = [dataset for dataset in Dataset if dataset.is_personal]
+COUNTING = [dataset for dataset in Dataset if dataset.spans_batches]  # figures of batches, nobody's rows
+
+
 class Status(StrEnum):
     """Where a request stands.
 
@@ -55,10 +59,31 @@ class Status(StrEnum):
 
 
 class FileFormat(StrEnum):
+    """What `outputFormat` may say.
+
+    `csv` is the contract's, with quotes escaped by a backslash; `csv-rfc4180` is what CSV readers expect unless told
+    otherwise; `csv-excel` is that with a byte order mark, without which Excel does not take it for UTF-8.
+    """
+
     CSV = "csv"
+    CSV_RFC4180 = "csv-rfc4180"
+    CSV_EXCEL = "csv-excel"
     JSONL = "jsonl"
     PARQUET = "parquet"
     XLSX = "xlsx"
+
+    @property
+    def extension(self) -> str:
+        """As it stands in file names."""
+        return self.value.partition("-")[0]
+
+
+class ZipEncryption(StrEnum):
+    """What `zipEncryption` may say. The old one opens on every desktop, and is broken; AES needs 7-Zip or the like."""
+
+    USUAL = ""  # the installation's
+    ZIPCRYPTO = "zipcrypto"
+    AES256 = "aes256"
 
 
 class Level(StrEnum):
@@ -91,6 +116,15 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Requester:
+    """For whom a report is: who may have those of batches that they created or mentor (`user_id`; None: a system), and
+    of batches of the organisations they report for (None: of all)."""
+
+    user_id: str | None
+    organisation_ids: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A report that somebody asked for: a row of `exhaust_request`."""
 
@@ -111,6 +145,17 @@ class Request:
     deliveries: list[Mapping[str, Any]]
     rows_total: int | None
     rows_done: int
+    fingerprint: bytes | None
+    requester_id: str | None
+    organisation_ids: list[str] | None
+    batch_ids: list[str]
+    zip_encryption: str
+
+    @property
+    def requester(self) -> Requester:
+        """Who asked, with the rights of that moment."""
+        organisations = self.organisation_ids
+        return Requester(self.requester_id, None if organisations is None else frozenset(organisations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +169,7 @@ class Submission:
     config: Mapping[str, Any]
     key: str | None = field(repr=False)
     output_format: FileFormat = FileFormat.CSV
+    zip_encryption: ZipEncryption = ZipEncryption.USUAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-from lernbatch.exhaust.model import Level
+from lernbatch.exhaust.model import Level, ZipEncryption
 from lernbatch.exhaust.rules import WrongKey
 from lernbatch.exhaust.zipcrypto import ZipCryptoEncrypter
 
@@ -40,6 +40,13 @@ class Protection:
     password: str | None = None
     strong: bool = False
     public_key: RSAPublicKey | None = None
+
+    @property
+    def zip_encryption(self) -> ZipEncryption | None:
+        """How the zip itself is encrypted; None: it is not."""
+        if self.level is not Level.PASSWORD or not self.password:
+            return None
+        return ZipEncryption.AES256 if self.strong else ZipEncryption.ZIPCRYPTO
 
 
 class Packing(Protocol):

@@ -1,7 +1,7 @@
 """The people that reports speak of: profiles and consents, read from the user service and kept for a while.
 
-A report of a million rows is one statement only if the people are in the database. Names, e-mail addresses and phone
-numbers are sealed; where people live and work is not, so that statements can filter by it.
+A report of a million rows is one statement only if the people are in the database. Names, e-mail addresses, phone
+numbers and external ids are sealed; where people live and work is not, so that statements can filter by it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ async def fetch_profiles(services: Services, seal: Seal, batch_id: str, tick: Ti
     oldest = services.clock.now() - timedelta(hours=services.config.exhaust_profile_hours)
 
     async def fetch(user_ids: list[str]) -> None:
-        await _keep_profiles(services, seal, user_ids, await services.sunbird.users.profiles(user_ids))
+        await keep_profiles(services, seal, user_ids, await services.sunbird.users.profiles(user_ids))
 
     await _fetch(services, Q.people_to_fetch, {"batch_id": batch_id, "older_than": oldest}, fetch, tick)
 
@@ -49,8 +49,7 @@ async def fetch_consents(services: Services, batch: Offer, consumer_id: str, tic
     oldest = services.clock.now() - timedelta(minutes=services.config.exhaust_consent_minutes)
 
     async def fetch(user_ids: list[str]) -> None:
-        given = await services.sunbird.users.consents(user_ids, batch.course_id, consumer_id)
-        await _keep_consents(services, user_ids, batch.course_id, consumer_id, given)
+        await read_consents(services, user_ids, batch.course_id, consumer_id)
 
     who = {"batch_id": batch.batch_id, "consumer_id": consumer_id, "older_than": oldest}
     await _fetch(services, Q.consents_to_fetch, who, fetch, tick)
@@ -84,7 +83,8 @@ async def _fetch_set(rows: Sequence[Mapping[str, Any]], fetch: Callable[[list[st
         log.warning("profiles are not refreshed", detail=failure.detail)
 
 
-async def _keep_profiles(services: Services, seal: Seal, user_ids: list[str], people: Mapping[str, Profile]) -> None:
+async def keep_profiles(services: Services, seal: Seal, user_ids: list[str], people: Mapping[str, Profile]) -> None:
+    """Keep what is known of each of `user_ids`, what names them sealed."""
     found = [people.get(user_id) or Profile(user_id, status=-1) for user_id in user_ids]
     await db.run(
         services.pool,
@@ -102,15 +102,14 @@ async def _keep_profiles(services: Services, seal: Seal, user_ids: list[str], pe
         boards=[person.board for person in found],
         user_types=[person.user_type for person in found],
         user_sub_types=[person.user_sub_type for person in found],
-        external_ids=[_external_id(person.fields) for person in found],
         sealed=[_sealed(seal, person) for person in found],
         now=services.clock.now(),
     )
 
 
-async def _keep_consents(
-    services: Services, user_ids: list[str], course_id: str, consumer_id: str, given: Mapping[str, Consent]
-) -> None:
+async def read_consents(services: Services, user_ids: Sequence[str], course_id: str, consumer_id: str) -> None:
+    """Keep what each of `user_ids` lets `consumer_id` see now, and since when they do no more. Raises: Upstream."""
+    given = await services.sunbird.users.consents(user_ids, course_id, consumer_id)
     found = [given.get(user_id) or Consent(user_id, "", "", None, None) for user_id in user_ids]
     await db.run(
         services.pool,
@@ -127,12 +126,12 @@ async def _keep_consents(
 
 
 def _sealed(seal: Seal, person: Profile) -> bytes | None:
-    personal = [person.name, person.email, person.phone]
+    personal = [person.name, person.email, person.phone, _external_id(person.fields)]
     return seal.close(msgspec.json.encode(personal), person.user_id) if any(personal) else None
 
 
 def unsealed(seal: Seal, user_id: str, sealed: bytes | None) -> Personal:
-    """Name, e-mail address and phone number of a person; empty where nothing is known."""
+    """Name, e-mail address, phone number and external id of a person; empty where nothing is known."""
     return Personal(*msgspec.json.decode(seal.open(sealed, user_id))) if sealed else Personal()
 
 

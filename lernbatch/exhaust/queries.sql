@@ -1,28 +1,33 @@
 -- Statements of exhausts.
 
 -- insert_request
--- Asked for twice on one day is the same request; only a failed one starts again.
+-- Asked for twice on one day is the same request; only a failed one starts again. Whether it asks for the same is told
+-- by the fingerprint that is there afterwards.
    INSERT INTO exhaust_request AS known
-          (request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, status,
-           submitted_at, due_at, expires_at)
-   VALUES (:request_id, :tag, :dataset, :requested_by, :channel, :config, :output_format, :sealed_key, 'SUBMITTED',
-           :now, :now, :expires_at)
+          (request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, fingerprint,
+           requester_id, organisation_ids, zip_encryption, status, submitted_at, due_at, expires_at)
+   VALUES (:request_id, :tag, :dataset, :requested_by, :channel, :config, :output_format, :sealed_key, :fingerprint,
+           :requester_id, :organisation_ids, :zip_encryption, 'SUBMITTED', :now, :now, :expires_at)
 ON CONFLICT (request_id) DO UPDATE
       SET config = EXCLUDED.config, output_format = EXCLUDED.output_format, sealed_key = EXCLUDED.sealed_key,
           status = 'SUBMITTED', submitted_at = EXCLUDED.submitted_at, due_at = EXCLUDED.due_at,
           expires_at = EXCLUDED.expires_at, iteration = 0, completed_at = NULL, execution_ms = 0, message = NULL,
-          deliveries = '[]', rows_total = NULL, rows_done = 0
+          deliveries = '[]', rows_total = NULL, rows_done = 0, fingerprint = EXCLUDED.fingerprint,
+          requester_id = EXCLUDED.requester_id, organisation_ids = EXCLUDED.organisation_ids,
+          zip_encryption = EXCLUDED.zip_encryption, batch_ids = '{}', files_from = NULL
     WHERE known.status = 'FAILED';
 
 -- request_by_id
 SELECT request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, status, iteration,
-       submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done
+       submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done, fingerprint,
+       requester_id, organisation_ids, batch_ids, zip_encryption
   FROM exhaust_request
  WHERE request_id = :request_id;
 
 -- requests_of_tag
   SELECT request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, status, iteration,
-         submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done
+         submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done, fingerprint,
+       requester_id, organisation_ids, batch_ids, zip_encryption
     FROM exhaust_request
    WHERE tag = :tag AND channel = :channel
 ORDER BY submitted_at DESC
@@ -30,7 +35,8 @@ ORDER BY submitted_at DESC
 
 -- requests_matching
   SELECT request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, status, iteration,
-         submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done
+         submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done, fingerprint,
+       requester_id, organisation_ids, batch_ids, zip_encryption
     FROM exhaust_request
    WHERE (:dataset::text IS NULL OR dataset = :dataset)
      AND (:channel::text IS NULL OR channel = :channel)
@@ -67,7 +73,8 @@ WITH due AS (
 ON CONFLICT (channel) DO UPDATE SET last_at = EXCLUDED.last_at
 )
 SELECT request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, status, iteration,
-       submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done
+       submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done, fingerprint,
+       requester_id, organisation_ids, batch_ids, zip_encryption
   FROM claimed;
 
 -- fail_abandoned
@@ -82,9 +89,14 @@ UPDATE exhaust_request
    SET leased_until = :until, rows_done = :rows_done, rows_total = :rows_total
  WHERE request_id = :request_id AND leased_by = :owner;
 
+-- note_batches
+UPDATE exhaust_request
+   SET batch_ids = :batch_ids
+ WHERE request_id = :request_id AND leased_by = :owner;
+
 -- deliver
 UPDATE exhaust_request
-   SET deliveries = deliveries || :delivery, rows_done = :rows_done
+   SET deliveries = deliveries || :delivery, rows_done = :rows_done, files_from = least(files_from, :begun_at)
  WHERE request_id = :request_id AND leased_by = :owner;
 
 -- finish_request
@@ -103,6 +115,55 @@ UPDATE exhaust_request
 ORDER BY expires_at
    LIMIT :limit
      FOR UPDATE SKIP LOCKED;
+
+-- is_delivered
+-- A link outlives the file that it was made for when the file is closed.
+SELECT EXISTS (SELECT FROM exhaust_request WHERE request_id = :request_id AND deliveries <> '[]');
+
+-- end_requests_with
+-- Requests whose files hold somebody, or will: they are over, and so is their time. What a worker still writes of one is
+-- written before its lease ends, so the files are deleted after that.
+UPDATE exhaust_request
+   SET status = 'FAILED', message = :message, completed_at = coalesce(completed_at, :now), deliveries = '[]',
+       sealed_key = NULL, expires_at = coalesce(leased_until, :now), leased_by = NULL, leased_until = NULL
+ WHERE dataset <> ALL (:counting::text[])
+   AND (batch_ids && ARRAY(SELECT DISTINCT batch_id FROM enrolment WHERE user_id = ANY (:user_ids::text[]))
+        OR config #> '{filters,userIds}' ?| :user_ids::text[]
+        OR config #>> '{filters,addedBy}' = ANY (:user_ids::text[]));
+
+-- consents_to_recheck
+-- Consents on which files rest that are there, those first that were not asked about for the longest time.
+  SELECT c.user_id, basis.channel AS consumer_id, basis.course_id
+    FROM (SELECT DISTINCT r.channel, b.course_id
+            FROM exhaust_request r
+            JOIN batch b ON b.batch_id = ANY (r.batch_ids)
+           WHERE r.dataset = ANY (:personal::text[]) AND r.deliveries <> '[]') basis
+    JOIN LATERAL (SELECT user_id, fetched_at
+                    FROM consent
+                   WHERE consumer_id = basis.channel AND object_id = basis.course_id
+                     AND lower(status) = 'active' AND fetched_at < :older_than
+                ORDER BY fetched_at
+                   LIMIT :limit) c ON true
+ORDER BY c.fetched_at
+   LIMIT :limit;
+
+-- expire_consents
+UPDATE consent
+   SET withdrawn_at = expires_at
+ WHERE lower(status) = 'active' AND expires_at <= :now AND (withdrawn_at IS NULL OR withdrawn_at < expires_at);
+
+-- close_withdrawn
+-- Finished requests with files that were begun before a consent ended on which they rest.
+   UPDATE exhaust_request r
+      SET status = 'FAILED', message = :message, deliveries = '[]', sealed_key = NULL
+    WHERE r.dataset = ANY (:personal::text[]) AND r.deliveries <> '[]' AND r.status IN ('SUCCESS', 'FAILED')
+      AND EXISTS (SELECT
+                    FROM batch b
+                    JOIN consent c ON c.consumer_id = r.channel AND c.object_id = b.course_id
+                     AND c.withdrawn_at >= r.files_from
+                    JOIN enrolment e ON e.batch_id = b.batch_id AND e.user_id = c.user_id
+                   WHERE b.batch_id = ANY (r.batch_ids))
+RETURNING request_id, dataset;
 
 -- postpone_expiry
 UPDATE exhaust_request SET expires_at = :until WHERE request_id = :request_id;
@@ -161,7 +222,7 @@ SELECT DISTINCT jsonb_object_keys(scores) AS content_id
           (e.completed_at AT TIME ZONE :zone)::date AS completed_on, e.certificates <> '[]' AS has_certificate,
           ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value ->> 0 = '2') AS completed_ids,
           e.scores, e.last_read_content_id, (e.last_access_at AT TIME ZONE :zone)::date AS last_access_on,
-          p.external_id, p.state, p.district, p.org_name, p.school_id, p.school_name, p.block, p.cluster,
+          p.state, p.district, p.org_name, p.school_id, p.school_name, p.block, p.cluster,
           p.user_type, p.user_sub_type, p.board
      FROM enrolment e
 LEFT JOIN profile p USING (user_id)
@@ -239,7 +300,7 @@ LEFT JOIN profile p ON p.user_id = e.user_id
           (e.completed_at AT TIME ZONE :zone)::date AS completed_on, e.certificates <> '[]' AS has_certificate,
           ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value ->> 0 = '2') AS completed_ids,
           e.scores, CASE WHEN c.user_id IS NOT NULL THEN p.sealed END AS sealed,
-          p.root_org_id, p.external_id, p.state, p.district, p.org_name, p.school_id, p.school_name, p.block
+          p.root_org_id, p.state, p.district, p.org_name, p.school_id, p.school_name, p.block
      FROM enrolment e
 LEFT JOIN profile p USING (user_id)
 LEFT JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AND c.object_id = e.course_id
@@ -268,21 +329,20 @@ LEFT JOIN profile p USING (user_id)
 
 -- put_profiles
 INSERT INTO profile (user_id, status, root_org_id, org_name, state, district, block, cluster, school_id, school_name,
-                     board, user_type, user_sub_type, external_id, sealed, fetched_at)
+                     board, user_type, user_sub_type, sealed, fetched_at)
      SELECT p.user_id, p.status, p.root_org_id, p.org_name, p.state, p.district, p.block, p.cluster, p.school_id,
-            p.school_name, p.board, p.user_type, p.user_sub_type, p.external_id, p.sealed,
-            :now
+            p.school_name, p.board, p.user_type, p.user_sub_type, p.sealed, :now
        FROM unnest(:user_ids::text[], :statuses::smallint[], :root_org_ids::text[], :org_names::text[],
                    :states::text[], :districts::text[], :blocks::text[], :clusters::text[], :school_ids::text[],
                    :school_names::text[], :boards::text[], :user_types::text[], :user_sub_types::text[],
-                   :external_ids::text[], :sealed::bytea[])
+                   :sealed::bytea[])
             AS p (user_id, status, root_org_id, org_name, state, district, block, cluster, school_id, school_name,
-                  board, user_type, user_sub_type, external_id, sealed)
+                  board, user_type, user_sub_type, sealed)
 ON CONFLICT (user_id) DO UPDATE
         SET status = EXCLUDED.status, root_org_id = EXCLUDED.root_org_id, org_name = EXCLUDED.org_name,
             state = EXCLUDED.state, district = EXCLUDED.district, block = EXCLUDED.block, cluster = EXCLUDED.cluster,
             school_id = EXCLUDED.school_id, school_name = EXCLUDED.school_name, board = EXCLUDED.board,
-            user_type = EXCLUDED.user_type, user_sub_type = EXCLUDED.user_sub_type, external_id = EXCLUDED.external_id, sealed = EXCLUDED.sealed,
+            user_type = EXCLUDED.user_type, user_sub_type = EXCLUDED.user_sub_type, sealed = EXCLUDED.sealed,
             fetched_at = EXCLUDED.fetched_at;
 
 -- consents_to_fetch
@@ -302,4 +362,33 @@ INSERT INTO consent (user_id, consumer_id, object_id, consent_id, status, update
                    :expires_at::timestamptz[]) AS c (user_id, consent_id, status, updated_at, expires_at)
 ON CONFLICT (user_id, consumer_id, object_id) DO UPDATE
         SET consent_id = EXCLUDED.consent_id, status = EXCLUDED.status, updated_at = EXCLUDED.updated_at,
-            expires_at = EXCLUDED.expires_at, fetched_at = EXCLUDED.fetched_at;
+            expires_at = EXCLUDED.expires_at, fetched_at = EXCLUDED.fetched_at,
+            withdrawn_at = CASE WHEN lower(consent.status) = 'active' AND lower(EXCLUDED.status) IS DISTINCT FROM 'active'
+                                THEN EXCLUDED.fetched_at ELSE consent.withdrawn_at END;
+
+-- sealed_profiles
+  SELECT user_id AS about, sealed
+    FROM profile
+   WHERE user_id > :after AND sealed IS NOT NULL
+ORDER BY user_id
+   LIMIT :limit;
+
+-- reseal_profiles
+-- One that was written since it was read is sealed by the newest key already.
+UPDATE profile p
+   SET sealed = new.sealed
+  FROM unnest(:abouts::text[], :before::bytea[], :sealed::bytea[]) AS new (about, before, sealed)
+ WHERE p.user_id = new.about AND p.sealed = new.before;
+
+-- sealed_keys
+  SELECT request_id AS about, sealed_key AS sealed
+    FROM exhaust_request
+   WHERE request_id > :after AND sealed_key IS NOT NULL
+ORDER BY request_id
+   LIMIT :limit;
+
+-- reseal_keys
+UPDATE exhaust_request r
+   SET sealed_key = new.sealed
+  FROM unnest(:abouts::text[], :before::bytea[], :sealed::bytea[]) AS new (about, before, sealed)
+ WHERE r.request_id = new.about AND r.sealed_key = new.before;

@@ -9,10 +9,24 @@ from datetime import date, timedelta
 
 from lernbatch.auth import Caller
 from lernbatch.errors import Forbidden, LernbatchError, Refused
-from lernbatch.exhaust.model import Dataset, Filters, Level, Offer, Status, Wanted
+from lernbatch.exhaust.model import (
+    Dataset,
+    FileFormat,
+    Filters,
+    Level,
+    Offer,
+    Requester,
+    Status,
+    Submission,
+    Wanted,
+    ZipEncryption,
+)
+from lernbatch.exhaust.reports.user_info import PERSONAL_COLUMNS
 
 MESSAGE_LENGTH = 300
 WORKER_DIED = "Internal Server Error: the worker that made it was killed at every attempt"
+CONSENT_WITHDRAWN = "A consent on which the files rested was withdrawn; ask for them again"
+PERSON_ERASED = "Somebody in the files was erased; ask for them again"
 _DETAIL_LENGTH = 250
 _LONGEST_PAUSE_SECONDS = 600
 
@@ -30,6 +44,13 @@ class ConsumerNotAllowed(Forbidden):
         super().__init__(f"Given X-Consumer-ID='{consumer}' and X-Channel-ID='{channel}' are not authorized")
 
 
+class ShortKey(Refused):
+    code = "CLIENT_ERROR"
+
+    def __init__(self, least: int) -> None:
+        super().__init__(f"encryptionKey should have at least {least} characters")
+
+
 class UnknownDataset(Refused):
     code = "CLIENT_ERROR"
 
@@ -39,6 +60,12 @@ class UnknownDataset(Refused):
 
 class CannotBeMade(LernbatchError):
     """A request or one of its files ends in FAILED with this message; trying again would change nothing."""
+
+
+class NotTheirs(CannotBeMade):
+    """None of the batches is the requester's any more."""
+
+    message = NotAuthorised.message
 
 
 class NoSelector(CannotBeMade):
@@ -73,6 +100,10 @@ class WrongKey(CannotBeMade):
     message = "The organisation's key is no public RSA key in PEM"
 
 
+class ColumnOfPeople(CannotBeMade):
+    message = "externalId names a person: only userinfo-exhaust has it, of those who consent"
+
+
 class NotOfLearners(CannotBeMade):
     message = "filters and changedSinceRequest choose learners; this dataset counts batches"
 
@@ -81,21 +112,44 @@ class NoEarlierRequest(CannotBeMade):
     message = "changedSinceRequest names no request of this channel"
 
 
-def request_id(dataset: str, tag: str, requested_by: str, channel: str, day: date, kind: str | None = None) -> str:
-    """One request per dataset, tag, user, channel and day; `kind` is the config's own `type` (contract jobs §5.2)."""
-    parts = [dataset, tag, requested_by, channel, day.isoformat(), *([kind] if kind else [])]
+def request_ids(asked: Submission, day: date, fingerprint: bytes) -> tuple[str, str]:
+    """The id that the contract gives (jobs §5.2: one request per dataset, tag, user, channel and day, and `type` of the
+    config), and the id for when that one belongs to a request for something else."""
+    kind = asked.config.get("type")
+    parts = [asked.dataset, asked.tag, asked.requested_by, asked.channel, day.isoformat()]
+    parts += [kind] if isinstance(kind, str) and kind else []
+    return _digest(parts), _digest([*parts, fingerprint.hex()])
+
+
+def _digest(parts: Sequence[str]) -> str:
     return hashlib.md5("|".join(parts).encode(), usedforsecurity=False).hexdigest().upper()
 
 
-def may_see(caller: Caller, batch: Offer, administrator_roles: Collection[str]) -> bool:
-    """Creator, mentors and report administrators of its organisations may have reports of a batch."""
-    if not caller.authentication_enabled or caller.user_id in (batch.created_by, *batch.mentors):
+def requester(caller: Caller, reporting_roles: Collection[str], *, enforced: bool) -> Requester:
+    """For whom a report is that `caller` asks for. `reporting_roles`: who has their organisations' reports.
+
+    `enforced`: who owns a batch counts; else anybody who may ask at all may have everything.
+    """
+    roles = [role for role in caller.roles if role.name in reporting_roles]
+    if not caller.authentication_enabled or not enforced or any(not role.organisation_ids for role in roles):
+        return Requester(caller.user_id, None)
+    return Requester(caller.user_id, frozenset().union(*(role.organisation_ids for role in roles)))
+
+
+def reports_for(requester: Requester, channel: str) -> bool:
+    """Whether all of a channel's batches may be in a report for `requester`."""
+    return requester.organisation_ids is None or channel in requester.organisation_ids
+
+
+def may_have(requester: Requester, batch: Offer) -> bool:
+    """Creator, mentors and those who report for its organisations may have reports of a batch, however it was found."""
+    if requester.user_id is not None and requester.user_id in (batch.created_by, *batch.mentors):
         return True
-    return caller.administers(batch.created_for, administrator_roles)
+    return requester.organisation_ids is None or not requester.organisation_ids.isdisjoint(batch.created_for)
 
 
 def check_selectors(wanted: Wanted, dataset: Dataset, has_key: bool, limit: int) -> None:
-    """Raises: NoSelector, TooManyBatches, NotOfLearners (contract jobs §5.4, rules 7 and 8)."""
+    """Raises: NoSelector, TooManyBatches, NotOfLearners, ColumnOfPeople (contract jobs §5.4, rules 7 and 8)."""
     if not wanted.batch_ids and wanted.search is None and not dataset.spans_batches:
         raise NoSelector
     if dataset is Dataset.USER_INFO and not has_key:
@@ -104,12 +158,24 @@ def check_selectors(wanted: Wanted, dataset: Dataset, has_key: bool, limit: int)
         raise TooManyBatches(limit)
     if dataset.spans_batches and (wanted.filters != Filters() or wanted.since_request is not None):
         raise NotOfLearners
+    if dataset is not Dataset.USER_INFO and not PERSONAL_COLUMNS.isdisjoint(wanted.columns):
+        raise ColumnOfPeople
 
 
 def level_of(dataset: Dataset, settings: Sequence[str]) -> Level:
     """How files of `dataset` are protected: `settings` are `dataset=LEVEL` pairs; else a key becomes a password."""
     chosen = dict(pair.split("=", 1) for pair in settings if "=" in pair)
     return Level(chosen.get(dataset, Level.PASSWORD))
+
+
+def file_format(wanted: FileFormat, csv_format: str) -> FileFormat:
+    """How a file is written: what the installation means by `csv` may be another CSV than the contract's."""
+    return FileFormat(csv_format) if wanted is FileFormat.CSV else wanted
+
+
+def is_strong(wanted: ZipEncryption, *, usually: bool) -> bool:
+    """Whether a protected zip is encrypted by AES: as the request says, else as the installation does."""
+    return usually if wanted is ZipEncryption.USUAL else wanted is ZipEncryption.AES256
 
 
 def crash_message(error: BaseException) -> str:

@@ -7,57 +7,134 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import padding
+from cryptography.hazmat.primitives import hashes, padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from lernbatch.errors import Unusable
 
 KEY_BYTES = 32
+FIRST_KEY, LAST_KEY = 1, 255
 _NONCE_BYTES = 12
 _ROUNDS = 3
 _BLOCK_BITS = 128
 REFERENCE_KEY = b"ThisAsISerceKtey"  # fixed and public in the reference; values encrypted with it exist
 
 
-class Seal:
-    """Encrypts with AES-256-GCM; `about` binds a value to its owner, so that sealed values cannot change places."""
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The installation's keys by id, 1 to 255. The newest is used; the others open what they were used for."""
 
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
+    keys: Mapping[int, bytes] = field(repr=False)
+
+    @property
+    def newest(self) -> int:
+        return max(self.keys)
+
+    def derived(self, key_id: int, purpose: str) -> bytes:
+        """The key for one purpose, from which no other one can be told. Raises: KeyError."""
+        derive = HKDF(hashes.SHA256(), length=KEY_BYTES, salt=None, info=f"lernbatch {purpose}".encode())
+        return derive.derive(self.keys[key_id])
+
+
+class Seal:
+    """Encrypts with AES-256-GCM; `about` binds a value to its owner, so that sealed values cannot change places.
+
+    A sealed value is the key's id in one byte, the nonce, and the ciphertext with its tag.
+    """
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring, self._newest = ring, ring.newest
+        self._ciphers = {key_id: AESGCM(ring.derived(key_id, "sealing")) for key_id in ring.keys}
 
     def close(self, value: bytes, about: str) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, value, about.encode())
+        return bytes([self._newest]) + nonce + self._ciphers[self._newest].encrypt(nonce, value, about.encode())
 
     def open(self, sealed: bytes, about: str) -> bytes:
         """Raises: Unusable, when the key is another one or the value was changed."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about.encode())
-        except InvalidTag as wrong:
-            raise Unusable(
-                "A sealed value cannot be opened: the exhaust key is not the one it was sealed with."
-            ) from wrong
+        cipher = self._ciphers.get(sealed[0])
+        value = None if cipher is None else _decrypted(cipher, sealed[1:], about)
+        if value is None:
+            value = self._opened_without_id(sealed, about)
+        if value is None:
+            raise Unusable("A sealed value cannot be opened: the exhaust keys lack the one it was sealed with.")
+        return value
+
+    def renewed(self, sealed: bytes, about: str) -> bytes | None:
+        """`sealed`, sealed by the newest key; None, if it is already. Raises: Unusable, as `open`."""
+        if sealed[0] == self._newest and _decrypted(self._ciphers[self._newest], sealed[1:], about) is not None:
+            return None
+        return self.close(self.open(sealed, about), about)
+
+    def digest(self, value: bytes) -> bytes:
+        """Tells values apart, and nothing of them to who has not the key."""
+        return hmac.digest(self._ring.derived(self._newest, "digests"), value, "sha256")
+
+    def _opened_without_id(self, sealed: bytes, about: str) -> bytes | None:
+        """What was sealed before keys had ids begins with its nonce, and was sealed by the key itself."""
+        values = (_decrypted(AESGCM(key), sealed, about) for key in self._ring.keys.values())
+        return next((value for value in values if value is not None), None)
 
 
-def key_of(home: Path, given: str) -> bytes:
-    """This installation's key: `given` as base64 of 32 bytes, else the file under `home`, made when first needed."""
+def _decrypted(cipher: AESGCM, data: bytes, about: str) -> bytes | None:
+    try:
+        return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], about.encode())
+    except InvalidTag:
+        return None
+
+
+def keys_of(home: Path, given: str) -> KeyRing:
+    """This installation's keys: `given` as base64 of 32 bytes, or several as `1:…, 2:…`; else the files under `home`.
+
+    The files are exhaust.key, exhaust-2.key and so on; the first is made when it is needed. Raises: Unusable.
+    """
     if given:
-        try:
-            key = base64.b64decode(given, validate=True)
-        except binascii.Error as wrong:
-            raise Unusable("LERNBATCH_EXHAUST_KEY is not base64.") from wrong
-        if len(key) != KEY_BYTES:
-            raise Unusable("LERNBATCH_EXHAUST_KEY must be base64 of 32 bytes.")
-        return key
-    path = home / "keys" / "exhaust.key"
-    if not path.exists():
-        _make(path)
-    return path.read_bytes()
+        entries = [entry.strip().rpartition(":") for entry in given.split(",") if entry.strip()]
+        return KeyRing({_read_id(key_id or str(FIRST_KEY)): _read_key(key) for key_id, _, key in entries})
+    folder = home / "keys"
+    if not (folder / _file_name(FIRST_KEY)).exists() and not any(folder.glob("exhaust-*.key")):
+        _make(folder / _file_name(FIRST_KEY))
+    files = {key_id: folder / _file_name(key_id) for key_id in range(FIRST_KEY, LAST_KEY + 1)}
+    return KeyRing({key_id: file.read_bytes() for key_id, file in files.items() if file.exists()})
+
+
+def make_next_key(home: Path) -> Path:
+    """A new key file, which is the newest from now on. Raises: Unusable, when there are 255."""
+    newest = keys_of(home, "").newest
+    if newest == LAST_KEY:
+        raise Unusable(f"There are {LAST_KEY} exhaust keys; no id is left.")
+    path = home / "keys" / _file_name(newest + 1)
+    _make(path)
+    return path
+
+
+def _file_name(key_id: int) -> str:
+    return "exhaust.key" if key_id == FIRST_KEY else f"exhaust-{key_id}.key"
+
+
+def _read_id(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and FIRST_KEY <= int(text) <= LAST_KEY):
+        raise Unusable(f"LERNBATCH_EXHAUST_KEY names keys by ids from {FIRST_KEY} to {LAST_KEY}.")
+    return int(text)
+
+
+def _read_key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error as wrong:
+        raise Unusable("LERNBATCH_EXHAUST_KEY is not base64.") from wrong
+    if len(key) != KEY_BYTES:
+        raise Unusable("LERNBATCH_EXHAUST_KEY must be base64 of 32 bytes.")
+    return key
 
 
 def _make(path: Path) -> None:

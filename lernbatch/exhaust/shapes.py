@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lernbatch.exhaust.model import Dataset, FileFormat, Status
-from lernbatch.exhaust.reports.progress import EXTRA_COLUMNS
+from lernbatch.exhaust.model import Dataset, FileFormat, Status, ZipEncryption
+from lernbatch.exhaust.wire import COLUMNS
 from lernbatch.shapes import Shape, keyed, listed, maybe, record, text, whole
 
 _TAG = text("By convention the course, an underscore, the batch.", example="do_1_b1")
@@ -19,7 +19,7 @@ _CONFIG = record(
     batchId=text("One batch; wins over the others.", example="01412345678901234567"),
     batchFilter=listed(text(), "Several batches."),
     searchFilter=keyed(text(), "A composite search for courses."),
-    columns=listed(text(one_of=EXTRA_COLUMNS), "After the contract's columns."),
+    columns=listed(text(one_of=COLUMNS), "After the contract's columns; externalId in user info alone."),
     filters=_FILTERS,
     changedSinceRequest=text("Only who changed since that request was submitted."),
 )
@@ -28,7 +28,8 @@ _SUBMISSION = record(
     tag=_TAG,
     dataset=text(one_of=tuple(Dataset), example=Dataset.PROGRESS),
     datasetConfig=_CONFIG,
-    encryptionKey=text("Protects the file; a user info exhaust needs one.", example="abc12345"),
+    encryptionKey=text("Protects the file; a user info exhaust needs one. At least 8 characters.", example="abc12345"),
+    zipEncryption=text("zipcrypto opens everywhere, and can be broken.", one_of=tuple(filter(None, ZipEncryption))),
     outputFormat=text(one_of=tuple(FileFormat), example=FileFormat.CSV),
 )
 _MS = whole("Epoch milliseconds.")

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
 
-from lernbatch.exhaust.cells import neutral
 from lernbatch.exhaust.model import Cell, Row
 from lernbatch.exhaust.packing import Sink
 
@@ -63,10 +62,9 @@ class _Book(zipfile.ZipFile):
 
 
 class Xlsx:
-    """One sheet, in a zip of its own."""
+    """One sheet, in a zip of its own. A text stands in a typed cell, where no formula can begin."""
 
-    def __init__(self, *, neutralised: bool = True) -> None:
-        self._neutralised = neutralised
+    def __init__(self) -> None:
         self._next, self._bytes = 1, 0
         self._sink = Sink()
         self._book = _Book(self._sink, "w", zipfile.ZIP_DEFLATED)
@@ -102,12 +100,11 @@ class Xlsx:
             return ""
         if not isinstance(cell, str):
             return f'<c r="{place}"><v>{cell}</v></c>'
-        text = str(neutral(cell)) if self._neutralised else cell
-        if len(text) * 2 > MOST_CHARACTERS and len(text.encode("utf-16-le")) > MOST_CHARACTERS * 2:
+        if len(cell) * 2 > MOST_CHARACTERS and len(cell.encode("utf-16-le")) > MOST_CHARACTERS * 2:
             raise SheetTooSmall(
                 f"A cell of a sheet holds at most {MOST_CHARACTERS} characters; ask for csv or parquet."
             )
-        written = escape(_unwritable.sub(lambda found: f"_x{ord(found[0]):04X}_", text), quote=False)
+        written = escape(_unwritable.sub(lambda found: f"_x{ord(found[0]):04X}_", cell), quote=False)
         return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{written}</t></is></c>'
 
     def _write(self, text: str) -> None:

@@ -66,7 +66,11 @@ async def source(conn: Connection, services: Services, subject: Subject) -> Sour
         report = response.response(subject.course, subject.batch, subject.titles, services.clock.zone)
         return Source(report, Q.response_rows, _who(subject))
     report = user_info.user_info(
-        subject.course, subject.batch, subject.unseal, with_status=services.config.exhaust_account_status
+        subject.course,
+        subject.batch,
+        subject.unseal,
+        with_status=services.config.exhaust_account_status,
+        with_external_id="externalId" in subject.extras,
     )
     return Source(report, Q.user_info_rows, _who(subject) | zone | _consenting(services, subject))
 

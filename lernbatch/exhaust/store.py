@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 import re
 import shutil
@@ -21,10 +20,12 @@ from obstore.store import LocalStore, from_url
 
 from lernbatch.config import Config
 from lernbatch.errors import Forbidden, NotFound, Unusable, Upstream
+from lernbatch.exhaust.sealing import KeyRing
 
 DOWNLOAD_PATH = "/v1/exhaust/files/"
 _CHUNK_BYTES = 5 * 1024 * 1024  # the least a part of a multipart upload may be on S3
 _PARALLEL_PARTS = 2
+_ID_DIGITS = 2  # of a signature: which key has made it
 
 
 class LinkExpired(Forbidden):
@@ -34,9 +35,9 @@ class LinkExpired(Forbidden):
 class Store:
     """The files of one installation, by key: `progress-exhaust/9F8A…/b1_progress_20260702.zip`."""
 
-    def __init__(self, config: Config, signing_key: bytes) -> None:
+    def __init__(self, config: Config, keys: KeyRing) -> None:
         self._store = _opened(config.file_store or str((config.home / "files").absolute()))
-        self._signing_key = signing_key
+        self._keys = keys
         self._public_url = config.public_url.rstrip("/")
 
     async def put(self, path: str, content: AsyncIterator[bytes]) -> None:
@@ -86,19 +87,25 @@ class Store:
             except (BaseError, OSError) as failure:
                 raise Upstream(f"The file store does not sign {path}: {_reason(failure)}") from failure
         expires = int((now + lasts).timestamp())
-        query = urlencode({"expires": expires, "signature": self._signature(path, expires)})
+        query = urlencode({"expires": expires, "signature": self._signature(path, expires, self._keys.newest)})
         return f"{self._public_url}{DOWNLOAD_PATH}{quote(path)}?{query}"
 
     def check_link(self, path: str, expires: str, signature: str, now: datetime) -> None:
         """Raises: LinkExpired, unless `link` made it and it still lasts."""
-        right = expires.isascii() and expires.isdigit() and len(expires) < 15
-        if not right or not hmac.compare_digest(self._signature(path, int(expires)).encode(), signature.encode()):
+        if not (expires.isascii() and expires.isdigit() and len(expires) < 15):
+            raise LinkExpired
+        signatures = (self._signature(path, int(expires), key_id) for key_id in self._keys.keys)
+        right = next((each for each in signatures if each.startswith(signature[:_ID_DIGITS])), "")
+        if not right or not hmac.compare_digest(right.encode(), signature.encode()):
             raise LinkExpired
         if int(expires) < now.timestamp():
             raise LinkExpired
 
-    def _signature(self, path: str, expires: int) -> str:
-        return hmac.new(self._signing_key, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
+    def _signature(self, path: str, expires: int, key_id: int) -> str:
+        """Two digits of the key's id, and the digest under the key that is for links alone."""
+        key = self._keys.derived(key_id, "links")
+        digest = hmac.digest(key, f"{path}\n{expires}".encode(), "sha256")
+        return f"{key_id:02x}{digest.hex()}"
 
 
 def _reason(failure: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from lernbatch import db, log, sql
 from lernbatch.errors import Upstream
@@ -69,12 +69,27 @@ class Turn:
             rows_done=self.rows_done,
             rows_total=self.rows_total,
         )
-        if not renewed:
+        self._check_written(renewed)
+
+    def _check_written(self, rows: int) -> None:
+        """Raises: LeaseLost, when a statement found the request no more under this worker's lease."""
+        if not rows:
             self.lost = True
             raise LeaseLost
 
-    async def deliver(self, delivery: Delivery) -> None:
-        """Note that a file is in the store. Raises: LeaseLost."""
+    async def note_batches(self, batch_ids: list[str]) -> None:
+        """Note what the files are about, which tells who may have them and whose data they hold. Raises: LeaseLost."""
+        written = await db.run(
+            self.services.pool,
+            Q.note_batches,
+            request_id=self.request.request_id,
+            owner=self.owner,
+            batch_ids=batch_ids,
+        )
+        self._check_written(written)
+
+    async def deliver(self, delivery: Delivery, begun_at: datetime) -> None:
+        """Note that a file is in the store that shows the database as at `begun_at`. Raises: LeaseLost."""
         self.rows_before += self.row_counts.get(delivery.batch_id, 0)
         self.rows_now.pop(delivery.batch_id, None)
         written = await db.run(
@@ -84,10 +99,9 @@ class Turn:
             owner=self.owner,
             delivery=[wire.write_delivery(delivery, self.request.channel)],
             rows_done=self.rows_done,
+            begun_at=begun_at,
         )
-        if not written:
-            self.lost = True
-            raise LeaseLost
+        self._check_written(written)
         self.deliveries.append(delivery)
 
 

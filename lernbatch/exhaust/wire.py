@@ -7,14 +7,36 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+import msgspec
+
 from lernbatch.errors import LernbatchError, Refused
 from lernbatch.exhaust import rules
-from lernbatch.exhaust.model import Dataset, Delivery, FileFormat, Filters, Request, Status, Submission, Wanted
+from lernbatch.exhaust.model import (
+    Dataset,
+    Delivery,
+    FileFormat,
+    Filters,
+    Request,
+    Status,
+    Submission,
+    Wanted,
+    ZipEncryption,
+)
 from lernbatch.exhaust.reports.progress import EXTRA_COLUMNS
+from lernbatch.exhaust.reports.user_info import PERSONAL_COLUMNS
 from lernbatch.wire import blank, text
 
+COLUMNS = (*EXTRA_COLUMNS, *PERSONAL_COLUMNS)
 _LONGEST_TAG = 500
 _FILTERS = ("organisationIds", "districts", "blocks", "statuses", "userIds", "addedBy")
+
+
+class UnknownEncryption(Refused):
+    code = "CLIENT_ERROR"
+
+    def __init__(self, given: str) -> None:
+        known = ", ".join(filter(None, ZipEncryption))
+        super().__init__(f"zipEncryption is unknown: {given[:100]}. It may be one of {known}")
 
 
 class Empty(Refused):
@@ -28,7 +50,7 @@ class Empty(Refused):
 
 class UnknownColumn(rules.CannotBeMade):
     def __init__(self, column: str) -> None:
-        super().__init__(f"Column is unknown: {column[:100]}. It may be one of {', '.join(EXTRA_COLUMNS)}")
+        super().__init__(f"Column is unknown: {column[:100]}. It may be one of {', '.join(COLUMNS)}")
 
 
 class WrongFilter(rules.CannotBeMade):
@@ -50,7 +72,8 @@ def read_submission(
 ) -> Submission:
     """{"tag": "do_1_b1", "dataset": "progress-exhaust", "datasetConfig": {"batchId": "b1"}, "encryptionKey": "…"}
 
-    `missing` is raised with the name of a field that is blank; each door has its own. Raises: UnknownDataset.
+    `missing` is raised with the name of a field that is blank; each door has its own. Raises: UnknownDataset,
+    UnknownFormat, UnknownEncryption.
     """
     fields = dict(request)
     tag, dataset = (_mandatory(fields, key, missing) for key in ("tag", "dataset"))
@@ -63,6 +86,9 @@ def read_submission(
     wanted_format = text(fields, "outputFormat") or text(fields, "output_format") or usual
     if wanted_format.lower() not in tuple(FileFormat):
         raise UnknownFormat(wanted_format)
+    encryption = (text(fields, "zipEncryption") or "").lower()
+    if encryption not in tuple(ZipEncryption):
+        raise UnknownEncryption(encryption)
     return Submission(
         tag=tag[:_LONGEST_TAG],
         dataset=Dataset(dataset),
@@ -71,7 +97,14 @@ def read_submission(
         config=config if isinstance(config, dict) else {},
         key=text(fields, "encryptionKey") or None,
         output_format=FileFormat(wanted_format.lower()),
+        zip_encryption=ZipEncryption(encryption),
     )
+
+
+def write_essence(asked: Submission) -> bytes:
+    """What makes a request of a tag another one: it must not be answered with the files of the first."""
+    essence = [asked.config, asked.output_format, asked.zip_encryption, asked.key]
+    return msgspec.json.encode(essence, order="sorted")
 
 
 def read_wanted(config: Mapping[str, Any]) -> Wanted:
@@ -84,7 +117,7 @@ def read_wanted(config: Mapping[str, Any]) -> Wanted:
     search = config.get("searchFilter")
     columns = _words(config.get("columns"))
     for column in columns:
-        if column not in EXTRA_COLUMNS:
+        if column not in COLUMNS:
             raise UnknownColumn(column)
     return Wanted(
         batch_ids=batch_ids,

@@ -14,7 +14,7 @@ from lernbatch import sql
 from lernbatch.course.actions import course as find_course
 from lernbatch.course.model import Course
 from lernbatch.exhaust import actions, making, manifest, packing, people, rules, wire
-from lernbatch.exhaust.model import Dataset, FileFormat, Filters, LeftOut, Level, Offer, Request, Wanted
+from lernbatch.exhaust.model import Dataset, FileFormat, Filters, LeftOut, Level, Offer, Request, Wanted, ZipEncryption
 from lernbatch.exhaust.packing import Protection
 from lernbatch.exhaust.sources import Subject
 from lernbatch.exhaust.turn import Failures, Turn
@@ -55,12 +55,15 @@ async def make_files(turn: Turn, failures: Failures) -> bool:
     plan = await _plan(turn.services, turn.request)
     parts = await _parts(turn, plan)
     turn.deliveries = [wire.read_delivery(one) for one in turn.request.deliveries]
+    if not turn.deliveries:  # what lies there is a dead worker's, or was closed before the request was asked for again
+        folder = manifest.folder(turn.request.dataset, turn.request.request_id)
+        await actions.store(config).delete_folder(folder)
     delivered = {delivery.batch_id for delivery in turn.deliveries}
     turn.rows_before = sum(turn.row_counts.get(name, 0) for name in delivered)
     waiting = [part for part in parts if part.name not in delivered]
     await _make_some(turn, plan, waiting[: config.exhaust_batches_per_turn], failures)
     if turn.deliveries:
-        await _describe(turn)
+        await _describe(turn, plan.protection)
     return len(waiting) > config.exhaust_batches_per_turn
 
 
@@ -83,7 +86,8 @@ async def _plan(services: Services, request: Request) -> Plan:
     key = actions.password(services.config, request)
     rules.check_selectors(wanted, dataset, key is not None, services.config.exhaust_batches_per_request)
     filters = await _filters(services, request, wanted)
-    return Plan(dataset, wanted, filters, _protection(services, dataset, key))
+    strong = rules.is_strong(ZipEncryption(request.zip_encryption), usually=services.config.exhaust_strong_zip)
+    return Plan(dataset, wanted, filters, _protection(services, dataset, key, strong=strong))
 
 
 async def _parts(turn: Turn, plan: Plan) -> list[Part]:
@@ -101,11 +105,17 @@ async def _parts(turn: Turn, plan: Plan) -> list[Part]:
 
 
 async def _offered(turn: Turn, plan: Plan) -> list[tuple[Offer, Course]]:
-    """The batches with their courses, without those of retired ones. Raises: NothingFound, Retired."""
+    """The requester's batches with their courses, without those of retired ones.
+
+    Raises: NothingFound, Retired, NotTheirs.
+    """
     services, found = turn.services, []
-    left_out: dict[str, type[rules.NothingFound | rules.Retired]]
-    left_out = dict.fromkeys(plan.wanted.batch_ids, rules.NothingFound)
+    left_out: dict[str, type[rules.CannotBeMade]] = dict.fromkeys(plan.wanted.batch_ids, rules.NothingFound)
     for batch in await actions.offers(services, plan.wanted, plan.dataset, turn.request.channel):
+        if not rules.may_have(turn.request.requester, batch):
+            if batch.batch_id in left_out:  # who searched is not told what else there is
+                left_out[batch.batch_id] = rules.NotTheirs
+            continue
         left_out.pop(batch.batch_id, None)
         course = await find_course(services, batch.course_id, batch.course_version)
         if course is not None and course.status != RETIRED:
@@ -115,8 +125,10 @@ async def _offered(turn: Turn, plan: Plan) -> list[tuple[Offer, Course]]:
         else:
             left_out[batch.batch_id] = rules.NothingFound
     if not found:
-        raise rules.Retired if rules.Retired in left_out.values() else rules.NothingFound
-    turn.left_out = [LeftOut(batch_id, reason.message) for batch_id, reason in left_out.items()]
+        reasons = left_out.values()
+        raise next((reason for reason in (rules.Retired, rules.NotTheirs) if reason in reasons), rules.NothingFound)
+    turn.left_out = [LeftOut(batch_id, str(reason.message)) for batch_id, reason in left_out.items()]
+    await turn.note_batches([batch.batch_id for batch, _ in found])
     return found
 
 
@@ -126,13 +138,13 @@ async def _is_retired(services: Services, course_id: str) -> bool:
     return content is not None and content.status == RETIRED
 
 
-def _protection(services: Services, dataset: Dataset, key: str | None) -> Protection:
+def _protection(services: Services, dataset: Dataset, key: str | None, *, strong: bool) -> Protection:
     config = services.config
     level = rules.level_of(dataset, config.exhaust_levels)
     if level is Level.TEXT_KEY and key is None:
         raise rules.NoSelector
     public_key = _public_key(config.exhaust_public_key) if level is Level.PUBLIC_KEY else None
-    return Protection(level, key, config.exhaust_strong_zip, public_key)
+    return Protection(level, key, strong, public_key)
 
 
 def _public_key(path: Path | None) -> RSAPublicKey:
@@ -174,20 +186,21 @@ async def _make_file(turn: Turn, plan: Plan, part: Part) -> None:
     )
     manner = making.Manner(
         name=part.name,
-        folder=manifest.folder(request),
-        wanted=FileFormat(request.output_format),
+        folder=manifest.folder(request.dataset, request.request_id),
+        wanted=rules.file_format(FileFormat(request.output_format), services.config.exhaust_csv_format),
         protection=plan.protection,
         expected_rows=turn.row_counts.get(part.name, 0),
         put=actions.store(services.config).put,
         counted=partial(turn.counted, part.name),
     )
-    await turn.deliver(await making.make(services, subject, manner))
+    begun_at = services.clock.now()
+    await turn.deliver(await making.make(services, subject, manner), begun_at)
 
 
-async def _describe(turn: Turn) -> None:
+async def _describe(turn: Turn, protection: Protection) -> None:
     """Put the manifest of all that is delivered so far. Raises: Upstream."""
-    written = manifest.manifest(turn.request, turn.deliveries, turn.left_out, turn.services.clock.now())
-    path = f"{manifest.folder(turn.request)}/{manifest.NAME}"
+    written = manifest.manifest(turn.request, turn.deliveries, turn.left_out, protection, turn.services.clock.now())
+    path = f"{manifest.folder(turn.request.dataset, turn.request.request_id)}/{manifest.NAME}"
     await actions.store(turn.services.config).put(path, manifest.pieces(written))
 
 

@@ -88,7 +88,8 @@ async def download_result(call: Call) -> Response:
     lines, people = await actions.details_of(call.services, process.process_id)
     name = f'attachment; filename="{process.process_id}.csv"'
     headers = {"Content-Disposition": name}
-    return Response(wire.show_result_file(lines, people), media_type="text/csv", headers=headers)
+    content = wire.show_result_file(lines, people, neutralised=call.services.config.csv_formulas_neutralised)
+    return Response(content, media_type="text/csv", headers=headers)
 
 
 async def plan_roster(call: Call) -> Mapping[str, Any]:

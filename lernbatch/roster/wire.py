@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from lernbatch.errors import Malformed, Missing, Refused
+from lernbatch.formulas import neutral
 from lernbatch.roster import rules
 from lernbatch.roster.model import SUCCESS, Change, Line, Person, Plan, Process, State, Wanted
 from lernbatch.wire import mandatory
@@ -144,16 +145,16 @@ def _results(lines: Sequence[Line], people: Sequence[Person]) -> tuple[list[Any]
     return succeeded, failed
 
 
-def show_result_file(lines: Sequence[Line], people: Sequence[Person]) -> bytes:
-    """batchId,userId,status: one line a person, and one a line of the file that could not be done."""
+def show_result_file(lines: Sequence[Line], people: Sequence[Person], *, neutralised: bool) -> bytes:
+    """batchId,userId,status: one line a person, and one a line of the file that could not be done.
+
+    `neutralised`: nothing in it is a formula, for what stands there was written by whoever made the file.
+    """
     file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(("batchId", "userId", "status"))
-    for line in lines:
-        if line.error is not None:
-            writer.writerow((line.batch_id or "", line.user_ids or "", line.error))
-    for person in people:
-        writer.writerow((person.batch_id, person.user_id, person.outcome or ""))
+    rows = [("batchId", "userId", "status")]
+    rows += [(line.batch_id or "", line.user_ids or "", line.error) for line in lines if line.error is not None]
+    rows += [(person.batch_id, person.user_id, person.outcome or "") for person in people]
+    csv.writer(file).writerows([neutral(row) for row in rows] if neutralised else rows)
     return file.getvalue().encode()
 
 

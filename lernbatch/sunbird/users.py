@@ -29,7 +29,8 @@ INACTIVE, ACTIVE, DELETED = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A person. Texts that the user service does not know are "". `root_org_id`: the root organisation they belong to.
+    """A person. Texts that the user service does not know are "". `root_org_id`: the root organisation they belong to;
+    `roles`: those they hold there.
 
     `status`: 0 inactive (a blocked person has nothing but an id), 1 active, 2 deleted. `fields`: the whole answer.
     """
@@ -176,6 +177,8 @@ def read_profile(user_id: str, person: Mapping[str, Any]) -> Profile:
     school = places.get("school", {})
     deleted = person.get("isDeleted") is True or person.get("status") == DELETED
 
+    root_org_id = text(registered.get("id") if own_root else person.get("rootOrgId"))
+
     def place(kind_of_place: str) -> str:
         return text(places.get(kind_of_place, {}).get("name"))
 
@@ -183,11 +186,11 @@ def read_profile(user_id: str, person: Mapping[str, Any]) -> Profile:
         user_id=text(person.get("id") or person.get("identifier") or person.get("userId")) or user_id,
         first_name=text(person.get("firstName")),
         last_name=text(person.get("lastName")),
-        root_org_id=text(registered.get("id") if own_root else person.get("rootOrgId")),
+        root_org_id=root_org_id,
         org_name=text(mapping(person.get("rootOrg")).get("orgName") or registered.get("orgName")),
         status=_status(person, deleted),
         is_deleted=deleted,
-        roles=tuple(_roles(person.get("roles"))),
+        roles=tuple(_roles(person.get("roles"), root_org_id)),
         state=place("state"),
         district=place("district"),
         block=place("block"),
@@ -209,9 +212,12 @@ def _status(person: Mapping[str, Any], deleted: bool) -> int:
     return DELETED if deleted else status if isinstance(status, int) else ACTIVE
 
 
-def _roles(roles: object) -> Iterable[str]:
+def _roles(roles: object, root_org_id: str) -> Iterable[str]:
+    """Those that are held in the own root organisation: by name alone, everywhere, or within that scope."""
     for role in roles if isinstance(roles, list) else ():
-        yield text(role.get("role")) if isinstance(role, dict) else text(role)
+        scope = mappings(role.get("scope")) if isinstance(role, dict) else []
+        if not scope or root_org_id in [place.get("organisationId", root_org_id) for place in scope]:
+            yield text(role.get("role")) if isinstance(role, dict) else text(role)
 
 
 def _first(value: object) -> str:

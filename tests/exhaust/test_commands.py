@@ -59,7 +59,7 @@ def test_a_store_that_fails_is_named_and_what_it_keeps_is_left_to_the_worker(
     words = ("progress", "--batch", reporting.batch_id, "--out", str(tmp_path))
     done = exhaust(reporting, dsn, *words, **settings)
     assert done.returncode == 1
-    assert "The exhaust could not be made: Internal Server Error: The file store does not take" in done.stderr
+    assert "The exhaust could not be made: Internal Server Error: The file store does not " in done.stderr
     (left,) = reporting.service.sql("SELECT expires_at <= now() AS is_due FROM exhaust_request")
     assert left["is_due"]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import csv
 import io
 import shutil
 import subprocess
 import tracemalloc
 import zipfile
+from codecs import BOM_UTF8
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -24,7 +26,7 @@ from hypothesis import strategies as st
 
 from lernbatch.errors import Unusable
 from lernbatch.exhaust import formats, packing, parquet, sealing, sheet
-from lernbatch.exhaust.model import Cell, Level
+from lernbatch.exhaust.model import Cell, FileFormat, Level
 from lernbatch.exhaust.packing import Protection
 from lernbatch.exhaust.rules import WrongKey
 
@@ -49,12 +51,65 @@ def packed(content: bytes, protection: Protection, rows: int = 1) -> bytes:
     ],
 )
 def test_csv_quotes_only_where_it_must(row: list[Cell], line: str) -> None:
-    assert formats.Csv().rows([row]).decode() == line
+    assert formats.Csv(neutralised=False).rows([row]).decode() == line
 
 
-def test_formulas_are_neutralised_on_demand() -> None:
-    row: list[Cell] = ["=1+1", "+91", "-x", "@x", "\tx", "＝1", "ok", -5]
-    assert formats.Csv(neutralised=True).rows([row]).decode() == "'=1+1,'+91,'-x,'@x,'\tx,'＝1,ok,-5\n"
+AWKWARD = [
+    'say "x"',
+    "back\\slash",
+    'ends in \\"',
+    '\\",\\"',
+    "a,b",
+    "two\r\nlines",
+    "गिनती",
+    "",
+    '"',
+    '""',
+    " x ",
+    "\\",
+]
+
+
+@pytest.mark.parametrize("wanted", [FileFormat.CSV_RFC4180, FileFormat.CSV_EXCEL])
+def test_readers_that_know_rfc_4180_alone_read_what_was_written(wanted: FileFormat) -> None:
+    rows: list[list[Cell]] = [AWKWARD, AWKWARD[::-1]]
+    made = formats.Csv(wanted)
+    content = made.header(list("abcdefghijkl")) + made.rows(rows) + made.finish()
+    encoding = "utf-8-sig" if wanted is FileFormat.CSV_EXCEL else "utf-8"
+    assert list(csv.reader(io.StringIO(content.decode(encoding), newline="")))[1:] == rows
+    assert content.endswith(b"\r\n")
+
+
+def test_the_line_that_the_documents_give_reads_the_contracts_own() -> None:
+    row = [text for text in AWKWARD if "\\" not in text or '"' in text]  # see the docs on backslashes without quotes
+    content = formats.Csv().rows([row])
+    reader = csv.reader(io.StringIO(content.decode(), newline=""), escapechar="\\", doublequote=False)
+    assert list(reader) == [row]
+
+
+def test_only_the_csv_for_excel_begins_with_a_byte_order_mark() -> None:
+    begins = {wanted: formats.Csv(wanted).header(["எண்"]).startswith(BOM_UTF8) for wanted in CSVS}
+    assert begins == {FileFormat.CSV: False, FileFormat.CSV_RFC4180: False, FileFormat.CSV_EXCEL: True}
+
+
+CSVS = (FileFormat.CSV, FileFormat.CSV_RFC4180, FileFormat.CSV_EXCEL)
+
+
+@pytest.mark.parametrize("wanted", CSVS)
+def test_no_csv_is_a_program_unless_a_setting_says_so(wanted: FileFormat) -> None:
+    formulas: list[Cell] = ["=1+1", "+cmd|' /C calc'!A0", "-x", "-2+3", "@SUM(A1)", "\t=1", "＝1", "+", "-"]
+    for row in (formulas, formulas[::-1]):
+        content = formats.Csv(wanted).rows([row]).decode()
+        assert next(csv.reader(io.StringIO(content, newline=""))) == [f"'{cell}" for cell in row]
+    plain = formats.Csv(wanted, neutralised=False).rows([formulas]).decode()
+    assert next(csv.reader(io.StringIO(plain, newline=""))) == formulas
+
+
+@pytest.mark.parametrize("cell", [-5, -0.67, 1e-7, "+919000000001", "-5", "-0,5", "+91 90000 00001", "-12.5%", "a=b"])
+def test_a_number_is_never_touched(cell: Cell) -> None:
+    for neutralised in (True, False):
+        content = formats.Csv(FileFormat.CSV_RFC4180, neutralised=neutralised).rows([[cell]]).decode()
+        assert next(csv.reader(io.StringIO(content, newline=""))) == [str(cell)]
 
 
 def test_parquet_reads_back(tmp_path: Path) -> None:
@@ -86,7 +141,7 @@ def test_a_sheet_holds_texts_that_look_like_formulas() -> None:
     assert found == {
         "A1": "who",
         "B1": "Progress",
-        "A2": "'=1+1",
+        "A2": "=1+1",
         "B2": "5",
         "A3": "எண்",
         "A4": "a<b>&_x000B__x005F_x000B_",
@@ -99,7 +154,18 @@ def test_a_sheet_opens_in_another_program() -> None:
     made = sheet.Xlsx()
     content = made.header(["who", *"bcdefgh"]) + made.rows([names, ["=SUM(A1)", 5, 0.67, None, "-1", "", "", ""]])
     rows = list(openpyxl.load_workbook(io.BytesIO(content + made.finish())).active.iter_rows(values_only=True))
-    assert rows == [("who", *"bcdefgh"), tuple(names), ("'=SUM(A1)", 5, 0.67, None, "'-1", "", "", "")]
+    assert rows == [("who", *"bcdefgh"), tuple(names), ("=SUM(A1)", 5, 0.67, None, "-1", "", "", "")]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+91 98", "-Asha", "@x", "'quoted", "\ttab", "＝1"])
+def test_a_text_in_a_sheet_is_the_text_and_no_formula(text: str) -> None:
+    made = sheet.Xlsx()
+    content = made.header([text]) + made.rows([[text]]) + made.finish()
+    sheet1 = openpyxl.load_workbook(io.BytesIO(content)).active
+    assert [cell.value for row in sheet1.iter_rows() for cell in row] == [text, text]
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        written = book.read("xl/worksheets/sheet1.xml")
+    assert (written.count(b't="inlineStr"'), written.count(b"<f>")) == (2, 0)
 
 
 def test_a_sheet_has_more_columns_than_letters() -> None:
@@ -200,10 +266,10 @@ def test_packing_holds_no_more_for_a_large_file(protection: Protection) -> None:
 
 
 def test_a_sealed_value_opens_for_its_owner_only() -> None:
-    seal = sealing.Seal(bytes(32))
+    seal = sealing.Seal(sealing.KeyRing({1: bytes(32)}))
     sealed = seal.close(b"Asha", "u1")
     assert seal.open(sealed, "u1") == b"Asha"
-    for wrong, owner in ((seal, "u2"), (sealing.Seal(bytes(31) + b"1"), "u1")):
+    for wrong, owner in ((seal, "u2"), (sealing.Seal(sealing.KeyRing({1: bytes(31) + b"1"})), "u1")):
         with pytest.raises(Unusable):
             wrong.open(sealed, owner)
 
@@ -216,8 +282,8 @@ def test_values_of_the_references_cipher_are_read_and_plain_ones_left() -> None:
 
 
 def test_two_processes_agree_on_one_key(tmp_path: Path) -> None:
-    first = sealing.key_of(tmp_path, "")
-    assert sealing.key_of(tmp_path, "") == first
+    first = sealing.keys_of(tmp_path, "")
+    assert sealing.keys_of(tmp_path, "") == first
     assert (tmp_path / "keys" / "exhaust.key").stat().st_mode & 0o077 == 0
     with pytest.raises(Unusable, match="32 bytes"):
-        sealing.key_of(tmp_path, base64.b64encode(b"short").decode())
+        sealing.keys_of(tmp_path, base64.b64encode(b"short").decode())

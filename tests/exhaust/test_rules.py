@@ -7,14 +7,32 @@ from datetime import date, timedelta
 
 import pytest
 
+from lernbatch.auth import Caller, Role
 from lernbatch.exhaust import cells, rules, wire
-from lernbatch.exhaust.model import Dataset, Level, Status, Wanted
+from lernbatch.exhaust.model import (
+    Dataset,
+    FileFormat,
+    Level,
+    Offer,
+    Requester,
+    Status,
+    Submission,
+    Wanted,
+    ZipEncryption,
+)
 
 
 def test_a_request_is_known_by_dataset_tag_user_channel_and_day() -> None:
+    def ids(fingerprint: bytes = b"1", **config: str) -> tuple[str, str]:
+        asked = Submission("do_1_b1", Dataset.PROGRESS, "u9", "0126", config, None)
+        return rules.request_ids(asked, date(2026, 7, 1), fingerprint)
+
     wanted = hashlib.md5(b"progress-exhaust|do_1_b1|u9|0126|2026-07-01").hexdigest().upper()
-    assert rules.request_id("progress-exhaust", "do_1_b1", "u9", "0126", date(2026, 7, 1)) == wanted
-    assert rules.request_id("progress-exhaust", "do_1_b1", "u9", "0126", date(2026, 7, 1), "x") != wanted
+    typed = hashlib.md5(b"progress-exhaust|do_1_b1|u9|0126|2026-07-01|x").hexdigest().upper()
+    assert (ids()[0], ids(type="x")[0]) == (wanted, typed)
+    assert (
+        len({*ids(), *ids(b"2"), *ids(type="x")}) == 5
+    )  # the contract's once, and one of its own for each other thing
 
 
 @pytest.mark.parametrize(
@@ -95,3 +113,50 @@ def test_a_key_becomes_a_password_unless_a_setting_says_otherwise() -> None:
     settings = ("progress-exhaust=PLAIN_DATASET",)
     assert rules.level_of(Dataset.PROGRESS, settings) is Level.PLAIN
     assert rules.level_of(Dataset.USER_INFO, settings) is Level.PASSWORD
+
+
+def batch_of(*organisations: str, mentors: tuple[str, ...] = (), creator: str | None = "u1") -> Offer:
+    return Offer("b1", "do_1", "June", creator, list(organisations), list(mentors), date(2026, 6, 1), None)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "organisations", "batch", "may"),
+    [
+        ("u1", (), batch_of("A"), True),
+        ("u2", (), batch_of("A", mentors=("u2",)), True),
+        ("u2", (), batch_of("A"), False),
+        ("u2", ("A",), batch_of("A", "B"), True),
+        ("u2", ("A",), batch_of("B"), False),
+        ("u2", ("A",), batch_of(), False),
+        ("u2", None, batch_of("B"), True),
+        (None, (), batch_of("A", creator=None), False),  # nobody is not the creator of what nobody has created
+        (None, ("A",), batch_of("A", creator=None), True),
+    ],
+)
+def test_who_may_have_reports_of_a_batch(
+    user_id: str | None, organisations: tuple[str, ...] | None, batch: Offer, may: bool
+) -> None:
+    requester = Requester(user_id, None if organisations is None else frozenset(organisations))
+    assert rules.may_have(requester, batch) is may
+
+
+def test_only_reporting_roles_count_and_each_where_it_is_held() -> None:
+    roles = (Role("REPORT_ADMIN", frozenset({"A"})), Role("ORG_ADMIN", frozenset({"B"})), Role("PUBLIC"))
+    caller = Caller("u1", roles=roles)
+    assert rules.requester(caller, {"REPORT_ADMIN"}, enforced=True) == Requester("u1", frozenset({"A"}))
+    assert rules.requester(caller, {"REPORT_ADMIN", "ORG_ADMIN"}, enforced=True).organisation_ids == {"A", "B"}
+    assert rules.requester(caller, {"PUBLIC"}, enforced=True).organisation_ids is None  # held everywhere
+    assert rules.requester(caller, {"REPORT_ADMIN"}, enforced=False).organisation_ids is None
+
+
+def test_what_csv_means_is_said_by_the_installation_alone_where_it_is_not_named() -> None:
+    assert rules.file_format(FileFormat.CSV, "csv-excel") is FileFormat.CSV_EXCEL
+    assert rules.file_format(FileFormat.CSV_RFC4180, "csv-excel") is FileFormat.CSV_RFC4180
+    assert rules.file_format(FileFormat.XLSX, "csv-excel") is FileFormat.XLSX
+
+
+@pytest.mark.parametrize("usually", [True, False])
+def test_a_request_may_choose_its_encryption(usually: bool) -> None:
+    assert rules.is_strong(ZipEncryption.USUAL, usually=usually) is usually
+    assert rules.is_strong(ZipEncryption.AES256, usually=usually)
+    assert not rules.is_strong(ZipEncryption.ZIPCRYPTO, usually=usually)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, VIKRAM
-from tests.running import Running
+from tests.running import Running, running
 from tests.seeds import BOOK, COURSE, QUIZ, REQUIRED, VIDEO
 
 
@@ -82,6 +84,31 @@ def test_a_report_comes_as_parquet_or_as_a_sheet(reporting: Reporting) -> None:
     sheet = reporting.made(outputFormat="xlsx", datasetConfig={"batchId": reporting.batch_id, "type": "x"})
     with zipfile.ZipFile(io.BytesIO(unzipped(reporting.fetch(sheet["downloadUrls"][0])))) as book:
         assert ASHA.user_id in book.read("xl/worksheets/sheet1.xml").decode()
+
+
+def test_a_csv_comes_as_the_reader_needs_it(reporting: Reporting) -> None:
+    reporting.enrol("=cmd|' /C calc'!A0")
+    reporting.service.sql("UPDATE batch SET name = $1 WHERE batch_id = $2", 'जून "पहली", पाली', reporting.batch_id)
+    texts = {
+        wanted: reporting.text(outputFormat=wanted, datasetConfig={"batchId": reporting.batch_id, "type": wanted})
+        for wanted in ("csv", "csv-rfc4180", "csv-excel")
+    }
+    assert 'जून \\"पहली\\", पाली' in texts["csv"]
+    assert texts["csv-excel"] == "\ufeff" + texts["csv-rfc4180"]
+    rows = list(csv.DictReader(io.StringIO(texts["csv-rfc4180"], newline="")))
+    assert {row["Batch Name"] for row in rows} == {'जून "पहली", पाली'}
+    assert "'=cmd|' /C calc'!A0" in {row["User UUID"] for row in rows}
+    for name in reporting.jobs():
+        assert all(".zip?" in url for url in name["downloadUrls"])
+
+
+@pytest.mark.parametrize("meant", ["csv", "csv-rfc4180", "csv-excel"])
+def test_a_setting_says_which_csv_is_meant(dsn: str, tmp_path: Path, meant: str) -> None:
+    with running(tmp_path, dsn, exhaust_csv_format=meant) as own:
+        batch = Reporting(own, name='June, "first" shift')
+        batch.enrol(ASHA)
+        text, standard = batch.text(), batch.text(outputFormat="csv-rfc4180")
+    assert (text == standard, text == f"\ufeff{standard}") == (meant == "csv-rfc4180", meant == "csv-excel")
 
 
 def test_a_search_finds_the_batches_of_its_courses(service: Running) -> None:

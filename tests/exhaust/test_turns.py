@@ -6,6 +6,7 @@ import asyncio
 import json
 import resource
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from uuid import uuid4
 
 import pytest
 
-from lernbatch.exhaust import jobs, turns
+from lernbatch.exhaust import actions, jobs, people, turns
+from lernbatch.exhaust.model import Dataset
+from lernbatch.sunbird.users import Profile
 from tests.exhaust.reporting import Reporting, unzipped
-from tests.people import ASHA, HOME_ORG, KAVYA, VIKRAM
+from tests.people import ASHA, HOME_ORG, KAVYA, VIKRAM, Person
 from tests.running import Running, running
 from tests.seeds import QUIZ, RETIRED_COURSE, SECOND_COURSE
 
@@ -96,13 +99,46 @@ def test_a_key_that_is_none_is_told_of_at_once(dsn: str, tmp_path: Path) -> None
     ]
 
 
-def test_a_failed_request_starts_again_and_another_is_answered_as_it_stands(reporting: Reporting) -> None:
+def test_a_failed_request_starts_again_and_the_same_one_is_answered_as_it_stands(reporting: Reporting) -> None:
     failed = asked_and_made(reporting, {"batchId": "nowhere"})
     again = reporting.submit().json()["result"]
     assert (again["requestId"], again["status"], again["attempts"]) == (failed["requestId"], "SUBMITTED", 0)
     reporting.work()
-    done = reporting.submit(datasetConfig={"batchId": "nowhere"}).json()["result"]
-    assert (done["status"], done["datasetConfig"]) == ("SUCCESS", {"batchId": reporting.batch_id})
+    done = reporting.submit().json()["result"]
+    assert (done["requestId"], done["status"]) == (failed["requestId"], "SUCCESS")
+
+
+def test_a_tag_never_answers_with_the_files_of_another_request(reporting: Reporting) -> None:
+    other = Reporting(reporting.service)
+    reporting.enrol(ASHA)
+    reporting.enrol(KAVYA, finished=True)
+    other.enrol(KAVYA)
+    mine = {"batchId": reporting.batch_id}
+    variants: list[dict[str, Any]] = [
+        {},
+        {"datasetConfig": {"batchId": other.batch_id}},
+        {"datasetConfig": {"batchFilter": [reporting.batch_id, other.batch_id]}},
+        {"datasetConfig": {**mine, "columns": ["lastActivity"]}},
+        {"datasetConfig": {**mine, "filters": {"statuses": [2]}}},
+        {"outputFormat": "xlsx"},
+        {"encryptionKey": "abc12345"},
+        {"encryptionKey": "abc12346"},
+        {"encryptionKey": "abc12345", "zipEncryption": "aes256"},
+    ]
+    made = [reporting.made(**variant) for variant in variants]
+    assert len({job["requestId"] for job in made}) == len(variants)
+    assert len({url.partition("?")[0] for job in made for url in job["downloadUrls"]}) == len(variants) + 1
+    for variant, job in zip(variants, made, strict=True):
+        answer = reporting.submit(**variant).json()["result"]
+        assert (answer["requestId"], answer["datasetConfig"]) == (job["requestId"], variant.get("datasetConfig", mine))
+
+
+def test_of_two_at_once_each_is_answered_with_its_own(reporting: Reporting) -> None:
+    configs = [{"batchId": reporting.batch_id, "filters": {"statuses": [status]}} for status in (0, 1, 2)] * 4
+    with ThreadPoolExecutor(len(configs)) as threads:
+        answers = list(threads.map(lambda config: reporting.submit(datasetConfig=config).json()["result"], configs))
+    assert [answer["datasetConfig"] for answer in answers] == configs
+    assert len({answer["requestId"] for answer in answers}) == 3
 
 
 def test_tomorrows_request_is_another_one(reporting: Reporting) -> None:
@@ -126,7 +162,7 @@ def test_the_manifest_tells_what_was_delivered_and_why(reporting: Reporting) -> 
     reporting.consent(ASHA)
     job = reporting.made("userinfo-exhaust", encryptionKey="abc12345")
     told = json.loads(reporting.fetch(job["manifestUrl"]))
-    assert (told["rowCount"], told["rulesVersion"], told["requestId"]) == (1, "1", job["requestId"])
+    assert (told["rowCount"], told["rulesVersion"], told["requestId"]) == (1, "2", job["requestId"])
     (file,) = told["files"]
     assert file["consents"].startswith(f"{reporting.batch_id}_userinfo_")
     store = Path(reporting.service.config.home, "files", "userinfo-exhaust", job["requestId"])
@@ -327,19 +363,50 @@ def test_personal_data_is_sealed_in_the_database(reporting: Reporting) -> None:
 def test_columns_and_filters_beside_the_contracts(reporting: Reporting) -> None:
     reporting.enrol(ASHA, added_by=VIKRAM.user_id, scores={})
     reporting.enrol(KAVYA, finished=True, last_access_at=reporting.service.clock.now())
-    wanted = ["batchDates", "daysInactive", "lastActivity", "currentUnit", "externalId", "attempts", "nestedUnits"]
+    wanted = ["batchDates", "daysInactive", "lastActivity", "currentUnit", "attempts", "nestedUnits"]
     (row,) = reporting.rows(
         datasetConfig={"batchId": reporting.batch_id, "columns": wanted, "filters": {"statuses": [2]}}
     )
-    assert list(row)[-6:] == [
+    assert list(row)[-5:] == [
         "Batch Start Date",
         "Batch End Date",
         "Days Inactive",
         "Last Activity",
         "Current Unit",
-        "External Id",
     ]
     assert (row["User UUID"], row["Days Inactive"], row["Batch Start Date"]) == (KAVYA.user_id, "0", "01/06/2026")
+
+
+@pytest.mark.parametrize("dataset", [one for one in Dataset if one is not Dataset.USER_INFO])
+def test_what_names_a_person_is_in_no_other_report_than_user_info(reporting: Reporting, dataset: Dataset) -> None:
+    reporting.enrol(ASHA)
+    job = asked_and_made(reporting, {"batchId": reporting.batch_id, "columns": ["externalId"]}, dataset)
+    assert (job["status"], job["statusMessage"].partition(" ")[0]) == ("FAILED", "externalId")
+
+
+def test_external_ids_are_sealed_and_shown_of_those_who_consent(reporting: Reporting) -> None:
+    service = reporting.service
+    for number in ("state-7", "state-8"):
+        person = Profile(f"{number}-{reporting.batch_id}", first_name="Ravi", fields={"externalIds": [{"id": number}]})
+        keep = people.keep_profiles(
+            service.services, actions.seal(service.config), [person.user_id], {person.user_id: person}
+        )
+        service.run(keep)
+        reporting.enrol(person.user_id)
+    reporting.consent(Person(f"state-7-{reporting.batch_id}", "Ravi", ""))
+    config = {"batchId": reporting.batch_id, "columns": ["externalId"]}
+    rows = reporting.rows("userinfo-exhaust", encryptionKey="abc12345", datasetConfig=config)
+    assert [(list(row)[-1], row["External Id"], row["User Name"]) for row in rows] == [
+        ("External Id", "state-7", "Ravi")
+    ]
+    stored = service.sql("SELECT p.* FROM profile p WHERE user_id LIKE '%' || $1", reporting.batch_id)
+    assert len(stored) == 2
+    assert not any(
+        text in str(value).partition("-0")[0] for row in stored for value in row.values() for text in ("Ravi",)
+    )
+    assert not any(b"state-" in row["sealed"] for row in stored)
+    older = reporting.rows("course-progress-report", datasetConfig={"batchId": reporting.batch_id, "type": "older"})
+    assert {row["User Name"]: row["External ID"] for row in older}.keys() == {"Ravi", ""}
 
 
 def test_only_who_changed_since_an_earlier_request(reporting: Reporting) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import Any
 
@@ -196,6 +198,18 @@ def test_e33_the_result_is_a_file_once_it_is_done(service: Running) -> None:
     assert f"{batch_id},{ASHA.user_id},SUCCESS" in found.text
     assert "0404,u,Invalid course batch id " in found.text
     assert {service.call("GET", url + wrong).status_code for wrong in ("x", "%C3%A9")} == {404}
+
+
+def test_a_result_file_is_no_program(service: Running) -> None:
+    batch_id = invited(service)
+    formulas = ("=cmd|' /C calc'!A0", "@SUM(A1)", "+x", "-x")
+    content = f'batchId,userIds\n{batch_id},"{ASHA.user_id}"\n' + "".join(f"{text},u\n" for text in formulas)
+    process = process_id(upload(service, content))
+    work(service)
+    answer = service.call("GET", f"/v1/upload/statusDownloadLink/{process}", VIKRAM)
+    url = answer.json()["result"]["signedUrl"].removeprefix(service.config.public_url)
+    rows = list(csv.reader(io.StringIO(service.call("GET", url).text)))
+    assert {row[0] for row in rows[1:]} == {batch_id, *(f"'{text}" for text in formulas)}
     service.clock.move(minutes=31)
     assert service.call("GET", url).status_code == 404
 

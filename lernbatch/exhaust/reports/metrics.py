@@ -1,7 +1,7 @@
 """The older reports of a batch: course progress and assessment (contract jobs §6.3).
 
-Names are shown, and e-mail addresses and phone numbers masked, of those who let the organisation see them; the older
-reports showed them of everybody.
+Names and external ids are shown, and e-mail addresses and phone numbers masked, of those who let the organisation see
+them; the older reports showed them of everybody.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ class Measured(NamedTuple):
     scores: Mapping[str, Any]
     sealed: bytes | None
     root_org_id: str | None
-    external_id: str | None
     state: str | None
     district: str | None
     org_name: str | None
@@ -92,7 +91,7 @@ def _who(learner: Measured, unseal: Unseal, *, own: bool) -> Row:
     """The first ten columns; what belongs to the school is shown to its own organisation only."""
     person = unseal(learner.user_id, learner.sealed)
     return (
-        (learner.external_id or "") if own else "",
+        person.external_id if own else "",
         learner.user_id,
         person.name,
         masked_email(person.email),

@@ -16,7 +16,6 @@ from lernbatch.exhaust.reports import Report
 # Columns that a request may add to the progress exhaust (`datasetConfig.columns`).
 EXTRA_COLUMNS = (
     "attempts",
-    "externalId",
     "lastActivity",
     "daysInactive",
     "currentUnit",
@@ -36,7 +35,6 @@ class Learner(NamedTuple):
     scores: Mapping[str, Any]
     last_read_content_id: str | None
     last_access_on: date | None
-    external_id: str | None
     state: str | None
     district: str | None
     org_name: str | None
@@ -155,8 +153,6 @@ def _extra(name: str, course: Course, batch: Offer, scored: list[str], options: 
     if name == "attempts":
         columns = tuple(f"{content_id} - Attempts" for content_id in scored)
         return _Extra(columns, lambda learner: [cells.attempts_of(learner.scores, one) for one in scored])
-    if name == "externalId":
-        return _Extra(("External Id",), lambda learner: [learner.external_id or ""])
     if name == "lastActivity":
         return _Extra(("Last Activity",), lambda learner: [cells.day(learner.last_access_on)])
     if name == "daysInactive":

@@ -13,6 +13,7 @@ from lernbatch.exhaust import columns as columns_of
 from lernbatch.exhaust.model import Offer, Row
 from lernbatch.exhaust.reports import Report
 
+PERSONAL_COLUMNS = frozenset({"externalId"})  # that a request may add
 _ACCOUNT_STATUS = {0: "Inactive user", 1: "Active user", 2: "Deleted user"}
 
 
@@ -42,14 +43,21 @@ class Personal:
     name: str = ""
     email: str = ""
     phone: str = ""
+    external_id: str = ""
 
 
 def user_info(
-    course: Course, batch: Offer, unseal: Callable[[str, bytes | None], Personal], *, with_status: bool
+    course: Course,
+    batch: Offer,
+    unseal: Callable[[str, bytes | None], Personal],
+    *,
+    with_status: bool,
+    with_external_id: bool = False,
 ) -> Report:
     """The user info exhaust: only who consents is in its rows. `with_status`: the column that 7.0 added."""
     head = (course.course_id, course.name, f"BatchId_{batch.batch_id}", batch.name)
     columns = [name for name in columns_of.USER_INFO if with_status or name != "Status"]
+    columns += ["External Id"] if with_external_id else []
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
         learner = Consenting._make(record)
@@ -74,6 +82,7 @@ def user_info(
                 person.phone,
                 "true",
                 cells.day(learner.consented_on),
+                *((person.external_id,) if with_external_id else ()),
             ),
         )
 
