@@ -57,6 +57,7 @@ REFERENCE_NAMES: dict[str, tuple[str, ...]] = {
     "enrolment_list_size": ("enrollment_list_size",),
     "bulk_row_limit": ("bulk_upload_batch_data_size",),
     "attempts_limit": ("assessment.attempts.limit", "assessment_attempts_limit"),
+    "telemetry_pdata_id": ("telemetry_pdata_id",),
     "kafka_servers": ("kafka_urls",),
     "topic_certificate": ("kafka_topics_certificate_instruction",),
     "topic_instruction": ("kafka_topics_instruction",),
@@ -197,6 +198,7 @@ class Config(BaseSettings):
     # what is told to others
     telemetry: Literal["log", "kafka", "nowhere"] = "nowhere"
     kafka_servers: Words = ()
+    telemetry_pdata_id: str = "local.sunbird.learning.service"  # who tells, where no X-App-Id says
     topic_telemetry: str = "local.telemetry.raw"
     topic_certificate: str = "local.issue.certificate.request"
     topic_instruction: str = "local.coursebatch.job.request"
