@@ -11,6 +11,8 @@ from lernbatch.auth import Caller
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
 from lernbatch.coalescer import Again, Answer
+from lernbatch.course import actions as courses
+from lernbatch.course.model import Course
 from lernbatch.db import Connection
 from lernbatch.enrolment import events, rules
 from lernbatch.enrolment.model import Enrolment, Enrolments, How, Key, Page, Standing, Wish
@@ -100,6 +102,20 @@ async def _list_of(services: Services, pages: Sequence[Page]) -> list[Answer[lis
     for enrolment in found:
         lists[enrolment.position - 1].append(enrolment)
     return list(lists)
+
+
+async def measures_of(services: Services, enrolments: Sequence[Enrolment]) -> dict[tuple[str, str | None], Course]:
+    """Course and version → the publication, for batches that stay with one; what cannot be read now is left out."""
+    found: dict[tuple[str, str | None], Course] = {}
+    for course_id, version in {(one.course_id, one.course_version) for one in enrolments if one.course_version}:
+        try:
+            course = await courses.course(services, course_id, version)
+        except Upstream as failure:
+            log.warning("a publication cannot be read now", course_id=course_id, error=failure.detail)
+            continue
+        if course is not None:
+            found[course_id, version] = course
+    return found
 
 
 async def organisations_of(services: Services, channels: Collection[str]) -> Mapping[str, Organisation] | None:

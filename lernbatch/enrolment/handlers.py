@@ -96,6 +96,7 @@ async def _list(call: Call, user_id: str) -> Mapping[str, Any]:
     asked = wire.read_list(call.request, call.query, config.enrolment_list_size)
     page = await actions.list_of(services, Page(user_id, asked.limit, asked.course_ids, asked.offset, asked.cursor))
     found = await courses.at_hand(services, {enrolment.course_id for enrolment in page.enrolments})
+    measures = await actions.measures_of(services, page.enrolments)
     batches = {}
     if asked.batch_fields is not None:
         now, zone = services.clock.now(), services.clock.zone
@@ -108,4 +109,4 @@ async def _list(call: Call, user_id: str) -> Mapping[str, Any]:
     if asked.organisation_fields:
         channels = {course.channel for course in found.values() if course.channel}
         organisations = await actions.organisations_of(services, channels)
-    return wire.show_list(page, found, batches, organisations, asked)
+    return wire.show_list(page, found, measures, batches, organisations, asked)

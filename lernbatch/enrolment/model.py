@@ -91,6 +91,7 @@ class Enrolment:
     last_access_at: datetime | None
     updated_at: datetime
     states: str  # JSON, of which the list shows the statuses
+    course_version: str | None  # by which its batch measures; None: the newest
     certificates: Sequence[Mapping[str, Any]]
     position: int  # of the question it answers, from 1
 

@@ -66,7 +66,7 @@ RETURNING enrolment.user_id, enrolment.batch_id;
 -- as one text a learner (null: all), since arrays of arrays must be of one length. `after_at` null: the first page.
 SELECT e.user_id, e.batch_id, e.course_id, e.active, e.added_by, e.enrolled_at, e.status, e.progress, e.percentage,
        e.completed_at, e.last_read_content_id, e.last_read_content_status, e.last_access_at, e.updated_at,
-       e.states, e.certificates, asked.position
+       e.states, e.certificates, b.course_version, asked.position
   FROM unnest(:user_ids::text[], :course_ids::text[], :limits::bigint[], :offsets::bigint[],
               :after_at::timestamptz[], :after_batch_ids::text[])
        WITH ORDINALITY AS asked (user_id, course_ids, page_size, passed_over, after_at, after_batch_id, position)
@@ -82,6 +82,7 @@ SELECT e.user_id, e.batch_id, e.course_id, e.active, e.added_by, e.enrolled_at, 
        ORDER BY enrolled_at DESC, batch_id DESC
           LIMIT asked.page_size
          OFFSET asked.passed_over) e
+  LEFT JOIN batch b ON b.batch_id = e.batch_id
  ORDER BY asked.position, e.enrolled_at DESC, e.batch_id DESC;
 
 -- enrolment_count

@@ -185,15 +185,17 @@ def _remembered_words(listed: str, always: tuple[str, ...]) -> tuple[str, ...]:
 def show_list(
     page: Enrolments,
     courses: Mapping[str, Course],
+    measures: Mapping[tuple[str, str | None], Course],
     batches: Mapping[str, Mapping[str, Any]],
     organisations: Mapping[str, Organisation] | None,
     asked: ListAsked,
 ) -> dict[str, Any]:
     """{"courses": […], "count": 1500, "nextCursor": "…"}: last opened first, the others as they came (contract §2.5.2).
 
-    `courses`: those that were found; enrolments in others are left out, though they are counted. `batches`: what is
-    shown of the batches; empty when that was not asked for. `organisations` by channel; None: not asked for, or not
-    known now. `count` and `nextCursor` are ours: a list has a bound, and says so.
+    `courses`: those that were found; enrolments in others are left out, though they are counted. `measures`: the
+    publications that batches measure by, where that is not the newest. `batches`: what is shown of the batches; empty
+    when that was not asked for. `organisations` by channel; None: not asked for, or not known now. `count` and
+    `nextCursor` are ours: a list has a bound, and says so.
     """
     hits = {
         identifier: _hit(course, organisations, asked)
@@ -202,10 +204,14 @@ def show_list(
     }
     shown = [enrolment for enrolment in page.enrolments if enrolment.course_id in hits]
     opened = [enrolment for enrolment in shown if enrolment.last_access_at is not None]
-    opened.sort(key=lambda enrolment: _ms(enrolment.last_access_at) or 0, reverse=True)
+    opened.sort(key=lambda enrolment: _ms(rules.accessed_at(enrolment)) or 0, reverse=True)
     ordered = [*opened, *(enrolment for enrolment in shown if enrolment.last_access_at is None)]
-    result: dict[str, Any] = {"courses": [_show(enrolment, hits, batches) for enrolment in ordered]}
-    result["count"] = page.count
+    rows = []
+    for enrolment in ordered:
+        course_id = enrolment.course_id
+        measure = measures.get((course_id, enrolment.course_version)) or courses[course_id]
+        rows.append(_show(enrolment, hits[course_id], rules.leaf_nodes_to_show(enrolment, measure), batches))
+    result: dict[str, Any] = {"courses": rows, "count": page.count}
     if page.cursor is not None:
         result["nextCursor"] = _show_cursor(page.cursor)
     return result
@@ -224,10 +230,12 @@ def _hit(course: Course, organisations: Mapping[str, Organisation] | None, asked
 
 def _show(
     enrolment: Enrolment,
-    hits: Mapping[str, Mapping[str, Any]],
+    hit: Mapping[str, Any],
+    leaf_nodes_count: int,
     batches: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    hit = hits[enrolment.course_id]
+    if "leafNodesCount" in hit and hit["leafNodesCount"] != leaf_nodes_count:
+        hit = {**hit, "leafNodesCount": leaf_nodes_count}
     status = rules.shown_status(enrolment.status, enrolment.progress)
     document = {
         "userId": enrolment.user_id,
@@ -238,7 +246,7 @@ def _show(
         "enrolledDate": _ms(enrolment.enrolled_at),
         "oldEnrolledDate": None,
         "dateTime": _ms(enrolment.updated_at),
-        "lastContentAccessTime": _ms(enrolment.last_access_at),
+        "lastContentAccessTime": _ms(rules.accessed_at(enrolment)),
         "lastReadContentId": enrolment.last_read_content_id,
         "lastReadContentStatus": enrolment.last_read_content_status,
         "contentStatus": {content_id: state.status for content_id, state in _STATUSES.decode(enrolment.states).items()},

@@ -33,7 +33,7 @@ def test_a_new_enrolment_has_every_field_of_the_contract(service: Running) -> No
         "active": True,
     }
     assert (course["progress"], course["status"], course["completionPercentage"]) == (0, 0, 0)
-    assert (course["courseName"], course["leafNodesCount"]) == ("Early mathematics", 5)
+    assert (course["courseName"], course["leafNodesCount"]) == ("Early mathematics", 4)
     assert (course["contentStatus"], course["issuedCertificates"], course["oldEnrolledDate"]) == ({}, [], None)
     assert course["content"]["pkgVersion"] == 1
     assert course["content"]["identifier"] == COURSE
