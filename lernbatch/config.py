@@ -194,6 +194,7 @@ class Config(BaseSettings):
     upstream_failures: int = Field(5, ge=1)  # in a row; then a service is left alone for upstream_rest_seconds
     upstream_rest_seconds: float = Field(5, gt=0)
     upstream_attempts: int = Field(3, ge=1, le=10)  # of calls that may be repeated
+    upstream_calls_per_request: int = Field(1000, ge=1)  # repetitions too; jobs have no such bound
 
     # what is told to others
     telemetry: Literal["log", "kafka", "nowhere"] = "nowhere"

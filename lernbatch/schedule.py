@@ -33,6 +33,7 @@ JOBS: list[Job] = [
     Job("progress.adopt_courses", progress.adopt_courses, every_seconds=60),
     Job("certificate.issue_due", certificate.issue_due, every_seconds=2, together=True),
     Job("exhaust.run_due", exhaust.run_due, every_seconds=5, together=True),
+    Job("exhaust.fetch_missing_people", exhaust.fetch_missing_people, every_seconds=15),
     Job("exhaust.forget_expired", exhaust.forget_expired, every_seconds=3600),
     Job("outbox.relay", partial(relay, senders=SENDERS), every_seconds=1),
 ]

@@ -475,6 +475,14 @@ CREATE TABLE profile (
   fetched_at    timestamptz NOT NULL
 );
 
+-- One row: a batch of whose people some profiles are missing, because a summary by place was asked for. Deleted once
+-- everybody has been looked up. `after_user_id`: how far that has come, so that one who cannot be read stops nobody else.
+CREATE TABLE people_due (
+  batch_id      text        PRIMARY KEY,
+  asked_at      timestamptz NOT NULL,
+  after_user_id text        NOT NULL
+);
+
 -- One row: what one person lets one organisation see of them in one course, as the user service last said.
 CREATE TABLE consent (
   user_id     text        NOT NULL,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from lernbatch.exhaust import actions, turns
+from lernbatch.exhaust import actions, people, turns
 from lernbatch.services import Services
 
 
 async def run_due(services: Services) -> int:
     """Take one turn at the request that is due next; 1, or 0 when none is."""
     return int(await turns.take(services))
+
+
+async def fetch_missing_people(services: Services) -> int:
+    """Read a set of the profiles that a summary by place lacked; how many, or 0 when none is missing."""
+    return await people.fetch_missing(services, actions.seal(services.config))
 
 
 async def forget_expired(services: Services) -> int:

@@ -305,3 +305,23 @@ INSERT INTO consent (user_id, consumer_id, object_id, consent_id, status, update
 ON CONFLICT (user_id, consumer_id, object_id) DO UPDATE
         SET consent_id = EXCLUDED.consent_id, status = EXCLUDED.status, updated_at = EXCLUDED.updated_at,
             expires_at = EXCLUDED.expires_at, fetched_at = EXCLUDED.fetched_at;
+
+-- people_due
+SELECT batch_id, after_user_id FROM people_due ORDER BY asked_at, batch_id LIMIT 1;
+
+-- people_missing
+-- Learners of a batch, in it or awarded, whose profile is not kept; ordered as people_to_fetch.
+  SELECT who.user_id
+    FROM (SELECT e.user_id FROM enrolment e WHERE e.batch_id = :batch_id AND e.active
+           UNION
+          SELECT c.user_id FROM certificate c WHERE c.batch_id = :batch_id) who
+   WHERE who.user_id > :after
+     AND NOT EXISTS (SELECT FROM profile p WHERE p.user_id = who.user_id)
+ORDER BY who.user_id || ''
+   LIMIT :limit;
+
+-- note_people
+UPDATE people_due SET after_user_id = :after WHERE batch_id = :batch_id;
+
+-- forget_people_due
+DELETE FROM people_due WHERE batch_id = :batch_id;
