@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -16,7 +17,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from lernbatch import log
 from lernbatch.errors import LernbatchError
 
-Context = TypeVar("Context")
+Owner = TypeVar("Owner")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -77,7 +78,8 @@ class Coalescer(Generic[Item, Result]):
             raise Busy
         self._queue.append(waiting)
         if self._flushing is None:
-            self._flushing = asyncio.get_running_loop().create_task(self._drain())
+            # Of no request: it serves many, and must not live by the bounds and the log lines of the first.
+            self._flushing = asyncio.get_running_loop().create_task(self._drain(), context=Context())
 
     async def _drain(self) -> None:
         try:
@@ -154,10 +156,10 @@ class Coalescers:
         self._made: dict[object, Coalescer[Any, Any]] = {}
 
     def of(
-        self, flush: Callable[[Context, Sequence[Item]], Awaitable[Sequence[Answer[Result]]]], context: Context
+        self, flush: Callable[[Owner, Sequence[Item]], Awaitable[Sequence[Answer[Result]]]], owner: Owner
     ) -> Coalescer[Item, Result]:
-        """The one coalescer of `flush`, which is given `context` (the process's services) with each set."""
+        """The one coalescer of `flush`, which is given `owner` (the process's services) with each set."""
         found = self._made.get(flush)
         if found is None:
-            found = self._made[flush] = Coalescer(partial(flush, context), enabled=self._enabled)
+            found = self._made[flush] = Coalescer(partial(flush, owner), enabled=self._enabled)
         return found

@@ -57,6 +57,7 @@ REFERENCE_NAMES: dict[str, tuple[str, ...]] = {
     "enrolment_list_size": ("enrollment_list_size",),
     "bulk_row_limit": ("bulk_upload_batch_data_size",),
     "attempts_limit": ("assessment.attempts.limit", "assessment_attempts_limit"),
+    "telemetry_pdata_id": ("telemetry_pdata_id",),
     "kafka_servers": ("kafka_urls",),
     "topic_certificate": ("kafka_topics_certificate_instruction",),
     "topic_instruction": ("kafka_topics_instruction",),
@@ -194,10 +195,12 @@ class Config(BaseSettings):
     upstream_failures: int = Field(5, ge=1)  # in a row; then a service is left alone for upstream_rest_seconds
     upstream_rest_seconds: float = Field(5, gt=0)
     upstream_attempts: int = Field(3, ge=1, le=10)  # of calls that may be repeated
+    upstream_calls_per_request: int = Field(1000, ge=1)  # repetitions too; jobs have no such bound
 
     # what is told to others
     telemetry: Literal["log", "kafka", "nowhere"] = "nowhere"
     kafka_servers: Words = ()
+    telemetry_pdata_id: str = "local.sunbird.learning.service"  # who tells, where no X-App-Id says
     topic_telemetry: str = "local.telemetry.raw"
     topic_certificate: str = "local.issue.certificate.request"
     topic_instruction: str = "local.coursebatch.job.request"

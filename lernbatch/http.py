@@ -31,6 +31,7 @@ from lernbatch.errors import Forbidden, LernbatchError, Malformed, Refused, Unau
 from lernbatch.outbox import actions as outbox
 from lernbatch.outbox.actions import hears_kafka
 from lernbatch.services import Services
+from lernbatch.sunbird.http import BUDGET, Budget
 from lernbatch.telemetry import Origin
 
 Answer: TypeAlias = "Mapping[str, Any] | bytes | Headed | Response"
@@ -188,6 +189,7 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
+        BUDGET.set(Budget(request.app.state.services.config.upstream_calls_per_request))
         try:
             response = await _answer(self._entrance, request, self._roles)
         except Exception as error:  # noqa: BLE001 - the one place where every failure becomes an envelope

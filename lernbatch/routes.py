@@ -79,7 +79,8 @@ ENTRANCES: list[Entrance] = [
     # progress
     Entrance("POST", "/v1/content/state/read", progress.read_content_state,
              gateway="/api/course/v1/content/state/read", roles=LEARNERS),
-    Entrance("POST", "/private/v1/content/state/read", progress.read_content_state_privately, Access.PRIVATE),
+    Entrance("POST", "/private/v1/content/state/read", progress.read_content_state_privately, Access.PRIVATE,
+             gateway="/api/course/private/v1/content/state/read"),
     Entrance("PATCH", "/v1/content/state/update", progress.update_content_state, Access.LATE_USER,
              gateway="/api/course/v1/content/state/update", roles=LEARNERS),
     Entrance("PATCH", "/v1/user/content/state", progress.update_content_state),
@@ -137,6 +138,7 @@ ENTRANCES: list[Entrance] = [
              gateway="/api/certreg/v1/certs/verify"),
     Entrance("POST", "/certs/v1/registry/download", registry.legacy_download_by_url,
              gateway="/api/certreg/v1/certs/download"),
+    Entrance("POST", "/api/user/v1/certs/download", registry.legacy_download_by_url),
     Entrance("GET", "/certs/v2/registry/download/{certificate_id}", registry.legacy_download,
              gateway="/api/certreg/v2/certs/download/{certificate_id}"),
     Entrance("GET", "/certs/v1/registry/read/{certificate_id}", registry.legacy_read,

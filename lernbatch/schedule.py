@@ -35,5 +35,6 @@ JOBS: list[Job] = [
     Job("exhaust.run_due", exhaust.run_due, every_seconds=5, together=True),
     Job("exhaust.close_withdrawn", exhaust.close_withdrawn, every_seconds=60),
     Job("exhaust.forget_expired", exhaust.forget_expired, every_seconds=60),
+    Job("exhaust.fetch_missing_people", exhaust.fetch_missing_people, every_seconds=15),
     Job("outbox.relay", partial(relay, senders=SENDERS), every_seconds=1),
 ]

@@ -132,15 +132,20 @@ ALTER TABLE enrolment ALTER COLUMN states SET STORAGE MAIN;
 ALTER TABLE enrolment ALTER COLUMN scores SET STORAGE MAIN;
 ALTER TABLE enrolment ALTER COLUMN certificates SET STORAGE MAIN;
 
--- One row: how far one learner is in one content; `states` with names, for people and analysts.
+-- One row: how far one learner is in one content; `states` with names, for people and analysts. Nothing happened after
+-- this service was told of it, whatever a phone's clock said (progress.rules.accessed_ms).
 CREATE VIEW content_state AS
 SELECT e.user_id, e.batch_id, e.course_id, state.key AS content_id,
        (state.value ->> 0)::smallint AS status,
        (state.value ->> 1)::integer AS progress,
        (state.value ->> 2)::integer AS views,
        (state.value ->> 3)::integer AS completions,
-       to_timestamp((state.value ->> 4)::bigint / 1000.0) AS last_access_at,
-       to_timestamp((state.value ->> 5)::bigint / 1000.0) AS last_completed_at,
+       CASE WHEN state.value ->> 4 IS NOT NULL
+            THEN to_timestamp(least((state.value ->> 4)::bigint, (state.value ->> 6)::bigint) / 1000.0)
+        END AS last_access_at,
+       CASE WHEN state.value ->> 5 IS NOT NULL
+            THEN to_timestamp(least((state.value ->> 5)::bigint, (state.value ->> 6)::bigint) / 1000.0)
+        END AS last_completed_at,
        to_timestamp((state.value ->> 6)::bigint / 1000.0) AS last_updated_at,
        state.value -> 7 -> 1 AS details
   FROM enrolment e
@@ -476,6 +481,14 @@ CREATE TABLE profile (
   fetched_at    timestamptz NOT NULL
 );
 
+-- One row: a batch of whose people some profiles are missing, because a summary by place was asked for. Deleted once
+-- everybody has been looked up. `after_user_id`: how far that has come, so that one who cannot be read stops nobody else.
+CREATE TABLE people_due (
+  batch_id      text        PRIMARY KEY,
+  asked_at      timestamptz NOT NULL,
+  after_user_id text        NOT NULL
+);
+
 -- One row: what one person lets one organisation see of them in one course, as the user service last said.
 CREATE TABLE consent (
   user_id     text        NOT NULL,
@@ -509,14 +522,20 @@ SELECT b.batch_id, b.course_id, c.name AS course_name, b.name, b.enrolment_type,
 
 CREATE VIEW analyst.enrolment AS
 SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage, completed_at,
-       last_read_content_id, last_access_at, jsonb_array_length(certificates) AS certificate_count
+       last_read_content_id,
+       CASE WHEN last_access_at IS NOT NULL THEN least(last_access_at, updated_at) END AS last_access_at,
+       jsonb_array_length(certificates) AS certificate_count
   FROM enrolment;
 
 CREATE VIEW analyst.content_state AS
 SELECT e.user_id, e.batch_id, s.key AS content_id, (s.value ->> 0)::smallint AS status,
        (s.value ->> 1)::integer AS percentage, (s.value ->> 2)::integer AS views, (s.value ->> 3)::integer AS completions,
-       to_timestamp((s.value ->> 4)::bigint / 1000.0) AS last_access_at,
-       to_timestamp((s.value ->> 5)::bigint / 1000.0) AS last_completed_at,
+       CASE WHEN s.value ->> 4 IS NOT NULL
+            THEN to_timestamp(least((s.value ->> 4)::bigint, (s.value ->> 6)::bigint) / 1000.0)
+        END AS last_access_at,
+       CASE WHEN s.value ->> 5 IS NOT NULL
+            THEN to_timestamp(least((s.value ->> 5)::bigint, (s.value ->> 6)::bigint) / 1000.0)
+        END AS last_completed_at,
        to_timestamp((s.value ->> 6)::bigint / 1000.0) AS last_updated_at
   FROM enrolment e, jsonb_each(e.states) AS s;
 
@@ -526,7 +545,8 @@ SELECT e.user_id, e.batch_id, s.key AS content_id, (s.value ->> 0)::double preci
   FROM enrolment e, jsonb_each(e.scores) AS s;
 
 CREATE VIEW analyst.attempt AS
-SELECT user_id, batch_id, content_id, attempt_id, to_timestamp(attempted_ms / 1000.0) AS attempted_at, score, max_score
+SELECT user_id, batch_id, content_id, attempt_id,
+       least(to_timestamp(attempted_ms / 1000.0), updated_at) AS attempted_at, score, max_score
   FROM attempt;
 
 CREATE VIEW analyst.answer AS

@@ -1,4 +1,8 @@
-"""Telemetry 3.0: the events that analytics reads (contract enrolment-and-progress §2.1.1, jobs §2.7, batches §6.3)."""
+"""Telemetry 3.0: the events that analytics reads (contract enrolment-and-progress §2.1.1, jobs §2.7, batches §6.3).
+
+The pipeline refuses an event without a channel or a producer's id, and drops the second one of a `mid`. So both have a
+default, every event has a `mid` of its own, and the request that caused it stands in `cdata`.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ _AGGREGATOR = {"ver": "3.0", "id": "org.sunbird.learning.platform", "pid": "cour
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request came from: what its telemetry carries."""
+    """Where a request came from: what its telemetry carries. Empty: nobody said; the settings stand in for it."""
 
     message_id: str = ""
     channel: str = ""
@@ -35,39 +39,38 @@ def request_audit(
     edata: Mapping[str, Any],
 ) -> Event:
     """An AUDIT that reports what a request did. `subject`: the event's object; `cdata`: (id, type) pairs."""
-    context = _context(origin, "CourseBatch", cdata=[{"id": identifier, "type": kind} for identifier, kind in cdata])
-    return _event(config, "AUDIT", now_ms, origin, actor_id, {"context": context, "object": subject, "edata": edata})
+    context = _context(config, origin, "CourseBatch", cdata)
+    return _event(config, "AUDIT", now_ms, actor_id, {"context": context, "object": subject, "edata": edata})
 
 
 def search(config: Config, now_ms: int, origin: Origin, *, actor_id: str, edata: Mapping[str, Any]) -> Event:
     """A SEARCH: what was looked for, and how much was found (contract batches §6.3)."""
-    return _event(config, "SEARCH", now_ms, origin, actor_id, {"context": _context(origin, "User"), "edata": edata})
+    return _event(config, "SEARCH", now_ms, actor_id, {"context": _context(config, origin, "User"), "edata": edata})
 
 
 def error(config: Config, now_ms: int, origin: Origin, *, actor_id: str, err: str, code: str, trace: str) -> Event:
     """An ERROR: a request that failed. `err`: the HTTP status in words."""
     edata = {"err": err, "errtype": code, "stacktrace": trace[:_TRACE_CHARACTERS]}
-    context = _context(origin, "CourseBatch")
-    return _event(config, "ERROR", now_ms, origin, actor_id, {"context": context, "edata": edata})
+    context = _context(config, origin, "CourseBatch")
+    return _event(config, "ERROR", now_ms, actor_id, {"context": context, "edata": edata})
 
 
-def _event(config: Config, eid: str, now_ms: int, origin: Origin, actor_id: str, parts: Mapping[str, Any]) -> Event:
+def _event(config: Config, eid: str, now_ms: int, actor_id: str, parts: Mapping[str, Any]) -> Event:
     actor = {"id": actor_id, "type": "User"}
-    payload = {"eid": eid, "ets": now_ms, "ver": "3.0", "mid": origin.message_id, "actor": actor, **parts}
+    payload = {"eid": eid, "ets": now_ms, "ver": "3.0", "mid": f"LP.{eid}.{uuid4()}", "actor": actor, **parts}
     return Event(KAFKA, config.topic_telemetry, actor_id, payload)
 
 
-def _context(origin: Origin, env: str, **more: Any) -> dict[str, Any]:
-    return _present(
-        {
-            "channel": origin.channel,
-            "pdata": _present({"id": origin.app_id, "pid": "lms-service", "ver": "1.0"}),
-            "env": env,
-            "did": origin.device_id,
-            **more,
-            "rollup": {},
-        }
-    )
+def _context(config: Config, origin: Origin, env: str, cdata: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+    request = [(origin.message_id, "Request")] if origin.message_id else []
+    return {
+        "channel": origin.channel or config.default_channel,
+        "pdata": {"id": origin.app_id or config.telemetry_pdata_id, "pid": "lms-service", "ver": "1.0"},
+        "env": env,
+        **({"did": origin.device_id} if origin.device_id else {}),
+        "cdata": [{"id": identifier, "type": kind} for identifier, kind in (*cdata, *request)],
+        "rollup": {},
+    }
 
 
 def progress_audit(
@@ -104,7 +107,3 @@ def progress_audit(
 
 
 _PROCESS = str(uuid4())
-
-
-def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if value is not None}

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lernbatch.errors import Malformed, Missing
+from lernbatch.errors import Malformed, Missing, Refused
 
 END_OF_TIME_MS = 4_102_444_800_000  # 2100: clocks beyond it are wrong, and their times cannot be shown in every zone
+
+
+class UnreadableDate(Refused):
+    """A day or a time in another form than the contract's."""
+
+    code = "DATE_FORMAT_ERRROR"  # three R: the contract's spelling
+    message = "Date format error."
 
 
 def blank(value: object) -> bool:

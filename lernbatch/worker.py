@@ -21,6 +21,7 @@ import asyncpg
 from lernbatch import db, log, metrics, sql
 from lernbatch.config import Config
 from lernbatch.services import Services
+from lernbatch.sunbird.http import IN_JOB
 
 Q = sql.load("lernbatch")
 OWNER = f"{os.getpid()}-{uuid4().hex[:8]}"
@@ -67,6 +68,7 @@ async def run_now(services: Services, job: Job) -> int:
 
 
 async def _keep(services: Services, job: Job, stop: asyncio.Event) -> None:
+    IN_JOB.set(True)  # of this task, and of what it starts
     while not stop.is_set():
         pause = await (_turn if job.together else _leased_turn)(services, job, stop)
         if not stop.is_set():

@@ -21,6 +21,17 @@ def unique(questions: Iterable[Question]) -> tuple[Question, ...]:
     return tuple(latest.values())
 
 
+def bounded(score: float, max_score: float) -> float:
+    """`score` within 0 and `max_score`: more or less than that is no mark, whatever a client says."""
+    return min(max(score, 0.0), max(max_score, 0.0))
+
+
+def surplus(tries: Sequence[Attempt], most: int) -> list[Attempt]:
+    """Of the attempts at one content those beyond the `most` best, of which the later ones stay."""
+    best_first = sorted(tries, key=lambda attempt: (-attempt.score, -attempt.attempted_ms, attempt.attempt_id))
+    return best_first[most:]
+
+
 def attempt(submission: Submission) -> Attempt:
     """Its marks, of unique and answered questions alone: the others are not in the maximum.
 

@@ -10,7 +10,9 @@ import msgspec
 from lernbatch.assessment import rules
 from lernbatch.assessment.model import Attempt, Question, Submission
 from lernbatch.errors import Malformed, Refused
-from lernbatch.wire import END_OF_TIME_MS, blank, text
+from lernbatch.wire import END_OF_TIME_MS, UnreadableDate, blank, text
+
+MAX_QUESTION_BYTES, MAX_ATTEMPT_BYTES = 65_536, 262_144
 
 
 class AttemptedDateRequired(Refused):
@@ -48,6 +50,15 @@ class EventsRequired(Refused):
     message = "Events array is mandatory"
 
 
+class TooLargeAttempt(Refused):
+    """An addition: an attempt is kept with its questions, so both have a bound."""
+
+    code = "DATA_SIZE_EXCEEDED"
+    message = (
+        f"Maximum size of an assessment should be {MAX_ATTEMPT_BYTES} bytes, of each of its events {MAX_QUESTION_BYTES}"
+    )
+
+
 _REQUIRED: tuple[tuple[str, type[Refused]], ...] = (
     ("courseId", CourseIdRequired),
     ("contentId", ContentIdRequired),
@@ -72,11 +83,12 @@ def read_submission(item: dict[str, Any], user_id: str) -> Submission:
         raise EventsRequired
     attempted_ms, events = item["assessmentTs"], item["events"]
     if not isinstance(attempted_ms, int | float) or isinstance(attempted_ms, bool):
-        raise Malformed
+        raise UnreadableDate
     if not 0 <= attempted_ms < END_OF_TIME_MS:
-        raise Malformed
+        raise UnreadableDate
     if not isinstance(events, list | None):
         raise Malformed
+    _check_size(item, events or [])
     return Submission(
         content_id=item["contentId"],
         course_id=item["courseId"],
@@ -86,6 +98,15 @@ def read_submission(item: dict[str, Any], user_id: str) -> Submission:
         questions=read_questions(events or []),
         payload={**item, "userId": user_id, "events": [_acted_by(event, user_id) for event in events or []]},
     )
+
+
+def _check_size(item: dict[str, Any], events: Sequence[Any]) -> None:
+    """Raises: TooLargeAttempt. What is small as a whole need not be measured in parts."""
+    size = len(msgspec.json.encode(item))
+    if size > MAX_ATTEMPT_BYTES:
+        raise TooLargeAttempt
+    if size > MAX_QUESTION_BYTES and any(len(msgspec.json.encode(event)) > MAX_QUESTION_BYTES for event in events):
+        raise TooLargeAttempt
 
 
 def _acted_by(event: Any, user_id: str) -> Any:
@@ -127,8 +148,8 @@ def _read_question(event: _Event) -> Question:
     return Question(
         id=item.id,
         assess_ts=int(event.ets),
-        max_score=item.maxscore,
-        score=event.edata.score,
+        max_score=max(item.maxscore, 0.0),
+        score=rules.bounded(event.edata.score, item.maxscore),
         type=item.type or "",
         title=item.title or "",
         resvalues=_text_maps(event.edata.resvalues),

@@ -8,11 +8,6 @@ from lernbatch.batch.model import Batch, Change
 from lernbatch.errors import Refused
 
 
-class UnreadableDate(Refused):
-    code = "DATE_FORMAT_ERRROR"  # three R: the contract's spelling
-    message = "Date format error."
-
-
 class StartsInThePast(Refused):
     code = "COURSE_BATCH_START_DATE_INVALID"
     message = "Batch start date should be either today or future date."

@@ -43,13 +43,12 @@ def _listed(batch: OpenBatch, status: Status) -> dict[str, Any]:
 
 def created(config: Config, now_ms: int, asking: Asking, batch: Batch) -> Event:
     """The audit of a new batch."""
-    cdata = [(batch.course_id, "Course"), (asking.origin.message_id, "Request")]
-    return _audit(config, now_ms, asking, batch, "Create", cdata)
+    return _audit(config, now_ms, asking, batch, "Create", [(batch.course_id, "Course")])
 
 
 def updated(config: Config, now_ms: int, asking: Asking, batch: Batch) -> Event:
     """The audit of a changed batch."""
-    return _audit(config, now_ms, asking, batch, "Update", [(asking.origin.message_id, "Request")])
+    return _audit(config, now_ms, asking, batch, "Update", [])
 
 
 def _audit(

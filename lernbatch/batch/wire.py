@@ -24,7 +24,7 @@ from lernbatch.batch.wire_fields import (
     unique,
 )
 from lernbatch.errors import Refused
-from lernbatch.wire import blank, course_id, text
+from lernbatch.wire import UnreadableDate, blank, course_id, text
 
 _LENIENT_DATE = re.compile(r"\s*\d+-\d+-\d+")  # all that the reference's first look at a date asks for (U9)
 _PROPS = (
@@ -150,12 +150,12 @@ def _changed_dates(
     """Start (None: no day of the calendar), end and end of enrolment (None: as they are); U9 to U12."""
     sent_start, sent_end = text(request, "startDate") or "", text(request, "endDate")
     if not _LENIENT_DATE.match(sent_start):
-        raise dates.UnreadableDate
+        raise UnreadableDate
     start, end = date_or_none(sent_start, zone), None
     if sent_end is not None and not blank(sent_end):
         end = read_date(sent_end, zone)
         if start is None:
-            raise dates.UnreadableDate
+            raise UnreadableDate
         dates.check_changed_end(now.astimezone(zone).date(), start, end)
     return start, end, date_or_none(text(request, "enrollmentEndDate") or "", zone)
 

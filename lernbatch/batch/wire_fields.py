@@ -6,11 +6,10 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from lernbatch.batch import dates
 from lernbatch.batch.model import LEAVE_ALWAYS, LEAVE_NEVER, LEAVE_UNTIL_START
 from lernbatch.batch.rules import is_enrolment_type
 from lernbatch.errors import Malformed, Missing, Refused, WrongType
-from lernbatch.wire import blank, text
+from lernbatch.wire import UnreadableDate, blank, text
 
 MOST_CAPACITY = 2**31 - 1
 
@@ -61,12 +60,12 @@ def read_date(value: str, zone: ZoneInfo) -> date:
     """`2026-06-01`, or an ISO instant: the day it is in `zone` then. Raises: UnreadableDate."""
     day, separator, _ = value.partition("T")
     if len(day) != 10 or (not separator and len(value) != 10):
-        raise dates.UnreadableDate
+        raise UnreadableDate
     try:
         at = datetime.fromisoformat(value) if separator else None
         return at.astimezone(zone).date() if at is not None and at.tzinfo else date.fromisoformat(day)
     except (ValueError, OverflowError) as wrong:
-        raise dates.UnreadableDate from wrong
+        raise UnreadableDate from wrong
 
 
 def read_ids(request: dict[str, Any], key: str) -> list[Any]:
@@ -100,7 +99,7 @@ def optional_date(request: dict[str, Any], key: str, zone: ZoneInfo) -> date | N
 def date_or_none(value: str, zone: ZoneInfo) -> date | None:
     try:
         return read_date(value, zone)
-    except dates.UnreadableDate:
+    except UnreadableDate:
         return None
 
 

@@ -42,8 +42,9 @@ def read_tree(hierarchy: Mapping[str, Any], metadata: Mapping[str, Any] | None =
     """The course of a published hierarchy. `metadata`: what the content service says of it today, which wins.
 
     Trees in the wild have nodes without an identifier, nodes that stand below themselves, leaf nodes in several units
-    and wrong counts. So the tree alone counts: an id is one leaf node however often it stands there; a node without
-    identifier, or below itself, hands its children to the unit it stands in. Raises: TooDeep.
+    and wrong counts. So the tree alone counts: an id is one leaf node however often it stands there, and optional only
+    if it is so everywhere; a node without identifier, or below itself, hands its children to the unit it stands in.
+    Raises: TooDeep.
     """
     tree = _read_nodes(hierarchy)
     content = {**without_tree(hierarchy), **(metadata or {}), "leafNodesCount": len(tree.leaf_nodes)}
@@ -155,8 +156,8 @@ def _read_nodes(hierarchy: Mapping[str, Any]) -> Tree:
         known = leaves.get(found.identifier)
         if known is None:
             leaves[found.identifier] = _read_leaf(found)
-        elif found.optional and not known.optional:
-            leaves[found.identifier] = replace(known, optional=True)
+        elif known.optional and not found.optional:
+            leaves[found.identifier] = replace(known, optional=False)
         for unit_id in found.unit_ids:
             below.setdefault(unit_id, {})[found.identifier] = None
     counted = (

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from lernbatch import db, metrics, sql
+from lernbatch import db, log, metrics, sql
 from lernbatch.auth import Caller
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
 from lernbatch.coalescer import Again, Answer
+from lernbatch.course import actions as courses
+from lernbatch.course.model import Course
 from lernbatch.db import Connection
 from lernbatch.enrolment import events, rules
-from lernbatch.enrolment.model import Enrolment, How, Key, Standing, Wish
-from lernbatch.errors import LernbatchError, Unauthorized
+from lernbatch.enrolment.model import Enrolment, Enrolments, How, Key, Page, Standing, Wish
+from lernbatch.errors import LernbatchError, Unauthorized, Upstream
 from lernbatch.outbox import actions as outbox
 from lernbatch.outbox.events import columns
 from lernbatch.services import Services
+from lernbatch.sunbird.orgs import Organisation
 
 Q = sql.load("lernbatch.enrolment")
+PATIENCE_SECONDS = 2.0  # a list does not wait longer for what stands beside its courses
 _SEPARATOR = "\x1f"  # of course ids; see queries.sql, enrolments_of
 
 
@@ -71,26 +75,57 @@ async def standings(conn: Connection, keys: Sequence[Key]) -> dict[Key, Standing
     return {(standing.user_id, standing.batch_id): standing for standing in found}
 
 
-async def list_of(services: Services, user_id: str, course_ids: Sequence[str] | None = None) -> list[Enrolment]:
-    """The active enrolments of a learner, newest first; `course_ids` None: of all courses."""
-    return await services.coalescers.of(_list_of, services).do((user_id, course_ids))
+async def list_of(services: Services, page: Page) -> Enrolments:
+    """A page of the active enrolments of a learner, newest first."""
+    found = await services.coalescers.of(_list_of, services).do(replace(page, limit=page.limit + 1))
+    shown, more = found[: page.limit], len(found) > page.limit
+    count = len(shown)
+    if more or page.offset or page.after:
+        course_ids = None if page.course_ids is None else list(page.course_ids)
+        count = await db.value(services.pool, Q.enrolment_count, user_id=page.user_id, course_ids=course_ids)
+    return Enrolments(shown, count, (shown[-1].enrolled_at, shown[-1].batch_id) if more and shown else None)
 
 
-async def _list_of(
-    services: Services, asked: Sequence[tuple[str, Sequence[str] | None]]
-) -> list[Answer[list[Enrolment]]]:
+async def _list_of(services: Services, pages: Sequence[Page]) -> list[Answer[list[Enrolment]]]:
     found = await db.all(
         services.pool,
         Enrolment,
         Q.enrolments_of,
-        user_ids=[user_id for user_id, _ in asked],
-        course_ids=[None if course_ids is None else _SEPARATOR.join(course_ids) for _, course_ids in asked],
-        limit=services.config.enrolment_list_size,
+        user_ids=[page.user_id for page in pages],
+        course_ids=[None if page.course_ids is None else _SEPARATOR.join(page.course_ids) for page in pages],
+        limits=[page.limit for page in pages],
+        offsets=[page.offset for page in pages],
+        after_at=[page.after and page.after[0] for page in pages],
+        after_batch_ids=[page.after and page.after[1] for page in pages],
     )
-    lists: list[list[Enrolment]] = [[] for _ in asked]
+    lists: list[list[Enrolment]] = [[] for _ in pages]
     for enrolment in found:
         lists[enrolment.position - 1].append(enrolment)
     return list(lists)
+
+
+async def measures_of(services: Services, enrolments: Sequence[Enrolment]) -> dict[tuple[str, str | None], Course]:
+    """Course and version → the publication, for batches that stay with one; what cannot be read now is left out."""
+    found: dict[tuple[str, str | None], Course] = {}
+    for course_id, version in {(one.course_id, one.course_version) for one in enrolments if one.course_version}:
+        try:
+            course = await courses.course(services, course_id, version)
+        except Upstream as failure:
+            log.warning("a publication cannot be read now", course_id=course_id, error=failure.detail)
+            continue
+        if course is not None:
+            found[course_id, version] = course
+    return found
+
+
+async def organisations_of(services: Services, channels: Collection[str]) -> Mapping[str, Organisation] | None:
+    """Channel → its organisation, for those that exist; None when the organisation service does not answer soon."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await services.sunbird.organisations.remembered(channels)
+    except (Upstream, TimeoutError) as failure:
+        log.warning("organisations are not known now", error=repr(failure))
+        return None
 
 
 async def batches_of(services: Services, enrolments: Sequence[Enrolment]) -> list[Batch]:

@@ -47,7 +47,6 @@ def _audit(
         cdata=[
             (standing.course_id, "Course"),
             (wish.batch_id, "CourseBatch"),
-            (wish.origin.message_id, "Request"),
         ],
         edata={"state": state, "type": kind, "props": list(props)},
     )

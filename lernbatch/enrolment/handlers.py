@@ -9,7 +9,7 @@ from typing import Any
 from lernbatch.batch.wire_document import show_batch
 from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions, wire
-from lernbatch.enrolment.model import How, Wish
+from lernbatch.enrolment.model import How, Page, Wish
 from lernbatch.errors import Unauthorized
 from lernbatch.http import Call
 from lernbatch.wire import mandatory
@@ -92,14 +92,21 @@ async def list_of_other(call: Call) -> Mapping[str, Any]:
 
 
 async def _list(call: Call, user_id: str) -> Mapping[str, Any]:
-    asked = wire.read_list(call.request, call.query)
-    enrolments = await actions.list_of(call.services, user_id, asked.course_ids)
-    found = await courses.at_hand(call.services, {enrolment.course_id for enrolment in enrolments})
+    services, config = call.services, call.services.config
+    asked = wire.read_list(call.request, call.query, config.enrolment_list_size)
+    page = await actions.list_of(services, Page(user_id, asked.limit, asked.course_ids, asked.offset, asked.cursor))
+    found = await courses.at_hand(services, {enrolment.course_id for enrolment in page.enrolments})
+    measures = await actions.measures_of(services, page.enrolments)
     batches = {}
     if asked.batch_fields is not None:
-        now, zone, iso = call.services.clock.now(), call.services.clock.zone, call.services.config.iso_dates
-        offered = await actions.batches_of(call.services, enrolments)
+        now, zone = services.clock.now(), services.clock.zone
+        offered = await actions.batches_of(services, page.enrolments)
         batches = {
-            batch.batch_id: show_batch(batch, now, zone, iso=iso, fields=asked.batch_fields) for batch in offered
+            batch.batch_id: show_batch(batch, now, zone, iso=config.iso_dates, fields=asked.batch_fields)
+            for batch in offered
         }
-    return wire.show_list(enrolments, found, batches, asked)
+    organisations = None
+    if asked.organisation_fields:
+        channels = {course.channel for course in found.values() if course.channel}
+        organisations = await actions.organisations_of(services, channels)
+    return wire.show_list(page, found, measures, batches, organisations, asked)

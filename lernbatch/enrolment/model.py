@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from lernbatch.telemetry import Origin
 
 Key: TypeAlias = tuple[str, str]  # learner and batch: what an enrolment is known by
+Cursor: TypeAlias = tuple[datetime, str]  # when somebody enrolled, and the batch: where a page of enrolments ended
 
 
 class Progress(IntEnum):
@@ -90,5 +91,26 @@ class Enrolment:
     last_access_at: datetime | None
     updated_at: datetime
     states: str  # JSON, of which the list shows the statuses
+    course_version: str | None  # by which its batch measures; None: the newest
     certificates: Sequence[Mapping[str, Any]]
     position: int  # of the question it answers, from 1
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which of a learner's active enrolments, newest first. `course_ids` None: of all courses; `after`: behind it."""
+
+    user_id: str
+    limit: int
+    course_ids: Sequence[str] | None = None
+    offset: int = 0
+    after: Cursor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolments:
+    """A page of enrolments. `count`: of all pages; `cursor`: where the next page begins, None: there is none."""
+
+    enrolments: Sequence[Enrolment]
+    count: int
+    cursor: Cursor | None

@@ -63,11 +63,13 @@ RETURNING enrolment.user_id, enrolment.batch_id;
 
 -- enrolments_of
 -- Of many learners in one read, newest first; the rest of the order is the list's own. Which courses are wanted comes
--- as one text a learner (null: all), since arrays of arrays must be of one length.
+-- as one text a learner (null: all), since arrays of arrays must be of one length. `after_at` null: the first page.
 SELECT e.user_id, e.batch_id, e.course_id, e.active, e.added_by, e.enrolled_at, e.status, e.progress, e.percentage,
        e.completed_at, e.last_read_content_id, e.last_read_content_status, e.last_access_at, e.updated_at,
-       e.states, e.certificates, asked.position
-  FROM unnest(:user_ids::text[], :course_ids::text[]) WITH ORDINALITY AS asked (user_id, course_ids, position)
+       e.states, e.certificates, b.course_version, asked.position
+  FROM unnest(:user_ids::text[], :course_ids::text[], :limits::bigint[], :offsets::bigint[],
+              :after_at::timestamptz[], :after_batch_ids::text[])
+       WITH ORDINALITY AS asked (user_id, course_ids, page_size, passed_over, after_at, after_batch_id, position)
  CROSS JOIN LATERAL (
          SELECT user_id, batch_id, course_id, active, added_by, enrolled_at, status, progress, percentage,
                 completed_at, last_read_content_id, last_read_content_status, last_access_at, updated_at,
@@ -76,6 +78,16 @@ SELECT e.user_id, e.batch_id, e.course_id, e.active, e.added_by, e.enrolled_at, 
           WHERE user_id = asked.user_id
             AND active
             AND (asked.course_ids IS NULL OR course_id = ANY(string_to_array(asked.course_ids, chr(31))))
-       ORDER BY enrolled_at DESC
-          LIMIT :limit) e
- ORDER BY asked.position, e.enrolled_at DESC;
+            AND (asked.after_at IS NULL OR (enrolled_at, batch_id) < (asked.after_at, asked.after_batch_id))
+       ORDER BY enrolled_at DESC, batch_id DESC
+          LIMIT asked.page_size
+         OFFSET asked.passed_over) e
+  LEFT JOIN batch b ON b.batch_id = e.batch_id
+ ORDER BY asked.position, e.enrolled_at DESC, e.batch_id DESC;
+
+-- enrolment_count
+SELECT count(*)
+  FROM enrolment
+ WHERE user_id = :user_id
+   AND active
+   AND (:course_ids::text[] IS NULL OR course_id = ANY(:course_ids));

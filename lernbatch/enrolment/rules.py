@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeAlias
 
 from lernbatch.auth import Caller
 from lernbatch.batch import rules as batch
 from lernbatch.batch.model import Status
-from lernbatch.enrolment.model import Progress, Standing
+from lernbatch.course.model import Course
+from lernbatch.enrolment.model import Enrolment, Progress, Standing
 from lernbatch.errors import Refused
 
 Filters: TypeAlias = Sequence[tuple[str, Sequence[object]]]  # of a search for courses: key, and what it may be
@@ -118,6 +119,21 @@ def may_manage(caller: Caller, standing: Standing, administrator_roles: Iterable
     if not caller.authentication_enabled or caller.user_id in (standing.created_by, *standing.mentors):
         return True
     return caller.administers(standing.created_for, administrator_roles)
+
+
+def leaf_nodes_to_show(enrolment: Enrolment, course: Course) -> int:
+    """The contents that stand beside an enrolment's progress: those that count in it, so that 100 % is all of them.
+
+    Optional ones do not count. Who has completed the course is not measured again by what was added to it since.
+    """
+    count = len(course.required_ids)
+    return min(count, enrolment.progress) if enrolment.status == Progress.COMPLETED else count
+
+
+def accessed_at(enrolment: Enrolment) -> datetime | None:
+    """When the course was last opened, but not after this service was told of it (a phone's clock)."""
+    said = enrolment.last_access_at
+    return None if said is None else min(said, enrolment.updated_at)
 
 
 def shown_status(status: int, progress: int) -> Progress:

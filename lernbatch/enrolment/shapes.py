@@ -41,15 +41,28 @@ _ENROLMENT = record(
     content=record(),
     batch=record(),
 )
+_WINDOW = {
+    "limit": whole("At most so many; never more than the setting.", least=0),
+    "offset": whole("Passed over, newest first.", least=0),
+    "cursor": text("`nextCursor` of the page before."),
+}
 _WANTED = {
+    **_WINDOW,
     "courseIds": maybe(listed(COURSE_ID)),
     "filters": maybe(keyed({"type": ["string", "array"]}, "Of the course's metadata.")),
 }
 _QUERY = {
-    "fields": text("Of the course's metadata, commas between.", example="name,appIcon"),
+    **_WINDOW,
+    "fields": text("Of the course's metadata, commas between; all of it without.", example="name,appIcon"),
+    "orgdetails": text("Of the course's organisation: orgName, email.", example="orgName,email"),
     "batchDetails": text("Of the batch, commas between.", example="name,endDate"),
 }
-_LIST = record("courses", courses=listed(_ENROLMENT))
+_LIST = record(
+    "courses count",
+    courses=listed(_ENROLMENT),
+    count=whole("Of all pages, those in courses that are not shown too."),
+    nextCursor=text("Where there is more: goes on from here."),
+)
 
 enrol = Shape(request=_ONE, result=DONE)
 unenrol = Shape(request=_ONE, result=DONE)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lernbatch.batch.wire_fields import InvalidValue
 from lernbatch.course.model import Course
 from lernbatch.enrolment import rules
-from lernbatch.enrolment.model import Enrolment
+from lernbatch.enrolment.model import Cursor, Enrolment, Enrolments
 from lernbatch.errors import LernbatchError, Malformed, Missing, Refused, Unmappable, WrongType
 from lernbatch.wire import blank, course_id, mandatory, text
+
+if TYPE_CHECKING:
+    from lernbatch.sunbird.orgs import Organisation
 
 COURSE_FIELDS = ("name", "description", "leafNodesCount", "appIcon")
 SEARCHED = {
@@ -24,6 +29,8 @@ SEARCHED = {
 }
 _SEARCHED = rules.folded(SEARCHED)
 MOST_USERS = 1000  # in one call
+MOST_CHARACTERS = 4000  # of a list of fields; names beyond it are none of a course's
+_ORGANISATION = {"orgName": "name", "email": "email"}  # what may be shown of a course's organisation, and our word
 
 
 class TooManyUsers(Refused):
@@ -52,12 +59,20 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ListAsked:
-    """What the list of enrolled courses shall hold. `batch_fields` None: no batches."""
+    """What the list of enrolled courses shall hold.
+
+    `course_fields` None: all that is known of a course; `batch_fields` None: no batches; `organisation_fields` empty:
+    no organisations.
+    """
 
     course_ids: tuple[str, ...] | None
     filters: rules.Filters
-    course_fields: tuple[str, ...]
+    course_fields: tuple[str, ...] | None
     batch_fields: tuple[str, ...] | None
+    organisation_fields: tuple[str, ...]
+    limit: int
+    offset: int
+    cursor: Cursor | None
 
 
 def read_asked(request: dict[str, Any]) -> Asked:
@@ -97,19 +112,53 @@ def show_results(user_ids: Sequence[str], refusals: Sequence[LernbatchError | No
     return {"response": "SUCCESS", **per_user}
 
 
-def read_list(request: dict[str, Any], query: Mapping[str, str]) -> ListAsked:
-    """The body of v2 and the query of both: fields=name,appIcon&batchDetails=name,endDate."""
+def read_list(request: dict[str, Any], query: Mapping[str, str], most: int) -> ListAsked:
+    """The body of v2 and the query of both: fields=name,appIcon&batchDetails=name,endDate&orgdetails=orgName,email.
+
+    `limit`, `offset` and `cursor` are ours, in either of them; at most `most` enrolments are given.
+    """
     course_ids, filters = request.get("courseIds"), request.get("filters")
     if not isinstance(course_ids, list | None) or not isinstance(filters, dict | None):
         raise Malformed
     if course_ids is not None and not all(isinstance(identifier, str) for identifier in course_ids):
         raise Malformed
+    window = {**query, **request}
     return ListAsked(
         course_ids=tuple(course_ids) if course_ids else None,
         filters=_folded(filters),
-        course_fields=_words(query.get("fields", ""), (*COURSE_FIELDS, "identifier")),
+        course_fields=_words(query["fields"], (*COURSE_FIELDS, "identifier")) if "fields" in query else None,
         batch_fields=_words(query["batchDetails"], ("batchId", "identifier")) if "batchDetails" in query else None,
+        organisation_fields=tuple(name for name in _words(query.get("orgdetails", ""), ()) if name in _ORGANISATION),
+        limit=min(_number(window, "limit", most), most),
+        offset=_number(window, "offset", 0),
+        cursor=_read_cursor(window.get("cursor")),
     )
+
+
+def _number(window: Mapping[str, Any], key: str, default: int) -> int:
+    """Raises: InvalidValue, for what is no whole number from 0 on."""
+    value = window.get(key, default)
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise InvalidValue(value, key)
+    return int(text)
+
+
+def _read_cursor(cursor: Any) -> Cursor | None:
+    """`nextCursor` of the page before. Raises: InvalidValue."""
+    if not cursor:
+        return None
+    try:
+        enrolled_at, batch_id = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[datetime, str])
+    except (TypeError, ValueError) as wrong:
+        raise InvalidValue(cursor, "cursor") from wrong
+    if enrolled_at.tzinfo is None:
+        raise InvalidValue(cursor, "cursor")
+    return enrolled_at, batch_id
+
+
+def _show_cursor(cursor: Cursor) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode("ascii")
 
 
 def _folded(filters: Mapping[str, Any] | None) -> rules.Filters:
@@ -124,40 +173,69 @@ def read_list_owner(request: dict[str, Any]) -> str:
     return owner
 
 
-@lru_cache(maxsize=512)
 def _words(listed: str, always: tuple[str, ...]) -> tuple[str, ...]:
+    return _remembered_words(listed[:MOST_CHARACTERS], always)
+
+
+@lru_cache(maxsize=512)  # apps ask for the same again and again
+def _remembered_words(listed: str, always: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(word.strip() for word in listed.split(",") if word.strip()), *always]))
 
 
 def show_list(
-    enrolments: Sequence[Enrolment],
+    page: Enrolments,
     courses: Mapping[str, Course],
+    measures: Mapping[tuple[str, str | None], Course],
     batches: Mapping[str, Mapping[str, Any]],
+    organisations: Mapping[str, Organisation] | None,
     asked: ListAsked,
 ) -> dict[str, Any]:
-    """{"courses": […]}: last opened first, the others as they came (contract §2.5.2).
+    """{"courses": […], "count": 1500, "nextCursor": "…"}: last opened first, the others as they came (contract §2.5.2).
 
-    `courses`: those that were found; enrolments in others are left out. `batches`: what is shown of the batches; empty
-    when that was not asked for.
+    `courses`: those that were found; enrolments in others are left out, though they are counted. `measures`: the
+    publications that batches measure by, where that is not the newest. `batches`: what is shown of the batches; empty
+    when that was not asked for. `organisations` by channel; None: not asked for, or not known now. `count` and
+    `nextCursor` are ours: a list has a bound, and says so.
     """
     hits = {
-        identifier: {key: course.content[key] for key in asked.course_fields if key in course.content}
+        identifier: _hit(course, organisations, asked)
         for identifier, course in courses.items()
         if rules.matches(course.content, asked.filters)
     }
-    shown = [enrolment for enrolment in enrolments if enrolment.course_id in hits]
+    shown = [enrolment for enrolment in page.enrolments if enrolment.course_id in hits]
     opened = [enrolment for enrolment in shown if enrolment.last_access_at is not None]
-    opened.sort(key=lambda enrolment: _ms(enrolment.last_access_at) or 0, reverse=True)
+    opened.sort(key=lambda enrolment: _ms(rules.accessed_at(enrolment)) or 0, reverse=True)
     ordered = [*opened, *(enrolment for enrolment in shown if enrolment.last_access_at is None)]
-    return {"courses": [_show(enrolment, hits, batches) for enrolment in ordered]}
+    rows = []
+    for enrolment in ordered:
+        course_id = enrolment.course_id
+        measure = measures.get((course_id, enrolment.course_version)) or courses[course_id]
+        rows.append(_show(enrolment, hits[course_id], rules.leaf_nodes_to_show(enrolment, measure), batches))
+    result: dict[str, Any] = {"courses": rows, "count": page.count}
+    if page.cursor is not None:
+        result["nextCursor"] = _show_cursor(page.cursor)
+    return result
+
+
+def _hit(course: Course, organisations: Mapping[str, Organisation] | None, asked: ListAsked) -> dict[str, Any]:
+    """What the search for courses would have found: the course's metadata, with its organisation if that is wanted."""
+    content, fields = course.content, asked.course_fields
+    hit = dict(content) if fields is None else {key: content[key] for key in fields if key in content}
+    if organisations is not None and course.channel:
+        organisation = organisations.get(course.channel)
+        shown = asked.organisation_fields if organisation else ()
+        hit["orgDetails"] = {name: getattr(organisation, _ORGANISATION[name]) for name in shown}
+    return hit
 
 
 def _show(
     enrolment: Enrolment,
-    hits: Mapping[str, Mapping[str, Any]],
+    hit: Mapping[str, Any],
+    leaf_nodes_count: int,
     batches: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    hit = hits[enrolment.course_id]
+    if "leafNodesCount" in hit and hit["leafNodesCount"] != leaf_nodes_count:
+        hit = {**hit, "leafNodesCount": leaf_nodes_count}
     status = rules.shown_status(enrolment.status, enrolment.progress)
     document = {
         "userId": enrolment.user_id,
@@ -168,7 +246,7 @@ def _show(
         "enrolledDate": _ms(enrolment.enrolled_at),
         "oldEnrolledDate": None,
         "dateTime": _ms(enrolment.updated_at),
-        "lastContentAccessTime": _ms(enrolment.last_access_at),
+        "lastContentAccessTime": _ms(rules.accessed_at(enrolment)),
         "lastReadContentId": enrolment.last_read_content_id,
         "lastReadContentStatus": enrolment.last_read_content_status,
         "contentStatus": {content_id: state.status for content_id, state in _STATUSES.decode(enrolment.states).items()},

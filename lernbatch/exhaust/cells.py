@@ -21,7 +21,7 @@ def progress_percent(is_complete: bool, completed: int, needed: int) -> int:
         return 100
     if needed <= 0:
         return 0
-    return 100 if completed >= needed else _half_up(completed * 100 / needed)
+    return 100 if completed >= needed else min(_half_up(completed * 100 / needed), 99)  # 100 is all of them
 
 
 @lru_cache(maxsize=65536)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lernbatch.exhaust import actions, closing, turns
+from lernbatch.exhaust import actions, closing, people, turns
 from lernbatch.services import Services
 
 
@@ -14,6 +14,11 @@ async def run_due(services: Services) -> int:
 async def close_withdrawn(services: Services) -> int:
     """Close the files of people who withdrew their consent; how many requests."""
     return await closing.close_withdrawn(services)
+
+
+async def fetch_missing_people(services: Services) -> int:
+    """Read a set of the profiles that a summary by place lacked; how many, or 0 when none is missing."""
+    return await people.fetch_missing(services, actions.seal(services.config))
 
 
 async def forget_expired(services: Services) -> int:

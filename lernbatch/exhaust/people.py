@@ -7,6 +7,7 @@ numbers and external ids are sealed; where people live and work is not, so that 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -39,6 +40,37 @@ async def fetch_profiles(services: Services, seal: Seal, batch_id: str, tick: Ti
         await keep_profiles(services, seal, user_ids, await services.sunbird.users.profiles(user_ids))
 
     await _fetch(services, Q.people_to_fetch, {"batch_id": batch_id, "older_than": oldest}, fetch, tick)
+
+
+async def fetch_missing(services: Services, seal: Seal) -> int:
+    """Know a set of the people whom a summary could not place; how many were looked at. 0: nobody is missing.
+
+    Whoever cannot be read now is passed over until the next summary asks. Raises: Upstream, when nobody can be read.
+    """
+    due = await db.one(services.pool, _Due, Q.people_due)
+    if due is None:
+        return 0
+    rows = await services.pool.fetch(
+        Q.people_missing.text,
+        *Q.people_missing.arguments({"batch_id": due.batch_id, "after": due.after_user_id, "limit": IDS_PER_SET}),
+    )
+    if not rows:
+        await db.run(services.pool, Q.forget_people_due, batch_id=due.batch_id)
+        return 1
+    user_ids = [row["user_id"] for row in rows]
+    people, failures = await services.sunbird.users.each(user_ids)
+    if len(failures) == len(user_ids):
+        raise Upstream(f"nobody of {len(user_ids)} people can be read: {next(iter(failures.values()))}")
+    read = [user_id for user_id in user_ids if user_id not in failures]
+    await _keep_profiles(services, seal, read, people)
+    await db.run(services.pool, Q.note_people, batch_id=due.batch_id, after=user_ids[-1])
+    return len(user_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    batch_id: str
+    after_user_id: str
 
 
 async def fetch_consents(services: Services, batch: Offer, consumer_id: str, tick: Tick) -> None:

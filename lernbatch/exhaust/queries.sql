@@ -221,8 +221,9 @@ SELECT DISTINCT jsonb_object_keys(scores) AS content_id
    SELECT e.user_id, (e.enrolled_at AT TIME ZONE :zone)::date AS enrolled_on,
           (e.completed_at AT TIME ZONE :zone)::date AS completed_on, e.certificates <> '[]' AS has_certificate,
           ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value ->> 0 = '2') AS completed_ids,
-          e.scores, e.last_read_content_id, (e.last_access_at AT TIME ZONE :zone)::date AS last_access_on,
-          p.state, p.district, p.org_name, p.school_id, p.school_name, p.block, p.cluster,
+          e.scores, e.last_read_content_id, CASE WHEN e.last_access_at IS NOT NULL
+               THEN (least(e.last_access_at, e.updated_at) AT TIME ZONE :zone)::date END AS last_access_on,
+          p.external_id, p.state, p.district, p.org_name, p.school_id, p.school_name, p.block, p.cluster,
           p.user_type, p.user_sub_type, p.board
      FROM enrolment e
 LEFT JOIN profile p USING (user_id)
@@ -238,8 +239,9 @@ LEFT JOIN profile p USING (user_id)
  ORDER BY e.user_id;
 
 -- response_rows
--- A row is an attempt with all its questions: a tenth of the rows that the report has.
-   SELECT a.user_id, a.content_id, a.attempt_id, a.attempted_ms, a.questions
+-- A row is an attempt with all its questions: a tenth of the rows that the report has. Times as attempts_of_learner.
+   SELECT a.user_id, a.content_id, a.attempt_id,
+          least(a.attempted_ms, (extract(epoch FROM a.updated_at) * 1000)::bigint) AS attempted_ms, a.questions
      FROM attempt a
      JOIN enrolment e ON e.user_id = a.user_id AND e.batch_id = a.batch_id AND e.active
 LEFT JOIN profile p ON p.user_id = a.user_id
@@ -392,3 +394,23 @@ UPDATE exhaust_request r
    SET sealed_key = new.sealed
   FROM unnest(:abouts::text[], :before::bytea[], :sealed::bytea[]) AS new (about, before, sealed)
  WHERE r.request_id = new.about AND r.sealed_key = new.before;
+
+-- people_due
+SELECT batch_id, after_user_id FROM people_due ORDER BY asked_at, batch_id LIMIT 1;
+
+-- people_missing
+-- Learners of a batch, in it or awarded, whose profile is not kept; ordered as people_to_fetch.
+  SELECT who.user_id
+    FROM (SELECT e.user_id FROM enrolment e WHERE e.batch_id = :batch_id AND e.active
+           UNION
+          SELECT c.user_id FROM certificate c WHERE c.batch_id = :batch_id) who
+   WHERE who.user_id > :after
+     AND NOT EXISTS (SELECT FROM profile p WHERE p.user_id = who.user_id)
+ORDER BY who.user_id || ''
+   LIMIT :limit;
+
+-- note_people
+UPDATE people_due SET after_user_id = :after WHERE batch_id = :batch_id;
+
+-- forget_people_due
+DELETE FROM people_due WHERE batch_id = :batch_id;

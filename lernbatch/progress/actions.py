@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
+import msgspec
 from msgspec.structs import replace
 
 from lernbatch import db, metrics, sql
@@ -42,6 +43,8 @@ from lernbatch.services import Services
 
 Q = sql.load("lernbatch.progress")
 STRAY_CONTENTS = 1000  # that are not in the course: players report what was taken out of it, and a row has an end
+MAX_STATES_BYTES = 1_048_576  # of a row, which every update of the learner writes anew
+_BYTES_OF_A_STATE = 120
 
 
 async def record(services: Services, update: Update) -> Outcome:
@@ -260,6 +263,11 @@ def _apply(services: Services, row: Row, course: Course, work: Work, timely: Wor
     mine = _storable(row, course, [r for r in timely.reports if r.course_id == row.learner.course_id])
     before = row.states
     row.states = rules.merge_all(before, mine, now_ms)
+    if _is_too_large(row, mine):
+        metrics.BUSINESS.labels("state-of-full-row").inc(len(mine))
+        known = course.leaf_node_ids | before.keys()
+        mine = [replace(report, details=None) for report in mine if report.content_id in known]
+        row.states = rules.merge_all(before, mine, now_ms)
     if row.states is not before and outbox.hears_kafka(services.config):
         row.events += _state_events(services, row, before, mine)
     submissions = [sent for sent in timely.submissions if sent.course_id == row.learner.course_id]
@@ -285,6 +293,14 @@ def _storable(row: Row, course: Course, reports: Sequence[Report]) -> list[Repor
     return [report for report in reports if report.content_id not in surplus]
 
 
+def _is_too_large(row: Row, reports: Sequence[Report]) -> bool:
+    """Whether `reports` make the row larger than a row may be. Measured only where a guess says that they might."""
+    guess = len(row.learner.states or "") + sum(
+        [report.details_bytes + len(report.content_id) + _BYTES_OF_A_STATE for report in reports]
+    )
+    return guess > MAX_STATES_BYTES and len(msgspec.json.encode(row.states)) > MAX_STATES_BYTES
+
+
 def _state_events(services: Services, row: Row, before: States, reports: Sequence[Report]) -> list[Event]:
     config, now_ms, (user_id, batch_id) = services.config, services.clock.now_ms(), row.key
     contents = [
@@ -307,6 +323,13 @@ def _submit(services: Services, row: Row, course: Course, submission: Submission
             row.events.append(events.assessment_failed(services.config, submission, user_id, reason))
     elif submission.questions and assessment.replaces(new := assessment.attempt(submission), row.attempts.get(key)):
         row.attempts[key], row.written[key] = new, submission
+        row.dropped.discard(key)
+        tries = [attempt for attempt in row.attempts.values() if attempt.content_id == submission.content_id]
+        for surplus in assessment.surplus(tries, services.config.attempts_limit):
+            dropped = surplus.content_id, surplus.attempt_id
+            row.attempts.pop(dropped)
+            row.written.pop(dropped, None)
+            row.dropped.add(dropped)
         if hears:
             row.events.append(events.assessed(services.config, submission, user_id))
 
@@ -315,7 +338,7 @@ def _conclude(services: Services, row: Row, course: Course) -> bool:
     """Draw the consequences for the enrolment; whether anything has to be written."""
     learner, before = row.learner, row.completion
     row.completion = rules.completion(course, row.states, before, services.clock.now())
-    if row.written or row.rewrite:
+    if row.written or row.dropped or row.rewrite:
         row.scores = assessment.scores(row.attempts.values())
     better = row.scores != row.stored_scores
     if (row.has_finished or better) and learner.awards:
@@ -323,7 +346,7 @@ def _conclude(services: Services, row: Row, course: Course) -> bool:
     if outbox.hears_kafka(services.config):
         row.events += _conclusion_events(services, row)
     changed = row.states is not row.stored_states or row.completion != before
-    return changed or better or bool(row.written) or row.rewrite
+    return changed or better or bool(row.written or row.dropped) or row.rewrite
 
 
 def _conclusion_events(services: Services, row: Row) -> list[Event]:
@@ -344,6 +367,7 @@ def _conclusion_events(services: Services, row: Row) -> list[Event]:
 async def _save(services: Services, conn: Connection, rows: Sequence[Row]) -> set[Key]:
     """Write `rows` that nobody else has changed since they were read; which they were."""
     attempts = [(row, sent, row.attempts[key]) for row in rows for key, sent in row.written.items()]
+    dropped = [(row, *key) for row in rows for key in row.dropped]
     due = [row for row in rows if row.due_reason]
     told = [(row, event) for row in rows for event in outbox.wanted(services.config, row.events)]
     last = [rules.last_read(row.states) for row in rows]
@@ -374,6 +398,10 @@ async def _save(services: Services, conn: Connection, rows: Sequence[Row]) -> se
                 "attempt_scores": [attempt.score for _, _, attempt in attempts],
                 "max_scores": [attempt.max_score for _, _, attempt in attempts],
                 "questions": [db.json(sent.questions) for _, sent, _ in attempts],
+                "dropped_user_ids": [row.learner.user_id for row, _, _ in dropped],
+                "dropped_batch_ids": [row.learner.batch_id for row, _, _ in dropped],
+                "dropped_content_ids": [content_id for _, content_id, _ in dropped],
+                "dropped_attempt_ids": [attempt_id for _, _, attempt_id in dropped],
                 "due_user_ids": [row.learner.user_id for row in due],
                 "due_batch_ids": [row.learner.batch_id for row in due],
                 "due_reasons": [row.due_reason for row in due],

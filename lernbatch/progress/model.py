@@ -22,6 +22,7 @@ class ContentState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """How far one learner is in one content. Stored as an array in this order; times are epoch milliseconds.
 
     `last_access_ms` None: no report said when; then `last_updated_ms`, when the state last changed, is shown.
+    Reported times are kept as they came, so that reports in any order end in one state; see rules.accessed_ms.
     `details`: [reported_ms, what the player said]; the latest report's stays.
     `seen`: the access times of the views that are counted, doubled, plus one where the view completed the content,
     so that a report delivered twice counts once. None stands for the one view, or none, that the other fields tell of.
@@ -59,6 +60,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     views: int = 0
     completions: int = 0
     details: Any = None
+    details_bytes: int = 0
     is_view: bool = True
 
 
@@ -179,6 +181,7 @@ class Row:
     attempts: dict[AttemptKey, Attempt]
     completion: Completion
     written: dict[AttemptKey, Submission] = field(default_factory=dict)
+    dropped: set[AttemptKey] = field(default_factory=set)  # attempts beyond the bound
     events: list[Event] = field(default_factory=list)
     rewrite: bool = False
     due_reason: str | None = None  # why a certificate may be due

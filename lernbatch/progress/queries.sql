@@ -15,7 +15,8 @@ LEFT JOIN enrolment e ON e.user_id = asked.user_id AND e.batch_id = asked.batch_
 
 -- save
 -- Only rows that are still as they were read, and active: whoever lost a race is not returned and reads again.
--- Attempts, due certificates and events are written for the saved rows alone, so all of it happens or nothing.
+-- Attempts, due certificates and events are written for the saved rows alone, so all of it happens or nothing; attempts
+-- beyond the bound go in the same moment. An attempt is never both written and dropped.
 WITH saved AS (
      UPDATE enrolment e
         SET status = new.status, progress = new.progress, percentage = new.percentage,
@@ -46,6 +47,15 @@ WITH saved AS (
   ON CONFLICT (user_id, batch_id, content_id, attempt_id) DO UPDATE
      SET attempted_ms = EXCLUDED.attempted_ms, score = EXCLUDED.score, max_score = EXCLUDED.max_score,
          questions = EXCLUDED.questions, updated_at = EXCLUDED.updated_at
+), dropped AS (
+  DELETE FROM attempt a
+   USING unnest(:dropped_user_ids::text[], :dropped_batch_ids::text[], :dropped_content_ids::text[],
+                :dropped_attempt_ids::text[]) AS old (user_id, batch_id, content_id, attempt_id)
+    JOIN saved ON saved.user_id = old.user_id AND saved.batch_id = old.batch_id
+   WHERE a.user_id = old.user_id
+     AND a.batch_id = old.batch_id
+     AND a.content_id = old.content_id
+     AND a.attempt_id = old.attempt_id
 ), due AS (
   INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
   SELECT new.user_id, new.batch_id, :now, new.reason

@@ -176,8 +176,20 @@ def completion(course: Course, states: Mapping[str, ContentState], before: Compl
     return Completion(status, count, count * 100 // len(required) if required else 0, None)
 
 
+def accessed_ms(state: ContentState) -> int:
+    """When the content was last opened: as a report said, but not after it was told of it (a phone's clock)."""
+    told_ms, said_ms = state.last_updated_ms, state.last_access_ms
+    return told_ms if said_ms is None or said_ms > told_ms else said_ms
+
+
+def completed_ms(state: ContentState) -> int | None:
+    """When the content was last completed, in the same way; None where no report said."""
+    said_ms = state.last_completed_ms
+    return None if said_ms is None else min(said_ms, state.last_updated_ms)
+
+
 def last_read(states: Mapping[str, ContentState]) -> LastRead:
-    """The content with the latest access; of two at once, the greater id."""
+    """The content with the latest access; of two at once, the greater id. As reported, so that the order is free."""
     latest, at_ms = "", -1
     for content_id, state in states.items():
         accessed = state.last_access_ms
@@ -220,6 +232,13 @@ def missing(course: Course, states: Mapping[str, ContentState]) -> list[str]:
         for leaf in course.leaf_nodes
         if not leaf.optional and (leaf.content_id not in states or states[leaf.content_id].status != COMPLETED)
     ]
+
+
+def because(status: int | None, done: int, required: int) -> str:
+    """Why an enrolment has its percentage, in a sentence that does not contradict it."""
+    if status == COMPLETED and done < required:
+        return f"completed, which it stays: the course has {required - done} more required contents since then"
+    return f"{done} of {required} required contents are completed"
 
 
 def merge_all(states: States, reports: Iterable[Report], now_ms: int) -> States:

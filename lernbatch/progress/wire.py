@@ -36,7 +36,7 @@ from lernbatch.progress.model import (
     Update,
     Work,
 )
-from lernbatch.wire import END_OF_TIME_MS, blank, text
+from lernbatch.wire import END_OF_TIME_MS, UnreadableDate, blank, text
 
 if TYPE_CHECKING:
     from lernbatch.sunbird.groups import Member
@@ -51,11 +51,6 @@ MAX_DETAILS_BYTES = 65_536
 class StatusRequired(Refused):
     code = "CONTENT_STATUS_MISSING_ERROR"
     message = "content status is required ."
-
-
-class UnreadableDate(Refused):
-    code = "DATE_FORMAT_ERRROR"  # three R: the contract's spelling
-    message = "Date format error."
 
 
 class TooManyContents(Refused):
@@ -163,7 +158,7 @@ def _check_items(contents: Sequence[Mapping[str, Any]]) -> None:
     """E41 to E44 of each, in the contract's order."""
     for fields in contents:
         for key in ("lastUpdatedTime", "lastCompletedTime"):
-            if fields.get(key) is not None and _read_date(text(fields, key)) is None:
+            if fields.get(key) is not None and _read_date(fields[key]) is None:
                 raise UnreadableDate
         if blank(fields.get("courseId")) and blank(fields.get("collectionId")):
             raise CourseIdRequired
@@ -171,6 +166,7 @@ def _check_items(contents: Sequence[Mapping[str, Any]]) -> None:
             raise ContentIdRequired
         if fields.get("status") is None:
             raise StatusRequired
+        _read_accessed(fields.get("lastAccessTime"))
 
 
 def _by_learner(items: Sequence[_Item], submissions: Sequence[Submission], caller: Caller, subject: str) -> Update:
@@ -221,15 +217,17 @@ def _read_report(item: _Item) -> Report:
         None if completed is None else _read_date(completed),
         0 if item.viewCount is None else _whole(item.viewCount),
         0 if item.completedCount is None else _whole(item.completedCount),
-        None if item.progressdetails is None else _read_details(item.progressdetails),
+        item.progressdetails,
+        0 if item.progressdetails is None else _details_bytes(item.progressdetails),
     )
 
 
-def _read_details(details: Any) -> Any:
-    """What a player keeps of its own. Raises: TooManyDetails, since it stands in the learner's row for ever."""
-    if len(msgspec.json.encode(details)) > MAX_DETAILS_BYTES:
+def _details_bytes(details: Any) -> int:
+    """Of what a player keeps of its own. Raises: TooManyDetails, since it stands in the learner's row for ever."""
+    size = len(msgspec.json.encode(details))
+    if size > MAX_DETAILS_BYTES:
         raise TooManyDetails
-    return details
+    return size
 
 
 def _sent(item: _Item) -> dict[str, Any]:
@@ -245,23 +243,29 @@ def _whole(number: float | None) -> int:
     return max(int(number), 0)
 
 
-def _read_accessed(value: str | None) -> int | None:
+def _read_accessed(value: Any) -> int | None:
+    """Epoch milliseconds; None where nothing was said. Raises: UnreadableDate, for any other form."""
     if value is None or value in ("", "null"):
         return None
-    found = _read_date(value)
-    if found is None:
-        raise Malformed
-    return found
+    at_ms = _read_date(value)
+    if at_ms is None:
+        raise UnreadableDate
+    return at_ms
 
 
-@lru_cache(maxsize=4096)
-def _read_date(value: str | None) -> int | None:
+def _read_date(value: Any) -> int | None:
     """Epoch milliseconds of `2026-02-03 10:20:30:456+0530`; None for any other form.
 
-    Any offset will do; the reference only takes its own server's (defect B8). Remembered, since the items of an
-    update mostly carry the same few moments.
+    Any offset will do; the reference only takes its own server's (defect B8).
     """
-    if value is None or len(value) != 28 or value[10] != " " or value[19] != ":" or value[23] not in "+-":
+    if not isinstance(value, str) or len(value) != 28:  # before the cache, which must not keep what callers like
+        return None
+    return _read_moment(value)
+
+
+@lru_cache(maxsize=4096)  # the items of an update mostly carry the same few moments
+def _read_moment(value: str) -> int | None:
+    if value[10] != " " or value[19] != ":" or value[23] not in "+-":
         return None
     try:
         at = datetime.fromisoformat(f"{value[:19]}.{value[20:26]}:{value[26:]}")
@@ -360,8 +364,7 @@ def _show(
     attempts: Mapping[str, Sequence[Attempt]] | None,
     zone: tzinfo,
 ) -> _Shown:
-    accessed_ms = state.last_updated_ms if state.last_access_ms is None else state.last_access_ms
-    completed_ms = state.last_completed_ms
+    accessed_ms, completed_ms = rules.accessed_ms(state), rules.completed_ms(state)
     accessed = show_time(accessed_ms, zone)
     if completed_ms is None:
         completed = accessed if state.status == COMPLETED else None

@@ -16,22 +16,34 @@ from lernbatch.summary.model import Asked, Figure, Summary
 from lernbatch.sunbird.users import Profile
 
 Q = sql.load("lernbatch.summary")
-MOST_LOOKED_UP = 5000  # people whose place is asked of the user service in one call; the others' is not known
+CALLS_AT_ONCE = 10  # of the user service, by one summary: anybody may ask for it
 
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """A figure, and the learners who would be in it or in another one if their place were known."""
+    """A figure; not `known`: the place of these learners has not been asked for yet."""
 
     kind: str
     state: str | None
     district: str | None
+    known: bool
     count: int
-    unplaced: list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Unplaced:
+    """A learner whose place has not been asked for yet, and which figures count them."""
+
+    user_id: str
+    kinds: Sequence[str]
 
 
 async def summarise(services: Services, asked: Asked) -> Summary:
-    """The figures of a batch. Raises: InvalidBatch (E54), when all of an unknown batch is asked for."""
+    """The figures of a batch, by the profiles that are kept here.
+
+    Of those whose profile is not kept some are looked up at once, within few calls; a job reads the others, and until
+    then the answer says how many they are. Raises: InvalidBatch (E54), when all of an unknown batch is asked for.
+    """
     if asked.days is None:
         batch = await batches.find(services.pool, asked.batch_id)
         if batch is None or batch.course_id != asked.course_id:
@@ -47,10 +59,16 @@ async def summarise(services: Services, asked: Asked) -> Summary:
         by_state=asked.by_state,
         by_district=asked.by_district,
     )
-    figures = [Figure(one.kind, one.state, one.district, one.count) for one in counted if one.count]
-    unplaced = [(one.kind, user_id) for one in counted for user_id in one.unplaced or ()]
-    figures += await _placed(services, asked, unplaced)
-    return Summary(asked, _added(figures), services.clock.now())
+    figures = [Figure(row.kind, row.state, row.district, row.count) for row in counted if row.known]
+    unplaced = Counter({row.kind: row.count for row in counted if not row.known})
+    if unplaced:
+        looked_up = await _look_up(services, asked, since)
+        figures += looked_up
+        unplaced -= Counter(figure.kind for figure in looked_up)
+        figures += [Figure(kind, None, None, count) for kind, count in unplaced.items()]
+        await db.run(services.pool, Q.ask_for_people, batch_id=asked.batch_id, now=services.clock.now())
+        services.wake.now()
+    return Summary(asked, _added(figures), dict(unplaced), services.clock.now())
 
 
 def _start_of(services: Services, days: int) -> datetime:
@@ -58,15 +76,25 @@ def _start_of(services: Services, days: int) -> datetime:
     return datetime.combine(services.clock.today() - timedelta(days=days), time(), services.clock.zone)
 
 
-async def _placed(services: Services, asked: Asked, unplaced: Sequence[tuple[str, str]]) -> list[Figure]:
-    user_ids = list(dict.fromkeys(user_id for _, user_id in unplaced))[:MOST_LOOKED_UP]
+async def _look_up(services: Services, asked: Asked, since: datetime | None) -> list[Figure]:
+    """The figures of as many as can be read with few calls; none, when the user service fails."""
+    users = services.sunbird.users
+    people = await db.all(
+        services.pool,
+        _Unplaced,
+        Q.people_to_place,
+        batch_id=asked.batch_id,
+        course_id=asked.course_id,
+        since=since,
+        limit=users.readable(CALLS_AT_ONCE),
+    )
     try:
-        people = await services.sunbird.users.profiles(user_ids) if user_ids else {}
+        found = await users.profiles(person.user_id for person in people)
     except Upstream as failure:
         log.warning("places are not known now", batch_id=asked.batch_id, error=failure.detail)
-        people = {}
+        return []
     nobody = Profile("")
-    return [_figure(asked, kind, people.get(user_id, nobody)) for kind, user_id in unplaced]
+    return [_figure(asked, kind, found.get(person.user_id, nobody)) for person in people for kind in person.kinds]
 
 
 def _figure(asked: Asked, kind: str, person: Profile) -> Figure:

@@ -72,7 +72,7 @@ def show(explained: Explained) -> dict[str, Any]:
         "active": learner.active,
         "status": learner.status,
         "completionPercentage": learner.percentage,
-        "because": f"{len(done)} of {len(course.required_ids)} required contents are completed",
+        "because": rules.because(learner.status, len(done), len(course.required_ids)),
         "completedOn": learner.completed_at,
         "missing": [
             {"contentId": content_id, "name": leaves[content_id].name, "status": _status(states, content_id)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,8 +31,9 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a batch as of `at`."""
+    """The figures of a batch as of `at`. `unplaced`: kind → how many of them have a place that is not known yet."""
 
     asked: Asked
     figures: tuple[Figure, ...]
+    unplaced: Mapping[str, int]
     at: datetime

@@ -2,11 +2,8 @@
 
 -- figures
 -- Learners who came and stayed, and learners who were awarded, each once; from :since on (null: ever). The places are
--- those of the profiles kept here. Where places are asked for, `unplaced` are those whose profile is not kept; they are
--- not in `count`.
-SELECT kind, place.state, place.district,
-       count(*) FILTER (WHERE place.known) AS count,
-       array_agg(did.user_id) FILTER (WHERE NOT place.known) AS unplaced
+-- those of the profiles kept here; where they are asked for, `known` is false for those whose profile is not kept.
+SELECT kind, place.state, place.district, place.known, count(*) AS count
   FROM (SELECT 'enrolment' AS kind, e.user_id
           FROM enrolment e
          WHERE e.batch_id = :batch_id
@@ -23,5 +20,29 @@ SELECT kind, place.state, place.district,
  CROSS JOIN LATERAL (SELECT CASE WHEN :by_state THEN nullif(p.state, '') END AS state,
                             CASE WHEN :by_district THEN nullif(p.district, '') END AS district,
                             p.user_id IS NOT NULL OR NOT (:by_state OR :by_district) AS known) place
-GROUP BY kind, place.state, place.district
+GROUP BY kind, place.state, place.district, place.known
 ORDER BY kind DESC, place.state, place.district;
+
+-- people_to_place
+-- Some of those whom `figures` counts as not known, each with what they did.
+  SELECT did.user_id, array_agg(did.kind) AS kinds
+    FROM (SELECT 'enrolment' AS kind, e.user_id
+            FROM enrolment e
+           WHERE e.batch_id = :batch_id
+             AND e.course_id = :course_id
+             AND e.active
+             AND (:since::timestamptz IS NULL OR e.enrolled_at >= :since)
+       UNION ALL
+          SELECT DISTINCT 'certificate-issued', c.user_id
+            FROM certificate c
+           WHERE c.batch_id = :batch_id
+             AND c.course_id = :course_id
+             AND (:since::timestamptz IS NULL OR c.issued_at >= :since)) did
+   WHERE NOT EXISTS (SELECT FROM profile p WHERE p.user_id = did.user_id)
+GROUP BY did.user_id
+   LIMIT :limit;
+
+-- ask_for_people
+INSERT INTO people_due (batch_id, asked_at, after_user_id)
+     VALUES (:batch_id, :now, '')
+ON CONFLICT (batch_id) DO NOTHING;

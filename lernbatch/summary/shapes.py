@@ -21,6 +21,7 @@ summarise = Shape(
         lastUpdatedOn=whole("Epoch milliseconds."),
         metrics=maybe(listed(_FIGURE)),
         groupBy=maybe(listed(_PLACE)),
+        notKnownYet=listed(_FIGURE, "Of those without a place: not looked up yet. Ask again."),
     ),
 )
 explain_enrolment = Shape(

@@ -47,7 +47,8 @@ def _read_days(granularity: str) -> int | None:
 def show_summary(summary: Summary) -> dict[str, Any]:
     """{"batchId": …, "metrics": [{"type": "enrolment", "count": 120}], "groupBy": [{"state": …, "values": […]}]}
 
-    Without any figure the lists are null, as the reference has it.
+    Without any figure the lists are null, as the reference has it. `notKnownYet` is ours, where groups are asked for:
+    how many of those without a place have not been looked up yet; they will be.
     """
     asked = summary.asked
     shown: dict[str, Any] = {
@@ -58,6 +59,8 @@ def show_summary(summary: Summary) -> dict[str, Any]:
     }
     if asked.is_grouped:
         shown["groupBy"] = _groups(asked, summary.figures) or None
+    if summary.unplaced:
+        shown["notKnownYet"] = [{"type": kind, "count": count} for kind, count in summary.unplaced.items()]
     return shown
 
 

@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,7 @@ class UpstreamEmpty(Upstream):
 class Unreachable(Upstream):
     """The other service did not answer, or not in a form that can be read."""
 
-    code = None
+    code: str | None = None
     message: str | None = None
 
 
@@ -98,6 +99,33 @@ class Reply:
         )
 
 
+class OverBudget(NotSent):
+    """A request would have us call other services more often than one request may."""
+
+    http_status = 400
+    code = "DATA_SIZE_EXCEEDED"
+    message = "The request is about more people or courses than can be looked up for one request. Send it in parts."
+
+
+class Budget:
+    """How many calls of other services a request may still cause."""
+
+    def __init__(self, calls: int) -> None:
+        self.left = calls
+
+    def spend(self) -> None:
+        """Raises: OverBudget."""
+        if self.left <= 0:
+            raise OverBudget("the request has used up its calls of other services")
+        self.left -= 1
+
+
+# Of the request that is being answered; None: work of no request. Tasks that a request starts share it.
+BUDGET: ContextVar[Budget | None] = ContextVar("budget", default=None)
+# Whether a job is at work: what fails for callers does not stop the jobs, nor the other way round.
+IN_JOB: ContextVar[bool] = ContextVar("in_job", default=False)
+
+
 class Breaker:
     """Leaves a failing service alone for a while, then lets one call through to see."""
 
@@ -140,7 +168,8 @@ class Remote:
         self._attempts = config.upstream_attempts
         self._timeout_seconds = config.upstream_timeout_seconds
         self._max_bytes = config.upstream_max_bytes
-        self._breaker = Breaker(config.upstream_failures, config.upstream_rest_seconds)
+        self._of_callers = Breaker(config.upstream_failures, config.upstream_rest_seconds)
+        self._of_jobs = Breaker(config.upstream_failures, config.upstream_rest_seconds)
 
     async def get(
         self, path: str, *, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
@@ -183,18 +212,21 @@ class Remote:
         return await self._once(asked)
 
     async def _once(self, asked: _Request) -> tuple[int, bytes]:
-        if not self._breaker.admits():
+        breaker = self._of_jobs if IN_JOB.get() else self._of_callers
+        if not breaker.admits():
             raise Resting(f"{self._name} keeps failing and is left alone for a while")
+        if (budget := BUDGET.get()) is not None:
+            budget.spend()
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 status, body = await self._exchange(asked)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as failure:
-            self._breaker.failed()
+            breaker.failed()
             raise Unreachable(f"{self._name} {asked.method} {asked.path}: {failure!r}") from failure
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            self._breaker.failed()
+            breaker.failed()
         else:
-            self._breaker.succeeded()
+            breaker.succeeded()
         return status, body
 
     async def _exchange(self, asked: _Request) -> tuple[int, bytes]:

@@ -94,6 +94,10 @@ class Users:
         self._remote, self._config, self._lists = remote, config, lists
         self._headers = bearer(config.platform_api_key)
 
+    def readable(self, calls: int) -> int:
+        """How many people so many calls can read."""
+        return calls * IDS_PER_CALL if self._lists.people else calls
+
     async def profile(self, user_id: str, token: str | None = None) -> Profile | None:
         """One person; None when nobody has that id. `token`: the caller's, passed on."""
         headers = {**self._headers, TOKEN_HEADER: token} if token else self._headers

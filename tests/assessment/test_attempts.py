@@ -141,4 +141,67 @@ def test_the_state_read_shows_at_most_the_configured_number_of_attempts(service:
     submit(service, asha, *(attempt(batch_id, answer(1, 1.0), attempt_id=f"a{n:02d}") for n in range(30)))
     shown = states(service, asha, batch_id, fields=["score"])[QUIZ]["score"]
     assert [one["attemptId"] for one in shown] == [f"a{n:02d}" for n in range(25)]
-    assert row(service, asha, batch_id)["scores"][QUIZ][2] == 30
+    assert row(service, asha, batch_id)["scores"][QUIZ][2] == 25
+
+
+def test_of_more_attempts_than_the_setting_the_best_are_kept_whatever_the_order(service: Running) -> None:
+    batch_id = new_batch(service)
+    sent = [attempt(batch_id, answer(1, n / 40), ts=TS + n % 7, attempt_id=f"a{n:02d}") for n in range(40)]
+    kept = [f"a{n:02d}" for n in range(15, 40)]
+    for order in (sent, sent[::-1], [*sent[1::2], *sent[::2], *sent]):
+        asha = enrolled(service, batch_id)
+        for part in range(0, len(order), 9):
+            submit(service, asha, *order[part : part + 9])
+        assert sorted(found["attempt_id"] for found in stored(service, asha)) == kept
+        assert row(service, asha, batch_id)["scores"][QUIZ] == [39 / 40, 1.0, 25]
+
+
+@pytest.mark.parametrize(
+    ("score", "max_score", "kept"),
+    [(999, 1, (1.0, 1.0)), (-5, 1, (0.0, 1.0)), (0.5, -3, (0.0, 0.0)), (7, 0, (0.0, 0.0)), (1e300, 2, (2.0, 2.0))],
+)
+def test_a_score_lies_between_nothing_and_its_maximum(
+    service: Running, score: float, max_score: float, kept: tuple[float, float]
+) -> None:
+    batch_id = new_batch(service)
+    asha = enrolled(service, batch_id)
+    submit(service, asha, attempt(batch_id, answer(1, score, max_score=max_score), answer(2, 1.0)))
+    (found,) = stored(service, asha)
+    assert (found["score"], found["max_score"]) == (kept[0] + 1, kept[1] + 1)
+    assert (found["questions"][0]["score"], found["questions"][0]["max_score"]) == kept
+    (shown,) = states(service, asha, batch_id, fields=["score"])[QUIZ]["score"]
+    assert (shown["totalScore"], shown["totalMaxScore"]) == (kept[0] + 1, kept[1] + 1)
+
+
+@pytest.mark.parametrize("when", ["2026-02-03 10:20:30:456+0530", "soon", None, True, -1, 1e20, [TS]])
+def test_an_assessments_time_in_another_form_is_the_callers_mistake(service: Running, when: object) -> None:
+    batch_id = new_batch(service)
+    asha = enrolled(service, batch_id)
+    refused = report(service, asha, assessments=[{**attempt(batch_id, answer(1, 1.0)), "assessmentTs": when}])
+    assert refusal(refused) == (400, "DATE_FORMAT_ERRROR", "Date format error.")
+
+
+def test_an_attempt_of_tomorrow_is_shown_as_of_today(service: Running) -> None:
+    batch_id = new_batch(service)
+    asha = enrolled(service, batch_id)
+    submit(service, asha, attempt(batch_id, answer(1, 1.0), ts=service.clock.now_ms() + 86_400_000))
+    (shown,) = states(service, asha, batch_id, fields=["score"])[QUIZ]["score"]
+    assert shown["lastAttemptedOn"] <= service.clock.now_ms()
+    (seen,) = service.sql("SELECT attempted_at FROM analyst.attempt WHERE user_id = $1", asha.user_id)
+    assert seen["attempted_at"] <= service.clock.now()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param({"events": [{**answer(1, 1.0), "note": "x" * 65_536}]}, id="a question"),
+        pytest.param({"events": [{**answer(n, 1.0), "note": "x" * 60_000} for n in range(5)]}, id="all questions"),
+        pytest.param({"note": "x" * 262_144}, id="beside the questions"),
+    ],
+)
+def test_an_attempt_has_a_bound(service: Running, sent: dict[str, Any]) -> None:
+    batch_id = new_batch(service)
+    asha = enrolled(service, batch_id)
+    refused = report(service, asha, assessments=[{**attempt(batch_id, answer(1, 1.0)), **sent}])
+    assert refusal(refused)[:2] == (400, "DATA_SIZE_EXCEEDED")
+    assert stored(service, asha) == []

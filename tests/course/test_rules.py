@@ -98,8 +98,11 @@ OPTIONAL: dict[str, Any] = {"relationalMetadata": {"optional": True}}
         ([leaf("do_a", "A", relationalMetadata={"optional": "true"})], set()),
         ([leaf("do_a", "A", relationalMetadata="{}")], set()),
         ([{**unit("u", "", leaf("do_a", "A")), **OPTIONAL}, leaf("do_b", "B")], {"do_a"}),
-        # One mark is enough, as in the reference's set of optional nodes.
-        ([unit("u", "", leaf("do_a", "A")), leaf("do_a", "A", **OPTIONAL)], {"do_a"}),
+        # What is required anywhere counts, once.
+        ([unit("u", "", leaf("do_a", "A")), leaf("do_a", "A", **OPTIONAL)], set()),
+        ([leaf("do_a", "A", **OPTIONAL), unit("u", "", leaf("do_a", "A"))], set()),
+        ([{**unit("u", "", leaf("do_a", "A")), **OPTIONAL}, leaf("do_a", "A")], set()),
+        ([unit("u", "", leaf("do_a", "A", **OPTIONAL)), leaf("do_a", "A", **OPTIONAL)], {"do_a"}),
     ],
 )
 def test_what_is_optional(children: list[dict[str, Any]], optional: set[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.learning import complete, enrolled, item, new_batch, new_learner, refusal, report, unenrol
 from tests.learning import enrol as enrol_into
 from tests.people import ADMIN, RAVI, Person
@@ -31,7 +33,7 @@ def test_a_new_enrolment_has_every_field_of_the_contract(service: Running) -> No
         "active": True,
     }
     assert (course["progress"], course["status"], course["completionPercentage"]) == (0, 0, 0)
-    assert (course["courseName"], course["leafNodesCount"]) == ("Early mathematics", 5)
+    assert (course["courseName"], course["leafNodesCount"]) == ("Early mathematics", 4)
     assert (course["contentStatus"], course["issuedCertificates"], course["oldEnrolledDate"]) == ({}, [], None)
     assert course["content"]["pkgVersion"] == 1
     assert course["content"]["identifier"] == COURSE
@@ -137,3 +139,120 @@ def test_last_read_content_is_the_one_opened_last(service: Running) -> None:
     report(service, asha, item(batch_id, VIDEO, 2, lastAccessTime=early))
     (course,) = listed(service, asha)
     assert (course["lastReadContentId"], course["lastReadContentStatus"]) == (BOOK, 1)
+
+
+def content(service: Running, person: Person, query: str = "") -> dict[str, Any]:
+    (course,) = listed(service, person, query)
+    return dict(course["content"])
+
+
+def test_without_fields_the_content_is_all_that_is_known_of_the_course(service: Running) -> None:
+    shown = content(service, enrolled(service, new_batch(service)))
+    assert shown["trackable"] == {"enabled": "Yes", "autoBatch": "No"}
+    assert shown["mimeType"] == "application/vnd.ekstep.content-collection"
+    assert (shown["primaryCategory"], shown["contentType"], shown["identifier"]) == ("Course", "Course", COURSE)
+    assert {"channel", "pkgVersion", "status", "userConsent", "leafNodesCount"} <= shown.keys()
+    assert "children" not in shown
+
+
+@pytest.mark.parametrize("query", ["?fields=", "?fields=pkgVersion", "?fields=pkgVersion,nothing&cache=false"])
+def test_with_fields_the_content_is_those_and_the_four_that_are_always_there(service: Running, query: str) -> None:
+    shown = content(service, enrolled(service, new_batch(service)), query)
+    assert shown.keys() - {"pkgVersion"} == {"name", "leafNodesCount", "identifier"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("orgName,email", {"orgName": "State Board", "email": None}),
+        ("orgName", {"orgName": "State Board"}),
+        ("email,rootOrgId,keys", {"email": None}),
+    ],
+)
+def test_orgdetails_are_of_the_courses_organisation(service: Running, asked: str, shown: dict[str, Any]) -> None:
+    asha = enrolled(service, new_batch(service))
+    assert content(service, asha, f"?orgdetails={asked}")["orgDetails"] == shown
+    assert content(service, asha, f"?fields=name&orgdetails={asked}")["orgDetails"] == shown
+
+
+@pytest.mark.parametrize("query", ["", "?orgdetails=", "?orgdetails=keys"])
+def test_without_orgdetails_there_are_none(service: Running, query: str) -> None:
+    assert "orgDetails" not in content(service, enrolled(service, new_batch(service)), query)
+
+
+def fill(service: Running, person: Person, number: int) -> None:
+    """Put the learner into so many batches that nobody made, several at the same moment."""
+    service.sql(
+        """INSERT INTO enrolment (user_id, batch_id, course_id, active, enrolled_at, updated_at)
+           SELECT $1, 'many-' || place, $2, true, at, at
+             FROM generate_series(1, $3) AS place,
+                  LATERAL (SELECT now() - place / 7 * interval '1 day' AS at) AS moment""",
+        person.user_id,
+        COURSE,
+        number,
+    )
+
+
+def page(service: Running, person: Person, **window: Any) -> dict[str, Any]:
+    """A page by the query, and the same one by the body."""
+    by_query = service.call("GET", f"/v1/user/courses/list/{person.user_id}", person, params=window).json()["result"]
+    by_body = service.call("POST", "/v2/user/courses/list", person, window).json()["result"]
+    assert by_query == by_body
+    return dict(by_query)
+
+
+def test_a_list_says_how_many_there_are_and_goes_on_behind_its_bound(service: Running) -> None:
+    asha = new_learner()
+    fill(service, asha, 1005)
+    first = page(service, asha)
+    assert (len(first["courses"]), first["count"]) == (1000, 1005)
+    second = page(service, asha, cursor=first["nextCursor"])
+    assert (len(second["courses"]), second["count"]) == (5, 1005)
+    assert "nextCursor" not in second
+    assert len({course["batchId"] for course in first["courses"] + second["courses"]}) == 1005
+
+
+@pytest.mark.parametrize("size", [1, 7, 20])
+def test_pages_of_any_size_show_each_enrolment_once(service: Running, size: int) -> None:
+    asha = new_learner()
+    fill(service, asha, 20)
+    seen, window = [], {"limit": size}
+    while True:
+        shown = page(service, asha, **window)
+        assert shown["count"] == 20
+        seen += [course["batchId"] for course in shown["courses"]]
+        if "nextCursor" not in shown:
+            break
+        window = {"limit": size, "cursor": shown["nextCursor"]}
+    assert len(seen) == len(set(seen)) == 20
+
+
+def test_limit_and_offset_are_heeded(service: Running) -> None:
+    asha = new_learner()
+    fill(service, asha, 20)
+    whole = [course["batchId"] for course in page(service, asha)["courses"]]
+    shown = page(service, asha, limit=5, offset=10)
+    assert ([course["batchId"] for course in shown["courses"]], shown["count"]) == (whole[10:15], 20)
+    assert page(service, asha, limit=0) == {"courses": [], "count": 20}
+    assert page(service, asha, offset=50) == {"courses": [], "count": 20}
+
+
+def test_a_short_list_counts_itself(service: Running) -> None:
+    assert page(service, new_learner()) == {"courses": [], "count": 0}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("limit", "-1"),
+        ("limit", "many"),
+        ("offset", "1.5"),
+        ("cursor", "abc"),
+        ("cursor", "WzEsMl0="),
+        ("limit", "9" * 20),
+    ],
+)
+def test_a_window_that_cannot_be_read_is_refused(service: Running, key: str, value: str) -> None:
+    asha = new_learner()
+    answer = service.call("GET", f"/v1/user/courses/list/{asha.user_id}", asha, params={key: value})
+    assert refusal(answer)[:2] == (400, "INVALID_PARAMETER_VALUE")

@@ -42,10 +42,10 @@ def test_enrolling_and_leaving_are_told_as_what_they_are(heard: Running) -> None
     unenrol(heard, asha, batch_id)
     came, left = events(heard, heard.config.topic_telemetry, asha.user_id)
     assert came.pop("ets") > 1_700_000_000_000
+    assert came.pop("mid") != left["mid"]
     assert came == {
         "eid": "AUDIT",
         "ver": "3.0",
-        "mid": "m-1",
         "actor": {"id": asha.user_id, "type": "User"},
         "context": {
             "channel": "ch",

@@ -107,3 +107,13 @@ def test_somebody_elses_states_are_not_read(service: Running) -> None:
     asha, kavya = enrolled(service, batch_id), enrolled(service, batch_id)
     complete(service, asha, batch_id, VIDEO)
     assert states(service, kavya, batch_id, userId=asha.user_id) == {}
+
+
+@pytest.mark.parametrize("path", ["/private/v1/content/state/read", "/api/course/private/v1/content/state/read"])
+def test_the_private_read_names_its_learner_on_both_paths(service: Running, path: str) -> None:
+    batch_id = new_batch(service)
+    asha = enrolled(service, batch_id)
+    complete(service, asha, batch_id, VIDEO)
+    request = {"userId": asha.user_id, "courseId": COURSE, "batchId": batch_id}
+    (state,) = service.call("POST", path, None, request).json()["result"]["contentList"]
+    assert (state["contentId"], state["status"]) == (VIDEO, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -128,7 +128,7 @@ def test_e42_e43_e44_what_a_content_lacks_is_named(service: Running, changed: An
     assert row(service, asha, batch_id)["states"] == {}
 
 
-@pytest.mark.parametrize("wrong", [{"status": "2"}, {"progress": "x"}, {"contentId": 7}, {"lastAccessTime": "noon"}])
+@pytest.mark.parametrize("wrong", [{"status": "2"}, {"progress": "x"}, {"contentId": 7}])
 def test_a_wrong_type_is_a_failure_and_nothing_is_stored(service: Running, wrong: dict[str, Any]) -> None:
     batch_id = new_batch(service)
     asha = enrolled(service, batch_id)
@@ -269,10 +269,106 @@ def test_contents_outside_the_course_are_kept_and_do_not_count(service: Running)
 def test_times_that_no_clock_shows_are_refused_and_harm_no_later_read(service: Running, when: str) -> None:
     batch_id = new_batch(service)
     asha = enrolled(service, batch_id)
-    assert report(service, asha, item(batch_id, lastAccessTime=when)).status_code == 500  # as any unreadable one
-    answer = report(service, asha, item(batch_id, lastCompletedTime=when))
+    for key in ("lastAccessTime", "lastCompletedTime", "lastUpdatedTime"):
+        answer = report(service, asha, item(batch_id, **{key: when}))
+        assert refusal(answer) == (400, "DATE_FORMAT_ERRROR", "Date format error.")
+    assert states(service, asha, batch_id) == {}
+
+
+@pytest.mark.parametrize("key", ["lastAccessTime", "lastCompletedTime", "lastUpdatedTime"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        "noon",
+        "2026-02-03T10:20:30.456Z",
+        "2026-02-03 10:20:30:456",
+        "2026-02-30 10:20:30:456+0530",
+        "2026-02-03 10:20:30:456+2561",
+        "2026/02/03 10:20:30:456+0530",
+        "2026-02-03 10:20:30:456+0530" * 1000,
+        1_769_498_000_000,
+        -1,
+        True,
+        ["2026-02-03 10:20:30:456+0530"],
+    ],
+)
+def test_a_time_in_any_other_form_is_the_callers_mistake(service: Running, key: str, when: object) -> None:
+    batch_id = new_batch(service)
+    asha = enrolled(service, batch_id)
+    answer = report(service, asha, item(batch_id, **{key: when}))
     assert refusal(answer) == (400, "DATE_FORMAT_ERRROR", "Date format error.")
     assert states(service, asha, batch_id) == {}
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=3), timedelta(days=1), timedelta(days=400)])
+def test_nothing_is_shown_to_have_happened_tomorrow(service: Running, ahead: timedelta) -> None:
+    batch_id = new_batch(service, days=800)
+    asha = enrolled(service, batch_id)
+    then = at(service.clock.now() + ahead)
+    done = [item(batch_id, content_id, 2, lastAccessTime=then, lastCompletedTime=then) for content_id in LEAF_NODES]
+    for _ in range(2):
+        report(service, asha, *done)
+    now = service.clock.now()
+    shown = states(service, asha, batch_id).values()
+    assert {state["status"] for state in shown} == {2}
+    for state in shown:
+        assert moment(state["lastAccessTime"]) <= now
+        assert moment(state["lastCompletedTime"]) <= now
+        assert (state["viewCount"], state["completedCount"]) == (1, 1)
+    path = f"/v1/user/courses/list/{asha.user_id}"
+    (course,) = service.call("GET", path, asha).json()["result"]["courses"]
+    assert course["lastContentAccessTime"] <= now.timestamp() * 1000
+    assert course["completedOn"] <= now.timestamp() * 1000
+    for view in ("content_state", "analyst.content_state", "analyst.enrolment"):
+        rows = service.sql(f"SELECT last_access_at FROM {view} WHERE user_id = $1", asha.user_id)
+        assert all(row["last_access_at"] <= now for row in rows)
+
+
+def moment(shown: str) -> datetime:
+    return datetime.strptime(shown, "%Y-%m-%d %H:%M:%S:%f%z")
+
+
+def test_reports_of_a_clock_that_is_ahead_end_in_one_state_in_any_order(service: Running) -> None:
+    batch_id = new_batch(service)
+    now = service.clock.now()
+    sent = [
+        item(batch_id, VIDEO, status, lastAccessTime=at(now + timedelta(days=days)))
+        for status, days in ((1, 2), (2, 0), (1, -1), (2, 1))
+    ]
+    rows = []
+    for order in (sent, sent[::-1], sent[2:] + sent[:2] + sent):
+        asha = enrolled(service, batch_id)
+        for report_sent in order:
+            report(service, asha, report_sent)
+        (state,) = row(service, asha, batch_id)["states"].values()
+        rows.append([*state[:6], state[8]])
+    assert rows[0] == rows[1] == rows[2]
+
+
+def test_what_players_keep_of_all_contents_fits_into_a_row(service: Running) -> None:
+    batch_id = new_batch(service)
+    asha = enrolled(service, batch_id)
+    for number in range(30):
+        details = {"notes": "x" * 60_000}
+        answer = report(service, asha, item(batch_id, f"do_stray_{number}", 1, progressdetails=details))
+        assert answer.status_code == 200
+    (size,) = service.sql("SELECT length(states::text) AS bytes FROM enrolment WHERE user_id = $1", asha.user_id)
+    assert size["bytes"] < 1_100_000
+    assert report(service, asha, item(batch_id, VIDEO, progressdetails=details)).json()["result"] == {VIDEO: "SUCCESS"}
+    shown = states(service, asha, batch_id)
+    assert (shown[VIDEO]["status"], shown[VIDEO]["progressdetails"]) == (2, None)
+    assert shown["do_stray_0"]["progressdetails"] == details
+
+
+def test_details_are_replaced_in_a_full_row(service: Running) -> None:
+    batch_id = new_batch(service)
+    asha = enrolled(service, batch_id)
+    for number in range(16):
+        report(service, asha, item(batch_id, f"do_stray_{number}", 1, progressdetails={"notes": "x" * 60_000}))
+    now = service.clock.now()
+    later = item(batch_id, "do_stray_3", 1, progressdetails={"notes": "y" * 60_000}, lastAccessTime=at(now))
+    report(service, asha, later)
+    assert states(service, asha, batch_id)["do_stray_3"]["progressdetails"] == later["progressdetails"]
 
 
 def test_what_a_player_keeps_of_one_content_is_bounded(service: Running) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lernbatch.errors import Upstream
 from lernbatch.sunbird import Sunbird
-from lernbatch.sunbird.http import Resting, Unreachable, UpstreamEmpty, UpstreamRefused
+from lernbatch.sunbird.http import IN_JOB, Resting, Unreachable, UpstreamEmpty, UpstreamRefused
 from lernbatch.sunbird.templates import TemplateUnreadable
 from tests.sunbird.conftest import HANGS, Clients, Script
 
@@ -159,6 +159,26 @@ def test_of_many_who_wait_for_a_resting_service_one_is_let_through(clients: Clie
     seen = clients(work, upstream_failures=1, upstream_rest_seconds=0.2, upstream_attempts=1)
     assert sum(isinstance(one, Resting) for one in seen) == 9
     assert len(scripted.requests) == 2
+
+
+def test_what_fails_for_callers_does_not_stop_the_jobs_nor_the_other_way_round(
+    clients: Clients, scripted: Script
+) -> None:
+    async def as_job(sunbird: Sunbird) -> Any:
+        IN_JOB.set(True)
+        return await sunbird.content.course("do_1")
+
+    async def work(sunbird: Sunbird) -> list[Any]:
+        with pytest.raises(Upstream):
+            await sunbird.content.course("do_1")
+        with pytest.raises(Resting):
+            await sunbird.content.course("do_1")
+        job = await asyncio.create_task(as_job(sunbird))
+        return [job, *await asyncio.gather(sunbird.content.course("do_1"), return_exceptions=True)]
+
+    scripted.answer((500, failed("SERVER_ERROR")), (200, OK))
+    job, caller = clients(work, upstream_failures=1, upstream_rest_seconds=60, upstream_attempts=1)
+    assert (job.status, type(caller)) == ("Live", Resting)
 
 
 def test_one_service_that_rests_does_not_hold_up_another(clients: Clients, scripted: Script) -> None:

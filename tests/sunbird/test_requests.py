@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from lernbatch.errors import Upstream
+from lernbatch.sunbird import Sunbird
+from lernbatch.sunbird.orgs import Organisation
 from lernbatch.sunbird.users import read_profile
 from tests.sunbird.conftest import Clients, Script
 
@@ -167,3 +169,17 @@ def test_pictures_are_fetched_from_where_the_settings_say(clients: Clients, scri
     scripted.answer((404, b"gone"))
     with pytest.raises(Upstream):
         clients(lambda sunbird: sunbird.templates.picture(f"{scripted.url}/t.svg"), **{trusted: value})
+
+
+def test_organisations_that_are_shown_again_and_again_are_asked_for_once(clients: Clients, scripted: Script) -> None:
+    found = {"content": [{"id": "org-1", "orgName": "State Board", "email": "board@example.org"}]}
+    scripted.answer(ok(response=found))
+
+    async def twice(sunbird: Sunbird) -> list[dict[str, Organisation]]:
+        asked = ["org-1", "org-unknown"]
+        return [await sunbird.organisations.remembered(asked) for _ in range(2)]
+
+    first, second = clients(twice)
+    assert first == second
+    assert (first["org-1"].name, first["org-1"].email) == ("State Board", "board@example.org")
+    assert (set(first), len(scripted.requests)) == ({"org-1"}, 1)

@@ -18,6 +18,7 @@ from lernbatch.errors import Malformed, Upstream
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.batch")
+MOST_CREATORS = 100  # of one page; a page of a portal has 30 batches at most
 COUNTED = frozenset(("participantCount", "completedCount"))
 
 
@@ -73,10 +74,13 @@ async def _facets(conn: Connection, services: Services, asked: Search) -> list[F
 
 
 async def _creators(services: Services, batches: Sequence[Batch], token: str | None) -> dict[str, Creator]:
-    """User id → who created a batch, for those the user service knows; a failing one knows nobody (defect 14)."""
-    user_ids = {batch.created_by for batch in batches if batch.created_by}
+    """User id → who created a batch, for those the user service knows; a failing one knows nobody (defect 14).
+
+    Of a page with many creators the first ones alone: anybody may search, and each is a call of the user service.
+    """
+    user_ids = list(dict.fromkeys(batch.created_by for batch in batches if batch.created_by))[:MOST_CREATORS]
     try:
-        people = await services.sunbird.users.profiles(sorted(user_ids), token)
+        people = await services.sunbird.users.profiles(user_ids, token)
     except Upstream:
         return {}
     return {user_id: Creator(person.first_name, person.last_name) for user_id, person in people.items()}

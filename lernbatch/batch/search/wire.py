@@ -22,6 +22,7 @@ from lernbatch.errors import Malformed, NoAnswer
 DEFAULT_LIMIT = 30
 WINDOW = 10_000  # limit and offset together, as the reference's index allows
 TOP = 5  # hits that telemetry names
+MOST_BYTES_TOLD = 65_536  # of a caller's filters
 _DATE_HISTOGRAM = "DATE_HISTOGRAM"
 
 
@@ -118,11 +119,12 @@ def _spelled(sort: tuple[SortKey, ...]) -> list[str]:
 
 
 def show_telemetry(request: dict[str, Any], found: Found) -> dict[str, Any]:
-    """What a SEARCH event says of a search (contract batches §3.4)."""
+    """What a SEARCH event says of a search (contract batches §3.4). Filters that no broker would take are left out."""
+    filters = request.get("filters") or {}
     return {
         "type": "Course-batch",
         "query": request.get("query") or "",
-        "filters": request.get("filters"),
+        "filters": filters if len(msgspec.json.encode(filters)) <= MOST_BYTES_TOLD else {},
         "sort": request.get("sort_by", {}),
         "size": found.count,
         "topn": [{"id": batch.batch_id} for batch in found.batches[:TOP]],
