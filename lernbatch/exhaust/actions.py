@@ -9,6 +9,7 @@ from typing import Any
 
 from lernbatch import db, log, sql
 from lernbatch.auth import Caller
+from lernbatch.batch.rules import administers, is_unbounded, may_manage
 from lernbatch.config import Config
 from lernbatch.db import Connection
 from lernbatch.errors import Upstream
@@ -70,7 +71,7 @@ async def submit(services: Services, caller: Caller, asked: Submission) -> Reque
     Raises: rules.NotAuthorised.
     """
     wanted = _readable(asked)
-    if services.config.ownership_enforced and wanted is not None:
+    if wanted is not None:
         await _check_owner(services, caller, asked.channel, asked.dataset, wanted)
     kind = asked.config.get("type")
     request_id = rules.request_id(
@@ -128,14 +129,14 @@ async def visible(services: Services, caller: Caller, requests: Sequence[Request
     What the caller asked for themselves, and holds no file of theirs to lose, they see too: it may say what was wrong.
     """
     config = services.config
-    if not config.ownership_enforced or not caller.authentication_enabled:
+    if is_unbounded(caller, config):
         return list(requests)
     wanted = {request.request_id: _batch_ids(request) for request in requests}
     offers = await offers_of(services.pool, [one for ids in wanted.values() for one in ids])
-    theirs = {offer.batch_id: rules.may_see(caller, offer, config.administrator_roles) for offer in offers}
+    theirs = {offer.batch_id: may_manage(caller, offer, config) for offer in offers}
 
     def shown(request: Request) -> bool:
-        if caller.administers([request.channel], config.administrator_roles):
+        if administers(caller, [request.channel], config):
             return True
         mine, ids = request.requested_by == caller.user_id, wanted[request.request_id]
         if not ids:
@@ -236,13 +237,13 @@ def _readable(asked: Submission) -> Wanted | None:
 
 
 async def _check_owner(services: Services, caller: Caller, channel: str, dataset: Dataset, wanted: Wanted) -> None:
-    roles = services.config.administrator_roles
+    config = services.config
     if wanted.search is not None or (dataset.spans_batches and not wanted.batch_ids):
         # Nobody can say beforehand which batches that will be, so it takes somebody who may have them all.
-        allowed = not caller.authentication_enabled or caller.administers([channel], roles)
+        allowed = administers(caller, [channel], config)
     else:
         found = await offers_of(services.pool, wanted.batch_ids)
-        allowed = all(rules.may_see(caller, batch, roles) for batch in found)
+        allowed = all(may_manage(caller, batch, config) for batch in found)
     if not allowed:
         raise rules.NotAuthorised
 

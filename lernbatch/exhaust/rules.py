@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from lernbatch.auth import Caller
 from lernbatch.errors import Forbidden, LernbatchError, Refused
-from lernbatch.exhaust.model import Dataset, Filters, Level, Offer, Status, Wanted
+from lernbatch.exhaust.model import Dataset, Filters, Level, Status, Wanted
 
 MESSAGE_LENGTH = 300
 WORKER_DIED = "Internal Server Error: the worker that made it was killed at every attempt"
@@ -85,13 +84,6 @@ def request_id(dataset: str, tag: str, requested_by: str, channel: str, day: dat
     """One request per dataset, tag, user, channel and day; `kind` is the config's own `type` (contract jobs §5.2)."""
     parts = [dataset, tag, requested_by, channel, day.isoformat(), *([kind] if kind else [])]
     return hashlib.md5("|".join(parts).encode(), usedforsecurity=False).hexdigest().upper()
-
-
-def may_see(caller: Caller, batch: Offer, administrator_roles: Collection[str]) -> bool:
-    """Creator, mentors and report administrators of its organisations may have reports of a batch."""
-    if not caller.authentication_enabled or caller.user_id in (batch.created_by, *batch.mentors):
-        return True
-    return caller.administers(batch.created_for, administrator_roles)
 
 
 def check_selectors(wanted: Wanted, dataset: Dataset, has_key: bool, limit: int) -> None:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from lernbatch import db, log, sql
+from lernbatch.auth import Caller
 from lernbatch.batch import actions as batches
-from lernbatch.batch.rules import InvalidBatch
+from lernbatch.batch.rules import InvalidBatch, may_manage
 from lernbatch.errors import Upstream
 from lernbatch.services import Services
+from lernbatch.summary import rules
 from lernbatch.summary.model import Asked, Figure, Summary
 from lernbatch.sunbird.users import Profile
 
@@ -30,12 +32,14 @@ class _Counted:
     unplaced: list[str] | None
 
 
-async def summarise(services: Services, asked: Asked) -> Summary:
-    """The figures of a batch. Raises: InvalidBatch (E54), when all of an unknown batch is asked for."""
-    if asked.days is None:
-        batch = await batches.find(services.pool, asked.batch_id)
-        if batch is None or batch.course_id != asked.course_id:
-            raise InvalidBatch
+async def summarise(services: Services, asked: Asked, caller: Caller) -> Summary:
+    """The figures of a batch; of places with few learners to those who manage it.
+
+    Raises: InvalidBatch (E54), when all of an unknown batch is asked for.
+    """
+    batch = await batches.find(services.pool, asked.batch_id)
+    if asked.days is None and (batch is None or batch.course_id != asked.course_id):
+        raise InvalidBatch
     since = None if asked.days is None else _start_of(services, asked.days)
     counted = await db.all(
         services.pool,
@@ -50,7 +54,10 @@ async def summarise(services: Services, asked: Asked) -> Summary:
     figures = [Figure(one.kind, one.state, one.district, one.count) for one in counted if one.count]
     unplaced = [(one.kind, user_id) for one in counted for user_id in one.unplaced or ()]
     figures += await _placed(services, asked, unplaced)
-    return Summary(asked, _added(figures), services.clock.now())
+    added = _added(figures)
+    if batch is None or not may_manage(caller, batch, services.config):
+        added = rules.without_small_groups(added, services.config.smallest_group)
+    return Summary(asked, added, services.clock.now())
 
 
 def _start_of(services: Services, days: int) -> datetime:
