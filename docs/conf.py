@@ -4,7 +4,7 @@ from lernbatch import __version__
 
 project = "Lernbatch"
 version = release = __version__
-copyright = "the Lernbatch authors"  # noqa: A001 - the name that Sphinx reads
+copyright = "the Lernbatch authors"
 extensions = ["myst_parser"]
 myst_enable_extensions = ["attrs_inline"]
 myst_heading_anchors = 3

@@ -47,12 +47,31 @@ class Caller:
         """Whose data a call about oneself concerns: the managed user, else the caller."""
         return self.on_behalf_of or self.user_id
 
+    @property
+    def is_user(self) -> bool:
+        """Whether a user's token was shown. Nobody, and a system that calls under its own name, have none."""
+        return self.token is not None
+
+    @property
+    def organisation_ids(self) -> frozenset[str]:
+        """The organisations in which the caller holds any role."""
+        return frozenset().union(*(role.organisation_ids for role in self.roles))
+
+    @property
+    def user_ids(self) -> list[str]:
+        """The caller, and the child in whose name they ask."""
+        return [user_id for user_id in (self.user_id, self.on_behalf_of) if user_id is not None]
+
+    def speaks_for(self, user_id: str | None) -> bool:
+        """Whether `user_id` is the caller, or the child in whose name they ask."""
+        return user_id in self.user_ids
+
     def has_role(self, names: Iterable[str]) -> bool:
         wanted = frozenset(names)
         return any(role.name in wanted for role in self.roles)
 
     def administers(self, organisation_ids: Iterable[str], names: Iterable[str]) -> bool:
-        """Whether one of the roles `names` is held for one of the organisations (or for all)."""
+        """Whether one of the roles `names` is held for one of the organisations, or for all: then `()` will do."""
         wanted, organisations = frozenset(names), frozenset(organisation_ids)
         return any(
             role.name in wanted and (not role.organisation_ids or role.organisation_ids & organisations)

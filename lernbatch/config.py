@@ -136,8 +136,10 @@ class Config(BaseSettings):
     trusted_proxies: Words = ("127.0.0.1",)  # whose X-Forwarded-For says where a request comes from
     machine_clients: SecretStr = SecretStr("")  # `id=key, id=key`: systems that call without a user
     service_token: SecretStr | None = None  # header X-Service-Token that opens /private/… from elsewhere
-    gateway_roles_enforced: bool = True  # the gateway's role rules on its public paths
-    ownership_enforced: bool = True  # certificate, bulk and admin routes need creator, mentor or administrator
+    roles_enforced: Literal["everywhere", "gateway", "nowhere"] = "everywhere"  # the gateway's rules of roles
+    subject_enforced: bool = True  # on the gateway's paths a call about oneself may not name somebody else
+    ownership_enforced: bool = True  # what belongs to a batch needs its creator, a mentor or an administrator
+    enrol_across_organisations: bool = False  # people of any organisation may be brought into a batch
     self_enrol_invite_only: bool = False  # learners may enrol themselves into invite-only batches, as 8.1 lets them
     administrator_roles: Words = ("ORG_ADMIN", "SYSTEM_ADMINISTRATION")  # each for the organisations it is held in
     report_roles: Words = ("REPORT_ADMIN",)  # who has their organisations' exhausts, and may do nothing else
@@ -150,6 +152,9 @@ class Config(BaseSettings):
     max_contents_per_update: int = Field(1000, ge=1)
     search_seconds: float = Field(5, gt=0)  # for each statement of a search
     participants_limit: int = Field(100_000, ge=1)  # ids in one answer; the count is of all
+    smallest_group: int = Field(
+        5, ge=1
+    )  # learners at a place that a summary names to those who do not manage the batch
 
     # progress
     coalescing_enabled: bool = True  # one flush writes what waits, instead of one transaction a request

@@ -68,14 +68,17 @@ class Access(Enum):
     LATE_USER = auto()  # a token with a right signature, expired or not: phones that were offline
     OPEN = auto()  # anybody; a valid token says who
     PRIVATE = auto()  # only from the configured networks, or with the service token
-    INTERNAL = auto()  # as PRIVATE, or an administrator: what the reference leaves open (defect 25)
+    INTERNAL = (
+        auto()
+    )  # as PRIVATE, or an administrator of the whole platform: what the reference leaves open (defect 25)
 
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
     """One row of `routes.py`. `path` is the service's, `gateway` the public one of the same call.
 
-    `raw`: the handler reads the body itself (files, or no envelope). `roles`: who may come in by the gateway's path.
+    `raw`: the handler reads the body itself (files, or no envelope). `roles`: which roles a user needs one of.
+    `about_caller`: by the gateway's path nobody else may be named, neither in the path nor in the body.
     """
 
     method: str
@@ -84,6 +87,7 @@ class Entrance:
     access: Access = Access.USER
     gateway: str | None = None
     roles: tuple[str, ...] = ()
+    about_caller: bool = False
     raw: bool = False
     form_d: bool = False  # an envelope that cannot be read is form D here, not form F (contract batches §1.1)
 
@@ -171,27 +175,28 @@ def routes(entrances: list[Entrance]) -> list[Route]:
     """Starlette's routes for every entrance, on its own path and on the gateway's."""
     made = []
     for entrance in entrances:
-        made.append(_route(entrance, entrance.path, roles=()))
+        made.append(_route(entrance, entrance.path, by_gateway=False))
         if entrance.gateway:
-            made.append(_route(entrance, entrance.gateway, roles=entrance.roles))
+            made.append(_route(entrance, entrance.gateway, by_gateway=True))
     return made
 
 
-def _route(entrance: Entrance, path: str, roles: tuple[str, ...]) -> Route:
-    return Route(path, _Endpoint(entrance, roles), methods=[entrance.method], name=f"{entrance.method} {path}")
+def _route(entrance: Entrance, path: str, *, by_gateway: bool) -> Route:
+    endpoint = _Endpoint(entrance, by_gateway=by_gateway)
+    return Route(path, endpoint, methods=[entrance.method], name=f"{entrance.method} {path}")
 
 
 class _Endpoint:
     """An entrance as an ASGI application, which saves Starlette's wrapping of functions."""
 
-    def __init__(self, entrance: Entrance, roles: tuple[str, ...]) -> None:
-        self._entrance, self._roles = entrance, roles
+    def __init__(self, entrance: Entrance, *, by_gateway: bool) -> None:
+        self._entrance, self._by_gateway = entrance, by_gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         BUDGET.set(Budget(request.app.state.services.config.upstream_calls_per_request))
         try:
-            response = await _answer(self._entrance, request, self._roles)
+            response = await _answer(self._entrance, request, by_gateway=self._by_gateway)
         except Exception as error:  # noqa: BLE001 - the one place where every failure becomes an envelope
             response = failed(request, error)
             await _tell(request, error, response.status_code)
@@ -219,15 +224,17 @@ async def _tell(request: Request, error: Exception, status: int) -> None:
         log.warning("an error event was lost", error=repr(unreachable))  # the failure itself is answered and logged
 
 
-async def _answer(entrance: Entrance, request: Request, roles: tuple[str, ...]) -> Response:
+async def _answer(entrance: Entrance, request: Request, *, by_gateway: bool) -> Response:
     services: Services = request.app.state.services
     internal = _fill(entrance.path, request.path_params)
     request.scope["lernbatch.path"] = internal
     message_id = request.scope["lernbatch.message_id"]
     caller = _admit(entrance, request, services)
-    if roles and services.config.gateway_roles_enforced and not caller.has_role(roles):
+    if _lacks_role(entrance, caller, services.config, by_gateway=by_gateway):
         return PlainTextResponse(GATEWAY_DENIAL, 403)
     body = {} if entrance.raw else await _read(entrance, request, services)
+    if by_gateway and entrance.about_caller and _names_another(body, request.path_params, caller, services.config):
+        return PlainTextResponse(GATEWAY_DENIAL, 403)
     answer = await entrance.handler(Call(services, caller, body, request.path_params, message_id, request))
     if isinstance(answer, Response):
         return answer
@@ -252,9 +259,29 @@ def _admit(entrance: Entrance, request: Request, services: Services) -> Caller:
         required=entrance.access in (Access.USER, Access.LATE_USER),
         accept_expired=entrance.access is Access.LATE_USER,
     )
-    if entrance.access is Access.INTERNAL and not caller.has_role(services.config.administrator_roles):
+    if entrance.access is Access.INTERNAL and not caller.administers((), services.config.administrator_roles):
         _admit_private(request, services)
     return caller
+
+
+def _lacks_role(entrance: Entrance, caller: Caller, config: Config, *, by_gateway: bool) -> bool:
+    """Whether a user has none of the roles that the call needs. Systems with a key of their own need none."""
+    enforced = config.roles_enforced == "everywhere" or (config.roles_enforced == "gateway" and by_gateway)
+    return enforced and bool(entrance.roles) and caller.is_user and not caller.has_role(entrance.roles)
+
+
+def _names_another(body: Mapping[str, Any], parameters: Mapping[str, str], caller: Caller, config: Config) -> bool:
+    """Whether a call about oneself names somebody else: a parent who forgot the child's header, for one.
+
+    Source: contract enrolment-and-progress §1.3, the gateway's policies.
+    """
+    if not config.subject_enforced or not caller.is_user:
+        return False
+    attempts = body.get("assessments")
+    entries = [body, *(attempts if isinstance(attempts, list) else ())]
+    named = [parameters.get("user_id"), *(entry.get("userId") for entry in entries if isinstance(entry, dict))]
+    prefix = f"f:{config.federation_provider_id}:"
+    return any(isinstance(name, str) and name.strip() and name.removeprefix(prefix) != caller.subject for name in named)
 
 
 def _admit_private(request: Request, services: Services) -> None:

@@ -165,6 +165,7 @@ CREATE TABLE bulk_process (
   done        integer     NOT NULL DEFAULT 0, -- of them
   link_token  text,                           -- opens the result file until link_until
   link_until  timestamptz,
+  reach       text[]      DEFAULT '{}',       -- organisations that the uploader administers; null: all
   CHECK (kind IN ('batchLearnerEnrol', 'batchLearnerUnenrol')),
   CHECK (status IN (0, 1, 3))
 );

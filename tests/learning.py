@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -18,6 +19,19 @@ SUCCESS = {"response": "SUCCESS"}
 def new_learner(name: str = "Asha") -> Person:
     """Somebody nobody has seen before, so that tests can share a service."""
     return Person(str(uuid4()), name, "K")
+
+
+def known_learner(service: Running, name: str = "Asha", org_id: str = HOME_ORG, status: int = 1) -> Person:
+    """Somebody nobody has seen before, whom the user service knows: others can bring them into a batch."""
+    person = replace(new_learner(name), org_id=org_id)
+    service.sql(
+        "INSERT INTO neighbour_person (user_id, first_name, last_name, org_id, status) VALUES ($1, $2, 'K', $3, $4)",
+        person.user_id,
+        name,
+        org_id,
+        status,
+    )
+    return person
 
 
 def new_batch(service: Running, course: str = COURSE, *, days: int | None = 30, **fields: Any) -> str:

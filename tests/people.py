@@ -23,5 +23,8 @@ IMRAN = Person("0b1e3c5a-0000-4000-8000-000000001312", "इमरान", "श�
 MEERA = Person("0b1e3c5a-0000-4000-8000-00000000ee12", "Meera", "Iyer", roles=("PUBLIC", "COURSE_MENTOR"))
 VIKRAM = Person("0b1e3c5a-0000-4000-8000-000000007164", "Vikram", "Rao", roles=("PUBLIC", "CONTENT_CREATOR"))
 RAVI = Person("0b1e3c5a-0000-4000-8000-0000000094f1", "Ravi", "Das", OTHER_ORG, ("PUBLIC", "CONTENT_CREATOR"))
-ADMIN = Person("0b1e3c5a-0000-4000-8000-00000000ad01", "Anita", "Nair", roles=("PUBLIC", "ORG_ADMIN"))
+ADMIN = Person("0b1e3c5a-0000-4000-8000-00000000ad01", "Anita", "Nair", roles=("PUBLIC", "ORG_ADMIN", "COURSE_CREATOR"))
+PLATFORM = Person(
+    "0b1e3c5a-0000-4000-8000-00000000ad00", "Prabha", "Rao", "", ("PUBLIC", "SYSTEM_ADMINISTRATION")
+)  # administers everything: the roles name no organisation
 EVERYBODY = (ASHA, KAVYA, IMRAN, MEERA, VIKRAM, RAVI, ADMIN)

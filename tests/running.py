@@ -68,7 +68,7 @@ class Running:
                 self.config.home,
                 self.config,
                 person.user_id,
-                roles=[Role(role, frozenset({person.org_id})) for role in person.roles],
+                roles=[Role(role, frozenset({person.org_id} - {""})) for role in person.roles],
                 now=self.clock.now(),
                 **claims,
             )

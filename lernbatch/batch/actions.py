@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from lernbatch import db, sql
+from lernbatch.auth import Caller
 from lernbatch.batch import checks, dates, events, listings, rules
 from lernbatch.batch.model import Asking, Batch, Change, NewBatch, Participants, ParticipantsAsked, Status
 from lernbatch.batch.wire import show_created
@@ -41,10 +42,16 @@ class Unread(LernbatchError):
     """The database did not answer (P4, a failure without code and text)."""
 
 
-async def create(services: Services, asking: Asking, new: NewBatch, remember: Remember) -> Batch:
-    """Make a batch. Raises the refusals of contract batches §3.1, C19 to C26."""
+async def create(
+    services: Services, asking: Asking, new: NewBatch, remember: Remember, *, inherited: Sequence[str] = ()
+) -> Batch:
+    """Make a batch. Raises the refusals of contract batches §3.1, C19 to C26, and rules.ForeignOrganisation.
+
+    `inherited`: organisations of a batch that is the caller's already, for which another may be made.
+    """
     course = await checks.check_course(services, new.course_id)
     await checks.check_organisations(services, new.created_for)
+    await checks.check_own_organisations(services, asking.caller, _without(new.created_for, inherited))
     await checks.check_mentors(services, new.created_by, new.mentors, asking.caller.token)
     if new.unknown_property:
         raise rules.UnknownProperty(new.unknown_property)
@@ -67,7 +74,7 @@ async def clone(services: Services, asking: Asking, source: Batch, new: NewBatch
     """Make `new` after `source`, which the caller must be allowed to change. Raises: Unauthorized; as `create`."""
     if not rules.may_change(asking.caller, source):
         raise Unauthorized
-    return await create(services, asking, new, remember)
+    return await create(services, asking, new, remember, inherited=source.created_for)
 
 
 async def update(services: Services, asking: Asking, change: Change) -> Batch:
@@ -111,6 +118,7 @@ async def checked_change(
     if change.revisions is not None and batch.revision not in change.revisions:
         raise rules.ChangedMeanwhile
     await checks.check_organisations(services, org_ids)
+    await checks.check_own_organisations(services, asking.caller, _without(org_ids, batch.created_for))
     added = _without(changed.mentors, batch.mentors)
     await checks.check_mentors(services, batch.created_by, added, asking.caller.token)
     return batch, changed
@@ -198,9 +206,15 @@ async def find_all(conn: Connection, batch_ids: Collection[str]) -> list[Batch]:
     return await db.all(conn, Batch, Q.batches_by_ids, batch_ids=sorted(set(batch_ids))) if batch_ids else []
 
 
-async def participants(conn: Connection, asked: ParticipantsAsked) -> Participants:
-    """The learners of a batch; none when there is no such batch. Raises: Unread."""
+async def participants(services: Services, caller: Caller, asked: ParticipantsAsked) -> Participants:
+    """The learners of a batch, to those who manage it; to others how many, and themselves. Raises: Unread.
+
+    None when there is no such batch.
+    """
+    conn = services.pool
     with db.failing_as(Unread):
+        batch = await find(conn, asked.batch_id)
+        manages = batch is not None and rules.may_manage(caller, batch, services.config)
         count: int = await db.value(conn, Q.participant_count, batch_id=asked.batch_id, active=asked.active)
         rows = await db.all(
             conn,
@@ -208,6 +222,7 @@ async def participants(conn: Connection, asked: ParticipantsAsked) -> Participan
             Q.participants,
             batch_id=asked.batch_id,
             active=asked.active,
+            only=None if manages else caller.user_ids,
             limit=asked.limit,
             offset=asked.offset,
         )

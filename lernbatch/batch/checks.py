@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lernbatch.auth import Caller
 from lernbatch.batch import rules
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
 from lernbatch.errors import Malformed, Upstream
 from lernbatch.services import Services
+from lernbatch.sunbird.http import mappings, text
 
 
 async def check_course(services: Services, course_id: str) -> Course:
@@ -26,6 +28,28 @@ async def check_organisations(services: Services, org_ids: Sequence[str]) -> Non
         raise rules.InvalidOrganisation from unknown
     if missing:
         raise rules.InvalidOrganisation
+
+
+async def check_own_organisations(services: Services, caller: Caller, org_ids: Sequence[str]) -> None:
+    """Batches are made for organisations that the caller belongs to or administers: their people can be brought in.
+
+    The token's roles say where that is; only for others the user service is asked. Raises: rules.ForeignOrganisation;
+    Upstream.
+    """
+    config = services.config
+    if rules.is_unbounded(caller, config) or config.enrol_across_organisations:
+        return
+    roles = config.administrator_roles
+    others = rules.foreign_organisations(caller, org_ids, caller.organisation_ids, roles)
+    if not others:
+        return
+    person = await services.sunbird.users.profile(caller.user_id or "", caller.token)
+    own = set()
+    if person is not None and not person.is_deleted:
+        own = {text(place.get("organisationId")) for place in mappings(person.fields.get("organisations"))}
+        own.add(person.root_org_id)
+    if rules.foreign_organisations(caller, others, own - {""}, roles):
+        raise rules.ForeignOrganisation
 
 
 async def check_mentors(services: Services, creator: str | None, mentors: Sequence[str], token: str | None) -> None:

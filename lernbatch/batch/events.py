@@ -7,6 +7,8 @@ from datetime import date, datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from lernbatch.batch.model import Asking, Batch, OpenBatch, Status
 from lernbatch.batch.rules import day_in, enrolment_end, status_on
 from lernbatch.config import Config
@@ -15,16 +17,26 @@ from lernbatch.telemetry import request_audit
 
 INVITED = ("Course Invitation", "batchMentorEnrol")
 REMOVED = ("Unenrolled from Training", "batchMentorUnenrol")
+LISTED_BYTES = 2**20  # of one course's list: it becomes part of the course
 
 
 def listing(course_id: str, batches: Sequence[OpenBatch], now: datetime, platform: ZoneInfo) -> Event:
-    """The batches that learners can be in, as the course shows them; none: null (contract batches §6.1, jobs §1)."""
+    """The batches that learners can be in, as the course shows them; none: null (contract batches §6.1, jobs §1).
+
+    `batches`: the oldest first. The newest are shown, as far as they fit in LISTED_BYTES.
+    """
     statuses = [
         status_on(day_in(batch.time_zone, now, platform), batch.start_date, batch.end_date) for batch in batches
     ]
     shown = [
         _listed(batch, status) for batch, status in zip(batches, statuses, strict=True) if status is not Status.ENDED
     ]
+    left = LISTED_BYTES
+    for place in range(len(shown) - 1, -1, -1):
+        left -= len(msgspec.json.encode(shown[place]))
+        if left < 0:
+            shown = shown[place + 1 :]
+            break
     return Event(CONTENT, "batches", course_id, {"batches": shown or None})
 
 

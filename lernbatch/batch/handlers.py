@@ -8,6 +8,7 @@ from typing import Any
 
 from lernbatch.batch import actions, listings, preview, rules, transfer, wire, wire_document, wire_others
 from lernbatch.batch.model import Asking, Change
+from lernbatch.errors import Unauthorized
 from lernbatch.http import Call, Headed
 from lernbatch.idempotency import Remember, once
 
@@ -70,19 +71,23 @@ async def read(call: Call) -> Headed:
     if batch is None:
         return Headed({"response": {}}, {})
     clock = call.services.clock
-    shown = wire_document.show_batch(batch, clock.now(), clock.zone, iso=call.services.config.iso_dates)
+    config = call.services.config
+    manages = rules.may_manage(call.caller, batch, config)
+    shown = wire_document.show_batch(batch, clock.now(), clock.zone, iso=config.iso_dates, whole_templates=manages)
     return Headed({"response": shown}, {"ETag": wire_document.show_etag(batch)})
 
 
 async def list_participants(call: Call) -> Mapping[str, Any]:
-    """POST /v1/batch/participants/list: the ids of a batch's learners."""
+    """POST /v1/batch/participants/list: the ids of a batch's learners; to who does not manage it, their own."""
     asked = wire_others.read_participants(call.request, call.services.config.participants_limit)
-    return wire_others.show_participants(await actions.participants(call.services.pool, asked))
+    return wire_others.show_participants(await actions.participants(call.services, call.caller, asked))
 
 
 async def transfer_ownership(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/ownership/transfer: by an administrator, within their organisations."""
-    organisation_ids = rules.administered(call.caller, call.services.config.administrator_roles)
+    organisation_ids = rules.administered(call.caller, call.services.config)
+    if organisation_ids == []:
+        raise Unauthorized
     wanted = wire_others.read_transfer(call.request, organisation_ids, call.caller.user_id)
     return wire_others.show_transferred(await transfer.transfer(call.services, wanted))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lernbatch import db, sql
 from lernbatch.batch import events
-from lernbatch.batch.model import OpenBatch, ToList
+from lernbatch.batch.model import LONGEST_NAME, MOST_ORGANISATIONS, OpenBatch, ToList
 from lernbatch.db import Connection
 from lernbatch.outbox import actions as outbox
 from lernbatch.outbox.events import Event
@@ -31,7 +31,15 @@ async def tell(conn: Connection, services: Services, course_ids: Collection[str]
     """
     now, zone = services.clock.now(), services.clock.zone
     await db.run(conn, Q.hold_listings, course_ids=sorted(course_ids), now=now)
-    rows = await db.all(conn, OpenBatch, Q.open_batches, course_ids=sorted(course_ids), limit=MOST_LISTED)
+    rows = await db.all(
+        conn,
+        OpenBatch,
+        Q.open_batches,
+        course_ids=sorted(course_ids),
+        limit=MOST_LISTED,
+        name_length=LONGEST_NAME,
+        organisations=MOST_ORGANISATIONS,
+    )
     by_course: dict[str, list[OpenBatch]] = defaultdict(list)
     for row in rows:
         by_course[row.course_id].append(row)

@@ -18,6 +18,13 @@ LEAVE_ALWAYS = "always"
 LEAVE_UNTIL_START = "until-start"
 LEAVE_NEVER = "never"
 
+# What a batch may hold, in characters and entries: others copy its texts into courses, mails and reports.
+LONGEST_NAME = 500
+LONGEST_DESCRIPTION = 10_000
+LONGEST_ID = 256
+MOST_ORGANISATIONS = 500
+MOST_MENTORS = 500
+
 
 class Status(IntEnum):
     """Where a batch stands; the numbers are the wire's."""

@@ -42,9 +42,10 @@ UPDATE adoption SET is_done = false, after_user_id = '', after_batch_id = '' WHE
 SELECT count(*) FROM enrolment WHERE batch_id = :batch_id AND active = :active;
 
 -- participants
+-- :only: which of them may be told; null: all.
   SELECT user_id
     FROM enrolment
-   WHERE batch_id = :batch_id AND active = :active
+   WHERE batch_id = :batch_id AND active = :active AND (:only::text[] IS NULL OR user_id = ANY(:only::text[]))
 ORDER BY user_id
    LIMIT :limit
   OFFSET :offset;
@@ -71,14 +72,17 @@ UPDATE batch
  WHERE batch.batch_id = moved.batch_id;
 
 -- participants_of_batches
--- One row for each batch that anybody ever joined, be it that all have left.
+-- One row for each batch that anybody ever joined, be it that all have left. Of those that the caller does not manage
+-- only :own are told; `most` bounds each batch, so that the answer as a whole is bounded.
 SELECT wanted.batch_id, coalesce(staying.user_ids, '{}') AS user_ids
-  FROM unnest(:batch_ids::text[]) AS wanted (batch_id)
+  FROM unnest(:batch_ids::text[], :managed::boolean[], :most::integer[]) AS wanted (batch_id, managed, most)
  CROSS JOIN LATERAL (SELECT array_agg(user_id ORDER BY user_id) AS user_ids
                        FROM (SELECT user_id
                                FROM enrolment
-                              WHERE enrolment.batch_id = wanted.batch_id AND active
-                              LIMIT :limit) AS page) AS staying
+                              WHERE enrolment.batch_id = wanted.batch_id
+                                AND active
+                                AND (wanted.managed OR user_id = ANY(:own::text[]))
+                              LIMIT wanted.most) AS page) AS staying
  WHERE staying.user_ids IS NOT NULL
     OR EXISTS (SELECT FROM enrolment WHERE enrolment.batch_id = wanted.batch_id AND NOT active);
 
@@ -97,9 +101,10 @@ SELECT course_id, :now FROM unnest(:course_ids::text[]) AS course_id ORDER BY co
 ON CONFLICT (course_id) DO UPDATE SET told_at = EXCLUDED.told_at, due = false;
 
 -- open_batches
--- status may be stored a moment too long; the event leaves out what has ended. The bound is for each course.
-    SELECT open.batch_id, open.course_id, open.name, open.enrolment_type, open.created_for, open.start_date,
-           open.end_date, open.enrolment_end_date, open.time_zone
+-- status may be stored a moment too long; the event leaves out what has ended. The bound is for each course. Batches
+-- from before there was a bound for names and organisations are shown within it.
+    SELECT open.batch_id, open.course_id, left(open.name, :name_length) AS name, open.enrolment_type,
+           open.created_for[1 : :organisations] AS created_for, open.start_date, open.end_date, open.enrolment_end_date, open.time_zone
       FROM unnest(:course_ids::text[]) AS course (course_id)
 CROSS JOIN LATERAL (SELECT batch_id, batch.course_id, name, enrolment_type, created_for, start_date, end_date,
                            enrolment_end_date, time_zone

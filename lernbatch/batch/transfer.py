@@ -29,10 +29,10 @@ async def transfer(services: Services, wanted: Transfer) -> int:
     """Put one person in another's place, as creator and as mentor, in batches of any status; how many batches.
 
     Batches are done set by set; what was done stays done, and done again it finds nothing. Raises: rules.InvalidUser,
-    when nobody has the new id.
+    when nobody has the new id who is active and belongs to an organisation of whoever asks.
     """
     successor = await services.sunbird.users.profile(wanted.to_user_id)
-    if successor is None or successor.is_deleted:
+    if not rules.is_of(successor, wanted.organisation_ids):
         raise rules.InvalidUser
     if wanted.from_user_id == wanted.to_user_id:
         return 0  # everything is theirs already, and would be found again and again

@@ -8,11 +8,21 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from lernbatch.batch import dates
-from lernbatch.batch.model import Batch, Change, NewBatch
+from lernbatch.batch.model import (
+    LONGEST_DESCRIPTION,
+    LONGEST_NAME,
+    MOST_MENTORS,
+    MOST_ORGANISATIONS,
+    Batch,
+    Change,
+    NewBatch,
+)
 from lernbatch.batch.rules import UnexpectedParameter, enrolment_end
 from lernbatch.batch.wire_fields import (
     InvalidValue,
+    bounded,
     date_or_none,
+    ids,
     mandatory,
     optional_date,
     read_additions,
@@ -20,7 +30,6 @@ from lernbatch.batch.wire_fields import (
     read_enrolment_type,
     read_ids,
     read_zone,
-    texts,
     unique,
 )
 from lernbatch.errors import Refused
@@ -47,8 +56,8 @@ def read_new_batch(
     Complains in the order of contract batches §3.1, C2 to C18, in which parsing and rules take turns.
     `private`: the request's `createdBy` counts.
     """
-    course = course_id(request)
-    name = mandatory(request, "name")
+    course = bounded(course_id(request), "courseId")
+    name = bounded(mandatory(request, "name"), "name", LONGEST_NAME)
     enrolment_type = read_enrolment_type(request)
     zone = read_zone(request) or platform
     start, end, enrolment_end_date = read_new_dates(request, now, zone)
@@ -65,10 +74,10 @@ def read_new_batch(
         start_date=start,
         end_date=end,
         enrolment_end_date=enrolment_end_date,
-        description=text(request, "description"),
+        description=_description(request),
         created_by=_creator(request, caller_id) if private else caller_id,
-        created_for=texts(created_for),
-        mentors=unique(texts(mentors)),
+        created_for=ids(created_for, "createdFor", MOST_ORGANISATIONS),
+        mentors=unique(ids(mentors, "mentors", MOST_MENTORS)),
         unknown_property=next((name for key, name in _NO_COLUMN.items() if request.get(key) is not None), None),
         **additions,
     )
@@ -110,10 +119,10 @@ def read_change(request: dict[str, Any], now: datetime, own_zone: ZoneInfo) -> C
     start, end, enrolment_end_date = _changed_dates(request, now, zone)
     created_for, mentors = read_ids(request, "createdFor"), read_ids(request, "mentors")
     if "createdFor" in request:
-        fields["created_for"] = texts(created_for)
+        fields["created_for"] = ids(created_for, "createdFor", MOST_ORGANISATIONS)
     if "mentors" in request:
-        fields["mentors"] = unique(texts(mentors))
-    if (description := text(request, "description")) is not None:
+        fields["mentors"] = unique(ids(mentors, "mentors", MOST_MENTORS))
+    if (description := _description(request)) is not None:
         fields["description"] = description
     return Change(
         course_id=course,
@@ -128,7 +137,12 @@ def read_change(request: dict[str, Any], now: datetime, own_zone: ZoneInfo) -> C
 
 def _creator(request: dict[str, Any], caller_id: str | None) -> str | None:
     named = text(request, "createdBy")
-    return caller_id if blank(named) else named
+    return caller_id if named is None or blank(named) else bounded(named, "createdBy")
+
+
+def _description(request: dict[str, Any]) -> str | None:
+    found = text(request, "description")
+    return None if found is None else bounded(found, "description", LONGEST_DESCRIPTION)
 
 
 def _check_progress_status(status: object) -> None:
@@ -141,7 +155,7 @@ def _changed_name(request: dict[str, Any]) -> str:
     name = text(request, "name")
     if name is None or blank(name):
         raise InvalidValue(name, "name")
-    return name
+    return bounded(name, "name", LONGEST_NAME)
 
 
 def _changed_dates(

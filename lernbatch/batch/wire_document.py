@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from lernbatch.batch.model import Batch
-from lernbatch.batch.rules import enrolment_end, status_now
+from lernbatch.batch.rules import SHAREABLE, enrolment_end, status_now
 from lernbatch.envelope import timestamp
+
+# Of a certificate template, what those see who do not manage the batch: no texts of mails, nothing about people.
+_PUBLIC_TEMPLATE = ("identifier", "name", "description", "url", "previewUrl", "issuer", "signatoryList", "criteria")
+_PUBLIC_CRITERIA = ("enrollment", "assessment", "assessments", "user")
 
 
 @dataclass(slots=True)
@@ -21,12 +25,21 @@ class _Showing:
     now: datetime
     platform: ZoneInfo
     iso: bool  # dates as UTC instants
+    whole_templates: bool
 
     def first(self, day: date | None) -> str | None:
         return show_date(day) if not self.iso or day is None else _instant(day, time.min, self.zone)
 
     def last(self, day: date | None) -> str | None:
         return show_date(day) if not self.iso or day is None else _instant(day, time(23, 59, 59, 999_000), self.zone)
+
+    @property
+    def templates(self) -> Mapping[str, Any]:
+        if self.whole_templates:
+            return self.batch.templates
+        return {
+            name: _public(template) for name, template in self.batch.templates.items() if isinstance(template, dict)
+        }
 
     @property
     def zone(self) -> ZoneInfo:
@@ -52,8 +65,8 @@ _FIELDS: dict[str, Callable[[_Showing], Any]] = {
     "mentors": lambda it: it.batch.mentors,
     "createdDate": lambda it: timestamp(it.batch.created_at.astimezone(it.platform)),
     "updatedDate": lambda it: timestamp(it.batch.updated_at.astimezone(it.platform)) if it.batch.updated_at else None,
-    "certTemplates": lambda it: it.batch.templates,
-    "cert_templates": lambda it: it.batch.templates,
+    "certTemplates": lambda it: it.templates,
+    "cert_templates": lambda it: it.templates,
 }
 # What is left out where it was never set: the description, and fields of our own.
 _OPTIONAL: dict[str, Callable[[_Showing], Any]] = {
@@ -66,17 +79,34 @@ _OPTIONAL: dict[str, Callable[[_Showing], Any]] = {
 
 
 def show_batch(
-    batch: Batch, now: datetime, platform: ZoneInfo, *, iso: bool = False, fields: Iterable[str] | None = None
+    batch: Batch,
+    now: datetime,
+    platform: ZoneInfo,
+    *,
+    iso: bool = False,
+    fields: Iterable[str] | None = None,
+    whole_templates: bool = False,
 ) -> dict[str, Any]:
     """The document of read and search: one shape, whoever wrote last (defects 8, 9).
 
-    `fields`: which are shown, by default all; `iso`: dates as UTC instants.
+    `fields`: which are shown, by default all; `iso`: dates as UTC instants; `whole_templates`: for those who manage the
+    batch, others see of a certificate template what learners need.
     """
-    showing = _Showing(batch, now, platform, iso)
+    showing = _Showing(batch, now, platform, iso, whole_templates)
     wanted = (*_FIELDS, *_OPTIONAL) if fields is None else fields
     document = {key: _FIELDS[key](showing) for key in wanted if key in _FIELDS}
     optional = [(key, _OPTIONAL[key](showing)) for key in wanted if key in _OPTIONAL]
     return document | {key: value for key, value in optional if value is not None}
+
+
+def _public(template: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {key: template[key] for key in _PUBLIC_TEMPLATE if key in template}
+    if isinstance(criteria := shown.get("criteria"), dict):
+        criteria = {key: criteria[key] for key in _PUBLIC_CRITERIA if key in criteria}
+        if isinstance(person := criteria.get("user"), dict):
+            criteria["user"] = {key: person[key] for key in SHAREABLE if key in person}
+        shown["criteria"] = criteria
+    return shown
 
 
 def show_etag(batch: Batch) -> str:

@@ -6,8 +6,8 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from lernbatch.batch.model import LEAVE_ALWAYS, LEAVE_NEVER, LEAVE_UNTIL_START
-from lernbatch.batch.rules import is_enrolment_type
+from lernbatch.batch.model import LEAVE_ALWAYS, LEAVE_NEVER, LEAVE_UNTIL_START, LONGEST_ID
+from lernbatch.batch.rules import InvalidRequest, is_enrolment_type
 from lernbatch.errors import Malformed, Missing, Refused, WrongType
 from lernbatch.wire import UnreadableDate, blank, text
 
@@ -22,6 +22,13 @@ class InvalidValue(Refused):
     def __init__(self, value: object, parameter: str) -> None:
         shown = "null" if value is None else str(value)[:200]
         super().__init__(f"Invalid value {shown} for parameter {parameter}. Please provide a valid value.")
+
+
+class TooLong(InvalidRequest):
+    """An addition: every text and list of a batch has a bound."""
+
+    def __init__(self, parameter: str, most: int, unit: str) -> None:
+        super().__init__(f"{parameter} has more than {most} {unit}.")
 
 
 def read_enrolment_type(request: dict[str, Any]) -> str:
@@ -66,6 +73,13 @@ def read_date(value: str, zone: ZoneInfo) -> date:
         return at.astimezone(zone).date() if at is not None and at.tzinfo else date.fromisoformat(day)
     except (ValueError, OverflowError) as wrong:
         raise UnreadableDate from wrong
+
+
+def bounded(value: str, parameter: str, most: int = LONGEST_ID) -> str:
+    """`value`, of at most `most` characters. Raises: TooLong."""
+    if len(value) > most:
+        raise TooLong(parameter, most, "characters")
+    return value
 
 
 def read_ids(request: dict[str, Any], key: str) -> list[Any]:
@@ -117,6 +131,13 @@ def texts(values: list[Any]) -> list[str]:
     if not all(isinstance(value, str) for value in values):
         raise Malformed
     return values
+
+
+def ids(values: list[Any], parameter: str, most: int) -> list[str]:
+    """Up to `most` ids. Raises: Malformed, when one is no text (C18); TooLong."""
+    if len(values) > most:
+        raise TooLong(parameter, most, "entries")
+    return [bounded(value, parameter) for value in texts(values)]
 
 
 def unique(values: list[str]) -> list[str]:

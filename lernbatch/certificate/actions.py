@@ -12,6 +12,7 @@ from lernbatch import db, sql
 from lernbatch.auth import Caller
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
+from lernbatch.batch.rules import may_manage
 from lernbatch.certificate import events, files, keys, looks, rules, wire
 from lernbatch.certificate.keys import Ring
 from lernbatch.certificate.model import DEFAULT_TEMPLATE, Standing, Template
@@ -181,10 +182,7 @@ async def owned_batch(services: Services, caller: Caller, batch_id: str, course_
         raise rules.NoSuchBatch
     if course_id is not None and batch.course_id != course_id:
         raise rules.NotOfCourse
-    roles = services.config.administrator_roles
-    if services.config.ownership_enforced and not rules.may_award(
-        caller, batch.created_by, batch.mentors, batch.created_for, roles
-    ):
+    if not may_manage(caller, batch, services.config):
         raise Unauthorized
     return batch
 

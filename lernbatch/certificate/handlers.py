@@ -57,7 +57,7 @@ async def explain_batch(call: Call) -> Mapping[str, Any]:
 async def explain_learner(call: Call) -> Mapping[str, Any]:
     """GET /v1/course/batch/cert/explain/{batch_id}/{user_id}: why; learners may ask of themselves."""
     batch_id, user_id = call.parameters["batch_id"], call.parameters["user_id"]
-    if user_id not in (call.caller.user_id, call.caller.on_behalf_of):
+    if not call.caller.speaks_for(user_id):
         await actions.owned_batch(call.services, call.caller, batch_id)
     return {"response": explain.show_learner(await explain.learner(call.services, batch_id, user_id))}
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from lernbatch.auth import Caller
+from lernbatch.batch import rules as batch
 from lernbatch.certificate.model import (
     AssessmentCriterion,
     Bound,
@@ -38,8 +38,7 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
 }
 BEGUN, COMPLETED = 1, 2  # of an enrolment
 NOT_COMPLETED = "not completed yet"
-# Certificates are shown to anybody, so of what is known of a user only this may stand in one or beside it.
-SHAREABLE = ("rootOrgId", "rootOrgName", "userType", "userSubType")
+SHAREABLE = batch.SHAREABLE  # certificates are shown to anybody
 _BLOCKS = ("enrollment", "assessment", "location", "course")
 DAYS = range(1, 36_501)  # for how long a certificate may be valid
 
@@ -95,24 +94,6 @@ CHANGES: Mapping[Standing, tuple[Standing, ...]] = {
     Standing.SUSPENDED: (Standing.ACTIVE,),
     Standing.ACTIVE: (Standing.SUSPENDED,),
 }
-
-
-def may_award(
-    caller: Caller,
-    created_by: str | None,
-    mentors: Iterable[str],
-    organisations: Iterable[str],
-    administrator_roles: Iterable[str],
-) -> bool:
-    """Whether the caller may attach, detach, issue and revoke in a batch: its creator, a mentor, an administrator.
-
-    Source: contract batches §9, defect 6.
-    """
-    return (
-        not caller.authentication_enabled
-        or (caller.user_id is not None and caller.user_id in (created_by, *mentors))
-        or caller.administers(organisations, administrator_roles)
-    )
 
 
 def certificate_id(secret: bytes, batch_id: str, user_id: str, template_id: str, revision: int) -> str:

@@ -10,6 +10,7 @@ from lernbatch import db, log, metrics, sql
 from lernbatch.auth import Caller
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
+from lernbatch.batch.rules import may_manage
 from lernbatch.coalescer import Again, Answer
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
@@ -34,10 +35,26 @@ async def enrol(services: Services, wish: Wish) -> None:
 
 
 async def enrol_for(services: Services, caller: Caller, wishes: Sequence[Wish]) -> list[LernbatchError | None]:
-    """Bring learners in for them; of each, why it was refused, or None. Raises: InvalidBatch, Unauthorized."""
-    await check_management(services, caller, wishes[0].batch_id, wishes[0].course_id)
-    answers = await asyncio.gather(*(enrol(services, wish) for wish in wishes), return_exceptions=True)
-    return [_refusal(answer) for answer in answers]
+    """Bring learners in for them; of each, why it was refused, or None.
+
+    Raises: InvalidBatch, Unauthorized; Upstream, when the user service cannot say who they are.
+    """
+    standing = await check_management(services, caller, wishes[0].batch_id, wishes[0].course_id)
+    unfit = await unfit_of(services, caller, standing.created_for, [wish.user_id for wish in wishes])
+    answers = await asyncio.gather(
+        *(enrol(services, wish) for wish in wishes if wish.user_id not in unfit), return_exceptions=True
+    )
+    refusals = iter(answers)
+    return [rules.NotToBring() if wish.user_id in unfit else _refusal(next(refusals)) for wish in wishes]
+
+
+async def unfit_of(
+    services: Services, caller: Caller, created_for: Collection[str], user_ids: Sequence[str]
+) -> set[str]:
+    """Those whom the caller may not bring into a batch of these organisations. Raises: Upstream."""
+    people = await services.sunbird.users.profiles(user_ids) if user_ids else {}
+    reach, homes = rules.reach(caller, services.config), created_for or caller.organisation_ids
+    return {user_id for user_id in user_ids if not rules.may_bring_in(people.get(user_id), homes, reach)}
 
 
 async def unenrol(services: Services, wish: Wish) -> None:
@@ -57,8 +74,7 @@ async def check_management(services: Services, caller: Caller, batch_id: str, co
     """The batch, if `caller` may enrol and remove others there. Raises: InvalidBatch, Unauthorized."""
     found = await standings(services.pool, [(caller.user_id or "", batch_id)])
     standing = rules.check_course(found.get((caller.user_id or "", batch_id)), course_id)
-    config = services.config
-    if config.ownership_enforced and not rules.may_manage(caller, standing, config.administrator_roles):
+    if not may_manage(caller, standing, services.config):
         raise Unauthorized
     return standing
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from lernbatch.batch.rules import administers
 from lernbatch.batch.wire_document import show_batch
 from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions, wire
@@ -82,12 +83,14 @@ async def list_of_named(call: Call) -> Mapping[str, Any]:
 
 
 async def list_of_other(call: Call) -> Mapping[str, Any]:
-    """POST /v2/user/courses/admin/list: of `userId`, for administrators and the learner."""
-    owner = wire.read_list_owner(call.request)
-    config, caller = call.services.config, call.caller
-    known = owner == caller.subject or not caller.authentication_enabled
-    if config.ownership_enforced and not known and not caller.has_role(config.administrator_roles):
-        raise Unauthorized
+    """POST /v2/user/courses/admin/list: of `userId`, to that learner and administrators of the same organisation."""
+    owner, caller, config = wire.read_list_owner(call.request), call.caller, call.services.config
+    if owner != caller.subject and not administers(caller, (), config):
+        learner = (
+            await call.services.sunbird.users.profile(owner) if caller.has_role(config.administrator_roles) else None
+        )
+        if learner is None or not administers(caller, [learner.root_org_id], config):
+            raise Unauthorized  # of whom the user service does not know nobody administers the organisation
     return await _list(call, owner)
 
 

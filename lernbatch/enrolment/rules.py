@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
 from lernbatch.auth import Caller
 from lernbatch.batch import rules as batch
 from lernbatch.batch.model import Status
+from lernbatch.batch.rules import Person
+from lernbatch.config import Config
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Enrolment, Progress, Standing
 from lernbatch.errors import Refused
@@ -66,6 +68,16 @@ class LeavingClosed(Refused):
     message = "Course batch does not allow to leave now."
 
 
+class NotToBring(Refused):
+    """An addition: nobody of that id, or nobody whom the caller may bring into this batch.
+
+    Both have one text, the contract's of files (E28), so that nobody learns here who exists elsewhere.
+    """
+
+    code = "USER_NOT_BELONGS_TO_ANY_ORG"
+    message = "User does not belongs to any org ."
+
+
 def check_course(standing: Standing | None, course_id: str | None) -> Standing:
     """The standing, if there is such a batch and it is of that course. Raises: batch.rules.InvalidBatch (E06)."""
     if standing is None or (course_id is not None and standing.course_id != course_id):
@@ -114,11 +126,20 @@ def check_running(standing: Standing, today: date) -> None:
         raise BatchEnded
 
 
-def may_manage(caller: Caller, standing: Standing, administrator_roles: Iterable[str]) -> bool:
-    """Creator, mentors and administrators of the batch's organisations may enrol and remove others."""
-    if not caller.authentication_enabled or caller.user_id in (standing.created_by, *standing.mentors):
-        return True
-    return caller.administers(standing.created_for, administrator_roles)
+def reach(caller: Caller, config: Config) -> list[str] | None:
+    """The organisations beside a batch's own from which the caller may bring people in; None: all."""
+    if config.enrol_across_organisations or batch.is_unbounded(caller, config):
+        return None
+    return batch.administered(caller, config)
+
+
+def may_bring_in(person: Person | None, created_for: Collection[str], reach: Collection[str] | None) -> bool:
+    """Whether who manages a batch may enrol `person` there: by hand, by a file, by a plan, by its undoing.
+
+    The person exists, is active, and belongs by root organisation to the batch's organisations or to `reach`. A batch
+    without organisations is for those of whoever asks.
+    """
+    return batch.is_of(person, None if reach is None else (*created_for, *reach))
 
 
 def leaf_nodes_to_show(enrolment: Enrolment, course: Course) -> int:

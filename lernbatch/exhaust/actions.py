@@ -9,6 +9,7 @@ from typing import Any
 
 from lernbatch import db, log, sql
 from lernbatch.auth import Caller
+from lernbatch.batch.rules import administered, is_unbounded
 from lernbatch.config import Config
 from lernbatch.db import Connection
 from lernbatch.errors import Upstream
@@ -66,9 +67,14 @@ async def admitted(services: Services, caller: Caller, channel: str | None) -> s
 
 
 def requester(config: Config, caller: Caller) -> Requester:
-    """For whom a report is that `caller` asks for, or looks at."""
-    roles = {*config.report_roles, *config.administrator_roles}
-    return rules.requester(caller, roles, enforced=config.ownership_enforced)
+    """For whom a report is that `caller` asks for, or looks at: somebody who administers or reports for organisations.
+
+    Where an installation does not ask whose a batch is, anybody who may ask for reports at all may have them all.
+    """
+    if is_unbounded(caller, config):
+        return Requester(caller.user_id, None)
+    organisation_ids = administered(caller, config, {*config.report_roles, *config.administrator_roles})
+    return Requester(caller.user_id, None if organisation_ids is None else frozenset(organisation_ids))
 
 
 async def submit(services: Services, requester: Requester, asked: Submission) -> Request:

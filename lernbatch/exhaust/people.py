@@ -62,7 +62,7 @@ async def fetch_missing(services: Services, seal: Seal) -> int:
     if len(failures) == len(user_ids):
         raise Upstream(f"nobody of {len(user_ids)} people can be read: {next(iter(failures.values()))}")
     read = [user_id for user_id in user_ids if user_id not in failures]
-    await _keep_profiles(services, seal, read, people)
+    await keep_profiles(services, seal, read, people)
     await db.run(services.pool, Q.note_people, batch_id=due.batch_id, after=user_ids[-1])
     return len(user_ids)
 

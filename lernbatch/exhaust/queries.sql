@@ -223,7 +223,7 @@ SELECT DISTINCT jsonb_object_keys(scores) AS content_id
           ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value ->> 0 = '2') AS completed_ids,
           e.scores, e.last_read_content_id, CASE WHEN e.last_access_at IS NOT NULL
                THEN (least(e.last_access_at, e.updated_at) AT TIME ZONE :zone)::date END AS last_access_on,
-          p.external_id, p.state, p.district, p.org_name, p.school_id, p.school_name, p.block, p.cluster,
+          p.state, p.district, p.org_name, p.school_id, p.school_name, p.block, p.cluster,
           p.user_type, p.user_sub_type, p.board
      FROM enrolment e
 LEFT JOIN profile p USING (user_id)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from lernbatch.auth import Caller
+from lernbatch.batch.rules import leads
 from lernbatch.errors import Forbidden, LernbatchError, Refused
 from lernbatch.exhaust.model import (
     Dataset,
@@ -125,17 +125,6 @@ def _digest(parts: Sequence[str]) -> str:
     return hashlib.md5("|".join(parts).encode(), usedforsecurity=False).hexdigest().upper()
 
 
-def requester(caller: Caller, reporting_roles: Collection[str], *, enforced: bool) -> Requester:
-    """For whom a report is that `caller` asks for. `reporting_roles`: who has their organisations' reports.
-
-    `enforced`: who owns a batch counts; else anybody who may ask at all may have everything.
-    """
-    roles = [role for role in caller.roles if role.name in reporting_roles]
-    if not caller.authentication_enabled or not enforced or any(not role.organisation_ids for role in roles):
-        return Requester(caller.user_id, None)
-    return Requester(caller.user_id, frozenset().union(*(role.organisation_ids for role in roles)))
-
-
 def reports_for(requester: Requester, channel: str) -> bool:
     """Whether all of a channel's batches may be in a report for `requester`."""
     return requester.organisation_ids is None or channel in requester.organisation_ids
@@ -143,9 +132,9 @@ def reports_for(requester: Requester, channel: str) -> bool:
 
 def may_have(requester: Requester, batch: Offer) -> bool:
     """Creator, mentors and those who report for its organisations may have reports of a batch, however it was found."""
-    if requester.user_id is not None and requester.user_id in (batch.created_by, *batch.mentors):
-        return True
-    return requester.organisation_ids is None or not requester.organisation_ids.isdisjoint(batch.created_for)
+    organisation_ids = requester.organisation_ids
+    in_theirs = organisation_ids is None or not organisation_ids.isdisjoint(batch.created_for)
+    return in_theirs or leads(requester.user_id, batch)
 
 
 def check_selectors(wanted: Wanted, dataset: Dataset, has_key: bool, limit: int) -> None:

@@ -122,6 +122,8 @@ def token(
 ) -> None:
     """Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.
 
+    Somebody who was not imported has the role of everybody, PUBLIC.
+
     Example: `lernbatch token vikram --role CONTENT_CREATOR`
 
     Args:
@@ -137,7 +139,7 @@ async def _token(user: str, expired: bool, child: str | None, names: list[str] |
     async with command.connection() as (held, conn):
         person = await db.one(conn, people.Person, people.Q.people_by_ids, user_ids=[child or user])
         organisation = frozenset([person.org_id] if person and person.org_id else [])
-        roles = _roles(person.roles if person else [], organisation) if names is None else _roles(names, organisation)
+        roles = _roles((person.roles if person else ["PUBLIC"]) if names is None else names, organisation)
         now = held.clock.now()
         return identity.mint(
             held.config.home,

@@ -39,11 +39,11 @@ def mint(
     user_id: str,
     *,
     now: datetime,
-    roles: Iterable[Role] = (),
+    roles: Iterable[Role] = (Role("PUBLIC"),),
     expired: bool = False,
     parent_id: str | None = None,
 ) -> str:
-    """A token for `user_id`, good for a day from `now`; `expired`: over for an hour.
+    """A token for `user_id`, good for a day from `now`; `expired`: over for an hour. `roles`: by default everybody's.
 
     `parent_id`: it is the token of a managed user, for the header X-Authenticated-For of that parent.
     """

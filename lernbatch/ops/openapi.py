@@ -128,8 +128,10 @@ def _responses(operation: Operation) -> dict[str, Any]:
     answers |= {status: {"description": said, "content": failure} for status, said in _FAILURES.items()}
     if entrance.access in (Access.PRIVATE, Access.INTERNAL):
         answers[403] = {"description": "Not from the configured networks", "content": failure}
-    if operation.by_gateway and entrance.roles:
-        plain = {"text/plain": {"schema": text()}}
+    plain = {"text/plain": {"schema": text()}, **failure}
+    if operation.by_gateway and entrance.about_caller:
+        answers[403] = {"description": "Names somebody else than the caller", "content": plain}
+    if entrance.roles:
         answers[403] = {"description": f"Needs one of the roles {', '.join(entrance.roles)}", "content": plain}
     for status, said in shape.also.items():
         content = {**failure, **_success(shape)} if shape.produces else failure

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from lernbatch import db, sql
 from lernbatch.auth import Caller
+from lernbatch.batch.rules import is_unbounded
 from lernbatch.course import actions as courses
 from lernbatch.errors import Forbidden, Upstream
 from lernbatch.progress import rules
@@ -35,8 +36,7 @@ async def members_of(services: Services, caller: Caller, group_id: str) -> list[
         members = await services.sunbird.groups.members(group_id, caller.token)
     except Upstream as failure:
         raise rules.GroupUnread from failure
-    mine = {caller.user_id, caller.on_behalf_of} & {member.user_id for member in members}
-    if services.config.ownership_enforced and caller.authentication_enabled and not mine:
+    if not is_unbounded(caller, services.config) and not any(caller.speaks_for(member.user_id) for member in members):
         raise Forbidden
     return members
 

@@ -74,5 +74,5 @@ async def aggregate_assessment(call: Call) -> Mapping[str, Any]:
 
 async def _check_may_record(call: Call, user_id: str, batch_id: str) -> None:
     """Learners record for themselves, managers of a batch for everybody in it. Raises: InvalidBatch, Unauthorized."""
-    if user_id not in (call.caller.user_id, call.caller.on_behalf_of):
+    if not call.caller.speaks_for(user_id):
         await check_management(call.services, call.caller, batch_id, None)

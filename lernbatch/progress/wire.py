@@ -108,7 +108,7 @@ def _read_sync(request: Mapping[str, Any], caller: Caller) -> Sync:
         raise BatchIdRequired
     if user_id is None or blank(user_id):
         raise UserIdRequired
-    mine = not caller.authentication_enabled or user_id in (caller.user_id, caller.on_behalf_of)
+    mine = not caller.authentication_enabled or caller.speaks_for(user_id)
     return Sync(user_id, course_id, batch_id, is_callers=mine)
 
 

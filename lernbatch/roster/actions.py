@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from lernbatch import db, metrics, sql
 from lernbatch.auth import Caller
+from lernbatch.batch import rules as batch_rules
 from lernbatch.batch.actions import NotInserted, new_batch_id
 from lernbatch.db import Connection
 from lernbatch.enrolment import actions as enrolment
 from lernbatch.enrolment import rules as enrolment_rules
-from lernbatch.enrolment.model import How, Key, Standing, Wish
+from lernbatch.enrolment.model import How, Key, Wish
+from lernbatch.enrolment.rules import NotToBring
 from lernbatch.roster import rules
 from lernbatch.roster.model import SUCCESS, Kind, Line, Person, Process, State
 from lernbatch.services import Services
@@ -49,6 +51,7 @@ async def _insert(
         process_id=process_id,
         kind=kind,
         uploaded_by=caller.user_id,
+        reach=enrolment_rules.reach(caller, services.config),
         now=services.clock.now(),
         rows=len(lines),
         people=len(people),
@@ -79,24 +82,33 @@ async def _judged(services: Services, caller: Caller, lines: Sequence[Line]) -> 
     judged = []
     for line in lines:
         standing = found.get((asker, line.batch_id or ""))
-        may_manage = standing is not None and _may_manage(services, caller, standing)
-        judged.append(replace(line, error=rules.error_of(line, standing, may_manage=may_manage)))
+        manages = standing is not None and batch_rules.may_manage(caller, standing, services.config)
+        judged.append(replace(line, error=rules.error_of(line, standing, may_manage=manages)))
     return judged
 
 
-def _may_manage(services: Services, caller: Caller, standing: Standing) -> bool:
-    config = services.config
-    return not config.ownership_enforced or enrolment_rules.may_manage(caller, standing, config.administrator_roles)
-
-
 async def process_of(services: Services, caller: Caller, process_id: str) -> Process:
-    """A file the caller uploaded; administrators see everybody's. Raises: UnknownProcess (E32)."""
-    found = await db.one(services.pool, Process, Q.process_by_id, process_id=process_id)
-    config = services.config
-    mine = found is not None and found.uploaded_by == caller.user_id
-    if found is None or (config.ownership_enforced and not mine and not caller.has_role(config.administrator_roles)):
+    """A file the caller uploaded, or all of whose batches are of organisations that the caller administers.
+
+    Raises: UnknownProcess (E32).
+    """
+    process = await db.one(services.pool, Process, Q.process_by_id, process_id=process_id)
+    if process is None:
         raise rules.UnknownProcess
-    return found
+    if caller.user_id is not None and caller.user_id == process.uploaded_by:
+        return process
+    batches = await db.all(services.pool, _Organisations, Q.organisations_of_file, process_id=process_id)
+    offered = [batch.created_for for batch in batches] or [[]]
+    if not all(batch_rules.administers(caller, created_for, services.config) for created_for in offered):
+        raise rules.UnknownProcess
+    return process
+
+
+@dataclass(frozen=True, slots=True)
+class _Organisations:
+    """For whom one of a file's batches is."""
+
+    created_for: list[str]
 
 
 async def details_of(services: Services, process_id: str) -> tuple[list[Line], list[Person]]:
@@ -177,7 +189,7 @@ async def _do(
         person
         for person in people
         if (standing := found.get((person.user_id, person.batch_id))) is not None
-        and _belongs(known.get(person.user_id), standing.created_for)
+        and enrolment_rules.may_bring_in(known.get(person.user_id), standing.created_for, process.reach)
     ]
     wishes = [Wish(person.user_id, person.batch_id, None, process.uploaded_by, How.FILE, origin) for person in fit]
     refusals = await enrolment.enrol_within(conn, services, wishes)
@@ -185,13 +197,9 @@ async def _do(
     return [
         _outcome_of(outcomes[person.place])
         if person.place in outcomes
-        else (rules.NO_SUCH_BATCH if (person.user_id, person.batch_id) not in found else rules.FOREIGN)
+        else (rules.NO_SUCH_BATCH if (person.user_id, person.batch_id) not in found else NotToBring.message)
         for person in people
     ]
-
-
-def _belongs(person: Profile | None, organisations: Collection[str]) -> bool:
-    return person is not None and not person.is_deleted and person.root_org_id in organisations
 
 
 def _outcome_of(refusal: Exception | None) -> str:

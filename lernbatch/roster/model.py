@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -37,11 +37,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """An uploaded file. `people`: to be done; `done`: of them."""
+    """An uploaded file. `people`: to be done; `done`: of them.
+
+    `reach`: the organisations that its uploader administers, whose people may come into any of its batches; None: all.
+    """
 
     process_id: str
     kind: str
     uploaded_by: str | None
+    reach: list[str] | None
     status: int
     people: int
     done: int
@@ -132,4 +136,4 @@ class Grounds:
     has_ended: bool
     capacity: int | None
     members: Mapping[str, Member]
-    unfit: Mapping[str, str]  # user id → why this person cannot come in
+    unfit: Collection[str]  # who may not be brought in

@@ -27,14 +27,15 @@ async def plan(services: Services, caller: Caller, wanted: Wanted) -> Plan:
     async with services.pool.acquire() as conn:
         members = await _members(conn, wanted)
         batch = await _batch(conn, wanted.batch_id)
-    return rules.plan(wanted, _grounds(services, batch, members, await _unfit(services, batch, wanted, members)))
+    unfit = await _unfit(services, caller, batch, wanted, members)
+    return rules.plan(wanted, _grounds(services, batch, members, unfit))
 
 
 async def apply(services: Services, caller: Caller, wanted: Wanted, digest: str, origin: Origin) -> Change:
     """Do what the plan of that digest says. Raises: Outdated, when it would be another plan now."""
     await enrolment.check_management(services, caller, wanted.batch_id, None)
     known = await _batch(services.pool, wanted.batch_id)
-    unfit = await _unfit(services, known, wanted, await _members(services.pool, wanted))
+    unfit = await _unfit(services, caller, known, wanted, await _members(services.pool, wanted))
     async with services.pool.acquire() as conn, conn.transaction():
         await enrolment.hold(conn, [wanted.batch_id])
         batch, members = await _batch(conn, wanted.batch_id), await _members(conn, wanted)
@@ -63,17 +64,23 @@ async def apply(services: Services, caller: Caller, wanted: Wanted, digest: str,
 async def undo(services: Services, caller: Caller, change_id: str, origin: Origin) -> Change:
     """Take a change back: who came goes, unless completed by now, and who was removed returns.
 
-    Raises: UnknownChange, AlreadyUndone, Unauthorized.
+    Who may not be brought in by the caller today, an account that is deleted or another organisation's, stays out.
+    Raises: UnknownChange, AlreadyUndone, Unauthorized, Upstream.
     """
+    known = await db.one(services.pool, Change, Q.change_by_id, change_id=change_id)
+    if known is None:
+        raise rules.UnknownChange
+    standing = await enrolment.check_management(services, caller, known.batch_id, None)
+    unfit = await enrolment.unfit_of(services, caller, standing.created_for, known.removed)
     async with services.pool.acquire() as conn, conn.transaction():
         change = await db.one(conn, Change, Q.lock_change, change_id=change_id)
         if change is None:
             raise rules.UnknownChange
-        await enrolment.check_management(services, caller, change.batch_id, None)
         if change.undone_at is not None:
             raise rules.AlreadyUndone
         came = [*change.added, *change.returned]
-        reverse = Change(change_id, change.batch_id, [], change.removed, came, None)
+        back = [user_id for user_id in change.removed if user_id not in unfit]
+        reverse = Change(change_id, change.batch_id, [], back, came, None)
         await _move(conn, services, caller, reverse, origin)
         await db.run(conn, Q.note_undone, change_id=change_id, now=services.clock.now())
     return reverse
@@ -105,21 +112,15 @@ async def _members(conn: Connection, wanted: Wanted) -> dict[str, Member]:
     return {member.user_id: member for member in found}
 
 
-async def _unfit(services: Services, batch: Batch, wanted: Wanted, members: dict[str, Member]) -> dict[str, str]:
-    """Of those who would come in, who cannot, and why."""
+async def _unfit(
+    services: Services, caller: Caller, batch: Batch, wanted: Wanted, members: dict[str, Member]
+) -> set[str]:
+    """Of those who would come in, whom the caller may not bring in. Raises: Upstream."""
     coming = [user_id for user_id in wanted.user_ids if not (user_id in members and members[user_id].active)]
-    people = await services.sunbird.users.profiles(coming) if coming else {}
-    unfit = {}
-    for user_id in coming:
-        person = people.get(user_id)
-        if person is None or person.is_deleted:
-            unfit[user_id] = "is not known to the user service"
-        elif batch.created_for and person.root_org_id not in batch.created_for:
-            unfit[user_id] = "belongs to none of the batch's organisations"
-    return unfit
+    return await enrolment.unfit_of(services, caller, batch.created_for, coming)
 
 
-def _grounds(services: Services, batch: Batch, members: dict[str, Member], unfit: dict[str, str]) -> Grounds:
+def _grounds(services: Services, batch: Batch, members: dict[str, Member], unfit: set[str]) -> Grounds:
     today = services.clock.today(batch.time_zone)
     has_ended = status_on(today, batch.start_date, batch.end_date) is Status.ENDED
     return Grounds(batch.revision, has_ended, batch.capacity, members, unfit)

@@ -1,8 +1,8 @@
 -- Statements about rosters.
 
 -- insert_process
-INSERT INTO bulk_process (process_id, kind, uploaded_by, uploaded_at, rows, people)
-VALUES (:process_id, :kind, :uploaded_by, :now, :rows, :people);
+INSERT INTO bulk_process (process_id, kind, uploaded_by, reach, uploaded_at, rows, people)
+VALUES (:process_id, :kind, :uploaded_by, :reach, :now, :rows, :people);
 
 -- insert_rows
 INSERT INTO bulk_row (process_id, row_number, batch_id, user_ids, error)
@@ -17,13 +17,20 @@ SELECT :process_id, place, row_number, batch_id, user_id
        WITH ORDINALITY AS person (row_number, batch_id, user_id, place);
 
 -- process_by_id
-SELECT process_id, kind, uploaded_by, status, people, done, link_token, link_until
+SELECT process_id, kind, uploaded_by, reach, status, people, done, link_token, link_until
   FROM bulk_process
  WHERE process_id = :process_id;
 
+-- organisations_of_file
+-- For whom the batches of its lines are; lines that name no batch that exists count for nobody.
+SELECT DISTINCT batch.created_for
+  FROM bulk_row
+  JOIN batch ON batch.batch_id = bulk_row.batch_id
+ WHERE bulk_row.process_id = :process_id;
+
 -- open_process
 -- The file that waits longest.
-  SELECT process_id, kind, uploaded_by, status, people, done, link_token, link_until
+  SELECT process_id, kind, uploaded_by, reach, status, people, done, link_token, link_until
     FROM bulk_process
    WHERE status < 3
 ORDER BY uploaded_at
@@ -77,6 +84,11 @@ SELECT user_id, active, status, added_how
 -- insert_change
 INSERT INTO roster_change (change_id, batch_id, applied_by, applied_at, added, returned, removed)
 VALUES (:change_id, :batch_id, :applied_by, :now, :added, :returned, :removed);
+
+-- change_by_id
+SELECT change_id, batch_id, added, returned, removed, undone_at
+  FROM roster_change
+ WHERE change_id = :change_id;
 
 -- lock_change
 SELECT change_id, batch_id, added, returned, removed, undone_at

@@ -16,7 +16,7 @@ NO_SUCH_BATCH = batch.InvalidBatch.message
 NOT_INVITE_ONLY = "Enrollment type should be invite-only."
 NO_ORGANISATION = "Batch does not belong to any organization ."
 NOT_ALLOWED = "You are not authorized."
-FOREIGN = "User does not belongs to any org ."
+NOT_TO_BRING = "is not known to the user service, or belongs to none of the batch's organisations"
 NOT_ENROLLED = "User is not enrolled to given course batch."
 COMPLETED = "User already completed given course batch."
 
@@ -110,7 +110,7 @@ def _coming(user_id: str, grounds: Grounds) -> tuple[Move, str]:
     if member is not None and member.active:
         return Move.KEEP, "is enrolled"
     if user_id in grounds.unfit:
-        return Move.INVALID, grounds.unfit[user_id]
+        return Move.INVALID, NOT_TO_BRING
     if grounds.has_ended:
         return Move.CONFLICT, "the batch has ended"
     return (Move.ADD, "is new") if member is None else (Move.RETURN, "was enrolled before")

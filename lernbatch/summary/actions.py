@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from lernbatch import db, log, sql
+from lernbatch.auth import Caller
 from lernbatch.batch import actions as batches
-from lernbatch.batch.rules import InvalidBatch
+from lernbatch.batch.rules import InvalidBatch, may_manage
 from lernbatch.errors import Upstream
 from lernbatch.services import Services
+from lernbatch.summary import rules
 from lernbatch.summary.model import Asked, Figure, Summary
 from lernbatch.sunbird.users import Profile
 
@@ -38,16 +40,15 @@ class _Unplaced:
     kinds: Sequence[str]
 
 
-async def summarise(services: Services, asked: Asked) -> Summary:
-    """The figures of a batch, by the profiles that are kept here.
+async def summarise(services: Services, asked: Asked, caller: Caller) -> Summary:
+    """The figures of a batch, by the profiles that are kept here; of places with few learners to those who manage it.
 
     Of those whose profile is not kept some are looked up at once, within few calls; a job reads the others, and until
     then the answer says how many they are. Raises: InvalidBatch (E54), when all of an unknown batch is asked for.
     """
-    if asked.days is None:
-        batch = await batches.find(services.pool, asked.batch_id)
-        if batch is None or batch.course_id != asked.course_id:
-            raise InvalidBatch
+    batch = await batches.find(services.pool, asked.batch_id)
+    if asked.days is None and (batch is None or batch.course_id != asked.course_id):
+        raise InvalidBatch
     since = None if asked.days is None else _start_of(services, asked.days)
     counted = await db.all(
         services.pool,
@@ -68,7 +69,10 @@ async def summarise(services: Services, asked: Asked) -> Summary:
         figures += [Figure(kind, None, None, count) for kind, count in unplaced.items()]
         await db.run(services.pool, Q.ask_for_people, batch_id=asked.batch_id, now=services.clock.now())
         services.wake.now()
-    return Summary(asked, _added(figures), dict(unplaced), services.clock.now())
+    added = _added(figures)
+    if batch is None or not may_manage(caller, batch, services.config):
+        added = rules.without_small_groups(added, services.config.smallest_group)
+    return Summary(asked, added, dict(unplaced), services.clock.now())
 
 
 def _start_of(services: Services, days: int) -> datetime:

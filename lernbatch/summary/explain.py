@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lernbatch.auth import Caller
+from lernbatch.batch.rules import may_manage
 from lernbatch.certificate import explain as certificates
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
-from lernbatch.enrolment import rules as enrolment_rules
 from lernbatch.enrolment.actions import standings
-from lernbatch.enrolment.model import Standing
 from lernbatch.enrolment.rules import NotEnrolled
 from lernbatch.errors import Unauthorized
 from lernbatch.progress import actions as progress
@@ -39,7 +38,7 @@ async def explain(services: Services, user_id: str, batch_id: str, caller: Calle
     standing = (await standings(services.pool, [(user_id, batch_id)])).get((user_id, batch_id))
     if standing is None or standing.active is None:
         raise NotEnrolled
-    if caller is not None and not _may_see(services, caller, user_id, standing):
+    if caller is not None and not (caller.speaks_for(user_id) or may_manage(caller, standing, services.config)):
         raise Unauthorized
     learner = await progress.learner(services, user_id, batch_id)
     course = await courses.course(services, standing.course_id, learner.course_version)
@@ -52,11 +51,6 @@ async def explain(services: Services, user_id: str, batch_id: str, caller: Calle
         SCORES.decode(learner.scores or "{}"),
         await certificates.learner(services, batch_id, user_id),
     )
-
-
-def _may_see(services: Services, caller: Caller, user_id: str, standing: Standing) -> bool:
-    own = user_id in (caller.user_id, caller.on_behalf_of)
-    return own or enrolment_rules.may_manage(caller, standing, services.config.administrator_roles)
 
 
 def show(explained: Explained) -> dict[str, Any]:

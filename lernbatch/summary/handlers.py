@@ -13,7 +13,8 @@ from lernbatch.summary import explain as explanations
 
 async def summarise(call: Call) -> Mapping[str, Any]:
     """POST /v1/collection/summary"""
-    return wire.show_summary(await actions.summarise(call.services, wire.read_asked(call.request)))
+    asked = wire.read_asked(call.request)
+    return wire.show_summary(await actions.summarise(call.services, asked, call.caller))
 
 
 async def explain_enrolment(call: Call) -> Mapping[str, Any]:

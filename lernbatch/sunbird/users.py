@@ -58,6 +58,11 @@ class Profile:
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
+    def is_active(self) -> bool:
+        """Neither blocked nor deleted."""
+        return self.status == ACTIVE and not self.is_deleted
+
+    @property
     def name(self) -> str:
         """First and last name, as certificates spell it (contract jobs §4.4)."""
         parts = (part for part in (self.first_name, self.last_name) if part != "null")

@@ -17,6 +17,7 @@ from tests.batch.calls import (
     UPDATE,
     change,
     create,
+    create_privately,
     creation,
     day,
     enrolled,
@@ -268,7 +269,8 @@ def test_many_mentors_at_once_all_get_through(service: Running) -> None:
 
 def test_a_batch_without_organisations_can_be_made(service: Running) -> None:
     assert read(service, create(service, createdFor=LEFT_OUT))["createdFor"] == []
-    assert read(service, create(service, createdFor=[HOME_ORG, OTHER_ORG]))["createdFor"] == [HOME_ORG, OTHER_ORG]
+    both = create_privately(service, VIKRAM, createdFor=[HOME_ORG, OTHER_ORG])
+    assert read(service, both)["createdFor"] == [HOME_ORG, OTHER_ORG]
 
 
 def test_a_transfer_to_oneself_ends_and_moves_nothing(service: Running) -> None:

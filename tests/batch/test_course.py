@@ -8,7 +8,7 @@ import pytest
 
 from tests.batch.calls import form_d, refused
 from tests.batch.lame import Lame
-from tests.people import ADMIN, VIKRAM
+from tests.people import ADMIN, PLATFORM, VIKRAM
 from tests.running import Running, running
 from tests.seeds import COURSE, VIDEO
 
@@ -37,7 +37,7 @@ UNIT = {
 
 
 def creation(service: Running, **request: Any) -> Any:
-    return service.call("POST", CREATE_COURSE, None, request)
+    return service.call("POST", CREATE_COURSE, VIKRAM, request)
 
 
 @pytest.mark.parametrize("request_", [{}, {"course": None}])
@@ -166,8 +166,10 @@ def test_clearing_a_cache_succeeds_with_a_response_code_of_its_own(service: Runn
     assert (answer.json()["id"], answer.json()["result"]) == ("api.cache.clear.all", {})
 
 
-def test_sync_and_cache_are_for_the_internal_network_and_administrators(dsn: str, tmp_path: Any) -> None:
+def test_sync_and_cache_are_for_the_internal_network_and_administrators_of_the_platform(
+    dsn: str, tmp_path: Any
+) -> None:
     with running(tmp_path, dsn, private_networks="10.0.0.0/8") as service:
-        for person, status in ((None, 403), (VIKRAM, 403), (ADMIN, 200)):
+        for person, status in ((None, 403), (VIKRAM, 403), (ADMIN, 403), (PLATFORM, 200)):
             assert service.call("POST", SYNC, person, {"objectType": "user_course"}).status_code == status
             assert service.call("DELETE", "/v1/cache/clear/x", person).status_code == status

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.batch.calls import PARTICIPANTS, READ, create, day, enrolled, form_d, missing, read, refused
 from tests.batch.lame import Lame
-from tests.people import ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, RAVI, VIKRAM
+from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, RAVI, VIKRAM, Person
 from tests.running import Running
 from tests.seeds import COURSE
 
@@ -89,6 +91,23 @@ def test_participants_are_those_who_stayed_or_those_who_left(service: Running) -
     assert answer.json()["id"] == "api.batch.participants.list"
     answer = service.call("POST", PARTICIPANTS, VIKRAM, {"batch": {"batchId": batch_id, "active": False}})
     assert answer.json()["result"]["batch"] == {"count": 1, "participants": [IMRAN.user_id]}
+
+
+def test_who_does_not_manage_the_batch_is_told_how_many_there_are_and_finds_only_himself(service: Running) -> None:
+    batch_id = create(service, mentors=[MEERA.user_id])
+    enrolled(service, batch_id, ASHA, KAVYA)
+
+    def told(person: Person, **more: Any) -> dict[str, Any]:
+        answer = service.call("POST", PARTICIPANTS, person, {"batch": {"batchId": batch_id, **more}})
+        return dict(answer.json()["result"]["batch"])
+
+    everybody = {"count": 2, "participants": sorted((ASHA.user_id, KAVYA.user_id))}
+    assert [told(person) for person in (VIKRAM, MEERA, ADMIN)] == [everybody] * 3
+    assert told(ASHA) == {"count": 2, "participants": [ASHA.user_id]}
+    assert told(RAVI) == told(IMRAN) == {"count": 2, "participants": []}
+    assert told(ASHA, active=False) == {"count": 0, "participants": []}
+    parent = service.call("POST", PARTICIPANTS, IMRAN, {"batch": {"batchId": batch_id}}, child=KAVYA)
+    assert parent.json()["result"]["batch"] == {"count": 2, "participants": [KAVYA.user_id]}
 
 
 def test_participants_can_be_asked_for_page_by_page(service: Running) -> None:

@@ -10,10 +10,21 @@ import pytest
 
 from lernbatch.batch.search import conditions
 from lernbatch.batch.search.model import Kind
-from tests.batch.calls import GATEWAY, SEARCH, change, create, creation, day, enrolled, form_d, refused
+from tests.batch.calls import (
+    GATEWAY,
+    SEARCH,
+    change,
+    create,
+    create_privately,
+    creation,
+    day,
+    enrolled,
+    form_d,
+    refused,
+)
 from tests.batch.lame import Lame
-from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, OTHER_ORG, RAVI, VIKRAM
-from tests.running import Running
+from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, OTHER_ORG, RAVI, VIKRAM, Person
+from tests.running import Running, running
 from tests.seeds import COURSE, SECOND_COURSE
 
 OTHER_TEXTS = ["हिन्दी में गणित", "எண்கள் 2026", "100% _Spring_ cohort"]
@@ -25,7 +36,7 @@ class Three:
     def __init__(self, service: Running) -> None:
         self.service = service
         self.june = create(service, name="June Cohort", description="first run", mentors=[MEERA.user_id])
-        self.july = create(
+        self.july = create_privately(
             service,
             ADMIN,
             name="july cohort",
@@ -322,25 +333,105 @@ def test_participants_come_with_the_batches_when_asked_for(service: Running) -> 
     enrolled(service, joined, ASHA, KAVYA)
     enrolled(service, joined, IMRAN, active=False)
     enrolled(service, left, IMRAN, active=False)
-    request = {"filters": {"identifier": [joined, left, empty]}}
-    answer = service.call("POST", f"{SEARCH}?fields=participants", None, request)
-    shown = {hit["batchId"]: hit["participants"] for hit in answer.json()["result"]["response"]["content"]}
-    assert shown == {joined: sorted((ASHA.user_id, KAVYA.user_id)), left: [], empty: None}
+    assert participants(service, VIKRAM, joined, left, empty) == {
+        joined: sorted((ASHA.user_id, KAVYA.user_id)),
+        left: [],
+        empty: None,
+    }
 
 
-def test_creator_details_come_with_the_batches_when_asked_for(service: Running) -> None:
+def participants(service: Running, person: Person | None, *batch_ids: str, **more: Any) -> dict[str, list[str] | None]:
+    request = {"filters": {"identifier": list(batch_ids)}, "sort_by": {"startDate": "asc"}, **more}
+    answer = service.call("POST", f"{SEARCH}?fields=participants", person, request)
+    return {hit["batchId"]: hit["participants"] for hit in answer.json()["result"]["response"]["content"]}
+
+
+def test_participants_are_for_who_manages_the_batch_and_others_find_themselves(service: Running) -> None:
+    batch_id, other = create(service, mentors=[MEERA.user_id]), create(service, RAVI, createdFor=[OTHER_ORG])
+    everybody = sorted((ASHA.user_id, KAVYA.user_id))
+    for each in (batch_id, other):
+        enrolled(service, each, ASHA, KAVYA)
+    for person in (VIKRAM, MEERA, ADMIN):
+        assert participants(service, person, batch_id, other) == {batch_id: everybody, other: []}
+    assert participants(service, RAVI, batch_id, other) == {batch_id: [], other: everybody}
+    assert participants(service, ASHA, batch_id, other) == {batch_id: [ASHA.user_id], other: [ASHA.user_id]}
+    assert participants(service, IMRAN, batch_id) == participants(service, None, batch_id) == {batch_id: []}
+    request = {"filters": {"identifier": batch_id}, "fields": ["name"]}
+    (hit,) = service.call("POST", f"{SEARCH}?fields=participants", None, request).json()["result"]["response"][
+        "content"
+    ]
+    assert hit == {"name": "June cohort", "participants": [], "participantCount": 2}
+
+
+def test_all_participants_of_one_answer_are_bounded_together(dsn: str, tmp_path: Path) -> None:
+    with running(tmp_path, dsn, participants_limit=3) as service:
+        first, second = create(service), create(service, startDate=day(service, 1))
+        for each in (first, second):
+            enrolled(service, each, ASHA, KAVYA)
+        shown = participants(service, VIKRAM, first, second)
+        assert [len(shown[each] or ()) for each in (first, second)] == [2, 1]
+
+
+def test_creator_details_come_with_the_batches_when_somebody_known_asks_for_them(service: Running) -> None:
     known = create(service)
     request = {"filters": {"identifier": known}}
-    hit = service.call("POST", f"{SEARCH}?creatorDetails", None, request).json()["result"]["response"]["content"][0]
-    assert hit["creatorDetails"] == {"firstName": "Vikram", "lastName": "Rao"}
-    hit = service.call("POST", SEARCH, None, {**request, "creatorDetails": True}).json()
-    assert "creatorDetails" not in hit["result"]["response"]["content"][0]
+
+    def hit(person: Person | None, **more: Any) -> dict[str, Any]:
+        answer = service.call("POST", f"{SEARCH}?creatorDetails", person, {**request, **more})
+        return dict(answer.json()["result"]["response"]["content"][0])
+
+    assert hit(ASHA)["creatorDetails"] == {"firstName": "Vikram", "lastName": "Rao"}
+    assert "creatorDetails" not in hit(None)
+    unasked = service.call("POST", SEARCH, ASHA, {**request, "creatorDetails": True}).json()
+    assert "creatorDetails" not in unasked["result"]["response"]["content"][0]
+
+
+TEMPLATE = {
+    "identifier": "t-1",
+    "name": "Completion",
+    "url": "https://example.org/t.svg",
+    "previewUrl": "https://example.org/t.png",
+    "issuer": {"name": "State Board"},
+    "signatoryList": [{"name": "Chair"}],
+    "criteria": {"enrollment": {"status": 2}, "user": {"rootOrgId": HOME_ORG, "phone": "9000000009"}, "x": 1},
+    "notifyTemplate": {"subject": "Well done", "regards": "Vikram"},
+    "additionalProps": {"user": ["email"]},
+}
+TOLD = {
+    **{key: TEMPLATE[key] for key in ("identifier", "name", "url", "previewUrl", "issuer", "signatoryList")},
+    "criteria": {"enrollment": {"status": 2}, "user": {"rootOrgId": HOME_ORG}},
+}
+
+
+def test_of_templates_those_who_do_not_manage_the_batch_see_what_learners_need(service: Running) -> None:
+    batch_id = create(service, mentors=[MEERA.user_id])
+    enrolled(service, batch_id, ASHA)
+    service.sql("UPDATE batch SET templates = $2 WHERE batch_id = $1", batch_id, {"t-1": TEMPLATE})
+    request = {"filters": {"identifier": batch_id}}
+
+    def shown(person: Person | None) -> list[Any]:
+        found = service.call("POST", SEARCH, person, request).json()["result"]["response"]["content"][0]
+        documents = [found]
+        if person is not None:
+            documents.append(
+                service.call("GET", f"/v1/course/batch/read/{batch_id}", person).json()["result"]["response"]
+            )
+        return [document[key]["t-1"] for document in documents for key in ("certTemplates", "cert_templates")]
+
+    for person in (VIKRAM, MEERA, ADMIN):
+        assert shown(person) == [TEMPLATE] * 4
+    for other in (ASHA, RAVI):
+        assert shown(other) == [TOLD] * 4
+    assert shown(None) == [TOLD] * 2
+    path = f"/v1/user/courses/list/{ASHA.user_id}?batchDetails=cert_templates"
+    courses = service.call("GET", path, ASHA).json()["result"]["courses"]
+    assert [course["batch"]["cert_templates"] for course in courses if course["batchId"] == batch_id] == [{"t-1": TOLD}]
 
 
 def test_a_failing_user_service_leaves_creator_details_out(lame: Lame) -> None:
     batch_id = create(lame.service)
     lame.fail("/private/user/")
-    answer = lame.service.call("POST", f"{SEARCH}?creatorDetails=true", None, {"filters": {"identifier": batch_id}})
+    answer = lame.service.call("POST", f"{SEARCH}?creatorDetails=true", ASHA, {"filters": {"identifier": batch_id}})
     assert "creatorDetails" not in answer.json()["result"]["response"]["content"][0]
 
 

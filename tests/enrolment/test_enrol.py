@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.learning import SUCCESS, enrol, enrolled, new_batch, new_learner, refusal, row, unenrol
+from tests.learning import SUCCESS, enrol, enrolled, known_learner, new_batch, new_learner, refusal, row, unenrol
 from tests.people import ADMIN, MEERA, RAVI, VIKRAM
 from tests.running import Running
 from tests.seeds import COURSE, SECOND_COURSE
@@ -145,7 +145,7 @@ def test_the_body_cannot_enrol_somebody_else(service: Running) -> None:
 
 @pytest.mark.parametrize("person", [VIKRAM, ADMIN])
 def test_creator_and_administrator_enrol_into_an_invite_only_batch(service: Running, person: object) -> None:
-    batch_id, asha = new_batch(service, enrollmentType="invite-only"), new_learner()
+    batch_id, asha = new_batch(service, enrollmentType="invite-only"), known_learner(service)
     request = {"courseId": COURSE, "batchId": batch_id, "userId": asha.user_id}
     assert service.call("POST", "/v1/course/admin/enroll", person, request).json()["result"] == SUCCESS
     stored = row(service, asha, batch_id)
@@ -160,7 +160,7 @@ def test_a_stranger_enrols_nobody(service: Running) -> None:
 
 def test_a_mentor_adds_and_removes_several_by_the_portals_paths(service: Running) -> None:
     batch_id = new_batch(service, enrollmentType="invite-only", mentors=[MEERA.user_id])
-    asha, kavya = new_learner(), new_learner()
+    asha, kavya = known_learner(service), known_learner(service)
     request = {"userIds": [asha.user_id, kavya.user_id, asha.user_id]}
     added = service.call("POST", f"/v1/course/batch/users/add/{batch_id}", MEERA, request)
     assert added.json()["result"] == {**SUCCESS, asha.user_id: "SUCCESS", kavya.user_id: "SUCCESS"}

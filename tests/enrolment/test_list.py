@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.learning import complete, enrolled, item, new_batch, new_learner, refusal, report, unenrol
+from tests.learning import complete, enrolled, item, known_learner, new_batch, new_learner, refusal, report, unenrol
 from tests.learning import enrol as enrol_into
 from tests.people import ADMIN, RAVI, Person
 from tests.running import Running
@@ -76,10 +76,10 @@ def test_who_has_left_does_not_see_the_course(service: Running) -> None:
     assert listed(service, asha) == []
 
 
-def test_the_path_of_another_user_still_lists_ones_own(service: Running) -> None:
+def test_the_services_path_of_another_user_still_lists_ones_own(service: Running) -> None:
     batch_id = new_batch(service)
     asha, kavya = enrolled(service, batch_id), new_learner()
-    answer = service.call("GET", f"/api/course/v1/user/enrollment/list/{kavya.user_id}", asha)
+    answer = service.call("GET", f"/v1/user/courses/list/{kavya.user_id}", asha)
     assert [course["userId"] for course in answer.json()["result"]["courses"]] == [asha.user_id]
 
 
@@ -115,7 +115,8 @@ def test_e36_an_administrators_list_without_a_user_has_no_code(service: Running)
 
 
 def test_only_administrators_see_the_list_of_another(service: Running) -> None:
-    asha = enrolled(service, new_batch(service))
+    asha, batch_id = known_learner(service), new_batch(service)
+    enrol_into(service, asha, batch_id)
     request = {"userId": asha.user_id}
     assert service.call("POST", "/v2/user/courses/admin/list", RAVI, request).status_code == 401
     assert service.call("POST", "/v2/user/courses/admin/list", asha, request).status_code == 200

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from tests.learning import enrol, enrolled, new_batch, refusal, unenrol
-from tests.people import ASHA, KAVYA
+from tests.people import ADMIN, ASHA, KAVYA, RAVI, VIKRAM, Person
 from tests.running import Running
 from tests.seeds import COURSE
 
 PATH = "/v1/collection/summary"
 
 
-def ask(service: Running, batch_id: str, **more: Any) -> Any:
+def ask(service: Running, batch_id: str, person: Person | None = None, **more: Any) -> Any:
     request = {"filters": {"collectionId": COURSE, "batchId": batch_id}, **more}
-    return service.call("POST", PATH, None, request)
+    return service.call("POST", PATH, person, request)
 
 
 def award(service: Running, user_id: str, batch_id: str, days_ago: int = 0) -> None:
@@ -57,11 +57,37 @@ def test_groups_are_by_state_and_district_as_asked(service: Running) -> None:
     enrol(service, KAVYA, batch_id)
     enrolled(service, batch_id)  # of whom the user service knows nothing
     counted = [{"type": "enrolment", "count": 2}]
-    result = ask(service, batch_id, groupBy=["dist", "state"]).json()["result"]
+    result = ask(service, batch_id, VIKRAM, groupBy=["dist", "state"]).json()["result"]
     assert {"state": "Karnataka", "district": "Tumkur", "values": counted} in result["groupBy"]
     assert {"state": None, "district": None, "values": [{"type": "enrolment", "count": 1}]} in result["groupBy"]
-    (first, *_) = ask(service, batch_id, groupBy=["dist"]).json()["result"]["groupBy"]
+    (first, *_) = ask(service, batch_id, VIKRAM, groupBy=["dist"]).json()["result"]["groupBy"]
     assert set(first) == {"district", "values"}
+
+
+@pytest.mark.parametrize("group_by", [["dist"], ["state"], ["state", "dist"]])
+def test_a_place_with_few_learners_is_not_named_to_who_does_not_manage_the_batch(
+    service: Running, group_by: list[str]
+) -> None:
+    batch_id = new_batch(service)
+    districts = ["Pune"] * 5 + ["Nagpur"] * 4 + ["North Goa"]
+    for district in districts:
+        learner = enrolled(service, batch_id)
+        place = ("Goa" if district == "North Goa" else "Maharashtra", district)
+        service.sql(
+            "INSERT INTO neighbour_person (user_id, first_name, state, district) VALUES ($1, 'A', $2, $3)",
+            learner.user_id,
+            *place,
+        )
+
+    def places(person: Person | None) -> dict[str, int]:
+        groups = ask(service, batch_id, person, groupBy=group_by).json()["result"]["groupBy"]
+        key = {"dist": "district", "state": "state"}[group_by[-1]]
+        return {group[key]: group["values"][0]["count"] for group in groups}
+
+    whole = {"Goa": 1, "Maharashtra": 9} if group_by == ["state"] else {"Pune": 5, "Nagpur": 4, "North Goa": 1}
+    told = {None: 1, "Maharashtra": 9} if group_by == ["state"] else {None: 5, "Pune": 5}
+    assert places(VIKRAM) == places(ADMIN) == whole
+    assert places(None) == places(ASHA) == places(RAVI) == told
 
 
 def test_the_last_days_leave_out_what_was_before(service: Running) -> None:

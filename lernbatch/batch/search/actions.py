@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
 
 from lernbatch import db, sql
+from lernbatch.auth import Caller
+from lernbatch.batch import rules
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import InvalidRequest
 from lernbatch.batch.search import compose
@@ -22,8 +24,9 @@ MOST_CREATORS = 100  # of one page; a page of a portal has 30 batches at most
 COUNTED = frozenset(("participantCount", "completedCount"))
 
 
-async def search(services: Services, asked: Search, token: str | None) -> Found:
-    """The batches that match, and what was asked for beside them. `token`: the caller's, for the user service.
+async def search(services: Services, asked: Search, caller: Caller) -> Found:
+    """The batches that match, and what was asked for beside them: learners to those who manage a batch, and names of
+    creators to those who are known.
 
     Raises: Malformed, where a filter cannot be read, or when it takes longer than the setting allows (S4);
     InvalidRequest, for values that no database takes.
@@ -31,15 +34,18 @@ async def search(services: Services, asked: Search, token: str | None) -> Found:
     compose.check(asked)
     try:
         async with services.pool.acquire() as conn:
-            found = await _search(conn, services, asked)
+            found = await _search(conn, services, asked, caller)
     except TimeoutError as late:
         raise Malformed from late
     except asyncpg.DataError as unreadable:  # a cursor that is none of ours
         raise InvalidRequest from unreadable
-    return replace(found, creators=await _creators(services, found.batches, token)) if asked.with_creators else found
+    is_known = caller.user_id is not None or rules.is_unbounded(caller, services.config)
+    if asked.with_creators and is_known:
+        return replace(found, creators=await _creators(services, found.batches, caller.token))
+    return found
 
 
-async def _search(conn: Connection, services: Services, asked: Search) -> Found:
+async def _search(conn: Connection, services: Services, asked: Search, caller: Caller) -> Found:
     zone, seconds = services.clock.zone, services.config.search_seconds
     wanted = asked if asked.cursor is None else replace(asked, limit=asked.limit + 1)
     text, arguments = compose.page(wanted, zone)
@@ -50,14 +56,21 @@ async def _search(conn: Connection, services: Services, asked: Search) -> Found:
     count: int = await conn.fetchval(text, *arguments, timeout=seconds)
     batch_ids = [batch.batch_id for batch in batches]
     more = len(rows) > len(batches) and bool(batches)
+    managed = frozenset(batch.batch_id for batch in batches if rules.may_manage(caller, batch, services.config))
+    is_counted = asked.with_participants or bool(COUNTED & set(asked.fields or ()))
+    counts = await _learner_counts(conn, batch_ids) if is_counted else {}
+    participants: Mapping[str, list[str]] = {}
+    if asked.with_participants:
+        participants = await _participants(conn, services, caller, counts, managed)
     return Found(
         count=count,
         batches=batches,
         facets=await _facets(conn, services, asked) if count else [],
         next_cursor=Cursor(tuple(keys[len(batches) - 1]), batch_ids[-1]) if more else None,
         creators={},
-        participants=await _participants(conn, services, batch_ids) if asked.with_participants else {},
-        learner_counts=await _learner_counts(conn, batch_ids) if COUNTED & set(asked.fields or ()) else {},
+        managed=managed,
+        participants=participants,
+        learner_counts=counts,
     )
 
 
@@ -92,10 +105,31 @@ class _Learners:
     user_ids: list[str]
 
 
-async def _participants(conn: Connection, services: Services, batch_ids: list[str]) -> dict[str, list[str]]:
-    """Batch id → ids of its active learners; a batch that nobody ever joined is not there."""
-    limit = services.config.participants_limit
-    rows = await db.all(conn, _Learners, Q.participants_of_batches, batch_ids=batch_ids, limit=limit)
+async def _participants(
+    conn: Connection,
+    services: Services,
+    caller: Caller,
+    counts: Mapping[str, LearnerCounts],
+    managed: Collection[str],
+) -> dict[str, list[str]]:
+    """Batch id → ids of its active learners, of a batch that is not managed only the caller's.
+
+    A batch that nobody ever joined is not there. All lists together have as many ids as one answer may.
+    """
+    left, own = services.config.participants_limit, caller.user_ids
+    most = []
+    for batch_id, count in counts.items():
+        most.append(min(count.participants, left) if batch_id in managed else len(own))
+        left -= most[-1] if batch_id in managed else 0
+    rows = await db.all(
+        conn,
+        _Learners,
+        Q.participants_of_batches,
+        batch_ids=list(counts),
+        managed=[batch_id in managed for batch_id in counts],
+        most=most,
+        own=own,
+    )
     return {row.batch_id: row.user_ids for row in rows}
 
 

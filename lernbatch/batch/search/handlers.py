@@ -13,10 +13,10 @@ from lernbatch.outbox.actions import hears_kafka
 
 
 async def search(call: Call) -> Mapping[str, Any]:
-    """POST /v1/course/batch/search: anybody may look for batches."""
+    """POST /v1/course/batch/search: anybody may look for batches; for their learners, who manages them."""
     services = call.services
     asked = wire.read_search(call.request, call.query, filters_optional=services.config.search_without_filters)
-    found = await actions.search(services, asked, call.caller.token)
+    found = await actions.search(services, asked, call.caller)
     if hears_kafka(services.config):
         edata = wire.show_telemetry(call.request, found)
         event = telemetry.search(

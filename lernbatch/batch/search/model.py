@@ -137,12 +137,16 @@ class LearnerCounts:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answer: how many batches match, one page of them, and what was asked for beside them, by batch or creator."""
+    """The answer: how many batches match, one page of them, and what was asked for beside them, by batch or creator.
+
+    `managed`: the ids of those that are the caller's.
+    """
 
     count: int
     batches: Sequence[Batch]
     facets: Sequence[FacetValues]
     next_cursor: Cursor | None
     creators: Mapping[str, Creator]
+    managed: frozenset[str]
     participants: Mapping[str, list[str]]
     learner_counts: Mapping[str, LearnerCounts]

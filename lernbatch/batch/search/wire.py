@@ -150,7 +150,8 @@ def show_found(search: Search, found: Found, now: datetime, zone: ZoneInfo, *, i
 def _show_hit(
     search: Search, found: Found, batch: Batch, now: datetime, zone: ZoneInfo, *, iso: bool
 ) -> dict[str, Any]:
-    document = show_batch(batch, now, zone, iso=iso)
+    manages = batch.batch_id in found.managed
+    document = show_batch(batch, now, zone, iso=iso, whole_templates=manages)
     if (counts := found.learner_counts.get(batch.batch_id)) is not None:
         document |= {"participantCount": counts.participants, "completedCount": counts.completed}
     if search.fields is not None:
@@ -158,7 +159,8 @@ def _show_hit(
     if search.fields:
         document = {key: value for key, value in document.items() if key in search.fields}
     if search.with_participants:
-        document["participants"] = found.participants.get(batch.batch_id)
+        document["participants"] = found.participants.get(batch.batch_id, None if manages else [])
+        document["participantCount"] = found.learner_counts[batch.batch_id].participants
     if (creator := found.creators.get(batch.created_by or "")) is not None:
         document["creatorDetails"] = {"firstName": creator.first_name, "lastName": creator.last_name}
     return document

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.responses import Response
 
 from lernbatch import db, sql
+from lernbatch.batch.rules import is_unbounded
 from lernbatch.certificate import actions, gallery, reading
 from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.certificate.model import Certificate
@@ -128,18 +129,15 @@ async def legacy_verify(call: Call) -> Mapping[str, Any]:
 async def _of_learner(
     call: Call, user_id: str | None, course_id: str | None, batch_id: str | None
 ) -> list[Certificate]:
-    """What a learner holds. One's own, or anybody's for who teaches or administers (see ownership_enforced)."""
+    """What a learner holds. One's own, or that of somebody in whose organisation the caller teaches or administers."""
     if not user_id:
         return []
     config, caller = call.services.config, call.caller
     staff = (*_STAFF, *config.administrator_roles)
-    if (
-        config.ownership_enforced
-        and caller.authentication_enabled
-        and user_id not in (caller.user_id, caller.on_behalf_of)
-        and not caller.has_role(staff)
-    ):
-        raise Unauthorized
+    if not is_unbounded(caller, config) and not caller.speaks_for(user_id):
+        learner = await call.services.sunbird.users.profile(user_id) if caller.has_role(staff) else None
+        if learner is None or not caller.administers([learner.root_org_id], staff):
+            raise Unauthorized
     return await db.all(
         call.services.pool,
         Certificate,
