@@ -21,7 +21,6 @@ from lernbatch.tables.model import (
     Unreadable,
 )
 
-MOST_COLUMNS = 256  # that are looked at for the header of a sheet
 _LOOKED_BESIDE = 8  # columns of a sheet, beyond the header, in which a value is refused
 HEADER_WITHIN = 10  # rows: a title may stand above the header
 WORKBOOK_BYTES = 64 * 1024 * 1024  # of a workbook that came over HTTP, unpacked
@@ -104,9 +103,9 @@ def _sheet(data: bytes, names: dict[str, str], most_bytes: int) -> _Reading:
     for sheet in book.sheets:
 
         def rows(most_columns: int, sheet: str = sheet) -> Iterator[RawRow]:
-            return (row for row in book.rows(sheet, most_columns) if any(row.values) or row.flaws)
+            return book.rows(sheet, most_columns)
 
-        top, failure = _top(rows(MOST_COLUMNS))
+        top, failure = _top(book.top(sheet))
         if failure is not None:
             raise failure
         if top:

@@ -12,12 +12,15 @@ from datetime import date, time, timedelta
 from typing import Any
 
 import openpyxl
+from openpyxl.cell.read_only import EMPTY_CELL
 
 from lernbatch.tables.ids import AS_TEXT
 from lernbatch.tables.model import RawRow, Unreadable
 from lernbatch.tables.text import SAVE_AS_CSV
 
 MOST_ROWS = 1_048_576  # of a sheet, as Excel has it
+MOST_COLUMNS = 256  # in which a header is looked for
+MOST_SHEETS = 10  # that are looked at
 MOST_PARTS = 2_000  # files inside a workbook
 _DOCTYPES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("ascii", "utf-16-le", "utf-16-be"))
 _FORMULA = re.compile(rb"<(\w+:)?f[ >/]")
@@ -28,7 +31,7 @@ warnings.filterwarnings("ignore", module="openpyxl")
 
 
 class Workbook:
-    """The visible sheets of a workbook, in its order.
+    """The first visible sheets of a workbook, in its order.
 
     `most_bytes`: how large all parts of it together may be when they are unpacked. Raises: Unreadable.
     """
@@ -36,15 +39,24 @@ class Workbook:
     def __init__(self, data: bytes, most_bytes: int) -> None:
         self._data, self._has_formulas = data, _checked(data, most_bytes)
         self._values = _opened(data, formulas=False)
-        self.sheets = [sheet.title for sheet in self._values.worksheets if sheet.sheet_state == "visible"]
+        visible = [sheet.title for sheet in self._values.worksheets if sheet.sheet_state == "visible"]
+        self.sheets = visible[:MOST_SHEETS]
         if not self.sheets:
             raise Unreadable("The workbook has no visible sheet.")
 
+    def top(self, sheet: str) -> Iterator[RawRow]:
+        """The rows that are not empty, in which a header is looked for."""
+        for line, values in _rows(self._values[sheet], MOST_COLUMNS, values_only=True):
+            if values.count(None) < len(values):
+                yield RawRow(line, [_text(value) for value in values])
+
     def rows(self, sheet: str, most_columns: int) -> Iterator[RawRow]:
-        """The rows of a sheet, empty ones included; a formula counts as the value that Excel saved with it."""
+        """The rows that are not empty; a formula counts as the value that Excel saved with it."""
         formulas: set[tuple[int, int]] | None = None
         for line, values in _rows(self._values[sheet], most_columns, values_only=True):
-            if self._has_formulas and formulas is None and None in values and any(values):
+            if values.count(None) == len(values):
+                continue  # a sheet may have a million of them between two others
+            if self._has_formulas and formulas is None and None in values:
                 formulas = self._formulas(sheet, most_columns)
             flaws = {place: flaw for place, value in enumerate(values) if (flaw := _flaw(value))}
             for place, value in enumerate(values):
@@ -54,8 +66,9 @@ class Workbook:
 
     def _formulas(self, sheet: str, most_columns: int) -> set[tuple[int, int]]:
         """Where formulas stand: line and place. Looked for only where a value is missing, since it reads all again."""
-        cells = _rows(_opened(self._data, formulas=True)[sheet], most_columns, values_only=False)
-        return {(line, place) for line, row in cells for place, cell in enumerate(row) if cell.data_type == "f"}
+        rows = _rows(_opened(self._data, formulas=True)[sheet], most_columns, values_only=False)
+        filled = ((line, row) for line, row in rows if any(cell is not EMPTY_CELL for cell in row))
+        return {(line, place) for line, row in filled for place, cell in enumerate(row) if cell.data_type == "f"}
 
 
 def _checked(data: bytes, most_bytes: int) -> bool:
