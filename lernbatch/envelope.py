@@ -146,6 +146,6 @@ def failure(path: str, message_id: str | None, now: datetime, error: LernbatchEr
         "ts": timestamp(now),
         "params": {"resmsgid": None, "msgid": message_id, "err": code, "status": status, "errmsg": text},
         "responseCode": response_code,
-        "result": {},
+        "result": dict(error.details),
     }
     return _encode(answer)

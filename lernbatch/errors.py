@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class LernbatchError(Exception):
     """Base of what we raise on purpose. `http_status` is what the caller of the API sees.
@@ -12,6 +15,7 @@ class LernbatchError(Exception):
     http_status = 500
     code: str | None = None
     message: str | None = None
+    details: Mapping[str, object] = MappingProxyType({})  # what stands in `result`, an addition
 
     def __init__(self, message: str | None = None, *, code: str | None = None) -> None:
         if message is not None:

@@ -1,11 +1,11 @@
-"""CSV files of people, organisations and consents, read row by row: good rows, and what is wrong with the others.
+"""Tables of people, organisations and consents (CSV, XLSX): good rows, and what is wrong with the others.
 
-Every file begins with a header; columns may stand in any order, those that are not needed may be left out.
+Every table begins with a header; columns may stand in any order, those that are not needed may be left out.
 
-people: `user_id`*, `first_name`*, `last_name`, `org_id`, `roles` (several with `|` between; each counts in the own
-organisation, `ROLE@organisation` in another), `state`, `district`, `block`, `cluster`, `school_name`, `school_id`,
-`board`, `user_type`, `user_sub_type`, `email`, `phone`, `status` (active, inactive, deleted), `managed_by` (the user
-id of the parent who acts for them)
+people: `user_id`*, `first_name`*, `last_name`, `org_id`, `roles` (several with `|`, `,` or `;` between; each counts in
+the own organisation, `ROLE@organisation` in another), `state`, `district`, `block`, `cluster`, `school_name`,
+`school_id`, `board`, `user_type`, `user_sub_type`, `email`, `phone`, `status` (active, inactive, deleted), `managed_by`
+(the user id of the parent who acts for them)
 
 organisations: `org_id`*, `name`*, `channel` (default: the id), `is_root` (yes, no; default yes)
 
@@ -15,17 +15,20 @@ DELETED; default ACTIVE), `updated_at`, `expires_at` (ISO instants)
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic, TextIO, TypeVar
+from typing import Any, Generic, TypeVar
 
 from lernbatch.neighbours.published import NotImportable
+from lernbatch.tables import ids, reading
+from lernbatch.tables.model import MissingColumns, NoHeader, NoRows, Unreadable
+from lernbatch.tables.model import Row as TableRow
 
 LONGEST_TEXT = 500
+WORKBOOK_BYTES = 1024 * 1024 * 1024  # unpacked: whoever imports is at home on this machine
 _STATUSES = {"": 1, "active": 1, "inactive": 0, "deleted": 2}
 _ANSWERS = {"": True, "yes": True, "no": False, "true": True, "false": False}
 _ID = re.compile(r"[^\s/|@]{1,128}")
@@ -129,74 +132,45 @@ def _read(
     roster: Roster[Row] = Roster()
     first_line: dict[Any, int] = {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for line, cells in _cells(file, path, columns, needed):
-                try:
-                    row = read_row(cells)
-                    _check(key(row) not in first_line, f"the same stands on line {first_line.get(key(row))}")
-                except ValueError as wrong:
-                    roster.problems.append(Problem(line, str(wrong)))
-                    continue
-                first_line[key(row)] = line
-                roster.rows.append((line, row))
+        table = reading.read(path.read_bytes(), columns, needed=needed, workbook_bytes=WORKBOOK_BYTES)
+        for found in table.rows:
+            try:
+                row = read_row(_texts(found, table.width))
+                _check(key(row) not in first_line, f"the same stands on line {first_line.get(key(row))}")
+            except ValueError as wrong:
+                roster.problems.append(Problem(found.line, str(wrong)))
+                continue
+            first_line[key(row)] = found.line
+            roster.rows.append((found.line, row))
     except OSError as failure:
         raise NotImportable(f"{path} cannot be read: {failure.strerror}.") from failure
-    except UnicodeDecodeError as wrong:
-        raise NotImportable(f"{path} is not in UTF-8.") from wrong
+    except (MissingColumns, NoHeader, NoRows) as wrong:
+        lacking = ", ".join(wrong.names if isinstance(wrong, MissingColumns) else needed)
+        raise NotImportable(f"{path} lacks the columns {lacking}; its first line must name them.") from wrong
+    except Unreadable as wrong:
+        raise NotImportable(f"{path} is no table that can be read. {wrong.sentence}") from wrong
     return roster
 
 
-def _cells(
-    file: TextIO, path: Path, columns: tuple[str, ...], needed: tuple[str, ...]
-) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line and cells of every row that is not empty; a row of another width has a cell "" naming what is wrong."""
-    reader = csv.reader(file, strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(path, header, columns, needed)
-        line = reader.line_num + 1
-        for values in reader:
-            if any(value.strip() for value in values):
-                cells = dict(zip(header, (value.strip() for value in values), strict=False))
-                if len(values) != len(header):
-                    cells[""] = f"it has {len(values)} values, the header {len(header)}"
-                yield line, cells
-            line = reader.line_num + 1
-    except csv.Error as wrong:
-        raise NotImportable(f"{path} is no CSV from line {reader.line_num} on: {wrong}.") from wrong
-
-
-def _check_header(path: Path, header: list[str], columns: tuple[str, ...], needed: tuple[str, ...]) -> None:
-    missing = [name for name in needed if name not in header]
-    unknown = [name for name in header if name not in columns]
-    if missing:
-        raise NotImportable(f"{path} lacks the columns {', '.join(missing)}; its first line must name them.")
-    if unknown:
-        raise NotImportable(f"{path} has columns that are not known: {', '.join(unknown)}.")
-    if len(set(header)) != len(header):
-        raise NotImportable(f"{path} names a column twice.")
-
-
-def _person(cells: dict[str, str]) -> Person:
-    values = _texts(cells)
+def _person(values: dict[str, str]) -> Person:
     _check_id(values, "user_id")
     _check(bool(values.get("first_name")), "first_name is missing")
     for column in ("org_id", "managed_by"):
         if values.get(column):
             _check_id(values, column)
-    roles = [role.strip() for role in values.get("roles", "").split("|") if role.strip()]
+    roles = ids.split(values.get("roles", ""))
     for role in roles:
         _check(_ROLE.fullmatch(role) is not None, f"{role!r} is no role")
-    email, phone = values.get("email", ""), values.get("phone", "")
+    email, phone = (ids.cleaned(values.get(column, "")) for column in ("email", "phone"))
     _check(not email or _EMAIL.fullmatch(email) is not None, "email is no address")
+    _check(ids.flaw(phone) is None, f"phone {ids.flaw(phone)}")
     _check(not phone or _PHONE.fullmatch(phone) is not None, "phone is no number")
     status = values.pop("status", "").lower()
     _check(status in _STATUSES, f"status {status!r} is none of active, inactive, deleted")
-    return Person(**{**values, "roles": "|".join(roles)}, status=_STATUSES[status])
+    return Person(**{**values, "roles": "|".join(roles), "email": email, "phone": phone}, status=_STATUSES[status])
 
 
-def _organisation(cells: dict[str, str]) -> Organisation:
-    values = _texts(cells)
+def _organisation(values: dict[str, str]) -> Organisation:
     _check_id(values, "org_id")
     _check(bool(values.get("name")), "name is missing")
     root = values.get("is_root", "").lower()
@@ -204,8 +178,7 @@ def _organisation(cells: dict[str, str]) -> Organisation:
     return Organisation(values["org_id"], values["name"], values.get("channel") or values["org_id"], _ANSWERS[root])
 
 
-def _consent(cells: dict[str, str], now: datetime) -> Consent:
-    values = _texts(cells)
+def _consent(values: dict[str, str], now: datetime) -> Consent:
     for column in ("user_id", "consumer_id", "object_id"):
         _check_id(values, column)
     status = (values.get("status") or "ACTIVE").upper()
@@ -220,20 +193,23 @@ def _consent(cells: dict[str, str], now: datetime) -> Consent:
     )
 
 
-def _texts(cells: dict[str, str]) -> dict[str, str]:
+def _texts(row: TableRow, width: int) -> dict[str, str]:
     """The cells, if they are texts that can be kept."""
-    _check("" not in cells, cells.get("", ""))
-    for column, value in cells.items():
+    _check(row.problem is None, row.problem or "")
+    if row.width not in (None, width):
+        raise ValueError(f"it has {row.width} values, the header {width}")
+    for column, value in row.cells.items():
         if len(value) > LONGEST_TEXT:
             raise ValueError(f"{column} is longer than {LONGEST_TEXT} characters")
-        if "\x00" in value:
-            raise ValueError(f"{column} has a character that cannot be stored")
-    return cells
+    return dict(row.cells)
 
 
 def _check_id(values: dict[str, str], column: str) -> None:
-    value = values.get(column, "")
+    """Raises: ValueError, when there is no id in the column; cleans it where it stands."""
+    value = values[column] = ids.cleaned(values.get(column, ""))
     _check(bool(value), f"{column} is missing")
+    flaw = ids.flaw(value)
+    _check(flaw is None, f"{column} {flaw}")
     _check(_ID.fullmatch(value) is not None, f"{column} {value!r} is no id")
 
 

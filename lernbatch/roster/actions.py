@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ LINK_LASTS = timedelta(minutes=30)
 async def take(services: Services, caller: Caller, kind: Kind, lines: Sequence[Line]) -> str:
     """Keep a file to be worked on; its id. A line that nobody of which can be done is marked at once.
 
-    Raises: NotInserted (E23).
+    Raises: NotInserted (E23); Unauthorized, InvalidBatch, when it is about no batch that the caller manages.
     """
     judged = await _judged(services, caller, lines)
     process_id = new_batch_id(services.clock.now_ms())
@@ -44,7 +45,9 @@ async def take(services: Services, caller: Caller, kind: Kind, lines: Sequence[L
 async def _insert(
     conn: Connection, services: Services, caller: Caller, kind: Kind, process_id: str, lines: Sequence[Line]
 ) -> None:
-    people = [(line, user_id) for line in lines if line.error is None for user_id in rules.people_of(line)]
+    people = await asyncio.to_thread(
+        lambda: [(line, user_id) for line in lines if line.error is None for user_id in rules.people_of(line)]
+    )
     await db.run(
         conn,
         Q.insert_process,
@@ -79,12 +82,19 @@ async def _judged(services: Services, caller: Caller, lines: Sequence[Line]) -> 
     asker = caller.user_id or ""
     batch_ids = sorted({line.batch_id for line in lines if line.batch_id})
     found = await enrolment.standings(services.pool, [(asker, batch_id) for batch_id in batch_ids])
-    judged = []
-    for line in lines:
-        standing = found.get((asker, line.batch_id or ""))
-        manages = standing is not None and batch_rules.may_manage(caller, standing, services.config)
-        judged.append(replace(line, error=rules.error_of(line, standing, may_manage=manages)))
-    return judged
+    managed = {
+        batch_id
+        for (_, batch_id), standing in found.items()
+        if batch_rules.may_manage(caller, standing, services.config)
+    }
+    if not managed:
+        rules.check_somebody_manages(lines, found.values())
+
+    def judge(line: Line) -> Line:
+        error = rules.error_of(line, found.get((asker, line.batch_id or "")), may_manage=line.batch_id in managed)
+        return line if error is None else rules.kept(replace(line, error=error))
+
+    return await asyncio.to_thread(lambda: [judge(line) for line in lines])  # some may name everybody
 
 
 async def process_of(services: Services, caller: Caller, process_id: str) -> Process:

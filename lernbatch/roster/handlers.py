@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,8 @@ async def unenrol_file(call: Call) -> Mapping[str, Any]:
 
 
 async def _take(call: Call, kind: Kind) -> Mapping[str, Any]:
-    lines = wire.read_lines(await _data(call), call.services.config.bulk_row_limit)
+    data, most = await _data(call), call.services.config.bulk_row_limit
+    lines = await asyncio.to_thread(wire.read_lines, data, most)
     return {"response": "SUCCESS", "processId": await actions.take(call.services, call.caller, kind, lines)}
 
 

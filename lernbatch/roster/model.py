@@ -27,9 +27,9 @@ class State(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a file: a batch and its people, as they stand there. None: an empty cell."""
+    """A row of a file: a batch and its people, as they stand there. None: an empty cell."""
 
-    row_number: int
+    row_number: int  # the line of the file in which it begins, counted from 1
     batch_id: str | None
     user_ids: str | None
     error: str | None = None  # why nobody of it is done

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
 from lernbatch.batch import rules as batch
 from lernbatch.enrolment.model import How, Progress, Standing
-from lernbatch.errors import NotFound, Refused
+from lernbatch.errors import NotFound, Refused, Unauthorized
 from lernbatch.roster.model import Decision, Grounds, Line, Move, Plan, Wanted
+from lernbatch.tables import ids
 
 NO_SUCH_BATCH = batch.InvalidBatch.message
 NOT_INVITE_ONLY = "Enrollment type should be invite-only."
@@ -19,6 +22,8 @@ NOT_ALLOWED = "You are not authorized."
 NOT_TO_BRING = "is not known to the user service, or belongs to none of the batch's organisations"
 NOT_ENROLLED = "User is not enrolled to given course batch."
 COMPLETED = "User already completed given course batch."
+UNMANAGED_LINES, UNMANAGED_CHARACTERS = 200, 64 * 1024  # of a file without a batch that exists
+KEPT_CHARACTERS = 2000  # of each cell of a line that cannot be done
 
 
 class LinkUnavailable(Refused):
@@ -51,14 +56,16 @@ class AlreadyUndone(Refused):
 
 
 def people_of(line: Line) -> list[str]:
-    """The ids in a line's cell, trimmed; the reference takes the blanks along."""
-    return [user_id.strip() for user_id in (line.user_ids or "").split(",") if user_id.strip()]
+    """The ids in a line's cell, cleaned; the reference knows the comma alone, and takes blanks along."""
+    return ids.split(line.user_ids or "")
 
 
 def error_of(line: Line, standing: Standing | None, *, may_manage: bool) -> str | None:
     """Why nobody of a line can be done, in the contract's order (E24 to E27); None: it can."""
+    if line.error is not None:
+        return line.error
     if standing is None:
-        return NO_SUCH_BATCH
+        return _unknown_batch(line)
     if not batch.is_invite_only(standing.enrolment_type):
         return NOT_INVITE_ONLY
     if not standing.created_for:
@@ -70,7 +77,38 @@ def error_of(line: Line, standing: Standing | None, *, may_manage: bool) -> str 
         return "userIds is missing."
     if len(people) != len(set(people)):
         return "userIds has duplicates."
-    return None
+    flaw = next((flaw for user_id in people if (flaw := ids.flaw(user_id))), None)
+    return None if flaw is None else f"Line {line.row_number}: userIds {flaw}."
+
+
+def _unknown_batch(line: Line) -> str:
+    """The contract's text (E24), unless it can be seen what became of the id."""
+    batch_id = line.batch_id or ""
+    flaw = ids.flaw(batch_id)
+    if flaw is None and ids.has_lost_digits(batch_id):
+        flaw = f"{batch_id!r} is a number whose last digits a spreadsheet has lost; {ids.AS_TEXT}"
+    return NO_SUCH_BATCH if flaw is None else f"Line {line.row_number}: batchId {flaw}."
+
+
+def check_somebody_manages(lines: Sequence[Line], standings: Collection[Standing]) -> None:
+    """A file none of whose lines its uploader manages is not kept. Raises: Unauthorized, batch.InvalidBatch.
+
+    Where not even a batch exists, the contract answers line by line (E24): so it does for what is small.
+    """
+    if standings:
+        raise Unauthorized
+    characters = sum(len(line.batch_id or "") + len(line.user_ids or "") for line in lines)
+    if len(lines) > UNMANAGED_LINES or characters > UNMANAGED_CHARACTERS:
+        raise batch.InvalidBatch
+
+
+def kept(line: Line) -> Line:
+    """What is kept of a line that cannot be done: enough to find it again."""
+    return replace(
+        line,
+        batch_id=line.batch_id and line.batch_id[:KEPT_CHARACTERS],
+        user_ids=line.user_ids and line.user_ids[:KEPT_CHARACTERS],
+    )
 
 
 def unenrol_outcome(standing: Standing | None) -> str | None:
@@ -90,7 +128,8 @@ def plan(wanted: Wanted, grounds: Grounds) -> Plan:
 
 
 def _decide(wanted: Wanted, grounds: Grounds) -> Iterator[Decision]:
-    others = [member for member in grounds.members.values() if member.active and member.user_id not in wanted.user_ids]
+    in_list = frozenset(wanted.user_ids)
+    others = [member for member in grounds.members.values() if member.active and member.user_id not in in_list]
     leaving = {member.user_id: _leaving(wanted, member.status, member.added_how) for member in others}
     staying = sum(member.active for member in grounds.members.values())
     staying -= sum(move is Move.REMOVE for move, _ in leaving.values())
@@ -127,4 +166,5 @@ def _leaving(wanted: Wanted, status: int, added_how: str) -> tuple[Move, str]:
 
 
 def counts(decisions: Sequence[Decision]) -> Mapping[Move, int]:
-    return {move: sum(decision.move is move for decision in decisions) for move in Move}
+    count = Counter(decision.move for decision in decisions)
+    return {move: count[move] for move in Move}

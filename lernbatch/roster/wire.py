@@ -13,13 +13,11 @@ from lernbatch.errors import Malformed, Missing, Refused
 from lernbatch.formulas import neutral
 from lernbatch.roster import rules
 from lernbatch.roster.model import SUCCESS, Change, Line, Person, Plan, Process, State, Wanted
+from lernbatch.tables import ids, reading
+from lernbatch.tables.model import NoHeader, NoRows, Row, TooManyRows, TooWide, UnknownColumns, Unreadable
 from lernbatch.wire import mandatory
 
 COLUMNS = ("batchId", "userIds")
-
-# One cell may name everybody. The limit is the whole process's, so it is set once: two files read at the same time
-# would otherwise change it for each other.
-csv.field_size_limit(2**31 - 1)
 
 
 class IncorrectData(Refused):
@@ -39,8 +37,17 @@ class TooMany(Refused):
 
 
 class InvalidCsv(Refused):
+    """No rows, a header alone, or more values than columns: the contract's text (E19, E22), the cause beside it.
+
+    What the contract does not know, a damaged workbook or a lost quotation mark, has its cause in the text, too.
+    """
+
     code = "INVALID_CSV_FILE"
     message = "Please provide valid csv file."
+
+    def __init__(self, cause: Unreadable, *, in_text: bool = False) -> None:
+        super().__init__(f"{self.message} {cause.sentence}" if in_text else None)
+        self.details = _cause(cause)
 
 
 class EmptyHeader(Refused):
@@ -51,8 +58,14 @@ class EmptyHeader(Refused):
 class InvalidColumn(Refused):
     code = "INVALID_COLUMNS"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, cause: Unreadable) -> None:
         super().__init__(f"Invalid column: {name}. Valid columns are: {', '.join(COLUMNS)}.")
+        self.details = _cause(cause)
+
+
+def _cause(cause: Unreadable) -> dict[str, object]:
+    """{"reason": "it has 3 values, the header 2; …", "line": 7}"""
+    return {"reason": cause.reason} if cause.line is None else {"reason": cause.reason, "line": cause.line}
 
 
 def read_lines(data: bytes, most: int) -> list[Line]:
@@ -62,33 +75,27 @@ def read_lines(data: bytes, most: int) -> list[Line]:
     0137,"u-1,u-2"
     """
     try:
-        reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), escapechar="\\", strict=True)
-        rows = []
-        for row in reader:
-            rows.append(row)
-            if len(rows) > most:
-                raise TooMany(most - 1)
-    except (csv.Error, UnicodeDecodeError) as wrong:
-        raise InvalidCsv from wrong
-    if not rows:
-        raise InvalidCsv
-    header, *rest = rows
-    if not any(header):
-        raise EmptyHeader
-    for name in header:
-        if name not in COLUMNS:
-            raise InvalidColumn(name)
-    filled = [row for row in rest if any(row)]
-    if not filled or any(len(row) > len(header) for row in filled):
-        raise InvalidCsv
-    lines = [_line(number, dict(zip(header, row, strict=False))) for number, row in enumerate(filled, 1)]
+        table = reading.read(data, COLUMNS, escape="\\", most_rows=most)
+        lines = [_line(row) for row in table.rows]
+    except TooManyRows as many:
+        raise TooMany(most - 1) from many
+    except NoHeader as empty:
+        raise EmptyHeader from empty
+    except UnknownColumns as unknown:
+        raise InvalidColumn(unknown.names[0], unknown) from unknown
+    except Unreadable as wrong:
+        raise InvalidCsv(wrong, in_text=not isinstance(wrong, NoRows | TooWide)) from wrong
+    if not lines:
+        raise InvalidCsv(Unreadable("There is nothing below the header."))
     if sum(len(rules.people_of(line)) for line in lines) > most:
         raise TooMany(most)
     return lines
 
 
-def _line(number: int, cells: Mapping[str, str]) -> Line:
-    return Line(number, cells.get("batchId", "").strip() or None, cells.get("userIds", "").strip() or None)
+def _line(row: Row) -> Line:
+    batch_id, user_ids = ids.cleaned(row.cells.get("batchId", "")), row.cells.get("userIds", "")
+    error = None if row.problem is None else f"Line {row.line}: {row.problem}."
+    return Line(row.line, batch_id or None, user_ids or None, error)
 
 
 def read_json_data(body: bytes) -> bytes:
@@ -178,10 +185,9 @@ def read_wanted(request: Mapping[str, Any], most: int) -> Wanted:
         raise Malformed
     if len(user_ids) > most:
         raise TooMany(most)
-    trimmed = (user_id.strip() for user_id in user_ids)
     return Wanted(
         batch_id=mandatory(request, "batchId"),
-        user_ids=tuple(dict.fromkeys(user_id for user_id in trimmed if user_id)),
+        user_ids=tuple(dict.fromkeys(user_id for user_id in map(ids.cleaned, user_ids) if user_id)),
         remove_others=_flag(request, "removeOthers", default=True),
         remove_by_hand=_flag(request, "removeByHand", default=False),
     )

@@ -124,14 +124,20 @@ def test_e18_more_lines_than_allowed_are_refused(service: Running) -> None:
         pytest.param(" ", "INVALID_COLUMNS", None, id="e21_blank"),
         pytest.param("\nbatchId,userIds\n", "EMPTY_HEADER_LINE", "Missing header line in CSV file.", id="e20"),
         pytest.param(
-            "BatchId,userIds\n1,u\n",
+            "Batch,userIds\n1,u\n",
             "INVALID_COLUMNS",
-            "Invalid column: BatchId. Valid columns are: batchId, userIds.",
+            "Invalid column: Batch. Valid columns are: batchId, userIds.",
             id="e21",
         ),
         pytest.param("batchId,userIds\n", "INVALID_CSV_FILE", "Please provide valid csv file.", id="e22_header_only"),
         pytest.param("batchId\n1,u\n", "INVALID_CSV_FILE", "Please provide valid csv file.", id="e22_more_cells"),
-        pytest.param('batchId,userIds\n1,"u\n', "INVALID_CSV_FILE", "Please provide valid csv file.", id="e22_quote"),
+        pytest.param(
+            'batchId,userIds\n1,"u\n',
+            "INVALID_CSV_FILE",
+            "Please provide valid csv file. "
+            "Line 2: a quotation mark opens a cell that never ends; close it, or remove it.",
+            id="a_lost_quotation_mark",
+        ),
     ],
 )
 def test_e20_e21_e22_a_wrong_file_is_refused(service: Running, text: str, code: str, message: str | None) -> None:
@@ -167,12 +173,19 @@ def test_e24_e25_e26_e27_a_line_that_cannot_be_done_says_why(service: Running) -
     assert failed[0]["batchId"] == "0404"
 
 
-def test_a_strangers_file_does_nothing(service: Running) -> None:
+def test_a_strangers_file_is_refused_and_nothing_of_it_is_kept(service: Running) -> None:
     batch_id = invited(service)
-    process = process_id(upload(service, f"batchId,userIds\n{batch_id},{ASHA.user_id}\n", person=RAVI))
-    work(service)
-    (failed,) = json.loads(status(service, process, RAVI)["failureResult"])
-    assert failed["err_msg"] == "You are not authorized."
+    answer = upload(service, f"batchId,userIds\n{batch_id},{ASHA.user_id}\n0404,u\n", person=RAVI)
+    assert refusal(answer) == (401, "UNAUTHORIZED_USER", "You are not authorized.")
+    assert service.sql("SELECT 1 FROM bulk_process WHERE uploaded_by = $1", RAVI.user_id) == []
+
+
+def test_a_line_of_a_batch_that_is_not_the_uploaders_is_not_done(service: Running) -> None:
+    mine, foreign = invited(service), invited(service)
+    service.sql("UPDATE batch SET created_by = $1 WHERE batch_id = $2", RAVI.user_id, foreign)
+    succeeded, failed = done(service, f"batchId,userIds\n{foreign},{ASHA.user_id}\n{mine},{ASHA.user_id}\n")
+    assert succeeded == [{mine: [{ASHA.user_id: "SUCCESS"}]}]
+    assert failed[0]["err_msg"] == "You are not authorized."
 
 
 def test_e32_an_unknown_or_foreign_process_is_not_found(service: Running) -> None:

@@ -1,0 +1,117 @@
+"""Tables as text: which encoding, which separator, which rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+
+from lernbatch.tables.model import RawRow, Unreadable
+
+ZIP = b"PK\x03\x04"  # how a workbook begins
+SEPARATORS = (",", ";", "\t", "|")
+LONGEST_CELL = 16 * 1024 * 1024  # characters: one cell may name everybody
+
+# The limit is the whole process's, so it is set once: two files read at the same time would change it for each other.
+csv.field_size_limit(LONGEST_CELL)
+
+SAVE_AS_CSV = "save the table as CSV UTF-8 or as an Excel workbook (.xlsx)"
+_MARKS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+    (b"\xef\xbb\xbf", "utf-8"),
+)
+_OTHER_FILES = (
+    (b"\xd0\xcf\x11\xe0", "an old (.xls) or password-protected Excel file"),
+    (b"%PDF", "a PDF"),
+    (b"\x1f\x8b", "a compressed file"),
+    (b"{\\rtf", "a text document (RTF)"),
+)
+_MARKUP = re.compile(rb"\s*<(!doctype|html|table|\?xml|meta)", re.IGNORECASE)
+_WINDOWS = tuple(f"cp{number}" for number in range(1250, 1259))
+_SEPARATOR_LINE = re.compile('"?sep=(.)"?[,;\t ]*(?:\r\n|\n|\r|$)', re.IGNORECASE)
+
+
+def decoded(data: bytes) -> str:
+    """The text of a file. Raises: Unreadable, with the encoding or the kind of file it is instead."""
+    for beginning, kind in _OTHER_FILES:
+        if data.startswith(beginning):
+            raise Unreadable(f"The file is {kind}: {SAVE_AS_CSV}.")
+    if _MARKUP.match(data.removeprefix(b"\xef\xbb\xbf")):
+        raise Unreadable(f"The file is a web page or XML, whatever its name says: {SAVE_AS_CSV}.")
+    encoding = _encoding_of(data)
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as wrong:
+        if encoding != "utf-8":
+            raise Unreadable(f"The file begins as {encoding.upper()}, but is cut or damaged: {SAVE_AS_CSV}.") from wrong
+        text = _as_windows(data, wrong)
+    if "\x00" in text:
+        line = _line_at(text, text.index("\x00"))
+        raise Unreadable(f"it holds a NUL character, so it is no text: {SAVE_AS_CSV}.", line)
+    return text.lstrip("\ufeff\u200b\u2060")
+
+
+def _encoding_of(data: bytes) -> str:
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return encoding
+    # Without a mark: a header is ASCII, so every second byte of it is zero.
+    if data[1:4:2] == b"\x00\x00":
+        return "utf-16-le"
+    return "utf-16-be" if data[0:3:2] == b"\x00\x00" else "utf-8"
+
+
+def _as_windows(data: bytes, wrong: UnicodeDecodeError) -> str:
+    """Text of a Windows code page, when all of them read it alike: quotation marks, dashes, blanks. Letters differ."""
+    sent = frozenset(data)
+    readings = [_read_bytes(sent, page) for page in _WINDOWS]
+    if all(reading == readings[0] for reading in readings):
+        return data.decode("cp1252")
+    line = data.count(b"\n", 0, wrong.start) + 1
+    raise Unreadable(
+        f"it is not in UTF-8 (byte 0x{data[wrong.start]:02X}), and which encoding it is in cannot be known: "
+        f"{SAVE_AS_CSV}.",
+        line,
+    ) from wrong
+
+
+def _read_bytes(sent: frozenset[int], page: str) -> list[str]:
+    """What the bytes above ASCII mean in a code page; "" for one that means nothing there, which differs from all."""
+    return [bytes([byte]).decode(page, "ignore") or page for byte in sorted(sent) if byte >= 0x80]
+
+
+def separator_line(text: str) -> tuple[str | None, str]:
+    """The separator that a first line `sep=;` names, and the rest of the text; None when there is no such line."""
+    named = _SEPARATOR_LINE.match(text)
+    return (named.group(1), text[named.end() :]) if named else (None, text)
+
+
+def rows(text: str, separator: str, escape: str | None, first_line: int = 1) -> Iterator[RawRow]:
+    """The rows of CSV. `escape`: the character that takes the next one's meaning, beside doubled quotation marks.
+
+    Raises: Unreadable, with the line in which the cell begins that cannot be read.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, escapechar=escape, strict=True)
+    line = first_line
+    try:
+        for values in reader:
+            yield RawRow(line, values)
+            line = reader.line_num + first_line
+    except csv.Error as wrong:
+        raise Unreadable(_explained(str(wrong)), line) from wrong
+
+
+def _explained(message: str) -> str:
+    if "unexpected end" in message:
+        return "a quotation mark opens a cell that never ends; close it, or remove it."
+    if "field larger" in message:
+        return f"a cell has more than {LONGEST_CELL} characters; use several lines."
+    return "more text comes after the quotation mark that closes a cell; double a quotation mark inside a cell."
+
+
+def _line_at(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
