@@ -15,12 +15,13 @@ from lernbatch.batch.model import Batch
 from lernbatch.certificate import events, files, keys, looks, rules, wire
 from lernbatch.certificate.keys import Ring
 from lernbatch.certificate.model import DEFAULT_TEMPLATE, Standing, Template
-from lernbatch.certificate.wire import Attachment, IssueRequest
+from lernbatch.certificate.wire import Attachment, Change, IssueRequest
 from lernbatch.config import Config
 from lernbatch.course import actions as courses
 from lernbatch.errors import NotFound, Unauthorized
 from lernbatch.outbox import actions as outbox
 from lernbatch.services import Services
+from lernbatch.sunbird.templates import CertificateTemplateAsset
 
 Q = sql.load("lernbatch.certificate")
 
@@ -33,11 +34,27 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """Whose certificate changed."""
+class Holder:
+    """Whose certificate it is."""
 
     user_id: str
     batch_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """How many learners a bulk action leaves as they are, since somebody decided about them."""
+
+    revoked: int = 0
+    suspended: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What came of asking for certificates: how many learners are judged, and how many of them are passed over."""
+
+    due: int
+    passed_over: PassedOver
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +90,14 @@ async def attach(services: Services, caller: Caller, asked: Attachment) -> Attac
     async with services.pool.acquire() as conn, conn.transaction():
         await db.run(conn, Q.attach_template, batch_id=batch.batch_id, template_id=asked.template_id, template=stored)
         due = await _ask(conn, services, batch.batch_id, "template", status=status)
+        passed_over = await _passed_over(conn, batch.batch_id, status)
         await looks.begin(conn, batch.batch_id, services.clock.now())
     services.wake.now()
+    if passed_over.revoked:
+        warnings.append(
+            f"{passed_over.revoked} learners are passed over, because a certificate of theirs in this batch was "
+            "revoked: only an issue call that names them awards this template to them."
+        )
     return Attached(len(due), warnings)
 
 
@@ -85,14 +108,21 @@ async def considered(services: Services, batch: Batch, asked: Attachment) -> tup
 
 
 async def detach(services: Services, caller: Caller, asked: Attachment) -> None:
-    """Take a template off a batch, known elsewhere or not (defect 29); what was issued stays."""
+    """Take a template off a batch, known elsewhere or not (defect 29); what was issued stays.
+
+    One that is not attached must at least be a template: raises the refusals of contract batches §4.2, R9 to R13.
+    """
     batch = await owned_batch(services, caller, asked.batch_id, asked.course_id)
-    await db.run(services.pool, Q.detach_template, batch_id=batch.batch_id, template_id=asked.template_id)
+    key = {"batch_id": batch.batch_id, "template_id": asked.template_id}
+    detached = await db.run(services.pool, Q.detach_template, **key)
+    if not detached and asked.template_id != DEFAULT_TEMPLATE:
+        await _asset(services, asked.template_id)
 
 
-async def ask(services: Services, caller: Caller, asked: IssueRequest, *, again: bool) -> int:
-    """Judge the named learners, or all who completed, now; how many. `again`: also who has the certificate already.
+async def ask(services: Services, caller: Caller, asked: IssueRequest, *, again: bool) -> Issue:
+    """Judge the named learners, or all who completed, now. `again`: also who has the certificate already.
 
+    Without names it passes over what somebody decided for one learner (rules.passed_over).
     Raises the refusals of contract batches §4.3, I4 to I6.
     """
     batch = await owned_batch(services, caller, asked.batch_id, asked.course_id)
@@ -102,43 +132,46 @@ async def ask(services: Services, caller: Caller, asked: IssueRequest, *, again:
     status = None if named else rules.COMPLETED
     async with services.pool.acquire() as conn, conn.transaction():
         due = await _ask(conn, services, batch.batch_id, "asked", user_ids=named, status=status, again=again)
+        passed_over = PassedOver() if named else await _passed_over(conn, batch.batch_id, status)
         if outbox.hears_kafka(services.config):
             now_ms = services.clock.now_ms()
             told = [events.instruction(services.config, now_ms, batch, one, again=again) for one in due]
             await outbox.tell(conn, services, told)
     services.wake.now()
-    return len(due)
+    return Issue(len(due), passed_over)
 
 
-async def change_standing(
-    services: Services, caller: Caller, certificate_id: str, standing: Standing, reason: str
-) -> None:
+async def change_standing(services: Services, caller: Caller, change: Change) -> None:
     """Revoke or suspend a certificate, or reinstate a suspended one; the status lists and its page say so at once.
 
-    A revoked certificate leaves the learner's list; only a re-issue gives another. Raises: NotFound, Unauthorized,
-    rules.CannotChange.
+    A revoked certificate leaves the learner's list; only a re-issue that names the learner gives another.
+    Raises: NotFound, Unauthorized, rules.CannotChange.
     """
-    batch_id = await db.value(services.pool, Q.batch_of_certificate, certificate_id=certificate_id)
-    if batch_id is None:
+    holders = await db.all(services.pool, Holder, Q.holders_of_certificate, certificate_id=change.certificate_id)
+    if not holders:
         raise NotFound
+    batch_id, user_ids = holders[0].batch_id, [holder.user_id for holder in holders]
     await owned_batch(services, caller, batch_id)
     async with services.pool.acquire() as conn, conn.transaction():
-        changed = await db.one(
+        # The same locks in the same order as issuing takes them, or one would wait for the other for ever.
+        await db.all(conn, Holder, Q.lock_enrolments, user_ids=user_ids, batch_ids=[batch_id] * len(user_ids))
+        await db.run(conn, Q.withdraw_re_issue, user_ids=user_ids, batch_id=batch_id)
+        changed = await db.run(
             conn,
-            Changed,
             Q.set_standing,
-            certificate_id=certificate_id,
-            status=standing.value,
-            admitted=[one.value for one in rules.CHANGES[standing]],
+            certificate_id=change.certificate_id,
+            status=change.standing.value,
+            admitted=[one.value for one in rules.CHANGES[change.standing]],
             changed_by=caller.user_id,
-            reason=reason,
+            reason=change.reason,
+            code=change.code,
             now=services.clock.now(),
         )
-        if changed is None:
-            raise rules.CannotChange(standing)
-        if standing is Standing.REVOKED:
-            key = {"user_id": changed.user_id, "batch_id": changed.batch_id}
-            await db.run(conn, Q.remove_entry, certificate_id=certificate_id, **key)
+        if not changed:
+            raise rules.CannotChange(change.standing)
+        if change.standing is Standing.REVOKED:
+            entry = {"certificate_id": change.certificate_id, "batch_id": batch_id}
+            await db.run(conn, Q.remove_entry, **entry, user_ids=user_ids)
 
 
 async def retry(services: Services, batch_id: str, user_id: str | None = None) -> int:
@@ -171,6 +204,12 @@ async def _ask(
     return [row.user_id for row in rows]
 
 
+async def _passed_over(conn: db.Connection, batch_id: str, status: int | None) -> PassedOver:
+    """Whom a bulk action leaves as they are. `status`: of their enrolments; None: any."""
+    passed_over = await db.one(conn, PassedOver, Q.decided_in_batch, batch_id=batch_id, status=status)
+    return passed_over or PassedOver()
+
+
 async def owned_batch(services: Services, caller: Caller, batch_id: str, course_id: str | None = None) -> Batch:
     """The batch, if it exists, is of the course, and the caller may award in it.
 
@@ -196,16 +235,22 @@ async def _composed(services: Services, asked: Attachment) -> dict[str, Any]:
         own = {"name": services.config.certificate_issuer_name, "url": services.config.public_url}
         name = str(asked.template.get("name") or "Certificate")
         return _complete(asked, name, default_url(services.config), issuer or own, signatories)
-    asset = await services.sunbird.templates.template(asked.template_id)
-    if asset is None:
-        raise rules.UnknownTemplate(asked.template_id)
-    if asset.template_id != asked.template_id:
-        raise rules.InvalidTemplate(asked.template_id)
+    asset = await _asset(services, asked.template_id)
     base = services.config.cloud_store_url
     url = asset.artifact_url
     if base and url.startswith(base):
         url = services.config.cloud_store_placeholder + url.removeprefix(base)
     return _complete(asked, asset.title, url, issuer or asset.issuer, signatories or asset.signatories)
+
+
+async def _asset(services: Services, template_id: str) -> CertificateTemplateAsset:
+    """A template as its service knows it. Raises the refusals of contract batches §4.1, A26 to A30."""
+    asset = await services.sunbird.templates.template(template_id)
+    if asset is None:
+        raise rules.UnknownTemplate(template_id)
+    if asset.template_id != template_id:
+        raise rules.InvalidTemplate(template_id)
+    return asset
 
 
 def _complete(

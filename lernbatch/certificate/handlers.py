@@ -33,10 +33,16 @@ async def issue(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/cert/issue[?reIssue=true]"""
     asked = wire.read_issue(call.request)
     again = call.query.get("reIssue", "").lower() == "true"
-    await actions.ask(call.services, call.caller, asked, again=again)
+    issue = await actions.ask(call.services, call.caller, asked, again=again)
     said = f"Certificates issue action for Course Batch Id {asked.batch_id} submitted Successfully!"
     ids = {"batchId": asked.batch_id, "courseId": asked.course_id, "collectionId": asked.course_id}
-    return {"result": {"status": said, **ids}}
+    return {
+        "result": {
+            "status": said,
+            **ids,
+            **wire.show_passed_over(issue.passed_over.revoked, issue.passed_over.suspended),
+        }
+    }
 
 
 async def preview(call: Call) -> Mapping[str, Any]:
@@ -57,9 +63,11 @@ async def explain_batch(call: Call) -> Mapping[str, Any]:
 async def explain_learner(call: Call) -> Mapping[str, Any]:
     """GET /v1/course/batch/cert/explain/{batch_id}/{user_id}: why; learners may ask of themselves."""
     batch_id, user_id = call.parameters["batch_id"], call.parameters["user_id"]
-    if user_id not in (call.caller.user_id, call.caller.on_behalf_of):
+    oneself = user_id in (call.caller.user_id, call.caller.on_behalf_of)
+    if not oneself:
         await actions.owned_batch(call.services, call.caller, batch_id)
-    return {"response": explain.show_learner(await explain.learner(call.services, batch_id, user_id))}
+    explained = await explain.learner(call.services, batch_id, user_id)
+    return {"response": explain.show_learner(explained, manages=not oneself)}
 
 
 async def retry(call: Call) -> Mapping[str, Any]:
@@ -70,9 +78,8 @@ async def retry(call: Call) -> Mapping[str, Any]:
 
 
 async def change_standing(call: Call) -> Mapping[str, Any]:
-    """PATCH /v1/course/batch/cert/status {"identifier": …, "status": "revoked", "reason": …}"""
-    certificate_id, standing, reason = wire.read_change(call.request)
-    await actions.change_standing(call.services, call.caller, certificate_id, standing, reason)
+    """PATCH /v1/course/batch/cert/status {"identifier": …, "status": "revoked", "reason": …, "code": …}"""
+    await actions.change_standing(call.services, call.caller, wire.read_change(call.request))
     return {"response": "SUCCESS"}
 
 

@@ -11,12 +11,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from secrets import token_bytes
 from uuid import uuid4
 
 import asyncpg
 
 from lernbatch import db, log, metrics, sql
-from lernbatch.certificate import actions, credential, events, judging, keys, looks, rules, wire
+from lernbatch.certificate import actions, credential, events, judging, keys, looks, rules, status, wire
 from lernbatch.certificate.credential import Award
 from lernbatch.certificate.files import real_url
 from lernbatch.certificate.judging import Due, Earned, Judged, Key, Made
@@ -45,6 +46,15 @@ class Row:
 
     user_id: str
     batch_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPlace:
+    """A place in the status lists, by its number in the order of issue."""
+
+    number: int
+    key: bytes
+    given_before: int
 
 
 async def issue_due(services: Services) -> int:
@@ -77,7 +87,10 @@ async def _signed(services: Services, judged: Judged) -> list[Made]:
     earned = judged.earned
     if not earned:
         return []
-    indices: list[int] = await db.value(services.pool, Q.status_indices, count=len(earned))
+    places = await db.all(
+        services.pool, StatusPlace, Q.status_places, count=len(earned), size=LIST_SIZE, key=token_bytes(16)
+    )
+    indices = [one.number * LIST_SIZE + status.place(one.key, one.given_before) for one in places]
     secret, made = keys.secret(keys.folder_of(services.config)), []
     ring, now = actions.ring(services.config), services.clock.now()
     for count, (one, index) in enumerate(zip(earned, indices, strict=True), start=1):
@@ -225,6 +238,7 @@ async def _insert(conn: db.Connection, made: Sequence[Made], now: datetime) -> N
         await db.run(
             conn, Q.supersede, **identity, names=names, certificate_ids=[one.certificate_id for one in made], now=now
         )
+        await db.run(conn, Q.supersede_merged, **_columns([one.earned.due.key for one in made]), names=names, now=now)
 
 
 async def _add_entries(conn: db.Connection, services: Services, made: Sequence[Made], now: datetime) -> None:

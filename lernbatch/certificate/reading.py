@@ -12,6 +12,7 @@ from lernbatch.certificate import credential, rules, status
 from lernbatch.certificate.actions import ring
 from lernbatch.certificate.credential import Unverifiable
 from lernbatch.certificate.model import Certificate, Revision
+from lernbatch.errors import NotFound
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.certificate")
@@ -69,7 +70,9 @@ def _intact(services: Services, certificate: Certificate) -> bool:
 
 
 async def status_list(services: Services, purpose: str, number: int) -> dict[str, Any]:
-    """The signed status list of one purpose (one of status.PURPOSES)."""
+    """The signed status list of one purpose (one of status.PURPOSES). Raises: NotFound, when it is not begun yet."""
+    if number > await db.value(services.pool, Q.last_status_list, size=status.LIST_SIZE):
+        raise NotFound
     first = number * status.LIST_SIZE
     bits = await db.all(services.pool, Bit, Q.not_active_in_list, first=first, size=status.LIST_SIZE)
     set_bits = [bit.status_index - first for bit in bits if bit.status in status.PURPOSES[purpose]]

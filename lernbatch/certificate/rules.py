@@ -124,17 +124,21 @@ def certificate_id(secret: bytes, batch_id: str, user_id: str, template_id: str,
     return str(UUID(bytes=hmac.digest(secret, award.encode(), sha256)[:16], version=4))
 
 
-def judge(template: Template, learner: Learner, assessments: Sequence[str], *, again: bool = False) -> Finding:
+def judge(
+    template: Template, learner: Learner, assessments: Sequence[str], *, again: bool = False, named: bool = False
+) -> Finding:
     """Whether `learner` has earned `template`, as a tree of findings.
 
     `assessments`: ids of the course's contents that have scores. `again`: what is issued already does not count.
+    `named`: this learner was asked for by name, so what was decided for this learner alone may change.
     Source: contract jobs §4.2.
     """
     issued = learner.issued.get(template.name.lower())
     if issued is not None and not again:
         return Finding("certificate", Outcome.ISSUED, "issued", {"identifier": issued})
-    if template.template_id in learner.revoked and not again:
-        return Finding("certificate", Outcome.UNMET, "revoked")
+    decided = passed_over(template, learner, again=again, named=named)
+    if decided is not None:
+        return Finding("certificate", Outcome.UNMET, decided)
     if not learner.active:
         return Finding("certificate", Outcome.UNMET, "not enrolled any more")
     criteria = template.criteria
@@ -144,6 +148,23 @@ def judge(template: Template, learner: Learner, assessments: Sequence[str], *, a
         *(_attribute(key, wanted, learner) for key, wanted in criteria.user.items()),
     ]
     return _all("certificate", parts)
+
+
+def passed_over(template: Template, learner: Learner, *, again: bool, named: bool) -> str | None:
+    """Why nothing is issued to a learner about whom somebody decided; None: nothing was decided, or it may change.
+
+    A revoked certificate comes back by a new issue that names its learner, and by nothing else. A learner with a
+    revoked certificate gets no other one of the batch either without being named.
+    """
+    if again and named:
+        return None
+    for decision in learner.decisions:
+        same = decision.template_id == template.template_id or decision.name.lower() == template.name.lower()
+        if same:
+            return decision.standing.value
+        if decision.standing is Standing.REVOKED and not named:
+            return "another certificate of this batch was revoked"
+    return None
 
 
 def awards_early(template: Template) -> bool:
