@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from lernbatch import db, sql
 from lernbatch.auth import Caller
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
-from lernbatch.certificate import events, files, keys, looks, rules, wire
+from lernbatch.certificate import events, files, issuers, keys, looks, rules, wire
 from lernbatch.certificate.keys import Ring
 from lernbatch.certificate.model import DEFAULT_TEMPLATE, Standing, Template
 from lernbatch.certificate.wire import Attachment, Change, IssueRequest
@@ -82,9 +82,9 @@ async def attach(services: Services, caller: Caller, asked: Attachment) -> Attac
     Raises the refusals of contract batches §4.1, A24 to A34; rules.UnreadableTemplate when its SVG is broken.
     """
     batch = await owned_batch(services, caller, asked.batch_id, asked.course_id)
-    stored = await _composed(services, asked)
+    stored, doubts = await _composed(services, caller, batch, asked)
     template = wire.read_template(asked.template_id, stored)
-    warnings = await files.fetch(services, template)
+    warnings = doubts + await files.fetch(services, template)
     warnings += await _doubts(services, batch, template)
     status = template.criteria.enrolment_status
     async with services.pool.acquire() as conn, conn.transaction():
@@ -101,10 +101,12 @@ async def attach(services: Services, caller: Caller, asked: Attachment) -> Attac
     return Attached(len(due), warnings)
 
 
-async def considered(services: Services, batch: Batch, asked: Attachment) -> tuple[dict[str, Any], list[str]]:
+async def considered(
+    services: Services, caller: Caller, batch: Batch, asked: Attachment
+) -> tuple[dict[str, Any], list[str]]:
     """A template as it would be attached, and what its owner should know; nothing is kept."""
-    stored = await _composed(services, asked)
-    return stored, await _doubts(services, batch, wire.read_template(asked.template_id, stored))
+    stored, doubts = await _composed(services, caller, batch, asked)
+    return stored, doubts + await _doubts(services, batch, wire.read_template(asked.template_id, stored))
 
 
 async def detach(services: Services, caller: Caller, asked: Attachment) -> None:
@@ -228,19 +230,36 @@ async def owned_batch(services: Services, caller: Caller, batch_id: str, course_
     return batch
 
 
-async def _composed(services: Services, asked: Attachment) -> dict[str, Any]:
-    """The template as the batch keeps it: the request's, completed from the asset it names."""
+async def _composed(
+    services: Services, caller: Caller, batch: Batch, asked: Attachment
+) -> tuple[dict[str, Any], list[str]]:
+    """The template as the batch keeps it, completed from the asset it names, and what of the request is left out.
+
+    Raises: rules.TemplateNotAllowed, and the refusals of contract batches §4.1, A26 to A31.
+    """
+    config = services.config
+    administers = not caller.authentication_enabled or caller.administers(batch.created_for, config.administrator_roles)
+    if not administers and not rules.may_use(asked.template_id, batch.created_for, config.certificate_templates):
+        raise rules.TemplateNotAllowed(asked.template_id)
+    notify, doubts = rules.mail_fields(
+        asked.template.get("notifyTemplate") or {}, config.mail_hosts, config.cloud_store_placeholder
+    )
+    asked = replace(asked, template={**asked.template, "notifyTemplate": notify})
     issuer, signatories = asked.template.get("issuer"), asked.template.get("signatoryList")
     if asked.template_id == DEFAULT_TEMPLATE:
-        own = {"name": services.config.certificate_issuer_name, "url": services.config.public_url}
+        vouching = (await issuers.names(services, {batch.batch_id: batch.created_for}))[batch.batch_id]
+        own = {"name": vouching, "url": config.public_url}
+        if issuer and not administers:
+            doubts.append(f"The issuer is {vouching}: only who administers the organisation may name another one.")
+            issuer = None
         name = str(asked.template.get("name") or "Certificate")
-        return _complete(asked, name, default_url(services.config), issuer or own, signatories)
+        return _complete(asked, name, default_url(config), issuer or own, signatories), doubts
     asset = await _asset(services, asked.template_id)
-    base = services.config.cloud_store_url
+    base = config.cloud_store_url
     url = asset.artifact_url
     if base and url.startswith(base):
-        url = services.config.cloud_store_placeholder + url.removeprefix(base)
-    return _complete(asked, asset.title, url, issuer or asset.issuer, signatories or asset.signatories)
+        url = config.cloud_store_placeholder + url.removeprefix(base)
+    return _complete(asked, asset.title, url, issuer or asset.issuer, signatories or asset.signatories), doubts
 
 
 async def _asset(services: Services, template_id: str) -> CertificateTemplateAsset:

@@ -163,12 +163,31 @@ def _needs_completion(template: Template) -> bool:
     return template.criteria.enrolment_status == rules.COMPLETED
 
 
+def unnamed(summary: Summary) -> Summary:
+    """The same without groups of so few that a count names a person, where a template asks who its learners are."""
+    tallies = [_unnamed(tally) if tally.template.criteria.user else tally for tally in summary.tallies]
+    return replace(summary, tallies=tallies)
+
+
+def _unnamed(tally: Tally) -> Tally:
+    return Tally(
+        tally.template,
+        rules.without_few(tally.outcomes),
+        rules.without_few(tally.reasons),
+        rules.without_few(tally.failures),
+    )
+
+
 def in_one_line(tally: Tally) -> str:
     """412 completed: 380 issued, 20 below 70 %, 9 waiting for a score, 3 failed: …; 88 not completed yet.
 
     Where completing is not asked for: 412 learners: …
     """
     learners, not_completed = tally.outcomes.total(), tally.reasons[rules.NOT_COMPLETED]
+    if tally.outcomes[rules.FEW]:
+        return (
+            f"{tally.template.name}: {learners} learners. What fewer than {rules.LEAST_GROUP} share is not told apart."
+        )
     said = [f"{tally.outcomes[Outcome.ISSUED]} issued"]
     reasons = sorted(tally.reasons.items(), key=lambda reason: (-reason[1], reason[0]))
     said += [f"{count} {why}" for why, count in reasons if why != rules.NOT_COMPLETED]

@@ -10,7 +10,7 @@ from threading import Lock
 
 import rfc8785
 
-from lernbatch.certificate import attached, credential, files
+from lernbatch.certificate import attached, credential, files, wire
 from lernbatch.certificate.actions import ring
 from lernbatch.certificate.drawing import picture, press
 from lernbatch.certificate.drawing.picture import Design
@@ -101,7 +101,7 @@ def _draw(services: Services, certificate: Certificate, design: Design, form: st
         fonts=None if fonts is None else str(fonts),
         credential=signed,
         title=certificate.name,
-        author=certificate.template["issuer"]["name"],
+        author=wire.vouching_name(certificate),
         made_at=certificate.issued_at,
     )
     drawn = press.PRESS.draw(job)

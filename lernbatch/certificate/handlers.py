@@ -49,9 +49,9 @@ async def preview(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/cert/template/preview: whom a template would be for, without attaching it."""
     asked = wire.read_attachment(call.request)
     batch = await actions.owned_batch(call.services, call.caller, asked.batch_id, asked.course_id)
-    stored, doubts = await actions.considered(call.services, batch, asked)
+    stored, doubts = await actions.considered(call.services, call.caller, batch, asked)
     summary = await explain.batch(call.services, asked.batch_id, {asked.template_id: stored})
-    return {"response": explain.show_batch(summary), "warnings": doubts}
+    return {"response": explain.show_batch(explain.unnamed(summary)), "warnings": doubts}
 
 
 async def explain_batch(call: Call) -> Mapping[str, Any]:

@@ -17,13 +17,13 @@ from uuid import uuid4
 import asyncpg
 
 from lernbatch import db, log, metrics, sql
-from lernbatch.certificate import actions, credential, events, judging, keys, looks, rules, status, wire
+from lernbatch.certificate import actions, credential, events, issuers, judging, keys, looks, rules, status, wire
 from lernbatch.certificate.credential import Award
 from lernbatch.certificate.files import real_url
 from lernbatch.certificate.judging import Due, Earned, Judged, Key, Made
 from lernbatch.certificate.keys import Ring
 from lernbatch.certificate.status import LIST_SIZE
-from lernbatch.errors import Unusable
+from lernbatch.errors import Unusable, Upstream
 from lernbatch.outbox import actions as outbox
 from lernbatch.services import Services
 
@@ -87,6 +87,12 @@ async def _signed(services: Services, judged: Judged) -> list[Made]:
     earned = judged.earned
     if not earned:
         return []
+    try:
+        vouching = await issuers.names(services, {one.batch.batch_id: one.batch.created_for for one in earned})
+    except Upstream as failed:
+        log.warning("nobody is known to vouch for certificates", error=failed.detail)
+        judged.failures |= {one.due.key: "The organisation that awards this cannot be read." for one in earned}
+        return []
     places = await db.all(
         services.pool, StatusPlace, Q.status_places, count=len(earned), size=LIST_SIZE, key=token_bytes(16)
     )
@@ -95,7 +101,8 @@ async def _signed(services: Services, judged: Judged) -> list[Made]:
     ring, now = actions.ring(services.config), services.clock.now()
     for count, (one, index) in enumerate(zip(earned, indices, strict=True), start=1):
         try:
-            made.append(_sign_one(services, ring, one, one.certificate_id(secret), index, now))
+            issuer = vouching[one.batch.batch_id]
+            made.append(_sign_one(services, ring, one, issuer, one.certificate_id(secret), index, now))
         except Unusable:
             raise
         except Exception as broken:  # noqa: BLE001 - what one learner's data cannot bear harms him alone
@@ -106,25 +113,25 @@ async def _signed(services: Services, judged: Judged) -> list[Made]:
 
 
 def _sign_one(
-    services: Services, ring: Ring, one: Earned, certificate_id: str, status_index: int, now: datetime
+    services: Services, ring: Ring, one: Earned, issuer: str, certificate_id: str, status_index: int, now: datetime
 ) -> Made:
     days = one.template.valid_days
     expires_at = None if days is None else one.earned_at + timedelta(days=days)
-    award = award_of(services, one, certificate_id, status_index, expires_at)
+    award = award_of(services, one, issuer, certificate_id, status_index, expires_at)
     signed = credential.sign(credential.build(award, ring.did), ring, now)
-    return Made(one, certificate_id, status_index, signed, expires_at)
+    return Made(one, issuer, certificate_id, status_index, signed, expires_at)
 
 
 def award_of(
-    services: Services, one: Earned, certificate_id: str, status_index: int, expires_at: datetime | None
+    services: Services, one: Earned, issuer: str, certificate_id: str, status_index: int, expires_at: datetime | None
 ) -> Award:
     """What the credential of something earned says."""
     base = services.config.public_url.rstrip("/")
     return Award(
         identifier=f"{base}/certs/{certificate_id}",
         name=one.template.name,
-        issuer_name=one.template.issuer.name,
-        issuer_url=one.template.issuer.url,
+        issuer_name=issuer,
+        issuer_url=services.config.public_url,
         recipient_id=one.due.user_id,
         recipient_name=one.person.name,
         course_id=one.batch.course_id,

@@ -45,6 +45,7 @@ class Batch:
     batch_id: str
     course_id: str
     course_version: str | None
+    created_for: Sequence[str]
     templates: Mapping[str, Any]
 
 
@@ -112,9 +113,10 @@ class Earned:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A certificate, signed and not yet written."""
+    """A certificate, signed and not yet written. `issuer`: the name of who vouches for it."""
 
     earned: Earned
+    issuer: str
     certificate_id: str
     status_index: int
     credential: Mapping[str, Any]

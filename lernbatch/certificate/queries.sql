@@ -94,7 +94,11 @@ WITH claimed AS (
 RETURNING due.user_id, due.batch_id, due.reason, due.re_issue, due.named, due.attempts;
 
 -- batches_of
-SELECT batch_id, course_id, course_version, templates FROM batch WHERE batch_id = ANY (:batch_ids::text[]);
+SELECT batch_id, course_id, course_version, created_for, templates FROM batch WHERE batch_id = ANY (:batch_ids::text[]);
+
+-- owners_of
+-- Whose the batches are that somebody's certificates come from.
+SELECT batch_id, created_by, mentors, created_for FROM batch WHERE batch_id = ANY (:batch_ids::text[]);
 
 -- enrolments_of
 SELECT enrolment.user_id, enrolment.batch_id, active, status, completed_at, updated_at, scores, certificates

@@ -25,12 +25,13 @@ from lernbatch.certificate.model import (
     Standing,
     Template,
 )
-from lernbatch.certificate.rules import DAYS, OPERATORS
+from lernbatch.certificate.rules import DAYS, OPERATORS, SHAREABLE, on_behalf_of
 from lernbatch.errors import Malformed, Missing, Refused, Unmappable, WrongType
 from lernbatch.wire import blank, course_id, text
 
 MAX_TEMPLATE_BYTES = 64 * 1024
 MAX_USERS = 10_000
+MAX_ATTRIBUTE = 200  # characters
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(9999, 12, 30)  # in every zone these have an instant and a day after
 _STATUSES: Mapping[Any, int] = {"0": 0, "1": 1, "2": 2}  # of an enrolment
 CODES_BY_HAND = tuple(
@@ -162,6 +163,16 @@ def _check_criteria(criteria: Mapping[str, Any]) -> None:
         _check_assessments(_map(criteria, "assessments"))
     if "user" in criteria and "rootOrgId" not in _map(criteria, "user"):
         raise Missing("rootOrgId")
+    for key in ("user", "users"):  # the pipeline's spelling
+        _check_attributes(criteria.get(key))
+
+
+def _check_attributes(asked: Any) -> None:
+    """Only of what may be shared, or criteria would tell anything about anybody, one question at a time."""
+    if isinstance(asked, dict) and not all(
+        key in SHAREABLE and isinstance(value, str) and len(value) <= MAX_ATTRIBUTE for key, value in asked.items()
+    ):
+        raise InvalidProperty("User")
 
 
 def read_status(value: Any) -> int | None:
@@ -466,6 +477,22 @@ def recipient_name(certificate: Certificate) -> str:
     return next((str(one["identityHash"]) for one in identifiers if one["identityType"] == "name"), "")
 
 
+def vouching_name(certificate: Certificate) -> str:
+    """Who vouches for it, as it was signed."""
+    return str(certificate.credential["issuer"]["name"])
+
+
+def claimed_issuer(certificate: Certificate) -> str | None:
+    """On whose behalf it says it was issued; None: on that of who vouches for it."""
+    return on_behalf_of(vouching_name(certificate), certificate.template["issuer"]["name"])
+
+
+def issuer_in_words(certificate: Certificate) -> str:
+    """State Board, on behalf of University of Madras"""
+    claimed = claimed_issuer(certificate)
+    return vouching_name(certificate) + (f", on behalf of {claimed}" if claimed else "")
+
+
 # Why a certificate is not valid any more, for everybody; the words of who decided are for those who manage the batch.
 _PUBLIC_REASONS: Mapping[str, str] = {
     ChangeCode.ISSUED_IN_ERROR: "issued in error",
@@ -493,7 +520,8 @@ def show_verification(
         "courseId": certificate.course_id,
         "courseName": certificate.template["courseName"],
         "batchId": certificate.batch_id,
-        "issuer": certificate.template["issuer"]["name"],
+        "issuer": vouching_name(certificate),
+        "onBehalfOf": claimed_issuer(certificate),
         "earnedOn": iso_millis(certificate.earned_at),
         "issuedOn": iso_millis(certificate.issued_at),
         "expiresOn": None if certificate.expires_at is None else iso_millis(certificate.expires_at),

@@ -5,7 +5,8 @@ Portals read certificates there: RC's search, download and key, and certreg's v1
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.responses import Response
 
 from lernbatch import db, sql
-from lernbatch.certificate import actions, gallery, reading
+from lernbatch.certificate import actions, gallery, reading, rules
 from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.certificate.model import Certificate
 from lernbatch.certificate.registry import wire
@@ -26,6 +27,16 @@ Q = sql.load("lernbatch.certificate")
 LIMIT = 100
 _MAX_SEARCH_BYTES = 64 * 1024
 _STAFF = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Who manages a batch."""
+
+    batch_id: str
+    created_by: str | None
+    mentors: Sequence[str]
+    created_for: Sequence[str]
 
 
 class InvalidCertificate(Refused):
@@ -48,7 +59,7 @@ async def search(call: Call) -> Response:
     course_id = _equal(training.get("id")) or _equal(filters.get("courseId"))
     batch_id = _equal(training.get("batchId")) or _equal(filters.get("batchId"))
     found = await _of_learner(call, user_id or call.caller.subject, course_id, batch_id)
-    return _json([wire.show_entity(one, _base(call)) for one in found])
+    return _json([wire.show_entity(one, _base(call), known=True) for one in found])
 
 
 async def download(call: Call) -> Response:
@@ -57,7 +68,7 @@ async def download(call: Call) -> Response:
     accepted = call.headers.get("accept", "")
     form = next((form for form in ("svg", "pdf", "png") if gallery.MEDIA_TYPES[form] in accepted), None)
     if form is None:
-        shown = wire.show_entity(certificate, _base(call))
+        shown = wire.show_entity(certificate, _base(call), known=await _knows(call, certificate))
         # Portals parse the signed part themselves.
         return _json({**shown, "_osSignedData": msgspec.json.encode(shown["_osSignedData"]).decode()})
     picture = await _picture(call, certificate, form)
@@ -100,7 +111,9 @@ async def legacy_download_by_url(call: Call) -> Mapping[str, Any]:
 
 async def legacy_read(call: Call) -> Mapping[str, Any]:
     """GET /certs/v1/registry/read/{id}"""
-    return {"response": wire.show_record(await _found(call), _base(call), known=True)}
+    certificate = await _found(call)
+    known = await _knows(call, certificate)
+    return {"response": wire.show_record(certificate, _base(call), known=known)}
 
 
 async def legacy_validate(call: Call) -> Mapping[str, Any]:
@@ -128,19 +141,10 @@ async def legacy_verify(call: Call) -> Mapping[str, Any]:
 async def _of_learner(
     call: Call, user_id: str | None, course_id: str | None, batch_id: str | None
 ) -> list[Certificate]:
-    """What a learner holds. One's own, or anybody's for who teaches or administers (see ownership_enforced)."""
+    """What a learner holds: one's own, or what comes from batches that the caller manages (see ownership_enforced)."""
     if not user_id:
         return []
-    config, caller = call.services.config, call.caller
-    staff = (*_STAFF, *config.administrator_roles)
-    if (
-        config.ownership_enforced
-        and caller.authentication_enabled
-        and user_id not in (caller.user_id, caller.on_behalf_of)
-        and not caller.has_role(staff)
-    ):
-        raise Unauthorized
-    return await db.all(
+    certificates = await db.all(
         call.services.pool,
         Certificate,
         Q.certificates_of_learner,
@@ -150,6 +154,45 @@ async def _of_learner(
         active_only=True,
         limit=LIMIT,
     )
+    visible = await _visible(call, certificates)
+    if not visible and user_id not in (call.caller.user_id, call.caller.on_behalf_of) and not _teaches(call):
+        raise Unauthorized
+    return visible
+
+
+def _teaches(call: Call) -> bool:
+    """Whether anybody's certificates may be asked for; which ones are answered is _visible's."""
+    config, caller = call.services.config, call.caller
+    enforced = config.ownership_enforced and caller.authentication_enabled
+    return not enforced or caller.has_role((*_STAFF, *config.administrator_roles))
+
+
+async def _visible(call: Call, certificates: Sequence[Certificate]) -> list[Certificate]:
+    """Those of `certificates` whose learners the caller may know: one's own, and those of batches in one's care.
+
+    In one's care are batches that one created or mentors, and those of organisations in which one teaches or
+    administers.
+    """
+    config, caller = call.services.config, call.caller
+    if not config.ownership_enforced:
+        return list(certificates)
+    batch_ids = list({one.batch_id for one in certificates})
+    owners = {row.batch_id: row for row in await db.all(call.services.pool, Owners, Q.owners_of, batch_ids=batch_ids)}
+    staff = (*_STAFF, *config.administrator_roles)
+
+    def may_see(one: Certificate) -> bool:
+        batch = owners.get(one.batch_id)
+        return one.user_id in (caller.user_id, caller.on_behalf_of) or (
+            batch is not None and rules.may_award(caller, batch.created_by, batch.mentors, batch.created_for, staff)
+        )
+
+    return [one for one in certificates if may_see(one)]
+
+
+async def _knows(call: Call, certificate: Certificate) -> bool:
+    """Whether the caller may know whose it is, beyond what the picture says."""
+    asking = call.caller.user_id is not None or not call.caller.authentication_enabled
+    return asking and bool(await _visible(call, [certificate]))
 
 
 async def _found(call: Call) -> Certificate:
