@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from lernbatch import db, sql
+from lernbatch import db, log, sql
 from lernbatch.auth import Caller
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
-from lernbatch.certificate import events, files, issuers, keys, looks, rules, wire
+from lernbatch.certificate import credential, events, files, issuers, keys, looks, rules, wire
 from lernbatch.certificate.keys import Ring
 from lernbatch.certificate.model import DEFAULT_TEMPLATE, Standing, Template
 from lernbatch.certificate.wire import Attachment, Change, IssueRequest
 from lernbatch.config import Config
 from lernbatch.course import actions as courses
-from lernbatch.errors import NotFound, Unauthorized
+from lernbatch.errors import NotFound, Unauthorized, Unusable
 from lernbatch.outbox import actions as outbox
 from lernbatch.services import Services
 from lernbatch.sunbird.templates import CertificateTemplateAsset
 
 Q = sql.load("lernbatch.certificate")
+RE_SIGN_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,22 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """A certificate's signed credential."""
+
+    certificate_id: str
+    credential: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReSigned:
+    """How many certificates of bad keys are signed anew, and which are left since their records were changed."""
+
+    count: int
+    broken: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Attached:
     """What came of attaching a template: how many learners are judged now, and what its owner should know."""
 
@@ -66,9 +84,19 @@ class Attached:
 
 
 def ring(config: Config) -> Ring:
-    """The keys that sign, read again when the folder changes. Raises: Unusable."""
+    """The keys that sign, read again when the folder changes. Raises: keys.KeysUnusable."""
     folder = keys.folder_of(config)
-    return _ring(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+    try:
+        return _ring(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+    except Unusable as unusable:
+        _tell_once(str(unusable))
+        raise
+
+
+@lru_cache(16)
+def _tell_once(trouble: str) -> None:
+    """A trouble that every request meets stands in the log once."""
+    log.warning("certificate keys cannot be used", error=trouble)
 
 
 @cache
@@ -174,6 +202,33 @@ async def change_standing(services: Services, caller: Caller, change: Change) ->
         if change.standing is Standing.REVOKED:
             entry = {"certificate_id": change.certificate_id, "batch_id": batch_id}
             await db.run(conn, Q.remove_entry, **entry, user_ids=user_ids)
+
+
+async def re_sign(services: Services) -> ReSigned:
+    """Sign again, with the key that signs now, whatever a bad key has signed here. Can be done twice.
+
+    What it says stays to the letter. A record that does not fit its signature was changed: it is not signed.
+    """
+    keys_now, after, count, broken = ring(services.config), "", 0, []
+    names = [key.name for key in keys_now.bad]
+    while page := await db.all(services.pool, Signed, Q.signed_by, names=names, after=after, limit=RE_SIGN_AT_ONCE):
+        signed = []
+        for one in page:
+            if credential.is_trusted(one.credential, keys_now.bad):
+                unsigned = {name: value for name, value in one.credential.items() if name != "proof"}
+                signing = replace(keys_now, did=one.credential["issuer"]["id"])  # the address may be another since
+                signed.append((one.certificate_id, credential.sign(unsigned, signing, services.clock.now())))
+            else:
+                broken.append(one.certificate_id)
+            await asyncio.sleep(0)
+        await db.run(
+            services.pool,
+            Q.replace_credentials,
+            certificate_ids=[certificate_id for certificate_id, _ in signed],
+            credentials=[document for _, document in signed],
+        )
+        count, after = count + len(signed), page[-1].certificate_id
+    return ReSigned(count, broken)
 
 
 async def retry(services: Services, batch_id: str, user_id: str | None = None) -> int:

@@ -185,6 +185,38 @@ def rotate_key() -> None:
     _say(f"{keys.turn(folder).name} signs from now on ({len(keys.read_ring(folder))} keys in {folder}).")
 
 
+@app.command(name="distrust-key")
+def distrust_key(name: str, /) -> None:
+    """Declare a key bad that came into wrong hands: what it signed is not valid until `re-sign` has signed it anew.
+
+    Example: `lernbatch certificate distrust-key z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ1LeG3qbMN4HX`
+
+    Args:
+        name: the key, as did.json and credentials name it after the #
+    """
+    folder = keys.folder_of(command.settings())
+    signing = keys.declare_bad(folder, name.rpartition("#")[2], datetime.now(UTC))
+    _say(f"{name} is bad. {signing.name} signs from now on.", "Now run: lernbatch certificate re-sign")
+
+
+@app.command(name="re-sign")
+def re_sign() -> None:
+    """Sign again whatever bad keys have signed here; files that people have saved stay invalid.
+
+    Example: `lernbatch certificate re-sign`
+    """
+
+    async def work() -> actions.ReSigned:
+        async with command.services() as held:
+            return await actions.re_sign(held)
+
+    done = asyncio.run(work())
+    _say(f"{done.count} certificates are signed anew.")
+    if done.broken:
+        numbers = ", ".join(done.broken[:20])
+        raise Unusable(f"{len(done.broken)} are not, since their records were changed after signing: {numbers}.")
+
+
 def verify(
     file: Path,
     /,

@@ -225,6 +225,14 @@ def verify(data: bytes, trusted: Iterable[Key]) -> Verified:
     return Verified(credential, key, trusted=name in known)
 
 
+def is_trusted(document: Mapping[str, Any], trusted: Iterable[Key]) -> bool:
+    """Whether a credential is as one of the `trusted` keys signed it."""
+    try:
+        return verify(json.dumps(document).encode(), trusted).trusted
+    except Unverifiable:
+        return False
+
+
 def _proof_holds(credential: Mapping[str, Any], key: Key) -> bool:
     proof = _proof(credential)
     if (proof.get("type"), proof.get("cryptosuite")) != ("DataIntegrityProof", "eddsa-jcs-2022"):

@@ -15,6 +15,7 @@ from lernbatch.certificate.actions import ring
 from lernbatch.certificate.drawing import picture, press
 from lernbatch.certificate.drawing.picture import Design
 from lernbatch.certificate.drawing.press import Job
+from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.certificate.drawing.typesetting import Case
 from lernbatch.certificate.model import Certificate
 from lernbatch.certificate.registry import wire as registry
@@ -65,8 +66,12 @@ async def shown(services: Services, certificate: Certificate, form: str, qr: str
     if form == "json":
         return rfc8785.dumps(dict(certificate.credential))
     if form == "jwt":
-        return credential.jwt(certificate.credential, ring(services.config)).encode()
-    key = (services.config.public_url, certificate.certificate_id, form, qr)
+        keys = ring(services.config)
+        if not credential.is_trusted(certificate.credential, keys.keys):  # or a changed record would be signed here
+            raise BadPicture("its record is not as a trusted key signed it.")
+        return credential.jwt(certificate.credential, keys).encode()
+    signed_by = registry.key_name(certificate.credential)  # whoever signs anew draws anew
+    key = (services.config.public_url, certificate.certificate_id, signed_by, form, qr)
     drawn = _SHELF.get(key)
     if drawn is None:
         images = [signatory["image"] for signatory in certificate.template["signatoryList"]]

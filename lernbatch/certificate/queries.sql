@@ -307,6 +307,21 @@ UPDATE enrolment
                                '[]')
  WHERE user_id = ANY (:user_ids::text[]) AND batch_id = :batch_id;
 
+-- signed_by
+-- A page of the certificates that these keys signed.
+SELECT certificate_id, credential
+  FROM certificate
+ WHERE certificate_id > :after
+   AND split_part(credential #>> '{proof,verificationMethod}', '#', 2) = ANY (:names::text[])
+ ORDER BY certificate_id
+ LIMIT :limit;
+
+-- replace_credentials
+UPDATE certificate
+   SET credential = signed.credential
+  FROM unnest(:certificate_ids::text[], :credentials::jsonb[]) AS signed (certificate_id, credential)
+ WHERE certificate.certificate_id = signed.certificate_id;
+
 -- retry_parked
 UPDATE certificate_due
    SET parked = false, attempts = 0, due_at = :now, claim = NULL

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from lernbatch import db, sql
 from lernbatch.certificate import credential, rules, status
 from lernbatch.certificate.actions import ring
-from lernbatch.certificate.credential import Unverifiable
 from lernbatch.certificate.model import Certificate, Revision
 from lernbatch.errors import NotFound
 from lernbatch.services import Services
@@ -56,17 +53,12 @@ async def look(services: Services, certificate_id: str) -> Looked | None:
         certificate_id=certificate_id,
     )
     standing = rules.standing(certificate.status, certificate.expires_at, services.clock.now())
-    if not _intact(services, certificate):
+    keys = ring(services.config)
+    if not credential.is_trusted(certificate.credential, (*keys.keys, *keys.bad)):
         standing = "broken"
+    elif standing == "valid" and not credential.is_trusted(certificate.credential, keys.keys):
+        standing = "untrusted"
     return Looked(certificate, standing, chain)
-
-
-def _intact(services: Services, certificate: Certificate) -> bool:
-    try:
-        verified = credential.verify(msgspec.json.encode(certificate.credential), ring(services.config).keys)
-    except Unverifiable:
-        return False
-    return verified.trusted
 
 
 async def status_list(services: Services, purpose: str, number: int) -> dict[str, Any]:
