@@ -264,6 +264,7 @@ class Config(BaseSettings):
     certificate_qr: Literal["URL", "URL-W3C-VC", "W3C-VC"] = "URL"  # a link, the link with the credential, that alone
     certificate_set_size: int = Field(500, ge=1, le=5000)  # learners judged at once
     certificate_attempts: int = Field(12, ge=1)  # tries of one that fails, with growing pauses, before it is parked
+    certificate_drawing_seconds: float = Field(20, gt=0)  # how long a request waits for its picture's turn
     certificate_feed_enabled: bool = True  # tell learners on their page
     platform_name: str = "Sunbird"  # the app's name in messages
 

@@ -114,7 +114,8 @@ async def _file(call: Call, name: str, form: str) -> Response:
         raise NotFound
     qr = call.query.get("qr", call.services.config.certificate_qr)
     try:
-        body = await gallery.shown(call.services, certificate, form, qr if qr in picture.QR_KINDS else "URL")
+        qr = qr if qr in picture.QR_KINDS else "URL"
+        body = await gallery.shown(call.services, certificate, form, qr, gallery.client_of(call))
     except BadPicture as bad:
         raise NotFound(f"This certificate has no picture: {bad}") from bad
     headers = {**_PUBLIC, **gallery.protection(form), "Cache-Control": "public, max-age=300"}

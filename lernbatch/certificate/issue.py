@@ -77,7 +77,7 @@ async def issue_due(services: Services) -> int:
             made = await _signed(services, judged)
         except Unusable as unusable:  # a key that cannot be read: everybody waits, and explain says for what
             log.warning("certificates cannot be signed", error=str(unusable))
-            made, judged = [], Judged(failures={row.key: str(unusable) for row in due})
+            made, judged = [], Judged(failures={row.key: keys.KeysUnusable.message for row in due})
         await _write(services, claim, due, made, judged.failures)
     return len(due)
 
@@ -207,15 +207,10 @@ async def _postpone(conn: db.Connection, services: Services, rows: Sequence[Due]
         Q.postpone_held,
         **_columns([row.key for row in rows]),
         attempts=tries,
-        errors=[_storable(failures[row.key])[:500] for row in rows],
+        errors=[failures[row.key][:500] for row in rows],
         due_at=[now + min(timedelta(seconds=2.0 ** min(count, 20)), LONGEST_PAUSE) for count in tries],
         parked=[count >= services.config.certificate_attempts for count in tries],
     )
-
-
-def _storable(text: str) -> str:
-    """`text` without what the database cannot hold: it may quote the very value that failed."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 async def _insert(conn: db.Connection, made: Sequence[Made], now: datetime) -> None:

@@ -162,10 +162,9 @@ async def judge(services: Services, due: Sequence[Due]) -> Judged:
 
 
 def failure_of(done: str, row: Due, broken: Exception) -> str:
-    """Why a learner is tried again later, as explain says it; the log has the whole of it."""
+    """Why a learner is tried again later, as explain says it; what the data said is for the log alone."""
     log.exception(f"a learner cannot be {done}", broken, batch_id=row.batch_id)
-    said = f"{type(broken).__name__}: {broken}".splitlines()[0]
-    return f"This certificate cannot be {done}. {said}"
+    return f"This certificate cannot be {done} ({type(broken).__name__})."
 
 
 async def load(services: Services, due: Sequence[Due]) -> Known:
@@ -179,7 +178,8 @@ async def load(services: Services, due: Sequence[Due]) -> Known:
         try:
             trees[batch.batch_id] = await courses.course(services, batch.course_id, batch.course_version)
         except Upstream as failed:
-            failures[batch.batch_id] = f"The course {batch.course_id} cannot be read: {failed.detail}"
+            log.warning("a course cannot be read", course_id=batch.course_id, error=failed.detail)
+            failures[batch.batch_id] = f"The course {batch.course_id} cannot be read."
     enrolments = await db.all(services.pool, Enrolment, Q.enrolments_of, **keys)
     held: dict[Key, dict[str, Held]] = defaultdict(dict)
     for row in await db.all(services.pool, Held, Q.newest_of, **keys):
@@ -189,7 +189,9 @@ async def load(services: Services, due: Sequence[Due]) -> Known:
         former[decided.user_id, decided.batch_id].append(decided)
     templates = {batch_id: wire.read_templates(batch.templates) for batch_id, batch in batches.items()}
     people, unread = await services.sunbird.users.each(sorted({row.user_id for row in enrolments}))
-    failures |= {user_id: f"The user service did not say who this is: {why}" for user_id, why in unread.items()}
+    if unread:
+        log.warning("people cannot be read", count=len(unread), error=next(iter(unread.values())))
+    failures |= dict.fromkeys(unread, "The user service did not say who this is.")
     learners = {row.key: row for row in enrolments}
     return Known(batches, templates, trees, learners, held, former, people, failures)
 

@@ -112,8 +112,9 @@ def level_of(dataset: Dataset, settings: Sequence[str]) -> Level:
     return Level(chosen.get(dataset, Level.PASSWORD))
 
 
-def crash_message(error: BaseException) -> str:
-    return f"Internal Server Error: {str(error)[:_DETAIL_LENGTH]}"
+def crash_message(detail: str) -> str:
+    """`detail`: what another service said, or the kind of a failure of ours; its text may quote people's data."""
+    return f"Internal Server Error: {detail[:_DETAIL_LENGTH]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,7 +204,8 @@ async def _found(call: Call) -> Certificate:
 
 async def _picture(call: Call, certificate: Certificate, form: str) -> bytes:
     try:
-        return await gallery.shown(call.services, certificate, form, call.services.config.certificate_qr)
+        qr = call.services.config.certificate_qr
+        return await gallery.shown(call.services, certificate, form, qr, gallery.client_of(call))
     except BadPicture as bad:
         raise NotFound(f"This certificate has no picture: {bad}") from bad
 
