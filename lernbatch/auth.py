@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -12,9 +14,10 @@ from typing import Any
 
 import msgspec
 from joserfc import jws
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import RSAKey
 
+from lernbatch import keyfiles, log
 from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.errors import NotAuthenticated, Unusable
@@ -22,6 +25,11 @@ from lernbatch.errors import NotAuthenticated, Unusable
 TOKEN_HEADER = "x-authenticated-user-token"  # noqa: S105 - the name of a header
 MANAGED_HEADER = "x-authenticated-for"
 CLIENT_HEADER, CLIENT_TOKEN_HEADER = "x-authenticated-client-id", "x-authenticated-client-token"
+
+
+LEAST_RSA_BITS = 2048
+_MAX_PEM_BYTES = 64 * 1024
+_KEY_ID = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._=+-]{0,127}(?<!\.bak)(?<!\.orig)(?<!\.swp)(?<!\.tmp)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,37 +102,67 @@ class Claims:
 
 
 class Keys:
-    """The public keys of a folder: one PEM file a key, named by key id. Looked at again now and then (defect 40)."""
+    """The public keys of a folder: one PEM file a key, named by key id. Looked at again now and then (defect 40).
+
+    What is no RSA key of LEAST_RSA_BITS, cannot be read, or may be changed by anybody is no key; the log says so once.
+    """
 
     def __init__(self, folder: Path, reload_seconds: float) -> None:
         self._folder, self._reload_seconds = folder, reload_seconds
         self._keys: dict[str, RSAKey] = {}
-        self._files: list[tuple[str, int]] = []
+        self._files: list[tuple[str, int, int, int]] = []
         self._read_at = -reload_seconds
+        self._told: str | None = None
 
     def current(self) -> dict[str, RSAKey]:
-        """Key id → key; the same dict as long as no file of the folder changes."""
+        """Key id → key; the same dict as long as no file of the folder changes. The last ones while it is closed."""
         if time.monotonic() - self._read_at >= self._reload_seconds:
             self._read_at = time.monotonic()
-            self._read()
+            told = None
+            try:
+                self.load()
+            except Unusable as closed:
+                told = str(closed)
+                if told != self._told:
+                    log.warning("public keys cannot be read", error=told)
+            self._told = told
         return self._keys
 
-    def _read(self) -> None:
-        if not self._folder.is_dir():
-            if self._keys:
-                return  # a folder that is away for a moment withdraws no key
-            raise Unusable(f"The folder of public keys, {self._folder}, does not exist.")
-        paths = sorted(path for path in self._folder.iterdir() if path.is_file())
-        files = [(path.name, path.stat().st_mtime_ns) for path in paths]
-        if files == self._files:
-            return
-        keys = {}
-        for path in paths:
-            try:
-                keys[path.name] = RSAKey.import_key(path.read_bytes())
-            except (ValueError, JoseError):
-                continue  # other files may lie beside the keys; a token naming one is refused
-        self._keys, self._files = keys, files
+    def load(self) -> None:
+        """Read the folder if a file of it changed. Raises: Unusable, when it is not there or closed."""
+        try:
+            if not self._folder.is_dir():
+                if self._keys:
+                    return  # a folder that is away for a moment withdraws no key
+                raise Unusable(f"The folder of public keys, {self._folder}, does not exist.")
+            paths = sorted(path for path in self._folder.iterdir() if path.is_file() and _KEY_ID.match(path.name))
+            found = [(path.name, path.stat()) for path in paths]
+        except OSError as closed:
+            raise Unusable(f"The folder of public keys, {self._folder}, cannot be read: {closed.strerror}.") from closed
+        files = [(name, stat.st_mtime_ns, stat.st_mode, stat.st_uid) for name, stat in found]
+        if files != self._files:
+            self._keys = {path.name: key for path in paths if (key := _read_key(path)) is not None}
+            self._files = files
+
+
+def _read_key(path: Path) -> RSAKey | None:
+    """The key in a file; None for what is none, which may lie beside the keys: a token naming it is refused."""
+    why: str | None
+    try:
+        why = keyfiles.trouble(path, secret=False)
+        if why is None and len(pem := path.read_bytes()) <= _MAX_PEM_BYTES:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SecurityWarning)  # of short keys, which we refuse
+                key = RSAKey.import_key(pem)
+            if key.public_key.key_size >= LEAST_RSA_BITS:
+                return key
+            why = f"is an RSA key of fewer than {LEAST_RSA_BITS} bits"
+    except OSError as unreadable:
+        why = f"cannot be read: {unreadable.strerror}"
+    except (ValueError, JoseError):
+        why = "is no public RSA key"
+    log.warning("a file among the public keys is no key", file=path.name, why=why)
+    return None
 
 
 class Gate:

@@ -103,7 +103,9 @@ def _writable(name: str, folder: Path, mode: int = 0o777) -> Finding:
 def _keys(config: Config) -> Finding:
     folder = config.public_key_folder or identity.public_folder(config.home)
     try:
-        count = len(Keys(folder, config.key_reload_seconds).current())
+        keys = Keys(folder, config.key_reload_seconds)
+        keys.load()
+        count = len(keys.current())
     except (OSError, Unusable) as wrong:
         return Finding("keys", False, f"The public keys cannot be read: {wrong}")
     told = f"{count} public keys in {folder}." if count else f"No public key in {folder}: no token can be verified."

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, AliasGenerator, BeforeValidator, Field, SecretStr, ValidationError
@@ -266,10 +267,15 @@ class Config(BaseSettings):
         None  # Ed25519 keys key-1.pem, key-2.pem …; none: made in home/keys/certificates
     )
     certificate_font_folder: Path | None = None  # fonts for scripts that the bundled ones lack
-    certificate_issuer_name: str = "Lernbatch"  # who awards by our own template, where the request names nobody
+    certificate_issuer_name: str = "Lernbatch"  # who vouches where no single organisation does
+    certificate_issuer: Literal["organisation", "installation"] = (
+        "organisation"  # whose name certificates are signed in
+    )
+    certificate_templates: Words = ()  # `organisation:template` that who does not administer may attach; none: any
     certificate_qr: Literal["URL", "URL-W3C-VC", "W3C-VC"] = "URL"  # a link, the link with the credential, that alone
     certificate_set_size: int = Field(500, ge=1, le=5000)  # learners judged at once
     certificate_attempts: int = Field(12, ge=1)  # tries of one that fails, with growing pauses, before it is parked
+    certificate_drawing_seconds: float = Field(20, gt=0)  # how long a request waits for its picture's turn
     certificate_feed_enabled: bool = True  # tell learners on their page
     platform_name: str = "Sunbird"  # the app's name in messages
 
@@ -284,6 +290,12 @@ class Config(BaseSettings):
         """What the placeholder in stored URLs stands for: base and container."""
         base = self.cloud_store_cname_url or self.cloud_store_base_url
         return f"{base.rstrip('/')}/{self.cloud_store_container}" if base else ""
+
+    @property
+    def mail_hosts(self) -> frozenset[str]:
+        """The hosts that links in mails about certificates may lead to: our own and those of pictures."""
+        urls = (self.public_url, self.web_url, self.cloud_store_url)
+        return frozenset(filter(None, (*(urlsplit(url).hostname for url in urls), *map(str.lower, self.picture_hosts))))
 
     @property
     def token_issuer(self) -> str:

@@ -27,7 +27,7 @@ from starlette.types import Receive, Scope, Send
 from lernbatch import db, envelope, log, metrics, telemetry
 from lernbatch.auth import Caller
 from lernbatch.config import Config
-from lernbatch.errors import Forbidden, LernbatchError, Malformed, Refused, Unauthorized, Unmappable, Upstream
+from lernbatch.errors import Busy, Forbidden, LernbatchError, Malformed, Refused, Unauthorized, Unmappable, Upstream
 from lernbatch.outbox import actions as outbox
 from lernbatch.outbox.actions import hears_kafka
 from lernbatch.services import Services
@@ -381,7 +381,8 @@ def failed(request: Request, error: Exception) -> Response:
         metrics.BUGS.inc()
         error = Malformed()
     body = envelope.failure(path, message_id, services.clock.now(), error)
-    return json_response(body, error.http_status)
+    headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, Busy) else {}
+    return json_response(body, error.http_status, headers)
 
 
 def options() -> Response:

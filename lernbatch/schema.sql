@@ -224,6 +224,8 @@ CREATE TABLE merged_account (
   into_id   text        NOT NULL,
   merged_at timestamptz NOT NULL
 );
+
+CREATE INDEX merged_account_into ON merged_account (into_id); -- certificate.decided_before_merge
 CREATE INDEX enrolment_of_batch_left ON enrolment (batch_id) WHERE NOT active; -- who left
 
 -- One row: one try of a learner at one question set.
@@ -290,14 +292,22 @@ CREATE TABLE certificate_due (
   attempts  smallint    NOT NULL DEFAULT 0,
   error     text,
   parked    boolean     NOT NULL DEFAULT false, -- given up; `lernbatch certificate retry` tries again
+  named     boolean     NOT NULL DEFAULT false, -- this learner was named: what was decided for him alone may change
   PRIMARY KEY (user_id, batch_id)
 ) WITH (fillfactor = 70);
 
 CREATE INDEX certificate_due_next ON certificate_due (due_at) WHERE NOT parked; -- certificate.claim_due
 CREATE INDEX certificate_due_of_batch ON certificate_due (batch_id);            -- explain
 
--- The place of the next certificate in the status lists: list n / 131072, bit n % 131072. Gaps are harmless.
+-- How many places of the status lists are given: the next is in list n / 131072. Gaps are harmless. Which of its list's
+-- bits it is follows from the list's key, so that places tell nothing of the order of issue; see status.place.
 CREATE SEQUENCE certificate_status_index;
+
+-- One row: a status list whose places are given by a key of its own.
+CREATE TABLE certificate_status_list (
+  number bigint PRIMARY KEY,
+  key    bytea  NOT NULL     -- 16 random bytes
+);
 
 -- One row: one certificate as it was issued, never changed but for its status. The id is computed from the key, so a
 -- retry or a twin makes the same one. A higher revision supersedes the lower ones of its learner, batch and template.
@@ -310,7 +320,7 @@ CREATE TABLE certificate (
   course_id      text        NOT NULL,
   name           text        NOT NULL,
   status         text        NOT NULL DEFAULT 'active',
-  status_index   bigint      NOT NULL,
+  status_index   bigint      NOT NULL, -- list * 131072 + bit
   credential     jsonb       NOT NULL, -- signed: Open Badges 3.0 with its proof
   template       jsonb       NOT NULL, -- how it looks: the template's picture and signatories at the time of issue
   decision       jsonb       NOT NULL, -- why it was issued
@@ -319,7 +329,8 @@ CREATE TABLE certificate (
   expires_at     timestamptz,
   changed_at     timestamptz NOT NULL, -- when status became what it is, by whom and why
   changed_by     text,
-  change_reason  text,
+  change_reason  text,                 -- in the words of who changed it, for those who manage the batch
+  change_code    text,                 -- why in public: one of model.ChangeCode; null: nothing is said
   PRIMARY KEY (user_id, batch_id, template_id, revision),
   CHECK (status IN ('active', 'suspended', 'revoked', 'superseded'))
 );

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from lernbatch import db, log, metrics, sql
 from lernbatch.account import rules
-from lernbatch.account.model import Enrolment, Merge
+from lernbatch.account.model import Enrolment, Merge, Superseded
 from lernbatch.db import Connection
 from lernbatch.progress import actions as progress
 from lernbatch.progress.model import Work
@@ -28,8 +29,9 @@ async def merge(services: Services, asked: Merge) -> int:
         found = await db.all(conn, Enrolment, Q.enrolments_of_both, **both)
         targets = {row.batch_id: row for row in found if row.user_id == asked.into_id}
         sources = [row for row in found if row.user_id == asked.from_id]
-        merged = [rules.merged(source, targets.get(source.batch_id), asked.into_id) for source in sources]
         now = services.clock.now()
+        gone = await _supersede_twice_held(conn, sources, targets.values(), now)
+        merged = [rules.merged(source, targets.get(source.batch_id), asked.into_id, gone) for source in sources]
         await _put(conn, services, [row for row in merged if row != targets.get(row.batch_id)])
         await db.run(conn, Q.copy_attempts, **both, now=now)
         await db.run(conn, Q.leave_all, user_id=asked.from_id)
@@ -39,6 +41,16 @@ async def merge(services: Services, asked: Merge) -> int:
     log.info("accounts merged", batches=len(merged))
     metrics.BUSINESS.labels("account-merged").inc()
     return len(merged)
+
+
+async def _supersede_twice_held(
+    conn: Connection, sources: Iterable[Enrolment], targets: Iterable[Enrolment], now: datetime
+) -> frozenset[str]:
+    """Leave one valid certificate of a name; the ids of those of `sources` that are superseded, now or before."""
+    source_ids, target_ids = rules.certificate_ids(sources), rules.certificate_ids(targets)
+    await db.run(conn, Q.supersede_twice_held, source_ids=source_ids, target_ids=target_ids, now=now)
+    gone = await db.all(conn, Superseded, Q.superseded_of, certificate_ids=source_ids)
+    return frozenset(row.certificate_id for row in gone)
 
 
 async def _put(conn: Connection, services: Services, rows: Sequence[Enrolment]) -> None:

@@ -28,6 +28,13 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True)
+class Superseded:
+    """A certificate that another one stands for."""
+
+    certificate_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Merge:
     """One account's learning goes over to another."""
 

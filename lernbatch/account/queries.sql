@@ -36,6 +36,19 @@ ON CONFLICT (user_id, batch_id, content_id, attempt_id) DO UPDATE
             questions = EXCLUDED.questions, updated_at = EXCLUDED.updated_at
       WHERE attempt.attempted_ms < EXCLUDED.attempted_ms;
 
+-- supersede_twice_held
+-- Of two certificates of one name in one batch that of the account that stays is kept, where it is valid.
+UPDATE certificate AS twice
+   SET status = 'superseded', changed_at = :now, change_reason = 'accounts merged', change_code = 'accounts-merged'
+  FROM certificate AS kept
+ WHERE twice.certificate_id = ANY (:source_ids::text[]) AND twice.status IN ('active', 'suspended')
+   AND kept.certificate_id = ANY (:target_ids::text[]) AND kept.status = 'active'
+   AND kept.batch_id = twice.batch_id AND lower(kept.name) = lower(twice.name)
+   AND kept.certificate_id <> twice.certificate_id;
+
+-- superseded_of
+SELECT certificate_id FROM certificate WHERE certificate_id = ANY (:certificate_ids::text[]) AND status = 'superseded';
+
 -- leave_all
 -- The source's rows stay as a record, but are nobody's courses any more.
 UPDATE enrolment SET active = false WHERE user_id = :user_id AND active;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,8 +21,10 @@ class SameAccount(Refused):
     message = "An account cannot be merged into itself."
 
 
-def merged(source: Enrolment, target: Enrolment | None, into_id: str) -> Enrolment:
+def merged(source: Enrolment, target: Enrolment | None, into_id: str, superseded: Collection[str] = ()) -> Enrolment:
     """The target's enrolment after the merge; as it was when the source adds nothing, so it can be done twice.
+
+    `superseded`: ids of certificates of the source that do not go over, since the target has one of their name.
 
     Contract jobs §7.2, without its losses: completions, certificates and scores of the source go over, too.
     """
@@ -37,11 +39,18 @@ def merged(source: Enrolment, target: Enrolment | None, into_id: str) -> Enrolme
         status=max(source.status, target.status),
         completed_at=min(completed, default=None),
         states=msgspec.json.encode(states).decode(),
-        certificates=certificates(target.certificates, source.certificates),
+        certificates=certificates(target.certificates, source.certificates, superseded),
     )
 
 
-def certificates(mine: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Each certificate once; of two with one name both stay, since both were earned."""
-    known = {entry.get("identifier") for entry in mine}
+def certificates(
+    mine: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], superseded: Collection[str] = ()
+) -> list[Mapping[str, Any]]:
+    """Each certificate once. Of two with one name that another service issued both stay: who says which is valid?"""
+    known = {entry.get("identifier") for entry in mine} | set(superseded)
     return [*mine, *(entry for entry in others if entry.get("identifier") not in known)]
+
+
+def certificate_ids(enrolments: Iterable[Enrolment]) -> list[str]:
+    """The ids of all certificates that these enrolments list."""
+    return [str(entry.get("identifier")) for one in enrolments for entry in one.certificates]

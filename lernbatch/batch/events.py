@@ -90,6 +90,8 @@ class Offer(Protocol):
     def start_date(self) -> date: ...
     @property
     def end_date(self) -> date | None: ...
+    @property
+    def created_for(self) -> Sequence[str]: ...
 
 
 def mails(batch: Offer, user_ids: Sequence[str], kind: tuple[str, str]) -> list[Event]:
@@ -111,6 +113,7 @@ def mails(batch: Offer, user_ids: Sequence[str], kind: tuple[str, str]) -> list[
                 "courseId": batch.course_id,
                 "batchId": batch.batch_id,
                 "batchName": batch.name,
+                "createdFor": list(batch.created_for),
                 "recipientUserIds": [user_id],
             },
         )
@@ -118,13 +121,15 @@ def mails(batch: Offer, user_ids: Sequence[str], kind: tuple[str, str]) -> list[
     ]
 
 
-def mail(config: Config, payload: Mapping[str, Any], course_name: str, logo_url: str) -> dict[str, Any]:
+def mail(
+    config: Config, payload: Mapping[str, Any], course_name: str, logo_url: str, org_name: str | None
+) -> dict[str, Any]:
     """The request to the notification service for a mail of `mails` (contract batches §6.2)."""
-    written = {key: value for key, value in payload.items() if key != "batchId"}
+    written = {key: value for key, value in payload.items() if key not in ("batchId", "createdFor")}
     return {
         **written,
         "body": "Notification mail Body",
-        "orgName": None,  # the reference reads it from the course, which has none
+        "orgName": org_name,  # the reference reads it from the course, which has none
         "courseLogoUrl": logo_url,
         "courseName": course_name,
         "courseBatchUrl": f"{config.web_url}/learn/course/{payload['courseId']}/batch/{payload['batchId']}",

@@ -25,5 +25,10 @@ async def write_listing(services: Services, event: Due) -> None:
 async def mail(services: Services, event: Due) -> None:
     """Send a mail to a mentor; none goes out for a course that the search does not know. Raises: Upstream."""
     course = await services.sunbird.search.mail_content(event.payload["courseId"])
-    if course is not None:
-        await services.sunbird.notify.email(events.mail(services.config, event.payload, course.name, course.logo_url))
+    if course is None:
+        return
+    org_ids = event.payload.get("createdFor", [])[:1]  # what was written by an older version has none
+    organisations = await services.sunbird.organisations.find(org_ids) if org_ids else {}
+    org_name = next((organisation.name for organisation in organisations.values()), None)
+    request = events.mail(services.config, event.payload, course.name, course.logo_url, org_name)
+    await services.sunbird.notify.email(request)

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from lernbatch import db, sql
+from lernbatch import db, log, sql
 from lernbatch.auth import Caller
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import may_manage
-from lernbatch.certificate import events, files, keys, looks, rules, wire
+from lernbatch.certificate import credential, events, files, issuers, keys, looks, rules, wire
 from lernbatch.certificate.keys import Ring
 from lernbatch.certificate.model import DEFAULT_TEMPLATE, Standing, Template
-from lernbatch.certificate.wire import Attachment, IssueRequest
+from lernbatch.certificate.wire import Attachment, Change, IssueRequest
 from lernbatch.config import Config
 from lernbatch.course import actions as courses
-from lernbatch.errors import NotFound, Unauthorized
+from lernbatch.errors import NotFound, Unauthorized, Unusable
 from lernbatch.outbox import actions as outbox
 from lernbatch.services import Services
+from lernbatch.sunbird.templates import CertificateTemplateAsset
 
 Q = sql.load("lernbatch.certificate")
+RE_SIGN_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,43 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """Whose certificate changed."""
+class Holder:
+    """Whose certificate it is."""
 
     user_id: str
     batch_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """How many learners a bulk action leaves as they are, since somebody decided about them."""
+
+    revoked: int = 0
+    suspended: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What came of asking for certificates: how many learners are judged, and how many of them are passed over."""
+
+    due: int
+    passed_over: PassedOver
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A certificate's signed credential."""
+
+    certificate_id: str
+    credential: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReSigned:
+    """How many certificates of bad keys are signed anew, and which are left since their records were changed."""
+
+    count: int
+    broken: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +85,19 @@ class Attached:
 
 
 def ring(config: Config) -> Ring:
-    """The keys that sign, read again when the folder changes. Raises: Unusable."""
+    """The keys that sign, read again when the folder changes. Raises: keys.KeysUnusable."""
     folder = keys.folder_of(config)
-    return _ring(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+    try:
+        return _ring(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+    except Unusable as unusable:
+        _tell_once(str(unusable))
+        raise
+
+
+@lru_cache(16)
+def _tell_once(trouble: str) -> None:
+    """A trouble that every request meets stands in the log once."""
+    log.warning("certificate keys cannot be used", error=trouble)
 
 
 @cache
@@ -66,34 +111,49 @@ async def attach(services: Services, caller: Caller, asked: Attachment) -> Attac
     Raises the refusals of contract batches §4.1, A24 to A34; rules.UnreadableTemplate when its SVG is broken.
     """
     batch = await owned_batch(services, caller, asked.batch_id, asked.course_id)
-    stored = await _composed(services, asked)
+    stored, doubts = await _composed(services, caller, batch, asked)
     template = wire.read_template(asked.template_id, stored)
-    warnings = await files.fetch(services, template)
+    warnings = doubts + await files.fetch(services, template)
     warnings += await _doubts(services, batch, template)
     status = template.criteria.enrolment_status
     async with services.pool.acquire() as conn, conn.transaction():
         await db.run(conn, Q.attach_template, batch_id=batch.batch_id, template_id=asked.template_id, template=stored)
         due = await _ask(conn, services, batch.batch_id, "template", status=status)
+        passed_over = await _passed_over(conn, batch.batch_id, status)
         await looks.begin(conn, batch.batch_id, services.clock.now())
     services.wake.now()
+    if passed_over.revoked:
+        warnings.append(
+            f"{passed_over.revoked} learners are passed over, because a certificate of theirs in this batch was "
+            "revoked: only an issue call that names them awards this template to them."
+        )
     return Attached(len(due), warnings)
 
 
-async def considered(services: Services, batch: Batch, asked: Attachment) -> tuple[dict[str, Any], list[str]]:
+async def considered(
+    services: Services, caller: Caller, batch: Batch, asked: Attachment
+) -> tuple[dict[str, Any], list[str]]:
     """A template as it would be attached, and what its owner should know; nothing is kept."""
-    stored = await _composed(services, asked)
-    return stored, await _doubts(services, batch, wire.read_template(asked.template_id, stored))
+    stored, doubts = await _composed(services, caller, batch, asked)
+    return stored, doubts + await _doubts(services, batch, wire.read_template(asked.template_id, stored))
 
 
 async def detach(services: Services, caller: Caller, asked: Attachment) -> None:
-    """Take a template off a batch, known elsewhere or not (defect 29); what was issued stays."""
+    """Take a template off a batch, known elsewhere or not (defect 29); what was issued stays.
+
+    One that is not attached must at least be a template: raises the refusals of contract batches §4.2, R9 to R13.
+    """
     batch = await owned_batch(services, caller, asked.batch_id, asked.course_id)
-    await db.run(services.pool, Q.detach_template, batch_id=batch.batch_id, template_id=asked.template_id)
+    key = {"batch_id": batch.batch_id, "template_id": asked.template_id}
+    detached = await db.run(services.pool, Q.detach_template, **key)
+    if not detached and asked.template_id != DEFAULT_TEMPLATE:
+        await _asset(services, asked.template_id)
 
 
-async def ask(services: Services, caller: Caller, asked: IssueRequest, *, again: bool) -> int:
-    """Judge the named learners, or all who completed, now; how many. `again`: also who has the certificate already.
+async def ask(services: Services, caller: Caller, asked: IssueRequest, *, again: bool) -> Issue:
+    """Judge the named learners, or all who completed, now. `again`: also who has the certificate already.
 
+    Without names it passes over what somebody decided for one learner (rules.passed_over).
     Raises the refusals of contract batches §4.3, I4 to I6.
     """
     batch = await owned_batch(services, caller, asked.batch_id, asked.course_id)
@@ -103,43 +163,73 @@ async def ask(services: Services, caller: Caller, asked: IssueRequest, *, again:
     status = None if named else rules.COMPLETED
     async with services.pool.acquire() as conn, conn.transaction():
         due = await _ask(conn, services, batch.batch_id, "asked", user_ids=named, status=status, again=again)
+        passed_over = PassedOver() if named else await _passed_over(conn, batch.batch_id, status)
         if outbox.hears_kafka(services.config):
             now_ms = services.clock.now_ms()
             told = [events.instruction(services.config, now_ms, batch, one, again=again) for one in due]
             await outbox.tell(conn, services, told)
     services.wake.now()
-    return len(due)
+    return Issue(len(due), passed_over)
 
 
-async def change_standing(
-    services: Services, caller: Caller, certificate_id: str, standing: Standing, reason: str
-) -> None:
+async def change_standing(services: Services, caller: Caller, change: Change) -> None:
     """Revoke or suspend a certificate, or reinstate a suspended one; the status lists and its page say so at once.
 
-    A revoked certificate leaves the learner's list; only a re-issue gives another. Raises: NotFound, Unauthorized,
-    rules.CannotChange.
+    A revoked certificate leaves the learner's list; only a re-issue that names the learner gives another.
+    Raises: NotFound, Unauthorized, rules.CannotChange.
     """
-    batch_id = await db.value(services.pool, Q.batch_of_certificate, certificate_id=certificate_id)
-    if batch_id is None:
+    holders = await db.all(services.pool, Holder, Q.holders_of_certificate, certificate_id=change.certificate_id)
+    if not holders:
         raise NotFound
+    batch_id, user_ids = holders[0].batch_id, [holder.user_id for holder in holders]
     await owned_batch(services, caller, batch_id)
     async with services.pool.acquire() as conn, conn.transaction():
-        changed = await db.one(
+        # The same locks in the same order as issuing takes them, or one would wait for the other for ever.
+        await db.all(conn, Holder, Q.lock_enrolments, user_ids=user_ids, batch_ids=[batch_id] * len(user_ids))
+        await db.run(conn, Q.withdraw_re_issue, user_ids=user_ids, batch_id=batch_id)
+        changed = await db.run(
             conn,
-            Changed,
             Q.set_standing,
-            certificate_id=certificate_id,
-            status=standing.value,
-            admitted=[one.value for one in rules.CHANGES[standing]],
+            certificate_id=change.certificate_id,
+            status=change.standing.value,
+            admitted=[one.value for one in rules.CHANGES[change.standing]],
             changed_by=caller.user_id,
-            reason=reason,
+            reason=change.reason,
+            code=change.code,
             now=services.clock.now(),
         )
-        if changed is None:
-            raise rules.CannotChange(standing)
-        if standing is Standing.REVOKED:
-            key = {"user_id": changed.user_id, "batch_id": changed.batch_id}
-            await db.run(conn, Q.remove_entry, certificate_id=certificate_id, **key)
+        if not changed:
+            raise rules.CannotChange(change.standing)
+        if change.standing is Standing.REVOKED:
+            entry = {"certificate_id": change.certificate_id, "batch_id": batch_id}
+            await db.run(conn, Q.remove_entry, **entry, user_ids=user_ids)
+
+
+async def re_sign(services: Services) -> ReSigned:
+    """Sign again, with the key that signs now, whatever a bad key has signed here. Can be done twice.
+
+    What it says stays to the letter. A record that does not fit its signature was changed: it is not signed.
+    """
+    keys_now, after, count, broken = ring(services.config), "", 0, []
+    names = [key.name for key in keys_now.bad]
+    while page := await db.all(services.pool, Signed, Q.signed_by, names=names, after=after, limit=RE_SIGN_AT_ONCE):
+        signed = []
+        for one in page:
+            if credential.is_trusted(one.credential, keys_now.bad):
+                unsigned = {name: value for name, value in one.credential.items() if name != "proof"}
+                signing = replace(keys_now, did=one.credential["issuer"]["id"])  # the address may be another since
+                signed.append((one.certificate_id, credential.sign(unsigned, signing, services.clock.now())))
+            else:
+                broken.append(one.certificate_id)
+            await asyncio.sleep(0)
+        await db.run(
+            services.pool,
+            Q.replace_credentials,
+            certificate_ids=[certificate_id for certificate_id, _ in signed],
+            credentials=[document for _, document in signed],
+        )
+        count, after = count + len(signed), page[-1].certificate_id
+    return ReSigned(count, broken)
 
 
 async def retry(services: Services, batch_id: str, user_id: str | None = None) -> int:
@@ -172,6 +262,12 @@ async def _ask(
     return [row.user_id for row in rows]
 
 
+async def _passed_over(conn: db.Connection, batch_id: str, status: int | None) -> PassedOver:
+    """Whom a bulk action leaves as they are. `status`: of their enrolments; None: any."""
+    passed_over = await db.one(conn, PassedOver, Q.decided_in_batch, batch_id=batch_id, status=status)
+    return passed_over or PassedOver()
+
+
 async def owned_batch(services: Services, caller: Caller, batch_id: str, course_id: str | None = None) -> Batch:
     """The batch, if it exists, is of the course, and the caller may award in it.
 
@@ -187,23 +283,46 @@ async def owned_batch(services: Services, caller: Caller, batch_id: str, course_
     return batch
 
 
-async def _composed(services: Services, asked: Attachment) -> dict[str, Any]:
-    """The template as the batch keeps it: the request's, completed from the asset it names."""
+async def _composed(
+    services: Services, caller: Caller, batch: Batch, asked: Attachment
+) -> tuple[dict[str, Any], list[str]]:
+    """The template as the batch keeps it, completed from the asset it names, and what of the request is left out.
+
+    Raises: rules.TemplateNotAllowed, and the refusals of contract batches §4.1, A26 to A31.
+    """
+    config = services.config
+    administers = not caller.authentication_enabled or caller.administers(batch.created_for, config.administrator_roles)
+    if not administers and not rules.may_use(asked.template_id, batch.created_for, config.certificate_templates):
+        raise rules.TemplateNotAllowed(asked.template_id)
+    notify, doubts = rules.mail_fields(
+        asked.template.get("notifyTemplate") or {}, config.mail_hosts, config.cloud_store_placeholder
+    )
+    asked = replace(asked, template={**asked.template, "notifyTemplate": notify})
     issuer, signatories = asked.template.get("issuer"), asked.template.get("signatoryList")
     if asked.template_id == DEFAULT_TEMPLATE:
-        own = {"name": services.config.certificate_issuer_name, "url": services.config.public_url}
+        vouching = (await issuers.names(services, {batch.batch_id: batch.created_for}))[batch.batch_id]
+        own = {"name": vouching, "url": config.public_url}
+        if issuer and not administers:
+            doubts.append(f"The issuer is {vouching}: only who administers the organisation may name another one.")
+            issuer = None
         name = str(asked.template.get("name") or "Certificate")
-        return _complete(asked, name, default_url(services.config), issuer or own, signatories)
-    asset = await services.sunbird.templates.template(asked.template_id)
-    if asset is None:
-        raise rules.UnknownTemplate(asked.template_id)
-    if asset.template_id != asked.template_id:
-        raise rules.InvalidTemplate(asked.template_id)
-    base = services.config.cloud_store_url
+        return _complete(asked, name, default_url(config), issuer or own, signatories), doubts
+    asset = await _asset(services, asked.template_id)
+    base = config.cloud_store_url
     url = asset.artifact_url
     if base and url.startswith(base):
-        url = services.config.cloud_store_placeholder + url.removeprefix(base)
-    return _complete(asked, asset.title, url, issuer or asset.issuer, signatories or asset.signatories)
+        url = config.cloud_store_placeholder + url.removeprefix(base)
+    return _complete(asked, asset.title, url, issuer or asset.issuer, signatories or asset.signatories), doubts
+
+
+async def _asset(services: Services, template_id: str) -> CertificateTemplateAsset:
+    """A template as its service knows it. Raises the refusals of contract batches §4.1, A26 to A30."""
+    asset = await services.sunbird.templates.template(template_id)
+    if asset is None:
+        raise rules.UnknownTemplate(template_id)
+    if asset.template_id != template_id:
+        raise rules.InvalidTemplate(template_id)
+    return asset
 
 
 def _complete(

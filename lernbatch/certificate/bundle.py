@@ -44,7 +44,8 @@ async def stream(
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         async for certificate in _certificates(services, batch_id, since, until):
             try:
-                body = await gallery.shown(services, certificate, form, services.config.certificate_qr)
+                qr, client = services.config.certificate_qr, f"batch {batch_id}"
+                body = await gallery.shown(services, certificate, form, qr, client, patient=True)
             except BadPicture as bad:
                 log.warning("a certificate has no picture", certificate_id=certificate.certificate_id, error=str(bad))
                 continue

@@ -16,6 +16,7 @@ from lernbatch.certificate import actions, attached, bundle, credential, explain
 from lernbatch.certificate.credential import Unverifiable
 from lernbatch.certificate.keys import Key
 from lernbatch.certificate.model import Finding, Standing
+from lernbatch.certificate.wire import Change
 from lernbatch.errors import Unusable
 
 app = App(name="certificate", help="Certificates: why, again, away, all of a batch, new keys.")
@@ -85,48 +86,56 @@ def retry(batch_id: str, user_id: str | None = None, /) -> None:
 
 
 @app.command
-def revoke(certificate_id: str, /, *, reason: str) -> None:
+def revoke(certificate_id: str, /, *, reason: str, code: str | None = None) -> None:
     """Take a certificate away for good; its page and the status list say so at once.
 
-    Example: `lernbatch certificate revoke 351cf1ef-5c07-5b7f-a881-0e71c2e92bf1 --reason "issued by mistake"`
+    Example: `lernbatch certificate revoke 351cf1ef-5c07-5b7f-a881-0e71c2e92bf1 --reason "wrong course"`
 
     Args:
         certificate_id: its number
-        reason: said on its page
+        reason: for those who manage the batch
+        code: said on its page: issued-in-error, wrong-details, misconduct, under-review, holder-asked
     """
-    _change(certificate_id, Standing.REVOKED, reason)
+    _change(certificate_id, Standing.REVOKED, reason, code)
 
 
 @app.command
-def suspend(certificate_id: str, /, *, reason: str) -> None:
+def suspend(certificate_id: str, /, *, reason: str, code: str | None = None) -> None:
     """Take a certificate away for the time being.
 
     Example: `lernbatch certificate suspend 351cf1ef-5c07-5b7f-a881-0e71c2e92bf1 --reason "under review"`
 
     Args:
         certificate_id: its number
-        reason: said on its page
+        reason: for those who manage the batch
+        code: said on its page: issued-in-error, wrong-details, misconduct, under-review, holder-asked
     """
-    _change(certificate_id, Standing.SUSPENDED, reason)
+    _change(certificate_id, Standing.SUSPENDED, reason, code)
 
 
 @app.command
-def reinstate(certificate_id: str, /, *, reason: str) -> None:
+def reinstate(certificate_id: str, /, *, reason: str, code: str | None = None) -> None:
     """Give a suspended certificate back.
 
     Example: `lernbatch certificate reinstate 351cf1ef-5c07-5b7f-a881-0e71c2e92bf1 --reason "review passed"`
 
     Args:
         certificate_id: its number
-        reason: kept with it
+        reason: for those who manage the batch
+        code: said with it: review-passed, for instance
     """
-    _change(certificate_id, Standing.ACTIVE, reason)
+    _change(certificate_id, Standing.ACTIVE, reason, code)
 
 
-def _change(certificate_id: str, standing: Standing, reason: str) -> None:
+def _change(certificate_id: str, standing: Standing, reason: str, code: str | None) -> None:
+    try:
+        change = Change(certificate_id, standing, reason, wire.read_code(code, standing))
+    except wire.InvalidValue as unknown:
+        raise Unusable(f"{unknown} One of: {', '.join(wire.CODES_BY_HAND)}.") from unknown
+
     async def work() -> None:
         async with command.services() as held:
-            await actions.change_standing(held, OPERATOR, certificate_id, standing, reason)
+            await actions.change_standing(held, OPERATOR, change)
 
     asyncio.run(work())
     _say(f"{certificate_id} is {standing.value}.")
@@ -174,6 +183,38 @@ def rotate_key() -> None:
     """
     folder = keys.folder_of(command.settings())
     _say(f"{keys.turn(folder).name} signs from now on ({len(keys.read_ring(folder))} keys in {folder}).")
+
+
+@app.command(name="distrust-key")
+def distrust_key(name: str, /) -> None:
+    """Declare a key bad that came into wrong hands: what it signed is not valid until `re-sign` has signed it anew.
+
+    Example: `lernbatch certificate distrust-key z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ1LeG3qbMN4HX`
+
+    Args:
+        name: the key, as did.json and credentials name it after the #
+    """
+    folder = keys.folder_of(command.settings())
+    signing = keys.declare_bad(folder, name.rpartition("#")[2], datetime.now(UTC))
+    _say(f"{name} is bad. {signing.name} signs from now on.", "Now run: lernbatch certificate re-sign")
+
+
+@app.command(name="re-sign")
+def re_sign() -> None:
+    """Sign again whatever bad keys have signed here; files that people have saved stay invalid.
+
+    Example: `lernbatch certificate re-sign`
+    """
+
+    async def work() -> actions.ReSigned:
+        async with command.services() as held:
+            return await actions.re_sign(held)
+
+    done = asyncio.run(work())
+    _say(f"{done.count} certificates are signed anew.")
+    if done.broken:
+        numbers = ", ".join(done.broken[:20])
+        raise Unusable(f"{len(done.broken)} are not, since their records were changed after signing: {numbers}.")
 
 
 def verify(

@@ -9,7 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 from lernbatch.batch.model import Batch
+from lernbatch.certificate import rules
 from lernbatch.certificate.credential import instant
+from lernbatch.certificate.files import real_url
 from lernbatch.certificate.judging import Earned, Made
 from lernbatch.config import Config
 from lernbatch.outbox.events import FEED, KAFKA, NOTIFICATION, Event, job_request
@@ -22,10 +24,13 @@ def issued(services: Services, made: Made, now: datetime) -> Iterator[Event]:
     yield Event(KAFKA, config.topic_telemetry, earned.due.user_id, _audit(made, now))
     if config.certificate_feed_enabled:
         yield Event(FEED, "certificate", earned.due.user_id, _feed(earned))
+    # Once more: a template may be older than the rule, or come from the reference's tables.
+    fields, _ = rules.mail_fields(earned.template.notify, config.mail_hosts, config.cloud_store_placeholder)
     if earned.template.notify:
         held_on = earned.earned_at.astimezone(services.clock.zone).date().isoformat()
         mail = {
-            **earned.template.notify,
+            **{key: real_url(config, value) if key in rules.MAIL_LINKS else value for key, value in fields.items()},
+            "orgName": made.issuer,
             "firstName": earned.person.name,
             "TrainingName": earned.course_name,
             "heldDate": held_on,

@@ -81,7 +81,7 @@ class Summary:
 
 async def learner(services: Services, batch_id: str, user_id: str) -> Explained:
     """Why this learner has or has not what the batch awards. Raises: NotFound, when not enrolled there."""
-    row = Due(user_id, batch_id, "explain", False, 0)
+    row = Due(user_id, batch_id, "explain", re_issue=False, named=False, attempts=0)
     known = await judging.load(services, [row])
     if row.key not in known.enrolments or batch_id not in known.batches:
         raise NotFound
@@ -112,7 +112,7 @@ async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] 
     unread: Counter[str] = Counter()
     learners, after = 0, ""
     while page := [row["user_id"] for row in await _page(services, batch_id, after)]:
-        due = [Due(user_id, batch_id, "explain", False, 0) for user_id in page]
+        due = [Due(user_id, batch_id, "explain", re_issue=False, named=False, attempts=0) for user_id in page]
         known = await judging.load(services, due)
         if templates is not None:
             known = replace(known, templates={batch_id: wire.read_templates(templates)})
@@ -163,12 +163,31 @@ def _needs_completion(template: Template) -> bool:
     return template.criteria.enrolment_status == rules.COMPLETED
 
 
+def unnamed(summary: Summary) -> Summary:
+    """The same without groups of so few that a count names a person, where a template asks who its learners are."""
+    tallies = [_unnamed(tally) if tally.template.criteria.user else tally for tally in summary.tallies]
+    return replace(summary, tallies=tallies)
+
+
+def _unnamed(tally: Tally) -> Tally:
+    return Tally(
+        tally.template,
+        rules.without_few(tally.outcomes),
+        rules.without_few(tally.reasons),
+        rules.without_few(tally.failures),
+    )
+
+
 def in_one_line(tally: Tally) -> str:
     """412 completed: 380 issued, 20 below 70 %, 9 waiting for a score, 3 failed: …; 88 not completed yet.
 
     Where completing is not asked for: 412 learners: …
     """
     learners, not_completed = tally.outcomes.total(), tally.reasons[rules.NOT_COMPLETED]
+    if tally.outcomes[rules.FEW]:
+        return (
+            f"{tally.template.name}: {learners} learners. What fewer than {rules.LEAST_GROUP} share is not told apart."
+        )
     said = [f"{tally.outcomes[Outcome.ISSUED]} issued"]
     reasons = sorted(tally.reasons.items(), key=lambda reason: (-reason[1], reason[0]))
     said += [f"{count} {why}" for why, count in reasons if why != rules.NOT_COMPLETED]
@@ -181,8 +200,8 @@ def in_one_line(tally: Tally) -> str:
     return f"{tally.template.name}: {completed} completed: {', '.join(said)}; {not_completed} not completed yet."
 
 
-def show_learner(explained: Explained) -> dict[str, Any]:
-    """The explanation of one learner as JSON."""
+def show_learner(explained: Explained, *, manages: bool = False) -> dict[str, Any]:
+    """The explanation of one learner as JSON. `manages`: for somebody who may read why a certificate was changed."""
     waiting = explained.waiting
     return {
         "templates": [
@@ -196,6 +215,8 @@ def show_learner(explained: Explained) -> dict[str, Any]:
                 "revision": one.revision,
                 "status": one.status,
                 "decision": one.decision,
+                "reasonCode": one.change_code,
+                **({"reason": one.change_reason, "changedBy": one.changed_by} if manages else {}),
             }
             for one in explained.certificates
         ],

@@ -10,14 +10,17 @@ from threading import Lock
 
 import rfc8785
 
-from lernbatch.certificate import attached, credential, files
+from lernbatch.certificate import attached, credential, files, wire
 from lernbatch.certificate.actions import ring
 from lernbatch.certificate.drawing import picture, press
 from lernbatch.certificate.drawing.picture import Design
 from lernbatch.certificate.drawing.press import Job
+from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.certificate.drawing.typesetting import Case
+from lernbatch.certificate.drawing_queue import drawing_queue
 from lernbatch.certificate.model import Certificate
 from lernbatch.certificate.registry import wire as registry
+from lernbatch.http import Call
 from lernbatch.services import Services
 
 MEDIA_TYPES = {
@@ -60,20 +63,39 @@ class Shelf:
 _SHELF = Shelf(64 * 1024 * 1024)
 
 
-async def shown(services: Services, certificate: Certificate, form: str, qr: str) -> bytes:
-    """The certificate as a file of one of MEDIA_TYPES; `qr`: what its code says. Raises: svg.BadPicture, Unusable."""
+async def shown(
+    services: Services, certificate: Certificate, form: str, qr: str, client: str, *, patient: bool = False
+) -> bytes:
+    """The certificate as a file of one of MEDIA_TYPES. `qr`: what its code says; `client`: who waits for it.
+
+    `patient`: until it is drawn, however long that takes.
+    Raises: svg.BadPicture, drawing_queue.TooManyPictures, Unusable.
+    """
     if form == "json":
         return rfc8785.dumps(dict(certificate.credential))
     if form == "jwt":
-        return credential.jwt(certificate.credential, ring(services.config)).encode()
-    key = (services.config.public_url, certificate.certificate_id, form, qr)
+        keys = ring(services.config)
+        if not credential.is_trusted(certificate.credential, keys.keys):  # or a changed record would be signed here
+            raise BadPicture("its record is not as a trusted key signed it.")
+        return credential.jwt(certificate.credential, keys).encode()
+    signed_by = registry.key_name(certificate.credential)  # whoever signs anew draws anew
+    key = (services.config.public_url, certificate.certificate_id, signed_by, form, qr)
     drawn = _SHELF.get(key)
     if drawn is None:
         images = [signatory["image"] for signatory in certificate.template["signatoryList"]]
         design = await files.design(services, certificate.template["url"], images)
-        loop = asyncio.get_running_loop()
-        drawn = await loop.run_in_executor(press.EXECUTOR, _drawn_once, key, services, certificate, design, form, qr)
+        seconds = None if patient else services.config.certificate_drawing_seconds
+        async with drawing_queue().turn(client, seconds):
+            loop = asyncio.get_running_loop()
+            work = (key, services, certificate, design, form, qr)
+            drawn = await loop.run_in_executor(press.EXECUTOR, _drawn_once, *work)
     return drawn
+
+
+def client_of(call: Call) -> str:
+    """By whom a picture is waited for: a user, or an address."""
+    address = call.http.client.host if call.http.client else ""
+    return call.caller.user_id or address
 
 
 def _drawn_once(
@@ -101,7 +123,7 @@ def _draw(services: Services, certificate: Certificate, design: Design, form: st
         fonts=None if fonts is None else str(fonts),
         credential=signed,
         title=certificate.name,
-        author=certificate.template["issuer"]["name"],
+        author=wire.vouching_name(certificate),
         made_at=certificate.issued_at,
     )
     drawn = press.PRESS.draw(job)

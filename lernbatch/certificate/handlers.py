@@ -33,19 +33,25 @@ async def issue(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/cert/issue[?reIssue=true]"""
     asked = wire.read_issue(call.request)
     again = call.query.get("reIssue", "").lower() == "true"
-    await actions.ask(call.services, call.caller, asked, again=again)
+    issue = await actions.ask(call.services, call.caller, asked, again=again)
     said = f"Certificates issue action for Course Batch Id {asked.batch_id} submitted Successfully!"
     ids = {"batchId": asked.batch_id, "courseId": asked.course_id, "collectionId": asked.course_id}
-    return {"result": {"status": said, **ids}}
+    return {
+        "result": {
+            "status": said,
+            **ids,
+            **wire.show_passed_over(issue.passed_over.revoked, issue.passed_over.suspended),
+        }
+    }
 
 
 async def preview(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/cert/template/preview: whom a template would be for, without attaching it."""
     asked = wire.read_attachment(call.request)
     batch = await actions.owned_batch(call.services, call.caller, asked.batch_id, asked.course_id)
-    stored, doubts = await actions.considered(call.services, batch, asked)
+    stored, doubts = await actions.considered(call.services, call.caller, batch, asked)
     summary = await explain.batch(call.services, asked.batch_id, {asked.template_id: stored})
-    return {"response": explain.show_batch(summary), "warnings": doubts}
+    return {"response": explain.show_batch(explain.unnamed(summary)), "warnings": doubts}
 
 
 async def explain_batch(call: Call) -> Mapping[str, Any]:
@@ -57,9 +63,11 @@ async def explain_batch(call: Call) -> Mapping[str, Any]:
 async def explain_learner(call: Call) -> Mapping[str, Any]:
     """GET /v1/course/batch/cert/explain/{batch_id}/{user_id}: why; learners may ask of themselves."""
     batch_id, user_id = call.parameters["batch_id"], call.parameters["user_id"]
-    if not call.caller.speaks_for(user_id):
+    oneself = call.caller.speaks_for(user_id)
+    if not oneself:
         await actions.owned_batch(call.services, call.caller, batch_id)
-    return {"response": explain.show_learner(await explain.learner(call.services, batch_id, user_id))}
+    explained = await explain.learner(call.services, batch_id, user_id)
+    return {"response": explain.show_learner(explained, manages=not oneself)}
 
 
 async def retry(call: Call) -> Mapping[str, Any]:
@@ -70,9 +78,8 @@ async def retry(call: Call) -> Mapping[str, Any]:
 
 
 async def change_standing(call: Call) -> Mapping[str, Any]:
-    """PATCH /v1/course/batch/cert/status {"identifier": …, "status": "revoked", "reason": …}"""
-    certificate_id, standing, reason = wire.read_change(call.request)
-    await actions.change_standing(call.services, call.caller, certificate_id, standing, reason)
+    """PATCH /v1/course/batch/cert/status {"identifier": …, "status": "revoked", "reason": …, "code": …}"""
+    await actions.change_standing(call.services, call.caller, wire.read_change(call.request))
     return {"response": "SUCCESS"}
 
 
@@ -107,7 +114,8 @@ async def _file(call: Call, name: str, form: str) -> Response:
         raise NotFound
     qr = call.query.get("qr", call.services.config.certificate_qr)
     try:
-        body = await gallery.shown(call.services, certificate, form, qr if qr in picture.QR_KINDS else "URL")
+        qr = qr if qr in picture.QR_KINDS else "URL"
+        body = await gallery.shown(call.services, certificate, form, qr, gallery.client_of(call))
     except BadPicture as bad:
         raise NotFound(f"This certificate has no picture: {bad}") from bad
     headers = {**_PUBLIC, **gallery.protection(form), "Cache-Control": "public, max-age=300"}

@@ -11,18 +11,19 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from secrets import token_bytes
 from uuid import uuid4
 
 import asyncpg
 
 from lernbatch import db, log, metrics, sql
-from lernbatch.certificate import actions, credential, events, judging, keys, looks, rules, wire
+from lernbatch.certificate import actions, credential, events, issuers, judging, keys, looks, rules, status, wire
 from lernbatch.certificate.credential import Award
 from lernbatch.certificate.files import real_url
 from lernbatch.certificate.judging import Due, Earned, Judged, Key, Made
 from lernbatch.certificate.keys import Ring
 from lernbatch.certificate.status import LIST_SIZE
-from lernbatch.errors import Unusable
+from lernbatch.errors import Unusable, Upstream
 from lernbatch.outbox import actions as outbox
 from lernbatch.services import Services
 
@@ -47,6 +48,15 @@ class Row:
     batch_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class StatusPlace:
+    """A place in the status lists, by its number in the order of issue."""
+
+    number: int
+    key: bytes
+    given_before: int
+
+
 async def issue_due(services: Services) -> int:
     """Judge one set of due learners; how many. Safe to kill, to repeat, and to run beside its twin."""
     await looks.ask(services)
@@ -67,7 +77,7 @@ async def issue_due(services: Services) -> int:
             made = await _signed(services, judged)
         except Unusable as unusable:  # a key that cannot be read: everybody waits, and explain says for what
             log.warning("certificates cannot be signed", error=str(unusable))
-            made, judged = [], Judged(failures={row.key: str(unusable) for row in due})
+            made, judged = [], Judged(failures={row.key: keys.KeysUnusable.message for row in due})
         await _write(services, claim, due, made, judged.failures)
     return len(due)
 
@@ -77,12 +87,22 @@ async def _signed(services: Services, judged: Judged) -> list[Made]:
     earned = judged.earned
     if not earned:
         return []
-    indices: list[int] = await db.value(services.pool, Q.status_indices, count=len(earned))
+    try:
+        vouching = await issuers.names(services, {one.batch.batch_id: one.batch.created_for for one in earned})
+    except Upstream as failed:
+        log.warning("nobody is known to vouch for certificates", error=failed.detail)
+        judged.failures |= {one.due.key: "The organisation that awards this cannot be read." for one in earned}
+        return []
+    places = await db.all(
+        services.pool, StatusPlace, Q.status_places, count=len(earned), size=LIST_SIZE, key=token_bytes(16)
+    )
+    indices = [one.number * LIST_SIZE + status.place(one.key, one.given_before) for one in places]
     secret, made = keys.secret(keys.folder_of(services.config)), []
     ring, now = actions.ring(services.config), services.clock.now()
     for count, (one, index) in enumerate(zip(earned, indices, strict=True), start=1):
         try:
-            made.append(_sign_one(services, ring, one, one.certificate_id(secret), index, now))
+            issuer = vouching[one.batch.batch_id]
+            made.append(_sign_one(services, ring, one, issuer, one.certificate_id(secret), index, now))
         except Unusable:
             raise
         except Exception as broken:  # noqa: BLE001 - what one learner's data cannot bear harms him alone
@@ -93,25 +113,25 @@ async def _signed(services: Services, judged: Judged) -> list[Made]:
 
 
 def _sign_one(
-    services: Services, ring: Ring, one: Earned, certificate_id: str, status_index: int, now: datetime
+    services: Services, ring: Ring, one: Earned, issuer: str, certificate_id: str, status_index: int, now: datetime
 ) -> Made:
     days = one.template.valid_days
     expires_at = None if days is None else one.earned_at + timedelta(days=days)
-    award = award_of(services, one, certificate_id, status_index, expires_at)
+    award = award_of(services, one, issuer, certificate_id, status_index, expires_at)
     signed = credential.sign(credential.build(award, ring.did), ring, now)
-    return Made(one, certificate_id, status_index, signed, expires_at)
+    return Made(one, issuer, certificate_id, status_index, signed, expires_at)
 
 
 def award_of(
-    services: Services, one: Earned, certificate_id: str, status_index: int, expires_at: datetime | None
+    services: Services, one: Earned, issuer: str, certificate_id: str, status_index: int, expires_at: datetime | None
 ) -> Award:
     """What the credential of something earned says."""
     base = services.config.public_url.rstrip("/")
     return Award(
         identifier=f"{base}/certs/{certificate_id}",
         name=one.template.name,
-        issuer_name=one.template.issuer.name,
-        issuer_url=one.template.issuer.url,
+        issuer_name=issuer,
+        issuer_url=services.config.public_url,
         recipient_id=one.due.user_id,
         recipient_name=one.person.name,
         course_id=one.batch.course_id,
@@ -187,15 +207,10 @@ async def _postpone(conn: db.Connection, services: Services, rows: Sequence[Due]
         Q.postpone_held,
         **_columns([row.key for row in rows]),
         attempts=tries,
-        errors=[_storable(failures[row.key])[:500] for row in rows],
+        errors=[failures[row.key][:500] for row in rows],
         due_at=[now + min(timedelta(seconds=2.0 ** min(count, 20)), LONGEST_PAUSE) for count in tries],
         parked=[count >= services.config.certificate_attempts for count in tries],
     )
-
-
-def _storable(text: str) -> str:
-    """`text` without what the database cannot hold: it may quote the very value that failed."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 async def _insert(conn: db.Connection, made: Sequence[Made], now: datetime) -> None:
@@ -225,6 +240,7 @@ async def _insert(conn: db.Connection, made: Sequence[Made], now: datetime) -> N
         await db.run(
             conn, Q.supersede, **identity, names=names, certificate_ids=[one.certificate_id for one in made], now=now
         )
+        await db.run(conn, Q.supersede_merged, **_columns([one.earned.due.key for one in made]), names=names, now=now)
 
 
 async def _add_entries(conn: db.Connection, services: Services, made: Sequence[Made], now: datetime) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from lernbatch import db, log, sql
 from lernbatch.certificate import rules, wire
-from lernbatch.certificate.model import Finding, Learner, Outcome, Score, Standing, Template
+from lernbatch.certificate.model import Decision, Finding, Learner, Outcome, Score, Standing, Template
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
 from lernbatch.errors import Upstream
@@ -30,6 +30,7 @@ class Due:
     batch_id: str
     reason: str
     re_issue: bool
+    named: bool
     attempts: int
 
     @property
@@ -44,6 +45,7 @@ class Batch:
     batch_id: str
     course_id: str
     course_version: str | None
+    created_for: Sequence[str]
     templates: Mapping[str, Any]
 
 
@@ -79,6 +81,17 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """What was decided about a certificate of an account that was merged into a learner's."""
+
+    user_id: str
+    batch_id: str
+    template_id: str
+    name: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class Earned:
     """A template that a learner has earned: what its certificate will say."""
 
@@ -100,9 +113,10 @@ class Earned:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A certificate, signed and not yet written."""
+    """A certificate, signed and not yet written. `issuer`: the name of who vouches for it."""
 
     earned: Earned
+    issuer: str
     certificate_id: str
     status_index: int
     credential: Mapping[str, Any]
@@ -126,13 +140,14 @@ class Known:
     courses: Mapping[str, Course | None]
     enrolments: Mapping[Key, Enrolment]
     held: Mapping[Key, Mapping[str, Held]]
+    former: Mapping[Key, Sequence[Former]]
     people: Mapping[str, Profile]
     failures: Mapping[str, str]  # user or batch id → why it could not be loaded
 
 
 async def judge(services: Services, due: Sequence[Due]) -> Judged:
     """What the learners of `due` have earned, and why some cannot be judged or served now."""
-    known, judged = await load(services, due), Judged()
+    known, judged, now = await load(services, due), Judged(), services.clock.now()
     for row in due:
         enrolment, batch = known.enrolments.get(row.key), known.batches.get(row.batch_id)
         failure = known.failures.get(row.user_id) or known.failures.get(row.batch_id)
@@ -140,17 +155,16 @@ async def judge(services: Services, due: Sequence[Due]) -> Judged:
             judged.failures[row.key] = failure
         elif enrolment is not None and batch is not None:
             try:
-                judged.earned += _earned(judged, row, batch, enrolment, known)
+                judged.earned += _earned(judged, row, batch, enrolment, known, now)
             except Exception as broken:  # noqa: BLE001 - what one learner's data cannot bear harms him alone
                 judged.failures[row.key] = failure_of("judged", row, broken)
     return judged
 
 
 def failure_of(done: str, row: Due, broken: Exception) -> str:
-    """Why a learner is tried again later, as explain says it; the log has the whole of it."""
+    """Why a learner is tried again later, as explain says it; what the data said is for the log alone."""
     log.exception(f"a learner cannot be {done}", broken, batch_id=row.batch_id)
-    said = f"{type(broken).__name__}: {broken}".splitlines()[0]
-    return f"This certificate cannot be {done}. {said}"
+    return f"This certificate cannot be {done} ({type(broken).__name__})."
 
 
 async def load(services: Services, due: Sequence[Due]) -> Known:
@@ -164,27 +178,34 @@ async def load(services: Services, due: Sequence[Due]) -> Known:
         try:
             trees[batch.batch_id] = await courses.course(services, batch.course_id, batch.course_version)
         except Upstream as failed:
-            failures[batch.batch_id] = f"The course {batch.course_id} cannot be read: {failed.detail}"
+            log.warning("a course cannot be read", course_id=batch.course_id, error=failed.detail)
+            failures[batch.batch_id] = f"The course {batch.course_id} cannot be read."
     enrolments = await db.all(services.pool, Enrolment, Q.enrolments_of, **keys)
     held: dict[Key, dict[str, Held]] = defaultdict(dict)
     for row in await db.all(services.pool, Held, Q.newest_of, **keys):
         held[row.user_id, row.batch_id][row.template_id] = row
+    former: dict[Key, list[Former]] = defaultdict(list)
+    for decided in await db.all(services.pool, Former, Q.decided_before_merge, **keys):
+        former[decided.user_id, decided.batch_id].append(decided)
     templates = {batch_id: wire.read_templates(batch.templates) for batch_id, batch in batches.items()}
     people, unread = await services.sunbird.users.each(sorted({row.user_id for row in enrolments}))
-    failures |= {user_id: f"The user service did not say who this is: {why}" for user_id, why in unread.items()}
-    return Known(batches, templates, trees, {row.key: row for row in enrolments}, held, people, failures)
+    if unread:
+        log.warning("people cannot be read", count=len(unread), error=next(iter(unread.values())))
+    failures |= dict.fromkeys(unread, "The user service did not say who this is.")
+    learners = {row.key: row for row in enrolments}
+    return Known(batches, templates, trees, learners, held, former, people, failures)
 
 
 def findings(row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> Iterator[tuple[Template, Finding]]:
     """Every template of the batch, judged on its own."""
     course = known.courses[batch.batch_id]
     assessments = [leaf.content_id for leaf in course.assessments] if course else []
-    learner = learner_of(enrolment, known.people.get(row.user_id), known.held.get(row.key, {}))
+    learner = learner_of(enrolment, known)
     for template in known.templates[batch.batch_id]:
-        yield template, rules.judge(template, learner, assessments, again=row.re_issue)
+        yield template, rules.judge(template, learner, assessments, again=row.re_issue, named=row.named)
 
 
-def _earned(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> list[Earned]:
+def _earned(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, known: Known, now: datetime) -> list[Earned]:
     """What one learner has earned; what he lacks is noted among the failures."""
     course, person = known.courses[batch.batch_id], known.people.get(row.user_id)
     held = known.held.get(row.key, {})
@@ -204,7 +225,7 @@ def _earned(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, known:
         names.add(template.name.lower())
         last = held.get(template.template_id)
         name = course.name if course else batch.course_id
-        related = rules.related(template, learner_of(enrolment, person, held), _places(person), name)
+        related = rules.related(template, learner_of(enrolment, known), _places(person), name)
         earned.append(
             Earned(
                 due=row,
@@ -215,7 +236,7 @@ def _earned(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, known:
                 person=person,
                 finding=finding,
                 related=related,
-                earned_at=enrolment.completed_at or enrolment.updated_at,
+                earned_at=min(enrolment.completed_at or enrolment.updated_at, now),  # clocks of phones go ahead
             )
         )
     return earned
@@ -225,14 +246,16 @@ def _holds(held: Mapping[str, Held], template: Template) -> bool:
     return template.template_id in held and held[template.template_id].status in (Standing.ACTIVE, Standing.SUSPENDED)
 
 
-def learner_of(enrolment: Enrolment, person: Profile | None, held: Mapping[str, Held]) -> Learner:
+def learner_of(enrolment: Enrolment, known: Known) -> Learner:
     """What criteria are judged by."""
+    person, held = known.people.get(enrolment.user_id), known.held.get(enrolment.key, {})
     issued = {str(entry.get("name", "")).lower(): str(entry.get("identifier", "")) for entry in enrolment.certificates}
     issued |= {one.name.lower(): one.certificate_id for one in held.values() if one.status in ("active", "suspended")}
+    decided: list[Held | Former] = [*held.values(), *known.former.get(enrolment.key, ())]
     attributes = None
     if person is not None and person.status == ACTIVE:
-        known = {"rootOrgName": person.org_name, "userType": person.user_type, "userSubType": person.user_sub_type}
-        attributes = {**{name: value for name, value in known.items() if value}, **person.fields}
+        names = {"rootOrgName": person.org_name, "userType": person.user_type, "userSubType": person.user_sub_type}
+        attributes = {**{name: value for name, value in names.items() if value}, **person.fields}
         attributes["rootOrgId"] = person.root_org_id
     return Learner(
         user_id=enrolment.user_id,
@@ -243,7 +266,12 @@ def learner_of(enrolment: Enrolment, person: Profile | None, held: Mapping[str, 
         scores={content_id: Score(*score[:3]) for content_id, score in enrolment.scores.items()},
         issued=issued,
         attributes=attributes,
-        revoked=frozenset(template_id for template_id, one in held.items() if one.status == Standing.REVOKED),
+        decisions=[
+            Decision(one.template_id, one.name, Standing(one.status))
+            for one in decided
+            if one.status == Standing.SUSPENDED
+            or (one.status == Standing.REVOKED and one.name.lower() not in issued)  # else a newer one stands for it
+        ],
     )
 
 

@@ -1,8 +1,9 @@
 """The key ring that signs credentials: made on first use, turned by a command, old keys go on verifying.
 
 A ring is a folder of PEM files `key-1.pem`, `key-2.pem`, … (Ed25519). The highest number that is a private key signs;
-all verify. A retired key may be kept as its public half alone. Beside them lies `identifiers.secret`, from which the
-ids of certificates follow: who keeps or shares the folder keeps or shares it too.
+all verify. A retired key may be kept as its public half alone. A key that came into wrong hands is declared bad by a
+file `key-1.bad` beside it: it neither signs nor verifies any more. Beside them lies `identifiers.secret`, from which
+the ids of certificates follow: who keeps or shares the folder keeps or shares it too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
@@ -30,8 +32,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from lernbatch import keyfiles
 from lernbatch.config import Config
-from lernbatch.errors import Unusable
+from lernbatch.errors import LernbatchError, Unusable
 
 _ED25519_PUBLIC = b"\xed\x01"  # the multicodec prefix of a public key
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -40,12 +43,24 @@ _LOOPBACK = re.compile(r"^(?:127(?:\.\d+){3}|\[::1\])(?=:|$)")
 _FILE = re.compile(r"^key-([1-9]\d{0,5})\.pem$")
 
 
+class KeysUnusable(Unusable, LernbatchError):
+    """The keys cannot be used. The text is for the operator; a caller is told no more than that it will not do now."""
+
+    http_status = 503
+    code = "SERVICE_UNAVAILABLE"
+    message = "Certificates can be neither signed nor checked at the moment."
+
+    def __init__(self, sentence: str) -> None:
+        Exception.__init__(self, sentence)
+
+
 @dataclass(frozen=True)
 class Key:
     """One key pair, or only its public half. `name` is the public key itself, in multibase."""
 
     public: Ed25519PublicKey
     private: Ed25519PrivateKey | None = None
+    is_bad: bool = False
 
     @cached_property
     def name(self) -> str:
@@ -59,7 +74,7 @@ class Key:
 
     def sign(self, data: bytes) -> bytes:
         if self.private is None:
-            raise Unusable(f"The key {self.name} has no private half here.")
+            raise KeysUnusable(f"The key {self.name} has no private half here.")
         return self.private.sign(data)
 
     def verifies(self, signature: bytes, data: bytes) -> bool:
@@ -72,17 +87,18 @@ class Key:
 
 @dataclass(frozen=True)
 class Ring:
-    """All keys of an issuer, the newest first; `did` is the issuer's name in credentials."""
+    """The good keys of an issuer, the newest first, and the bad ones; `did` is the issuer's name in credentials."""
 
     did: str
     keys: tuple[Key, ...]
+    bad: tuple[Key, ...] = ()
 
     @property
     def signing(self) -> Key:
         for key in self.keys:
             if key.private is not None:
                 return key
-        raise Unusable("No key of certificates is a private key: nothing can be signed.")
+        raise KeysUnusable("No key of certificates is a private key: nothing can be signed.")
 
     def find(self, name: str) -> Key | None:
         return next((key for key in self.keys if key.name == name), None)
@@ -93,7 +109,7 @@ class Ring:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The DID document: who wants to verify without us keeps a copy of it."""
+        """The DID document: who wants to verify without us keeps a copy of it. Bad keys are not in it."""
         methods = [
             {"id": self.method(key), "type": "Multikey", "controller": self.did, "publicKeyMultibase": key.name}
             for key in self.keys
@@ -131,24 +147,45 @@ def open_ring(folder: Path, public_url: str) -> Ring:
 
     Raises: Unusable, with a sentence, when a key cannot be read or made.
     """
-    keys = read_ring(folder)
+    keys = read_all(folder)
     if not keys:
         _write(folder, 1)
-        keys = read_ring(folder)
-    return Ring(did_of(public_url), keys)
+        keys = read_all(folder)
+    good, bad = (tuple(key for key in keys if key.is_bad is wrong) for wrong in (False, True))
+    return Ring(did_of(public_url), good, bad)
 
 
 def read_ring(folder: Path) -> tuple[Key, ...]:
-    """The keys in `folder`, the newest first."""
-    found = sorted(_numbers(folder), reverse=True)
-    return tuple(_read(folder / f"key-{number}.pem") for number in found)
+    """The good keys in `folder`, the newest first. Raises: Unusable."""
+    return tuple(key for key in read_all(folder) if not key.is_bad)
+
+
+def read_all(folder: Path) -> tuple[Key, ...]:
+    """All keys in `folder`, the newest first. Raises: Unusable."""
+    return tuple(_read(folder, number) for number in sorted(_numbers(folder), reverse=True))
+
+
+def declare_bad(folder: Path, name: str, now: datetime) -> Key:
+    """Trust a key no more; the one that signs from now on, which is made where no good one is left.
+
+    Raises: Unusable, when no key in `folder` has that name.
+    """
+    named = {_read(folder, number).name: number for number in _numbers(folder)}
+    if name not in named:
+        raise KeysUnusable(f"No certificate key in {folder} is called {name}.")
+    try:
+        _put(folder / f"key-{named[name]}.bad", f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}\n".encode())
+    except OSError as closed:
+        raise KeysUnusable(f"The key cannot be declared bad in {folder}: {closed.strerror}.") from closed
+    signing = next((key for key in read_ring(folder) if key.private is not None), None)
+    return signing or turn(folder)
 
 
 def turn(folder: Path) -> Key:
     """Add a key that signs from now on; the others go on verifying. Running processes use it after a restart."""
     number = max(_numbers(folder), default=0) + 1
     _write(folder, number)
-    return _read(folder / f"key-{number}.pem")
+    return _read(folder, number)
 
 
 def secret(folder: Path) -> bytes:
@@ -157,13 +194,15 @@ def secret(folder: Path) -> bytes:
     try:
         if not path.exists():
             _put(path, token_hex(32).encode())
+        if why := keyfiles.trouble(path, secret=True):
+            raise KeysUnusable(f"The secret of certificate ids, {path}, {why}.")
         found = bytes.fromhex(path.read_text("ascii").strip())
     except OSError as closed:
-        raise Unusable(f"The secret of certificate ids, {path}, cannot be read: {closed.strerror}.") from closed
+        raise KeysUnusable(f"The secret of certificate ids, {path}, cannot be read: {closed.strerror}.") from closed
     except ValueError as broken:
-        raise Unusable(f"The secret of certificate ids, {path}, is no hexadecimal text.") from broken
+        raise KeysUnusable(f"The secret of certificate ids, {path}, is no hexadecimal text.") from broken
     if len(found) < 32:
-        raise Unusable(f"The secret of certificate ids, {path}, is shorter than 32 bytes.")
+        raise KeysUnusable(f"The secret of certificate ids, {path}, is shorter than 32 bytes.")
     return found
 
 
@@ -173,26 +212,28 @@ def _numbers(folder: Path) -> list[int]:
     except FileNotFoundError:
         return []
     except OSError as closed:
-        raise Unusable(f"The folder of certificate keys, {folder}, cannot be read: {closed.strerror}.") from closed
+        raise KeysUnusable(f"The folder of certificate keys, {folder}, cannot be read: {closed.strerror}.") from closed
     return [int(found.group(1)) for name in names if (found := _FILE.match(name))]
 
 
-def _read(path: Path) -> Key:
+def _read(folder: Path, number: int) -> Key:
+    path = folder / f"key-{number}.pem"
     try:
         pem = path.read_bytes()
-        if b"PRIVATE" in pem:
-            private = load_pem_private_key(pem, password=None)
-            if isinstance(private, Ed25519PrivateKey):
-                return Key(private.public_key(), private)
-        else:
-            public = load_pem_public_key(pem)
-            if isinstance(public, Ed25519PublicKey):
-                return Key(public)
+        is_private = b"PRIVATE" in pem
+        private = load_pem_private_key(pem, password=None) if is_private else None
+        public = load_pem_public_key(pem) if private is None else private.public_key()
+        why = keyfiles.trouble(path, secret=is_private)
+        is_bad = (folder / f"key-{number}.bad").exists()
     except OSError as closed:
-        raise Unusable(f"The certificate key {path} cannot be read: {closed.strerror}.") from closed
+        raise KeysUnusable(f"The certificate key {path} cannot be read: {closed.strerror}.") from closed
     except (ValueError, TypeError) as broken:
-        raise Unusable(f"The certificate key {path} cannot be read: it is no unencrypted PEM file.") from broken
-    raise Unusable(f"The certificate key {path} is no Ed25519 key.")
+        raise KeysUnusable(f"The certificate key {path} cannot be read: it is no unencrypted PEM file.") from broken
+    if not isinstance(public, Ed25519PublicKey) or not isinstance(private, Ed25519PrivateKey | None):
+        raise KeysUnusable(f"The certificate key {path} is no Ed25519 key.")
+    if why is not None:
+        raise KeysUnusable(f"The certificate key {path} {why}.")
+    return Key(public, None if is_bad else private, is_bad)
 
 
 def _write(folder: Path, number: int) -> None:
@@ -201,7 +242,7 @@ def _write(folder: Path, number: int) -> None:
     try:
         _put(folder / f"key-{number}.pem", pem)
     except OSError as closed:
-        raise Unusable(f"No certificate key can be made in {folder}: {closed.strerror}.") from closed
+        raise KeysUnusable(f"No certificate key can be made in {folder}: {closed.strerror}.") from closed
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -97,6 +97,24 @@ class Score:
         return self.score * 100 / (self.max_score or 1)
 
 
+class Standing(StrEnum):
+    """What a certificate is worth now; the names are the column's."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """That somebody revoked or suspended the latest certificate a learner had of a template."""
+
+    template_id: str
+    name: str
+    standing: Standing
+
+
 @dataclass(frozen=True, slots=True)
 class Learner:
     """What is known of a learner in a batch when criteria are judged. `attributes` None: nobody knows this user."""
@@ -109,7 +127,7 @@ class Learner:
     scores: Mapping[str, Score]
     issued: Mapping[str, str]  # certificate name in lower case → its id
     attributes: Mapping[str, Any] | None
-    revoked: frozenset[str] = frozenset()  # templates whose latest certificate was taken away
+    decisions: Sequence[Decision] = ()  # about certificates of this batch; none that something newer has undone
 
 
 class Outcome(StrEnum):
@@ -132,13 +150,17 @@ class Finding:
     parts: tuple[Finding, ...] = ()
 
 
-class Standing(StrEnum):
-    """What a certificate is worth now; the names are the column's."""
+class ChangeCode(StrEnum):
+    """Why a certificate is not valid any more, as anybody may know it."""
 
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    REVOKED = "revoked"
-    SUPERSEDED = "superseded"
+    ISSUED_IN_ERROR = "issued-in-error"
+    WRONG_DETAILS = "wrong-details"
+    MISCONDUCT = "misconduct"
+    UNDER_REVIEW = "under-review"
+    REVIEW_PASSED = "review-passed"
+    HOLDER_ASKED = "holder-asked"
+    RE_ISSUED = "re-issued"  # ours alone
+    ACCOUNTS_MERGED = "accounts-merged"  # ours alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +185,7 @@ class Certificate:
     changed_at: datetime
     changed_by: str | None
     change_reason: str | None
+    change_code: str | None
 
 
 @dataclass(frozen=True, slots=True)

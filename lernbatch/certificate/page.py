@@ -30,6 +30,7 @@ SENTENCES = {
     "suspended": "This certificate is suspended for the time being.",
     "superseded": "This certificate was replaced by a newer one.",
     "broken": "This certificate's record does not fit its signature. Do not trust it.",
+    "untrusted": "The key that signed this certificate came into wrong hands. Its issuer will sign it anew.",
     "unknown": "No certificate of this number was issued here.",
 }
 _PAGES = Environment(

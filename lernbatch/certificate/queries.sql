@@ -13,8 +13,8 @@ UPDATE batch
 -- ask_for_batch
 -- Everybody who may have earned something: all active learners with one of the statuses, or the named ones.
 -- claim = NULL takes the row from a worker that is judging an older state of things.
-INSERT INTO certificate_due (user_id, batch_id, due_at, reason, re_issue)
-SELECT user_id, batch_id, :now, :reason, :re_issue
+INSERT INTO certificate_due (user_id, batch_id, due_at, reason, re_issue, named)
+SELECT user_id, batch_id, :now, :reason, :re_issue, :user_ids::text[] IS NOT NULL
   FROM enrolment
  WHERE batch_id = :batch_id AND active
    AND (:user_ids::text[] IS NULL OR user_id = ANY (:user_ids))
@@ -22,8 +22,24 @@ SELECT user_id, batch_id, :now, :reason, :re_issue
  ORDER BY user_id
 ON CONFLICT (user_id, batch_id) DO UPDATE
    SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false,
-       re_issue = certificate_due.re_issue OR EXCLUDED.re_issue
+       re_issue = certificate_due.re_issue OR EXCLUDED.re_issue,
+       -- Whoever was named for no new issue is not named for one that a later bulk action asks for.
+       named = CASE WHEN certificate_due.re_issue = EXCLUDED.re_issue THEN certificate_due.named OR EXCLUDED.named
+                    WHEN EXCLUDED.re_issue THEN EXCLUDED.named
+                    ELSE certificate_due.named END
 RETURNING user_id;
+
+-- decided_in_batch
+-- How many learners a bulk action passes over: somebody took away or suspended the latest certificate that they had of
+-- a name in this batch.
+SELECT count(DISTINCT user_id) FILTER (WHERE latest.status = 'revoked')::integer AS revoked,
+       count(DISTINCT user_id) FILTER (WHERE latest.status = 'suspended')::integer AS suspended
+  FROM (SELECT DISTINCT ON (user_id, lower(name)) user_id, status
+          FROM certificate
+         WHERE batch_id = :batch_id
+      ORDER BY user_id, lower(name), issued_at DESC, revision DESC) AS latest
+  JOIN enrolment USING (user_id)
+ WHERE enrolment.batch_id = :batch_id AND enrolment.active AND (:status::smallint IS NULL OR enrolment.status = :status);
 
 -- look_again
 -- A due row without a learner stands for the batch: its learners are looked at again, see ask_for_recent.
@@ -75,10 +91,14 @@ WITH claimed AS (
       SET claim = :claim, due_at = :until
      FROM claimed
     WHERE due.user_id = claimed.user_id AND due.batch_id = claimed.batch_id
-RETURNING due.user_id, due.batch_id, due.reason, due.re_issue, due.attempts;
+RETURNING due.user_id, due.batch_id, due.reason, due.re_issue, due.named, due.attempts;
 
 -- batches_of
-SELECT batch_id, course_id, course_version, templates FROM batch WHERE batch_id = ANY (:batch_ids::text[]);
+SELECT batch_id, course_id, course_version, created_for, templates FROM batch WHERE batch_id = ANY (:batch_ids::text[]);
+
+-- owners_of
+-- Whose the batches are that somebody's certificates come from.
+SELECT batch_id, created_by, mentors, created_for FROM batch WHERE batch_id = ANY (:batch_ids::text[]);
 
 -- enrolments_of
 SELECT enrolment.user_id, enrolment.batch_id, active, status, completed_at, updated_at, scores, certificates
@@ -95,8 +115,43 @@ SELECT DISTINCT ON (certificate.user_id, certificate.batch_id, template_id)
     ON certificate.user_id = wanted.user_id AND certificate.batch_id = wanted.batch_id
  ORDER BY certificate.user_id, certificate.batch_id, template_id, revision DESC;
 
--- status_indices
-SELECT array_agg(nextval('certificate_status_index')) FROM generate_series(1, :count::integer);
+-- decided_before_merge
+-- What was revoked or suspended of the accounts that were merged into these learners', as far as nothing newer of the
+-- same name stands: a decision about a person holds in each of his accounts.
+WITH RECURSIVE account AS (
+  SELECT merged.user_id AS former_id, wanted.user_id
+    FROM (SELECT DISTINCT user_id FROM unnest(:user_ids::text[]) AS asked (user_id)) AS wanted
+    JOIN merged_account AS merged ON merged.into_id = wanted.user_id
+   UNION
+  SELECT merged.user_id, account.user_id
+    FROM account
+    JOIN merged_account AS merged ON merged.into_id = account.former_id
+)
+SELECT user_id, batch_id, template_id, name, status
+  FROM (SELECT DISTINCT ON (account.user_id, certificate.batch_id, lower(name))
+               account.user_id, certificate.batch_id, template_id, name, status
+          FROM account
+          JOIN certificate ON certificate.user_id = account.former_id AND certificate.batch_id = ANY (:batch_ids::text[])
+      ORDER BY account.user_id, certificate.batch_id, lower(name), issued_at DESC, revision DESC) AS latest
+ WHERE status IN ('revoked', 'suspended');
+
+-- status_places
+-- So many places, as list and how many of that list were given before; each list has its key first.
+WITH given AS MATERIALIZED (
+  SELECT nextval('certificate_status_index') AS place FROM generate_series(1, :count::integer)
+), opened AS (
+  INSERT INTO certificate_status_list (number, key)
+  SELECT DISTINCT place / :size::bigint, :key::bytea FROM given
+  ON CONFLICT (number) DO UPDATE SET key = certificate_status_list.key
+  RETURNING number, key
+)
+SELECT opened.number, opened.key, (given.place % :size::bigint)::integer AS given_before
+  FROM given
+  JOIN opened ON opened.number = given.place / :size::bigint;
+
+-- last_status_list
+-- The last list in which a place was given.
+SELECT last_value / :size::bigint FROM certificate_status_index;
 
 -- lock_enrolments
 -- Progress locks an enrolment and then its due row, so issuing does too, in the order of the keys: no deadlock.
@@ -146,12 +201,23 @@ SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name
 -- After the new one stands: what it replaces, of its own template or of another with the same name, perhaps detached
 -- since: a learner has one certificate of a name.
 UPDATE certificate AS old
-   SET status = 'superseded', changed_at = :now, change_reason = 're-issued'
+   SET status = 'superseded', changed_at = :now, change_reason = 're-issued', change_code = 're-issued'
   FROM unnest(:user_ids::text[], :batch_ids::text[], :template_ids::text[], :revisions::integer[], :names::text[])
     AS made (user_id, batch_id, template_id, revision, name)
  WHERE old.user_id = made.user_id AND old.batch_id = made.batch_id
    AND (old.template_id = made.template_id AND old.revision < made.revision OR lower(old.name) = lower(made.name))
    AND old.certificate_id <> ALL (:certificate_ids::text[]) AND old.status IN ('active', 'suspended');
+
+-- supersede_merged
+-- The same for what came over from a merged account: its record stays with that account, the entry of it is the learner's.
+UPDATE certificate AS old
+   SET status = 'superseded', changed_at = :now, change_reason = 're-issued', change_code = 're-issued'
+  FROM unnest(:user_ids::text[], :batch_ids::text[], :names::text[]) AS made (user_id, batch_id, name)
+  JOIN enrolment ON enrolment.user_id = made.user_id AND enrolment.batch_id = made.batch_id
+ CROSS JOIN jsonb_array_elements(enrolment.certificates) AS entry
+ WHERE old.certificate_id = entry ->> 'identifier'
+   AND old.batch_id = made.batch_id AND old.user_id <> made.user_id AND lower(old.name) = lower(made.name)
+   AND old.status IN ('active', 'suspended');
 
 -- add_entries
 -- issued_certificates: an entry of the same name, or of a superseded certificate, gives way; others stay, the
@@ -174,13 +240,13 @@ UPDATE enrolment
 
 -- certificate_by_id
 SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name, status, status_index, credential,
-       template, decision, earned_at, issued_at, expires_at, changed_at, changed_by, change_reason
+       template, decision, earned_at, issued_at, expires_at, changed_at, changed_by, change_reason, change_code
   FROM certificate
  WHERE certificate_id = :certificate_id;
 
 -- chain_of
 -- All issues of one award, the newest first: of its template, or (re-issued through another template, perhaps renamed)
--- joined to those by a name. status_index counts the issues.
+-- joined to those by a name.
 WITH RECURSIVE chain AS (
     SELECT template_id, name, certificate_id
       FROM certificate
@@ -194,7 +260,7 @@ WITH RECURSIVE chain AS (
 SELECT certificate_id, revision, status, issued_at
   FROM certificate
  WHERE user_id = :user_id AND batch_id = :batch_id AND certificate_id IN (SELECT certificate_id FROM chain)
- ORDER BY status_index DESC;
+ ORDER BY issued_at DESC, revision DESC;
 
 -- not_active_in_list
 SELECT status_index, status
@@ -210,15 +276,28 @@ ON CONFLICT (url) DO UPDATE
 -- files
 SELECT url, media_type, body FROM certificate_file WHERE url = ANY (:urls::text[]);
 
--- batch_of_certificate
-SELECT batch_id FROM certificate WHERE certificate_id = :certificate_id;
+-- holders_of_certificate
+-- Whose it is: the account that it was issued to, and those which that was merged into since.
+WITH RECURSIVE holder AS (
+  SELECT user_id, batch_id FROM certificate WHERE certificate_id = :certificate_id
+   UNION
+  SELECT merged.into_id, holder.batch_id
+    FROM holder
+    JOIN merged_account AS merged ON merged.user_id = holder.user_id
+)
+SELECT user_id, batch_id FROM holder;
+
+-- withdraw_re_issue
+-- A new issue that was asked for before a decision about this learner does not undo it.
+UPDATE certificate_due
+   SET re_issue = false, named = false, claim = NULL
+ WHERE user_id = ANY (:user_ids::text[]) AND batch_id = :batch_id;
 
 -- set_standing
 -- Only what may change may change: a superseded or revoked certificate stays what it is.
-   UPDATE certificate
-      SET status = :status, changed_at = :now, changed_by = :changed_by, change_reason = :reason
-    WHERE certificate_id = :certificate_id AND status = ANY (:admitted::text[])
-RETURNING user_id, batch_id;
+UPDATE certificate
+   SET status = :status, changed_at = :now, changed_by = :changed_by, change_reason = :reason, change_code = :code
+ WHERE certificate_id = :certificate_id AND status = ANY (:admitted::text[]);
 
 -- remove_entry
 UPDATE enrolment
@@ -226,7 +305,22 @@ UPDATE enrolment
                                   FROM jsonb_array_elements(certificates) WITH ORDINALITY AS old (entry, place)
                                  WHERE entry ->> 'identifier' IS DISTINCT FROM :certificate_id),
                                '[]')
- WHERE user_id = :user_id AND batch_id = :batch_id;
+ WHERE user_id = ANY (:user_ids::text[]) AND batch_id = :batch_id;
+
+-- signed_by
+-- A page of the certificates that these keys signed.
+SELECT certificate_id, credential
+  FROM certificate
+ WHERE certificate_id > :after
+   AND split_part(credential #>> '{proof,verificationMethod}', '#', 2) = ANY (:names::text[])
+ ORDER BY certificate_id
+ LIMIT :limit;
+
+-- replace_credentials
+UPDATE certificate
+   SET credential = signed.credential
+  FROM unnest(:certificate_ids::text[], :credentials::jsonb[]) AS signed (certificate_id, credential)
+ WHERE certificate.certificate_id = signed.certificate_id;
 
 -- retry_parked
 UPDATE certificate_due
@@ -260,7 +354,7 @@ SELECT reason, due_at, attempts, error, parked
 
 -- certificates_of_learner
 SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name, status, status_index, credential,
-       template, decision, earned_at, issued_at, expires_at, changed_at, changed_by, change_reason
+       template, decision, earned_at, issued_at, expires_at, changed_at, changed_by, change_reason, change_code
   FROM certificate
  WHERE user_id = :user_id
    AND (:course_id::text IS NULL OR course_id = :course_id)
@@ -272,7 +366,7 @@ SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name
 -- certificates_of_batch
 -- A page of what a batch issued between two days and is still worth something.
 SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name, status, status_index, credential,
-       template, decision, earned_at, issued_at, expires_at, changed_at, changed_by, change_reason
+       template, decision, earned_at, issued_at, expires_at, changed_at, changed_by, change_reason, change_code
   FROM certificate
  WHERE batch_id = :batch_id AND status = 'active'
    AND issued_at >= :since AND issued_at < :until

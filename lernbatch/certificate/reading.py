@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from lernbatch import db, sql
 from lernbatch.certificate import credential, rules, status
 from lernbatch.certificate.actions import ring
-from lernbatch.certificate.credential import Unverifiable
 from lernbatch.certificate.model import Certificate, Revision
+from lernbatch.errors import NotFound
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.certificate")
@@ -55,21 +53,18 @@ async def look(services: Services, certificate_id: str) -> Looked | None:
         certificate_id=certificate_id,
     )
     standing = rules.standing(certificate.status, certificate.expires_at, services.clock.now())
-    if not _intact(services, certificate):
+    keys = ring(services.config)
+    if not credential.is_trusted(certificate.credential, (*keys.keys, *keys.bad)):
         standing = "broken"
+    elif standing == "valid" and not credential.is_trusted(certificate.credential, keys.keys):
+        standing = "untrusted"
     return Looked(certificate, standing, chain)
 
 
-def _intact(services: Services, certificate: Certificate) -> bool:
-    try:
-        verified = credential.verify(msgspec.json.encode(certificate.credential), ring(services.config).keys)
-    except Unverifiable:
-        return False
-    return verified.trusted
-
-
 async def status_list(services: Services, purpose: str, number: int) -> dict[str, Any]:
-    """The signed status list of one purpose (one of status.PURPOSES)."""
+    """The signed status list of one purpose (one of status.PURPOSES). Raises: NotFound, when it is not begun yet."""
+    if number > await db.value(services.pool, Q.last_status_list, size=status.LIST_SIZE):
+        raise NotFound
     first = number * status.LIST_SIZE
     bits = await db.all(services.pool, Bit, Q.not_active_in_list, first=first, size=status.LIST_SIZE)
     set_bits = [bit.status_index - first for bit in bits if bit.status in status.PURPOSES[purpose]]

@@ -14,6 +14,7 @@ from lernbatch.certificate.model import (
     AssessmentCriterion,
     Bound,
     Certificate,
+    ChangeCode,
     Criteria,
     Finding,
     Issuer,
@@ -24,14 +25,18 @@ from lernbatch.certificate.model import (
     Standing,
     Template,
 )
-from lernbatch.certificate.rules import DAYS, OPERATORS
+from lernbatch.certificate.rules import DAYS, OPERATORS, SHAREABLE, on_behalf_of
 from lernbatch.errors import Malformed, Missing, Refused, Unmappable, WrongType
 from lernbatch.wire import blank, course_id, text
 
 MAX_TEMPLATE_BYTES = 64 * 1024
 MAX_USERS = 10_000
+MAX_ATTRIBUTE = 200  # characters
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(9999, 12, 30)  # in every zone these have an instant and a day after
 _STATUSES: Mapping[Any, int] = {"0": 0, "1": 1, "2": 2}  # of an enrolment
+CODES_BY_HAND = tuple(
+    code.value for code in ChangeCode if code not in (ChangeCode.RE_ISSUED, ChangeCode.ACCOUNTS_MERGED)
+)
 _TEXT_KEYS_OF_SIGNATORY = ("name", "id", "designation", "image")
 
 
@@ -85,6 +90,16 @@ class IssueRequest:
     course_id: str
     batch_id: str
     user_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a certificate becomes. `reason`: for those who manage the batch; `code`: for everybody."""
+
+    certificate_id: str
+    standing: Standing
+    reason: str
+    code: str | None = None
 
 
 def read_detachment(request: dict[str, Any]) -> Attachment:
@@ -148,6 +163,16 @@ def _check_criteria(criteria: Mapping[str, Any]) -> None:
         _check_assessments(_map(criteria, "assessments"))
     if "user" in criteria and "rootOrgId" not in _map(criteria, "user"):
         raise Missing("rootOrgId")
+    for key in ("user", "users"):  # the pipeline's spelling
+        _check_attributes(criteria.get(key))
+
+
+def _check_attributes(asked: Any) -> None:
+    """Only of what may be shared, or criteria would tell anything about anybody, one question at a time."""
+    if isinstance(asked, dict) and not all(
+        key in SHAREABLE and isinstance(value, str) and len(value) <= MAX_ATTRIBUTE for key, value in asked.items()
+    ):
+        raise InvalidProperty("User")
 
 
 def read_status(value: Any) -> int | None:
@@ -219,17 +244,32 @@ def read_issue(request: dict[str, Any]) -> IssueRequest:
     return IssueRequest(course, batch_id, tuple(dict.fromkeys(user_ids)))
 
 
+def show_passed_over(revoked: int, suspended: int) -> dict[str, Any]:
+    """{"passedOver": {"revoked": 1, "suspended": 2}}; nothing when nobody is."""
+    return {"passedOver": {"revoked": revoked, "suspended": suspended}} if revoked or suspended else {}
+
+
 def read_retry(request: dict[str, Any]) -> tuple[str, str | None]:
     """{"batchId": …, "userId": …}: the batch, and the learner or None for all."""
     return _mandatory(request, "batchId"), text(request, "userId") or None
 
 
-def read_change(request: dict[str, Any]) -> tuple[str, Standing, str]:
-    """{"identifier": …, "status": "revoked", "reason": "…"}"""
+def read_change(request: dict[str, Any]) -> Change:
+    """{"identifier": …, "status": "revoked", "reason": "…", "code": "issued-in-error"}; the code may be left out."""
     certificate_id, status = _mandatory(request, "identifier"), _mandatory(request, "status")
     if status not in (Standing.ACTIVE, Standing.SUSPENDED, Standing.REVOKED):
         raise InvalidValue("status", status)
-    return certificate_id, Standing(status), _mandatory(request, "reason")[:500]
+    reason = _mandatory(request, "reason")[:500]
+    return Change(certificate_id, Standing(status), reason, read_code(text(request, "code"), Standing(status)))
+
+
+def read_code(code: str | None, standing: Standing) -> str | None:
+    """Why a certificate changes, for everybody; a suspension without a code is under review. Raises: InvalidValue."""
+    if not code:
+        return ChangeCode.UNDER_REVIEW if standing is Standing.SUSPENDED else None
+    if code not in CODES_BY_HAND:
+        raise InvalidValue("code", code)
+    return code
 
 
 def read_span(query: Mapping[str, str], zone: tzinfo) -> tuple[datetime, datetime, str]:
@@ -437,6 +477,35 @@ def recipient_name(certificate: Certificate) -> str:
     return next((str(one["identityHash"]) for one in identifiers if one["identityType"] == "name"), "")
 
 
+def vouching_name(certificate: Certificate) -> str:
+    """Who vouches for it, as it was signed."""
+    return str(certificate.credential["issuer"]["name"])
+
+
+def claimed_issuer(certificate: Certificate) -> str | None:
+    """On whose behalf it says it was issued; None: on that of who vouches for it."""
+    return on_behalf_of(vouching_name(certificate), certificate.template["issuer"]["name"])
+
+
+def issuer_in_words(certificate: Certificate) -> str:
+    """State Board, on behalf of University of Madras"""
+    claimed = claimed_issuer(certificate)
+    return vouching_name(certificate) + (f", on behalf of {claimed}" if claimed else "")
+
+
+# Why a certificate is not valid any more, for everybody; the words of who decided are for those who manage the batch.
+_PUBLIC_REASONS: Mapping[str, str] = {
+    ChangeCode.ISSUED_IN_ERROR: "issued in error",
+    ChangeCode.WRONG_DETAILS: "its details are wrong",
+    ChangeCode.MISCONDUCT: "misconduct",
+    ChangeCode.UNDER_REVIEW: "under review",
+    ChangeCode.REVIEW_PASSED: "a review was passed",
+    ChangeCode.HOLDER_ASKED: "its holder asked for it",
+    ChangeCode.RE_ISSUED: "re-issued",
+    ChangeCode.ACCOUNTS_MERGED: "the holder's accounts were merged",
+}
+
+
 def show_verification(
     certificate: Certificate, standing: str, chain: Sequence[Revision], public_url: str
 ) -> dict[str, Any]:
@@ -451,12 +520,14 @@ def show_verification(
         "courseId": certificate.course_id,
         "courseName": certificate.template["courseName"],
         "batchId": certificate.batch_id,
-        "issuer": certificate.template["issuer"]["name"],
+        "issuer": vouching_name(certificate),
+        "onBehalfOf": claimed_issuer(certificate),
         "earnedOn": iso_millis(certificate.earned_at),
         "issuedOn": iso_millis(certificate.issued_at),
         "expiresOn": None if certificate.expires_at is None else iso_millis(certificate.expires_at),
         "changedOn": iso_millis(certificate.changed_at),
-        "reason": certificate.change_reason,
+        "reason": _PUBLIC_REASONS.get(certificate.change_code or ""),
+        "reasonCode": certificate.change_code,
         "criteria": certificate.credential["credentialSubject"]["achievement"]["criteria"]["narrative"],
         "evidence": [one["narrative"] for one in certificate.credential["evidence"]],
         "supersededBy": chain[0].certificate_id if standing == Standing.SUPERSEDED else None,

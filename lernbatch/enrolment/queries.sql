@@ -11,6 +11,7 @@ LEFT JOIN enrolment e ON e.user_id = asked.user_id AND e.batch_id = asked.batch_
 
 -- enrol
 -- A learner who comes back keeps the progress and the first date; one who is already in is not returned.
+-- Nothing but the return may make who comes back eligible for what was attached meanwhile, so that is evaluated at once.
 -- The events leave only for those who came in by this statement.
 WITH asked AS (
   SELECT user_id, batch_id, course_id, added_by, how
@@ -22,7 +23,15 @@ WITH asked AS (
   ON CONFLICT (user_id, batch_id) DO UPDATE
      SET active = true, added_how = EXCLUDED.added_how
    WHERE NOT enrolment.active
-  RETURNING user_id, batch_id
+  RETURNING user_id, batch_id, enrolled_at
+), due AS (
+  INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
+  SELECT came.user_id, came.batch_id, :now, 'enrolled'
+    FROM came
+    JOIN batch ON batch.batch_id = came.batch_id AND batch.templates <> '{}'
+   WHERE came.enrolled_at < :now
+  ON CONFLICT (user_id, batch_id) DO UPDATE
+     SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, parked = false
 ), told AS (
   INSERT INTO outbox (destination, topic, key, payload, created_at, due_at)
   SELECT event.destination, event.topic, event.key, event.payload, :now, :now

@@ -167,8 +167,9 @@ def is_strong(wanted: ZipEncryption, *, usually: bool) -> bool:
     return usually if wanted is ZipEncryption.USUAL else wanted is ZipEncryption.AES256
 
 
-def crash_message(error: BaseException) -> str:
-    return f"Internal Server Error: {str(error)[:_DETAIL_LENGTH]}"
+def crash_message(detail: str) -> str:
+    """`detail`: what another service said, or the kind of a failure of ours; its text may quote people's data."""
+    return f"Internal Server Error: {detail[:_DETAIL_LENGTH]}"
 
 
 @dataclass(frozen=True, slots=True)

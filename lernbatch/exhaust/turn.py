@@ -124,8 +124,8 @@ class Failures:
             return
         if isinstance(failure, Upstream):
             log.warning("an exhaust waits for another service", what=what, detail=failure.detail)
-            failure = RuntimeError(failure.detail)
+            self.texts.append(rules.crash_message(failure.detail))
         else:
             log.exception("an exhaust failed", failure, what=what)
-        self.texts.append(rules.crash_message(failure))
+            self.texts.append(rules.crash_message(type(failure).__name__))
         self.passing = True

@@ -193,7 +193,7 @@ def test_a_mail_is_what_the_contract_says(telling: Running) -> None:
         "subject": "Course Invitation",
         "emailTemplateType": "batchMentorEnrol",
         "body": "Notification mail Body",
-        "orgName": None,
+        "orgName": "State Board",
         "courseLogoUrl": "",
         "startDate": day(telling),
         "endDate": day(telling, 30),

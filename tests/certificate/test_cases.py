@@ -285,11 +285,46 @@ def test_a34_r14_the_database_fails(held_up: Lame, path: str) -> None:
 
 
 @pytest.mark.parametrize("answer", [(404, {}), (200, b""), (400, {}), (200, b"<html>"), asset(identifier="do_other")])
-def test_r09_r10_r11_r12_r13_a_template_is_detached_whatever_its_service_says(far: Far, answer: Any) -> None:
+def test_r09a_r10a_r11a_r12a_r13a_what_is_attached_is_detached_whatever_its_service_says(far: Far, answer: Any) -> None:
+    far.cohort.service.sql(
+        "UPDATE batch SET templates = jsonb_build_object('do_gone', '{}'::jsonb) WHERE batch_id = $1",
+        far.cohort.batch_id,
+    )
     far.script.answer(answer)
     request = {"batch": far.cohort.request(template={"identifier": "do_gone"})}
     assert far.cohort.service.call("PATCH", REMOVE, VIKRAM, request).json()["result"] == {"response": "SUCCESS"}
     assert far.script.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "refusal"),
+    [
+        ([(404, {}), (404, {})], (400, None, "Given cert template not found: do_gone")),
+        ([(200, b"")], (500, None, "Something went wrong while Processing Request")),
+        ([(200, b"<html>")], (500, None, "Exception while validating template with cert service")),
+        ([asset(identifier="do_other")], (400, None, "Invalid template Id: do_gone")),
+    ],
+)
+def test_r09b_r10b_r12b_r13b_what_was_never_attached_must_at_least_be_a_template(
+    far: Far, answers: list[Any], refusal: Any
+) -> None:
+    far.script.answer(*answers)
+    assert (
+        said(far.cohort.service, REMOVE, {"batch": far.cohort.request(template={"identifier": "do_gone"})}) == refusal
+    )
+
+
+def test_r11b_the_refusal_of_the_templates_service_is_passed_on(far: Far) -> None:
+    body = {"responseCode": "CLIENT_ERROR", "params": {"err": "ERR_ASSET", "errmsg": "not yours"}, "result": {}}
+    far.script.answer((400, body))
+    request = {"batch": far.cohort.request(template={"identifier": "do_gone"})}
+    assert said(far.cohort.service, REMOVE, request)[::2] == (400, "not yours")
+
+
+def test_detaching_a_known_template_that_is_not_attached_succeeds(far: Far) -> None:
+    far.script.answer(asset())
+    request = {"batch": far.cohort.request(template={"identifier": "do_9"})}
+    assert far.cohort.service.call("PATCH", REMOVE, VIKRAM, request).json()["result"] == {"response": "SUCCESS"}
 
 
 def issuing(cohort: Cohort, **changed: Any) -> tuple[int, str | None, str | None]:

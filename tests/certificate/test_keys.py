@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from lernbatch import keyfiles
 from lernbatch.certificate import keys
 from lernbatch.errors import Unusable
+from tests.running import running
 
 URL = "https://lern.example:8443/learn"
 
@@ -82,3 +85,60 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(Unusable, match="Not a directory"):
         keys.open_ring(tmp_path / "file" / "keys", URL)
     assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [(0o666, "may be written by everybody"), (0o644, "may be read by everybody"), (0o660, None)]
+)
+def test_a_private_key_is_nobody_elses_to_read_or_write(tmp_path: Path, mode: int, said: str | None) -> None:
+    keys.open_ring(tmp_path, URL)
+    keys.secret(tmp_path)
+    for name, read in (
+        ("key-1.pem", lambda: keys.read_ring(tmp_path)),
+        ("identifiers.secret", lambda: keys.secret(tmp_path)),
+    ):
+        (tmp_path / name).chmod(mode)
+        if said is None:
+            assert read()
+        else:
+            with pytest.raises(Unusable, match=said):
+                read()
+
+
+def test_a_key_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "key-1.pem").symlink_to("/proc/self/mem")  # a file that even root cannot read from its beginning
+    with pytest.raises(Unusable, match=r"key-1\.pem cannot be read"):
+        keys.open_ring(tmp_path, URL)
+
+
+@pytest.mark.parametrize("name", ["key-01.pem", "key-1.PEM", "key-x.pem", "key-1.pem~", ".key-1.pem", "key-1.pem.bak"])
+def test_other_names_are_no_keys(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("nonsense")
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [name]
+    assert keys.read_ring(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "said"),
+    [
+        (0o100644, 0, None),
+        (0o100640, 1000, None),  # the folder's owner
+        (0o100644, 4711, "belongs to another user than its folder"),
+        (0o100646, 0, "may be written by everybody (chmod o-w)"),
+        (0o040755, 0, "is no file"),
+        (0o010644, 0, "is no file"),
+    ],
+)
+def test_whose_files_are_trusted(mode: int, owner: int, said: str | None) -> None:
+    assert keyfiles.why_untrusted(mode, owner, {0, 1000}, secret=False) == said
+
+
+def test_keys_that_cannot_be_used_are_503_and_tell_no_path(new_dsn: Callable[[], str], tmp_path: Path) -> None:
+    with running(tmp_path, new_dsn()) as service:
+        folder = keys.folder_of(service.config)
+        folder.mkdir(parents=True)
+        (folder / "key-1.pem").write_text("nonsense")
+        for path in ("/.well-known/did.json", "/.well-known/jwks.json", "/certs/status/revocation/0"):
+            answer = service.call("GET", path)
+            assert (answer.status_code, answer.json()["params"]["err"]) == (503, "SERVICE_UNAVAILABLE")
+            assert str(folder) not in answer.text

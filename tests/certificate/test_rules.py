@@ -9,11 +9,12 @@ from uuid import UUID
 import pytest
 
 from lernbatch.certificate import rules, wire
-from lernbatch.certificate.model import Finding, Learner, Outcome, Score, Template
+from lernbatch.certificate.model import Decision, Finding, Learner, Outcome, Score, Standing, Template
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 MET, WAITING, UNMET, ISSUED = Outcome.MET, Outcome.WAITING, Outcome.UNMET, Outcome.ISSUED
 COMPLETED = {"enrollment": {"status": 2}}
+REVOKED, SUSPENDED = (Decision("t", "Merit", to) for to in (Standing.REVOKED, Standing.SUSPENDED))
 
 
 def template(criteria: dict[str, Any]) -> Template:
@@ -26,8 +27,8 @@ def learner(status: int = 2, q: float | None = None, r: float | None = None, **f
     return Learner("u", status=status, completed_at=NOW, updated_at=NOW, scores=scores, **given)
 
 
-def judged(criteria: dict[str, Any], who: Learner, *, again: bool = False) -> Finding:
-    return rules.judge(template(criteria), who, ("q", "r"), again=again)
+def judged(criteria: dict[str, Any], who: Learner, *, again: bool = False, named: bool = False) -> Finding:
+    return rules.judge(template(criteria), who, ("q", "r"), again=again, named=named)
 
 
 def score(bound: Any) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def more(**asked: Any) -> dict[str, Any]:
         (more(score={">=": 50}, attempts={"<=": 2}), learner(q=60), MET, "all criteria met"),
         (more(score={">=": 50}, attempts={"<=": 1}), learner(q=60), UNMET, "attempts are not <= 1"),
         (COMPLETED, learner(issued={"merit": "c1"}), ISSUED, "issued"),
-        (COMPLETED, learner(revoked=frozenset({"t"})), UNMET, "revoked"),
+        (COMPLETED, learner(decisions=[REVOKED]), UNMET, "revoked"),
     ],
 )
 def test_criteria(criteria: dict[str, Any], who: Learner, outcome: Outcome, because: str) -> None:
@@ -87,9 +88,27 @@ def test_criteria(criteria: dict[str, Any], who: Learner, outcome: Outcome, beca
     assert (found.outcome, found.because) == (outcome, because)
 
 
-def test_asked_again_neither_an_issue_nor_a_revocation_counts() -> None:
-    for who in (learner(issued={"merit": "c1"}), learner(revoked=frozenset({"t"}))):
-        assert judged(COMPLETED, who, again=True).outcome is MET
+def test_asked_again_by_name_neither_an_issue_nor_a_decision_counts() -> None:
+    for who in (learner(issued={"merit": "c1"}), learner(decisions=[REVOKED]), learner(decisions=[SUSPENDED])):
+        assert judged(COMPLETED, who, again=True, named=True).outcome is MET
+
+
+@pytest.mark.parametrize(
+    ("decision", "again", "named", "because"),
+    [
+        (Decision("t", "Merit", Standing.REVOKED), True, False, "revoked"),
+        (Decision("t", "Merit", Standing.SUSPENDED), True, False, "suspended"),
+        (Decision("other", "MERIT", Standing.SUSPENDED), True, False, "suspended"),  # the same certificate by its name
+        (Decision("t", "An older name", Standing.SUSPENDED), True, False, "suspended"),
+        (Decision("other", "Other", Standing.SUSPENDED), True, False, "all criteria met"),
+        (Decision("other", "Other", Standing.REVOKED), True, False, "another certificate of this batch was revoked"),
+        (Decision("other", "Other", Standing.REVOKED), False, False, "another certificate of this batch was revoked"),
+        (Decision("other", "Other", Standing.REVOKED), False, True, "all criteria met"),
+        (Decision("t", "Merit", Standing.REVOKED), False, True, "revoked"),
+    ],
+)
+def test_what_was_decided_for_one_learner(decision: Decision, again: bool, named: bool, because: str) -> None:
+    assert judged(COMPLETED, learner(decisions=[decision]), again=again, named=named).because == because
 
 
 def test_a_score_without_a_maximum_is_out_of_one() -> None:

@@ -5,7 +5,8 @@ Portals read certificates there: RC's search, download and key, and certreg's v1
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.responses import Response
 
 from lernbatch import db, sql
-from lernbatch.batch.rules import is_unbounded
+from lernbatch.batch.rules import is_unbounded, may_manage
 from lernbatch.certificate import actions, gallery, reading
 from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.certificate.model import Certificate
@@ -27,6 +28,16 @@ Q = sql.load("lernbatch.certificate")
 LIMIT = 100
 _MAX_SEARCH_BYTES = 64 * 1024
 _STAFF = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Who manages a batch."""
+
+    batch_id: str
+    created_by: str | None
+    mentors: Sequence[str]
+    created_for: Sequence[str]
 
 
 class InvalidCertificate(Refused):
@@ -49,7 +60,7 @@ async def search(call: Call) -> Response:
     course_id = _equal(training.get("id")) or _equal(filters.get("courseId"))
     batch_id = _equal(training.get("batchId")) or _equal(filters.get("batchId"))
     found = await _of_learner(call, user_id or call.caller.subject, course_id, batch_id)
-    return _json([wire.show_entity(one, _base(call)) for one in found])
+    return _json([wire.show_entity(one, _base(call), known=True) for one in found])
 
 
 async def download(call: Call) -> Response:
@@ -58,7 +69,7 @@ async def download(call: Call) -> Response:
     accepted = call.headers.get("accept", "")
     form = next((form for form in ("svg", "pdf", "png") if gallery.MEDIA_TYPES[form] in accepted), None)
     if form is None:
-        shown = wire.show_entity(certificate, _base(call))
+        shown = wire.show_entity(certificate, _base(call), known=await _knows(call, certificate))
         # Portals parse the signed part themselves.
         return _json({**shown, "_osSignedData": msgspec.json.encode(shown["_osSignedData"]).decode()})
     picture = await _picture(call, certificate, form)
@@ -101,7 +112,9 @@ async def legacy_download_by_url(call: Call) -> Mapping[str, Any]:
 
 async def legacy_read(call: Call) -> Mapping[str, Any]:
     """GET /certs/v1/registry/read/{id}"""
-    return {"response": wire.show_record(await _found(call), _base(call), known=True)}
+    certificate = await _found(call)
+    known = await _knows(call, certificate)
+    return {"response": wire.show_record(certificate, _base(call), known=known)}
 
 
 async def legacy_validate(call: Call) -> Mapping[str, Any]:
@@ -129,16 +142,10 @@ async def legacy_verify(call: Call) -> Mapping[str, Any]:
 async def _of_learner(
     call: Call, user_id: str | None, course_id: str | None, batch_id: str | None
 ) -> list[Certificate]:
-    """What a learner holds. One's own, or that of somebody in whose organisation the caller teaches or administers."""
+    """What a learner holds: one's own, or what comes from batches that the caller manages (see ownership_enforced)."""
     if not user_id:
         return []
-    config, caller = call.services.config, call.caller
-    staff = (*_STAFF, *config.administrator_roles)
-    if not is_unbounded(caller, config) and not caller.speaks_for(user_id):
-        learner = await call.services.sunbird.users.profile(user_id) if caller.has_role(staff) else None
-        if learner is None or not caller.administers([learner.root_org_id], staff):
-            raise Unauthorized
-    return await db.all(
+    certificates = await db.all(
         call.services.pool,
         Certificate,
         Q.certificates_of_learner,
@@ -148,6 +155,42 @@ async def _of_learner(
         active_only=True,
         limit=LIMIT,
     )
+    visible = await _visible(call, certificates)
+    if not visible and not call.caller.speaks_for(user_id) and not _teaches(call):
+        raise Unauthorized
+    return visible
+
+
+def _teaches(call: Call) -> bool:
+    """Whether anybody's certificates may be asked for; which ones are answered is _visible's."""
+    config, caller = call.services.config, call.caller
+    return is_unbounded(caller, config) or caller.has_role((*_STAFF, *config.administrator_roles))
+
+
+async def _visible(call: Call, certificates: Sequence[Certificate]) -> list[Certificate]:
+    """Those of `certificates` whose learners the caller may know: one's own, and those of batches in one's care.
+
+    In one's care are batches that one created or mentors, and those of organisations in which one teaches or
+    administers.
+    """
+    config, caller = call.services.config, call.caller
+    if is_unbounded(caller, config):
+        return list(certificates)
+    batch_ids = list({one.batch_id for one in certificates})
+    owners = {row.batch_id: row for row in await db.all(call.services.pool, Owners, Q.owners_of, batch_ids=batch_ids)}
+    staff = (*_STAFF, *config.administrator_roles)
+
+    def may_see(one: Certificate) -> bool:
+        batch = owners.get(one.batch_id)
+        return caller.speaks_for(one.user_id) or (batch is not None and may_manage(caller, batch, config, staff))
+
+    return [one for one in certificates if may_see(one)]
+
+
+async def _knows(call: Call, certificate: Certificate) -> bool:
+    """Whether the caller may know whose it is, beyond what the picture says."""
+    asking = call.caller.user_id is not None or not call.caller.authentication_enabled
+    return asking and bool(await _visible(call, [certificate]))
 
 
 async def _found(call: Call) -> Certificate:
@@ -159,7 +202,8 @@ async def _found(call: Call) -> Certificate:
 
 async def _picture(call: Call, certificate: Certificate, form: str) -> bytes:
     try:
-        return await gallery.shown(call.services, certificate, form, call.services.config.certificate_qr)
+        qr = call.services.config.certificate_qr
+        return await gallery.shown(call.services, certificate, form, qr, gallery.client_of(call))
     except BadPicture as bad:
         raise NotFound(f"This certificate has no picture: {bad}") from bad
 

@@ -10,9 +10,16 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from lernbatch.certificate import rules
+from lernbatch.certificate.credential import identity_hash
 from lernbatch.certificate.drawing.dates import MONTHS
 from lernbatch.certificate.model import Certificate
-from lernbatch.certificate.wire import iso_millis, recipient_name
+from lernbatch.certificate.wire import (
+    claimed_issuer,
+    iso_millis,
+    issuer_in_words,
+    recipient_name,
+    vouching_name,
+)
 
 
 def show_old_credential(certificate: Certificate, public_url: str) -> dict[str, Any]:
@@ -37,9 +44,10 @@ def show_old_credential(certificate: Certificate, public_url: str) -> dict[str, 
             "trainingId": certificate.course_id,
         },
         "issuer": {
-            "id": look["issuer"]["url"],
+            "id": signed["issuer"]["url"],
             "type": ["Issuer"],
-            "name": look["issuer"]["name"],
+            "name": vouching_name(certificate),
+            "onBehalfOf": claimed_issuer(certificate),
             "publicKey": [key_name(signed)],
         },
         "proof": signed["proof"],
@@ -47,8 +55,8 @@ def show_old_credential(certificate: Certificate, public_url: str) -> dict[str, 
     }
 
 
-def show_entity(certificate: Certificate, public_url: str) -> dict[str, Any]:
-    """A TrainingCertificate of the registry (contract jobs §4.6)."""
+def show_entity(certificate: Certificate, public_url: str, *, known: bool) -> dict[str, Any]:
+    """A TrainingCertificate of the registry (contract jobs §4.6). `known`: see recipient_id."""
     look = certificate.template
     active = certificate.status == "active"
     return {
@@ -62,10 +70,15 @@ def show_entity(certificate: Certificate, public_url: str) -> dict[str, Any]:
             "type": "Course",
             "batchId": certificate.batch_id,
         },
-        "recipient": {"id": certificate.user_id, "name": recipient_name(certificate), "type": None},
+        "recipient": {
+            "id": recipient_id(certificate, known=known),
+            "name": recipient_name(certificate),
+            "type": None,
+        },
         "issuer": {
-            "url": look["issuer"]["url"],
-            "name": look["issuer"]["name"],
+            "url": certificate.credential["issuer"]["url"],
+            "name": vouching_name(certificate),
+            "onBehalfOf": claimed_issuer(certificate),
             "kid": key_name(certificate.credential),
         },
         "signatory": look["signatoryList"],
@@ -78,7 +91,8 @@ def show_entity(certificate: Certificate, public_url: str) -> dict[str, Any]:
 def show_values(certificate: Certificate, public_url: str, zone: tzinfo, qr_code: str) -> dict[str, Any]:
     """What a template may name: the older credential's fields, the registry's, and the legacy names (§4.6, §4.7)."""
     look = certificate.template
-    values = {**show_entity(certificate, public_url), **show_old_credential(certificate, public_url)}
+    values = {**show_entity(certificate, public_url, known=True), **show_old_credential(certificate, public_url)}
+    values["issuer"] = {**values["issuer"], "name": issuer_in_words(certificate)}
     day, expiry = certificate.earned_at.astimezone(zone), certificate.expires_at
     for place, signatory in enumerate(look["signatoryList"]):
         values |= {f"signatory{place}{key.capitalize()}": value for key, value in signatory.items()}
@@ -92,7 +106,7 @@ def show_values(certificate: Certificate, public_url: str, zone: tzinfo, qr_code
         "expiryDate": "" if expiry is None else f"{expiry:%d} {MONTHS[expiry.month - 1]} {expiry:%Y}",
         "recipientId": certificate.user_id,
         "recipientName": recipient_name(certificate),
-        "issuerName": look["issuer"]["name"],
+        "issuerName": issuer_in_words(certificate),
         "qrCode": qr_code,
         "qrCodeImage": qr_code,
         "certificateId": certificate.certificate_id,
@@ -118,7 +132,7 @@ def show_hit(certificate: Certificate) -> dict[str, Any]:
         "_id": certificate.certificate_id,
         "_source": {
             "data": {
-                "badge": {"name": certificate.name, "issuer": {"name": certificate.template["issuer"]["name"]}},
+                "badge": {"name": certificate.name, "issuer": {"name": vouching_name(certificate)}},
                 "issuedOn": iso_millis(certificate.earned_at),
             },
             "related": show_related(certificate),
@@ -134,15 +148,16 @@ def show_related(certificate: Certificate) -> dict[str, Any]:
 
 
 def show_record(certificate: Certificate, public_url: str, *, known: bool) -> dict[str, Any]:
-    """A certificate as certreg's read and validate answer it. `known`: whether it is known who asks.
+    """A certificate as certreg's read and validate answer it. `known`: see recipient_id.
 
     Whoever has a certificate's id may validate it; what its template had copied beside it is none of their business.
     """
+    learner = recipient_id(certificate, known=known)
     look, base = certificate.template, f"{public_url}/certs/{certificate.certificate_id}"
     related = show_related(certificate)
     return {
         "id": certificate.certificate_id,
-        "recipient": {"id": certificate.user_id, "name": recipient_name(certificate), "type": "individual"},
+        "recipient": {"id": learner, "name": recipient_name(certificate), "type": "individual"},
         "isRevoked": certificate.status in ("revoked", "superseded"),
         "pdfUrl": f"{base}.pdf",
         "jsonUrl": f"{base}.json",
@@ -151,9 +166,9 @@ def show_record(certificate: Certificate, public_url: str, *, known: bool) -> di
             "id": base,
             "type": ["Assertion", "Extension", "extensions:CertificateExtension"],
             "recipient": {
-                "identity": certificate.user_id,
+                "identity": learner,
                 "name": recipient_name(certificate),
-                "hashed": False,
+                "hashed": not known,
                 "type": ["id"],
             },
             "badge": {
@@ -161,7 +176,12 @@ def show_record(certificate: Certificate, public_url: str, *, known: bool) -> di
                 "name": look["courseName"],
                 "description": certificate.name,
                 "criteria": certificate.credential["credentialSubject"]["achievement"]["criteria"],
-                "issuer": look["issuer"],
+                "issuer": {
+                    **look["issuer"],
+                    "url": certificate.credential["issuer"]["url"],
+                    "name": vouching_name(certificate),
+                    "onBehalfOf": claimed_issuer(certificate),
+                },
             },
             "issuedOn": credential_time(certificate.earned_at),
             "expires": None if certificate.expires_at is None else credential_time(certificate.expires_at),
@@ -169,6 +189,11 @@ def show_record(certificate: Certificate, public_url: str, *, known: bool) -> di
             "verification": {"type": ["hosted"]},
         },
     }
+
+
+def recipient_id(certificate: Certificate, *, known: bool) -> str:
+    """Whose it is. `known`: for its learner or somebody who manages the batch; others cannot read the id from it."""
+    return certificate.user_id if known else identity_hash(certificate.user_id, certificate.certificate_id)
 
 
 def credential_time(at: datetime) -> str:
