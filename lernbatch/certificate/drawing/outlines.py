@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from math import ceil
 from xml.etree.ElementTree import Element
 
 from lernbatch.certificate.drawing.styles import SIZES
@@ -38,6 +39,7 @@ _TEXT_ONLY = frozenset(
     )
 ) | {FILLED, SPACE}
 _PAINT = ("fill", "stroke", "stroke-width", "fill-opacity", "stroke-opacity", "stroke-linejoin", "paint-order", "color")
+_LINES = ("underline", "overline", "line-through")
 _ANCHORS = {"start": 0.0, "middle": 0.5, "end": 1.0}
 _TRANSFORM = re.compile(r"([a-zA-Z]+)\s*\(([^)]*)\)")
 
@@ -53,7 +55,7 @@ class _Set:
     right_to_left: bool = False
     baseline: str = "auto"
     case: str = "none"
-    underlined: bool = False
+    lines: tuple[str, ...] = ()  # under, over and through the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class _Span:
     length: float  # it is to be as long as that; 0 where it is as long as it is
     stretched: bool  # its letters too, to be as long
     hidden: bool
+    lined: tuple[_Span, ...] = ()  # the spans whose lines are under, over and through its letters
     letters: int = 0  # that were given their places so far
 
     def around(self) -> Iterator[_Span]:
@@ -204,7 +207,7 @@ class _Text:
                 scale = self._scale(own.style, whole)
                 places[key] = [length(part, 0.0, scale) for part in coordinates(element.get(key, ""))]
         places["rotate"] = [length(part, 0.0) for part in coordinates(element.get("rotate", ""))]
-        return _Span(
+        span = _Span(
             set=own,
             parent=parent,
             paint=paint,
@@ -215,6 +218,9 @@ class _Text:
             stretched=element.get("lengthAdjust", "") == "spacingAndGlyphs",
             hidden=hidden,
         )
+        around = parent.lined if parent else ()
+        span.lined = around + (span,) * (len(own.lines) - len(around))
+        return span
 
     def _scale(self, style: Style, whole: float) -> Scale:
         return Scale(style.size, style.ex, style.ch, self._rem, whole)
@@ -360,7 +366,15 @@ def _anchored(own: _Set) -> float:
 
 
 def _painted(placed: Sequence[_Placed]) -> Iterator[Element]:
-    """The paths of clusters; those of one span in one."""
+    """The paths of clusters, those of one span in one; lines first, as they are under the letters."""
+    for (_, lines, _), group in groupby(placed, key=lambda one: (one.y, one.letter.span.set.lines, one.letter.turn)):
+        clusters = list(group)
+        for line, span in zip(lines, clusters[0].letter.span.lined, strict=True):
+            left, right = clusters[0].x, clusters[-1].x + clusters[-1].advance
+            top, thick = _line(line, span.set.style)
+            if not span.hidden:
+                d = f"M{left:.2f} {clusters[0].y + top:.2f}H{right:.2f}v{thick:.2f}H{left:.2f}Z"
+                yield Element(f"{SVG}path", {"d": d, **span.paint})
 
     def alike(one: _Placed) -> tuple[int, float, float, int]:
         alone = id(one) if one.stretch != 1 or one.letter.turn else 0
@@ -374,20 +388,15 @@ def _painted(placed: Sequence[_Placed]) -> Iterator[Element]:
         path = "".join(
             glyph.path(0, 0) if moved else glyph.path(one.x, one.y) for one in clusters for glyph in one.cluster.glyphs
         )
-        if span.set.underlined:
-            path += _underline(clusters, span.set.style, moved=bool(moved))
         if path and not span.hidden:
             yield Element(f"{SVG}path", {"d": path, **span.paint, **moved})
 
 
-def _underline(clusters: Sequence[_Placed], style: Style, *, moved: bool) -> str:
-    below, thick = style.underline
-    x, y = (0.0, 0.0) if moved else (clusters[0].x, clusters[0].y)
-    last = clusters[-1]
-    width = last.x + last.advance - clusters[0].x
-    if moved:
-        width = last.cluster.advance
-    return f"M{x:.2f} {y + below - thick / 2:.2f}h{width:.2f}v{thick:.2f}h{-width:.2f}Z"
+def _line(name: str, style: Style) -> tuple[float, float]:
+    """Where a line under, over or through text is, from its baseline, and how thick. Source: Chromium's."""
+    thick = style.size / 10
+    gap = max(1.0, ceil(thick / 2))
+    return {"underline": gap, "overline": -style.ascent, "line-through": -style.ascent / 3}[name], thick
 
 
 def _inherit(element: Element, inherited: _Set, frame: _Frame, rem: float) -> _Set:
@@ -399,7 +408,9 @@ def _inherit(element: Element, inherited: _Set, frame: _Frame, rem: float) -> _S
     named = "font-family" in said and family != inherited.family
     own = _font_size(said.get("font-size", "").strip().lower(), style, rem)
     scale = Scale(own, style.ex * own / style.size, style.ch * own / style.size, rem, own)
-    space = said.get("white-space") or ("pre" if said.get(SPACE) == "preserve" else said.get(SPACE, ""))
+    space = said.get("white-space", "")
+    if not space and local(element.tag) in ("text", "tspan"):  # elsewhere browsers pass it over
+        space = {"preserve": "pre", "default": "normal"}.get(said.get(SPACE, ""), "")
     baseline = said.get("dominant-baseline", "auto")
     return _Set(
         style=Style(
@@ -417,7 +428,7 @@ def _inherit(element: Element, inherited: _Set, frame: _Frame, rem: float) -> _S
         right_to_left=said.get("direction", "rtl" if inherited.right_to_left else "") == "rtl",
         baseline=inherited.baseline if baseline == "auto" else baseline,
         case=said.get("text-transform", inherited.case),
-        underlined=inherited.underlined or "underline" in said.get("text-decoration", ""),
+        lines=inherited.lines + tuple(line for line in _LINES if line in said.get("text-decoration", "")),
     )
 
 

@@ -108,12 +108,6 @@ class Style:
     def descent(self) -> float:
         return -self._metric(hb.OTMetricsTag.HORIZONTAL_DESCENDER)
 
-    @property
-    def underline(self) -> tuple[float, float]:
-        """How far below the baseline a line under the text is, and how thick."""
-        offset, thickness = hb.OTMetricsTag.UNDERLINE_OFFSET, hb.OTMetricsTag.UNDERLINE_SIZE
-        return -self._metric(offset), self._metric(thickness)
-
     def _metric(self, tag: Any) -> float:
         face = _ours("", self)
         return float(face.font.get_metric_position_with_fallback(tag) * self.size / face.units)
