@@ -1,6 +1,7 @@
 # What a developer types. Needs GNU make and Python 3.11 or later, nothing else.
 #   make demo     watch a batch live its life on a service of its own; ONCE=1 stops afterwards
 #   make test     the tests, on the embedded PostgreSQL and on Debian's PostgreSQL 15; ARGS go to pytest
+#   make test-real   our pictures of certificates beside Chromium's, which is installed where that can be done
 #   make check    all that must be right before a change lands: format, lint, types, imports, dead code, tests
 #   make run      the service on http://127.0.0.1:8000, with its data in .lernbatch
 #   make bench    the hot calls against the same SQL without HTTP
@@ -25,7 +26,8 @@ UV ?= uv
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate
 
-.PHONY: help setup demo run test check format lint types imports dead bench fuzz docs coverage-of-contract lock clean
+.PHONY: help setup demo run test test-real check format lint types imports dead bench fuzz docs \
+	coverage-of-contract lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -62,6 +64,9 @@ run: $(VENV)/.ready
 
 test: $(VENV)/.ready-to-check
 	@tests/run.sh $(BIN)/python $(ARGS)
+
+test-real: $(VENV)/.ready-to-check
+	@tests/real/run.sh $(BIN)/python $(ARGS)
 
 check: lint types imports dead test
 

@@ -21,6 +21,12 @@ _numbers = count(1)
 log.configure("warning")  # as a service does: the default draws traces so large that timeouts pass meanwhile
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What needs programs that are not Python's is run by `make test-real`."""
+    real = Path(__file__).parent / "real"
+    return True if collection_path == real and not any("real" in Path(one).parts for one in config.args) else None
+
+
 def _execute(dsn: str, *statements: str) -> None:
     async def work() -> None:
         conn = await asyncpg.connect(dsn)

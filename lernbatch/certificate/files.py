@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lernbatch import db, sql
 from lernbatch.certificate import rules
-from lernbatch.certificate.drawing import picture, press, svg
+from lernbatch.certificate.drawing import picture, pictures, press, svg
 from lernbatch.certificate.drawing.picture import Design
-from lernbatch.certificate.drawing.press import Job
 from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.certificate.model import DEFAULT_TEMPLATE, Template
 from lernbatch.config import Config
@@ -21,7 +19,6 @@ from lernbatch.services import Services
 Q = sql.load("lernbatch.certificate")
 MAX_PICTURES = 20
 MAX_PICTURE_BYTES = 1024 * 1024
-_SIGNS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,7 @@ class File:
 
 
 async def fetch(services: Services, template: Template) -> list[str]:
-    """Fetch and keep what `template` is drawn from; what could not be had, as sentences.
+    """Fetch and keep what `template` is drawn from; what could not be had, or is left out, as sentences.
 
     Raises: rules.UnreadableTemplate, when the SVG is there but cannot be used.
     """
@@ -46,12 +43,16 @@ async def fetch(services: Services, template: Template) -> list[str]:
     except Upstream as unreachable:
         return [f"The template's picture {url} cannot be read ({unreachable.detail}): the default one is used."]
     try:
-        await asyncio.get_running_loop().run_in_executor(press.EXECUTOR, press.PRESS.draw, Job("check", source))
+        warnings = await _check(source)
         wanted = [*svg.pictures(svg.parse(source)), *(signatory.image for signatory in template.signatories)]
     except BadPicture as bad:
         raise rules.UnreadableTemplate(str(bad)) from bad
     await _keep(services, File(template.url, "image/svg+xml", source))
-    return await _fetch_pictures(services, wanted)
+    return warnings + await _fetch_pictures(services, wanted)
+
+
+async def _check(source: bytes) -> list[str]:
+    return await asyncio.get_running_loop().run_in_executor(press.EXECUTOR, press.PRESS.check, source)
 
 
 async def _fetch_pictures(services: Services, urls: Iterable[str]) -> list[str]:
@@ -62,10 +63,16 @@ async def _fetch_pictures(services: Services, urls: Iterable[str]) -> list[str]:
         except Upstream as unreachable:
             warnings.append(f"The picture {url} cannot be read ({unreachable.detail}): it is left out.")
             continue
-        media_type = next((kind for sign, kind in _SIGNS.items() if body.startswith(sign)), None)
+        media_type = pictures.type_of(body)
         if media_type is None or len(body) > MAX_PICTURE_BYTES:
-            warnings.append(f"The picture {url} is no PNG, JPEG or GIF of at most 1 MB: it is left out.")
+            warnings.append(f"The picture {url} is no picture of at most 1 MB that can be read: it is left out.")
             continue
+        if media_type == pictures.SVG_TYPE:
+            try:
+                warnings += [f"In the picture {url}: {warning}" for warning in await _check(body)]
+            except BadPicture as bad:
+                warnings.append(f"The picture {url} is left out: {bad}")
+                continue
         await _keep(services, File(url, media_type, body))
     return warnings
 
@@ -81,7 +88,7 @@ async def design(services: Services, url: str, images: Iterable[str]) -> Design:
     source = first[url].body if url in first else picture.default_design().source
     more = await _files(services, [inner for inner in svg.pictures(svg.parse(source)) if inner not in first])
     embedded = {
-        file.url: f"data:{file.media_type};base64,{b64encode(file.body).decode()}"
+        file.url: pictures.data_url(file.media_type, file.body)
         for file in (*first.values(), *more.values())
         if file.url != url
     }

@@ -9,7 +9,7 @@ import pytest
 from lernbatch.certificate.drawing import picture, svg
 from lernbatch.certificate.drawing.press import Job, Press
 from lernbatch.certificate.drawing.svg import BadPicture
-from tests.certificate.test_svg import document
+from tests.certificate.test_svg import CASE, document
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +47,12 @@ def uses(depth: int, times: int) -> bytes:
 )
 def test_what_can_be_counted_is_refused_before_it_is_drawn(source: bytes, said: str) -> None:
     with pytest.raises(BadPicture, match=said):
-        picture.check(source)
+        picture.check(source, CASE)
 
 
 def test_things_used_again_in_an_ordinary_way_are_admitted() -> None:
-    picture.check(uses(4, 8))
-    picture.check(document('<use href="#nowhere"/><use/><symbol id="s"><path/></symbol><use href="#s"/>'))
+    picture.check(uses(4, 8), CASE)
+    picture.check(document('<use href="#nowhere"/><use/><symbol id="s"><path/></symbol><use href="#s"/>'), CASE)
 
 
 LAYERS = document('<g opacity=".9">' * 90 + '<rect width="4000" height="4000"/>' + "</g>" * 90).replace(
@@ -97,5 +97,10 @@ def test_after_that_the_next_picture_is_drawn(press: Press) -> None:
 
 
 def test_why_a_template_is_refused_comes_through(press: Press) -> None:
-    with pytest.raises(BadPicture, match="an element script"):
-        press.draw(Job("check", document("<script/>")))
+    with pytest.raises(BadPicture, match="neither a name nor dateFormat"):
+        press.check(document("<text>{{#if a}}</text>"))
+
+
+def test_what_is_left_out_comes_through(press: Press) -> None:
+    (warning,) = press.check(document("<script/>"))
+    assert warning.startswith("A script is left out")

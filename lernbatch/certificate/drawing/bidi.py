@@ -22,29 +22,30 @@ def base_direction(text: str) -> int:
     return LEFT
 
 
-def visual_runs(text: str) -> list[tuple[str, int]]:
+def visual_runs(text: str) -> list[tuple[str, int, int]]:
     """`text` cut into runs of one direction, in the order in which they are drawn from left to right.
 
-    A run's characters stand in logical order; the shaper turns those that go right to left.
+    A run is its characters in logical order (the shaper turns those that go right to left), its direction, and where
+    in `text` it begins.
     """
     base = base_direction(text)
     if base == LEFT and all(unicodedata.bidirectional(c) not in ("R", "AL", "AN") for c in text):
-        return [(text, LEFT)] if text else []
+        return [(text, LEFT, 0)] if text else []
     levels = _levels(_resolved([unicodedata.bidirectional(c) for c in text], base), base)
-    runs: list[tuple[str, int]] = []
-    for character, level in zip(text, levels, strict=True):
+    runs: list[tuple[str, int, int]] = []
+    for start, (character, level) in enumerate(zip(text, levels, strict=True)):
         if runs and runs[-1][1] == level:
-            runs[-1] = (runs[-1][0] + character, level)
+            runs[-1] = (runs[-1][0] + character, level, runs[-1][2])
         else:
-            runs.append((character, level))
+            runs.append((character, level, start))
     for level in range(max(levels), 0, -1):  # L2: turn every stretch at this level or above
         runs = _turned(runs, level)
-    return [(run, level % 2) for run, level in runs]
+    return [(run, level % 2, start) for run, level, start in runs]
 
 
-def _turned(runs: list[tuple[str, int]], level: int) -> list[tuple[str, int]]:
-    out: list[tuple[str, int]] = []
-    stretch: list[tuple[str, int]] = []
+def _turned(runs: list[tuple[str, int, int]], level: int) -> list[tuple[str, int, int]]:
+    out: list[tuple[str, int, int]] = []
+    stretch: list[tuple[str, int, int]] = []
     for run in runs:
         if run[1] >= level:
             stretch.append(run)

@@ -8,20 +8,23 @@ import zipfile
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from importlib import resources
 from typing import Any, Literal
 
 import segno
 import typst
 
-from lernbatch.certificate.drawing import outlines, svg
+from lernbatch.certificate.drawing import outlines, pictures, styles, svg
 from lernbatch.certificate.drawing.dates import format_date
 from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.certificate.drawing.typesetting import Case
 
 QR_KINDS = ("URL", "URL-W3C-VC", "W3C-VC")
 MAX_DOTS = 4000  # of a side, in a PNG
+MAX_INNER = 3  # SVGs within each other
+MAX_SENTENCES = 30  # about one template
+MAX_SENTENCE = 300  # letters
 _DATE_FORMAT = re.compile(r"""^dateFormat\s+(?P<path>[\w.\[\]]+)\s+(?:"(?P<form>[^"]*)"|'(?P<other>[^']*)')$""")
 _PATH = re.compile(r"^(?:this\.|\.)?[A-Za-z_@][\w.\[\]@-]*$")
 _PAGE = b"""\
@@ -50,10 +53,24 @@ def default_design() -> Design:
 
 def draw(design: Design, values: Mapping[str, Any], zone: tzinfo, case: Case) -> bytes:
     """The certificate as SVG. `values`: what templates may name, nested as they name it. Raises: BadPicture."""
+    return _drawn(design, values, zone, case, 0, [])
+
+
+def _drawn(design: Design, values: Mapping[str, Any], zone: tzinfo, case: Case, depth: int, said: list[str]) -> bytes:
+    """The SVG as it is shown; `depth`: how many SVGs it is inside of. What is left out is added to `said`."""
+    if depth > MAX_INNER:
+        raise BadPicture(f"it is more than {MAX_INNER} SVGs within each other.")
     root = svg.parse(design.source)
+    said += svg.clean(root)
+    strange = [text for text in svg.placeholders(root) if not (_DATE_FORMAT.match(text) or _PATH.match(text))]
+    if strange:
+        raise BadPicture(f"The SVG asks for {{{{{strange[0]}}}}}, which is neither a name nor dateFormat.")
     svg.fill(root, lambda placeholder: value_of(placeholder, values, zone))
-    svg.clean(root, design.embedded)
-    outlines.outline(root, case)
+    said += styles.resolve(root)
+    said += pictures.embed(
+        root, design.embedded, lambda inner: _drawn(Design(inner), values, zone, case, depth + 1, said)
+    )
+    said += outlines.outline(root, case)
     return svg.write(root)
 
 
@@ -108,13 +125,14 @@ def _size(picture: bytes) -> tuple[float, float]:
     return svg.size(svg.parse(picture))
 
 
-def check(source: bytes) -> None:
-    """Raises: BadPicture, when a template is unsafe, broken, or asks for what nobody can give."""
-    root = svg.parse(source)
-    svg.check_addresses(root)
-    strange = [text for text in svg.placeholders(root) if not (_DATE_FORMAT.match(text) or _PATH.match(text))]
-    if strange:
-        raise BadPicture(f"The SVG asks for {{{{{strange[0]}}}}}, which is neither a name nor dateFormat.")
+def check(source: bytes, case: Case) -> tuple[bytes, list[str]]:
+    """A template as it is drawn without values, and what of it is left out or drawn otherwise, as sentences.
+
+    Raises: BadPicture, when it is unsafe, broken, or asks for what nobody can give.
+    """
+    said: list[str] = []
+    drawn = _drawn(Design(source), {}, UTC, case, 0, said)
+    return drawn, [sentence[:MAX_SENTENCE] for sentence in dict.fromkeys(said)][:MAX_SENTENCES]
 
 
 def value_of(placeholder: str, values: Mapping[str, Any], zone: tzinfo) -> str | None:

@@ -65,6 +65,7 @@ class Drawn:
 
     picture: bytes = b""
     bad: str | None = None
+    warnings: list[str] = field(default_factory=list)  # of a check
 
 
 class Press:
@@ -77,6 +78,13 @@ class Press:
 
     def draw(self, job: Job) -> bytes:
         """The picture. Blocks; for any thread. Raises: BadPicture."""
+        return self._work(job).picture
+
+    def check(self, source: bytes) -> list[str]:
+        """What of a template is left out or drawn otherwise. Blocks; for any thread. Raises: BadPicture."""
+        return self._work(Job("check", source)).warnings
+
+    def _work(self, job: Job) -> Drawn:
         with self._lock:
             asked, answers = self._pipes()
             try:
@@ -86,7 +94,7 @@ class Press:
                 raise BadPicture(f"The picture cannot be drawn: {self._end()}") from ended
         if drawn.bad is not None:
             raise BadPicture(drawn.bad)
-        return drawn.picture
+        return drawn
 
     def close(self) -> None:
         """End the process, between drawings."""
@@ -153,23 +161,27 @@ def main() -> None:
 
 def _done(job: Job) -> Drawn:
     try:
-        return Drawn(_draw(job))
+        return _check(job) if job.form == "check" else Drawn(_draw(job))
     except BadPicture as bad:
         return Drawn(bad=str(bad))
     except MemoryError:
         return Drawn(bad=f"The picture cannot be drawn: it takes more than {MEMORY // 1024**3} GB of memory.")
 
 
+def _check(job: Job) -> Drawn:
+    drawn, warnings = picture.check(job.source, _case(job.fonts))
+    picture.png(drawn)
+    picture.pdf(drawn, job.credential, job.title, job.author, _EPOCH)
+    return Drawn(warnings=warnings)
+
+
 def _draw(job: Job) -> bytes:
-    checked = job.form == "check"
-    if checked:
-        picture.check(job.source)
-    made = drawn = picture.draw(Design(job.source, job.embedded), job.values, ZoneInfo(job.zone), _case(job.fonts))
-    if checked or job.form == "png":
-        made = picture.png(drawn)
-    if checked or job.form == "pdf":
-        made = picture.pdf(drawn, job.credential, job.title, job.author, job.made_at or _EPOCH)
-    return made
+    drawn = picture.draw(Design(job.source, job.embedded), job.values, ZoneInfo(job.zone), _case(job.fonts))
+    if job.form == "png":
+        return picture.png(drawn)
+    if job.form == "pdf":
+        return picture.pdf(drawn, job.credential, job.title, job.author, job.made_at or _EPOCH)
+    return drawn
 
 
 @cache

@@ -1,18 +1,20 @@
 """SVG templates from outside: read safely, filled with values.
 
-What an SVG may hold is listed here; whatever else it holds is refused (when it could do something) or left out (when
-it could not). Values go into text and attributes of the parsed tree, so nothing in a name can become markup.
+What an SVG may hold is listed here. What only a browser or an editor would use is left out, and said. Values go into
+text and attributes of the parsed tree, so nothing in a name can become markup.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
-from xml.etree.ElementTree import Element, ParseError, register_namespace, tostring
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder, register_namespace, tostring
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.common import DefusedXmlException, EntitiesForbidden
+from defusedxml.ElementTree import DefusedXMLParser
 
 MAX_BYTES = 3 * 1024 * 1024
 MAX_ELEMENTS = 20_000
@@ -31,32 +33,25 @@ _DRAWN = frozenset(
         """
         svg g defs symbol use path rect circle ellipse line polyline polygon text tspan textPath image style title desc
         linearGradient radialGradient stop clipPath mask pattern marker filter switch a
-        feBlend feColorMatrix feComposite feComponentTransfer feFuncA feFuncR feFuncG feFuncB feDropShadow feFlood
-        feGaussianBlur feMerge feMergeNode feMorphology feOffset feTile feTurbulence
+        feBlend feColorMatrix feComposite feComponentTransfer feConvolveMatrix feDiffuseLighting feDisplacementMap
+        feDistantLight feDropShadow feFlood feFuncA feFuncB feFuncG feFuncR feGaussianBlur feMerge feMergeNode
+        feMorphology feOffset fePointLight feSpecularLighting feSpotLight feTile feTurbulence
         """,
     )
 )
-_ACTIVE = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        script foreignObject iframe object embed audio video canvas handler listener
-        set animate animateMotion animateTransform animateColor discard mpath feImage
-        """,
-    )
-)
-_DATA_PICTURE = re.compile(r"^data:image/(png|jpe?g|gif|webp);base64,[A-Za-z0-9+/=\s]*$")
-_CSS_URL = re.compile(r"url\(\s*['\"]?\s*([^)'\"]*)", re.IGNORECASE)
-_CSS_ACTIVE = re.compile(
-    r"@import|\b(?:expression|image-set|image|cross-fade|src)\s*\(|javascript:|-moz-binding|behavior\s*:|\\",
-    re.IGNORECASE,
-)
-_CSS_LOADS = re.compile(r"@import|\b(?:image-set|image|cross-fade|src)\s*\(", re.IGNORECASE)
+_RUN = frozenset(("script", "handler", "listener"))
+_MOVES = frozenset(("set", "animate", "animateMotion", "animateTransform", "animateColor", "discard", "mpath"))
+_PAGE = frozenset(("foreignObject", "iframe", "object", "embed", "audio", "video", "canvas"))
+_FONT = frozenset(("font", "font-face", "glyph", "missing-glyph", "font-face-src", "font-face-uri", "hkern", "vkern"))
 _PLACEHOLDER = re.compile(r"\{\{\{?(?P<mustache>[^{}]*)\}\}\}?|\$\{(?P<dollar>[A-Za-z]\w*)\}")
 _NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?"
-_LENGTH = re.compile(rf"^\s*({_NUMBER})\s*(px|pt|em|mm|cm|in|%)?", re.IGNORECASE)
+_LENGTH = re.compile(rf"\s*({_NUMBER})(px|pt|pc|mm|cm|in|q|em|rem|ex|ch|%)?\s*", re.IGNORECASE)
 _BOX = re.compile(r"[\s,]+".join([f"({_NUMBER})"] * 4), re.IGNORECASE)
-_UNITS = {"px": 1.0, "pt": 4 / 3, "mm": 96 / 25.4, "cm": 960 / 25.4, "in": 96.0}
+_UNITS = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 960 / 25.4, "in": 96.0, "q": 24 / 25.4}
+_ENTITY_LETTERS = 200
+_ENTITIES = 50
+# Of a text that was filled, so that it may be made smaller; it never leaves the drawing.
+FILLED = "data-filled"
 
 
 class BadPicture(Exception):
@@ -67,14 +62,31 @@ class BadPicture(Exception):
 Values = Callable[[str], str | None]
 
 
+class _Parser(DefusedXMLParser):
+    """A parser that admits entities for short texts, as Illustrator declares its namespaces, and no others."""
+
+    _entities = 0
+
+    def defused_entity_decl(self, name: str, is_parameter: bool, value: str | None, *where: Any) -> None:
+        """Raises: EntitiesForbidden, for an entity with markup or other entities in it, or from elsewhere."""
+        self._entities += 1
+        plain = value is not None and len(value) <= _ENTITY_LETTERS and not re.search(r"[&%<]", value)
+        if is_parameter or not plain or self._entities > _ENTITIES:
+            raise EntitiesForbidden(name, value, *where)
+
+
 def parse(data: bytes) -> Element:
     """The SVG's tree, safe to fill and to show. Raises: BadPicture."""
     if len(data) > MAX_BYTES:
         raise BadPicture(f"The SVG is larger than {MAX_BYTES // 1024 // 1024} MB.")
     try:
-        root: Element = fromstring(data, forbid_dtd=False, forbid_entities=True, forbid_external=True)
+        parser = _Parser(target=TreeBuilder(), forbid_dtd=False, forbid_entities=True, forbid_external=True)
+        parser.feed(data.lstrip(b" \t\r\n"))
+        root: Element = parser.close()
     except DefusedXmlException as unsafe:
-        raise BadPicture("The SVG declares entities, which are not admitted.") from unsafe
+        raise BadPicture(
+            "The SVG declares entities that are more than a short text, which are not admitted."
+        ) from unsafe
     except (ParseError, ValueError, LookupError) as broken:
         raise BadPicture(f"The SVG is broken: {broken}.") from broken
     if root.tag != f"{SVG}svg":
@@ -93,16 +105,6 @@ def _check(root: Element) -> None:
         count += 1
         if count > MAX_ELEMENTS or depth > MAX_DEPTH:
             raise BadPicture("The SVG has too many elements.")
-        name = local(element.tag)
-        if name in _ACTIVE:
-            raise BadPicture(f"The SVG has an element {name}, which is not admitted.")
-        for key in element.attrib:
-            if local(key).lower().startswith("on"):
-                raise BadPicture(f"The SVG has a handler {local(key)}, which is not admitted.")
-        if name == "style":
-            if len(element):
-                raise BadPicture("The SVG's style sheet has elements in it, which are not admitted.")
-            _check_css(element.text or "")
         waiting += [(child, depth + 1) for child in element]
 
 
@@ -114,9 +116,9 @@ def _check_uses(root: Element) -> None:
         sizes[element] = 1 + sum(sizes[child] for child in element)
     places = {element.get("id", ""): place for place, element in enumerate(order)}
     uses = [
-        (place, places[_href(element)[1:]])
+        (place, places[href(element)[1:]])
         for place, element in enumerate(order)
-        if local(element.tag) == "use" and _href(element)[1:] in places
+        if local(element.tag) == "use" and href(element)[1:] in places
     ]
     starts, known = [place for place, _ in uses], dict[int, tuple[int, int]]()
 
@@ -135,29 +137,6 @@ def _check_uses(root: Element) -> None:
         raise BadPicture(f"The SVG draws more than {MAX_ELEMENTS} elements, those used again included.")
 
 
-def _check_css(css: str) -> None:
-    found = _CSS_ACTIVE.search(css)
-    if found:
-        raise BadPicture(f"The SVG's style sheet has {found.group()!r}, which is not admitted.")
-
-
-def check_addresses(root: Element) -> None:
-    """Raises: BadPicture, when a style or attribute would load from elsewhere: `clean` takes out what values bring."""
-    for element in root.iter():
-        for key, value in element.attrib.items():
-            if local(key) not in ("href", "src"):
-                _check_local(value, f"attribute {local(key)}")
-        if local(element.tag) == "style":
-            _check_local(element.text or "", "style sheet")
-
-
-def _check_local(css: str, where: str) -> None:
-    loads = _CSS_LOADS.search(css)
-    outside = [target for target in _CSS_URL.findall(css) if not target.startswith(("#", "data:", "{{", "${"))]
-    if loads or outside:
-        raise BadPicture(f"The SVG's {where} loads {outside[0] if outside else css[:80]!r}, which is not admitted.")
-
-
 def placeholders(root: Element) -> list[str]:
     """Every placeholder of a template, as it is written between its signs, each once."""
     found = [_name(match) for text in _texts(root) for match in _PLACEHOLDER.finditer(text)]
@@ -170,7 +149,7 @@ def _name(found: re.Match[str]) -> str:
 
 def pictures(root: Element) -> list[str]:
     """Addresses of pictures that the SVG would load from elsewhere, each once."""
-    hrefs = (_href(element) for element in root.iter(f"{SVG}image"))
+    hrefs = (href(element) for element in root.iter(f"{SVG}image"))
     return list(dict.fromkeys(href for href in hrefs if href.startswith(("http://", "https://"))))
 
 
@@ -180,62 +159,86 @@ def _texts(root: Element) -> Iterable[str]:
 
 
 def fill(root: Element, values: Values) -> None:
-    """Put values for the placeholders, in place. One that has no value becomes nothing."""
+    """Put values for the placeholders, in place. One that has no value becomes nothing.
+
+    Pictures inside are left as they are: an SVG among them is parsed, and filled, by itself.
+    """
 
     def put(text: str) -> str:
         return _PLACEHOLDER.sub(lambda found: values(_name(found)) or "", text)
 
+    for text in root.iter(f"{SVG}text"):
+        if any(map(_asks, text.itertext())):
+            text.set(FILLED, "")
     for element in root.iter():
-        if element.text and ("{{" in element.text or "${" in element.text):
+        if element.text and _asks(element.text):
+            _forget_places_of_letters(element)
             element.text = put(element.text)
-        if element.tail and ("{{" in element.tail or "${" in element.tail):
+        if element.tail and _asks(element.tail):
             element.tail = put(element.tail)
         for key, value in element.attrib.items():
-            if "{{" in value or "${" in value:
+            if _asks(value) and value.lstrip()[:5].lower() != "data:":
                 element.set(key, put(value))
 
 
-def clean(root: Element, embedded: Mapping[str, str]) -> None:
-    """Leave only what draws and loads nothing from elsewhere, in place.
+def _asks(text: str) -> bool:
+    return "{{" in text or "${" in text
 
-    `embedded`: addresses of pictures → the same pictures as data URLs; other addresses are left out.
-    """
+
+def _forget_places_of_letters(element: Element) -> None:
+    """A design program that gives every letter its place gave it to the letters of the placeholder, not of a name."""
+    for key in ("x", "y", "dx", "dy", "rotate"):
+        places = coordinates(element.get(key, ""))
+        if len(places) >= max(len((element.text or "").strip()) - 2, 2):
+            element.set(key, places[0])
+
+
+def coordinates(text: str) -> list[str]:
+    """The lengths of a list: `10 20,30%`."""
+    return [part for part in re.split(r"[\s,]+", text.strip()) if part]
+
+
+def clean(root: Element) -> list[str]:
+    """Leave only elements and attributes that draw, in place; what was left out, as sentences."""
+    said: list[str] = []
     for parent in root.iter():
         for child in list(parent):
-            if not isinstance(child.tag, str) or not child.tag.startswith(SVG) or local(child.tag) not in _DRAWN:
+            name = local(child.tag)
+            if not isinstance(child.tag, str) or not child.tag.startswith(SVG) or name not in _DRAWN:
+                said.append(_why_left_out(child, name))
                 _remove(parent, child)
     for element in root.iter():
         for key in list(element.attrib):
-            if not _admitted(element, key, embedded):
-                del element.attrib[key]
-        if element.tag == f"{SVG}style":
-            element.text = _CSS_URL.sub(
-                lambda found: found.group() if found.group(1).startswith("#") else "url(#", element.text or ""
-            )
-            _check_css(element.text)
-    _drop_empty_pictures(root)
+            name = local(key)
+            if name.lower().startswith("on"):
+                said.append(f"The handler {name} is left out: nothing in a certificate is run.")
+            elif key.startswith("{") and key not in (XLINK_HREF, SPACE):
+                if not key.startswith("{http://www.w3.org/"):
+                    said.append(_of_an_editor(key))
+            else:
+                continue
+            del element.attrib[key]
+    return said
 
 
-def _drop_empty_pictures(root: Element) -> None:
-    """A picture without an address would be drawn as broken by some viewers."""
-    for parent in root.iter():
-        for child in list(parent):
-            if child.tag == f"{SVG}image" and not _href(child):
-                _remove(parent, child)
+def _why_left_out(element: Element, name: str) -> str:
+    if name in _RUN:
+        return "A script is left out: nothing in a certificate is run. A text too long for its place is made smaller."
+    if name in _MOVES:
+        return f"The animation {name} is left out: a certificate does not move."
+    if name in _PAGE:
+        words = " ".join("".join(element.itertext()).split())[:80]
+        return f"The element {name} is left out, as only a browser shows it" + (f": {words!r}." if words else ".")
+    if name in _FONT:
+        return "A font inside the SVG is left out: its text is drawn in a font that comes with the service."
+    if isinstance(element.tag, str) and not element.tag.startswith(SVG):
+        return _of_an_editor(element.tag)
+    return f"The element {name} is left out: it is not drawn."
 
 
-def _admitted(element: Element, key: str, embedded: Mapping[str, str]) -> bool:
-    name, value = local(key).lower(), element.attrib[key]
-    if name.startswith("on") or (key.startswith("{") and key not in (XLINK_HREF, SPACE)):
-        return False
-    if name in ("href", "src"):
-        if value in embedded:
-            element.set(key, embedded[value])
-            return True
-        return value.startswith("#") or (element.tag == f"{SVG}image" and bool(_DATA_PICTURE.match(value)))
-    if _CSS_ACTIVE.search(value):  # in attributes too: mask, cursor and others are read as style sheets are
-        return False
-    return all(target.startswith("#") for target in _CSS_URL.findall(value))
+def _of_an_editor(name: str) -> str:
+    namespace = name[1:].partition("}")[0] if name.startswith("{") else "no namespace"
+    return f"What belongs to {namespace[:80]} is left out: only an editor or a browser uses it."
 
 
 def _remove(parent: Element, child: Element) -> None:
@@ -262,26 +265,45 @@ def size(root: Element) -> tuple[float, float]:
     box = [float(number) for number in parts.groups()] if parts else []
     if any(abs(number) > MAX_SIDE for number in box):
         raise BadPicture(f"The SVG's viewBox goes beyond {MAX_SIDE} units.")
-    width = length(root.get("width", ""), box[2] if len(box) == 4 else 0, 16)
-    height = length(root.get("height", ""), box[3] if len(box) == 4 else 0, 16)
+    width, height = (
+        length(root.get(side, ""), whole, Scale(whole=whole))
+        for side, whole in zip(("width", "height"), box[2:] or (0, 0), strict=True)
+    )
     if len(box) == 4 and (width <= 0 or height <= 0):
         width, height = box[2], box[3]
     return (width, height) if width > 0 and height > 0 else (1123.0, 794.0)
 
 
-def length(text: str, otherwise: float, em: float) -> float:
-    found = _LENGTH.match(text)
-    if not found:
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What relative lengths are of: sizes of the font, and the viewport's side for percentages."""
+
+    em: float = 16.0
+    ex: float = 8.0
+    ch: float = 8.0
+    rem: float = 16.0
+    whole: float = 0.0
+
+
+def length(text: str, otherwise: float, scale: Scale = Scale()) -> float:
+    """A length in the picture's units; `otherwise` where `text` is none."""
+    parts = _LENGTH.fullmatch(text)
+    if not parts:
         return otherwise
-    number, unit = float(found.group(1)), (found.group(2) or "px").lower()
-    if unit == "em":
-        return number * em
+    number, unit = float(parts.group(1)), (parts.group(2) or "px").lower()
     if unit == "%":
-        return otherwise * number / 100
-    return number * _UNITS[unit]
+        return scale.whole * number / 100
+    of_font = {"em": scale.em, "rem": scale.rem, "ex": scale.ex, "ch": scale.ch}
+    return number * (of_font[unit] if unit in of_font else _UNITS[unit])
 
 
-def _href(element: Element) -> str:
+def numbers(text: str) -> list[float]:
+    """The numbers in a list such as a viewBox."""
+    return [float(number) for number in re.findall(_NUMBER, text, re.IGNORECASE)]
+
+
+def href(element: Element) -> str:
+    """The address an element names, in either spelling."""
     return (element.get("href") or element.get(XLINK_HREF) or "").strip()
 
 

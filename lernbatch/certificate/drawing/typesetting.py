@@ -8,18 +8,35 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import uharfbuzz as hb
 
 from lernbatch.certificate.drawing import bidi
 
-SERIF_FAMILIES = re.compile(
-    r"(?<!sans-)serif|times|georgia|garamond|playfair|merriweather|cinzel|baskerville", re.IGNORECASE
+# Families by what they look like: each is drawn in the nearest of ours, one that is not here as the next of its list.
+_SCRIPT_FAMILIES = re.compile(
+    r"cursive|script|vibes|allura|alex|pinyon|parisienne|sacramento|satisfy|tangerine|pacifico|lobster|brush|calligr"
+    r"|chancery|corsiva|zapfino|handwriting|kaushan|yellowtail|cookie|courgette|italianno|kristi|niconne|herr von",
+    re.IGNORECASE,
 )
+_SERIF_FAMILIES = re.compile(
+    r"(?<!sans)(?<!sans[- ])serif|times|georgia|garamond|playfair|merriweather|cinzel|baskerville|bodoni|cambria"
+    r"|palatino|bookman|schoolbook|didot|caslon|lora|crimson|cormorant|trajan|minion|spectral|slab|constantia"
+    r"|old standard|roman",
+    re.IGNORECASE,
+)
+_SANS_FAMILIES = re.compile(
+    r"sans|arial|helvetica|roboto|lato|montserrat|poppins|\binter\b|verdana|tahoma|calibri|segoe|ubuntu|oswald|raleway"
+    r"|nunito|mukta|quicksand|rubik|futura|gotham|avenir|gill|myriad|trebuchet|system-ui|monospace|courier|mono\b",
+    re.IGNORECASE,
+)
+_KINDS = {"sans": "Noto Sans", "serif": "Noto Serif", "script": "Dancing Script"}
 # Where each script's characters begin and end, and its font. Everything else is Latin, or stands in any script.
 _SCRIPTS: tuple[tuple[int, int, str], ...] = (
     (0x0600, 0x0700, "Arab"),
@@ -64,19 +81,80 @@ class Style:
     size: float = 16
     bold: bool = False
     italic: bool = False
-    serif: bool = False
+    kind: str = "sans"  # or serif, or script
     letter_spacing: float = 0
+    word_spacing: float = 0
+    small_capitals: bool = False
+
+    @property
+    def family(self) -> str:
+        """The font of ours."""
+        return _KINDS[self.kind]
+
+    @property
+    def ex(self) -> float:
+        return self._metric(hb.OTMetricsTag.X_HEIGHT)
+
+    @property
+    def ch(self) -> float:
+        face = _ours("", self)
+        return float(face.font.get_glyph_h_advance(face.font.get_nominal_glyph(ord("0"))) * self.size / face.units)
+
+    @property
+    def ascent(self) -> float:
+        return self._metric(hb.OTMetricsTag.HORIZONTAL_ASCENDER)
+
+    @property
+    def descent(self) -> float:
+        return -self._metric(hb.OTMetricsTag.HORIZONTAL_DESCENDER)
+
+    def _metric(self, tag: Any) -> float:
+        face = _ours("", self)
+        return float(face.font.get_metric_position_with_fallback(tag) * self.size / face.units)
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """Text as it is drawn from (0, 0) on its baseline: `width` and the `d` of an SVG path at (x, y)."""
+class Glyph:
+    """A letter's shape, from the pen's place; `scale` in the picture's units for one of the font's."""
 
-    width: float
-    glyphs: tuple[tuple[Face, int, float, float, float], ...]  # face, glyph, x, y, scale
+    face: Face
+    number: int
+    x: float
+    y: float
+    scale: float
 
     def path(self, x: float, y: float) -> str:
-        return "".join(face.outline(glyph, scale, x + left, y + up) for face, glyph, left, up, scale in self.glyphs)
+        return self.face.outline(self.number, self.scale, x + self.x, y + self.y)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Letters that are shaped together: where they begin in their text, and how far the pen goes."""
+
+    start: int
+    advance: float
+    glyphs: tuple[Glyph, ...]
+
+
+def nearest(families: str) -> tuple[str, str]:
+    """What kind of ours a list of families is drawn in, and the family that it stands for; "" where that is ours."""
+    names = [name.strip(" '\"\t\r\n") for name in families.split(",")]
+    names = [name for name in names if name]
+    kind = next(filter(None, map(_kind, names)), "sans")
+    first = names[0] if names else ""
+    ours = first.lower().startswith(("noto ", "dancing script", "inherit")) or first.lower() in _GENERIC
+    return kind, "" if ours else first
+
+
+_GENERIC = frozenset(("", "serif", "sans-serif", "cursive", "system-ui", "ui-serif", "ui-sans-serif"))
+
+
+def _kind(family: str) -> str | None:
+    if _SERIF_FAMILIES.search(family):
+        return "serif"
+    if _SANS_FAMILIES.search(family):
+        return "sans"
+    return "script" if _SCRIPT_FAMILIES.search(family) or family.lower() == "dancing script" else None
 
 
 @dataclass(eq=False)
@@ -147,19 +225,25 @@ class Case:
             dict.fromkeys(c for c in text if c not in _INVISIBLE and self._face(c, script_of(c), Style()) is None)
         )
 
-    def set(self, text: str, style: Style) -> Setting:
-        """`text` in one line. What no font can draw becomes an empty box."""
-        x, glyphs = 0.0, []
-        for run, direction in bidi.visual_runs(text):
-            pieces = list(self._pieces(run, style))
-            for face, script, piece in reversed(pieces) if direction else pieces:
+    def clusters(self, text: str, style: Style) -> list[Cluster]:
+        """`text` in one line, from left to right. What no font can draw becomes an empty box."""
+        clusters = []
+        for run, direction, run_start in bidi.visual_runs(text):
+            pieces = list(self._pieces(run, run_start, style))
+            for face, script, piece, start in reversed(pieces) if direction else pieces:
                 scale = style.size / face.units
-                for glyph, left, up, advance in _shaped(face, script, piece, direction):
-                    glyphs.append((face, glyph, x + left * scale, -up * scale, scale))
-                    x += advance * scale + (style.letter_spacing if advance else 0)
-        return Setting(x, tuple(glyphs))
+                shaped = _shaped(face, script, piece, direction, style)
+                for first, glyphs in groupby(shaped, key=lambda glyph: glyph[0]):
+                    x, placed = 0.0, []
+                    for _, glyph, left, up, advance in glyphs:
+                        placed.append(Glyph(face, glyph, x + left * scale, -up * scale, scale))
+                        x += advance * scale
+                    if x:
+                        x += style.letter_spacing + (style.word_spacing if piece[first] in " \u00a0" else 0)
+                    clusters.append(Cluster(start + first, x, tuple(placed)))
+        return clusters
 
-    def _pieces(self, run: str, style: Style) -> Iterator[tuple[Face, str, str]]:
+    def _pieces(self, run: str, start: int, style: Style) -> Iterator[tuple[Face, str, str, int]]:
         """`run` cut where the font changes. Spaces and signs stay with the letters before them if their font can."""
         script, piece, current = "", "", None
         for character in run:
@@ -169,14 +253,16 @@ class Case:
             else:
                 face = self._face(character, "" if character.isascii() else script, style) or _ours("", style)
             if current is not None and face is not current:
-                yield current, _script_of_face(current), piece
-                piece = ""
+                yield current, _script_of_face(current), piece, start
+                start, piece = start + len(piece), ""
             current, piece = face, piece + character
         if current is not None:
-            yield current, _script_of_face(current), piece
+            yield current, _script_of_face(current), piece, start
 
     def _face(self, character: str, script: str, style: Style) -> Face | None:
-        candidates = [_ours(script, style), _ours("", style), *self._more]
+        # A script font has few letters; what it lacks is drawn in italics rather than upright among its own.
+        beside = _ours("", replace(style, kind="serif", italic=True)) if style.kind == "script" else _ours("", style)
+        candidates = [_ours(script, style), _ours("", style), beside, *self._more]
         return next((face for face in candidates if ord(character) in face.characters), None)
 
 
@@ -205,28 +291,33 @@ def script_of(character: str) -> str:
 
 def _ours(script: str, style: Style) -> Face:
     if not script:
-        if style.serif and style.italic and not style.bold:
-            return _load("NotoSerif-Italic")
-        return _load(f"Noto{'Serif' if style.serif else 'Sans'}-{'Bold' if style.bold else 'Regular'}")
+        look = ("Bold" if style.bold else "") + ("Italic" if style.italic and style.kind != "script" else "")
+        return _load(f"{style.family.replace(' ', '')}-{look or 'Regular'}")
     weight = "Bold" if style.bold and script != "Arab" else "Regular"
     return _load(f"{_FILES[script]}-{weight}")
 
 
 @cache
 def _load(name: str) -> Face:
-    return Face(name, resources.files("lernbatch.certificate.drawing").joinpath(f"fonts/{name}.ttf").read_bytes())
+    kind = "otf" if name.startswith("DancingScript") else "ttf"
+    return Face(name, resources.files("lernbatch.certificate.drawing").joinpath(f"fonts/{name}.{kind}").read_bytes())
 
 
-def _shaped(face: Face, script: str, text: str, direction: int) -> Iterator[tuple[int, int, int, int]]:
-    """Glyph, its shift right and up, and the advance, in font units, from left to right."""
+def _shaped(
+    face: Face, script: str, text: str, direction: int, style: Style
+) -> Iterator[tuple[int, int, int, int, int]]:
+    """Place in the text, glyph, its shift right and up, and the advance, in font units, from left to right."""
     buffer = hb.Buffer()
-    buffer.add_str(text)
+    buffer.add_codepoints([ord(character) for character in text])
     buffer.direction = "rtl" if direction == bidi.RIGHT else "ltr"
     buffer.script = script
     buffer.language = _LANGUAGES.get(script, "und")
-    hb.shape(face.font, buffer)
+    features = {"smcp": True} if style.small_capitals else {}
+    if style.letter_spacing and script == "Latn":  # spaced letters are not joined
+        features |= {"liga": False, "clig": False}
+    hb.shape(face.font, buffer, features)
     for info, position in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
-        yield info.codepoint, position.x_offset, position.y_offset, position.x_advance
+        yield info.cluster, info.codepoint, position.x_offset, position.y_offset, position.x_advance
 
 
 def _number(value: float) -> str:

@@ -1,0 +1,17 @@
+"""What is tested with programs that are not Python's. Where one is missing, a line says what was not run."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.real import chromium
+
+collect_ignore = [] if chromium.program() else ["test_chromium.py"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if chromium.program() is None:
+        terminalreporter.write_line(
+            "NOT RUN: no Chromium is installed here (Debian's package is chromium), so templates were not drawn by it "
+            "again. Its pictures of before are compared with ours in tests/certificate."
+        )
