@@ -105,6 +105,15 @@ class Unavailable(LernbatchError):
     http_status = 503
 
 
+class Busy(LernbatchError):
+    """More is asked of this process than it can do in time; the caller may come back."""
+
+    http_status = 503
+    code = "SERVICE_UNAVAILABLE"
+    message = "The service is busy,please try again later."
+    retry_after_seconds = 1
+
+
 class Upstream(LernbatchError):
     """Another service failed. The detail is for the log, never for the caller."""
 

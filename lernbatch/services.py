@@ -12,6 +12,7 @@ from lernbatch.coalescer import Coalescers
 from lernbatch.config import Config
 from lernbatch.course.shelf import Shelf
 from lernbatch.db import Pool
+from lernbatch.envelope import Bodies
 from lernbatch.outbox.kafka import Producer
 from lernbatch.sunbird import Sunbird
 
@@ -45,4 +46,5 @@ class Services:
     kafka: Producer
     wake: Wake
     coalescers: Coalescers
+    bodies: Bodies
     courses: Shelf = field(default_factory=Shelf)

@@ -23,6 +23,7 @@ SEARCHED = {
     "trackable.enabled": "Yes",
 }
 _SEARCHED = rules.folded(SEARCHED)
+_LONGEST_CACHED = 500
 MOST_USERS = 1000  # in one call
 
 
@@ -124,8 +125,12 @@ def read_list_owner(request: dict[str, Any]) -> str:
     return owner
 
 
-@lru_cache(maxsize=512)
 def _words(listed: str, always: tuple[str, ...]) -> tuple[str, ...]:
+    return _split(listed, always) if len(listed) <= _LONGEST_CACHED else _split.__wrapped__(listed, always)
+
+
+@lru_cache(maxsize=512)  # portals ask the same again and again
+def _split(listed: str, always: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(word.strip() for word in listed.split(",") if word.strip()), *always]))
 
 

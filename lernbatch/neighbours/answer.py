@@ -59,7 +59,7 @@ def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         except LernbatchError as failure:
             return _failed(request, failure)
         except Exception as bug:  # noqa: BLE001 - the one place where a failure of the neighbours becomes an answer
-            log.exception("a bug in the neighbours", error=bug, path=request.url.path)
+            log.exception("a bug in the neighbours", error=bug, route=request.scope["route"].path)
             return _failed(request, LernbatchError("Something went wrong.", code="ERR_SYSTEM_EXCEPTION"))
         return found if isinstance(found, Response) else _respond(request, 200, "OK", found)
 

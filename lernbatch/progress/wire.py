@@ -254,15 +254,18 @@ def _read_accessed(value: str | None) -> int | None:
     return found
 
 
-@lru_cache(maxsize=4096)
 def _read_date(value: str | None) -> int | None:
     """Epoch milliseconds of `2026-02-03 10:20:30:456+0530`; None for any other form.
 
-    Any offset will do; the reference only takes its own server's (defect B8). Remembered, since the items of an
-    update mostly carry the same few moments.
+    Any offset will do; the reference only takes its own server's (defect B8).
     """
     if value is None or len(value) != 28 or value[10] != " " or value[19] != ":" or value[23] not in "+-":
         return None
+    return _moment(value)
+
+
+@lru_cache(maxsize=4096)  # the items of an update mostly carry the same few moments
+def _moment(value: str) -> int | None:
     try:
         at = datetime.fromisoformat(f"{value[:19]}.{value[20:26]}:{value[26:]}")
         at_ms = round(at.timestamp() * 1000)
