@@ -149,7 +149,7 @@ class Config(BaseSettings):
     # bounds
     max_body_bytes: int = Field(1024 * 1024, ge=1)  # of a request that is no file
     max_file_bytes: int = Field(50 * 1024 * 1024, ge=1)  # of files, and of lists of up to bulk_row_limit people
-    bodies_at_once_bytes: int = Field(128 * 1024 * 1024, ge=1)  # of all requests of a process that is held
+    bodies_at_once_bytes: int = Field(64 * 1024 * 1024, ge=1)  # of all requests of a process that is held
     max_header_bytes: int = Field(64 * 1024, ge=1024)  # of a request's path and headers
     header_seconds: float = Field(10, gt=0)  # in which path and headers must arrive
     body_seconds: float = Field(60, gt=0)  # in which the body must arrive, and an answer be taken further

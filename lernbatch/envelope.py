@@ -91,9 +91,9 @@ async def read_body(request: Request, limit: int, bodies: Bodies | None = None) 
 
 
 def decode(body: bytes) -> Any:
-    """The JSON of a body. Raises: MalformedJson; TooLarge, when it has more objects and lists than MOST_CONTAINERS."""
+    """The JSON of a body. Raises: MalformedJson, also when it has more objects and lists than MOST_CONTAINERS."""
     if len(body) > SMALL_BYTES and body.count(b"{") + body.count(b"[") > MOST_CONTAINERS:
-        raise TooLarge
+        raise MalformedJson("The request body has more objects and lists than are read.")
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
@@ -103,7 +103,7 @@ def decode(body: bytes) -> Any:
 def read_request(body: bytes, content_type: str) -> dict[str, Any]:
     """The `request` object of a body; `{}` when there is no body, or none that claims to be JSON.
 
-    Raises: as `decode`; Unmappable when the envelope has another shape than the contract's.
+    Raises: MalformedJson; Unmappable when the envelope has another shape than the contract's.
     """
     if not body.strip() or "json" not in content_type.lower():
         return {}

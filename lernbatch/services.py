@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from lernbatch.auth import Gate
 from lernbatch.clock import Clock
@@ -47,4 +48,5 @@ class Services:
     wake: Wake
     coalescers: Coalescers
     bodies: Bodies
+    batch_locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # who changes one
     courses: Shelf = field(default_factory=Shelf)
