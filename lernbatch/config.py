@@ -153,6 +153,7 @@ class Config(BaseSettings):
     max_header_bytes: int = Field(64 * 1024, ge=1024)  # of a request's path and headers
     header_seconds: float = Field(10, gt=0)  # in which path and headers must arrive
     body_seconds: float = Field(60, gt=0)  # in which the body must arrive, and an answer be taken further
+    change_wait_seconds: float = Field(15, gt=0)  # for earlier changes of the same batch; then 409
     pool_wait_seconds: float = Field(2, gt=0)  # for a database connection; then 503
     enrolment_list_size: int = Field(1000, ge=1)
     bulk_row_limit: int = Field(100_000, ge=1)

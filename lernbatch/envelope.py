@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -20,6 +21,7 @@ from lernbatch.errors import (
     Refused,
     Unavailable,
     Unmappable,
+    Unstorable,
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -28,6 +30,7 @@ SMALL_BYTES = 64 * 1024  # what the server reads of a body before anybody asks f
 # too, since the decoder holds the interpreter's lock: so their number is bounded, not only the bytes.
 MOST_CONTAINERS = 50_000
 _LONGEST_CACHED_PATH = 200
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # not the text of a backslash and u0000
 _RESPONSE_CODES = {
     400: "CLIENT_ERROR",
     401: "UNAUTHORIZED",
@@ -91,9 +94,15 @@ async def read_body(request: Request, limit: int, bodies: Bodies | None = None) 
 
 
 def decode(body: bytes) -> Any:
-    """The JSON of a body. Raises: MalformedJson, also when it has more objects and lists than MOST_CONTAINERS."""
+    """The JSON of a body.
+
+    Raises: MalformedJson, also when it has more objects and lists than MOST_CONTAINERS; Unstorable, when a text has a
+    NUL character, which neither this service's database nor those of the others can keep.
+    """
     if len(body) > SMALL_BYTES and body.count(b"{") + body.count(b"[") > MOST_CONTAINERS:
         raise MalformedJson("The request body has more objects and lists than are read.")
+    if b"\\u0000" in body and _NUL.search(body):  # in a text that is also to name something elsewhere
+        raise Unstorable
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:

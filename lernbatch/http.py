@@ -27,7 +27,17 @@ from starlette.types import Receive, Scope, Send
 from lernbatch import db, envelope, log, metrics, telemetry
 from lernbatch.auth import Caller
 from lernbatch.config import Config
-from lernbatch.errors import Busy, Forbidden, LernbatchError, Malformed, Refused, Unauthorized, Unmappable, Upstream
+from lernbatch.errors import (
+    Busy,
+    Forbidden,
+    LernbatchError,
+    Malformed,
+    Refused,
+    Unauthorized,
+    Unmappable,
+    Unstorable,
+    Upstream,
+)
 from lernbatch.outbox import actions as outbox
 from lernbatch.outbox.actions import hears_kafka
 from lernbatch.private import is_inside
@@ -62,13 +72,6 @@ class Headed:
 
     result: Mapping[str, Any]
     headers: Mapping[str, str]
-
-
-class Unstorable(Refused):
-    """A text that the database cannot keep: one with a NUL character, or too long for what it names."""
-
-    code = "INVALID_REQUESTED_DATA"
-    message = "Requested data for this operation is not valid."
 
 
 class NotJson(Refused):

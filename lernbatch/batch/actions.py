@@ -21,7 +21,6 @@ from lernbatch.services import Services
 
 Q = sql.load("lernbatch.batch")
 TRIES = 30  # of a change that another process gets ahead of; in each round one of them gets through
-QUEUE_SECONDS = 15  # in which a change gets its turn, behind others of the same batch in this process
 _counter = itertools.count()
 
 
@@ -80,7 +79,7 @@ async def update(services: Services, asking: Asking, change: Change) -> Batch:
     """
     lock = services.batch_locks.setdefault(change.batch_id, asyncio.Lock())
     try:
-        async with asyncio.timeout(QUEUE_SECONDS):
+        async with asyncio.timeout(services.config.change_wait_seconds):
             await lock.acquire()
     except TimeoutError as late:
         raise rules.TooManyChanges from late
