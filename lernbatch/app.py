@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
@@ -15,11 +15,13 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from lernbatch import db, http, log, metrics, worker
+from lernbatch.account import ended
 from lernbatch.auth import Gate, Keys
 from lernbatch.clock import Clock
 from lernbatch.coalescer import Coalescers
 from lernbatch.config import Config
-from lernbatch.errors import LernbatchError, Unavailable
+from lernbatch.envelope import Bodies
+from lernbatch.errors import Forbidden, LernbatchError, Unavailable
 from lernbatch.neighbours import identity
 from lernbatch.ops import gauges
 from lernbatch.outbox.kafka import Producer
@@ -27,6 +29,7 @@ from lernbatch.routes import ENTRANCES
 from lernbatch.schedule import JOBS
 from lernbatch.services import Services, Wake
 from lernbatch.sunbird import Sunbird
+from lernbatch.sunbird.users import ACTIVE
 
 
 class NoSuchRoute(LernbatchError):
@@ -43,14 +46,31 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
     clock = clock or Clock(config.time_zone)
     async with AsyncExitStack() as opened:
         pool = await opened.enter_async_context(
-            db.pool(dsn, size=config.pool_size, statement_timeout_seconds=config.statement_timeout_seconds)
+            db.pool(
+                dsn,
+                size=config.pool_size,
+                statement_timeout_seconds=config.statement_timeout_seconds,
+                wait_seconds=config.pool_wait_seconds,
+            )
         )
         sunbird = await opened.enter_async_context(Sunbird.open(config, pool, clock))
         keys = Keys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
         kafka = Producer(config)
         opened.push_async_callback(kafka.close)
         coalescers = Coalescers(enabled=config.coalescing_enabled)
-        yield Services(config, clock, pool, Gate(config, clock, keys), sunbird, kafka, Wake(), coalescers)
+        gate = Gate(config, clock, keys)
+        sunbird.users.tell(lambda person: gate.heard(person.user_id, is_active=person.status == ACTIVE))
+        yield Services(
+            config,
+            clock,
+            pool,
+            gate,
+            sunbird,
+            kafka,
+            Wake(),
+            coalescers,
+            Bodies(config.bodies_at_once_bytes),
+        )
 
 
 def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:
@@ -62,6 +82,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:
             app.state.services = held
             async with (
                 gauges.watching(held.pool),
+                ended.watching(held),
                 worker.running(held, JOBS) if config.jobs_enabled else AsyncExitStack(),
             ):
                 yield
@@ -72,6 +93,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:
     app = Starlette(routes=http.routes(ENTRANCES), lifespan=lifespan, exception_handlers={HTTPException: unknown})
     app.router.redirect_slashes = False
     app.state.entrances = tuple(ENTRANCES)  # what /openapi.json and /docs tell of
+    app.state.operators_port = None  # the only one with what is for operators
     app.state.leaving = app.state.unhealthy = False  # what /readyz and the health gate go by
     return Front(app)
 
@@ -112,14 +134,17 @@ class Front:
 
         try:
             if scope["method"] == "OPTIONS":
-                await http.options()(scope, receive, noting)
+                await self._preflight(scope, headers)(scope, receive, noting)
             elif self.app.state.unhealthy and not _is_for_operators(scope["path"]):
                 scope["app"] = self.app
                 await http.failed(Request(scope), Unavailable())(scope, receive, noting)
-            elif found := self._routes.find(scope["method"], scope["path"]):
+            elif (found := self._routes.find(scope["method"], scope["path"])) and self._is_here(found[0], scope):
                 route, parameters = found
                 scope.update(app=self.app, route=route, path_params=parameters)
                 await route.app(scope, receive, noting)
+            elif found:
+                scope["app"] = self.app
+                await http.failed(Request(scope), NoSuchRoute())(scope, receive, noting)
             else:
                 await self.app(scope, receive, noting)
         finally:
@@ -127,6 +152,21 @@ class Front:
             name = getattr(scope.get("route"), "name", "none")
             metrics.answered(name, status, seconds)
             log.debug("request", route=name, status=status, seconds=round(seconds, 4))
+
+    def _preflight(self, scope: Scope, headers: Mapping[str, str]) -> Response:
+        """Pages of any origin may call what is not closed; what is, answers none."""
+        found = self._routes.find(headers.get("access-control-request-method", ""), scope["path"])
+        if found is None or not http.entrance_of(found[0]).is_closed:
+            return http.options()
+        scope["app"] = self.app
+        answer = http.failed(Request(scope), Forbidden())
+        del answer.headers["access-control-allow-origin"]
+        return answer
+
+    def _is_here(self, route: Route, scope: Scope) -> bool:
+        """Whether the port on which the request came answers that route."""
+        port: int | None = self.app.state.operators_port
+        return port is None or scope["server"][1] == port or not http.entrance_of(route).operators
 
 
 class Routes:

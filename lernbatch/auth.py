@@ -24,6 +24,11 @@ from lernbatch.errors import NotAuthenticated, Unusable
 
 TOKEN_HEADER = "x-authenticated-user-token"  # noqa: S105 - the name of a header
 MANAGED_HEADER = "x-authenticated-for"
+_BEARER = "Bearer"  # what Keycloak calls the tokens that open calls; it signs ID and Refresh with the same key
+LEEWAY_SECONDS = 60  # by which another clock may be ahead
+SHORTEST_KEY = 16  # characters of a machine client's key
+MOST_BLOCKED = 500_000
+_LASTS = 2**63
 CLIENT_HEADER, CLIENT_TOKEN_HEADER = "x-authenticated-client-id", "x-authenticated-client-token"
 
 
@@ -49,6 +54,7 @@ class Caller:
     roles: tuple[Role, ...] = ()
     token: str | None = field(default=None, repr=False)
     authentication_enabled: bool = True
+    until: int | None = None  # epoch seconds: when the token ended that is shown late; None: it has not ended
 
     @property
     def subject(self) -> str | None:
@@ -92,11 +98,11 @@ NOBODY = Caller()
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says; `issuer` and `parent_id` are checked by whoever knows what they must be."""
+    """What a verified token says. `starts_at` and `expires_at`: epoch seconds. `parent_id` "": it is a main token."""
 
     subject: str
+    starts_at: int
     expires_at: int
-    issuer: str
     parent_id: str
     roles: tuple[Role, ...]
 
@@ -170,10 +176,27 @@ class Gate:
 
     def __init__(self, config: Config, clock: Clock, keys: Keys) -> None:
         self._config, self._clock, self._keys = config, clock, keys
-        self._issuer = config.token_issuer.lower()
         self._clients = _read_clients(config.machine_clients.get_secret_value())
+        self._late_seconds = config.late_token_days * 86_400
+        self._ended: set[str] = set()
+        self._blocked: set[str] = set()
         self._trusted: dict[str, RSAKey] = {}
         self._seen: dict[bytes, Claims] = {}
+
+    def end(self, user_id: str) -> None:
+        """That account is deleted or merged into another: no token of it counts any more."""
+        self._ended.add(user_id)
+
+    def revive(self, user_id: str) -> None:
+        """The account is one again."""
+        self._ended.discard(user_id)
+
+    def heard(self, user_id: str, *, is_active: bool) -> None:
+        """What the user service said of somebody, when it was asked for another reason."""
+        if is_active:
+            self._blocked.discard(user_id)
+        elif len(self._blocked) < MOST_BLOCKED:
+            self._blocked.add(user_id)
 
     def caller(self, headers: Mapping[str, str], *, required: bool, accept_expired: bool = False) -> Caller:
         """Who `headers` say is asking.
@@ -193,9 +216,9 @@ class Gate:
 
     def _user(self, token: str, accept_expired: bool) -> Caller:
         claims = self.claims(token)
-        if claims is None or claims.issuer.lower() != self._issuer or not self._lasts(claims, accept_expired):
+        if claims is None or claims.parent_id or not (lasting := self._lasting(claims, accept_expired)):
             return NOBODY
-        return Caller(user_id=claims.subject, roles=claims.roles, token=token)
+        return Caller(claims.subject, roles=claims.roles, token=token, until=None if lasting == _LASTS else lasting)
 
     def _client(self, client_id: str, token: str) -> Caller:
         """A system that calls under its own name (contract batches §1.5)."""
@@ -206,14 +229,21 @@ class Gate:
 
     def _on_behalf(self, asking: Caller, managed: str, accept_expired: bool) -> Caller:
         claims = self.claims(managed)
-        if claims is None or not asking.user_id or not self._lasts(claims, accept_expired):
+        if claims is None or not asking.user_id or not (lasting := self._lasting(claims, accept_expired)):
             raise NotAuthenticated
         if claims.parent_id.lower() != asking.user_id.lower():
             raise NotAuthenticated
-        return replace(asking, on_behalf_of=claims.subject)
+        until = min(asking.until or _LASTS, lasting)
+        return replace(asking, on_behalf_of=claims.subject, until=None if until == _LASTS else until)
 
-    def _lasts(self, claims: Claims, accept_expired: bool) -> bool:
-        return accept_expired or claims.expires_at >= int(self._clock.now().timestamp())
+    def _lasting(self, claims: Claims, accept_expired: bool) -> int:
+        """Until when the token counts: _LASTS, or when it ended, if it is accepted late; 0: it does not count."""
+        now = int(self._clock.now().timestamp())
+        if claims.subject in self._ended or claims.subject in self._blocked or claims.starts_at > now + LEEWAY_SECONDS:
+            return 0
+        if claims.expires_at >= now:
+            return _LASTS
+        return claims.expires_at if accept_expired and claims.expires_at + self._late_seconds >= now else 0
 
     def claims(self, token: str) -> Claims | None:
         """The claims of a token with a right signature, expired or not; None for anything else."""
@@ -237,33 +267,58 @@ class Gate:
             key = self._trusted.get(key_id) if isinstance(key_id, str) else None
             if key is None or not jws.validate_compact(signed, key, algorithms=["RS256"]):
                 return None
-            return _read_claims(msgspec.json.decode(signed.payload))
-        except (JoseError, ValueError):
+            payload = msgspec.json.decode(signed.payload)
+        except (JoseError, ValueError, RecursionError):
             return None
+        claims = _read_claims(payload, self._config) if isinstance(payload, dict) else None
+        return None if claims is None or claims.subject in self._clients else claims
 
 
 def _read_clients(text: str) -> dict[str, str]:
-    """`reporting=k1, scheduler=k2` → client id → key."""
-    pairs = (entry.partition("=") for entry in text.split(","))
-    return {name.strip(): key.strip() for name, _, key in pairs if name.strip() and key.strip()}
+    """`reporting=k1, scheduler=k2` → client id → key. Raises: Unusable."""
+    clients: dict[str, str] = {}
+    for entry in filter(str.strip, text.split(",")):
+        name, equals, key = (part.strip() for part in entry.partition("="))
+        if not name or not equals or name in clients:
+            raise Unusable(
+                "LERNBATCH_MACHINE_CLIENTS cannot be used: it is `id=key, id=key`, each id once, and no comma in a key."
+            )
+        if len(key) < SHORTEST_KEY:
+            raise Unusable(
+                f"LERNBATCH_MACHINE_CLIENTS cannot be used: the key of {name} has less than {SHORTEST_KEY} characters."
+            )
+        clients[name] = key
+    return clients
 
 
-def _read_claims(payload: Any) -> Claims | None:
-    if not isinstance(payload, dict):
+def _read_claims(payload: Mapping[str, Any], config: Config) -> Claims | None:
+    """What counts of a token's payload; None when it is not one of ours, or not for us."""
+    subject, expires_at, starts_at = payload.get("sub"), payload.get("exp"), payload.get("nbf", 0)
+    parent_id, issuer, kind = payload.get("parentId", ""), payload.get("iss", ""), payload.get("typ", _BEARER)
+    if not isinstance(subject, str) or not all(isinstance(text, str) for text in (parent_id, issuer, kind)):
         return None
-    subject, expires_at = payload.get("sub"), payload.get("exp")
-    if not isinstance(subject, str) or not isinstance(expires_at, int):
+    if type(expires_at) is not int or type(starts_at) not in (int, float):
         return None
-    subject = subject.rpartition(":")[2]
-    if not subject.strip():
+    signed_without_issuer = bool(parent_id) and not issuer and not config.managed_token_issuer_required
+    if issuer.lower() != config.token_issuer.lower() and not signed_without_issuer:
         return None
-    return Claims(
-        subject=subject,
-        expires_at=expires_at,
-        issuer=str(payload.get("iss", "")),
-        parent_id=str(payload.get("parentId", "")),
-        roles=tuple(_read_roles(payload.get("roles"))),
-    )
+    if kind != _BEARER or not _is_meant_for_us(payload, config):
+        return None
+    provider, _, identifier = subject.rpartition(":")
+    ours = config.federation_provider_id
+    if not identifier.strip() or (ours and provider not in ("", f"f:{ours}")):
+        return None
+    roles = tuple(_read_roles(payload.get("roles")))
+    return Claims(identifier, int(starts_at), expires_at, parent_id, roles)
+
+
+def _is_meant_for_us(payload: Mapping[str, Any], config: Config) -> bool:
+    """Whether audience and client are among those of the settings, where they name any."""
+    audience = payload.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    if config.token_audiences and not any(name in config.token_audiences for name in audiences):
+        return False
+    return not config.token_clients or payload.get("azp") in config.token_clients
 
 
 def _read_roles(roles: object) -> Iterable[Role]:

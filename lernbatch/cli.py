@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
@@ -95,16 +96,23 @@ def serve(
     """
     settings = command.settings()
     sock = serving.listening(host or settings.host, settings.port if port is None else port)
+    socks = [sock]
+    if settings.operators_port is not None:
+        socks.append(serving.listening(host or settings.host, settings.operators_port))
     changed: dict[str, Any] = {"jobs_enabled": jobs and settings.jobs_enabled}
     if config.source("public_url") is None:
         changed["public_url"] = serving.url(sock)
-    with sock, database.opened(settings) as dsn:
+    with ExitStack() as opened:
+        for each in socks:
+            opened.enter_context(each)
+        dsn = opened.enter_context(database.opened(settings))
         asyncio.run(migrate(dsn))
-        print(f"Lernbatch serves {serving.url(sock)}, its API is described at {serving.url(sock)}/docs", flush=True)
+        described = serving.url(socks[-1])
+        print(f"Lernbatch serves {serving.url(sock)}, its API is described at {described}/docs", flush=True)
         if workers == 1:
-            serving.serve(settings.model_copy(update=changed), dsn, sock)
+            serving.serve(settings.model_copy(update=changed), dsn, socks)
         else:
-            serving.serve_many(dsn, sock, workers, {f"LERNBATCH_{k.upper()}": str(v) for k, v in changed.items()})
+            serving.serve_many(dsn, socks, workers, {f"LERNBATCH_{k.upper()}": str(v) for k, v in changed.items()})
 
 
 def _at_least_one(number: int) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from lernbatch import log
-from lernbatch.errors import LernbatchError
+from lernbatch.errors import Busy
 
 Owner = TypeVar("Owner")
 Item = TypeVar("Item")
@@ -24,14 +24,6 @@ Result = TypeVar("Result")
 MOST_PER_FLUSH = 256
 MOST_WAITING = 10_000
 TRIES = 50  # of an item whose row is changed by others between its read and its write
-
-
-class Busy(LernbatchError):
-    """More work waits than this process can do in time; the caller may come back."""
-
-    http_status = 503
-    code = "SERVICE_UNAVAILABLE"
-    message = "The service is busy,please try again later."
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,7 @@ class Config(BaseSettings):
     statement_timeout_seconds: float = Field(20, gt=0)
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
+    operators_port: int | None = Field(None, ge=0, le=65535)  # the only one with /metrics, /openapi.json and /docs
     public_url: str = "http://127.0.0.1:8000"  # how browsers reach us: links in certificates and mails
     file_store: str | None = None  # where exhausts go: a folder or an s3://, az://, gs:// URL; none: home/files
 
@@ -133,8 +134,13 @@ class Config(BaseSettings):
     sso_realm: str = "sunbird"
     federation_provider_id: str = ""
     token_cache_size: int = Field(50_000, ge=0)
+    token_audiences: Words = ()  # of which a token must name one in `aud`; none: not asked
+    token_clients: Words = ()  # of which `azp` must be one; none: not asked
+    managed_token_issuer_required: bool = False  # the platform signs managed users' tokens without an issuer
+    late_token_days: int = Field(30, ge=0)  # so long after its end a token still reports what was done before it
     private_networks: Networks = (ip_network("127.0.0.0/8"), ip_network("::1/128"))  # may call /private/…
-    trusted_proxies: Words = ("127.0.0.1",)  # whose X-Forwarded-For says where a request comes from
+    private_hosts: Words = ()  # names under which they do so, beside loopback, addresses and names without a dot
+    trusted_proxies: Networks = ()  # whose X-Forwarded-For says where a request comes from
     machine_clients: SecretStr = SecretStr("")  # `id=key, id=key`: systems that call without a user
     service_token: SecretStr | None = None  # header X-Service-Token that opens /private/… from elsewhere
     roles_enforced: Literal["everywhere", "gateway", "nowhere"] = "everywhere"  # the gateway's rules of roles
@@ -146,12 +152,19 @@ class Config(BaseSettings):
     report_roles: Words = ("REPORT_ADMIN",)  # who has their organisations' exhausts, and may do nothing else
 
     # bounds
-    max_body_bytes: int = 50 * 1024 * 1024
+    max_body_bytes: int = Field(1024 * 1024, ge=1)  # of a request that is no file
+    max_file_bytes: int = Field(50 * 1024 * 1024, ge=1)  # of files, and of lists of up to bulk_row_limit people
+    bodies_at_once_bytes: int = Field(64 * 1024 * 1024, ge=1)  # of all requests of a process that is held
+    max_header_bytes: int = Field(64 * 1024, ge=1024)  # of a request's path and headers
+    header_seconds: float = Field(10, gt=0)  # in which path and headers must arrive
+    body_seconds: float = Field(60, gt=0)  # in which the body must arrive, and an answer be taken further
+    change_wait_seconds: float = Field(15, gt=0)  # for earlier changes of the same batch; then 409
+    pool_wait_seconds: float = Field(2, gt=0)  # for a database connection; then 503
     enrolment_list_size: int = Field(1000, ge=1)
     bulk_row_limit: int = Field(100_000, ge=1)
     attempts_limit: int = Field(25, ge=1)
     max_contents_per_update: int = Field(1000, ge=1)
-    search_seconds: float = Field(5, gt=0)  # for each statement of a search
+    search_seconds: float = Field(5, gt=0)  # for a search with all its statements
     participants_limit: int = Field(100_000, ge=1)  # ids in one answer; the count is of all
     smallest_group: int = Field(
         5, ge=1
@@ -207,6 +220,15 @@ class Config(BaseSettings):
     telemetry: Literal["log", "kafka", "nowhere"] = "nowhere"
     kafka_servers: Words = ()
     telemetry_pdata_id: str = "local.sunbird.learning.service"  # who tells, where no X-App-Id says
+    kafka_tls: bool = False
+    kafka_ca_file: Path | None = None  # PEM of who signed the brokers' certificates; none: the system's
+    kafka_certificate_file: Path | None = None  # PEM of ours, with kafka_key_file
+    kafka_key_file: Path | None = None
+    kafka_sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = ""
+    kafka_sasl_user: str = ""
+    kafka_sasl_password: SecretStr = SecretStr("")
+    kafka_cleartext_allowed: bool = False  # without TLS to brokers on other machines
+    kafka_max_event_bytes: int = Field(1_000_000, ge=1024)  # what brokers take; a larger event is parked
     topic_telemetry: str = "local.telemetry.raw"
     topic_certificate: str = "local.issue.certificate.request"
     topic_instruction: str = "local.coursebatch.job.request"

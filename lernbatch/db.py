@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
-from asyncpg.pool import PoolConnectionProxy
+from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 
-from lernbatch.errors import LernbatchError
+from lernbatch.errors import Busy, LernbatchError
 from lernbatch.sql import Statement
 
 Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
@@ -35,7 +37,9 @@ TROUBLES = (
     asyncpg.ObjectNotInPrerequisiteStateError,
 )
 # Whatever a look at the database may end in when it is only asked whether it is there.
-UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+UNREACHABLE = (OSError, Busy, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+# Whether the running task answers somebody who has shown no token.
+anonymous: ContextVar[bool] = ContextVar("anonymous", default=False)
 _JSONB_VERSION = b"\x01"  # the first byte of jsonb in PostgreSQL's binary format
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -67,13 +71,65 @@ async def _as_it_is(_: Connection) -> None:
     """Nothing of ours outlives its transaction, so a returned connection needs no statement that resets it."""
 
 
+class _Turn(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is not typed
+    """Holds a connection of a `BoundedPool`, and for an anonymous request one of the places that such have."""
+
+    __slots__ = ("_place",)
+    pool: BoundedPool
+
+    async def __aenter__(self) -> PoolConnectionProxy:
+        self._place: asyncio.Semaphore | None = None
+        try:
+            async with asyncio.timeout(self.pool.wait_seconds):
+                if anonymous.get():
+                    await self.pool.anonymous_places.acquire()
+                    self._place = self.pool.anonymous_places
+                connection: PoolConnectionProxy = await super().__aenter__()
+                return connection
+        except BaseException as failed:
+            self._leave()
+            if isinstance(failed, TimeoutError):
+                raise Busy from failed
+            raise
+
+    async def __aexit__(self, *failure: Any) -> None:
+        try:
+            await super().__aexit__(*failure)
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._place is not None:
+            self._place.release()
+
+
+class BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # likewise
+    """A pool where nobody waits without end, and of which anonymous requests have at most half.
+
+    Who waits for a connection longer than `wait_seconds`, establishing one included, gets Busy.
+    """
+
+    wait_seconds: float
+    anonymous_places: asyncio.Semaphore
+
+    def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
+        return _Turn(self, timeout)
+
+
 @asynccontextmanager
-async def pool(dsn: str, *, size: int, statement_timeout_seconds: float = 20) -> AsyncIterator[Pool]:
+async def pool(
+    dsn: str, *, size: int, statement_timeout_seconds: float = 20, wait_seconds: float = 2
+) -> AsyncIterator[Pool]:
     """A pool of at most `size` connections; `min(size, 2)` are opened at once."""
-    async with asyncpg.create_pool(
+    bounded = BoundedPool(
         dsn,
         min_size=min(size, 2),
         max_size=size,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300.0,
+        loop=None,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
         init=_prepare,
         reset=_as_it_is,
         server_settings={
@@ -83,7 +139,9 @@ async def pool(dsn: str, *, size: int, statement_timeout_seconds: float = 20) ->
             "random_page_cost": "1.1",
             "statement_timeout": str(int(statement_timeout_seconds * 1000)),
         },
-    ) as opened:
+    )
+    bounded.wait_seconds, bounded.anonymous_places = wait_seconds, asyncio.Semaphore(max(size // 2, 1))
+    async with bounded as opened:
         yield opened
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -9,10 +10,27 @@ from typing import Any
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Scope
 
-from lernbatch.errors import LernbatchError, Malformed, NoAnswer, NotAuthenticated, Refused, Unavailable, Unmappable
+from lernbatch.errors import (
+    Busy,
+    LernbatchError,
+    Malformed,
+    NoAnswer,
+    NotAuthenticated,
+    Refused,
+    Unavailable,
+    Unmappable,
+    Unstorable,
+)
 
 _encode = msgspec.json.Encoder().encode
+SMALL_BYTES = 64 * 1024  # what the server reads of a body before anybody asks for it
+# Objects and lists in one body. Reading one takes the whole process's time and a hundred times its bytes, in a thread
+# too, since the decoder holds the interpreter's lock: so their number is bounded, not only the bytes.
+MOST_CONTAINERS = 50_000
+_LONGEST_CACHED_PATH = 200
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # not the text of a backslash and u0000
 _RESPONSE_CODES = {
     400: "CLIENT_ERROR",
     401: "UNAUTHORIZED",
@@ -35,8 +53,27 @@ class TooLarge(Refused):
     message = "The request body is too large."
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body, at most `limit` bytes. Raises: TooLarge; ClientDisconnect."""
+class Bodies:
+    """The bytes of all bodies that a process holds at this moment. Small ones are not counted."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes, self._held_bytes = most_bytes, 0
+
+    def hold(self, scope: Scope, size: int) -> None:
+        """Count a request's body, of which `size` bytes are there; the last call of a request counts. Raises: Busy."""
+        before: int = scope.get("lernbatch.held", 0)
+        if self._held_bytes + size - before > self._most_bytes:
+            raise Busy
+        self._held_bytes += size - before
+        scope["lernbatch.held"] = size
+
+    def free(self, scope: Scope) -> None:
+        """The request is answered."""
+        self._held_bytes -= scope.pop("lernbatch.held", 0)
+
+
+async def read_body(request: Request, limit: int, bodies: Bodies | None = None) -> bytes:
+    """The body, at most `limit` bytes, counted in `bodies`. Raises: TooLarge; Busy; ClientDisconnect."""
     if any(int(value) > limit for name, value in request.scope["headers"] if name == b"content-length"):
         raise TooLarge
     chunks: list[bytes] = []
@@ -49,9 +86,27 @@ async def read_body(request: Request, limit: int) -> bytes:
         size += len(chunk)
         if size > limit:
             raise TooLarge
+        if size > SMALL_BYTES and bodies is not None:
+            bodies.hold(request.scope, size)
         if not message.get("more_body"):
             return b"".join([*chunks, chunk]) if chunks else chunk
         chunks.append(chunk)
+
+
+def decode(body: bytes) -> Any:
+    """The JSON of a body.
+
+    Raises: MalformedJson, also when it has more objects and lists than MOST_CONTAINERS; Unstorable, when a text has a
+    NUL character, which neither this service's database nor those of the others can keep.
+    """
+    if len(body) > SMALL_BYTES and body.count(b"{") + body.count(b"[") > MOST_CONTAINERS:
+        raise MalformedJson("The request body has more objects and lists than are read.")
+    if b"\\u0000" in body and _NUL.search(body):  # in a text that is also to name something elsewhere
+        raise Unstorable
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise MalformedJson from wrong
 
 
 def read_request(body: bytes, content_type: str) -> dict[str, Any]:
@@ -61,10 +116,7 @@ def read_request(body: bytes, content_type: str) -> dict[str, Any]:
     """
     if not body.strip() or "json" not in content_type.lower():
         return {}
-    try:
-        envelope = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        raise MalformedJson from wrong
+    envelope = decode(body)
     if not isinstance(envelope, dict) or envelope.get("params", {}) is None:
         raise Unmappable
     request = envelope.get("request", {})
@@ -103,7 +155,7 @@ def success(
     """The answer's bytes, and the byte length of its `result`."""
     result_bytes = result if isinstance(result, bytes) else _encode(result)
     parts = (
-        _opening(path),
+        _opening(path) if len(path) <= _LONGEST_CACHED_PATH else _opening.__wrapped__(path),
         timestamp(now).encode(),
         b'","params":{"resmsgid":null,"msgid":',
         _encode(message_id),

@@ -49,6 +49,13 @@ class WrongType(Refused):
         super().__init__(f"Data type of {parameter} should be {expected}.")
 
 
+class Unstorable(Refused):
+    """A text that the database cannot keep: one with a NUL character, or too long for what it names."""
+
+    code = "INVALID_REQUESTED_DATA"
+    message = "Requested data for this operation is not valid."
+
+
 class NotAuthenticated(LernbatchError):
     """No usable token on a protected route (contract batches §1.4, form C)."""
 

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from functools import lru_cache
 from hmac import compare_digest
 from http import HTTPStatus
-from ipaddress import ip_address
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
@@ -27,9 +27,20 @@ from starlette.types import Receive, Scope, Send
 from lernbatch import db, envelope, log, metrics, telemetry
 from lernbatch.auth import Caller
 from lernbatch.config import Config
-from lernbatch.errors import Busy, Forbidden, LernbatchError, Malformed, Refused, Unauthorized, Unmappable, Upstream
+from lernbatch.errors import (
+    Busy,
+    Forbidden,
+    LernbatchError,
+    Malformed,
+    Refused,
+    Unauthorized,
+    Unmappable,
+    Unstorable,
+    Upstream,
+)
 from lernbatch.outbox import actions as outbox
 from lernbatch.outbox.actions import hears_kafka
+from lernbatch.private import is_inside
 from lernbatch.services import Services
 from lernbatch.sunbird.http import BUDGET, Budget
 from lernbatch.telemetry import Origin
@@ -42,6 +53,16 @@ _ALLOWED_HEADERS = (
     "X-Authenticated-Userid,X-msgid,id,X-Access-TokenId,Authorization,X-Authenticated-User-Token,"
     "X-Authenticated-For,X-Channel-Id,X-App-Id,X-Request-ID,If-Match,Idempotency-Key"
 )
+_CORS = (b"access-control-allow-origin", b"*")
+_JSON_HEADERS = (
+    (b"content-type", b"application/json"),
+    _CORS,
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+_JSON_TYPE = re.compile(r"\s*application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
+_LONGEST_CACHED_QUERY = 500
+LONGEST_MESSAGE_ID = 100
 GZIP_LEVEL = 5  # most of the gain for half the time of 9
 GATEWAY_DENIAL = "You do not have permission to perform this operation"
 
@@ -54,11 +75,12 @@ class Headed:
     headers: Mapping[str, str]
 
 
-class Unstorable(Refused):
-    """A text that the database cannot keep: one with a NUL character, or too long for what it names."""
+class NotJson(Refused):
+    """A body without a JSON content type, where a page of another origin could send it unasked."""
 
-    code = "INVALID_REQUESTED_DATA"
-    message = "Requested data for this operation is not valid."
+    http_status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    message = "The content type of the request must be application/json."
 
 
 class Access(Enum):
@@ -71,6 +93,9 @@ class Access(Enum):
     INTERNAL = (
         auto()
     )  # as PRIVATE, or an administrator of the whole platform: what the reference leaves open (defect 25)
+
+
+_CLOSED = frozenset((Access.PRIVATE, Access.INTERNAL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +114,15 @@ class Entrance:
     roles: tuple[str, ...] = ()
     about_caller: bool = False
     raw: bool = False
+    large: bool = False  # its body may be as large as a file
+    vital: bool = False  # monitors ask it, also while anonymous callers wait for each other
+    operators: bool = False  # answered only on the operators' port, where there is one
     form_d: bool = False  # an envelope that cannot be read is form D here, not form F (contract batches §1.1)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no page of another origin has any business with it."""
+        return self.access in _CLOSED
 
 
 @dataclass(slots=True)  # not frozen, which would double the time of making one
@@ -102,11 +135,17 @@ class Call:
     parameters: dict[str, str]  # of the path
     message_id: str
     http: Request
+    largest_body_bytes: int
+
+    async def read_body(self) -> bytes:
+        """The body of a `raw` entrance. Raises: as `envelope.read_body`."""
+        return await envelope.read_body(self.http, self.largest_body_bytes, self.services.bodies)
 
     @property
     def query(self) -> Mapping[str, str]:
         """The query's parameters; of a key that is repeated the first counts (contract enrolment §2.5.1)."""
-        return _read_query(self.http.scope["query_string"])
+        text = self.http.scope["query_string"]
+        return _read_query(text) if len(text) <= _LONGEST_CACHED_QUERY else _read_query.__wrapped__(text)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -182,24 +221,35 @@ def routes(entrances: list[Entrance]) -> list[Route]:
 
 
 def _route(entrance: Entrance, path: str, *, by_gateway: bool) -> Route:
-    endpoint = _Endpoint(entrance, by_gateway=by_gateway)
+    endpoint = Endpoint(entrance, by_gateway=by_gateway)
     return Route(path, endpoint, methods=[entrance.method], name=f"{entrance.method} {path}")
 
 
-class _Endpoint:
+def entrance_of(route: Route) -> Entrance:
+    """The entrance that `routes` has made the route of."""
+    assert isinstance(route.app, Endpoint)
+    return route.app.entrance
+
+
+class Endpoint:
     """An entrance as an ASGI application, which saves Starlette's wrapping of functions."""
 
     def __init__(self, entrance: Entrance, *, by_gateway: bool) -> None:
-        self._entrance, self._by_gateway = entrance, by_gateway
+        self.entrance, self._by_gateway = entrance, by_gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         BUDGET.set(Budget(request.app.state.services.config.upstream_calls_per_request))
         try:
-            response = await _answer(self._entrance, request, by_gateway=self._by_gateway)
+            response = await _answer(self.entrance, request, by_gateway=self._by_gateway)
         except Exception as error:  # noqa: BLE001 - the one place where every failure becomes an envelope
             response = failed(request, error)
             await _tell(request, error, response.status_code)
+        finally:
+            if "lernbatch.held" in scope:
+                request.app.state.services.bodies.free(scope)
+        if self.entrance.is_closed:
+            response.raw_headers = [header for header in response.raw_headers if header[0] != _CORS[0]]
         await response(scope, receive, send)
 
 
@@ -216,12 +266,19 @@ async def _tell(request: Request, error: Exception, status: int) -> None:
         actor_id=headers.get("x-consumer-id") or "internal",
         err=HTTPStatus(status).phrase if status in set(HTTPStatus) else str(status),
         code=getattr(error, "code", None) or "INTERNAL_ERROR",
-        trace="".join(traceback.format_exception(error)),
+        trace=_trace(error),
     )
     try:
         await outbox.tell(services.pool, services, [event])
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as unreachable:
         log.warning("an error event was lost", error=repr(unreachable))  # the failure itself is answered and logged
+
+
+def _trace(error: Exception) -> str:
+    """Where `error` was raised, from the inside out; its text may name people, so it is not there."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    places = (f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    return "\n".join([type(error).__name__, *places])
 
 
 async def _answer(entrance: Entrance, request: Request, *, by_gateway: bool) -> Response:
@@ -232,11 +289,17 @@ async def _answer(entrance: Entrance, request: Request, *, by_gateway: bool) -> 
     caller = _admit(entrance, request, services)
     if _lacks_role(entrance, caller, services.config, by_gateway=by_gateway):
         return PlainTextResponse(GATEWAY_DENIAL, 403)
-    body = {} if entrance.raw else await _read(entrance, request, services)
-    if by_gateway and entrance.about_caller and _names_another(body, request.path_params, caller, services.config):
+    db.anonymous.set(entrance.access is Access.OPEN and caller.user_id is None and not entrance.vital)
+    config = services.config
+    largest = config.max_file_bytes if entrance.large else config.max_body_bytes
+    body = {} if entrance.raw else await _read(entrance, request, services, largest)
+    if by_gateway and entrance.about_caller and _names_another(body, request.path_params, caller, config):
         return PlainTextResponse(GATEWAY_DENIAL, 403)
-    answer = await entrance.handler(Call(services, caller, body, request.path_params, message_id, request))
+    answer = await entrance.handler(Call(services, caller, body, request.path_params, message_id, request, largest))
     if isinstance(answer, Response):
+        if not isinstance(answer, _Json):
+            answer.headers.setdefault("cache-control", "no-store")
+            answer.headers.setdefault("x-content-type-options", "nosniff")
         return answer
     if isinstance(answer, Headed):
         response = await _success(request, internal, message_id, services, answer.result)
@@ -252,6 +315,8 @@ def _fill(template: str, parameters: Mapping[str, str]) -> str:
 
 
 def _admit(entrance: Entrance, request: Request, services: Services) -> Caller:
+    if entrance.is_closed:
+        _check_no_page(request)
     if entrance.access is Access.PRIVATE:
         _admit_private(request, services)
     caller = services.gate.caller(
@@ -289,16 +354,23 @@ def _admit_private(request: Request, services: Services) -> None:
     given = headers_of(request.scope).get("x-service-token", "").encode()
     if token is not None and compare_digest(given, token.get_secret_value().encode()):
         return
-    try:
-        address = ip_address(request.client.host if request.client else "")
-    except ValueError as unreadable:  # a proxy passed on something that is no address
-        raise Forbidden from unreadable
-    if not any(address in network for network in services.config.private_networks):
+    peer = request.client.host if request.client else ""
+    if not is_inside(peer, request.scope["http_version"], headers_of(request.scope), services.config):
         raise Forbidden
 
 
-async def _read(entrance: Entrance, request: Request, services: Services) -> dict[str, Any]:
-    body = await envelope.read_body(request, services.config.max_body_bytes)
+def _check_no_page(request: Request) -> None:
+    """Refuse what a page of another origin can make a browser send. Raises: Forbidden, NotJson."""
+    headers = headers_of(request.scope)
+    if "origin" in headers or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise Forbidden
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    if has_body and not _JSON_TYPE.match(headers.get("content-type", "")):
+        raise NotJson
+
+
+async def _read(entrance: Entrance, request: Request, services: Services, largest_bytes: int) -> dict[str, Any]:
+    body = await envelope.read_body(request, largest_bytes, services.bodies)
     try:
         read = envelope.read_request(body, headers_of(request.scope).get("content-type", ""))
     except Unmappable as wrong:
@@ -339,8 +411,7 @@ class _Json(Response):
         self.status_code, self.body, self.background = status, body, None
         self.raw_headers = [
             (b"content-length", b"%d" % len(body)),
-            (b"content-type", b"application/json"),
-            (b"access-control-allow-origin", b"*"),
+            *_JSON_HEADERS,
             *((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()),
         ]
 
@@ -354,7 +425,8 @@ def message_id_of(headers: Mapping[str, str]) -> str:
     """The id by which this request is known in logs and answers: the caller's, else a random UUID."""
     for name in ("x-msgid", "x-request-id"):
         if name in headers:
-            return headers[name].strip() or "internal"
+            given = headers[name].strip()[:LONGEST_MESSAGE_ID]
+            return given if given.isprintable() and given else "internal"
     drawn = f"{random.getrandbits(128):032x}"  # a name, no secret: it need not ask the kernel
     return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-a{drawn[17:20]}-{drawn[20:]}"
 

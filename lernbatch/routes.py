@@ -67,15 +67,15 @@ ENTRANCES: list[Entrance] = [
              gateway="/api/course/private/v2/user/enrollment/list"),
 
     # rosters
-    Entrance("POST", "/v1/batch/bulk/enrollment", roster.enrol_file, raw=True,
+    Entrance("POST", "/v1/batch/bulk/enrollment", roster.enrol_file, raw=True, large=True,
              gateway="/api/course/v1/batch/bulk/enrollment"),
-    Entrance("POST", "/v1/batch/bulk/unenrollment", roster.unenrol_file, raw=True,
+    Entrance("POST", "/v1/batch/bulk/unenrollment", roster.unenrol_file, raw=True, large=True,
              gateway="/api/course/v1/batch/bulk/unenrollment"),
     Entrance("GET", "/v1/upload/status/{process_id}", roster.read_status),
     Entrance("GET", "/v1/upload/statusDownloadLink/{process_id}", roster.link_result),
     Entrance("GET", "/v1/upload/result/{process_id}", roster.download_result, Access.OPEN, raw=True),
-    Entrance("POST", "/v1/batch/roster/plan", roster.plan_roster),
-    Entrance("POST", "/v1/batch/roster/apply", roster.apply_roster),
+    Entrance("POST", "/v1/batch/roster/plan", roster.plan_roster, large=True),
+    Entrance("POST", "/v1/batch/roster/apply", roster.apply_roster, large=True),
     Entrance("POST", "/v1/batch/roster/undo", roster.undo_roster),
 
     # progress
@@ -151,12 +151,12 @@ ENTRANCES: list[Entrance] = [
     Entrance("POST", "/private/v1/user/account/delete", account.forget, Access.PRIVATE, raw=True),
 
     # operations
-    Entrance("GET", "/health", ops.health_of_all, Access.OPEN),
+    Entrance("GET", "/health", ops.health_of_all, Access.OPEN, vital=True),
     Entrance("GET", "/service/health", ops.health_of_service, Access.OPEN, raw=True),
     Entrance("GET", "/livez", ops.live, Access.OPEN, raw=True),
-    Entrance("GET", "/readyz", ops.ready, Access.OPEN, raw=True),
-    Entrance("GET", "/metrics", ops.metrics, Access.OPEN, raw=True),
-    Entrance("GET", "/openapi.json", ops.describe, Access.OPEN, raw=True),
-    Entrance("GET", "/docs", ops.explain, Access.OPEN, raw=True),
+    Entrance("GET", "/readyz", ops.ready, Access.OPEN, raw=True, vital=True),
+    Entrance("GET", "/metrics", ops.metrics, Access.OPEN, raw=True, vital=True, operators=True),
+    Entrance("GET", "/openapi.json", ops.describe, Access.OPEN, raw=True, operators=True),
+    Entrance("GET", "/docs", ops.explain, Access.OPEN, raw=True, operators=True),
 ]
 # fmt: on

@@ -226,6 +226,15 @@ CREATE TABLE merged_account (
 );
 
 CREATE INDEX merged_account_into ON merged_account (into_id); -- certificate.decided_before_merge
+
+-- One row: an account whose tokens count no more, or count again: it was deleted, or merged into another.
+CREATE TABLE ended_account (
+  user_id    text        PRIMARY KEY,
+  is_ended   boolean     NOT NULL,
+  changed_at timestamptz NOT NULL
+);
+CREATE INDEX ended_account_changed ON ended_account (changed_at); -- what is new, every few seconds
+
 CREATE INDEX enrolment_of_batch_left ON enrolment (batch_id) WHERE NOT active; -- who left
 
 -- One row: one try of a learner at one question set.

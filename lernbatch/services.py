@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from lernbatch.auth import Gate
 from lernbatch.clock import Clock
@@ -12,6 +13,7 @@ from lernbatch.coalescer import Coalescers
 from lernbatch.config import Config
 from lernbatch.course.shelf import Shelf
 from lernbatch.db import Pool
+from lernbatch.envelope import Bodies
 from lernbatch.outbox.kafka import Producer
 from lernbatch.sunbird import Sunbird
 
@@ -45,4 +47,6 @@ class Services:
     kafka: Producer
     wake: Wake
     coalescers: Coalescers
+    bodies: Bodies
+    batch_locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # who changes one
     courses: Shelf = field(default_factory=Shelf)

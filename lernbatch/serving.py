@@ -11,7 +11,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import FrameType
 
 import uvicorn
@@ -20,7 +20,7 @@ from prometheus_client import multiprocess
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from lernbatch import app, config, log
+from lernbatch import app, config, log, protocol
 from lernbatch.config import Config
 from lernbatch.errors import Unusable
 
@@ -84,9 +84,13 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def serve(settings: Config, dsn: str, sock: socket.socket, parent: int | None = None) -> None:
-    """Answer on `sock` until SIGTERM, or until the process at the other end of pipe `parent` is gone."""
+def serve(settings: Config, dsn: str, socks: Sequence[socket.socket], parent: int | None = None) -> None:
+    """Answer on `socks` until SIGTERM, or until the process at the other end of pipe `parent` is gone.
+
+    The first is for everybody, the second, if there is one, for operators.
+    """
     front = app.create(settings, dsn)
+    front.app.state.operators_port = socks[1].getsockname()[1] if len(socks) > 1 else None
     server = Server(_served(front, settings), front.leave, settings.drain_seconds)
 
     def orphaned(parent: int) -> None:
@@ -98,7 +102,7 @@ def serve(settings: Config, dsn: str, sock: socket.socket, parent: int | None = 
             asyncio.get_running_loop().add_reader(parent, orphaned, parent)
         async with front.running():
             _spare_collector()
-            await server.serve(sockets=[sock])
+            await server.serve(sockets=[*socks])
 
     _run(run)
 
@@ -126,32 +130,32 @@ def _served(application: ASGIApp, settings: Config) -> uvicorn.Config:
         application,
         lifespan="off",  # we hold it ourselves, so that what fails at the start is a sentence
         loop="uvloop",
-        http="httptools",
+        http=protocol.bounded(settings),
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        forwarded_allow_ips=list(settings.trusted_proxies),
+        proxy_headers=False,  # whose word counts is decided where it matters, see private.py
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 
 
-def serve_many(dsn: str, sock: socket.socket, count: int, variables: Mapping[str, str]) -> None:
-    """Keep `count` processes answering on `sock` until SIGTERM; one that ends is replaced.
+def serve_many(dsn: str, socks: Sequence[socket.socket], count: int, variables: Mapping[str, str]) -> None:
+    """Keep `count` processes answering on `socks` until SIGTERM; one that ends is replaced.
 
     `variables`: environment of theirs beside ours. Raises: Unusable, when they end as soon as they start.
     """
     with tempfile.TemporaryDirectory(prefix="lernbatch-metrics-") as metrics_folder:
-        crew = Crew(sock, {**variables, "LERNBATCH_DATABASE_URL": dsn, "PROMETHEUS_MULTIPROC_DIR": metrics_folder})
+        crew = Crew(socks, {**variables, "LERNBATCH_DATABASE_URL": dsn, "PROMETHEUS_MULTIPROC_DIR": metrics_folder})
         _run(lambda: crew.run(count))
 
 
 class Crew:
     """The processes of one service. They end with us even when we are killed: each watches a pipe that we hold."""
 
-    def __init__(self, sock: socket.socket, variables: Mapping[str, str]) -> None:
-        self._sock, self._variables = sock, variables
+    def __init__(self, socks: Sequence[socket.socket], variables: Mapping[str, str]) -> None:
+        self._socks, self._variables = socks, variables
         self._stop = asyncio.Event()
 
     async def run(self, count: int) -> None:
@@ -183,7 +187,7 @@ class Crew:
 
     async def _one(self, watched: int) -> int:
         """Run one process until it ends by itself or we stop; its exit code."""
-        descriptors = (self._sock.fileno(), watched)
+        descriptors = (watched, *(sock.fileno() for sock in self._socks))
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -211,13 +215,14 @@ def _run(main: Callable[[], Coroutine[None, None, None]]) -> None:
 
 
 def main() -> None:
-    """One process of a crew: `python -m lernbatch.serving SOCKET PARENT`, two descriptors."""
-    descriptor, parent = map(int, sys.argv[1:])
+    """One process of a crew: `python -m lernbatch.serving PARENT SOCKET [SOCKET]`, all descriptors."""
+    parent, *descriptors = map(int, sys.argv[1:])
     try:
         settings = config.load()
         log.configure(settings.log_level)
         assert settings.database_url is not None
-        serve(settings, settings.database_url.get_secret_value(), socket.socket(fileno=descriptor), parent)
+        socks = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        serve(settings, settings.database_url.get_secret_value(), socks, parent)
     except Unusable as wrong:
         sys.exit(f"lernbatch: {wrong}")
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import msgspec
+
 from lernbatch.config import Config
 from lernbatch.outbox.events import KAFKA, Event
 
 _TRACE_CHARACTERS = 100
+MOST_SEARCH_BYTES = 32 * 1024  # of what was looked for: whoever asks for it chooses it
 _AGGREGATOR = {"ver": "3.0", "id": "org.sunbird.learning.platform", "pid": "course-progress-updater"}
 
 
@@ -44,7 +47,9 @@ def request_audit(
 
 
 def search(config: Config, now_ms: int, origin: Origin, *, actor_id: str, edata: Mapping[str, Any]) -> Event:
-    """A SEARCH: what was looked for, and how much was found (contract batches §6.3)."""
+    """A SEARCH: what was looked for, unless that is very long, and how much was found (contract batches §6.3)."""
+    if len(msgspec.json.encode(edata)) > MOST_SEARCH_BYTES:
+        edata = {**edata, "filters": {}, "query": ""}
     return _event(config, "SEARCH", now_ms, actor_id, {"context": _context(config, origin, "User"), "edata": edata})
 
 

@@ -16,7 +16,7 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
-from lernbatch import app
+from lernbatch import app, protocol
 from lernbatch.auth import Role
 from lernbatch.clock import Clock
 from lernbatch.config import Config
@@ -112,10 +112,11 @@ class Running:
 
 
 @contextmanager
-def served(application: ASGIApp) -> Iterator[str]:
+def served(application: ASGIApp, **settings: Any) -> Iterator[str]:
     """`application` on a loopback port, in a thread of its own; its URL, once it is started."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="on", timeout_graceful_shutdown=5))
+    given: dict[str, Any] = {"log_config": None, "lifespan": "on", "timeout_graceful_shutdown": 5, **settings}
+    server = uvicorn.Server(uvicorn.Config(application, **given))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
@@ -133,7 +134,7 @@ def running(home: Path, dsn: str, **settings: Any) -> Iterator[Running]:
     config = Config(home=home, **{"jobs_enabled": False, **settings})
     clock = MovableClock(config.time_zone)
     application = app.create(config, dsn, clock)
-    with served(application) as url:
+    with served(application, http=protocol.bounded(config), proxy_headers=False) as url:
         services: Services = application.app.state.services
         service = Running(config, url, services.pool._loop, services)
         try:

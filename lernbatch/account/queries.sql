@@ -73,3 +73,18 @@ DELETE FROM consent WHERE user_id = :user_id;
 -- The credential stays as it was signed, name included, so that it goes on verifying; what templates had copied beside
 -- it goes.
 UPDATE certificate SET template = template - 'related' WHERE user_id = :user_id AND template ? 'related';
+
+-- note_ended
+-- An account that never ended needs no row to say so.
+INSERT INTO ended_account (user_id, is_ended, changed_at)
+SELECT :user_id, :is_ended, :now
+ WHERE :is_ended OR EXISTS (SELECT FROM ended_account WHERE user_id = :user_id)
+ON CONFLICT (user_id) DO UPDATE SET is_ended = EXCLUDED.is_ended, changed_at = EXCLUDED.changed_at;
+
+-- ended_since
+-- The newest first, so that a bound leaves out those whose tokens are over anyway.
+  SELECT user_id, is_ended
+    FROM ended_account
+   WHERE changed_at >= :since
+ORDER BY changed_at DESC
+   LIMIT :limit;

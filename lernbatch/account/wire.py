@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from lernbatch.account.model import Merge
-from lernbatch.envelope import MalformedJson
+from lernbatch.envelope import decode
 from lernbatch.errors import Malformed
 from lernbatch.wire import mandatory
 
 
 def read_event(body: bytes) -> Mapping[str, Any]:
     """The `edata` of an event, or of the `request` that carries it."""
-    try:
-        event = msgspec.json.decode(body)
-    except msgspec.DecodeError as wrong:
-        raise MalformedJson from wrong
+    event = decode(body)
     if isinstance(event, dict) and isinstance(event.get("request"), dict):
         event = event["request"]
     edata = event.get("edata", event) if isinstance(event, dict) else None

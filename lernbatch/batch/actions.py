@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 from collections.abc import Collection, Sequence
@@ -20,7 +21,7 @@ from lernbatch.outbox.events import Event
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.batch")
-TRIES = 30  # of a change that others get ahead of; in each round one of them gets through
+TRIES = 30  # of a change that another process gets ahead of; in each round one of them gets through
 _counter = itertools.count()
 
 
@@ -80,8 +81,22 @@ async def clone(services: Services, asking: Asking, source: Batch, new: NewBatch
 async def update(services: Services, asking: Asking, change: Change) -> Batch:
     """Change a batch; as it is then. Raises the refusals of contract batches §3.2, U14 to U29.
 
-    Two changes at once do not lose each other: the later one is judged and made again, on what the earlier one left.
+    Two changes at once do not lose each other: in one process they wait for each other, and the later one of two
+    processes is judged and made again, on what the earlier one left. Raises: rules.TooManyChanges.
     """
+    lock = services.batch_locks.setdefault(change.batch_id, asyncio.Lock())
+    try:
+        async with asyncio.timeout(services.config.change_wait_seconds):
+            await lock.acquire()
+    except TimeoutError as late:
+        raise rules.TooManyChanges from late
+    try:
+        return await _update(services, asking, change)
+    finally:
+        lock.release()
+
+
+async def _update(services: Services, asking: Asking, change: Change) -> Batch:
     for _ in range(TRIES):
         with db.failing_as(NotUpdated):
             batch = await find(services.pool, change.batch_id)
@@ -94,7 +109,7 @@ async def update(services: Services, asking: Asking, change: Change) -> Batch:
                     await listings.tell(conn, services, [batch.course_id], _heard(services, asking, batch, changed))
                     services.wake.now()
                     return changed
-    raise NotUpdated
+    raise rules.TooManyChanges
 
 
 async def checked_change(

@@ -100,6 +100,14 @@ class ChangedMeanwhile(LernbatchError):
     message = "The batch was changed by somebody else."
 
 
+class TooManyChanges(LernbatchError):
+    """So many change the batch at once that this change did not get its turn."""
+
+    http_status = 409
+    code = "BATCH_BUSY"
+    message = "Many are changing this batch at this moment. Read it, and send the change again."
+
+
 def status_on(today: date, start: date, end: date | None) -> Status:
     """The status a batch has on `today`; its end date is its last day.
 

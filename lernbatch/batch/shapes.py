@@ -65,7 +65,10 @@ create_privately = Shape(
 update = Shape(
     request=record("courseId id startDate", _FIELDS, courseId=COURSE_ID, id=BATCH_ID),
     result=EMPTY,
-    also={412: "`If-Match` names another revision than the batch has"},
+    also={
+        409: "So many change the batch at once that this did not get its turn",
+        412: "`If-Match` names another revision than the batch has",
+    },
 )
 read = Shape(result=record("response", response=about(BATCH, "`{}` when there is no batch of that id.")))
 list_participants = Shape(

@@ -28,6 +28,7 @@ SEARCHED = {
     "trackable.enabled": "Yes",
 }
 _SEARCHED = rules.folded(SEARCHED)
+_LONGEST_CACHED = 500
 MOST_USERS = 1000  # in one call
 MOST_CHARACTERS = 4000  # of a list of fields; names beyond it are none of a course's
 _ORGANISATION = {"orgName": "name", "email": "email"}  # what may be shown of a course's organisation, and our word
@@ -174,11 +175,12 @@ def read_list_owner(request: dict[str, Any]) -> str:
 
 
 def _words(listed: str, always: tuple[str, ...]) -> tuple[str, ...]:
-    return _remembered_words(listed[:MOST_CHARACTERS], always)
+    listed = listed[:MOST_CHARACTERS]
+    return _split(listed, always) if len(listed) <= _LONGEST_CACHED else _split.__wrapped__(listed, always)
 
 
-@lru_cache(maxsize=512)  # apps ask for the same again and again
-def _remembered_words(listed: str, always: tuple[str, ...]) -> tuple[str, ...]:
+@lru_cache(maxsize=512)  # portals ask the same again and again
+def _split(listed: str, always: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(word.strip() for word in listed.split(",") if word.strip()), *always]))
 
 

@@ -173,8 +173,7 @@ def _limit(given: object, default: int) -> int:
 
 
 async def _request(call: Call) -> dict[str, Any]:
-    body = await envelope.read_body(call.http, call.services.config.max_body_bytes)
-    return envelope.read_request(body, "application/json")
+    return envelope.read_request(await call.read_body(), "application/json")
 
 
 async def _admitted(call: Call) -> tuple[str, Requester]:

@@ -13,10 +13,10 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lernbatch import envelope, log
+from lernbatch import db, envelope, log
 from lernbatch.clock import Clock
 from lernbatch.db import Pool
-from lernbatch.errors import LernbatchError, NotFound, Refused
+from lernbatch.errors import LernbatchError, NotFound, Refused, Unstorable
 
 Answer: TypeAlias = Mapping[str, Any] | Response
 
@@ -58,8 +58,10 @@ def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             found = await handler(await _read(request))
         except LernbatchError as failure:
             return _failed(request, failure)
+        except db.UNSTORABLE:
+            return _failed(request, Unstorable())
         except Exception as bug:  # noqa: BLE001 - the one place where a failure of the neighbours becomes an answer
-            log.exception("a bug in the neighbours", error=bug, path=request.url.path)
+            log.exception("a bug in the neighbours", error=bug, route=request.scope["route"].path)
             return _failed(request, LernbatchError("Something went wrong.", code="ERR_SYSTEM_EXCEPTION"))
         return found if isinstance(found, Response) else _respond(request, 200, "OK", found)
 

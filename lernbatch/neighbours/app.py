@@ -40,7 +40,7 @@ def standalone(config: Config, dsn: str) -> Starlette:
 def _application(config: Config, clock: Clock, lifespan: Any = None) -> Starlette:
     handlers = {HTTPException: answer.unknown_path}
     app = Starlette(routes=list(_routes(config)), exception_handlers=handlers, lifespan=lifespan)
-    app.state.clock, app.state.max_body_bytes = clock, config.max_body_bytes
+    app.state.clock, app.state.max_body_bytes = clock, config.max_file_bytes
     return app
 
 

@@ -17,9 +17,13 @@ from lernbatch.ops import docs, gauges, health, openapi, wire
 
 
 async def health_of_all(call: Call) -> Mapping[str, Any]:
-    """GET /health: always 200; what is wrong stands in the answer. The health gate, if there is one, goes by it."""
+    """GET /health: always 200; what is wrong stands in the answer.
+
+    The health gate, if there is one, goes by what is asked on the operators' port, if there is one.
+    """
     found = await health.checks(call.services)
-    if call.services.config.health_gate_enabled:
+    port: int | None = call.http.app.state.operators_port
+    if call.services.config.health_gate_enabled and port in (None, call.http.scope["server"][1]):
         call.http.app.state.unhealthy = not all(check.healthy for check in found)
     return {"response": wire.show_checks("Complete health check api", found)}
 

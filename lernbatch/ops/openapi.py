@@ -17,9 +17,11 @@ _FAILURES = {
     400: "The request must be changed: `params.err` says in which way",
     401: "The token is missing, no longer valid, or not of somebody who may do this",
     404: "What the request names does not exist",
+    408: "The request did not arrive in time",
     413: "The body is too large",
+    431: "Path and headers are too large",
     500: "The body has a shape the contract answers so, or the service failed",
-    503: "The health gate is closed",
+    503: "The service is busy: `Retry-After` says when to come back; or the health gate is closed",
 }
 _TOKEN, _MANAGED, _SERVICE = "token", "managedUser", "service"
 _SCHEMES = {
@@ -127,7 +129,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
     answers: dict[int, dict[str, Any]] = {200: {"description": "Done", "content": _success(shape)}}
     answers |= {status: {"description": said, "content": failure} for status, said in _FAILURES.items()}
     if entrance.access in (Access.PRIVATE, Access.INTERNAL):
-        answers[403] = {"description": "Not from the configured networks", "content": failure}
+        answers[403] = {"description": "Not from the configured networks, or from a page", "content": failure}
+        answers[415] = {"description": "The body is not said to be JSON", "content": failure}
     plain = {"text/plain": {"schema": text()}, **failure}
     if operation.by_gateway and entrance.about_caller:
         answers[403] = {"description": "Names somebody else than the caller", "content": plain}

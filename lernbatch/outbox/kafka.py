@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from lernbatch.config import Config
-from lernbatch.errors import Upstream
+from lernbatch.errors import Unusable, Upstream
+
+_OVERHEAD_BYTES = 4096  # of a record beside its value, more than enough
+
+
+class TooLarge(Exception):
+    """No broker takes a record of that size."""
 
 
 class Producer:
     """Sends records, idempotently and with the acknowledgement of all replicas. Connects when first used."""
 
     def __init__(self, config: Config) -> None:
+        """Raises: Unusable, when events would cross a network in clear, or the TLS files cannot be used."""
+        if not (config.kafka_tls or config.kafka_cleartext_allowed or all(map(_is_loopback, config.kafka_servers))):
+            raise Unusable(
+                "Kafka is on another machine, and its events name people: set LERNBATCH_KAFKA_TLS=true, or"
+                " LERNBATCH_KAFKA_CLEARTEXT_ALLOWED=true where the network itself is protected."
+            )
         self._config = config
+        self._secured = _secured(config)
         self._producer: AIOKafkaProducer | None = None
 
     async def send(self, records: Sequence[tuple[str, bytes, bytes]]) -> list[BaseException | None]:
@@ -25,8 +41,13 @@ class Producer:
         Raises: Upstream, when no broker can be reached.
         """
         producer = await self._connected()
+        pending: list[asyncio.Future[Any]] = []
         try:
-            pending = [await producer.send(topic, value, key=key) for topic, key, value in records]
+            for topic, key, value in records:
+                if len(key) + len(value) > self._config.kafka_max_event_bytes:
+                    pending.append(_refused(TooLarge(f"{len(value)} bytes")))
+                else:
+                    pending.append(await producer.send(topic, value, key=key))
         except KafkaError as error:
             raise Upstream(f"Kafka does not take records: {error!r}") from error
         answers = await asyncio.gather(*pending, return_exceptions=True)
@@ -39,6 +60,8 @@ class Producer:
                 enable_idempotence=True,
                 linger_ms=5,
                 request_timeout_ms=int(self._config.upstream_timeout_seconds * 1000),
+                max_request_size=self._config.kafka_max_event_bytes + _OVERHEAD_BYTES,
+                **self._secured,
             )
             try:
                 await producer.start()
@@ -51,3 +74,39 @@ class Producer:
     async def close(self) -> None:
         if self._producer is not None:
             await self._producer.stop()
+
+
+def _refused(error: Exception) -> asyncio.Future[Any]:
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    future.set_exception(error)
+    return future
+
+
+def _is_loopback(server: str) -> bool:
+    """Whether `host:port` is this machine."""
+    host = server.rpartition("://")[2].rpartition(":")[0].strip("[]") or server
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _secured(config: Config) -> dict[str, Any]:
+    """How the client shows who it is and checks who the brokers are. Raises: Unusable."""
+    given: dict[str, Any] = {}
+    if config.kafka_tls:
+        try:
+            tls = ssl.create_default_context(cafile=config.kafka_ca_file)
+            if config.kafka_certificate_file is not None:
+                tls.load_cert_chain(config.kafka_certificate_file, config.kafka_key_file)
+        except (OSError, ValueError) as wrong:  # an SSLError is an OSError
+            raise Unusable(f"The certificates for Kafka cannot be used: {wrong}.") from wrong
+        given["ssl_context"] = tls
+    if config.kafka_sasl_mechanism:
+        given |= {
+            "sasl_mechanism": config.kafka_sasl_mechanism,
+            "sasl_plain_username": config.kafka_sasl_user,
+            "sasl_plain_password": config.kafka_sasl_password.get_secret_value(),
+        }
+    kind = ("SASL_" if config.kafka_sasl_mechanism else "") + ("SSL" if config.kafka_tls else "PLAINTEXT")
+    return given | {"security_protocol": kind}

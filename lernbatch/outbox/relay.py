@@ -12,6 +12,7 @@ import msgspec
 
 from lernbatch import db, log, metrics, sql
 from lernbatch.errors import Upstream
+from lernbatch.outbox.kafka import TooLarge
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.outbox")
@@ -73,7 +74,11 @@ async def to_kafka(services: Services, events: Sequence[Due]) -> list[Failure]:
         answers = await services.kafka.send(records)
     except Upstream as error:
         return [Failure(event, error.detail) for event in events]
-    return [Failure(event, repr(answer)) for event, answer in zip(events, answers, strict=True) if answer is not None]
+    return [
+        Failure(event, repr(answer), refused=isinstance(answer, TooLarge))
+        for event, answer in zip(events, answers, strict=True)
+        if answer is not None
+    ]
 
 
 async def relay(services: Services, senders: Mapping[str, Sender]) -> int:

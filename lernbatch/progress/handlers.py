@@ -9,7 +9,7 @@ from lernbatch.assessment.actions import attempts_of
 from lernbatch.enrolment.actions import check_management
 from lernbatch.errors import NoAnswer
 from lernbatch.http import Call
-from lernbatch.progress import actions, groups, wire
+from lernbatch.progress import actions, groups, rules, wire
 from lernbatch.progress.model import Update
 
 
@@ -18,6 +18,8 @@ async def update_content_state(call: Call) -> Mapping[str, Any]:
     if not call.has_json_body:
         raise NoAnswer
     update = wire.read_update(call.request, call.caller, call.subject, call.services.config.max_contents_per_update)
+    if call.caller.until is not None:
+        rules.check_before(update, call.caller.until * 1000)
     return wire.show_outcome(await actions.record(call.services, update))
 
 

@@ -17,8 +17,8 @@ from lernbatch.batch import rules as batch
 from lernbatch.batch.model import Status
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Progress
-from lernbatch.errors import LernbatchError, Refused
-from lernbatch.progress.model import COMPLETED, Completion, ContentState, LastRead, Report, States
+from lernbatch.errors import LernbatchError, NotAuthenticated, Refused
+from lernbatch.progress.model import COMPLETED, Completion, ContentState, LastRead, Report, States, Update
 
 VIEWS_REMEMBERED = 64  # of one content by one learner; more are not told apart, and not counted
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -51,6 +51,15 @@ class GroupUnread(LernbatchError):
     """The group service failed, or knows no such group."""
 
     message = "Error while fetching group members record."
+
+
+def check_before(update: Update, until_ms: int) -> None:
+    """A token that has ended tells of what was done before, by its own time. Raises: NotAuthenticated."""
+    reports = [report for work in update.works for report in work.reports]
+    times = [time for report in reports for time in (report.accessed_ms, report.completed_ms) if time is not None]
+    dated = all(report.accessed_ms is not None or report.completed_ms is not None for report in reports)
+    if update.sync is not None or not dated or any(time > until_ms for time in times):
+        raise NotAuthenticated
 
 
 def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentState:

@@ -267,6 +267,11 @@ def _read_date(value: Any) -> int | None:
 def _read_moment(value: str) -> int | None:
     if value[10] != " " or value[19] != ":" or value[23] not in "+-":
         return None
+    return _moment(value)
+
+
+@lru_cache(maxsize=4096)  # the items of an update mostly carry the same few moments
+def _moment(value: str) -> int | None:
     try:
         at = datetime.fromisoformat(f"{value[:19]}.{value[20:26]}:{value[26:]}")
         at_ms = round(at.timestamp() * 1000)

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from lernbatch import envelope
 from lernbatch.errors import Malformed
 from lernbatch.http import Call
 from lernbatch.roster import actions, plans, wire
@@ -39,7 +38,7 @@ async def _take(call: Call, kind: Kind) -> Mapping[str, Any]:
 
 async def _data(call: Call) -> bytes:
     """The file: the first one of a form, or the field `data`. Raises: Malformed (E16), IncorrectData (E17)."""
-    body = await envelope.read_body(call.http, call.services.config.max_body_bytes)
+    body = await call.read_body()
     content_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not body:
         raise wire.IncorrectData

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from lernbatch.envelope import decode
 from lernbatch.errors import Malformed, Missing, Refused
 from lernbatch.formulas import neutral
 from lernbatch.roster import rules
@@ -99,11 +100,10 @@ def _line(row: Row) -> Line:
 
 
 def read_json_data(body: bytes) -> bytes:
-    """`request.data` of a JSON body. Complains as E16."""
+    """`request.data` of a JSON body. Complains as E16. Raises: as `decode`."""
     try:
-        envelope = msgspec.json.decode(body)
-        data = envelope["request"]["data"]
-    except (msgspec.DecodeError, KeyError, TypeError) as wrong:
+        data = decode(body)["request"]["data"]
+    except (KeyError, TypeError) as wrong:
         raise Malformed from wrong
     if not isinstance(data, str) or not data:
         raise Malformed

@@ -158,6 +158,12 @@ class _Request:
     body: Mapping[str, Any] | None = None
     query: Mapping[str, str] | None = None
     headers: Mapping[str, str] | None = None
+    named: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Method and path for the log, without the query; `named`: the path without what names a person."""
+        return f"{self.method} {self.named or self.path.partition('?')[0]}"
 
 
 class Remote:
@@ -172,10 +178,15 @@ class Remote:
         self._of_jobs = Breaker(config.upstream_failures, config.upstream_rest_seconds)
 
     async def get(
-        self, path: str, *, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        named: str = "",
     ) -> Reply:
-        """GET, repeated when the service fails."""
-        asked = _Request("GET", path, None, query, headers)
+        """GET, repeated when the service fails. `named`: what the log calls it, when the path names a person."""
+        asked = _Request("GET", path, None, query, headers, named)
         return self._read(asked, *await self._repeated(asked))
 
     async def search(self, path: str, request: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> Reply:
@@ -194,7 +205,7 @@ class Remote:
         """The bytes under `path`, or under a whole URL. Raises: Unreachable, when nothing is there."""
         status, body = await self._repeated(_Request("GET", path))
         if status != httpx.codes.OK:
-            raise Unreachable(f"{self._name} GET {path} answered {status}", status=status)
+            raise Unreachable(f"{self._name} GET {path.partition('?')[0]} answered {status}", status=status)
         return body
 
     async def _repeated(self, asked: _Request) -> tuple[int, bytes]:
@@ -222,7 +233,7 @@ class Remote:
                 status, body = await self._exchange(asked)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as failure:
             breaker.failed()
-            raise Unreachable(f"{self._name} {asked.method} {asked.path}: {failure!r}") from failure
+            raise Unreachable(f"{self._name} {asked.shown}: {failure!r}") from failure
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             breaker.failed()
         else:
@@ -244,12 +255,12 @@ class Remote:
         return response.status_code, b"".join(chunks)
 
     def _read(self, asked: _Request, status: int, body: bytes) -> Reply:
-        named = f"{self._name} {asked.method} {asked.path}"
+        named = f"{self._name} {asked.shown}"
         if not body.strip():
             raise UpstreamEmpty(f"{named} answered {status} and nothing else", status=status)
         try:
             envelope = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
             raise Unreachable(f"{named} answered {status} and no JSON", status=status) from wrong
         if not isinstance(envelope, dict):
             raise Unreachable(f"{named} answered {status} and no JSON object", status=status)

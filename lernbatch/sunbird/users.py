@@ -98,6 +98,11 @@ class Users:
     def __init__(self, remote: Remote, config: Config, lists: Lists) -> None:
         self._remote, self._config, self._lists = remote, config, lists
         self._headers = bearer(config.platform_api_key)
+        self._tell: Callable[[Profile], None] = lambda person: None
+
+    def tell(self, hear: Callable[[Profile], None]) -> None:
+        """Call `hear` with every person that is read."""
+        self._tell = hear
 
     def readable(self, calls: int) -> int:
         """How many people so many calls can read."""
@@ -107,21 +112,29 @@ class Users:
         """One person; None when nobody has that id. `token`: the caller's, passed on."""
         headers = {**self._headers, TOKEN_HEADER: token} if token else self._headers
         path = f"{self._config.user_read_path}/{quote(user_id, safe='')}?{_PARTS}"
-        reply = await self._remote.get(path, headers=headers)
+        reply = await self._remote.get(path, headers=headers, named=f"{self._config.user_read_path}/…")
         if reply.status == 404:
             return None
-        if reply.reason == _BLOCKED:
-            return Profile(user_id, status=INACTIVE)
-        return read_profile(user_id, mapping(reply.result.get("response")))
+        blocked = reply.reason == _BLOCKED
+        person = (
+            Profile(user_id, status=INACTIVE)
+            if blocked
+            else read_profile(user_id, mapping(reply.result.get("response")))
+        )
+        self._tell(person)
+        return person
 
     async def profiles(self, user_ids: Iterable[str], token: str | None = None) -> dict[str, Profile]:
         """Those of `user_ids` who exist, by bounded parallel reads. Raises: Upstream, when any read fails."""
         wanted = list(dict.fromkeys(user_ids))
         if self._lists.people:
             found = await self._listed(self._lists.people, wanted, {})
-            return {person.user_id: person for person in (read_profile("", entry) for entry in found)}
-        people = await _in_parallel(lambda user_id: self.profile(user_id, token), wanted)
-        return {person.user_id: person for person in people if person is not None}
+            people = {person.user_id: person for person in (read_profile("", entry) for entry in found)}
+            for person in people.values():
+                self._tell(person)
+            return people
+        read = await _in_parallel(lambda user_id: self.profile(user_id, token), wanted)
+        return {person.user_id: person for person in read if person is not None}
 
     async def each(self, user_ids: Iterable[str]) -> tuple[dict[str, Profile], dict[str, str]]:
         """Those of `user_ids` who exist, and user id → why this one could not be read: one harms no other.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -265,6 +266,36 @@ def test_many_mentors_at_once_all_get_through(service: Running) -> None:
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(one, range(16))) == [200] * 16
     assert service.sql("SELECT revision FROM batch WHERE batch_id = $1", batch_id)[0][0] == 17
+
+
+def test_very_many_changes_at_once_are_made_or_told_to_come_again(service: Running) -> None:
+    batch_id, headers = create(service), service.headers(VIKRAM)
+    url = f"{service.url}{UPDATE}"
+
+    def one(number: int) -> int:
+        request = {"courseId": COURSE, "id": batch_id, "startDate": day(service), "name": f"name {number}"}
+        return httpx.patch(url, json={"request": request}, headers=headers, timeout=60).status_code
+
+    with ThreadPoolExecutor(60) as pool:
+        statuses = list(pool.map(one, range(180)))
+    assert set(statuses) <= {200, 409}
+    assert statuses.count(200) >= 60
+    revision = service.sql("SELECT revision FROM batch WHERE batch_id = $1", batch_id)[0][0]
+    assert revision == 1 + statuses.count(200)
+
+
+def test_a_change_that_does_not_get_its_turn_is_409_with_what_to_do(dsn: str, tmp_path: Path) -> None:
+    with running(tmp_path, dsn, change_wait_seconds=0.05) as service:
+        batch_id = create(service)
+        lock = asyncio.Lock()
+        service.services.batch_locks[batch_id] = lock
+        service.run(lock.acquire())
+        answer = change(service, batch_id, name="later")
+        service.run(asyncio.sleep(0, lock.release()))
+        assert answer.status_code == 409
+        assert answer.json()["params"]["err"] == "BATCH_BUSY"
+        assert "send the change again" in answer.json()["params"]["errmsg"]
+        assert change(service, batch_id, name="later").status_code == 200
 
 
 def test_a_batch_without_organisations_can_be_made(service: Running) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.batch.calls import form_d, refused
 from tests.batch.lame import Lame
-from tests.people import ADMIN, PLATFORM, VIKRAM
+from tests.people import ADMIN, ASHA, PLATFORM, VIKRAM
 from tests.running import Running, running
 from tests.seeds import COURSE, VIDEO
 
@@ -115,6 +115,20 @@ def test_a_course_is_copied_by_the_gateways_path(service: Running) -> None:
     course_id = answer.json()["result"]["course_id"]
     metadata = service.sql("SELECT metadata FROM neighbour_content WHERE content_id = $1", course_id)[0]["metadata"]
     assert (metadata["name"], metadata["origin"], metadata["copyScheme"]) == ("My algebra", COURSE, "TextBookToCourse")
+
+
+def test_nobody_without_a_token_or_by_the_gateway_without_a_role_writes_to_the_content_service(
+    service: Running,
+) -> None:
+    def contents() -> int:
+        return int(service.sql("SELECT count(*) FROM neighbour_content")[0][0])
+
+    before, request = contents(), {"course": ALGEBRA}
+    for path in (CREATE_COURSE, "/api/course/v1/create"):
+        assert service.call("POST", path, None, request).status_code == 401
+        assert service.call("POST", path, None, request, headers={"X-Channel-ID": "x"}).status_code == 401
+    assert service.call("POST", "/api/course/v1/create", ASHA, request).status_code == 403
+    assert contents() == before
 
 
 def test_a_repeated_call_makes_no_second_course(service: Running) -> None:

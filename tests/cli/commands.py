@@ -59,7 +59,8 @@ class Installation:
             said = process.stdout.readline()
             found = re.search(r"http://[\d.:]+", said)
             assert found, f"{said}{process.stderr.read() if process.stderr else ''}"
-            yield Serving(process, found.group())
+            described = re.search(r"(http://[\d.:]+)/docs", said)
+            yield Serving(process, found.group(), described.group(1) if described else None)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -72,6 +73,7 @@ class Serving:
 
     process: subprocess.Popen[str]
     url: str
+    operators_url: str | None = None  # where it says that its API is described
 
     def wait_until_ready(self) -> None:
         wait_for(lambda: self.get("/readyz") == 200)

@@ -264,8 +264,8 @@ def test_a_system_calls_under_its_own_name_with_its_key(small_service: Running) 
         headers = {"X-Authenticated-Client-Id": client_id, "X-Authenticated-Client-Token": key}
         return small_service.call("GET", "/v1/course/batch/read/0140", None, headers=headers)
 
-    assert call("reporting", "k1").status_code == 200
-    for wrong in (call("reporting", "k2"), call("other", "k1"), call("", "")):
+    assert call("reporting", "a key of sixteen").status_code == 200
+    for wrong in (call("reporting", "another key of sixteen"), call("other", "a key of sixteen"), call("", "")):
         assert_form_c(wrong)
 
 
@@ -282,7 +282,7 @@ def small_service(tmp_path_factory: pytest.TempPathFactory, module_dsn: str) -> 
         "max_body_bytes": 10_000,
         "private_networks": "10.0.0.0/8",
         "service_token": "open sesame",
-        "machine_clients": "reporting = k1",
+        "machine_clients": "reporting = a key of sixteen",
     }
     with running(tmp_path_factory.mktemp("small"), module_dsn, **settings) as service:
         yield service

@@ -239,6 +239,25 @@ def test_a_blocked_person_is_told_apart_from_nobody(clients: Clients, scripted: 
     assert clients(lambda sunbird: sunbird.notify.notification({"body": "x"})) is False
 
 
+def test_no_failure_names_a_person(clients: Clients, scripted: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    for answer in (
+        (500, {}),
+        (503, b""),
+        (200, b"no JSON"),
+        (200, b"[" * 20_000),
+        (400, {"responseCode": "CLIENT_ERROR"}),
+    ):
+        scripted.answer(answer)
+        with pytest.raises(Upstream) as failure:
+            clients(lambda sunbird: sunbird.users.profile("5f1c7a3e-somebody"), upstream_attempts=2)
+        assert "somebody" not in failure.value.detail
+        assert "GET /private/user/v1/read/…" in failure.value.detail
+    with pytest.raises(Upstream) as failure:
+        clients(lambda sunbird: sunbird.users.profile("5f1c7a3e-somebody"), user_org_url="http://127.0.0.1:1")
+    assert "somebody" not in failure.value.detail
+    assert "somebody" not in capsys.readouterr().err
+
+
 def test_health_of_the_search_is_an_answer_not_a_failure(clients: Clients, scripted: Script) -> None:
     scripted.answer((500, failed("SERVER_ERROR")))
     assert clients(lambda sunbird: sunbird.search.healthy(), upstream_attempts=1) is False

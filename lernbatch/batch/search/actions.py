@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,7 +34,7 @@ async def search(services: Services, asked: Search, caller: Caller) -> Found:
     """
     compose.check(asked)
     try:
-        async with services.pool.acquire() as conn:
+        async with asyncio.timeout(services.config.search_seconds), services.pool.acquire() as conn:
             found = await _search(conn, services, asked, caller)
     except TimeoutError as late:
         raise Malformed from late
@@ -46,14 +47,14 @@ async def search(services: Services, asked: Search, caller: Caller) -> Found:
 
 
 async def _search(conn: Connection, services: Services, asked: Search, caller: Caller) -> Found:
-    zone, seconds = services.clock.zone, services.config.search_seconds
+    zone = services.clock.zone
     wanted = asked if asked.cursor is None else replace(asked, limit=asked.limit + 1)
     text, arguments = compose.page(wanted, zone)
-    rows = [dict(row) for row in await conn.fetch(text, *arguments, timeout=seconds)]
+    rows = [dict(row) for row in await conn.fetch(text, *arguments)]
     keys: list[list[str | None]] = [row.pop("sort_keys") for row in rows]
     batches = [Batch(**row) for row in rows][: asked.limit]
     text, arguments = compose.count(asked, zone)
-    count: int = await conn.fetchval(text, *arguments, timeout=seconds)
+    count: int = await conn.fetchval(text, *arguments)
     batch_ids = [batch.batch_id for batch in batches]
     more = len(rows) > len(batches) and bool(batches)
     managed = frozenset(batch.batch_id for batch in batches if rules.may_manage(caller, batch, services.config))
@@ -81,7 +82,7 @@ async def _facets(conn: Connection, services: Services, asked: Search) -> list[F
         rows: Sequence[Any] = ()
         if statement is not None:
             text, arguments = statement
-            rows = await conn.fetch(text, *arguments, timeout=services.config.search_seconds)
+            rows = await conn.fetch(text, *arguments)
         found.append(FacetValues(facet.field, [(row["value"], row["count"]) for row in rows]))
     return found
 

@@ -20,13 +20,12 @@ from lernbatch.certificate import actions, gallery, reading
 from lernbatch.certificate.drawing.svg import BadPicture
 from lernbatch.certificate.model import Certificate
 from lernbatch.certificate.registry import wire
-from lernbatch.envelope import read_body
+from lernbatch.envelope import decode
 from lernbatch.errors import Missing, NotFound, Refused, Unauthorized
 from lernbatch.http import Call
 
 Q = sql.load("lernbatch.certificate")
 LIMIT = 100
-_MAX_SEARCH_BYTES = 64 * 1024
 _STAFF = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
 
 
@@ -49,10 +48,7 @@ class InvalidCertificate(Refused):
 
 async def search(call: Call) -> Response:
     """POST /api/rc/certificate/v1/search {"filters": {"recipient": {"id": {"eq": "u1"}}}} → [TrainingCertificate, …]"""
-    try:
-        body = msgspec.json.decode(await read_body(call.http, _MAX_SEARCH_BYTES) or b"{}")
-    except msgspec.DecodeError:
-        body = {}
+    body = decode(await call.read_body() or b"{}")
     filters = body.get("filters") if isinstance(body, dict) else None
     filters = filters if isinstance(filters, dict) else {}
     recipient, training = _object(filters.get("recipient")), _object(filters.get("training"))

@@ -1,0 +1,72 @@
+"""Whether a request comes from inside: what opens `/private/…` to who shows no service token.
+
+An address alone says little. A proxy on the same machine has a loopback address whoever asks it, and a page in a
+browser of the own network asks from there. So whatever such a request betrays itself by counts as outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import TypeAlias
+
+from lernbatch.config import Config
+
+# What proxies add. Of these only X-Forwarded-For is believed, and only where the setting trusted_proxies says whose.
+_FORWARDING = frozenset(("forwarded", "via", "x-real-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip"))
+_FORWARDING_PREFIXES = ("x-forwarded", "cf-", "x-original-", "x-envoy-external-", "fastly-client-")
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Networks: TypeAlias = Sequence[IPv4Network | IPv6Network]
+
+
+def is_inside(peer: str, http_version: str, headers: Mapping[str, str], config: Config) -> bool:
+    """Whether a request of the address `peer` may be taken for one of `private_networks`. `headers`: lower-case names.
+
+    HTTP/1.0 without a forwarding header is what nginx sends unless it is told otherwise.
+    """
+    try:
+        address = ip_address(peer)
+        if any(name in _FORWARDING or name.startswith(_FORWARDING_PREFIXES) for name in headers):
+            if not _is_in(address, config.trusted_proxies):
+                return False
+            address = _client(headers.get("x-forwarded-for", ""), config.trusted_proxies)
+        elif http_version == "1.0":
+            return False
+    except ValueError:  # a Unix socket, or a proxy passed on something that is no address
+        return False
+    return _is_in(address, config.private_networks) and is_own_name(headers.get("host", ""), config.private_hosts)
+
+
+def is_own_name(host: str, others: Sequence[str]) -> bool:
+    """Whether `host` cannot be a name of the outside that was made to point here (DNS rebinding).
+
+    Addresses and names without a dot cannot; `others`: names that an operator vouches for.
+    """
+    if host.startswith("["):
+        name, bracket, port = host[1:].partition("]")
+        return bool(bracket) and ":" in name and (not port or port.startswith(":"))
+    name = host.rpartition(":")[0] if ":" in host else host
+    name = name.lower().removesuffix(".")
+    if not name:
+        return False
+    return "." not in name or name.endswith(".localhost") or name in map(str.lower, others) or _is_address(name)
+
+
+def _client(forwarded_for: str, proxies: Networks) -> Address:
+    """The last address that no trusted proxy has; when all have one, the first. Raises: ValueError."""
+    addresses = [ip_address(entry.strip().strip("[]")) for entry in forwarded_for.split(",")]
+    return next((address for address in reversed(addresses) if not _is_in(address, proxies)), addresses[0])
+
+
+def _is_in(address: Address, networks: Networks) -> bool:
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return any((mapped or address) in network for network in networks)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,178 @@
+"""The way to Kafka: TLS and SASL by the settings, never in clear to elsewhere, events of a bounded size."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from lernbatch import http, telemetry
+from lernbatch.config import Config
+from lernbatch.errors import Unusable, Upstream
+from lernbatch.outbox.kafka import Producer, TooLarge
+from lernbatch.telemetry import Origin
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PEM file with a key and a certificate of 127.0.0.1 that it has signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain, none = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path = tmp_path_factory.mktemp("tls") / "broker.pem"
+    path.write_bytes(key.private_bytes(pem, plain, none) + signed.public_bytes(pem))
+    return path
+
+
+def greeted(certificate: Path, **settings: Any) -> list[bytes]:
+    """What a broker behind TLS hears of a producer with `settings` before it hangs up; nothing: no handshake."""
+    heard: list[bytes] = []
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(1000))
+        writer.close()
+
+    async def work() -> None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate)
+        server = await asyncio.start_server(hear, "127.0.0.1", 0, ssl=tls)
+        port = server.sockets[0].getsockname()[1]
+        producer = Producer(Config(kafka_servers=f"127.0.0.1:{port}", upstream_timeout_seconds=5, **settings))
+        with pytest.raises(Upstream):
+            await producer.send([("topic", b"key", b"value")])
+        await producer.close()
+        server.close()
+
+    asyncio.run(work())
+    return heard
+
+
+def test_brokers_are_reached_by_tls_when_their_certificate_is_trusted(certificate: Path) -> None:
+    assert any(greeted(certificate, kafka_tls=True, kafka_ca_file=certificate))
+    assert not any(greeted(certificate, kafka_tls=True))  # signed by nobody the system knows
+    assert not any(greeted(certificate))
+
+
+def test_a_user_is_shown_by_sasl(certificate: Path) -> None:
+    named = {"kafka_sasl_user": "lern", "kafka_sasl_password": "a secret"}
+    tls: dict[str, Any] = {"kafka_tls": True, "kafka_ca_file": certificate}
+    for mechanism in ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"):
+        assert any(greeted(certificate, kafka_sasl_mechanism=mechanism, **named, **tls))
+
+
+@pytest.mark.parametrize(
+    ("servers", "elsewhere"),
+    [
+        ("", False),
+        ("127.0.0.1:9092", False),
+        ("localhost:9092,127.0.0.2:9092", False),
+        ("[::1]:9092", False),
+        ("PLAINTEXT://localhost:9092", False),
+        ("kafka:9092", True),
+        ("localhost:9092,10.0.0.5:9092", True),
+        ("localhost.example.org:9092", True),
+        ("kafka", True),
+    ],
+)
+def test_nothing_goes_in_clear_to_another_machine_unless_told_so(
+    certificate: Path, servers: str, elsewhere: bool
+) -> None:
+    if elsewhere:
+        with pytest.raises(Unusable, match="LERNBATCH_KAFKA_TLS"):
+            Producer(Config(kafka_servers=servers))
+    else:
+        Producer(Config(kafka_servers=servers))
+    Producer(Config(kafka_servers=servers, kafka_cleartext_allowed=True))
+    Producer(Config(kafka_servers=servers, kafka_tls=True, kafka_ca_file=certificate))
+
+
+def test_certificates_that_cannot_be_read_are_one_sentence(tmp_path: Path, certificate: Path) -> None:
+    (tmp_path / "no.pem").write_text("nothing")
+    for settings in (
+        {"kafka_ca_file": tmp_path / "gone.pem"},
+        {"kafka_ca_file": tmp_path / "no.pem"},
+        {"kafka_ca_file": certificate, "kafka_certificate_file": tmp_path / "no.pem"},
+    ):
+        with pytest.raises(Unusable, match="certificates for Kafka"):
+            Producer(Config(kafka_tls=True, **settings))
+
+
+class Broker:
+    """A connected client at the network's edge: takes what it is given."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+
+    async def send(self, topic: str, value: bytes, key: bytes) -> asyncio.Future[None]:
+        self.taken.append(value)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.set_result(None)
+        return future
+
+
+def test_an_event_that_no_broker_takes_holds_up_no_other() -> None:
+    broker, producer = Broker(), Producer(Config(kafka_max_event_bytes=2000))
+    producer._producer = broker
+
+    async def work() -> Sequence[BaseException | None]:
+        return await producer.send([("t", b"k", b"a"), ("t", b"k", b"x" * 3000), ("t", b"k", b"c")])
+
+    first, second, third = asyncio.run(work())
+    assert (first, third) == (None, None)
+    assert isinstance(second, TooLarge)
+    assert broker.taken == [b"a", b"c"]
+
+
+def test_a_search_event_does_not_carry_whatever_was_searched_for() -> None:
+    def event(edata: dict[str, Any]) -> dict[str, Any]:
+        made = telemetry.search(Config(), 0, Origin(), actor_id="internal", edata=edata)
+        edata_told: dict[str, Any] = made.payload["edata"]
+        return edata_told
+
+    small = {"type": "Course-batch", "query": "", "filters": {"status": ["1"]}, "size": 1, "topn": []}
+    assert event(small) == small
+    for large in ({**small, "filters": {"name": ["x" * 100_000]}}, {**small, "query": "x" * 100_000}):
+        told = event(large)
+        assert len(msgspec.json.encode(told)) < telemetry.MOST_SEARCH_BYTES
+        assert told["size"] == 1
+
+
+def traces() -> Iterator[str]:
+    for error in (ValueError("secret of u-asha"), KeyError("secret of u-asha")):
+        try:
+            try:
+                raise error
+            except LookupError as cause:
+                raise RuntimeError("secret of u-asha") from cause
+        except (ValueError, RuntimeError) as raised:
+            yield http._trace(raised)
+
+
+def test_a_trace_that_others_hear_says_where_and_not_of_whom() -> None:
+    for trace in traces():
+        assert "secret" not in trace
+        assert trace.splitlines()[0] in ("ValueError", "RuntimeError")
+        assert "test_kafka.py" in trace
