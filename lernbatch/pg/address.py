@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -19,9 +20,14 @@ def may_hold_socket(folder: Path) -> bool:
 
 
 def private_folder(before: Path | None, uid: int, gid: int) -> Path | None:
-    """A folder of that user alone with a short name, again `before` if it is still there; None if there is no place."""
+    """A folder of that user alone with a short name, again `before` if it can be; None if there is no place."""
     if before and _is_private(before, uid):
         return before
+    if before:
+        with contextlib.suppress(OSError):  # it was cleaned away, or taken by somebody else
+            before.mkdir(mode=0o700)
+            os.chown(before, uid, gid)
+            return before
     if not may_hold_socket(Path(tempfile.gettempdir(), "lernbatch-12345678")):
         return None
     made = Path(tempfile.mkdtemp(prefix="lernbatch-"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from lernbatch.errors import Unusable
 from lernbatch.pg.address import free_port, may_hold_socket, private_folder
-from lernbatch.pg.processes import Processes, command_line
+from lernbatch.pg.processes import Processes, command_line, give, own_user
 from lernbatch.pg.reasons import compact, failure
 
 START_SECONDS = 120.0  # a recovery after a crash may have a gigabyte of log to read
@@ -126,6 +127,8 @@ class Cluster:
         for ruin in self.folder.glob("new-*"):
             shutil.rmtree(ruin)
         has_data = (self.data / "PG_VERSION").exists()
+        if has_data and self._is_of_nobody():
+            give(self.data, *own_user(self.folder))
         if not (self.folder / "password").exists():
             self._write("password", secrets.token_hex(24))
             if has_data:
@@ -149,14 +152,21 @@ class Cluster:
             )
         return version
 
+    def _is_of_nobody(self) -> bool:
+        """Made by an earlier version for root, or left so by a killed `_set_password`; others run as nobody, too."""
+        with contextlib.suppress(KeyError):
+            return os.geteuid() == 0 and self.data.stat().st_uid == pwd.getpwnam("nobody").pw_uid
+        return False
+
     def _initdb(self, version: int) -> None:
-        uid, gid = self.processes.owner()
+        uid, gid = self.processes.named_owner()
         workshop = Path(tempfile.mkdtemp(prefix=f"new-{self.processes.name}-", dir=self.folder))
         try:
             (workshop / "password").write_text(self.password)
             for path in (workshop, workshop / "password"):
                 os.chown(path, uid, gid)
             self._run_initdb(workshop, version)
+            give(workshop / "data", *self.processes.owner())
             (workshop / "data").rename(self.data)
             _sync(self.folder)
         finally:
@@ -167,9 +177,9 @@ class Cluster:
         arguments += ["-A", "scram-sha-256", f"--pwfile={workshop / 'password'}"]
         if version >= 17:  # then text sorts the same on every C library
             arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        told = self.processes.run("initdb", *arguments, "--locale=C.UTF-8")
+        told = self.processes.run("initdb", *arguments, "--locale=C.UTF-8", named=True)
         if told.returncode and "invalid locale" in told.stderr:
-            told = self.processes.run("initdb", *arguments, "--locale=C")
+            told = self.processes.run("initdb", *arguments, "--locale=C", named=True)
         if told.returncode:
             raise failure("The database could not be created", told.stderr, self.folder)
 
@@ -177,7 +187,10 @@ class Cluster:
         """The file was lost; the owner of the data may set a new password without the old one."""
         self._clear_stale_files(self.data)
         statement = f"ALTER ROLE lernbatch PASSWORD '{self.password}';\n"
+        owner, named = self.processes.owner(), self.processes.named_owner()
+        give(self.data, *named)
         told = self.processes.run("postgres", "--single", "-D", str(self.data), "postgres", given=statement)
+        give(self.data, *owner)
         if told.returncode:
             (self.folder / "password").unlink()
             raise failure("The lost password could not be replaced", told.stderr, self.folder)

@@ -1,8 +1,8 @@
 """The embedded PostgreSQL: started by the first command that needs it, stopped by the last that leaves.
 
-Below `home/postgres` lie `data`, `server.log`, `password` and three locks: `lock` (who starts or stops, one at a time),
-`users` (shared, one hold a user) and `server` (held by the server itself). The kernel drops a dead process's locks, so
-nothing here can be stale.
+Below `home/postgres` lie `data`, `server.log`, `password` and four locks: `lock` (who starts or stops, one at a time),
+`users` (shared, one hold a user), `server` (held by the server itself) and `keeper` (held by who stops the server when
+its last user was killed). While there are users, each of them starts the server again when it died.
 """
 
 from __future__ import annotations
@@ -10,26 +10,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
-import time
+import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import asyncpg
 
+from lernbatch import log
 from lernbatch.errors import Unusable
+from lernbatch.pg import keeper
 from lernbatch.pg.binaries import binaries, server_version
-from lernbatch.pg.cluster import START_SECONDS, STOP_SECONDS, Cluster, Died, StillStarting
+from lernbatch.pg.cluster import Cluster, Died, StillStarting
+from lernbatch.pg.locks import opened, turn
+from lernbatch.pg.processes import own_user
 from lernbatch.pg.reasons import explained, failure
 
 __all__ = ["binaries", "running", "server_version"]
 
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
-TURN_SECONDS = START_SECONDS + STOP_SECONDS
+LOOK_SECONDS = 0.5  # a look at the server is two small files
+LONGEST_PAUSE_SECONDS = 30.0  # between two vain attempts to start it again
 
 
 @contextlib.contextmanager
@@ -44,6 +50,7 @@ def running(
 
     A server that already runs there is shared; `bin_dir`, `port` and `options` (settings of PostgreSQL) are then those
     of who started it. With `port` it listens on 127.0.0.1, too; without, on a Unix socket alone if the path allows.
+    One that dies is started again within seconds; where that cannot be, a line of the log says why.
 
     Raises: Unusable, with one sentence for the operator.
     """
@@ -52,27 +59,42 @@ def running(
     with explained(home):
         cluster = Cluster(_folder(home), binaries(bin_dir))
         users, dsn = _join(cluster, port, options)
+    leaving = threading.Event()
+    watch = threading.Thread(target=_watch, args=(cluster, dsn, port, options, leaving), daemon=True)
+    watch.start()
     try:
         yield dsn
     finally:
-        with explained(home), _turn(cluster.folder):
-            _part(cluster, users)
+        leaving.set()
+        watch.join()
+        with explained(home):
+            with turn(cluster.folder):
+                stopped = _part(cluster, users)
+            if stopped:
+                keeper.await_end(cluster)
 
 
 def _join(cluster: Cluster, port: int | None, options: Mapping[str, str]) -> tuple[int, str]:
     """Become a user of the server, starting it where none runs; our hold on `users`, and the DSN."""
-    with _turn(cluster.folder), contextlib.ExitStack() as undo:
-        users = _opened(cluster.folder / "users")
-        flock(users, LOCK_SH | LOCK_NB)
+    with turn(cluster.folder), contextlib.ExitStack() as undo:
+        users = opened(cluster.folder / "users")
+        flock(users, LOCK_SH)  # a keeper may hold it for a moment
         undo.callback(_part, cluster, users)
         try:
-            dsn = _found(cluster) or _started(cluster, port, options)
+            dsn = _ready(cluster, port, options)
         except StillStarting:
             undo.pop_all()  # leave it to its recovery; the next command finds it ready
             os.close(users)
             raise
         undo.pop_all()
         return users, dsn
+
+
+def _ready(cluster: Cluster, port: int | None, options: Mapping[str, str]) -> str:
+    """The DSN of the server, started if none runs, with a keeper beside it."""
+    dsn = _found(cluster) or _started(cluster, port, options)
+    keeper.start(cluster)
+    return dsn
 
 
 def _found(cluster: Cluster) -> str | None:
@@ -90,15 +112,36 @@ def _started(cluster: Cluster, port: int | None, options: Mapping[str, str]) -> 
     return _ensure_database(cluster)
 
 
-def _part(cluster: Cluster, users: int) -> None:
-    """Give up our hold; who finds that nobody else has one stops the server."""
+def _watch(cluster: Cluster, dsn: str, port: int | None, options: Mapping[str, str], leaving: threading.Event) -> None:
+    """Start the server again whenever it died, where its users expect it, until we leave."""
+    port = urlsplit(dsn).port or port
+    pause = LOOK_SECONDS
+    while not leaving.wait(pause):
+        if cluster.postmaster() is not None:
+            pause = LOOK_SECONDS
+            continue
+        try:
+            with explained(cluster.folder), turn(cluster.folder):
+                if not leaving.is_set() and _ready(cluster, port, options) != dsn:
+                    log.warning("the database server is elsewhere now, and this process ends")
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+            log.warning("the database server had died and was started again")
+        except Unusable as reason:
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            log.warning("the database server has died and cannot be started again", reason=str(reason))
+
+
+def _part(cluster: Cluster, users: int) -> bool:
+    """Give up our hold; who finds that nobody else has one stops the server. Whether we did."""
     try:
         flock(users, LOCK_EX | LOCK_NB)
         cluster.stop()
     except BlockingIOError:
-        pass
+        return False
     finally:
         os.close(users)
+    return True
 
 
 def _ensure_database(cluster: Cluster) -> str:
@@ -150,32 +193,7 @@ def _folder(home: Path) -> Path:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         return folder
-    if os.geteuid() == 0:
-        folder.chmod(0o711)  # ours and new: the user under whom root runs PostgreSQL passes here to its data
+    if os.geteuid() == 0:  # ours and new: the user under whom root runs PostgreSQL, alone, passes here to its data
+        os.chown(folder, -1, own_user(folder)[1])
+        folder.chmod(0o710)
     return folder
-
-
-def _opened(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-
-
-@contextlib.contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    """One command at a time looks whether a server runs, starts or stops it."""
-    deadline = time.monotonic() + TURN_SECONDS
-    lock = _opened(folder / "lock")
-    try:
-        while True:
-            try:
-                flock(lock, LOCK_EX | LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise Unusable(
-                        f"Another command has been starting or stopping the database server in {folder} "
-                        f"for {TURN_SECONDS:g} seconds: end that command, then try again."
-                    ) from None
-                time.sleep(0.01)
-        yield
-    finally:
-        os.close(lock)

@@ -8,12 +8,13 @@ reboot, and a killed server leaves children that still hold its shared memory.
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import pwd
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from functools import cached_property
@@ -26,6 +27,8 @@ from lernbatch.pg.reasons import refused
 
 LAUNCHER = Path(__file__).with_name("unprivileged.py")
 RUN_SECONDS = 300.0
+# Users without a name and below 65536, which a container knows, too: those that systemd lends to its services.
+NAMELESS_USERS = range(61_184, 65_520)
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,15 @@ class Processes:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    def run(self, program: str, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a program to its end."""
+    def run(
+        self, program: str, *arguments: str, given: str = "", named: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end, as `named_owner` if it looks up the name of its user."""
         with self._lock() as lock:
             flock(lock, LOCK_EX | LOCK_NB)
             try:
                 return subprocess.run(  # noqa: S603 - no shell, our own arguments
-                    self._command([program, *arguments]),
+                    self._command([program, *arguments], user=self.named_owner() if named else self.owner()),
                     input=given,
                     capture_output=True,
                     encoding="utf-8",
@@ -86,7 +91,7 @@ class Processes:
         with self._lock() as lock:
             flock(lock, LOCK_EX | LOCK_NB)
             subprocess.run(  # noqa: S603 - no shell, our own arguments
-                self._command([program, *arguments], "--detach", enter=enter),
+                self._command([program, *arguments], "--detach", user=self.owner(), enter=enter),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -105,7 +110,10 @@ class Processes:
         return read_version(self.bin_dir / "postgres", told)
 
     def owner(self) -> tuple[int, int]:
-        """Who they run as, user and group: the data's owner; before there is one, we, or nobody instead of root."""
+        """Who they run as, user and group: the data's owner; before there is one, we, or the user of its own for root.
+
+        That user has no name and nothing else, so that no other service on the machine reads the data.
+        """
         us, data = os.geteuid(), self.folder / "data"
         if data.exists():
             about = data.stat()
@@ -115,18 +123,24 @@ class Processes:
                     "start it as the user who made it, or give it to the right one (chown -R)."
                 )
             return about.st_uid, about.st_gid
+        return (us, os.getegid()) if us else own_user(self.folder)
+
+    def named_owner(self) -> tuple[int, int]:
+        """The owner, or nobody with the owner's group: initdb and the single-user mode insist on a name."""
+        user, group = self.owner()
         try:
-            who = pwd.getpwuid(us) if us else pwd.getpwnam("nobody")  # initdb insists on a name
+            if os.geteuid() == 0 and not _has(pwd.getpwuid, user):
+                return pwd.getpwnam("nobody").pw_uid, group
+            return pwd.getpwuid(user).pw_uid, group
         except KeyError as error:
             raise Unusable(
-                f"PostgreSQL must run under a user with a name, and {us or 'nobody'} is not in /etc/passwd: "
-                "add it there, or start as another user."
+                f"PostgreSQL must be set up under a user with a name, and {os.geteuid() or 'nobody'} is not in "
+                "/etc/passwd: add it there, or start as another user."
             ) from error
-        return (us, os.getegid()) if us else (who.pw_uid, who.pw_gid)
 
-    def _command(self, command: list[str], *flags: str, enter: Path | None = None) -> list[str]:
+    def _command(self, command: list[str], *flags: str, user: tuple[int, int], enter: Path | None = None) -> list[str]:
         folders = [self.folder, self.bin_dir, *([enter] if enter else [])]
-        launch = [sys.executable, "-I", "-S", str(LAUNCHER), *flags, *map(str, self.owner()), *map(str, folders)]
+        launch = [sys.executable, "-I", "-S", str(LAUNCHER), *flags, *map(str, user), *map(str, folders)]
         return [*launch, "--", str(self.bin_dir / command[0]), *command[1:]]
 
     @contextlib.contextmanager
@@ -136,6 +150,35 @@ class Processes:
             yield fd
         finally:
             os.close(fd)  # never LOCK_UN: what inherited the lock keeps it
+
+
+def own_user(folder: Path) -> tuple[int, int]:
+    """The user without a name, and the group of the same number, under whom root runs the server of this folder."""
+    count = len(NAMELESS_USERS)
+    for step in range(count):
+        user = NAMELESS_USERS[(folder.stat().st_ino + step) % count]
+        if not (_has(pwd.getpwuid, user) or _has(grp.getgrgid, user)):
+            return user, user
+    raise Unusable(
+        f"Every user from {NAMELESS_USERS[0]} to {NAMELESS_USERS[-1]} has a name here, and root runs PostgreSQL "
+        "under one that has none: start it as an ordinary user."
+    )
+
+
+def give(folder: Path, user: int, group: int) -> None:
+    """`folder` and all below to that user. The folder itself comes last: who is killed before it begins again."""
+    for _, folders, files, inside in os.fwalk(folder):
+        for name in (*folders, *files):
+            os.chown(name, user, group, dir_fd=inside, follow_symlinks=False)
+    os.chown(folder, user, group)
+
+
+def _has(lookup: Callable[[int], object], number: int) -> bool:
+    try:
+        lookup(number)
+    except KeyError:
+        return False
+    return True
 
 
 def command_line(pid: int) -> bytes:

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 8, 47, 2
-CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
+PR_GET_SECUREBITS, PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP = 27, 28, 4
+CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SETPCAP = 1, 2, 8
 CAPABILITY_VERSION_3 = 0x20080522
 
 Header = ctypes.c_uint32 * 2  # version, process (0 is ourselves)
@@ -35,23 +36,31 @@ def become(uid: int, gid: int, folders: list[Path], program: Path) -> None:
         if closed and keep(capability):
             closed = closed_to_us(folders, program)
     if closed == program:
-        refuse(f"{program} may not be run by the user {uid}, under whom root runs PostgreSQL: install it again.")
+        refuse(
+            f"{program} may not be run by the user {uid}, under whom root runs PostgreSQL: put the virtual environment "
+            "into a folder that others may pass (make VENV=/opt/lernbatch), name other programs with LERNBATCH_PG_BIN, "
+            "or start it as an ordinary user."
+        )
     if closed:
         refuse(
             f"The user {uid}, under whom root runs PostgreSQL, may not enter {closed}: "
-            f"choose a folder that is not below {closed}, or let others pass it (chmod o+x)."
+            f"choose a folder that is not below {closed}, let others pass it (chmod o+x), "
+            "or start it as an ordinary user."
         )
 
 
 def closed_to_us(folders: list[Path], program: Path) -> Path | None:
-    """The first folder we may not enter, or the program if we may not run it: the kernel's word, which heeds ACLs."""
+    """The first folder we may not enter, or the program if we may not run it: the kernel's word, which heeds ACLs.
+
+    access(2) is the question that initdb and postgres ask about their own programs, so it is asked here, too.
+    """
     for folder in folders:
         for step in (*reversed(folder.parents), folder):
             try:
                 os.stat(f"{step}/.")
             except PermissionError:
                 return step
-    return None if os.access(program, os.X_OK, effective_ids=True) else program
+    return None if os.access(program, os.R_OK | os.X_OK) else program
 
 
 def keep(capability: int) -> bool:
@@ -61,6 +70,10 @@ def keep(capability: int) -> bool:
     bit = 1 << capability
     if not sets[1] & bit:
         return False
+    # access(2) forgets what is kept, unless this bit says that capabilities do not depend on who one is.
+    setpcap = Sets(1 << CAP_SETPCAP, sets[1], 0, 0, sets[4], 0)
+    if sets[1] & 1 << CAP_SETPCAP and not libc.capset(header, setpcap):
+        libc.prctl(PR_SET_SECUREBITS, libc.prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) | SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     wanted = Sets(bit, sets[1], bit, 0, sets[4], 0)
     if libc.capset(header, wanted):
         return False

@@ -4,178 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
-import pwd
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
 
-from lernbatch.errors import Unusable
 from lernbatch.pg import cluster
-from lernbatch.pg.binaries import binaries, server_version
+from lernbatch.pg.binaries import server_version
 from lernbatch.pg.embedded import running
-from lernbatch.pg.processes import LAUNCHER
-
-ROOT = Path(__file__).parents[2]
-DEBIAN = Path("/usr/lib/postgresql/15/bin")
-IS_ROOT = os.geteuid() == 0
-SMALL = {"shared_buffers": "16MB"}
-
-# Another command: uses the server until its input ends, and prints the DSN or the refusal.
-USER = """
-import sys
-from pathlib import Path
-from lernbatch.errors import Unusable
-from lernbatch.pg.embedded import running
-try:
-    with running(Path(sys.argv[1]), bin_dir=Path(sys.argv[2]), options={"shared_buffers": "16MB"}) as dsn:
-        print(dsn, flush=True)
-        sys.stdin.read()
-except Unusable as refusal:
-    print(refusal, flush=True)
-"""
-
-
-def choices() -> list[Path]:
-    chosen = os.environ.get("LERNBATCH_PG_BIN")
-    first = binaries(Path(chosen) if chosen else None)
-    return [first, DEBIAN] if DEBIAN.is_dir() and first != DEBIAN else [first]
-
-
-@pytest.fixture(params=choices(), ids=lambda bin_dir: f"pg{server_version(bin_dir)}", scope="module")
-def bin_dir(request: pytest.FixtureRequest) -> Path:
-    return request.param
-
-
-@contextlib.contextmanager
-def open_folder() -> Iterator[Path]:
-    """A folder with a short path that every user may pass; pytest's own are closed to others."""
-    folder = Path(tempfile.mkdtemp(prefix="lb-")).resolve()
-    folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with open_folder() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def home(bin_dir: Path) -> Iterator[Path]:
-    """One home for the tests that do not care how it was made."""
-    with open_folder() as made:
-        with running(made / "home", bin_dir=bin_dir, options=SMALL) as dsn:
-            query(dsn, "CREATE TABLE course (name text)")
-        yield made / "home"
-
-
-@contextlib.contextmanager
-def moved(home: Path, to: Path) -> Iterator[Path]:
-    home.rename(to)
-    try:
-        yield to
-    finally:
-        to.rename(home)
-
-
-def copied(home: Path, to: Path) -> Path:
-    shutil.copytree(home, to)
-    if IS_ROOT:
-        for path in (data := to / "postgres/data", *data.rglob("*")):
-            os.chown(path, *nobody())
-    return to
-
-
-def query(dsn: str, sql: str) -> Any:
-    async def ask() -> Any:
-        connection = await asyncpg.connect(dsn)
-        try:
-            return await connection.fetchval(sql)
-        finally:
-            await connection.close()
-
-    return asyncio.run(ask())
-
-
-def commands(dsn: str) -> int:
-    return query(dsn, "SELECT count(*) FROM course")
-
-
-def postmaster(home: Path) -> int | None:
-    with contextlib.suppress(FileNotFoundError):
-        return int((home / "postgres/data/postmaster.pid").read_text().split()[0])
-    return None
-
-
-def refusal(home: Path, bin_dir: Path | None, port: int | None = None, options: dict[str, str] = SMALL) -> str:
-    with pytest.raises(Unusable) as refused, running(home, bin_dir=bin_dir, port=port, options=options):
-        pass
-    return str(refused.value)
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-@contextlib.contextmanager
-def command(
-    *words: object, before: Callable[[], None] | None = None, **options: Any
-) -> Iterator[subprocess.Popen[str]]:
-    """A process beside us, ended when we are done with it."""
-    with subprocess.Popen(
-        list(map(str, words)),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        preexec_fn=before,
-        **options,
-    ) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None and process.stdin and not process.stdin.closed:
-                process.stdin.close()
-            process.wait(20)
-
-
-def user(home: Path, bin_dir: Path, **options: Any) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
-    return command(sys.executable, "-c", USER, home, bin_dir, **options)
-
-
-def ordinary_user(home: Path, bin_dir: Path) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
-    """A user who is not root. Root's own interpreter may be closed to nobody: the launcher sees to that."""
-    become = [sys.executable, LAUNCHER, *nobody(), Path(sys.executable).resolve().parent, sys.base_prefix, "--"]
-    return command(*(become if IS_ROOT else []), sys.executable, "-c", USER, home, bin_dir)
-
-
-def said(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def nobody() -> tuple[int, int]:
-    who = pwd.getpwnam("nobody")
-    return who.pw_uid, who.pw_gid
-
+from tests.pg.servers import (
+    IS_ROOT,
+    SMALL,
+    command,
+    copied,
+    moved,
+    nobody,
+    ordinary_user,
+    postmaster,
+    query,
+    refusal,
+    said,
+    until,
+    user,
+)
 
 # -- one server
 
@@ -233,6 +91,7 @@ def test_it_listens_on_the_loopback_where_no_socket_is_possible(
     bin_dir: Path, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(folder / ("x" * 100)))
+    (home / "postgres/socket").unlink(missing_ok=True)
     with moved(home, folder / ("y" * 90)) as long, running(long, bin_dir=bin_dir, options=SMALL) as dsn:
         assert "@127.0.0.1:" in dsn
         assert query(dsn, "SHOW listen_addresses") == "127.0.0.1"
@@ -281,14 +140,34 @@ def test_two_first_starts_at_once_share_one_server_and_the_last_stops_it(bin_dir
     assert postmaster(folder) is None
 
 
-def test_a_killed_command_leaves_a_server_that_the_next_uses_and_stops(bin_dir: Path, home: Path) -> None:
+def test_a_killed_command_leaves_no_server_behind(bin_dir: Path, home: Path) -> None:
     with user(home, bin_dir) as killed:
         said(killed)
         killed.kill()
-    server = postmaster(home)
-    with running(home, bin_dir=bin_dir, options=SMALL):
+    until(lambda: postmaster(home) is None)
+    assert "shut down" in (home / "postgres/server.log").read_text()
+
+
+def test_a_killed_command_takes_no_server_from_who_still_uses_it(bin_dir: Path, home: Path) -> None:
+    with user(home, bin_dir) as killed, running(home, bin_dir=bin_dir, options=SMALL) as dsn:
+        assert said(killed) == dsn
+        server = postmaster(home)
+        killed.kill()
+        killed.wait()
+        assert query(dsn, "SELECT 1") == 1
         assert postmaster(home) == server
     assert postmaster(home) is None
+
+
+def test_who_comes_after_a_killed_command_has_a_server_and_stops_it(bin_dir: Path, home: Path) -> None:
+    """While the server of the killed one is being stopped, or before, or after."""
+    for _ in range(3):
+        with user(home, bin_dir) as killed:
+            said(killed)
+            killed.kill()
+        with running(home, bin_dir=bin_dir, options=SMALL) as dsn:
+            assert query(dsn, "SELECT 1") == 1
+        assert postmaster(home) is None
 
 
 # -- recovered
@@ -302,7 +181,9 @@ def test_a_killed_server_loses_no_committed_row(bin_dir: Path, home: Path, monke
         connection = await asyncpg.connect(dsn)
         await connection.execute("INSERT INTO course VALUES ('kept')")
         busy = asyncio.create_task(connection.execute("DO 'BEGIN LOOP END LOOP; END'"))
-        await asyncio.sleep(0.05)
+        watching = await asyncpg.connect(dsn)
+        while not await watching.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %LOOP%'"):
+            await asyncio.sleep(0.01)
         os.kill(postmaster(home) or 0, signal.SIGKILL)
         with running(home, bin_dir=bin_dir, options=SMALL):
             with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
@@ -313,6 +194,48 @@ def test_a_killed_server_loses_no_committed_row(bin_dir: Path, home: Path, monke
 
     with running(home, bin_dir=bin_dir, options=SMALL) as dsn:
         asyncio.run(kill_while_it_computes(dsn))
+
+
+@pytest.mark.parametrize("address", ["the socket", "a socket elsewhere", "a port"])
+def test_a_killed_server_comes_back_by_itself_where_its_users_look_for_it(
+    address: str, bin_dir: Path, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "postgres/socket").unlink(missing_ok=True)
+    if address == "a port":
+        monkeypatch.setattr(tempfile, "tempdir", str(folder / ("x" * 100)))
+    name = "home" if address == "the socket" else "y" * 90
+    with moved(home, folder / name) as elsewhere, running(elsewhere, bin_dir=bin_dir, options=SMALL) as dsn:
+        for _ in range(2):
+            query(dsn, "INSERT INTO course VALUES ('stays')")
+            before = postmaster(elsewhere)
+            if (note := elsewhere / "postgres/socket").exists():
+                shutil.rmtree(note.read_text())  # as a service that cleans /tmp does
+            os.kill(before or 0, signal.SIGKILL)
+            until(lambda before=before: answers(dsn) and postmaster(elsewhere) != before)
+        assert query(dsn, "SELECT count(*) >= 2 FROM course WHERE name = 'stays'")
+    (home / "postgres/socket").unlink(missing_ok=True)
+
+
+def answers(dsn: str) -> bool:
+    try:
+        return query(dsn, "SELECT 1") == 1
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        return False
+
+
+def test_a_server_that_cannot_come_back_is_tried_again_until_it_can(
+    bin_dir: Path, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    version = home / "postgres/data/PG_VERSION"
+    right = version.read_text()
+    with running(home, bin_dir=bin_dir, options=SMALL) as dsn:
+        version.write_text("13")
+        os.kill(postmaster(home) or 0, signal.SIGKILL)
+        said: list[str] = []
+        until(lambda: said.append(capfd.readouterr().err) or "cannot be started again" in "".join(said))
+        assert "made by PostgreSQL 13" in "".join(said)
+        version.write_text(right)
+        until(lambda: answers(dsn))
 
 
 def test_stale_files_are_cleared_even_if_their_process_number_is_another_s_now(bin_dir: Path, home: Path) -> None:
@@ -451,68 +374,3 @@ def test_a_disk_that_filled_up_is_reported_and_recovered_from(bin_dir: Path, fol
         with running(folder / "home", bin_dir=bin_dir, options=SMALL) as dsn:
             assert query(dsn, "SELECT 1") == 1
     assert limit or "full" in told
-
-
-# -- users
-
-
-def test_an_ordinary_user_runs_it(bin_dir: Path, folder: Path) -> None:
-    if IS_ROOT:
-        os.chown(folder, *nobody())
-    with ordinary_user(folder / "home", bin_dir) as ordinary:
-        dsn = said(ordinary)
-        assert query(dsn, "SELECT 1") == 1
-    assert postmaster(folder / "home") is None
-
-
-def capabilities(pid: int | None) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff"))
-
-
-def without(*given_up: int) -> Callable[[], None]:
-    """Root as in a container: exec does not give these capabilities back."""
-
-    def drop() -> None:
-        for capability in given_up:
-            assert ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) == 0
-
-    return drop
-
-
-DAC_OVERRIDE, DAC_READ_SEARCH = 1, 2
-
-
-def test_the_server_has_no_rights_of_root_where_it_needs_none(bin_dir: Path, home: Path) -> None:
-    with running(home, bin_dir=bin_dir, options=SMALL):
-        server = Path(f"/proc/{postmaster(home)}")
-        assert capabilities(postmaster(home)) == 0
-        assert server.stat().st_uid != 0
-
-
-if IS_ROOT:  # what only root can try
-
-    @pytest.fixture
-    def closed(home: Path) -> Iterator[Path]:
-        home.parent.chmod(0o700)
-        yield home.parent
-        home.parent.chmod(0o755)
-
-    @pytest.mark.parametrize(("given_up", "kept"), [((), DAC_READ_SEARCH), ((DAC_READ_SEARCH,), DAC_OVERRIDE)])
-    def test_root_may_have_its_home_below_a_closed_folder(
-        bin_dir: Path, closed: Path, given_up: tuple[int, ...], kept: int
-    ) -> None:
-        with user(closed / "home", bin_dir, before=without(*given_up)) as root:
-            assert query(said(root), "SELECT 1") == 1
-            assert capabilities(postmaster(closed / "home")) == 1 << kept
-        assert closed.stat().st_mode & 0o777 == 0o700
-        assert closed.stat().st_uid == 0
-
-    def test_root_without_that_right_is_told_which_folder_to_leave(bin_dir: Path, folder: Path) -> None:
-        folder.chmod(0o700)
-        with user(folder / "home", bin_dir, before=without(DAC_READ_SEARCH, DAC_OVERRIDE)) as root:
-            assert f"may not enter {folder}: choose a folder that is not below" in said(root)
-
-    def test_root_that_may_not_become_another_user_is_told_so(bin_dir: Path, folder: Path) -> None:
-        with user(folder, bin_dir, before=without(7)) as root:  # CAP_SETUID
-            assert "start it as an ordinary user" in said(root)

@@ -1,0 +1,87 @@
+"""Stops the embedded server when its last user was killed: `python -m lernbatch.pg.keeper FOLDER BIN_DIR`.
+
+Whoever starts a server starts a keeper, too. It waits for the lock `users`, which it gets when no user is left: then
+the last one has stopped the server, and the keeper ends; or the last one was killed, and the keeper stops the server.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
+from pathlib import Path
+
+from lernbatch.pg.cluster import Cluster
+from lernbatch.pg.locks import opened
+
+END_SECONDS = 1.0
+
+
+def start(cluster: Cluster) -> None:
+    """Leave a keeper running, unless there is one; it survives us and no Ctrl-C of a terminal reaches it."""
+    if _is_there(cluster.folder):
+        return
+    subprocess.run(  # noqa: S603 - no shell, our own arguments
+        [sys.executable, "-m", "lernbatch.pg.keeper", str(cluster.folder), str(cluster.bin_dir)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[2],  # from where -m finds us, installed or not
+        env={name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ},
+        check=False,  # without one a server may outlive its users, as it did before there were keepers
+    )
+
+
+def await_end(cluster: Cluster) -> None:
+    """Wait until the keeper has let go of the folder, which may be unmounted next; not if a new user keeps it."""
+    deadline = time.monotonic() + END_SECONDS
+    while _is_there(cluster.folder) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _is_there(folder: Path) -> bool:
+    lock = opened(folder / "keeper")
+    try:
+        flock(lock, LOCK_SH | LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def keep(cluster: Cluster, users: int, lock: int) -> None:
+    """Wait until no user is left; stop the server if it still runs.
+
+    `users` is not held while waiting for `lock`, whose holder may be just about to become a user.
+    """
+    while True:
+        flock(users, LOCK_EX)
+        try:
+            flock(lock, LOCK_EX | LOCK_NB)
+            break
+        except BlockingIOError:
+            flock(users, LOCK_UN)
+            time.sleep(0.01)
+    if cluster.postmaster() is not None:
+        cluster.stop()
+
+
+def main(folder: Path, bin_dir: Path) -> None:
+    # All is opened before who started us goes on, for the folder may be removed when the server has been stopped.
+    keeper, users, lock = (opened(folder / name) for name in ("keeper", "users", "lock"))
+    try:
+        flock(keeper, LOCK_EX | LOCK_NB)  # given back only with `lock`, when the process ends
+    except BlockingIOError:
+        return
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    os.chdir("/")
+    keep(Cluster(folder, bin_dir), users, lock)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
