@@ -156,7 +156,9 @@ def _read_key(path: Path) -> RSAKey | None:
     why: str | None
     try:
         why = keyfiles.trouble(path, secret=False)
-        if why is None and len(pem := path.read_bytes()) <= _MAX_PEM_BYTES:
+        if why is None:
+            with path.open("rb") as file:
+                pem = file.read(_MAX_PEM_BYTES)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", SecurityWarning)  # of short keys, which we refuse
                 key = RSAKey.import_key(pem)

@@ -88,10 +88,12 @@ def ring(config: Config) -> Ring:
     """The keys that sign, read again when the folder changes. Raises: keys.KeysUnusable."""
     folder = keys.folder_of(config)
     try:
-        return _ring(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+        keys_now = _ring(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
     except Unusable as unusable:
         _tell_once(str(unusable))
         raise
+    _tell_once.cache_clear()
+    return keys_now
 
 
 @lru_cache(16)

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from lernbatch.errors import Busy
 
-MOST_WAITING = 500  # in a process
+MOST_CLIENTS = 100  # that wait at once
 PER_CLIENT = 16  # a class behind one address opens its certificates at once
 
 
@@ -27,13 +27,13 @@ class DrawingQueue:
     def __init__(self) -> None:
         self._busy = False
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        self._count = 0
 
     @asynccontextmanager
     async def turn(self, client: str, seconds: float | None) -> AsyncIterator[None]:
         """Hold the place in the block. `seconds`: how long to wait for it at most; None: as long as it takes.
 
-        Raises: TooManyPictures, at the deadline, or at once where this client or all together wait for too many.
+        Raises, where there is a deadline: TooManyPictures, then, or at once where this client or all together wait
+        for too many.
         """
         if self._busy:
             await self._wait(client, seconds)
@@ -44,11 +44,12 @@ class DrawingQueue:
             self._pass_on()
 
     async def _wait(self, client: str, seconds: float | None) -> None:
-        if len(self._waiting.get(client, ())) >= PER_CLIENT or self._count >= MOST_WAITING:
+        if seconds is not None and (
+            len(self._waiting.get(client, ())) >= PER_CLIENT or len(self._waiting) >= MOST_CLIENTS
+        ):
             raise TooManyPictures
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(client, deque()).append(place)
-        self._count += 1
         try:
             async with asyncio.timeout(seconds):
                 await asyncio.shield(place)
@@ -58,8 +59,6 @@ class DrawingQueue:
         except BaseException:
             self._leave(client, place)
             raise
-        finally:
-            self._count -= 1
 
     def _leave(self, client: str, place: asyncio.Future[None]) -> None:
         """Stop waiting; who was given the place in this very moment hands it on."""

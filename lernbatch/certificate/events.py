@@ -26,7 +26,7 @@ def issued(services: Services, made: Made, now: datetime) -> Iterator[Event]:
         yield Event(FEED, "certificate", earned.due.user_id, _feed(earned))
     # Once more: a template may be older than the rule, or come from the reference's tables.
     fields, _ = rules.mail_fields(earned.template.notify, config.mail_hosts, config.cloud_store_placeholder)
-    if earned.template.notify:
+    if fields:
         held_on = earned.earned_at.astimezone(services.clock.zone).date().isoformat()
         mail = {
             **{key: real_url(config, value) if key in rules.MAIL_LINKS else value for key, value in fields.items()},

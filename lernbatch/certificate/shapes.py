@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lernbatch.certificate.wire import CODES_BY_HAND
 from lernbatch.shapes import (
     BATCH_ID,
     COURSE_ID,
@@ -31,7 +32,7 @@ _CRITERIA = record(
         contents=keyed(_BOUND, "Bounds of single contents."),
         attempts=_BOUND,
     ),
-    user=record("rootOrgId", rootOrgId=text()),
+    user=record("rootOrgId", rootOrgId=text(), rootOrgName=text(), userType=text(), userSubType=text()),
 )
 _SIGNATORY = record("name id designation image", name=text(), id=text(), designation=text(), image=text())
 _TEMPLATE = record(
@@ -41,7 +42,9 @@ _TEMPLATE = record(
     name=text("The certificate's title, for `default`; else the asset's counts."),
     issuer=record("name url", name=text(), url=text()),
     signatoryList=listed(_SIGNATORY),
-    notifyTemplate=record(),
+    notifyTemplate=record(
+        "", subject=text(), emailTemplateType=text(), regards=text(), regardsperson=text(), stateImgUrl=text()
+    ),
     additionalProps=record(),
     previewUrl=text(),
     validity=record("days", days=whole("Days after which it expires; none: never.", least=1, most=36_500)),
@@ -74,7 +77,11 @@ _SUMMARY = record(
             "identifier name outcomes reasons failures summary",
             identifier=_TEMPLATE_ID,
             name=text(),
-            outcomes=keyed(whole(), "met, waiting, unmet, issued, failed: each learner is counted once."),
+            outcomes=keyed(
+                whole(),
+                "met, waiting, unmet, issued, failed: each learner is counted once. In a preview of criteria on the "
+                "user, what fewer than five share is `fewerThanFive`.",
+            ),
             reasons=keyed(whole(), "Why not yet, or not at all."),
             failures=keyed(whole(), "Why who may have earned it has none."),
             summary=text("The same as one sentence."),
@@ -98,7 +105,14 @@ issue = Shape(
         userIds=listed(USER_ID, "None: all who completed."),
     ),
     result=record(
-        "result", result=record("status batchId courseId", status=text(), batchId=BATCH_ID, courseId=COURSE_ID)
+        "result",
+        result=record(
+            "status batchId courseId",
+            status=text(),
+            batchId=BATCH_ID,
+            courseId=COURSE_ID,
+            passedOver=record("revoked suspended", revoked=whole("Learners left as they are."), suspended=whole()),
+        ),
     ),
     query={"reIssue": text("`true`: replace what was issued.")},
 )
@@ -120,6 +134,9 @@ explain_learner = Shape(
                     revision=whole(),
                     status=text(one_of=("active", "suspended", "revoked", "superseded")),
                     decision=_FINDING,
+                    reasonCode=maybe(text("Why it is what it is, as anybody may know it.")),
+                    reason=maybe(text("The same in the words of who decided; for those who manage the batch.")),
+                    changedBy=maybe(text("Who decided; for those who manage the batch.")),
                 )
             ),
             due=maybe(record()),
@@ -136,7 +153,8 @@ change_standing = Shape(
         "identifier status reason",
         identifier=_CERTIFICATE_ID,
         status=text(one_of=("revoked", "suspended", "active")),
-        reason=text("Said on its page."),
+        reason=text("Why, for those who manage the batch."),
+        code=text("Why, for everybody: said on its page.", one_of=CODES_BY_HAND),
     ),
     result=_DONE,
 )

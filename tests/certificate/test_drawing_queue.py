@@ -63,8 +63,8 @@ def test_nobody_waits_for_more_than_a_share() -> None:
         it = Scene()
         await it.hold()
         for _ in range(drawing_queue.PER_CLIENT):
-            await it.come("a")
-        refused = await it.come("a")
+            await it.come("a", 60)
+        refused = await it.come("a", 60)
         await it.come("b")
         with pytest.raises(TooManyPictures):
             await refused
@@ -78,12 +78,12 @@ def test_all_together_wait_for_no_more_than_there_may_be() -> None:
     async def scene() -> None:
         it = Scene()
         await it.hold()
-        for number in range(drawing_queue.MOST_WAITING):
-            await it.come(f"client {number}")
+        for number in range(drawing_queue.MOST_CLIENTS):
+            await it.come(f"client {number}", 60)
         with pytest.raises(TooManyPictures):
-            await (await it.come("one more"))
+            await (await it.come("one more", 60))
         await it.release()
-        assert len(it.order) == drawing_queue.MOST_WAITING
+        assert len(it.order) == drawing_queue.MOST_CLIENTS
 
     asyncio.run(scene())
 
