@@ -10,7 +10,7 @@ import msgspec
 from lernbatch import db, sql
 from lernbatch.certificate import credential, rules, status
 from lernbatch.certificate.actions import ring
-from lernbatch.certificate.credential import Unverifiable
+from lernbatch.certificate.credential import Proof, Unverifiable
 from lernbatch.certificate.model import Certificate, Revision
 from lernbatch.services import Services
 
@@ -24,6 +24,7 @@ class Looked:
     certificate: Certificate
     standing: str
     chain: list[Revision]
+    proofs: tuple[Proof, ...]  # of its credential; none where it is broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,17 @@ async def look(services: Services, certificate_id: str) -> Looked | None:
         certificate_id=certificate_id,
     )
     standing = rules.standing(certificate.status, certificate.expires_at, services.clock.now())
-    if not _intact(services, certificate):
-        standing = "broken"
-    return Looked(certificate, standing, chain)
+    proofs = _proofs(services, certificate)
+    return Looked(certificate, standing if proofs else "broken", chain, proofs)
 
 
-def _intact(services: Services, certificate: Certificate) -> bool:
+def _proofs(services: Services, certificate: Certificate) -> tuple[Proof, ...]:
+    """What was found of each proof of its credential; none where no key of ours signed what it says."""
     try:
         verified = credential.verify(msgspec.json.encode(certificate.credential), ring(services.config).keys)
     except Unverifiable:
-        return False
-    return verified.trusted
+        return ()
+    return verified.proofs if verified.trusted else ()
 
 
 async def status_list(services: Services, purpose: str, number: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from lernbatch.certificate.credential import Proof
 from lernbatch.certificate.model import (
     DEFAULT_TEMPLATE,
     AssessmentCriterion,
@@ -435,6 +436,11 @@ def recipient_name(certificate: Certificate) -> str:
     """The name as it was signed."""
     identifiers = certificate.credential["credentialSubject"]["identifier"]
     return next((str(one["identityHash"]) for one in identifiers if one["identityType"] == "name"), "")
+
+
+def show_proof(proof: Proof) -> dict[str, Any]:
+    """What was found of one of a credential's proofs: whether it is the one that counts, or why not."""
+    return {"proof": proof.name, "counts": proof.why_not is None, "reason": proof.why_not}
 
 
 def show_verification(
