@@ -217,7 +217,7 @@ async def re_sign(services: Services) -> ReSigned:
     while page := await db.all(services.pool, Signed, Q.signed_by, names=names, after=after, limit=RE_SIGN_AT_ONCE):
         signed = []
         for one in page:
-            if credential.is_trusted(one.credential, keys_now.bad):
+            if credential.trusted_proofs(one.credential, keys_now.bad):
                 unsigned = {name: value for name, value in one.credential.items() if name != "proof"}
                 signing = replace(keys_now, did=one.credential["issuer"]["id"])  # the address may be another since
                 signed.append((one.certificate_id, credential.sign(unsigned, signing, services.clock.now())))

@@ -244,6 +244,9 @@ def verify(
         raise Unusable(f"{file} does NOT verify. {why}") from why
     said = verified.credential
     _say(f"{said.get('name')}, for {_recipient(said)}, by {_issuer(said)}, earned {said.get('validFrom')}")
+    if len(verified.proofs) > 1:
+        for proof in verified.proofs:
+            _say(f"{proof.name} counts." if proof.why_not is None else f"{proof.name} does not count. {proof.why_not}")
     if not verified.trusted:
         raise Unusable(
             f"{file} was not changed since the key {verified.key.name} signed it, but that key is none of those "
@@ -275,26 +278,36 @@ def _keys(file: Path) -> list[Key]:
 
 def _standing(said: Any, lists: Sequence[Path], trusted: Sequence[Key]) -> str:
     expires = said.get("validUntil")
-    now = datetime.now(UTC)
-    standing = rules.standing("active", datetime.fromisoformat(expires) if expires else None, now)
+    try:
+        until = datetime.fromisoformat(expires).astimezone(UTC) if expires else None
+    except (TypeError, ValueError) as wrong:
+        raise Unverifiable(f"Its validUntil {str(expires)[:60]!r} is no time.") from wrong
+    standing = rules.standing("active", until, datetime.now(UTC))
     for path in lists:
         listed = credential.verify(path.read_bytes(), trusted)
         if not listed.trusted:
             raise Unverifiable(f"The status list {path} is not signed by a trusted key.")
-        for entry in said.get("credentialStatus", []):
-            if entry["statusListCredential"] == listed.credential.get("id") and status.is_set(
+        for entry in _objects(said.get("credentialStatus")):
+            if entry.get("statusListCredential") == listed.credential.get("id") and status.is_set(
                 listed.credential, int(entry["statusListIndex"])
             ):
-                standing = {"revocation": "revoked", "suspension": "suspended"}.get(entry["statusPurpose"], "unclear")
+                purpose = entry.get("statusPurpose")
+                standing = {"revocation": "revoked", "suspension": "suspended"}.get(purpose, "unclear")
     return standing
 
 
 def _recipient(said: Any) -> str:
     return ", ".join(
         str(one.get("identityHash"))
-        for one in said.get("credentialSubject", {}).get("identifier", [])
+        for subject in _objects(said.get("credentialSubject"))
+        for one in _objects(subject.get("identifier"))
         if one.get("identityType") == "name"
     )
+
+
+def _objects(value: Any) -> list[Any]:
+    """The objects of a field that is one or a list of them."""
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 
 def _issuer(said: Any) -> str:

@@ -24,6 +24,8 @@ CONTEXT = [
 ]
 SCHEMA = "https://purl.imsglobal.org/spec/ob/v3p0/schema/json/ob_v3p0_achievementcredential_schema.json"
 MAX_BYTES = 256 * 1024
+MAX_PROOFS = 20
+_CHANGED = "The signature does not fit the content: it was changed after signing."
 
 
 class Unverifiable(Exception):
@@ -192,57 +194,157 @@ def read(data: bytes) -> tuple[dict[str, Any], str | None]:
     return read_json(text), None
 
 
+class Foreign(Unverifiable):
+    """Why a proof says nothing for or against a credential: it is of another kind, or of somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One of a credential's proofs: how it is called, and why it does not count; None for the one that does."""
+
+    name: str
+    why_not: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A credential whose signature is right, and the key that made it. `trusted`: the key is one of those given."""
+    """A credential whose signature is right, and the key that made it. `trusted`: the key is one of those given.
+
+    `proofs`: all that it has, in its order; none in a JWT, which has its one signature around it.
+    """
 
     credential: Mapping[str, Any]
     key: Key
     trusted: bool
+    proofs: tuple[Proof, ...] = ()
 
 
 def verify(data: bytes, trusted: Iterable[Key]) -> Verified:
     """Check the signature of a credential, JSON or JWT. Raises: Unverifiable, with the reason.
 
     With no trusted keys the credential's own key name is used: that shows the content was not changed since that key
-    signed it, not whose key it is.
+    signed it, not whose key it is. Of several proofs one that holds is enough: of the issuer's, the first by a trusted
+    key, or else the first. Each is looked at, in a set or a chain.
     """
     credential, token = read(data)
-    method = _text(_jwt_header(token), "kid") if token else _text(_proof(credential), "verificationMethod")
+    known = {key.name: key for key in trusted}
+    if token is None:
+        return _of_proofs(credential, known)
+    key = _key(credential, _text(_jwt_header(token), "kid"), known)
+    if not _jwt_holds(token, key):
+        raise Unverifiable(_CHANGED)
+    return Verified(credential, key, trusted=key.name in known)
+
+
+def _key(credential: Mapping[str, Any], method: str, known: Mapping[str, Key]) -> Key:
+    """The issuer's key of that name. Raises: Foreign, Unverifiable."""
     issuer = credential.get("issuer")
     did = issuer.get("id") if isinstance(issuer, dict) else issuer
     controller, _, name = method.partition("#")
     if controller != did:
-        raise Unverifiable("The signing key is not the issuer's.")
-    known = {key.name: key for key in trusted}
+        raise Foreign("The signing key is not the issuer's.")
     try:
-        key = known.get(name) or keys.key_of_name(name)
+        return known.get(name) or keys.key_of_name(name)
     except ValueError as unreadable:
         raise Unverifiable(f"The key {name!r} is unknown here.") from unreadable
-    right = _jwt_holds(token, key) if token else _proof_holds(credential, key)
-    if not right:
-        raise Unverifiable("The signature does not fit the content: it was changed after signing.")
-    return Verified(credential, key, trusted=name in known)
 
 
-def is_trusted(document: Mapping[str, Any], trusted: Iterable[Key]) -> bool:
-    """Whether a credential is as one of the `trusted` keys signed it."""
+def trusted_proofs(document: Mapping[str, Any], trusted: Iterable[Key]) -> tuple[Proof, ...]:
+    """What was found of each proof of a credential; () where none of the `trusted` keys signed what it says."""
     try:
-        return verify(json.dumps(document).encode(), trusted).trusted
+        verified = verify(json.dumps(document).encode(), trusted)
     except Unverifiable:
-        return False
+        return ()
+    return verified.proofs if verified.trusted else ()
 
 
-def _proof_holds(credential: Mapping[str, Any], key: Key) -> bool:
-    proof = _proof(credential)
-    if (proof.get("type"), proof.get("cryptosuite")) != ("DataIntegrityProof", "eddsa-jcs-2022"):
-        raise Unverifiable("The proof is of a kind that is not known here.")
+def _of_proofs(credential: Mapping[str, Any], known: Mapping[str, Key]) -> Verified:
+    proofs = credential.get("proof")
+    proofs = proofs if isinstance(proofs, list) else [proofs]
+    if not any(isinstance(proof, dict) for proof in proofs):
+        raise Unverifiable("There is no proof in it.")
+    if len(proofs) > MAX_PROOFS:
+        raise Unverifiable(f"It has more than {MAX_PROOFS} proofs.")
+    looked: dict[int, Key | Unverifiable] = {}
+    outcomes = [_outcome(credential, proof, proofs, known, looked) for proof in proofs]
+    holding = {place: outcome for place, outcome in enumerate(outcomes) if isinstance(outcome, Key)}
+    names = [_name_of(place, proof, len(proofs)) for place, proof in enumerate(proofs)]
+    if not holding:
+        if len(proofs) == 1:
+            raise Unverifiable(str(outcomes[0]))
+        said = " ".join(f"{name}: {why}" for name, why in zip(names, outcomes, strict=True))
+        raise Unverifiable(f"None of its {len(proofs)} proofs counts. {said}")
+    counts = next((place for place, key in holding.items() if key.name in known), next(iter(holding)))
+    why_not = [
+        None if place == counts else "It holds too; one is enough." if place in holding else str(outcome)
+        for place, outcome in enumerate(outcomes)
+    ]
+    key = holding[counts]
+    return Verified(credential, key, key.name in known, tuple(map(Proof, names, why_not)))
+
+
+def _name_of(place: int, proof: Any, count: int) -> str:
+    fields = proof if isinstance(proof, dict) else {}
+    kind, method = (str(fields.get(name) or "")[:200] for name in ("cryptosuite", "verificationMethod"))
+    kind = kind or str(fields.get("type") or "of no kind")[:200]
+    return f"Proof {place + 1} of {count} ({kind}{', ' if method else ''}{method})"
+
+
+def _outcome(
+    credential: Mapping[str, Any],
+    proof: Any,
+    proofs: list[Any],
+    known: Mapping[str, Key],
+    looked: dict[int, Key | Unverifiable],
+) -> Key | Unverifiable:
+    """The key whose signature a proof is, or why it does not count. `looked`: the proofs looked at, by identity.
+
+    Source: W3C Data Integrity, §4.7: a proof signs the document with the proofs that it names as previous.
+    """
+    if id(proof) in looked:
+        return looked[id(proof)]
+    looked[id(proof)] = Unverifiable("It builds on itself.")  # for those that it builds on
+    try:
+        if not isinstance(proof, dict):
+            raise Unverifiable("It is no proof.")
+        if (proof.get("type"), proof.get("cryptosuite")) != ("DataIntegrityProof", "eddsa-jcs-2022"):
+            raise Foreign("The proof is of a kind that is not known here.")
+        previous = _previous(proof, proofs)
+        for one in previous:
+            outcome = _outcome(credential, one, proofs, known, looked)
+            if isinstance(outcome, Unverifiable) and not isinstance(outcome, Foreign):
+                raise Unverifiable(f"It builds on a proof that does not count: {outcome}")
+        key = _key(credential, _text(proof, "verificationMethod"), known)
+        if not _proof_holds(credential, proof, previous, key):
+            raise Unverifiable(_CHANGED)
+        looked[id(proof)] = key
+    except Unverifiable as why:
+        looked[id(proof)] = why
+    return looked[id(proof)]
+
+
+def _previous(proof: Mapping[str, Any], proofs: list[Any]) -> list[Any]:
+    """The proofs that one builds on. Raises: Unverifiable."""
+    names = proof.get("previousProof", [])
+    names = names if isinstance(names, list) else [names]
+    previous = []
+    for name in names:
+        found = [one for one in proofs if isinstance(one, dict) and one.get("id") == name]
+        if not isinstance(name, str) or len(found) != 1:
+            raise Unverifiable(f"It builds on the proof {str(name)[:100]!r}, of which there is {len(found) or 'none'}.")
+        previous += found
+    return previous
+
+
+def _proof_holds(credential: Mapping[str, Any], proof: Mapping[str, Any], previous: list[Any], key: Key) -> bool:
     if proof.get("proofPurpose") != "assertionMethod":
         raise Unverifiable("The proof was made for another purpose.")
     options = {name: value for name, value in proof.items() if name != "proofValue"}
     unsigned = {name: value for name, value in credential.items() if name != "proof"}
     if options.get("@context", unsigned.get("@context")) != unsigned.get("@context"):
         raise Unverifiable("The proof was made in another context.")
+    if previous:
+        unsigned["proof"] = previous
     try:
         signature = keys.read_multibase(_text(proof, "proofValue"))
         return key.verifies(signature, _hash(unsigned, options))
@@ -255,13 +357,6 @@ def _jwt_holds(token: str, key: Key) -> bool:
         raise Unverifiable("The token is signed in a way that is not known here.")
     signing_input, _, signature = token.rpartition(".")
     return key.verifies(_unbase64(signature), signing_input.encode())
-
-
-def _proof(credential: Mapping[str, Any]) -> Mapping[str, Any]:
-    proof = credential.get("proof")
-    if not isinstance(proof, dict):
-        raise Unverifiable("There is no proof in it.")
-    return proof
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

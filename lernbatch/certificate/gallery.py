@@ -75,7 +75,7 @@ async def shown(
         return rfc8785.dumps(dict(certificate.credential))
     if form == "jwt":
         keys = ring(services.config)
-        if not credential.is_trusted(certificate.credential, keys.keys):  # or a changed record would be signed here
+        if not credential.trusted_proofs(certificate.credential, keys.keys):  # or a changed record would be signed here
             raise BadPicture("its record is not as a trusted key signed it.")
         return credential.jwt(certificate.credential, keys).encode()
     signed_by = registry.key_name(certificate.credential)  # whoever signs anew draws anew

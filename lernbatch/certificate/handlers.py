@@ -104,7 +104,7 @@ async def show(call: Call) -> Answer:
         if looked is None:
             raise NotFound
         shown = wire.show_verification(looked.certificate, looked.standing, looked.chain, _base(call))
-        return _json(shown)
+        return _json({**shown, "proofs": [wire.show_proof(proof) for proof in looked.proofs]})
     return page.certificate(looked, _base(call), call.services.clock.zone)
 
 

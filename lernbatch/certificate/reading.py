@@ -8,6 +8,7 @@ from typing import Any
 from lernbatch import db, sql
 from lernbatch.certificate import credential, rules, status
 from lernbatch.certificate.actions import ring
+from lernbatch.certificate.credential import Proof
 from lernbatch.certificate.model import Certificate, Revision
 from lernbatch.errors import NotFound
 from lernbatch.services import Services
@@ -22,6 +23,7 @@ class Looked:
     certificate: Certificate
     standing: str
     chain: list[Revision]
+    proofs: tuple[Proof, ...]  # of its credential; none where it is broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,11 @@ async def look(services: Services, certificate_id: str) -> Looked | None:
     )
     standing = rules.standing(certificate.status, certificate.expires_at, services.clock.now())
     keys = ring(services.config)
-    if not credential.is_trusted(certificate.credential, (*keys.keys, *keys.bad)):
-        standing = "broken"
-    elif standing == "valid" and not credential.is_trusted(certificate.credential, keys.keys):
-        standing = "untrusted"
-    return Looked(certificate, standing, chain)
+    proofs = credential.trusted_proofs(certificate.credential, keys.keys)
+    if not proofs:
+        proofs = credential.trusted_proofs(certificate.credential, keys.bad)
+        standing = "broken" if not proofs else "untrusted" if standing == "valid" else standing
+    return Looked(certificate, standing, chain, proofs)
 
 
 async def status_list(services: Services, purpose: str, number: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from lernbatch.certificate.credential import Proof
 from lernbatch.certificate.model import (
     DEFAULT_TEMPLATE,
     AssessmentCriterion,
@@ -504,6 +505,11 @@ _PUBLIC_REASONS: Mapping[str, str] = {
     ChangeCode.RE_ISSUED: "re-issued",
     ChangeCode.ACCOUNTS_MERGED: "the holder's accounts were merged",
 }
+
+
+def show_proof(proof: Proof) -> dict[str, Any]:
+    """What was found of one of a credential's proofs: whether it is the one that counts, or why not."""
+    return {"proof": proof.name, "counts": proof.why_not is None, "reason": proof.why_not}
 
 
 def show_verification(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -136,7 +138,7 @@ async def template(conn: Connection, path: Path) -> str:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("identifier"), str):
         raise NotImportable(f"{path} is no certificate template: it has no identifier.")
     picture = path.with_suffix(".svg")
-    svg = picture.read_text(encoding="utf-8") if picture.is_file() else ""
+    svg = _text(picture) if picture.is_file() else ""
     if svg:
         metadata = {"artifactUrl": f"{contents.PICTURES}{metadata['identifier']}.svg", **metadata}
     if not isinstance(metadata.get("artifactUrl"), str):
@@ -145,6 +147,20 @@ async def template(conn: Connection, path: Path) -> str:
     async with conn.transaction():
         await db.run(conn, Q.put_template, template_id=template_id, legacy=legacy, metadata=metadata, svg=svg)
     return template_id
+
+
+def _text(picture: Path) -> str:
+    """An SVG's text, whatever its encoding: it is kept as text and served as UTF-8. Raises: NotImportable."""
+    data = picture.read_bytes()
+    declared = re.match(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)""", data)
+    encoding = "utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    if declared is not None and not declared[1].lower().startswith(b"utf"):
+        encoding = declared[1].decode()
+    try:
+        text = data.decode(encoding)
+    except (UnicodeDecodeError, LookupError) as wrong:
+        raise NotImportable(f"{picture} is no text in {encoding}.") from wrong
+    return re.sub(r"""^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*["'][^"']*["']""", r"\1", text)
 
 
 async def groups(conn: Connection, path: Path) -> Imported:

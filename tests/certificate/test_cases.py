@@ -234,7 +234,7 @@ def test_a31_issuer_and_signatories_are_complete_nowhere(far: Far) -> None:
     ("picture", "refusal"),
     [
         (b"<svg", "The SVG is broken: unclosed token: line 1, column 0."),
-        (document("<script/>"), "The SVG has an element script, which is not admitted."),
+        (document("<text>{{#if a}}</text>"), "The SVG asks for {{#if a}}, which is neither a name nor dateFormat."),
         (uses(9, 10), "The SVG draws more than 20000 elements, those used again included."),
         (
             LAYERS,
