@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
-from rich.console import Console
 from rich.table import Table
 
 from lernbatch import __version__, checkup, command, config, serving, worker
@@ -56,14 +55,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what a command opened is closed
     try:
         app(sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()  # what is still in the buffer may fail, too
     except CycloptsError as wrong:
         _fail(f"{wrong} See `{' '.join(['lernbatch', *(wrong.command_chain or ())])} --help`.", 2)
     except (Unusable, LernbatchError) as wrong:
         _fail(str(wrong), 1)
     except KeyboardInterrupt:
         _fail("Interrupted.", 130)
-    except BrokenPipeError:
-        sys.exit(1)  # who read our output has left
+    except BrokenPipeError:  # of the output, or of a server that went away: nothing ends without a sentence
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would write the rest when it ends
+        _fail("Whoever read the output, or a server that was being asked, has left (BrokenPipeError).", 1)
     except Exception as wrong:  # an operator gets a sentence; who wants the trace asks for it
         if os.environ.get("LERNBATCH_LOG_LEVEL", "").lower() == "debug":
             raise
@@ -196,7 +197,7 @@ def config_(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] =
     table = Table("setting", "value", "source", box=None)
     for row in rows:
         table.add_row(row.name, row.value, row.source)
-    Console(soft_wrap=True).print(table)
+    command.Screen(soft_wrap=True).print(table)
 
 
 @app.command

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from rich.console import Console
+
 from lernbatch import config, log
 from lernbatch.app import services as opened
 from lernbatch.config import Config
@@ -12,6 +14,16 @@ from lernbatch.db import Connection
 from lernbatch.pg import database
 from lernbatch.pg.migrate import migrate
 from lernbatch.services import Services
+
+
+class Screen(Console):
+    """Rich's console, which would end the process with 1 and without a word when nobody reads it any more."""
+
+    def on_broken_pipe(self) -> None:
+        """A bar on stderr that nobody sees does not end the work; of stdout, the command line says what happened."""
+        self.quiet = True
+        if not self.stderr:
+            raise BrokenPipeError
 
 
 def settings() -> Config:

@@ -254,7 +254,7 @@ class Config(BaseSettings):
 
     # exhausts
     exhaust_link_minutes: int = Field(30, ge=1)
-    exhaust_key: SecretStr = SecretStr("")  # seals keys and personal data: base64 of 32 bytes; none: home/keys
+    exhaust_key: SecretStr = SecretStr("")  # base64 of 32 bytes, or `1:…, 2:…`: seals, signs links; none: home/keys
     exhaust_roles: Words = (
         "ORG_ADMIN",
         "REPORT_ADMIN",

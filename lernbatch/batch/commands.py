@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from cyclopts import App
-from rich.console import Console
 
 from lernbatch import command
 from lernbatch.batch import transfer as actions
@@ -25,7 +24,7 @@ def transfer(from_user_id: str, to_user_id: str, /) -> None:
         to_user_id: who takes them over
     """
     count = asyncio.run(_transfer(Transfer(from_user_id, to_user_id, organisation_ids=None, asked_by="operator")))
-    Console().print(f"Batches handed over: {count}.")
+    command.Screen().print(f"Batches handed over: {count}.")
 
 
 async def _transfer(wanted: Transfer) -> int:

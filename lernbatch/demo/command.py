@@ -50,7 +50,7 @@ def demo(
         learners: how many take part
         once: stop afterwards, and fail if any figure is not what the input implies
     """
-    console = Console()
+    console = command.Screen()
     settings = command.settings()
     contents = expected.contents(importing.SAMPLE / "course.json")
     wanted = expected.figures(contents, learners)

@@ -12,7 +12,6 @@ from typing import Annotated, BinaryIO
 from uuid import uuid4
 
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lernbatch import command
@@ -147,7 +146,7 @@ async def _channel_of(services: Services, batch_id: str) -> str:
 async def _finished(services: Services, request: Request) -> Request:
     """`request` when it is finished, whoever worked on it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=command.Screen(stderr=True)) as bar:
         task = bar.add_task(request.dataset, total=None)
         while True:
             async with _turn(services, request.request_id) as turn:

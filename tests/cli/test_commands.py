@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import socket
+import socketserver
+import struct
+import subprocess
 import sys
+import threading
 import time
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +27,7 @@ from lernbatch.cli import app
 from lernbatch.errors import Unusable
 from lernbatch.pg.migrate import migrate
 from lernbatch.schedule import JOBS
-from tests.cli.commands import Installation, sentence
+from tests.cli.commands import WAIT_SECONDS, Installation, sentence
 from tests.people import ASHA, HOME_ORG, IMRAN, VIKRAM
 
 
@@ -117,6 +125,49 @@ def test_a_command_without_its_database_ends_with_1(installation: Installation) 
     done = installation.run("migrate", LERNBATCH_DATABASE_URL="postgresql://a:b@127.0.0.1:1/x")
     assert done.returncode == 1
     assert sentence(done).startswith("The database cannot be reached")
+
+
+@pytest.mark.parametrize("words", [["config"], ["db", "url"], ["job", "exhaust.forget_expired"], ["exhaust", "reseal"]])
+def test_a_command_whose_output_nobody_reads_says_so(installation: Installation, words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-m", "lernbatch", *words],
+        env=installation.environment,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=WAIT_SECONDS,
+    )
+    os.close(writer)
+    assert (ended.returncode, ended.stderr.splitlines()[-1][:36]) == (1, "lernbatch: Whoever read the output, ")
+
+
+@contextmanager
+def cutting(first_bytes: int) -> Iterator[str]:
+    """The DSN of a server that reads so many bytes of each connection and then cuts it."""
+
+    class Cut(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(first_bytes)
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Cut) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"postgresql://u:p@127.0.0.1:{server.server_address[1]}/x?sslmode=disable"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("first_bytes", [1, 8, 4096])
+@pytest.mark.parametrize("words", [["exhaust", "progress", "--batch", "b1"], ["exhaust", "reseal"], ["migrate"]])
+def test_a_command_whose_database_cuts_the_connection_says_so(
+    installation: Installation, words: list[str], first_bytes: int
+) -> None:
+    with cutting(first_bytes) as dsn:
+        ended = installation.run(*words, LERNBATCH_DATABASE_URL=dsn, LERNBATCH_LOG_LEVEL="error")
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()[-1]) > len("lernbatch: It failed")
+    assert ended.stderr.splitlines()[-1].startswith("lernbatch: ")
 
 
 def test_migrate_says_what_it_did(server: str, own_installation: Installation) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import subprocess
 import sys
@@ -30,7 +32,7 @@ def exhaust(reporting: Reporting, dsn: str, *words: str, **more: str) -> subproc
         **more,
     }
     command = [sys.executable, "-m", "lernbatch", "exhaust", *words]
-    return subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=300)
 
 
 def test_a_report_is_made_without_the_api(reporting: Reporting, dsn: str, tmp_path: Path) -> None:
@@ -48,6 +50,20 @@ def test_a_report_that_cannot_be_made_is_one_sentence(reporting: Reporting, dsn:
     done = exhaust(reporting, dsn, "progress", "--batch", "nowhere", "--out", str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "lernbatch: The exhaust could not be made: No data found."
+
+
+def test_a_bar_that_nobody_sees_does_not_end_the_work(reporting: Reporting, dsn: str, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    settings = {"LERNBATCH_DATABASE_URL": dsn, "LERNBATCH_HOME": str(reporting.service.config.home)}
+    words = ["exhaust", "progress", "--batch", reporting.batch_id, "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "lernbatch", *words]
+    environment = {**os.environ, **settings, "LERNBATCH_LOG_LEVEL": "error"}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=writer, text=True, timeout=300)
+    os.close(writer)
+    assert done.returncode == 0
+    rows = list(csv.DictReader(io.StringIO(unzipped(Path(done.stdout.strip()).read_bytes()).decode(), newline="")))
+    assert [row["User UUID"] for row in rows] == [ASHA.user_id]
 
 
 def test_a_store_that_fails_is_named_and_what_it_keeps_is_left_to_the_worker(
