@@ -11,6 +11,7 @@ from lernbatch.db import Connection
 from lernbatch.progress import actions as progress
 from lernbatch.progress.model import Work
 from lernbatch.services import Services
+from lernbatch.threads import beside
 
 Q = sql.load("lernbatch.account")
 
@@ -28,7 +29,10 @@ async def merge(services: Services, asked: Merge) -> int:
         found = await db.all(conn, Enrolment, Q.enrolments_of_both, **both)
         targets = {row.batch_id: row for row in found if row.user_id == asked.into_id}
         sources = [row for row in found if row.user_id == asked.from_id]
-        merged = [rules.merged(source, targets.get(source.batch_id), asked.into_id) for source in sources]
+        merged = await beside(
+            len(sources),
+            lambda: [rules.merged(source, targets.get(source.batch_id), asked.into_id) for source in sources],
+        )
         now = services.clock.now()
         await _put(conn, services, [row for row in merged if row != targets.get(row.batch_id)])
         await db.run(conn, Q.copy_attempts, **both, now=now)

@@ -21,8 +21,10 @@ from lernbatch.course import actions as courses
 from lernbatch.errors import NotFound, Unauthorized
 from lernbatch.outbox import actions as outbox
 from lernbatch.services import Services
+from lernbatch.sunbird.http import chunks
 
 Q = sql.load("lernbatch.certificate")
+EVENTS_AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,9 @@ async def ask(services: Services, caller: Caller, asked: IssueRequest, *, again:
         due = await _ask(conn, services, batch.batch_id, "asked", user_ids=named, status=status, again=again)
         if outbox.hears_kafka(services.config):
             now_ms = services.clock.now_ms()
-            told = [events.instruction(services.config, now_ms, batch, one, again=again) for one in due]
-            await outbox.tell(conn, services, told)
+            for some in chunks(due, EVENTS_AT_ONCE):  # others have their turn between
+                told = [events.instruction(services.config, now_ms, batch, one, again=again) for one in some]
+                await outbox.tell(conn, services, told)
     services.wake.now()
     return len(due)
 

@@ -23,6 +23,7 @@ from lernbatch.telemetry import Origin
 
 Q = sql.load("lernbatch.roster")
 SET_SIZE = 500
+PEOPLE_AT_ONCE = 10_000  # of a file, in one statement
 LINK_LASTS = timedelta(minutes=30)
 
 
@@ -65,14 +66,17 @@ async def _insert(
         user_ids=[line.user_ids for line in lines],
         errors=[line.error for line in lines],
     )
-    await db.run(
-        conn,
-        Q.insert_people,
-        process_id=process_id,
-        row_numbers=[line.row_number for line, _ in people],
-        batch_ids=[line.batch_id for line, _ in people],
-        user_ids=[user_id for _, user_id in people],
-    )
+    for place in range(0, len(people), PEOPLE_AT_ONCE):
+        some = people[place : place + PEOPLE_AT_ONCE]
+        await db.run(
+            conn,
+            Q.insert_people,
+            process_id=process_id,
+            after=place,
+            row_numbers=[line.row_number for line, _ in some],
+            batch_ids=[line.batch_id for line, _ in some],
+            user_ids=[user_id for _, user_id in some],
+        )
 
 
 async def _judged(services: Services, caller: Caller, lines: Sequence[Line]) -> list[Line]:

@@ -12,7 +12,7 @@ SELECT :process_id, row_number, batch_id, user_ids, error
 
 -- insert_people
 INSERT INTO bulk_person (process_id, place, row_number, batch_id, user_id)
-SELECT :process_id, place, row_number, batch_id, user_id
+SELECT :process_id, :after + place, row_number, batch_id, user_id
   FROM unnest(:row_numbers::integer[], :batch_ids::text[], :user_ids::text[])
        WITH ORDINALITY AS person (row_number, batch_id, user_id, place);
 

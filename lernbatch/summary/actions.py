@@ -14,6 +14,7 @@ from lernbatch.errors import Upstream
 from lernbatch.services import Services
 from lernbatch.summary.model import Asked, Figure, Summary
 from lernbatch.sunbird.users import Profile
+from lernbatch.threads import beside
 
 Q = sql.load("lernbatch.summary")
 MOST_LOOKED_UP = 5000  # people whose place is asked of the user service in one call; the others' is not known
@@ -50,7 +51,7 @@ async def summarise(services: Services, asked: Asked) -> Summary:
     figures = [Figure(one.kind, one.state, one.district, one.count) for one in counted if one.count]
     unplaced = [(one.kind, user_id) for one in counted for user_id in one.unplaced or ()]
     figures += await _placed(services, asked, unplaced)
-    return Summary(asked, _added(figures), services.clock.now())
+    return Summary(asked, await beside(len(figures), _added, figures), services.clock.now())
 
 
 def _start_of(services: Services, days: int) -> datetime:
@@ -66,7 +67,9 @@ async def _placed(services: Services, asked: Asked, unplaced: Sequence[tuple[str
         log.warning("places are not known now", batch_id=asked.batch_id, error=failure.detail)
         people = {}
     nobody = Profile("")
-    return [_figure(asked, kind, people.get(user_id, nobody)) for kind, user_id in unplaced]
+    return await beside(
+        len(unplaced), lambda: [_figure(asked, kind, people.get(user_id, nobody)) for kind, user_id in unplaced]
+    )
 
 
 def _figure(asked: Asked, kind: str, person: Profile) -> Figure:

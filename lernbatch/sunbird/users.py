@@ -104,12 +104,20 @@ class Users:
             return Profile(user_id, status=INACTIVE)
         return read_profile(user_id, mapping(reply.result.get("response")))
 
+    def calls_for(self, count: int) -> int:
+        """How many calls `profiles` makes for so many people."""
+        return -(-count // IDS_PER_CALL) if self._lists.people else count
+
     async def profiles(self, user_ids: Iterable[str], token: str | None = None) -> dict[str, Profile]:
         """Those of `user_ids` who exist, by bounded parallel reads. Raises: Upstream, when any read fails."""
         wanted = list(dict.fromkeys(user_ids))
         if self._lists.people:
-            found = await self._listed(self._lists.people, wanted, {})
-            return {person.user_id: person for person in (read_profile("", entry) for entry in found)}
+            listed: dict[str, Profile] = {}
+            for ids in chunks(wanted, IDS_PER_CALL):  # read call by call, so that others have their turn between
+                for entry in await self._listed(self._lists.people, ids, {}):
+                    person = read_profile("", entry)
+                    listed[person.user_id] = person
+            return listed
         people = await _in_parallel(lambda user_id: self.profile(user_id, token), wanted)
         return {person.user_id: person for person in people if person is not None}
 

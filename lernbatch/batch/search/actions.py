@@ -16,6 +16,7 @@ from lernbatch.batch.search.model import Creator, Cursor, FacetValues, Found, Le
 from lernbatch.db import Connection
 from lernbatch.errors import Malformed, Upstream
 from lernbatch.services import Services
+from lernbatch.threads import beside
 
 Q = sql.load("lernbatch.batch")
 COUNTED = frozenset(("participantCount", "completedCount"))
@@ -42,9 +43,8 @@ async def _search(conn: Connection, services: Services, asked: Search) -> Found:
     zone, seconds = services.clock.zone, services.config.search_seconds
     wanted = asked if asked.cursor is None else replace(asked, limit=asked.limit + 1)
     text, arguments = compose.page(wanted, zone)
-    rows = [dict(row) for row in await conn.fetch(text, *arguments, timeout=seconds)]
-    keys: list[list[str | None]] = [row.pop("sort_keys") for row in rows]
-    batches = [Batch(**row) for row in rows][: asked.limit]
+    rows = await conn.fetch(text, *arguments, timeout=seconds)
+    batches, keys = await beside(len(rows), _read, rows[: asked.limit])
     text, arguments = compose.count(asked, zone)
     count: int = await conn.fetchval(text, *arguments, timeout=seconds)
     batch_ids = [batch.batch_id for batch in batches]
@@ -58,6 +58,13 @@ async def _search(conn: Connection, services: Services, asked: Search) -> Found:
         participants=await _participants(conn, services, batch_ids) if asked.with_participants else {},
         learner_counts=await _learner_counts(conn, batch_ids) if COUNTED & set(asked.fields or ()) else {},
     )
+
+
+def _read(rows: Sequence[Any]) -> tuple[list[Batch], list[list[str | None]]]:
+    """The batches of rows, and by what each was sorted; there may be ten thousand."""
+    found = [dict(row) for row in rows]
+    keys = [row.pop("sort_keys") for row in found]
+    return [Batch(**row) for row in found], keys
 
 
 async def _facets(conn: Connection, services: Services, asked: Search) -> list[FacetValues]:
