@@ -30,6 +30,7 @@ JOBS: list[Job] = [
     Job("idempotency.forget", idempotency.forget_old, every_seconds=3600),
     Job("course.refresh", course.refresh_courses, every_seconds=300),
     Job("roster.work_on_files", roster.work_on_files, every_seconds=5),
+    Job("roster.retention", roster.retention, every_seconds=3600),
     Job("progress.adopt_courses", progress.adopt_courses, every_seconds=60),
     Job("certificate.issue_due", certificate.issue_due, every_seconds=2, together=True),
     Job("exhaust.run_due", exhaust.run_due, every_seconds=5, together=True),

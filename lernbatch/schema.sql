@@ -171,8 +171,9 @@ CREATE TABLE bulk_process (
 );
 
 CREATE INDEX bulk_process_open ON bulk_process (uploaded_at) WHERE status < 3; -- roster.open_process
+CREATE INDEX bulk_process_done ON bulk_process (ended_at) WHERE status = 3; -- roster.forget_processes
 
--- One row: one line of the file as it was; `error`: why nobody of it is done.
+-- One row: one line of the file as it was, row_number being the file's; of one that is not done the beginning; `error`: why nobody of it is done.
 CREATE TABLE bulk_row (
   process_id text    NOT NULL REFERENCES bulk_process ON DELETE CASCADE,
   row_number integer NOT NULL,
@@ -207,6 +208,7 @@ CREATE TABLE roster_change (
   undone_at  timestamptz
 );
 
+CREATE INDEX roster_change_age ON roster_change (applied_at); -- roster.forget_changes
 CREATE INDEX roster_change_of_batch ON roster_change (batch_id, applied_at); -- roster.last_change
 
 -- One row: by which publication a republished course's enrolments are reckoned, and how far that has come.

@@ -12,6 +12,7 @@ from lernbatch.db import Connection
 from lernbatch.progress import actions as progress
 from lernbatch.progress.model import Work
 from lernbatch.services import Services
+from lernbatch.threads import beside
 
 Q = sql.load("lernbatch.account")
 
@@ -31,7 +32,10 @@ async def merge(services: Services, asked: Merge) -> int:
         sources = [row for row in found if row.user_id == asked.from_id]
         now = services.clock.now()
         gone = await _supersede_twice_held(conn, sources, targets.values(), now)
-        merged = [rules.merged(source, targets.get(source.batch_id), asked.into_id, gone) for source in sources]
+        merged = await beside(
+            len(sources),
+            lambda: [rules.merged(source, targets.get(source.batch_id), asked.into_id, gone) for source in sources],
+        )
         await _put(conn, services, [row for row in merged if row != targets.get(row.batch_id)])
         await db.run(conn, Q.copy_attempts, **both, now=now)
         await db.run(conn, Q.leave_all, user_id=asked.from_id)

@@ -23,10 +23,12 @@ from lernbatch.course import actions as courses
 from lernbatch.errors import NotFound, Unauthorized, Unusable
 from lernbatch.outbox import actions as outbox
 from lernbatch.services import Services
+from lernbatch.sunbird.http import chunks
 from lernbatch.sunbird.templates import CertificateTemplateAsset
 
 Q = sql.load("lernbatch.certificate")
 RE_SIGN_AT_ONCE = 200
+EVENTS_AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +170,9 @@ async def ask(services: Services, caller: Caller, asked: IssueRequest, *, again:
         passed_over = PassedOver() if named else await _passed_over(conn, batch.batch_id, status)
         if outbox.hears_kafka(services.config):
             now_ms = services.clock.now_ms()
-            told = [events.instruction(services.config, now_ms, batch, one, again=again) for one in due]
-            await outbox.tell(conn, services, told)
+            for some in chunks(due, EVENTS_AT_ONCE):  # others have their turn between
+                told = [events.instruction(services.config, now_ms, batch, one, again=again) for one in some]
+                await outbox.tell(conn, services, told)
     services.wake.now()
     return Issue(len(due), passed_over)
 

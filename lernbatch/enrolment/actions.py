@@ -22,6 +22,7 @@ from lernbatch.outbox import actions as outbox
 from lernbatch.outbox.events import columns
 from lernbatch.services import Services
 from lernbatch.sunbird.orgs import Organisation
+from lernbatch.threads import beside
 
 Q = sql.load("lernbatch.enrolment")
 PATIENCE_SECONDS = 2.0  # a list does not wait longer for what stands beside its courses
@@ -54,7 +55,10 @@ async def unfit_of(
     """Those whom the caller may not bring into a batch of these organisations. Raises: Upstream."""
     people = await services.sunbird.users.profiles(user_ids) if user_ids else {}
     reach, homes = rules.reach(caller, services.config), created_for or caller.organisation_ids
-    return {user_id for user_id in user_ids if not rules.may_bring_in(people.get(user_id), homes, reach)}
+    return await beside(
+        len(user_ids),
+        lambda: {user_id for user_id in user_ids if not rules.may_bring_in(people.get(user_id), homes, reach)},
+    )
 
 
 async def unenrol(services: Services, wish: Wish) -> None:

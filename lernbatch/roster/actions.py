@@ -25,6 +25,8 @@ from lernbatch.telemetry import Origin
 
 Q = sql.load("lernbatch.roster")
 SET_SIZE = 500
+PEOPLE_AT_ONCE = 10_000  # of a file, in one statement
+FORGOTTEN_AT_ONCE = 1000  # rows of each table
 LINK_LASTS = timedelta(minutes=30)
 
 
@@ -68,14 +70,17 @@ async def _insert(
         user_ids=[line.user_ids for line in lines],
         errors=[line.error for line in lines],
     )
-    await db.run(
-        conn,
-        Q.insert_people,
-        process_id=process_id,
-        row_numbers=[line.row_number for line, _ in people],
-        batch_ids=[line.batch_id for line, _ in people],
-        user_ids=[user_id for _, user_id in people],
-    )
+    for place in range(0, len(people), PEOPLE_AT_ONCE):
+        some = people[place : place + PEOPLE_AT_ONCE]
+        await db.run(
+            conn,
+            Q.insert_people,
+            process_id=process_id,
+            after=place,
+            row_numbers=[line.row_number for line, _ in some],
+            batch_ids=[line.batch_id for line, _ in some],
+            user_ids=[user_id for _, user_id in some],
+        )
 
 
 async def _judged(services: Services, caller: Caller, lines: Sequence[Line]) -> list[Line]:
@@ -226,3 +231,14 @@ async def _take_out(conn: Connection, services: Services, people: Sequence[Perso
     gone = await enrolment.unenrol_within(conn, services, going)
     # Who may go but did not was completed, or let out by somebody else, in between.
     return [reasons[key] or (SUCCESS if key in gone else rules.NOT_ENROLLED) for key in keys]
+
+
+async def forget_old(services: Services) -> int:
+    """Forget files and roster changes that are over for `bulk_days`; how many rows. Bounded."""
+    over = {"before": services.clock.now() - timedelta(days=services.config.bulk_days), "limit": FORGOTTEN_AT_ONCE}
+    return (
+        await db.run(services.pool, Q.forget_people, **over)
+        + await db.run(services.pool, Q.forget_rows, **over)
+        + await db.run(services.pool, Q.forget_processes, **over)
+        + await db.run(services.pool, Q.forget_changes, **over)
+    )

@@ -72,7 +72,7 @@ async def read_status(call: Call) -> Mapping[str, Any]:
     """GET /v1/upload/status/{process_id}"""
     process = await actions.process_of(call.services, call.caller, call.parameters["process_id"])
     lines, people = await actions.details_of(call.services, process.process_id)
-    return wire.show_status(process, lines, people)
+    return await asyncio.to_thread(wire.show_status, process, lines, people)
 
 
 async def link_result(call: Call) -> Mapping[str, Any]:
@@ -89,19 +89,20 @@ async def download_result(call: Call) -> Response:
     lines, people = await actions.details_of(call.services, process.process_id)
     name = f'attachment; filename="{process.process_id}.csv"'
     headers = {"Content-Disposition": name}
-    content = wire.show_result_file(lines, people, neutralised=call.services.config.csv_formulas_neutralised)
+    neutralised = call.services.config.csv_formulas_neutralised
+    content = await asyncio.to_thread(wire.show_result_file, lines, people, neutralised=neutralised)
     return Response(content, media_type="text/csv", headers=headers)
 
 
 async def plan_roster(call: Call) -> Mapping[str, Any]:
     """POST /v1/batch/roster/plan"""
-    wanted = wire.read_wanted(call.request, call.services.config.bulk_row_limit)
-    return wire.show_plan(await plans.plan(call.services, call.caller, wanted))
+    wanted = await asyncio.to_thread(wire.read_wanted, call.request, call.services.config.bulk_row_limit)
+    return await asyncio.to_thread(wire.show_plan, await plans.plan(call.services, call.caller, wanted))
 
 
 async def apply_roster(call: Call) -> Mapping[str, Any]:
     """POST /v1/batch/roster/apply: the plan's request with its hash."""
-    wanted = wire.read_wanted(call.request, call.services.config.bulk_row_limit)
+    wanted = await asyncio.to_thread(wire.read_wanted, call.request, call.services.config.bulk_row_limit)
     digest = wire.read_digest(call.request)
     return wire.show_change(await plans.apply(call.services, call.caller, wanted, digest, call.origin))
 

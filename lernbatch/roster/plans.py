@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Iterator
 from uuid import uuid4
 
 from lernbatch import db, sql
@@ -16,9 +17,11 @@ from lernbatch.enrolment.model import How, Wish
 from lernbatch.roster import rules
 from lernbatch.roster.model import Change, Grounds, Member, Move, Plan, Wanted
 from lernbatch.services import Services
+from lernbatch.sunbird.http import chunks
 from lernbatch.telemetry import Origin
 
 Q = sql.load("lernbatch.roster")
+SET_SIZE = 250  # people who are moved in one statement
 
 
 async def plan(services: Services, caller: Caller, wanted: Wanted) -> Plan:
@@ -28,7 +31,7 @@ async def plan(services: Services, caller: Caller, wanted: Wanted) -> Plan:
         members = await _members(conn, wanted)
         batch = await _batch(conn, wanted.batch_id)
     unfit = await _unfit(services, caller, batch, wanted, members)
-    return rules.plan(wanted, _grounds(services, batch, members, unfit))
+    return await asyncio.to_thread(rules.plan, wanted, _grounds(services, batch, members, unfit))
 
 
 async def apply(services: Services, caller: Caller, wanted: Wanted, digest: str, origin: Origin) -> Change:
@@ -39,7 +42,7 @@ async def apply(services: Services, caller: Caller, wanted: Wanted, digest: str,
     async with services.pool.acquire() as conn, conn.transaction():
         await enrolment.hold(conn, [wanted.batch_id])
         batch, members = await _batch(conn, wanted.batch_id), await _members(conn, wanted)
-        made = rules.plan(wanted, _grounds(services, batch, members, unfit))
+        made = await asyncio.to_thread(rules.plan, wanted, _grounds(services, batch, members, unfit))
         if made.digest != digest:
             raise rules.Outdated
         change = Change(
@@ -87,17 +90,20 @@ async def undo(services: Services, caller: Caller, change_id: str, origin: Origi
 
 
 async def _move(conn: Connection, services: Services, caller: Caller, change: Change, origin: Origin) -> int:
-    """Take people out and bring people in; how many went."""
+    """Take people out and bring people in, set by set, so that others have their turn between; how many went."""
 
-    def wishes(user_ids: Iterable[str]) -> list[Wish]:
-        return [Wish(user_id, change.batch_id, None, caller.user_id, How.FILE, origin) for user_id in user_ids]
+    def sets(user_ids: Iterable[str]) -> Iterator[list[Wish]]:
+        for some in chunks(sorted(user_ids), SET_SIZE):  # sorted, so that twins do not wait for each other
+            yield [Wish(user_id, change.batch_id, None, caller.user_id, How.FILE, origin) for user_id in some]
 
-    gone = await enrolment.unenrol_within(conn, services, wishes(change.removed))
-    coming = wishes((*change.added, *change.returned))
-    for refusal in await enrolment.enrol_within(conn, services, coming) if coming else ():
-        if refusal is not None:
-            raise refusal
-    return len(gone)
+    gone = 0
+    for leaving in sets(change.removed):
+        gone += len(await enrolment.unenrol_within(conn, services, leaving))
+    for coming in sets((*change.added, *change.returned)):
+        for refusal in await enrolment.enrol_within(conn, services, coming):
+            if refusal is not None:
+                raise refusal
+    return gone
 
 
 async def _batch(conn: Connection, batch_id: str) -> Batch:
@@ -117,6 +123,7 @@ async def _unfit(
 ) -> set[str]:
     """Of those who would come in, whom the caller may not bring in. Raises: Upstream."""
     coming = [user_id for user_id in wanted.user_ids if not (user_id in members and members[user_id].active)]
+    rules.check_lookups(services.sunbird.users.calls_for(len(coming)), services.config.roster_lookup_calls)
     return await enrolment.unfit_of(services, caller, batch.created_for, coming)
 
 

@@ -12,7 +12,7 @@ SELECT :process_id, row_number, batch_id, user_ids, error
 
 -- insert_people
 INSERT INTO bulk_person (process_id, place, row_number, batch_id, user_id)
-SELECT :process_id, place, row_number, batch_id, user_id
+SELECT :process_id, :after + place, row_number, batch_id, user_id
   FROM unnest(:row_numbers::integer[], :batch_ids::text[], :user_ids::text[])
        WITH ORDINALITY AS person (row_number, batch_id, user_id, place);
 
@@ -98,3 +98,38 @@ SELECT change_id, batch_id, added, returned, removed, undone_at
 
 -- note_undone
 UPDATE roster_change SET undone_at = :now WHERE change_id = :change_id;
+
+-- forget_people
+-- Of files that were done long ago; before their processes, so that no statement deletes without a bound.
+DELETE FROM bulk_person
+ WHERE (process_id, place) IN (SELECT person.process_id, person.place
+                                 FROM bulk_process process
+                                 JOIN bulk_person person ON person.process_id = process.process_id
+                                WHERE process.status = 3
+                                  AND process.ended_at < :before
+                                LIMIT :limit);
+
+-- forget_rows
+DELETE FROM bulk_row
+ WHERE (process_id, row_number) IN (SELECT line.process_id, line.row_number
+                                      FROM bulk_process process
+                                      JOIN bulk_row line ON line.process_id = process.process_id
+                                     WHERE process.status = 3
+                                       AND process.ended_at < :before
+                                     LIMIT :limit);
+
+-- forget_processes
+-- Those that nothing is left of.
+DELETE FROM bulk_process
+ WHERE process_id IN (SELECT process_id
+                        FROM bulk_process process
+                       WHERE status = 3
+                         AND ended_at < :before
+                         AND NOT EXISTS (SELECT FROM bulk_person person WHERE person.process_id = process.process_id)
+                         AND NOT EXISTS (SELECT FROM bulk_row line WHERE line.process_id = process.process_id)
+                       LIMIT :limit);
+
+-- forget_changes
+-- What cannot be undone any more.
+DELETE FROM roster_change
+ WHERE change_id IN (SELECT change_id FROM roster_change WHERE applied_at < :before LIMIT :limit);

@@ -44,6 +44,13 @@ class Outdated(Refused):
     message = "The batch or its learners have changed since this plan was made. Please make a new plan."
 
 
+class TooManyNew(Refused):
+    """An addition: more people are new to the batch than the user service can be asked about while somebody waits."""
+
+    code = "ROSTER_TOO_MANY_NEW_LEARNERS"
+    message = "Too many of these people are new to the batch. Please plan fewer at a time, or upload them as a file."
+
+
 class UnknownChange(NotFound):
     """No plan was carried out under that id."""
 
@@ -163,6 +170,12 @@ def _leaving(wanted: Wanted, status: int, added_how: str) -> tuple[Move, str]:
     if added_how != How.FILE and not wanted.remove_by_hand:
         return Move.KEEP, "was not enrolled by a list"
     return Move.REMOVE, "is not in the list"
+
+
+def check_lookups(calls: int, most: int) -> None:
+    """Raises: TooManyNew, when the user service would have to be called more often than `most`."""
+    if calls > most:
+        raise TooManyNew
 
 
 def counts(decisions: Sequence[Decision]) -> Mapping[Move, int]:

@@ -16,6 +16,7 @@ from lernbatch.services import Services
 from lernbatch.summary import rules
 from lernbatch.summary.model import Asked, Figure, Summary
 from lernbatch.sunbird.users import Profile
+from lernbatch.threads import beside
 
 Q = sql.load("lernbatch.summary")
 CALLS_AT_ONCE = 10  # of the user service, by one summary: anybody may ask for it
@@ -69,7 +70,7 @@ async def summarise(services: Services, asked: Asked, caller: Caller) -> Summary
         figures += [Figure(kind, None, None, count) for kind, count in unplaced.items()]
         await db.run(services.pool, Q.ask_for_people, batch_id=asked.batch_id, now=services.clock.now())
         services.wake.now()
-    added = _added(figures)
+    added = await beside(len(figures), _added, figures)
     if batch is None or not may_manage(caller, batch, services.config):
         added = rules.without_small_groups(added, services.config.smallest_group)
     return Summary(asked, added, dict(unplaced), services.clock.now())

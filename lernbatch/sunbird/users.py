@@ -124,17 +124,23 @@ class Users:
         self._tell(person)
         return person
 
+    def calls_for(self, count: int) -> int:
+        """How many calls `profiles` makes for so many people."""
+        return -(-count // IDS_PER_CALL) if self._lists.people else count
+
     async def profiles(self, user_ids: Iterable[str], token: str | None = None) -> dict[str, Profile]:
         """Those of `user_ids` who exist, by bounded parallel reads. Raises: Upstream, when any read fails."""
         wanted = list(dict.fromkeys(user_ids))
         if self._lists.people:
-            found = await self._listed(self._lists.people, wanted, {})
-            people = {person.user_id: person for person in (read_profile("", entry) for entry in found)}
-            for person in people.values():
-                self._tell(person)
-            return people
-        read = await _in_parallel(lambda user_id: self.profile(user_id, token), wanted)
-        return {person.user_id: person for person in read if person is not None}
+            listed: dict[str, Profile] = {}
+            for ids in chunks(wanted, IDS_PER_CALL):  # read call by call, so that others have their turn between
+                for entry in await self._listed(self._lists.people, ids, {}):
+                    person = read_profile("", entry)
+                    self._tell(person)
+                    listed[person.user_id] = person
+            return listed
+        people = await _in_parallel(lambda user_id: self.profile(user_id, token), wanted)
+        return {person.user_id: person for person in people if person is not None}
 
     async def each(self, user_ids: Iterable[str]) -> tuple[dict[str, Profile], dict[str, str]]:
         """Those of `user_ids` who exist, and user id → why this one could not be read: one harms no other.

@@ -73,7 +73,7 @@ def flaw(value: str) -> str | None:
 
 def has_lost_digits(value: str) -> bool:
     """Whether a long number ends in zeros from its 16th digit on, as one does that a spreadsheet has kept."""
-    is_long = value.isascii() and value.isdigit() and len(value) > _KEPT_DIGITS + 1
+    is_long = value.isascii() and value.isdigit() and _KEPT_DIGITS + 1 < len(value) <= LONGEST_ID
     return is_long and value[0] != "0" and not value[_KEPT_DIGITS:].strip("0")
 
 

@@ -22,6 +22,7 @@ from lernbatch.tables.model import (
 )
 
 _LOOKED_BESIDE = 8  # columns of a sheet, beyond the header, in which a value is refused
+LONGEST_NAME, MOST_NAMED = 100, 10  # of columns that are not known, as they are told
 HEADER_WITHIN = 10  # rows: a title may stand above the header
 WORKBOOK_BYTES = 64 * 1024 * 1024  # of a workbook that came over HTTP, unpacked
 _ERRORS = frozenset({"#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!"})
@@ -63,7 +64,7 @@ def read(
     missing = [name for name in needed if name not in header]
     if missing:
         raise MissingColumns(missing, line)
-    unknown = [name for name in header if name and name not in columns]
+    unknown = [name[:LONGEST_NAME] for name in header if name and name not in columns][:MOST_NAMED]
     if unknown or not any(header):
         raise UnknownColumns(unknown or reading.header.values[:1], _unknown(unknown), line)
     for name in columns:

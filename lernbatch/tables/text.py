@@ -32,7 +32,7 @@ _OTHER_FILES = (
 )
 _MARKUP = re.compile(rb"\s*<(!doctype|html|table|\?xml|meta)", re.IGNORECASE)
 _WINDOWS = tuple(f"cp{number}" for number in range(1250, 1259))
-_SEPARATOR_LINE = re.compile('"?sep=(.)"?[,;\t ]*(?:\r\n|\n|\r|$)', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile('"?sep=([^\\w\r\n"\\\\])"?[,;\t ]*(?:\r\n|\n|\r|$)', re.IGNORECASE)
 
 
 def decoded(data: bytes) -> str:
@@ -95,7 +95,9 @@ def rows(text: str, separator: str, escape: str | None, first_line: int = 1) -> 
 
     Raises: Unreadable, with the line in which the cell begins that cannot be read.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, escapechar=escape, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, escapechar=escape, strict=True, skipinitialspace=True
+    )
     line = first_line
     try:
         for values in reader:

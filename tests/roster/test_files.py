@@ -243,3 +243,34 @@ def test_a_file_goes_on_where_a_killed_process_stopped(service: Running, monkeyp
     assert (shown["status"], shown["done"], shown["total"]) == ("IN PROGRESS", 1, 2)
     work(service)
     assert (status(service, process)["status"], status(service, process)["done"]) == ("COMPLETED", 2)
+
+
+def test_files_and_changes_that_are_over_for_long_are_forgotten_set_by_set(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "FORGOTTEN_AT_ONCE", 1)
+    batch_id = invited(service)
+    process = process_id(upload(service, f'batchId,userIds\n{batch_id},"{ASHA.user_id},{KAVYA.user_id}"\n0404,u\n'))
+    request = {"batchId": batch_id, "userIds": [ASHA.user_id]}
+    plan = service.call("POST", "/v1/batch/roster/plan", VIKRAM, request).json()["result"]
+    change = service.call("POST", "/v1/batch/roster/apply", VIKRAM, {**request, "hash": plan["hash"]}).json()["result"]
+
+    def kept() -> list[int]:
+        tables = ("bulk_process", "bulk_row", "bulk_person")
+        counts = [len(service.sql(f"SELECT 1 FROM {table} WHERE process_id = $1", process)) for table in tables]
+        return [*counts, len(service.sql("SELECT 1 FROM roster_change WHERE change_id = $1", change["changeId"]))]
+
+    def forget() -> None:
+        while service.run(actions.forget_old(service.services)):
+            pass
+
+    service.clock.move(days=91)
+    forget()
+    assert kept() == [1, 2, 2, 0]  # a file that still waits is not over
+    work(service)
+    service.clock.move(days=89)
+    forget()
+    assert kept() == [1, 2, 2, 0]
+    service.clock.move(days=2)
+    forget()
+    assert kept() == [0, 0, 0, 0]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from lernbatch.config import Config
+from lernbatch.neighbours.app import standalone
 from tests.learning import complete, enrolled, new_batch, refusal, row, unenrol
 from tests.people import ASHA, IMRAN, KAVYA, MEERA, RAVI, VIKRAM, Person
-from tests.running import Running
+from tests.running import Running, running, served
 from tests.seeds import LEAF_NODES
 
 ROSTER = "/v1/batch/roster"
@@ -88,3 +91,15 @@ def test_a_stranger_makes_no_plan(service: Running) -> None:
     assert ask(service, "plan", batch_id, ASHA, by=RAVI).status_code == 401
     missing = service.call("POST", f"{ROSTER}/undo", VIKRAM, {"changeId": "nothing"})
     assert missing.status_code == 404
+
+
+def test_a_plan_bounds_its_calls_to_the_user_service(dsn: str, tmp_path: Path) -> None:
+    """Where people are read one by one, as the platform's user service has it."""
+    with (
+        served(standalone(Config(home=tmp_path), dsn)) as user_org_url,
+        running(tmp_path, dsn, user_org_url=user_org_url, roster_lookup_calls=2) as service,
+    ):
+        batch_id = new_batch(service)
+        assert ask(service, "plan", batch_id, ASHA, KAVYA).status_code == 200
+        refused = refusal(ask(service, "plan", batch_id, ASHA, KAVYA, MEERA))
+        assert refused[:2] == (400, "ROSTER_TOO_MANY_NEW_LEARNERS")

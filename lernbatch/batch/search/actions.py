@@ -19,6 +19,7 @@ from lernbatch.batch.search.model import Creator, Cursor, FacetValues, Found, Le
 from lernbatch.db import Connection
 from lernbatch.errors import Malformed, Upstream
 from lernbatch.services import Services
+from lernbatch.threads import beside
 
 Q = sql.load("lernbatch.batch")
 MOST_CREATORS = 100  # of one page; a page of a portal has 30 batches at most
@@ -50,9 +51,8 @@ async def _search(conn: Connection, services: Services, asked: Search, caller: C
     zone = services.clock.zone
     wanted = asked if asked.cursor is None else replace(asked, limit=asked.limit + 1)
     text, arguments = compose.page(wanted, zone)
-    rows = [dict(row) for row in await conn.fetch(text, *arguments)]
-    keys: list[list[str | None]] = [row.pop("sort_keys") for row in rows]
-    batches = [Batch(**row) for row in rows][: asked.limit]
+    rows = await conn.fetch(text, *arguments)
+    batches, keys = await beside(len(rows), _read, rows[: asked.limit])
     text, arguments = compose.count(asked, zone)
     count: int = await conn.fetchval(text, *arguments)
     batch_ids = [batch.batch_id for batch in batches]
@@ -73,6 +73,13 @@ async def _search(conn: Connection, services: Services, asked: Search, caller: C
         participants=participants,
         learner_counts=counts,
     )
+
+
+def _read(rows: Sequence[Any]) -> tuple[list[Batch], list[list[str | None]]]:
+    """The batches of rows, and by what each was sorted; there may be ten thousand."""
+    found = [dict(row) for row in rows]
+    keys = [row.pop("sort_keys") for row in found]
+    return [Batch(**row) for row in found], keys
 
 
 async def _facets(conn: Connection, services: Services, asked: Search) -> list[FacetValues]:

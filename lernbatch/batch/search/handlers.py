@@ -10,6 +10,7 @@ from lernbatch.batch.search import actions, wire
 from lernbatch.http import Call
 from lernbatch.outbox import actions as outbox
 from lernbatch.outbox.actions import hears_kafka
+from lernbatch.threads import beside
 
 
 async def search(call: Call) -> Mapping[str, Any]:
@@ -23,4 +24,5 @@ async def search(call: Call) -> Mapping[str, Any]:
             services.config, services.clock.now_ms(), call.origin, actor_id=call.actor_id, edata=edata
         )
         await outbox.tell(services.pool, services, [event])
-    return wire.show_found(asked, found, services.clock.now(), services.clock.zone, iso=services.config.iso_dates)
+    clock, iso = services.clock, services.config.iso_dates
+    return await beside(len(found.batches), wire.show_found, asked, found, clock.now(), clock.zone, iso=iso)
