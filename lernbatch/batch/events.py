@@ -17,18 +17,22 @@ INVITED = ("Course Invitation", "batchMentorEnrol")
 REMOVED = ("Unenrolled from Training", "batchMentorUnenrol")
 
 
-def listing(course_id: str, batches: Sequence[OpenBatch], now: datetime, platform: ZoneInfo) -> Event:
+def listing(
+    course_id: str, batches: Sequence[OpenBatch], now: datetime, platform: ZoneInfo, closes_before: int
+) -> Event:
     """The batches that learners can be in, as the course shows them; none: null (contract batches §6.1, jobs §1)."""
     statuses = [
         status_on(day_in(batch.time_zone, now, platform), batch.start_date, batch.end_date) for batch in batches
     ]
     shown = [
-        _listed(batch, status) for batch, status in zip(batches, statuses, strict=True) if status is not Status.ENDED
+        _listed(batch, status, closes_before)
+        for batch, status in zip(batches, statuses, strict=True)
+        if status is not Status.ENDED
     ]
     return Event(CONTENT, "batches", course_id, {"batches": shown or None})
 
 
-def _listed(batch: OpenBatch, status: Status) -> dict[str, Any]:
+def _listed(batch: OpenBatch, status: Status, closes_before: int) -> dict[str, Any]:
     return {
         "batchId": batch.batch_id,
         "name": batch.name,
@@ -37,7 +41,7 @@ def _listed(batch: OpenBatch, status: Status) -> dict[str, Any]:
         "endDate": _day(batch.end_date),
         "enrollmentType": batch.enrolment_type,
         "status": status,
-        "enrollmentEndDate": _day(enrolment_end(batch.end_date, batch.enrolment_end_date)),
+        "enrollmentEndDate": _day(enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)),
     }
 
 

@@ -24,8 +24,15 @@ async def create_privately(call: Call) -> Mapping[str, Any]:
 
 async def _create(call: Call, *, private: bool) -> Mapping[str, Any]:
     async def work(remember: Remember) -> Mapping[str, Any]:
-        clock = call.services.clock
-        new = wire.read_new_batch(call.request, call.caller.user_id, clock.now(), clock.zone, private=private)
+        clock, closes_before = call.services.clock, call.services.config.enrolment_closes_days_before_end
+        new = wire.read_new_batch(
+            call.request,
+            call.caller.user_id,
+            clock.now(),
+            clock.zone,
+            closes_before=closes_before,
+            private=private,
+        )
         return wire.show_created(await actions.create(call.services, _asking(call), new, remember))
 
     return await once(call, work)
@@ -35,11 +42,11 @@ async def clone(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/clone: a batch after another one, with dates of its own and without people."""
 
     async def work(remember: Remember) -> Mapping[str, Any]:
-        clock = call.services.clock
+        clock, closes_before = call.services.clock, call.services.config.enrolment_closes_days_before_end
         source = await actions.find(call.services.pool, wire.read_batch_id(call.request))
         if source is None:
             raise rules.InvalidBatch
-        new = wire.read_clone(call.request, source, call.caller.user_id, clock.now(), clock.zone)
+        new = wire.read_clone(call.request, source, call.caller.user_id, clock.now(), clock.zone, closes_before)
         return wire.show_created(await actions.clone(call.services, _asking(call), source, new, remember))
 
     return await once(call, work)
@@ -70,7 +77,7 @@ async def read(call: Call) -> Headed:
     if batch is None:
         return Headed({"response": {}}, {})
     clock = call.services.clock
-    shown = wire_document.show_batch(batch, clock.now(), clock.zone, iso=call.services.config.iso_dates)
+    shown = wire_document.show_batch(batch, clock.now(), wire_document.Style.of(call.services.config))
     return Headed({"response": shown}, {"ETag": wire_document.show_etag(batch)})
 
 

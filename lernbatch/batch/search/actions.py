@@ -12,6 +12,7 @@ from lernbatch import db, sql
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import InvalidRequest
 from lernbatch.batch.search import compose
+from lernbatch.batch.search.fields import CLOSES_BEFORE
 from lernbatch.batch.search.model import Creator, Cursor, FacetValues, Found, LearnerCounts, Search
 from lernbatch.db import Connection
 from lernbatch.errors import Malformed, Upstream
@@ -43,11 +44,11 @@ async def _search(conn: Connection, services: Services, asked: Search) -> Found:
     zone, seconds = services.clock.zone, services.config.search_seconds
     wanted = asked if asked.cursor is None else replace(asked, limit=asked.limit + 1)
     text, arguments = compose.page(wanted, zone)
-    rows = [dict(row) for row in await conn.fetch(text, *arguments, timeout=seconds)]
+    rows = [dict(row) for row in await conn.fetch(_set(services, text), *arguments, timeout=seconds)]
     keys: list[list[str | None]] = [row.pop("sort_keys") for row in rows]
     batches = [Batch(**row) for row in rows][: asked.limit]
     text, arguments = compose.count(asked, zone)
-    count: int = await conn.fetchval(text, *arguments, timeout=seconds)
+    count: int = await conn.fetchval(_set(services, text), *arguments, timeout=seconds)
     batch_ids = [batch.batch_id for batch in batches]
     more = len(rows) > len(batches) and bool(batches)
     return Found(
@@ -61,6 +62,11 @@ async def _search(conn: Connection, services: Services, asked: Search) -> Found:
     )
 
 
+def _set(services: Services, text: str) -> str:
+    """The statement, with the installation's setting where a column depends on it."""
+    return text.replace(CLOSES_BEFORE, str(services.config.enrolment_closes_days_before_end))
+
+
 async def _facets(conn: Connection, services: Services, asked: Search) -> list[FacetValues]:
     found = []
     for facet in asked.facets:
@@ -68,7 +74,7 @@ async def _facets(conn: Connection, services: Services, asked: Search) -> list[F
         rows: Sequence[Any] = ()
         if statement is not None:
             text, arguments = statement
-            rows = await conn.fetch(text, *arguments, timeout=services.config.search_seconds)
+            rows = await conn.fetch(_set(services, text), *arguments, timeout=services.config.search_seconds)
         found.append(FacetValues(facet.field, [(row["value"], row["count"]) for row in rows]))
     return found
 
