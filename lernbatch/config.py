@@ -123,6 +123,7 @@ class Config(BaseSettings):
 
     # time
     time_zone: Zone = ZoneInfo("Asia/Kolkata")  # whose days batches live in
+    enrolment_closes_days_before_end: int = Field(1, ge=0, le=1)  # of a batch without an end of enrolment; 0: with it
     search_without_filters: bool = False  # read a search without filters as one with none, instead of refusing it
     iso_dates: bool = False  # answer batch dates as ISO instants, as lern-service does
 

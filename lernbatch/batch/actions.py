@@ -125,7 +125,9 @@ async def checked_change(
     now, zone = services.clock.now(), services.clock.zone
     dates.check_change(batch, change, rules.day_in(batch.time_zone, now, zone))
     changed = rules.changed(batch, change, now, zone, keeps_course=_keeps_course(services))
-    last_day = rules.enrolment_end(changed.end_date, changed.enrolment_end_date)
+    last_day = rules.enrolment_end(
+        changed.end_date, changed.enrolment_end_date, services.config.enrolment_closes_days_before_end
+    )
     dates.check_enrolment_start(changed.enrolment_start_date, last_day)
     await checks.check_course(services, batch.course_id)
     if not rules.may_change(asking.caller, batch):

@@ -20,16 +20,21 @@ REMOVED = ("Unenrolled from Training", "batchMentorUnenrol")
 LISTED_BYTES = 2**20  # of one course's list: it becomes part of the course
 
 
-def listing(course_id: str, batches: Sequence[OpenBatch], now: datetime, platform: ZoneInfo) -> Event:
+def listing(
+    course_id: str, batches: Sequence[OpenBatch], now: datetime, platform: ZoneInfo, closes_before: int
+) -> Event:
     """The batches that learners can be in, as the course shows them; none: null (contract batches §6.1, jobs §1).
 
-    `batches`: the oldest first. The newest are shown, as far as they fit in LISTED_BYTES.
+    `batches`: the oldest first. The newest are shown, as far as they fit in LISTED_BYTES. `closes_before`: see
+    rules.enrolment_end.
     """
     statuses = [
         status_on(day_in(batch.time_zone, now, platform), batch.start_date, batch.end_date) for batch in batches
     ]
     shown = [
-        _listed(batch, status) for batch, status in zip(batches, statuses, strict=True) if status is not Status.ENDED
+        _listed(batch, status, closes_before)
+        for batch, status in zip(batches, statuses, strict=True)
+        if status is not Status.ENDED
     ]
     left = LISTED_BYTES
     for place in range(len(shown) - 1, -1, -1):
@@ -40,7 +45,7 @@ def listing(course_id: str, batches: Sequence[OpenBatch], now: datetime, platfor
     return Event(CONTENT, "batches", course_id, {"batches": shown or None})
 
 
-def _listed(batch: OpenBatch, status: Status) -> dict[str, Any]:
+def _listed(batch: OpenBatch, status: Status, closes_before: int) -> dict[str, Any]:
     return {
         "batchId": batch.batch_id,
         "name": batch.name,
@@ -49,7 +54,7 @@ def _listed(batch: OpenBatch, status: Status) -> dict[str, Any]:
         "endDate": _day(batch.end_date),
         "enrollmentType": batch.enrolment_type,
         "status": status,
-        "enrollmentEndDate": _day(enrolment_end(batch.end_date, batch.enrolment_end_date)),
+        "enrollmentEndDate": _day(enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)),
     }
 
 

@@ -25,8 +25,15 @@ async def create_privately(call: Call) -> Mapping[str, Any]:
 
 async def _create(call: Call, *, private: bool) -> Mapping[str, Any]:
     async def work(remember: Remember) -> Mapping[str, Any]:
-        clock = call.services.clock
-        new = wire.read_new_batch(call.request, call.caller.user_id, clock.now(), clock.zone, private=private)
+        clock, closes_before = call.services.clock, call.services.config.enrolment_closes_days_before_end
+        new = wire.read_new_batch(
+            call.request,
+            call.caller.user_id,
+            clock.now(),
+            clock.zone,
+            closes_before=closes_before,
+            private=private,
+        )
         return wire.show_created(await actions.create(call.services, _asking(call), new, remember))
 
     return await once(call, work)
@@ -36,11 +43,11 @@ async def clone(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/clone: a batch after another one, with dates of its own and without people."""
 
     async def work(remember: Remember) -> Mapping[str, Any]:
-        clock = call.services.clock
+        clock, closes_before = call.services.clock, call.services.config.enrolment_closes_days_before_end
         source = await actions.find(call.services.pool, wire.read_batch_id(call.request))
         if source is None:
             raise rules.InvalidBatch
-        new = wire.read_clone(call.request, source, call.caller.user_id, clock.now(), clock.zone)
+        new = wire.read_clone(call.request, source, call.caller.user_id, clock.now(), clock.zone, closes_before)
         return wire.show_created(await actions.clone(call.services, _asking(call), source, new, remember))
 
     return await once(call, work)
@@ -73,7 +80,8 @@ async def read(call: Call) -> Headed:
     clock = call.services.clock
     config = call.services.config
     manages = rules.may_manage(call.caller, batch, config)
-    shown = wire_document.show_batch(batch, clock.now(), clock.zone, iso=config.iso_dates, whole_templates=manages)
+    style = wire_document.Style.of(config)
+    shown = wire_document.show_batch(batch, clock.now(), style, whole_templates=manages)
     return Headed({"response": shown}, {"ETag": wire_document.show_etag(batch)})
 
 

@@ -30,6 +30,7 @@ async def tell(conn: Connection, services: Services, course_ids: Collection[str]
     The list is made from our own rows, after the lock: what another transaction changed before is in it (defect 32).
     """
     now, zone = services.clock.now(), services.clock.zone
+    closes_before = services.config.enrolment_closes_days_before_end
     await db.run(conn, Q.hold_listings, course_ids=sorted(course_ids), now=now)
     rows = await db.all(
         conn,
@@ -43,7 +44,9 @@ async def tell(conn: Connection, services: Services, course_ids: Collection[str]
     by_course: dict[str, list[OpenBatch]] = defaultdict(list)
     for row in rows:
         by_course[row.course_id].append(row)
-    lists = [events.listing(course_id, by_course[course_id], now, zone) for course_id in sorted(course_ids)]
+    lists = [
+        events.listing(course_id, by_course[course_id], now, zone, closes_before) for course_id in sorted(course_ids)
+    ]
     await outbox.tell(conn, services, [*lists, *also])
 
 

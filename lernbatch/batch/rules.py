@@ -137,11 +137,14 @@ def status_now(batch: Batch, now: datetime, zone: ZoneInfo) -> Status:
     return status_on(day_in(batch.time_zone, now, zone), batch.start_date, batch.end_date)
 
 
-def enrolment_end(end: date | None, enrolment_end: date | None) -> date | None:
-    """The last day on which learners may enrol: as given, else the day before the end; None: no last day."""
+def enrolment_end(end: date | None, enrolment_end: date | None, closes_before: int) -> date | None:
+    """The last day on which learners may enrol: as given, else so many days before the end; None: no last day.
+
+    `closes_before`: the installation's; 1, or 0 for the end itself.
+    """
     if enrolment_end is not None or end is None:
         return enrolment_end
-    return end - timedelta(days=1)
+    return end - timedelta(days=closes_before)
 
 
 def enrolment_has_begun(today: date, enrolment_start: date | None) -> bool:
@@ -161,9 +164,9 @@ def may_leave(policy: str | None, today: date, start: date) -> bool:
     return policy != LEAVE_NEVER
 
 
-def enrolment_is_open(batch: Batch, today: date, learners: int) -> bool:
+def enrolment_is_open(batch: Batch, today: date, learners: int, closes_before: int) -> bool:
     """Whether somebody could enrol into `batch` on `today`, when `learners` are in it."""
-    last_day = enrolment_end(batch.end_date, batch.enrolment_end_date)
+    last_day = enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)
     return (
         status_on(today, batch.start_date, batch.end_date) is not Status.ENDED
         and enrolment_has_begun(today, batch.enrolment_start_date)

@@ -25,6 +25,7 @@ _ADDITIONS = {
     "enrollmentStartDate": maybe(day("The first day on which learners may enrol.")),
     "capacity": maybe(whole("At most so many learners.", least=1, most=2**31 - 1)),
     "leavePolicy": maybe(text("When learners may leave.", one_of=("always", "until-start", "never"))),
+    "isUnenrollmentAllowed": maybe(flag("True: leavePolicy always; false: never.")),
     "timeZone": maybe(text("Whose days the dates are.", example="Asia/Kolkata")),
 }
 _FIELDS = {

@@ -38,7 +38,7 @@ from lernbatch.wire import UnreadableDate, blank, course_id, text
 _LENIENT_DATE = re.compile(r"\s*\d+-\d+-\d+")  # all that the reference's first look at a date asks for (U9)
 _PROPS = (
     *("courseId", "collectionId", "name", "description", "enrollmentType", "startDate", "endDate", "enrollmentEndDate"),
-    *("createdFor", "mentors", "enrollmentStartDate", "capacity", "leavePolicy", "timeZone"),
+    *("createdFor", "mentors", "enrollmentStartDate", "capacity", "leavePolicy", "isUnenrollmentAllowed", "timeZone"),
 )
 _NO_COLUMN = {"courseCreator": "coursecreator", "hashTagId": "hashtagid"}  # what its bean takes and its database not
 
@@ -49,12 +49,18 @@ class InvalidProgressStatus(Refused):
 
 
 def read_new_batch(
-    request: dict[str, Any], caller_id: str | None, now: datetime, platform: ZoneInfo, *, private: bool = False
+    request: dict[str, Any],
+    caller_id: str | None,
+    now: datetime,
+    platform: ZoneInfo,
+    *,
+    closes_before: int,
+    private: bool = False,
 ) -> NewBatch:
     """{"courseId": "do_1", "name": "June", "enrollmentType": "open", "startDate": "2026-06-01", …}
 
     Complains in the order of contract batches §3.1, C2 to C18, in which parsing and rules take turns.
-    `private`: the request's `createdBy` counts.
+    `private`: the request's `createdBy` counts. `closes_before`: see rules.enrolment_end.
     """
     course = bounded(course_id(request), "courseId")
     name = bounded(mandatory(request, "name"), "name", LONGEST_NAME)
@@ -65,7 +71,7 @@ def read_new_batch(
     if request.get("participants") is not None:
         raise UnexpectedParameter("participants")
     additions = read_additions(request, zone)
-    last_day = enrolment_end(end, enrolment_end_date)
+    last_day = enrolment_end(end, enrolment_end_date, closes_before)
     dates.check_enrolment_start(additions.get("enrolment_start_date"), last_day)
     return NewBatch(
         course_id=course,
@@ -180,7 +186,12 @@ def read_batch_id(request: dict[str, Any]) -> str:
 
 
 def read_clone(
-    request: dict[str, Any], source: Batch, caller_id: str | None, now: datetime, platform: ZoneInfo
+    request: dict[str, Any],
+    source: Batch,
+    caller_id: str | None,
+    now: datetime,
+    platform: ZoneInfo,
+    closes_before: int,
 ) -> NewBatch:
     """{"batchId": "0140…", "startDate": "2026-06-01", "endDate": "2026-07-31", "name": "July"}
 
@@ -190,7 +201,7 @@ def read_clone(
     start, end, enrolment_end_date = read_new_dates(request, now, zone)
     kept = {"time_zone": source.time_zone, "capacity": source.capacity, "leave_policy": source.leave_policy}
     additions = {**kept, **read_additions(request, zone)}
-    last_day = enrolment_end(end, enrolment_end_date)
+    last_day = enrolment_end(end, enrolment_end_date, closes_before)
     dates.check_enrolment_start(additions.get("enrolment_start_date"), last_day)
     return NewBatch(
         course_id=source.course_id,

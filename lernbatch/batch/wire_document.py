@@ -9,7 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from lernbatch.batch.model import Batch
-from lernbatch.batch.rules import SHAREABLE, enrolment_end, status_now
+from lernbatch.batch.rules import SHAREABLE, day_in, enrolment_end, may_leave, status_now
+from lernbatch.config import Config
 from lernbatch.envelope import timestamp
 
 # Of a certificate template, what those see who do not manage the batch: no texts of mails, nothing about people.
@@ -26,6 +27,7 @@ class _Showing:
     platform: ZoneInfo
     iso: bool  # dates as UTC instants
     whole_templates: bool
+    closes_before: int  # days between the end of enrolment and the batch's, where nothing else is said
 
     def first(self, day: date | None) -> str | None:
         return show_date(day) if not self.iso or day is None else _instant(day, time.min, self.zone)
@@ -40,6 +42,14 @@ class _Showing:
         return {
             name: _public(template) for name, template in self.batch.templates.items() if isinstance(template, dict)
         }
+
+    @property
+    def may_leave(self) -> bool | None:
+        """Whether learners may leave now; None where the batch was never told."""
+        if self.batch.leave_policy is None:
+            return None
+        today = day_in(self.batch.time_zone, self.now, self.platform)
+        return may_leave(self.batch.leave_policy, today, self.batch.start_date)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -59,7 +69,9 @@ _FIELDS: dict[str, Callable[[_Showing], Any]] = {
     "startDate": lambda it: it.first(it.batch.start_date),
     "endDate": lambda it: it.last(it.batch.end_date),
     "enrollmentEndDate": lambda it: it.last(it.batch.enrolment_end_date),
-    "effectiveEnrollmentEndDate": lambda it: it.last(enrolment_end(it.batch.end_date, it.batch.enrolment_end_date)),
+    "effectiveEnrollmentEndDate": lambda it: it.last(
+        enrolment_end(it.batch.end_date, it.batch.enrolment_end_date, it.closes_before)
+    ),
     "createdBy": lambda it: it.batch.created_by,
     "createdFor": lambda it: it.batch.created_for,
     "mentors": lambda it: it.batch.mentors,
@@ -74,25 +86,33 @@ _OPTIONAL: dict[str, Callable[[_Showing], Any]] = {
     "enrollmentStartDate": lambda it: it.first(it.batch.enrolment_start_date),
     "capacity": lambda it: it.batch.capacity,
     "leavePolicy": lambda it: it.batch.leave_policy,
+    "isUnenrollmentAllowed": lambda it: it.may_leave,
     "timeZone": lambda it: it.batch.time_zone,
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How an installation shows batches. `iso`: dates as UTC instants; `closes_before`: see rules.enrolment_end."""
+
+    platform: ZoneInfo
+    iso: bool = False
+    closes_before: int = 1
+
+    @classmethod
+    def of(cls, config: Config) -> Style:
+        return cls(config.time_zone, config.iso_dates, config.enrolment_closes_days_before_end)
+
+
 def show_batch(
-    batch: Batch,
-    now: datetime,
-    platform: ZoneInfo,
-    *,
-    iso: bool = False,
-    fields: Iterable[str] | None = None,
-    whole_templates: bool = False,
+    batch: Batch, now: datetime, style: Style, *, fields: Iterable[str] | None = None, whole_templates: bool = False
 ) -> dict[str, Any]:
     """The document of read and search: one shape, whoever wrote last (defects 8, 9).
 
-    `fields`: which are shown, by default all; `iso`: dates as UTC instants; `whole_templates`: for those who manage the
-    batch, others see of a certificate template what learners need.
+    `fields`: which are shown, by default all; `whole_templates`: for those who manage the batch, others see of a
+    certificate template what learners need.
     """
-    showing = _Showing(batch, now, platform, iso, whole_templates)
+    showing = _Showing(batch, now, style.platform, style.iso, whole_templates, style.closes_before)
     wanted = (*_FIELDS, *_OPTIONAL) if fields is None else fields
     document = {key: _FIELDS[key](showing) for key in wanted if key in _FIELDS}
     optional = [(key, _OPTIONAL[key](showing)) for key in wanted if key in _OPTIONAL]

@@ -60,6 +60,15 @@ def read_additions(request: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         if policy not in (None, LEAVE_ALWAYS, LEAVE_UNTIL_START, LEAVE_NEVER):
             raise InvalidValue(policy, "leavePolicy")
         found["leave_policy"] = policy
+    if "isUnenrollmentAllowed" in request:
+        allowed = request["isUnenrollmentAllowed"]
+        if not isinstance(allowed, bool | None):
+            raise InvalidValue(allowed, "isUnenrollmentAllowed")
+        policy = found.get("leave_policy")
+        if policy is None:
+            found["leave_policy"] = None if allowed is None else LEAVE_ALWAYS if allowed else LEAVE_NEVER
+        elif allowed is not None and policy != LEAVE_UNTIL_START and allowed is (policy == LEAVE_NEVER):
+            raise InvalidValue(allowed, "isUnenrollmentAllowed")  # it says the contrary of the policy beside it
     return found
 
 

@@ -78,7 +78,8 @@ SELECT enrolment.user_id, enrolment.batch_id, :now, look.reason
 ON CONFLICT (user_id, batch_id) DO NOTHING;
 
 -- claim_due
--- A claimed row becomes due again when its lease is over, so the work of a killed worker is taken up by another.
+-- A claimed row becomes due again when its lease is over, so the work of a killed worker is taken up by another. The
+-- condition on the array is there for the index: PostgreSQL does not know how few rows a limit leaves.
 WITH claimed AS (
     SELECT user_id, batch_id
       FROM certificate_due
@@ -90,7 +91,8 @@ WITH claimed AS (
    UPDATE certificate_due AS due
       SET claim = :claim, due_at = :until
      FROM claimed
-    WHERE due.user_id = claimed.user_id AND due.batch_id = claimed.batch_id
+    WHERE due.user_id = ANY (ARRAY(SELECT user_id FROM claimed))
+      AND due.user_id = claimed.user_id AND due.batch_id = claimed.batch_id
 RETURNING due.user_id, due.batch_id, due.reason, due.re_issue, due.named, due.attempts;
 
 -- batches_of
@@ -328,11 +330,12 @@ UPDATE certificate_due
  WHERE batch_id = :batch_id AND parked AND (:user_id::text IS NULL OR user_id = :user_id);
 
 -- learners_of_batch
--- A page of a batch's learners, for explain: judged one page at a time, however large the batch.
+-- A page of a batch's learners, for explain: judged one page at a time, however large the batch. By an expression the
+-- order is no index's, or PostgreSQL may look for the learners of one batch among those of all.
 SELECT user_id
   FROM enrolment
  WHERE batch_id = :batch_id AND active AND user_id > :after
- ORDER BY user_id
+ ORDER BY user_id || ''
  LIMIT :limit;
 
 -- due_of_batch

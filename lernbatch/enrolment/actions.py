@@ -188,7 +188,9 @@ def _judged(services: Services, standing: Standing | None, wish: Wish) -> Answer
     try:
         standing = rules.check_course(standing, wish.course_id)
         if wish.how is not How.FILE:
-            rules.check_enrol(standing, services.clock.today(standing.time_zone), alone=alone)
+            today = services.clock.today(standing.time_zone)
+            closes_before = services.config.enrolment_closes_days_before_end
+            rules.check_enrol(standing, today, alone=alone, closes_before=closes_before)
         elif standing.active:
             raise rules.AlreadyEnrolled
     except LernbatchError as refusal:
@@ -325,10 +327,11 @@ async def unenrol_within(conn: Connection, services: Services, wishes: Sequence[
 
 
 def _may_go(services: Services, standing: Standing | None, wish: Wish) -> LernbatchError | None:
-    alone = wish.how is How.SELF and not services.config.self_enrol_invite_only
+    closed = not services.config.self_enrol_invite_only
     try:
         standing = rules.check_course(standing, wish.course_id)
-        rules.check_unenrol(standing, services.clock.today(standing.time_zone), alone=alone)
+        today = services.clock.today(standing.time_zone)
+        rules.check_unenrol(standing, today, alone=wish.how is How.SELF, closed=closed)
     except LernbatchError as refusal:
         return refusal
     return None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from lernbatch.batch.rules import administers
-from lernbatch.batch.wire_document import show_batch
+from lernbatch.batch.wire_document import Style, show_batch
 from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions, wire
 from lernbatch.enrolment.model import How, Page, Wish
@@ -102,12 +102,9 @@ async def _list(call: Call, user_id: str) -> Mapping[str, Any]:
     measures = await actions.measures_of(services, page.enrolments)
     batches = {}
     if asked.batch_fields is not None:
-        now, zone = services.clock.now(), services.clock.zone
+        now, style = services.clock.now(), Style.of(config)
         offered = await actions.batches_of(services, page.enrolments)
-        batches = {
-            batch.batch_id: show_batch(batch, now, zone, iso=config.iso_dates, fields=asked.batch_fields)
-            for batch in offered
-        }
+        batches = {batch.batch_id: show_batch(batch, now, style, fields=asked.batch_fields) for batch in offered}
     organisations = None
     if asked.organisation_fields:
         channels = {course.channel for course in found.values() if course.channel}

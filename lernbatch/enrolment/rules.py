@@ -85,15 +85,16 @@ def check_course(standing: Standing | None, course_id: str | None) -> Standing:
     return standing
 
 
-def check_enrol(standing: Standing, today: date, *, alone: bool) -> None:
+def check_enrol(standing: Standing, today: date, *, alone: bool, closes_before: int) -> None:
     """Raises the refusal of enrolling, in the contract's order (E07 to E10).
 
-    `alone`: the learner does it, and the installation keeps invite-only batches closed to that.
+    `alone`: the learner does it, and the installation keeps invite-only batches closed to that. `closes_before`: see
+    batch.rules.enrolment_end.
     The capacity is not looked at: only the database can say who gets the last seat.
     """
     check_type(standing, alone=alone)
     check_running(standing, today)
-    last = batch.enrolment_end(standing.end_date, standing.enrolment_end_date)
+    last = batch.enrolment_end(standing.end_date, standing.enrolment_end_date, closes_before)
     if last is not None and today > last:
         raise EnrolmentClosed
     if not batch.enrolment_has_begun(today, standing.enrolment_start_date):
@@ -102,9 +103,12 @@ def check_enrol(standing: Standing, today: date, *, alone: bool) -> None:
         raise AlreadyEnrolled
 
 
-def check_unenrol(standing: Standing, today: date, *, alone: bool) -> None:
-    """Raises the refusal of leaving, in the contract's order (E11 to E15)."""
-    check_type(standing, alone=alone)
+def check_unenrol(standing: Standing, today: date, *, alone: bool, closed: bool) -> None:
+    """Raises the refusal of leaving, in the contract's order (E11 to E15).
+
+    `alone`: the learner does it; `closed`: the installation keeps invite-only batches closed to that.
+    """
+    check_type(standing, alone=alone and closed)
     check_running(standing, today)
     if not standing.active:
         raise NotEnrolled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,12 +17,13 @@ from lernbatch.services import Services
 from lernbatch.sunbird.groups import Member
 
 Q = sql.load("lernbatch.progress")
-MOST_ENROLMENTS = 10_000  # of a group's members; a group has at most a few hundred
+PAGE = 1000  # enrolments of a group's members, read at once
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     user_id: str
+    batch_id: str
     course_id: str
     progress: int
     states: str
@@ -43,22 +44,37 @@ async def members_of(services: Services, caller: Caller, group_id: str) -> list[
 
 async def metrics_of(services: Services, user_ids: Sequence[str], activity_id: str) -> list[tuple[str, list[Metric]]]:
     """Per enrolment with any progress: the learner and the figures; of a course, or of a unit of one."""
-    rows = await db.all(
-        services.pool, _Row, Q.progress_of_people, user_ids=list(user_ids), course_id=activity_id, limit=MOST_ENROLMENTS
-    )
-    if rows:
-        return [(row.user_id, _course_metrics(row)) for row in rows]
-    rows = await db.all(
-        services.pool, _Row, Q.progress_of_people, user_ids=list(user_ids), course_id=None, limit=MOST_ENROLMENTS
-    )
-    trees = await courses.at_hand(services, {row.course_id for row in rows})
-    found = []
-    for row in rows:
+    found = [(row.user_id, _course_metrics(row)) async for row in _progress_of(services, user_ids, activity_id)]
+    if found:
+        return found
+    async for row in _progress_of(services, user_ids, None):
+        trees = await courses.at_hand(services, {row.course_id})
         if row.course_id in trees:
             count = rules.unit_progress(trees[row.course_id], STATES.decode(row.states)).get(activity_id)
             if count is not None:
                 found.append((row.user_id, [Metric("completedCount", float(count), row.updated_at)]))
     return found
+
+
+async def _progress_of(services: Services, user_ids: Sequence[str], course_id: str | None) -> AsyncIterator[_Row]:
+    """Everything that these people have done in the course, or in any; page by page, so that no bound cuts it short."""
+    after = ("", "")
+    while True:
+        rows = await db.all(
+            services.pool,
+            _Row,
+            Q.progress_of_people,
+            user_ids=list(user_ids),
+            course_id=course_id,
+            after_user_id=after[0],
+            after_batch_id=after[1],
+            limit=PAGE,
+        )
+        for row in rows:
+            yield row
+        if len(rows) < PAGE:
+            return
+        after = rows[-1].user_id, rows[-1].batch_id
 
 
 def _course_metrics(row: _Row) -> list[Metric]:

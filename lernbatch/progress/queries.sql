@@ -90,12 +90,13 @@ SELECT true
    AND active;
 
 -- progress_of_people
--- Whoever has done anything in the course (null: in any), enrolled or not any more.
-SELECT user_id, course_id, progress, states::text AS states, scores::text AS scores, updated_at
+-- A page of what people have done in the course (null: in any), enrolled or not any more.
+SELECT user_id, batch_id, course_id, progress, states::text AS states, scores::text AS scores, updated_at
   FROM enrolment
  WHERE user_id = ANY(:user_ids::text[])
    AND (:course_id::text IS NULL OR course_id = :course_id)
    AND states <> '{}'
+   AND (user_id, batch_id) > (:after_user_id, :after_batch_id)
 ORDER BY user_id, batch_id
    LIMIT :limit;
 

@@ -43,6 +43,22 @@ def test_e56_e57_e58_what_is_missing_is_named(service: Running, request_body: ob
     assert refusal(service.call("POST", PATH, new_learner(), request_body)) == (400, code, text)
 
 
+def test_a_group_with_very_many_enrolments_is_counted_whole(service: Running) -> None:
+    asha = new_learner()
+    group_id = new_group(service, asha)
+    service.sql(
+        """INSERT INTO enrolment (user_id, batch_id, course_id, active, enrolled_at, updated_at, progress, states)
+           SELECT $1, 'group-' || number, $2, true, now(), now(), 1, $3 FROM generate_series(1, 10100) AS number""",
+        asha.user_id,
+        COURSE,
+        {VIDEO: [2, 100, 1, 1, 0, 0, 0]},
+    )
+    for activity_id in (COURSE, UNIT):
+        result = ask(service, asha, group_id, activity_id).json()["result"]
+        assert len(result["members"]) == 10_100
+        assert {member["agg"][0]["value"] for member in result["members"]} == {1.0}
+
+
 def test_e59_a_group_that_cannot_be_read_has_no_code(service: Running) -> None:
     found = ask(service, new_learner(), "no such group")
     assert refusal(found) == (500, None, "Error while fetching group members record.")

@@ -13,6 +13,9 @@ class Field:
     column: str  # SQL over the table batch; written here, never taken from a request
 
 
+CLOSES_BEFORE = "{closes_before}"  # stands for the setting in a column's expression, until a statement is made
+
+
 _BATCH_ID = Field(Kind.TEXT, "batch_id")
 
 FIELDS: dict[str, Field] = {
@@ -42,6 +45,6 @@ FIELDS: dict[str, Field] = {
     ),
     # Ours: the reference does not have them.
     "enrollmentStartDate": Field(Kind.DAY, "enrolment_start_date"),
-    "effectiveEnrollmentEndDate": Field(Kind.DAY, "coalesce(enrolment_end_date, end_date - 1)"),
+    "effectiveEnrollmentEndDate": Field(Kind.DAY, f"coalesce(enrolment_end_date, end_date - {CLOSES_BEFORE})"),
     "capacity": Field(Kind.NUMBER, "capacity"),
 }

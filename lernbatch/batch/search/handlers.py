@@ -7,6 +7,7 @@ from typing import Any
 
 from lernbatch import telemetry
 from lernbatch.batch.search import actions, wire
+from lernbatch.batch.wire_document import Style
 from lernbatch.http import Call
 from lernbatch.outbox import actions as outbox
 from lernbatch.outbox.actions import hears_kafka
@@ -24,5 +25,5 @@ async def search(call: Call) -> Mapping[str, Any]:
             services.config, services.clock.now_ms(), call.origin, actor_id=call.actor_id, edata=edata
         )
         await outbox.tell(services.pool, services, [event])
-    clock, iso = services.clock, services.config.iso_dates
-    return await beside(len(found.batches), wire.show_found, asked, found, clock.now(), clock.zone, iso=iso)
+    style = Style.of(services.config)
+    return await beside(len(found.batches), wire.show_found, asked, found, services.clock.now(), style)

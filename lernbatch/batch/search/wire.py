@@ -7,7 +7,6 @@ import binascii
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -15,7 +14,7 @@ from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import InvalidRequest
 from lernbatch.batch.search.filters import MOST_NAMES, check_bounds, read_filters, read_names, read_words
 from lernbatch.batch.search.model import Cursor, Exists, Facet, Found, Search, SortKey
-from lernbatch.batch.wire_document import show_batch
+from lernbatch.batch.wire_document import Style, show_batch
 from lernbatch.batch.wire_fields import whole
 from lernbatch.errors import Malformed, NoAnswer
 
@@ -131,11 +130,11 @@ def show_telemetry(request: dict[str, Any], found: Found) -> dict[str, Any]:
     }
 
 
-def show_found(search: Search, found: Found, now: datetime, zone: ZoneInfo, *, iso: bool) -> dict[str, Any]:
+def show_found(search: Search, found: Found, now: datetime, style: Style) -> dict[str, Any]:
     """{"response": {"count": 1, "content": [{"batchId": "0140…", …}]}}"""
     response: dict[str, Any] = {
         "count": found.count,
-        "content": [_show_hit(search, found, batch, now, zone, iso=iso) for batch in found.batches],
+        "content": [_show_hit(search, found, batch, now, style) for batch in found.batches],
     }
     if found.facets:
         response["facets"] = [
@@ -147,11 +146,9 @@ def show_found(search: Search, found: Found, now: datetime, zone: ZoneInfo, *, i
     return {"response": response}
 
 
-def _show_hit(
-    search: Search, found: Found, batch: Batch, now: datetime, zone: ZoneInfo, *, iso: bool
-) -> dict[str, Any]:
+def _show_hit(search: Search, found: Found, batch: Batch, now: datetime, style: Style) -> dict[str, Any]:
     manages = batch.batch_id in found.managed
-    document = show_batch(batch, now, zone, iso=iso, whole_templates=manages)
+    document = show_batch(batch, now, style, whole_templates=manages)
     if (counts := found.learner_counts.get(batch.batch_id)) is not None:
         document |= {"participantCount": counts.participants, "completedCount": counts.completed}
     if search.fields is not None:
