@@ -158,7 +158,7 @@ def _show_hit(
         document = {key: value for key, value in document.items() if key in search.fields}
     if search.with_participants:
         count = found.learner_counts[batch.batch_id].participants
-        nobody_yet = None if manages and not count else []
+        nobody_yet: list[str] | None = None if manages and not count else []
         document["participants"] = found.participants.get(batch.batch_id, nobody_yet)
         document["participantCount"] = count
     if (creator := found.creators.get(batch.created_by or "")) is not None:
