@@ -90,9 +90,7 @@ class Access(Enum):
     LATE_USER = auto()  # a token with a right signature, expired or not: phones that were offline
     OPEN = auto()  # anybody; a valid token says who
     PRIVATE = auto()  # only from the configured networks, or with the service token
-    INTERNAL = (
-        auto()
-    )  # as PRIVATE, or an administrator of the whole platform: what the reference leaves open (defect 25)
+    INTERNAL = auto()  # as PRIVATE, or an administrator of the whole platform; the reference leaves it open (defect 25)
 
 
 _CLOSED = frozenset((Access.PRIVATE, Access.INTERNAL))

@@ -18,13 +18,18 @@ Q = sql.load("lernbatch.account")
 
 
 async def merge(services: Services, asked: Merge) -> int:
-    """Give one account's learning to another; of how many batches. Raises: SameAccount.
+    """Give one account's learning to another; of how many batches. Raises: SameAccount, AccountEnded, Upstream.
 
+    It is one person by the platform's word, so that nobody is asked whose the batches are. An account that the user
+    service does not know yet may be newer than what it answers.
     What follows from the joined states and attempts is reckoned afterwards, row by row: should that be cut off, the
     next report of the learner, `lernbatch reconcile --fix` or another merge completes it.
     """
     if asked.from_id == asked.into_id:
         raise rules.SameAccount
+    person = await services.sunbird.users.profile(asked.into_id)
+    if person is not None and not person.is_active:
+        raise rules.AccountEnded
     async with services.pool.acquire() as conn, conn.transaction():
         both = {"from_id": asked.from_id, "into_id": asked.into_id}
         found = await db.all(conn, Enrolment, Q.enrolments_of_both, **both)

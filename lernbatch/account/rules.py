@@ -21,6 +21,13 @@ class SameAccount(Refused):
     message = "An account cannot be merged into itself."
 
 
+class AccountEnded(Refused):
+    """An addition: what is given to an account that is deleted or blocked is lost to everybody."""
+
+    code = "INVALID_REQUESTED_DATA"
+    message = "The account that stays is deleted or blocked."
+
+
 def merged(source: Enrolment, target: Enrolment | None, into_id: str, superseded: Collection[str] = ()) -> Enrolment:
     """The target's enrolment after the merge; as it was when the source adds nothing, so it can be done twice.
 

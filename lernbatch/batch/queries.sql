@@ -110,7 +110,8 @@ ON CONFLICT (course_id) DO UPDATE SET told_at = EXCLUDED.told_at, due = false;
 -- status may be stored a moment too long; the event leaves out what has ended. The bound is for each course. Batches
 -- from before there was a bound for names and organisations are shown within it.
     SELECT open.batch_id, open.course_id, left(open.name, :name_length) AS name, open.enrolment_type,
-           open.created_for[1 : :organisations] AS created_for, open.start_date, open.end_date, open.enrolment_end_date, open.time_zone
+           open.created_for[1 : :organisations] AS created_for, open.start_date, open.end_date,
+           open.enrolment_end_date, open.time_zone
       FROM unnest(:course_ids::text[]) AS course (course_id)
 CROSS JOIN LATERAL (SELECT batch_id, batch.course_id, name, enrolment_type, created_for, start_date, end_date,
                            enrolment_end_date, time_zone

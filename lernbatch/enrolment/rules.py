@@ -140,8 +140,8 @@ def reach(caller: Caller, config: Config) -> list[str] | None:
 def may_bring_in(person: Person | None, created_for: Collection[str], reach: Collection[str] | None) -> bool:
     """Whether who manages a batch may enrol `person` there: by hand, by a file, by a plan, by its undoing.
 
-    The person exists, is active, and belongs by root organisation to the batch's organisations or to `reach`. A batch
-    without organisations is for those of whoever asks.
+    The person exists, is active, and belongs by root organisation to `created_for`, for whom the batch is, or to
+    `reach`, the organisations that the caller administers. None: all.
     """
     return batch.is_of(person, None if reach is None else (*created_for, *reach))
 

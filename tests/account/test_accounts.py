@@ -5,7 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from tests.learning import at, complete, enrol, enrolled, item, new_batch, new_learner, refusal, report, row
+import pytest
+
+from tests.learning import (
+    at,
+    complete,
+    enrol,
+    enrolled,
+    item,
+    known_learner,
+    new_batch,
+    new_learner,
+    refusal,
+    report,
+    row,
+)
 from tests.people import Person
 from tests.running import Running
 from tests.seeds import BOOK, COURSE, LEAF_NODES, QUIZ, VIDEO, answer
@@ -75,6 +89,17 @@ def test_merging_twice_ends_as_merging_once(service: Running) -> None:
         again = row(service, new, one)
         for column in ("active", "status", "progress", "states", "scores", "certificates", "completed_at"):
             assert again[column] == before[column], column
+
+
+@pytest.mark.parametrize("status", [0, 2])
+def test_nothing_is_given_to_an_account_that_has_ended(service: Running, status: int) -> None:
+    batch_id, ended = new_batch(service), known_learner(service, status=status)
+    old = enrolled(service, batch_id)
+    before = row(service, old, batch_id)
+    answer = merge(service, old, ended)
+    assert refusal(answer) == (400, "INVALID_REQUESTED_DATA", "The account that stays is deleted or blocked.")
+    assert row(service, old, batch_id) == before
+    assert merge(service, old, known_learner(service)).json()["result"]["batches"] == 1
 
 
 def test_an_account_is_not_merged_into_itself(service: Running) -> None:

@@ -365,11 +365,12 @@ def test_participants_are_for_who_manages_the_batch_and_others_find_themselves(s
 
 def test_all_participants_of_one_answer_are_bounded_together(dsn: str, tmp_path: Path) -> None:
     with running(tmp_path, dsn, participants_limit=3) as service:
-        first, second = create(service), create(service, startDate=day(service, 1))
-        for each in (first, second):
+        batches = [create(service, startDate=day(service, ahead)) for ahead in range(3)]
+        for each in batches:
             enrolled(service, each, ASHA, KAVYA)
-        shown = participants(service, VIKRAM, first, second)
-        assert [len(shown[each] or ()) for each in (first, second)] == [2, 1]
+        shown = participants(service, VIKRAM, *batches)
+        assert [len(shown[each] or ()) for each in batches] == [2, 1, 0]
+        assert shown[batches[2]] == []
 
 
 def test_creator_details_come_with_the_batches_when_somebody_known_asks_for_them(service: Running) -> None:

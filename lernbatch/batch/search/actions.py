@@ -28,8 +28,9 @@ COUNTED = frozenset(("participantCount", "completedCount"))
 
 
 async def search(services: Services, asked: Search, caller: Caller) -> Found:
-    """The batches that match, and what was asked for beside them: learners to those who manage a batch, and names of
-    creators to those who are known.
+    """The batches that match, and what was asked for beside them.
+
+    Learners are told to those who manage a batch, names of creators to those who are known.
 
     Raises: Malformed, where a filter cannot be read, or when it takes longer than the setting allows (S4);
     InvalidRequest, for values that no database takes.

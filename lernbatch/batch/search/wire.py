@@ -156,8 +156,10 @@ def _show_hit(search: Search, found: Found, batch: Batch, now: datetime, style: 
     if search.fields:
         document = {key: value for key, value in document.items() if key in search.fields}
     if search.with_participants:
-        document["participants"] = found.participants.get(batch.batch_id, None if manages else [])
-        document["participantCount"] = found.learner_counts[batch.batch_id].participants
+        count = found.learner_counts[batch.batch_id].participants
+        nobody_yet: list[str] | None = None if manages and not count else []
+        document["participants"] = found.participants.get(batch.batch_id, nobody_yet)
+        document["participantCount"] = count
     if (creator := found.creators.get(batch.created_by or "")) is not None:
         document["creatorDetails"] = {"firstName": creator.first_name, "lastName": creator.last_name}
     return document
