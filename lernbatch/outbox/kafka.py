@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from typing import TYPE_CHECKING
 
 from lernbatch.config import Config
 from lernbatch.errors import Upstream
+
+if TYPE_CHECKING:  # loaded where there are brokers
+    from aiokafka import AIOKafkaProducer
 
 
 class Producer:
@@ -24,6 +25,8 @@ class Producer:
 
         Raises: Upstream, when no broker can be reached.
         """
+        from aiokafka.errors import KafkaError
+
         producer = await self._connected()
         try:
             pending = [await producer.send(topic, value, key=key) for topic, key, value in records]
@@ -34,6 +37,9 @@ class Producer:
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
+            from aiokafka import AIOKafkaProducer
+            from aiokafka.errors import KafkaError
+
             producer = AIOKafkaProducer(
                 bootstrap_servers=list(self._config.kafka_servers),
                 enable_idempotence=True,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 600  # on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Serving:
     def get(self, path: str) -> int | None:
         """The status; None while nobody listens."""
         try:
-            return httpx.get(self.url + path, timeout=5).status_code
+            return httpx.get(self.url + path, timeout=60).status_code
         except httpx.TransportError:
             return None
 
@@ -89,7 +89,7 @@ class Serving:
         return self.process.wait(WAIT_SECONDS)
 
 
-def wait_for(condition: object, seconds: float = 20) -> None:
+def wait_for(condition: object, seconds: float = WAIT_SECONDS) -> None:
     """Until `condition()` holds. Raises: AssertionError."""
     assert callable(condition)
     deadline = time.monotonic() + seconds

@@ -18,7 +18,7 @@ import pytest
 from lernbatch import config
 from lernbatch.auth import Role
 from lernbatch.neighbours import identity
-from tests.cli.commands import Installation, Serving, sentence, wait_for
+from tests.cli.commands import WAIT_SECONDS, Installation, Serving, sentence, wait_for
 from tests.cli.test_commands import rows
 from tests.people import VIKRAM
 from tests.seeds import COURSE
@@ -41,7 +41,7 @@ def token(installation: Installation) -> dict[str, str]:
 
 def create_until_refused(url: str, headers: dict[str, str], created: list[str]) -> None:
     """Create batches until the connection ends. Any other answer than success fails the test."""
-    with httpx.Client(base_url=url, headers=headers, timeout=30) as http, suppress(httpx.TransportError):
+    with httpx.Client(base_url=url, headers=headers, timeout=WAIT_SECONDS) as http, suppress(httpx.TransportError):
         while True:
             answer = http.post("/v1/course/batch/create", json={"request": NEW_BATCH})
             assert answer.status_code == 200, answer.text
@@ -56,7 +56,7 @@ def load(serving: Serving, headers: dict[str, str], then: int) -> set[str]:
         wait_for(lambda: len(created) > 20)
         serving.process.send_signal(then)
         for done in work:
-            done.result(60)
+            done.result(WAIT_SECONDS)
     return set(created)
 
 
@@ -69,7 +69,7 @@ def test_sigterm_under_load_answers_what_is_accepted_and_gives_back_leases(own_i
     with own_installation.serving("serve") as serving:
         serving.wait_until_ready()
         created = load(serving, headers, signal.SIGTERM)
-        assert serving.process.wait(60) == 0
+        assert serving.process.wait(WAIT_SECONDS) == 0
     assert stored(own_installation) == created
     assert rows(own_installation.dsn, "SELECT kind FROM job WHERE leased_by IS NOT NULL") == []
 
@@ -84,7 +84,7 @@ def test_kill_9_under_load_loses_no_answered_request(own_installation: Installat
 
 
 def test_readyz_fails_while_the_door_is_still_open(own_installation: Installation) -> None:
-    draining = replace(own_installation, settings={"LERNBATCH_DRAIN_SECONDS": "30"})
+    draining = replace(own_installation, settings={"LERNBATCH_DRAIN_SECONDS": "600"})
     with draining.serving("serve", "--no-jobs") as serving:
         serving.wait_until_ready()
         serving.process.send_signal(signal.SIGTERM)
@@ -137,7 +137,7 @@ def test_worker_works_on_jobs_until_sigterm(own_installation: Installation) -> N
     try:
         wait_for(lambda: rows(own_installation.dsn, "SELECT kind FROM job WHERE last_run_at IS NOT NULL") != [])
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(60) == 0
+        assert worker.wait(WAIT_SECONDS) == 0
     finally:
         worker.kill()
         worker.communicate()

@@ -223,17 +223,15 @@ def answers(dsn: str) -> bool:
         return False
 
 
-def test_a_server_that_cannot_come_back_is_tried_again_until_it_can(
-    bin_dir: Path, home: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    version = home / "postgres/data/PG_VERSION"
+def test_a_server_that_cannot_come_back_is_tried_again_until_it_can(bin_dir: Path, folder: Path, home: Path) -> None:
+    version, log = home / "postgres/data/PG_VERSION", folder / "log"
     right = version.read_text()
-    with running(home, bin_dir=bin_dir, options=SMALL) as dsn:
-        version.write_text("13")
+    with log.open("w") as stderr, user(home, bin_dir, stderr=stderr) as service:
+        dsn = said(service)
+        version.write_text("13\n")
         os.kill(postmaster(home) or 0, signal.SIGKILL)
-        said: list[str] = []
-        until(lambda: said.append(capfd.readouterr().err) or "cannot be started again" in "".join(said))
-        assert "made by PostgreSQL 13" in "".join(said)
+        until(lambda: "cannot be started again" in log.read_text())
+        assert "made by PostgreSQL 13" in log.read_text()
         version.write_text(right)
         until(lambda: answers(dsn))
 
