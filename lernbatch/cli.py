@@ -42,11 +42,11 @@ ELSEWHERE = {
     "batch": ("lernbatch.batch.commands:batch", "Batches."),
     "account": ("lernbatch.account.commands:app", "Accounts: merge two, forget one."),
     "reconcile": (
-        "lernbatch.progress.commands:app",
+        "lernbatch.progress.commands:reconcile",
         "Reckon enrolments again from the stored states and attempts, and say what differs. 0: nothing does.",
     ),
     "explain": (
-        "lernbatch.summary.commands:app",
+        "lernbatch.summary.commands:explain",
         "Say why a learner has this status and percentage, what is missing, and what becomes of certificates.",
     ),
     "import": (
