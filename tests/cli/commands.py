@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -45,13 +46,13 @@ class Installation:
         )
 
     @contextmanager
-    def serving(self, *words: str) -> Iterator[Serving]:
-        """`lernbatch` with these words on a free port, ready to be asked."""
+    def serving(self, *words: str, errors: IO[str] | int = subprocess.PIPE) -> Iterator[Serving]:
+        """`lernbatch` with these words on a free port, ready to be asked; `errors`: where its log goes."""
         process = subprocess.Popen(
             [sys.executable, "-m", "lernbatch", *words, "--port", "0"],
             env=self.environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=errors,
             text=True,
         )
         try:

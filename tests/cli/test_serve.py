@@ -21,6 +21,7 @@ from lernbatch.neighbours import identity
 from tests.cli.commands import WAIT_SECONDS, Installation, Serving, sentence, wait_for
 from tests.cli.test_commands import rows
 from tests.people import VIKRAM
+from tests.pg.servers import postmaster
 from tests.seeds import COURSE
 
 CLIENTS = 4
@@ -142,6 +143,31 @@ def test_worker_works_on_jobs_until_sigterm(own_installation: Installation) -> N
         worker.kill()
         worker.communicate()
     assert rows(own_installation.dsn, "SELECT kind FROM job WHERE leased_by IS NOT NULL") == []
+
+
+def test_a_running_service_brings_its_killed_database_back_without_filling_its_log(tmp_path: Path) -> None:
+    """Several processes of one service, too, which connect anew; the log is read while the service runs."""
+    embedded = Installation(tmp_path, None, {})
+    errors = tmp_path / "errors"
+    with errors.open("w") as log, embedded.serving("serve", "--workers", "2", errors=log) as serving:
+        serving.wait_until_ready()
+        for _ in range(2):
+            os.kill(server := postmaster(tmp_path) or 0, signal.SIGKILL)
+            wait_for(lambda server=server: postmaster(tmp_path) not in (None, server))
+            serving.wait_until_ready()
+            assert serving.get("/v1/course/batch/read/none") == 401
+        assert "was started again" in errors.read_text()
+        assert serving.stop() == 0
+    assert len(errors.read_text().splitlines()) < 200
+    assert postmaster(tmp_path) is None
+
+
+def test_a_killed_service_leaves_no_database_server(tmp_path: Path) -> None:
+    embedded = Installation(tmp_path, None, {})
+    with embedded.serving("serve") as serving:
+        serving.wait_until_ready()
+        serving.process.kill()
+        wait_for(lambda: postmaster(tmp_path) is None)
 
 
 def test_commands_at_once_share_the_embedded_server(tmp_path_factory: pytest.TempPathFactory) -> None:
