@@ -1,4 +1,7 @@
-"""The command line: one command, one thing; it owns no rule. What goes wrong is one sentence and a non-zero exit."""
+"""The command line: one command, one thing; it owns no rule. What goes wrong is one sentence and a non-zero exit.
+
+What a command needs is loaded by the command, so that none waits for the libraries of the others.
+"""
 
 from __future__ import annotations
 
@@ -7,54 +10,84 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
-from rich.table import Table
 
-from lernbatch import __version__, checkup, command, config, serving, worker
-from lernbatch.account import commands as accounts
-from lernbatch.batch.commands import batch
-from lernbatch.certificate import commands as certificate
-from lernbatch.demo.command import demo
+from lernbatch import __version__
 from lernbatch.errors import LernbatchError, Unusable
-from lernbatch.exhaust import commands as exhausts
-from lernbatch.neighbours import commands as neighbours
-from lernbatch.outbox import commands as outbox
-from lernbatch.pg import database
-from lernbatch.pg.migrate import migrate
-from lernbatch.progress import commands as progress
-from lernbatch.schedule import JOBS
-from lernbatch.summary import commands as summaries
 
-app = App(
-    name="lernbatch",
-    version=__version__,
-    help="The batch service of a learning platform. Settings come from the environment: see `lernbatch config`.",
-    help_format="markdown",
-)
+app = App()
 db = App(name="db", help="The database.")
 app.command(db)
-app.command(demo)
-app.command(exhausts.app)
-app.command(certificate.app)
-app.command(certificate.verify)
-app.command(batch)
-app.command(accounts.app)
-app.command(progress.app)
-app.command(summaries.app)
-app.command(neighbours.imports)
-app.command(neighbours.neighbours)
-app.command(neighbours.token)
-app.command(outbox.replay)
+
+# The commands of the rooms: where each is, and its line in the list of all. Only the one that is called is loaded,
+# for all of them, and the libraries behind them, take seconds.
+ELSEWHERE = {
+    "demo": (
+        "lernbatch.demo.command:demo",
+        "Watch a batch live its life on bundled input, through real HTTP; then try the service it leaves running.",
+    ),
+    "exhaust": ("lernbatch.exhaust.commands:app", "Make reports of batches."),
+    "certificate": (
+        "lernbatch.certificate.commands:app",
+        "Certificates: why, again, away, all of a batch, new keys.",
+    ),
+    "verify": (
+        "lernbatch.certificate.commands:verify",
+        "Check a certificate (.pdf, .png or .svg with its credential in it, or .json or .jwt) "
+        "without server or network.",
+    ),
+    "batch": ("lernbatch.batch.commands:batch", "Batches."),
+    "account": ("lernbatch.account.commands:app", "Accounts: merge two, forget one."),
+    "reconcile": (
+        "lernbatch.progress.commands:reconcile",
+        "Reckon enrolments again from the stored states and attempts, and say what differs. 0: nothing does.",
+    ),
+    "explain": (
+        "lernbatch.summary.commands:explain",
+        "Say why a learner has this status and percentage, what is missing, and what becomes of certificates.",
+    ),
+    "import": (
+        "lernbatch.neighbours.commands:imports",
+        "Fill the bundled neighbours from files; of each file the good rows go in, or nothing.",
+    ),
+    "neighbours": (
+        "lernbatch.neighbours.commands:neighbours",
+        "Serve the bundled neighbours over TCP, for other programs or for a service elsewhere, until SIGTERM.",
+    ),
+    "token": (
+        "lernbatch.neighbours.commands:token",
+        "Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.",
+    ),
+    "replay": (
+        "lernbatch.outbox.commands:replay",
+        "Send again what the outbox has given up: each event as it was written.",
+    ),
+}
+
+
+def command_line(words: Sequence[str]) -> App:
+    """All commands, to be called with `words`: the command that they name tells all of itself, the others a line."""
+    whole = App(
+        name="lernbatch",
+        version=__version__,
+        help="The batch service of a learning platform. Settings come from the environment: see `lernbatch config`.",
+        help_format="markdown",
+    )
+    whole.command(app, name="*")
+    for name, (path, line) in ELSEWHERE.items():
+        whole.command(path, name=name, help=None if name in words[:1] else line)
+    return whole
 
 
 def main() -> None:
     """Run the command of `sys.argv`; 0: done, 1: it could not, 2: it was asked wrongly, 130: interrupted."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what a command opened is closed
     try:
-        app(sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
+        command_line(sys.argv[1:])(sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()  # what is still in the buffer may fail, too
     except CycloptsError as wrong:
         _fail(f"{wrong} See `{' '.join(['lernbatch', *(wrong.command_chain or ())])} --help`.", 2)
@@ -95,6 +128,10 @@ def serve(
         workers: how many processes
         jobs: work on jobs too, or leave them to `lernbatch worker`
     """
+    from lernbatch import command, config, serving
+    from lernbatch.pg import database
+    from lernbatch.pg.migrate import migrate
+
     settings = command.settings()
     sock = serving.listening(host or settings.host, settings.port if port is None else port)
     socks = [sock]
@@ -128,6 +165,9 @@ def work() -> None:
     Example: `lernbatch worker`
     """
 
+    from lernbatch import command, worker
+    from lernbatch.schedule import JOBS
+
     async def until_told() -> None:
         told = asyncio.Event()
         for sign in (signal.SIGTERM, signal.SIGINT):
@@ -148,6 +188,9 @@ def job(name: str) -> None:
     Args:
         name: the kind, as schedule.py names it
     """
+    from lernbatch import command, worker
+    from lernbatch.schedule import JOBS
+
     wanted = next((job for job in JOBS if job.kind == name), None)
     if wanted is None:
         known = ", ".join(sorted(job.kind for job in JOBS))
@@ -166,6 +209,10 @@ def migrate_() -> None:
 
     Example: `lernbatch migrate`
     """
+    from lernbatch import command
+    from lernbatch.pg import database
+    from lernbatch.pg.migrate import migrate
+
     with database.opened(command.settings()) as dsn:
         applied = asyncio.run(migrate(dsn))
     print("\n".join([*applied, f"{len(applied)} migrations applied."]) if applied else "Nothing to migrate.")
@@ -177,6 +224,9 @@ def db_url() -> None:
 
     Example: `psql "$(lernbatch db url)"`, while `lernbatch serve` runs
     """
+    from lernbatch import command
+    from lernbatch.pg import database
+
     with database.opened(command.settings()) as dsn:
         print(dsn)
 
@@ -190,6 +240,10 @@ def config_(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] =
     Args:
         as_json: one JSON object instead of a table
     """
+    from rich.table import Table
+
+    from lernbatch import command, config
+
     rows = config.shown(command.settings())
     if as_json:
         print(json.dumps({row.name: {"value": row.value, "source": row.source} for row in rows}, indent=2))
@@ -206,6 +260,8 @@ def check() -> None:
 
     Example: `lernbatch check`
     """
+    from lernbatch import checkup, command
+
     findings = asyncio.run(checkup.run(command.settings()))
     for finding in findings:
         print(f"{'ok    ' if finding.ok else 'failed'}  {finding.name}: {finding.sentence}")

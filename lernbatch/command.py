@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from lernbatch import config, log
-from lernbatch.app import services as opened
+from lernbatch import config, db, log
 from lernbatch.config import Config
 from lernbatch.db import Connection
 from lernbatch.pg import database
 from lernbatch.pg.migrate import migrate
-from lernbatch.services import Services
+
+if TYPE_CHECKING:
+    from lernbatch.services import Services
 
 
 class Screen(Console):
@@ -36,6 +38,8 @@ def settings() -> Config:
 @asynccontextmanager
 async def services() -> AsyncIterator[Services]:
     """What actions need, on the migrated database of this installation."""
+    from lernbatch.app import services as opened  # the whole service, which not every command needs
+
     read = settings()
     with database.opened(read) as dsn:
         await migrate(dsn)
@@ -44,7 +48,13 @@ async def services() -> AsyncIterator[Services]:
 
 
 @asynccontextmanager
-async def connection() -> AsyncIterator[tuple[Services, Connection]]:
-    """The same, and a connection."""
-    async with services() as held, held.pool.acquire() as conn:
-        yield held, conn
+async def connection() -> AsyncIterator[tuple[Config, Connection]]:
+    """The settings, and a connection to the migrated database: enough for a command that asks no other service."""
+    read = settings()
+    with database.opened(read) as dsn:
+        await migrate(dsn)
+        conn = await db.connect(dsn)
+        try:
+            yield read, conn
+        finally:
+            await conn.close()

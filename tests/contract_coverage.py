@@ -15,6 +15,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
@@ -56,6 +57,7 @@ def cases() -> list[Case]:
     return found
 
 
+@cache
 def tests() -> list[Test]:
     """The tests whose names begin with numbers of cases: test_e03_e04_a_missing_id_is_named."""
     return [test for file in sorted((ROOT / "tests").rglob("test_*.py")) for test in _of_file(file)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -25,6 +26,15 @@ from lernbatch.services import Services
 from tests.people import Person
 
 T = TypeVar("T")
+PATIENCE_SECONDS = 300  # nothing fails because the machine is busy; what hangs ends all the same
+# A service in a test gives up as late: its own limits are tried where a test sets them.
+PATIENT = {
+    "jobs_enabled": False,
+    "statement_timeout_seconds": PATIENCE_SECONDS,
+    "search_seconds": PATIENCE_SECONDS,
+    "upstream_connect_seconds": PATIENCE_SECONDS,
+    "upstream_timeout_seconds": PATIENCE_SECONDS,
+}
 
 
 def named(dsn: str, database: str) -> str:
@@ -36,9 +46,14 @@ class MovableClock(Clock):
     """The real time, moved by `ahead`."""
 
     ahead = timedelta()
+    stopped: datetime | None = None
 
     def now(self) -> datetime:
-        return super().now() + self.ahead
+        return (self.stopped or super().now()) + self.ahead
+
+    def stop(self) -> None:
+        """Move by `move` alone from now on, so that no pause ends while a busy machine gets on with its work."""
+        self.stopped = super().now()
 
     def move(self, **by: float) -> None:
         """`clock.move(days=3)`"""
@@ -47,7 +62,7 @@ class MovableClock(Clock):
     def move_to(self, day: date, hour: int = 12) -> None:
         """To that hour of `day` in the clock's zone."""
         self.ahead = timedelta()
-        self.ahead = datetime(day.year, day.month, day.day, hour, tzinfo=self.zone) - super().now()
+        self.ahead = datetime(day.year, day.month, day.day, hour, tzinfo=self.zone) - self.now()
 
 
 class Running:
@@ -58,7 +73,7 @@ class Running:
         self.clock: MovableClock = services.clock  # type: ignore[assignment]
         self._loop = loop
         self._tokens: dict[tuple[object, ...], str] = {}
-        self.http = httpx.Client(base_url=url, timeout=30)
+        self.http = httpx.Client(base_url=url, timeout=PATIENCE_SECONDS)
 
     def token(self, person: Person, **claims: Any) -> str:
         """A token of `person`, as of the service's clock; signing takes its time, so the same one is made once."""
@@ -100,7 +115,7 @@ class Running:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` in the service's own loop, e.g. an action: `service.run(actions.find(service.pool, …))`."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_SECONDS)
 
     def sql(self, text: str, *arguments: object) -> list[Any]:
         """Rows of a statement, to look at what was stored."""
@@ -131,7 +146,7 @@ def served(application: ASGIApp, **settings: Any) -> Iterator[str]:
 @contextmanager
 def running(home: Path, dsn: str, **settings: Any) -> Iterator[Running]:
     """A service over the migrated database `dsn`. Jobs run only when a test asks, or with jobs_enabled=True."""
-    config = Config(home=home, **{"jobs_enabled": False, **settings})
+    config = Config(home=home, **{**PATIENT, **settings})
     clock = MovableClock(config.time_zone)
     application = app.create(config, dsn, clock)
     with served(application, http=protocol.bounded(config), proxy_headers=False) as url:
@@ -144,11 +159,9 @@ def running(home: Path, dsn: str, **settings: Any) -> Iterator[Running]:
 
 
 def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
-    waited = threading.Event()
-    for _ in range(1000):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while thread.is_alive() and time.monotonic() < deadline:
         if server.started:
             return
-        if not thread.is_alive():
-            break
-        waited.wait(0.02)
+        time.sleep(0.02)
     raise AssertionError("the service did not start")

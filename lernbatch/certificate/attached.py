@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, ParseError, register_namespace, tostring
 
-import pypdf
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
@@ -63,6 +62,8 @@ def _only(found: list[bytes], kind: str) -> bytes:
 
 
 def _in_pdf(data: bytes) -> list[bytes]:
+    import pypdf  # takes half a second, and few ever need it
+
     try:
         attachments = pypdf.PdfReader(io.BytesIO(data)).attachments
         return list(attachments[FILE_NAME]) if FILE_NAME in attachments else []

@@ -95,7 +95,8 @@ class Run:
         """The whole journey; what came out."""
         async with AsyncExitStack() as opened:
             pools = [
-                httpx.AsyncClient(base_url=self.url, timeout=30, verify=_NO_TLS) for _ in range(journey.CONNECTIONS)
+                httpx.AsyncClient(base_url=self.url, timeout=journey.PATIENCE_SECONDS, verify=_NO_TLS)
+                for _ in range(journey.CONNECTIONS)
             ]
             for pool in pools:
                 await opened.enter_async_context(pool)

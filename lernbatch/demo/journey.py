@@ -16,7 +16,7 @@ import httpx
 from lernbatch.demo.story import ENROL, UNENROL, Content, Learner, Step, steps
 
 CONNECTIONS = 32
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 T = TypeVar("T")
 
 

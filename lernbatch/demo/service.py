@@ -18,7 +18,7 @@ from lernbatch.config import Config
 from lernbatch.errors import Unusable
 from lernbatch.pg.migrate import migrate
 
-START_SECONDS = 30
+START_SECONDS = 300  # a busy machine is slow; a service that ends is noticed at once
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def _listening(settings: Config) -> socket.socket:
 
 def _await_ready(url: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
-    with httpx.Client(base_url=url, timeout=2) as http:
+    with httpx.Client(base_url=url, timeout=60) as http:
         while time.monotonic() < deadline and process.poll() is None:
             with suppress(httpx.TransportError):
                 if http.get("/readyz").status_code == 200:

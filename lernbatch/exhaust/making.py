@@ -100,8 +100,8 @@ async def _unheard(_: int) -> None:
 
 
 async def _file(conn: Connection, made_of: Source, writer: Format, name: str, at: datetime, manner: Manner) -> _Tally:
-    packed = packing.pack(
-        f"{name}.{manner.wanted.extension}", at.timetuple()[:6], manner.protection, manner.expected_rows
+    packed = await asyncio.to_thread(  # the first one loads the libraries
+        packing.pack, f"{name}.{manner.wanted.extension}", at.timetuple()[:6], manner.protection, manner.expected_rows
     )
     tally = _Tally(f"{manner.folder}/{name}.zip")
 

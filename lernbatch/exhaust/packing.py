@@ -10,10 +10,9 @@ import hashlib
 import os
 import zipfile
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import uuid4
 
-import pyzipper
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
@@ -23,7 +22,6 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from lernbatch.exhaust.model import Level, ZipEncryption
 from lernbatch.exhaust.rules import WrongKey
-from lernbatch.exhaust.zipcrypto import ZipCryptoEncrypter
 
 ROWS_OF_LARGE_FILES = 1_000_000  # from here on the zip's sizes take eight bytes; small files open everywhere
 COMPRESSION_LEVEL = 4  # measured on progress rows: twice as quick as 6, 7 % larger
@@ -78,18 +76,6 @@ class Sink:
         return taken
 
 
-class _Zip(pyzipper.AESZipFile):  # type: ignore[misc]
-    """pyzipper's writer, which also knows the old encryption."""
-
-    def get_encrypter(self) -> Any:
-        if self.encryption == pyzipper.WZ_AES:
-            return super().get_encrypter()
-        return ZipCryptoEncrypter(self.pwd)
-
-    def __del__(self) -> None:
-        """A zip that was given up has no end to write."""
-
-
 class Zip:
     """A zip of one entry `name`; `at` is (year, month, day, hour, minute, second)."""
 
@@ -97,8 +83,10 @@ class Zip:
         self, name: str, at: tuple[int, ...], *, password: str | None, strong: bool = False, large: bool = False
     ) -> None:
         self._sink = Sink()
-        encryption = None if not password else pyzipper.WZ_AES if strong else "ZipCrypto"
-        self._zip = _Zip(self._sink, "w", compression=zipfile.ZIP_DEFLATED, encryption=encryption)
+        from lernbatch.exhaust.zipcrypto import AnyZip  # brings numpy, half a second that only an exhaust needs
+
+        encryption = None if not password else "WZ_AES" if strong else "ZipCrypto"
+        self._zip = AnyZip(self._sink, "w", compression=zipfile.ZIP_DEFLATED, encryption=encryption)
         if password:
             self._zip.setpassword(password.encode())
         entry = self._zip.zipinfo_cls(name, at)

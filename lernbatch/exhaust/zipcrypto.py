@@ -7,8 +7,10 @@ chain are two checksums and a multiplication, and those can be computed for many
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
+import pyzipper
 from numpy.typing import NDArray
 from pyzipper.zipfile_aes import BaseZipEncrypter
 
@@ -154,3 +156,15 @@ class ZipCryptoEncrypter(BaseZipEncrypter):  # type: ignore[misc]
         taken = bytes(self._waiting[:size])
         del self._waiting[:size]
         return self._keys.encrypt(taken)
+
+
+class AnyZip(pyzipper.AESZipFile):  # type: ignore[misc]
+    """pyzipper's writer, which also knows the old encryption."""
+
+    def get_encrypter(self) -> Any:
+        if self.encryption == pyzipper.WZ_AES:
+            return super().get_encrypter()
+        return ZipCryptoEncrypter(self.pwd)
+
+    def __del__(self) -> None:
+        """A zip that was given up has no end to write."""

@@ -2,8 +2,3 @@
 
 They serve demo, development and tests; an installation names its own services in the settings.
 """
-
-from lernbatch.neighbours.app import application
-from lernbatch.neighbours.people import CONSENTS, PEOPLE
-
-__all__ = ["CONSENTS", "PEOPLE", "application"]

@@ -11,16 +11,14 @@ from typing import Annotated, TypeAlias
 
 from cyclopts import App, Parameter
 
-from lernbatch import command, db, serving
+from lernbatch import command, db
 from lernbatch.auth import Role
+from lernbatch.clock import Clock
 from lernbatch.db import Connection
 from lernbatch.errors import Unusable
 from lernbatch.neighbours import identity, importing, people
-from lernbatch.neighbours.app import standalone
 from lernbatch.neighbours.importing import Imported
 from lernbatch.neighbours.published import NotImportable
-from lernbatch.pg import database
-from lernbatch.pg.migrate import migrate
 
 PROBLEMS_SHOWN = 20
 Import: TypeAlias = Callable[[Connection, Path, datetime], Awaitable[str | Imported]]
@@ -136,16 +134,15 @@ def token(
 
 
 async def _token(user: str, expired: bool, child: str | None, names: list[str] | None) -> str:
-    async with command.connection() as (held, conn):
+    async with command.connection() as (settings, conn):
         person = await db.one(conn, people.Person, people.Q.people_by_ids, user_ids=[child or user])
         organisation = frozenset([person.org_id] if person and person.org_id else [])
         roles = _roles((person.roles if person else ["PUBLIC"]) if names is None else names, organisation)
-        now = held.clock.now()
         return identity.mint(
-            held.config.home,
-            held.config,
+            settings.home,
+            settings,
             child or user,
-            now=now,
+            now=Clock(settings.time_zone).now(),
             roles=roles,
             expired=expired,
             parent_id=user if child else None,
@@ -167,6 +164,11 @@ def neighbours(*, host: str = "127.0.0.1", port: int = 8001) -> None:
         host: the address to listen on
         port: the port to listen on, 0 takes a free one
     """
+    from lernbatch import serving
+    from lernbatch.neighbours.app import standalone
+    from lernbatch.pg import database
+    from lernbatch.pg.migrate import migrate
+
     settings = command.settings()
     sock = serving.listening(host, port)
     with sock, database.opened(settings) as dsn:
@@ -182,8 +184,9 @@ def _import(files: list[Path], one: Import) -> None:
 
 
 async def _each(files: list[Path], one: Import) -> list[bool]:
-    async with command.connection() as (held, conn):
-        return [await _tell(file, one(conn, file, held.clock.now())) for file in files]
+    async with command.connection() as (settings, conn):
+        now = Clock(settings.time_zone).now()
+        return [await _tell(file, one(conn, file, now)) for file in files]
 
 
 async def _tell(file: Path, importing_it: Awaitable[str | Imported]) -> bool:

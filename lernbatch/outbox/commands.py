@@ -18,7 +18,7 @@ def replay(destination: str | None = None, /) -> None:
     """
 
     async def work() -> int:
-        async with command.connection() as (held, conn):
+        async with command.services() as held, held.pool.acquire() as conn:
             return await actions.replay(conn, held, destination)
 
     print(f"{asyncio.run(work())} events will be sent again.")

@@ -6,10 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from ipaddress import ip_address
-from typing import Any
-
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from typing import TYPE_CHECKING, Any
 
 from lernbatch.config import Config
 from lernbatch.errors import Unusable, Upstream
@@ -19,6 +16,10 @@ _OVERHEAD_BYTES = 4096  # of a record beside its value, more than enough
 
 class TooLarge(Exception):
     """No broker takes a record of that size."""
+
+
+if TYPE_CHECKING:  # loaded where there are brokers
+    from aiokafka import AIOKafkaProducer
 
 
 class Producer:
@@ -40,6 +41,8 @@ class Producer:
 
         Raises: Upstream, when no broker can be reached.
         """
+        from aiokafka.errors import KafkaError
+
         producer = await self._connected()
         pending: list[asyncio.Future[Any]] = []
         try:
@@ -55,6 +58,9 @@ class Producer:
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
+            from aiokafka import AIOKafkaProducer
+            from aiokafka.errors import KafkaError
+
             producer = AIOKafkaProducer(
                 bootstrap_servers=list(self._config.kafka_servers),
                 enable_idempotence=True,

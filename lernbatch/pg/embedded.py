@@ -76,25 +76,29 @@ def running(
 
 def _join(cluster: Cluster, port: int | None, options: Mapping[str, str]) -> tuple[int, str]:
     """Become a user of the server, starting it where none runs; our hold on `users`, and the DSN."""
-    with turn(cluster.folder), contextlib.ExitStack() as undo:
+    with contextlib.ExitStack() as gone, turn(cluster.folder), contextlib.ExitStack() as undo:
+        gone.callback(keeper.await_end, cluster)
         users = opened(cluster.folder / "users")
         flock(users, LOCK_SH)  # a keeper may hold it for a moment
         undo.callback(_part, cluster, users)
         try:
             dsn = _ready(cluster, port, options)
         except StillStarting:
+            gone.pop_all()
             undo.pop_all()  # leave it to its recovery; the next command finds it ready
             os.close(users)
             raise
+        gone.pop_all()
         undo.pop_all()
         return users, dsn
 
 
 def _ready(cluster: Cluster, port: int | None, options: Mapping[str, str]) -> str:
     """The DSN of the server, started if none runs, with a keeper beside it."""
-    dsn = _found(cluster) or _started(cluster, port, options)
-    keeper.start(cluster)
-    return dsn
+    if dsn := _found(cluster):
+        keeper.start(cluster)
+        return dsn
+    return _started(cluster, port, options)
 
 
 def _found(cluster: Cluster) -> str | None:
@@ -108,6 +112,7 @@ def _found(cluster: Cluster) -> str | None:
 
 def _started(cluster: Cluster, port: int | None, options: Mapping[str, str]) -> str:
     cluster.create()
+    keeper.start(cluster)  # first, for we may be killed at any moment
     cluster.start(port, options)
     return _ensure_database(cluster)
 

@@ -6,6 +6,7 @@ the last one has stopped the server, and the keeper ends; or the last one was ki
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 from lernbatch.pg.cluster import Cluster
 from lernbatch.pg.locks import opened
 
-END_SECONDS = 1.0
+END_SECONDS = 3.0
 
 
 def start(cluster: Cluster) -> None:
@@ -53,20 +54,25 @@ def _is_there(folder: Path) -> bool:
 
 
 def keep(cluster: Cluster, users: int, lock: int) -> None:
-    """Wait until no user is left; stop the server if it still runs.
+    """Wait until no user is left; stop the server if it still runs, but not while it starts: it may be recovering.
 
     `users` is not held while waiting for `lock`, whose holder may be just about to become a user.
     """
     while True:
         flock(users, LOCK_EX)
-        try:
+        pause = 0.01
+        with contextlib.suppress(BlockingIOError):
             flock(lock, LOCK_EX | LOCK_NB)
-            break
-        except BlockingIOError:
-            flock(users, LOCK_UN)
-            time.sleep(0.01)
-    if cluster.postmaster() is not None:
-        cluster.stop()
+            postmaster = cluster.postmaster()
+            if postmaster and postmaster.is_ready:
+                cluster.stop()
+                return
+            if not cluster.processes.any_alive():
+                return
+            flock(lock, LOCK_UN)
+            pause = 0.1
+        flock(users, LOCK_UN)
+        time.sleep(pause)
 
 
 def main(folder: Path, bin_dir: Path) -> None:

@@ -45,6 +45,8 @@ class Processes:
         return f"lernbatch-{about.st_dev:x}-{about.st_ino:x}"
 
     def any_alive(self) -> bool:
+        if not (self.folder / "server").exists():
+            return False
         with self._lock() as lock:
             try:
                 flock(lock, LOCK_SH | LOCK_NB)

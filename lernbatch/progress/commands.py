@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from cyclopts import App
-
 from lernbatch import command
 from lernbatch.progress import reckoning
 
-app = App(name="reconcile")
 SHOWN = 100
 
 
-@app.default
 def reconcile(*, batch: str | None = None, fix: bool = False) -> None:
     """Reckon enrolments again from the stored states and attempts, and say what differs. 0: nothing does.
 

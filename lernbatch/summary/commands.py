@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
-from cyclopts import App
 
 from lernbatch import command
 from lernbatch.summary import explain as explanations
 
-app = App(name="explain")
 
-
-@app.default
 def explain(user: str, batch: str, /) -> None:
     """Say why a learner has this status and percentage, what is missing, and what becomes of certificates.
 

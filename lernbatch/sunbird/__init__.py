@@ -12,10 +12,11 @@ from ssl import SSLContext
 
 import httpx
 
-from lernbatch import neighbours
 from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.db import Pool
+from lernbatch.neighbours import app as neighbours
+from lernbatch.neighbours.people import CONSENTS, PEOPLE
 from lernbatch.sunbird.content import Content
 from lernbatch.sunbird.files import Files, PublicOnly, trusted_hosts
 from lernbatch.sunbird.groups import Groups
@@ -88,7 +89,7 @@ class Sunbird:
 
 def _lists(config: Config) -> Lists:
     if config.user_org_url is None:
-        return Lists(neighbours.PEOPLE, neighbours.CONSENTS)
+        return Lists(PEOPLE, CONSENTS)
     return Lists(config.user_list_path, config.consent_list_path)
 
 

@@ -39,17 +39,17 @@ class Lame:
             async with conn.transaction():
                 await conn.execute(f"LOCK TABLE {table} IN {mode} MODE")
                 ready.set()
-                await asyncio.to_thread(done.wait, 30)
+                await asyncio.to_thread(done.wait, 600)
             await conn.close()
 
         thread = threading.Thread(target=lambda: asyncio.run(hold()))
         thread.start()
-        assert ready.wait(10)
+        assert ready.wait(300)
         try:
             yield
         finally:
             done.set()
-            thread.join(20)
+            thread.join(300)
 
 
 def failing(app: ASGIApp, paths: set[str]) -> ASGIApp:

@@ -222,7 +222,7 @@ def test_twins_with_one_key_make_one_batch(service: Running) -> None:
 
     def one(_: int) -> str:
         url = f"{service.url}{CREATE}"
-        answer = httpx.post(url, json={"request": request}, headers=headers, timeout=30)
+        answer = httpx.post(url, json={"request": request}, headers=headers, timeout=300)
         return str(answer.json()["result"]["batchId"])
 
     with ThreadPoolExecutor(8) as pool:
@@ -247,7 +247,7 @@ def test_two_mentors_at_once_lose_no_change(service: Running) -> None:
     def one(fields: dict[str, object]) -> int:
         request = {"courseId": COURSE, "id": batch_id, "startDate": day(service), **fields}
         url = f"{service.url}{UPDATE}"
-        return httpx.patch(url, json={"request": request}, headers=headers, timeout=30).status_code
+        return httpx.patch(url, json={"request": request}, headers=headers, timeout=300).status_code
 
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(one, changes)) == [200, 200, 200]
@@ -261,7 +261,7 @@ def test_many_mentors_at_once_all_get_through(service: Running) -> None:
     def one(number: int) -> int:
         request = {"courseId": COURSE, "id": batch_id, "startDate": day(service), "name": f"name {number}"}
         url = f"{service.url}{UPDATE}"
-        return httpx.patch(url, json={"request": request}, headers=headers, timeout=30).status_code
+        return httpx.patch(url, json={"request": request}, headers=headers, timeout=300).status_code
 
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(one, range(16))) == [200] * 16

@@ -103,7 +103,7 @@ def test_two_creates_at_once_lose_no_entry(telling: Running) -> None:
 
     def one(_: int) -> int:
         url = f"{telling.url}/v1/course/batch/create"
-        return httpx.post(url, json={"request": request}, headers=headers, timeout=30).status_code
+        return httpx.post(url, json={"request": request}, headers=headers, timeout=300).status_code
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(one, range(24))) == {200}

@@ -87,7 +87,7 @@ def test_workers_killed_in_the_middle_lose_nothing_and_repeat_nothing(service: R
         subprocess.Popen([sys.executable, "-c", WORKER], env={**environment, "SECONDS": str(seconds)})
         for seconds in (0.001, 0.004, 0.008, 0.015)
     ]
-    assert [worker.wait(60) for worker in started] == [-signal.SIGKILL] * 4
+    assert [worker.wait(600) for worker in started] == [-signal.SIGKILL] * 4
     assert 20 < issued(cohort) < 2 * LEARNERS
     service.clock.move(seconds=60)  # past every lease of the dead
     cohort.work()

@@ -57,6 +57,7 @@ def cohort(far: Running, people: People) -> Cohort:
     """Learners who all completed, in a batch that awards."""
     people.names.clear()
     people.refused.clear()
+    far.clock.stop()
     cohort = new_cohort(far)
     for n in range(LEARNERS):
         cohort.put(f"learner-{n:02d}", 2, {})

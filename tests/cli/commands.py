@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 600  # on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,13 @@ class Installation:
         )
 
     @contextmanager
-    def serving(self, *words: str) -> Iterator[Serving]:
-        """`lernbatch` with these words on a free port, ready to be asked."""
+    def serving(self, *words: str, errors: IO[str] | int = subprocess.PIPE) -> Iterator[Serving]:
+        """`lernbatch` with these words on a free port, ready to be asked; `errors`: where its log goes."""
         process = subprocess.Popen(
             [sys.executable, "-m", "lernbatch", *words, "--port", "0"],
             env=self.environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=errors,
             text=True,
         )
         try:
@@ -81,7 +82,7 @@ class Serving:
     def get(self, path: str) -> int | None:
         """The status; None while nobody listens."""
         try:
-            return httpx.get(self.url + path, timeout=5).status_code
+            return httpx.get(self.url + path, timeout=60).status_code
         except httpx.TransportError:
             return None
 
@@ -91,7 +92,7 @@ class Serving:
         return self.process.wait(WAIT_SECONDS)
 
 
-def wait_for(condition: object, seconds: float = 20) -> None:
+def wait_for(condition: object, seconds: float = WAIT_SECONDS) -> None:
     """Until `condition()` holds. Raises: AssertionError."""
     assert callable(condition)
     deadline = time.monotonic() + seconds

@@ -23,7 +23,6 @@ import asyncpg
 import pytest
 
 from lernbatch import __version__, cli
-from lernbatch.cli import app
 from lernbatch.errors import Unusable
 from lernbatch.pg.migrate import migrate
 from lernbatch.schedule import JOBS
@@ -59,18 +58,42 @@ def commands() -> list[tuple[str, ...]]:
         for name in names:
             walk((*path, name), part[name])
 
-    walk((), app)
+    walk((), cli.command_line(()))
     return found
 
 
 def test_help_of_every_command_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     without = []
     for words in commands():
-        app([*words, "--help"], result_action="return_value")
+        cli.command_line(words)([*words, "--help"], result_action="return_value")
         if f"lernbatch {' '.join(words)}" not in capsys.readouterr().out.partition("Example:")[2].replace("\n", " "):
             without.append(words)
     assert commands()
     assert without == []
+
+
+def test_the_list_of_all_commands_says_of_each_what_it_says_itself() -> None:
+    """Though it loads none of them."""
+    listed, itself = cli.command_line(()), cli.command_line
+    for name, (_, line) in cli.ELSEWHERE.items():
+        told = itself((name,))[name].help or ""
+        assert " ".join(told.partition("\n\n")[0].split()) == line
+        assert name in listed
+
+
+def test_what_a_command_does_not_need_is_not_loaded() -> None:
+    """The help and a token take a third of a second, not three: which libraries are there tells it without a clock."""
+    heavy = ("pypdf", "numpy", "pyzipper", "aiokafka", "typst", "pyarrow", "fontTools", "uharfbuzz", "jinja2")
+    script = f"""import sys
+from lernbatch import cli
+if sys.argv[1] == "token":
+    import lernbatch.neighbours.commands
+else:
+    cli.command_line(())(["--help"], result_action="return_value")
+print([name for name in {(*heavy, "lernbatch.routes")} if name in sys.modules])"""
+    for word in ("help", "token"):
+        done = subprocess.run([sys.executable, "-c", script, word], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_version_is_told(installation: Installation) -> None:

@@ -18,9 +18,10 @@ import pytest
 from lernbatch import config
 from lernbatch.auth import Role
 from lernbatch.neighbours import identity
-from tests.cli.commands import Installation, Serving, sentence, wait_for
+from tests.cli.commands import WAIT_SECONDS, Installation, Serving, sentence, wait_for
 from tests.cli.test_commands import rows
 from tests.people import VIKRAM
+from tests.pg.servers import postmaster
 from tests.seeds import COURSE
 
 CLIENTS = 4
@@ -41,7 +42,7 @@ def token(installation: Installation) -> dict[str, str]:
 
 def create_until_refused(url: str, headers: dict[str, str], created: list[str]) -> None:
     """Create batches until the connection ends. Any other answer than success fails the test."""
-    with httpx.Client(base_url=url, headers=headers, timeout=30) as http, suppress(httpx.TransportError):
+    with httpx.Client(base_url=url, headers=headers, timeout=WAIT_SECONDS) as http, suppress(httpx.TransportError):
         while True:
             answer = http.post("/v1/course/batch/create", json={"request": NEW_BATCH})
             assert answer.status_code == 200, answer.text
@@ -56,7 +57,7 @@ def load(serving: Serving, headers: dict[str, str], then: int) -> set[str]:
         wait_for(lambda: len(created) > 20)
         serving.process.send_signal(then)
         for done in work:
-            done.result(60)
+            done.result(WAIT_SECONDS)
     return set(created)
 
 
@@ -69,7 +70,7 @@ def test_sigterm_under_load_answers_what_is_accepted_and_gives_back_leases(own_i
     with own_installation.serving("serve") as serving:
         serving.wait_until_ready()
         created = load(serving, headers, signal.SIGTERM)
-        assert serving.process.wait(60) == 0
+        assert serving.process.wait(WAIT_SECONDS) == 0
     assert stored(own_installation) == created
     assert rows(own_installation.dsn, "SELECT kind FROM job WHERE leased_by IS NOT NULL") == []
 
@@ -84,7 +85,7 @@ def test_kill_9_under_load_loses_no_answered_request(own_installation: Installat
 
 
 def test_readyz_fails_while_the_door_is_still_open(own_installation: Installation) -> None:
-    draining = replace(own_installation, settings={"LERNBATCH_DRAIN_SECONDS": "30"})
+    draining = replace(own_installation, settings={"LERNBATCH_DRAIN_SECONDS": "600"})
     with draining.serving("serve", "--no-jobs") as serving:
         serving.wait_until_ready()
         serving.process.send_signal(signal.SIGTERM)
@@ -137,11 +138,36 @@ def test_worker_works_on_jobs_until_sigterm(own_installation: Installation) -> N
     try:
         wait_for(lambda: rows(own_installation.dsn, "SELECT kind FROM job WHERE last_run_at IS NOT NULL") != [])
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(60) == 0
+        assert worker.wait(WAIT_SECONDS) == 0
     finally:
         worker.kill()
         worker.communicate()
     assert rows(own_installation.dsn, "SELECT kind FROM job WHERE leased_by IS NOT NULL") == []
+
+
+def test_a_running_service_brings_its_killed_database_back_without_filling_its_log(tmp_path: Path) -> None:
+    """Several processes of one service, too, which connect anew; the log is read while the service runs."""
+    embedded = Installation(tmp_path, None, {})
+    errors = tmp_path / "errors"
+    with errors.open("w") as log, embedded.serving("serve", "--workers", "2", errors=log) as serving:
+        serving.wait_until_ready()
+        for _ in range(2):
+            os.kill(server := postmaster(tmp_path) or 0, signal.SIGKILL)
+            wait_for(lambda server=server: postmaster(tmp_path) not in (None, server))
+            serving.wait_until_ready()
+            assert serving.get("/v1/course/batch/read/none") == 401
+        assert "was started again" in errors.read_text()
+        assert serving.stop() == 0
+    assert len(errors.read_text().splitlines()) < 200
+    assert postmaster(tmp_path) is None
+
+
+def test_a_killed_service_leaves_no_database_server(tmp_path: Path) -> None:
+    embedded = Installation(tmp_path, None, {})
+    with embedded.serving("serve") as serving:
+        serving.wait_until_ready()
+        serving.process.kill()
+        wait_for(lambda: postmaster(tmp_path) is None)
 
 
 def test_commands_at_once_share_the_embedded_server(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -15,8 +15,10 @@ from rich.console import Console
 from lernbatch.demo import expected, report
 from lernbatch.demo.story import UPDATE, Learner, Way, steps
 from lernbatch.neighbours import importing
+from tests.cli.commands import Installation, wait_for
+from tests.pg.servers import postmaster
 
-SECONDS = 120
+SECONDS = 600  # on a busy machine
 
 
 def test_the_demo_ends_with_the_figures_that_its_input_implies(dsn: str, tmp_path: Path) -> None:
@@ -38,6 +40,22 @@ def test_the_demo_ends_with_the_figures_that_its_input_implies(dsn: str, tmp_pat
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.count("✓") == 5
     assert "WRONG" not in ended.stdout
+
+
+def test_a_killed_demo_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither its service nor its database server, while it is at work."""
+    embedded = Installation(tmp_path, None, {"LERNBATCH_PORT": "0"})
+    command = [sys.executable, "-m", "lernbatch", "demo", "--learners", "20"]
+    with subprocess.Popen(command, env=embedded.environment, stdout=subprocess.DEVNULL) as demo:
+        wait_for(lambda: postmaster(tmp_path) is not None and children(demo.pid))
+        left = children(demo.pid)
+        demo.kill()
+    wait_for(lambda: postmaster(tmp_path) is None)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left))
+
+
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 def test_a_figure_that_is_not_what_the_input_implies_is_marked() -> None:

@@ -32,7 +32,7 @@ def exhaust(reporting: Reporting, dsn: str, *words: str, **more: str) -> subproc
         **more,
     }
     command = [sys.executable, "-m", "lernbatch", "exhaust", *words]
-    return subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=600)
 
 
 def test_a_report_is_made_without_the_api(reporting: Reporting, dsn: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import HOME_ORG
 from tests.running import Running
 
-WAIT_SECONDS = 120
+WAIT_SECONDS = 300
 MANY = 12_000
 
 
@@ -57,7 +57,7 @@ def worker(own: Running, dsn: str) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(WAIT_SECONDS)
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -118,7 +118,7 @@ def finish(reporting: Reporting, expected: dict[str, int]) -> None:
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    process.wait(WAIT_SECONDS)
 
 
 def test_killed_when_it_has_claimed(own: Running, large: Reporting, dsn: str) -> None:

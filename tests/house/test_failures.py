@@ -126,7 +126,7 @@ def test_an_unknown_route_or_method_is_404_in_the_envelope(service: Running, met
 
 def test_a_body_that_is_announced_too_large_is_413_before_it_is_sent(service: Running) -> None:
     address = urlsplit(service.url)
-    connection = HTTPConnection(address.hostname or "", address.port, timeout=10)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=300)
     connection.putrequest("POST", CREATE)
     for name, value in {**service.headers(VIKRAM), "Content-Length": str(service.config.max_body_bytes + 1)}.items():
         connection.putheader(name, value)

@@ -13,7 +13,7 @@ from lernbatch.services import Services
 from lernbatch.worker import Job
 from tests.running import Running, running
 
-WAIT_SECONDS = 10
+WAIT_SECONDS = 300
 
 
 @pytest.fixture

@@ -33,8 +33,10 @@ SMALL = {"shared_buffers": "16MB"}
 USER = """
 import sys
 from pathlib import Path
+from lernbatch import log
 from lernbatch.errors import Unusable
 from lernbatch.pg.embedded import running
+log.configure("warning")
 try:
     with running(Path(sys.argv[1]), bin_dir=Path(sys.argv[2]), options={"shared_buffers": "16MB"}) as dsn:
         print(dsn, flush=True)

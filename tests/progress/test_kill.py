@@ -46,7 +46,7 @@ class Learner:
 
     def report_until_refused(self, url: str) -> None:
         headers = {"X-Authenticated-User-Token": self.token}
-        with httpx.Client(base_url=url, headers=headers, timeout=10) as http, suppress(httpx.TransportError):
+        with httpx.Client(base_url=url, headers=headers, timeout=300) as http, suppress(httpx.TransportError):
             for n in range(100_000):
                 name, sent = self._assessment(n) if n % 10 == 0 else self._content(n)
                 for _ in range(2):
@@ -111,7 +111,7 @@ def load(url: str, people: list[Learner], blow: Callable[[], None]) -> None:
         wait_for(lambda: sum(len(person.contents) for person in people) > ENOUGH)
         blow()
         for done in work:
-            done.result(60)
+            done.result(600)
 
 
 def check(dsn: str, people: list[Learner]) -> None:
