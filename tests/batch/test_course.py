@@ -37,7 +37,7 @@ UNIT = {
 
 
 def creation(service: Running, **request: Any) -> Any:
-    return service.call("POST", CREATE_COURSE, None, request)
+    return service.call("POST", CREATE_COURSE, VIKRAM, request)
 
 
 @pytest.mark.parametrize("request_", [{}, {"course": None}])
