@@ -136,7 +136,7 @@ def serve(
     sock = serving.listening(host or settings.host, settings.port if port is None else port)
     socks = [sock]
     if settings.operators_port is not None:
-        socks.append(serving.listening(host or settings.host, settings.operators_port))
+        socks.append(serving.listening(host or settings.host, settings.operators_port, "LERNBATCH_OPERATORS_PORT"))
     changed: dict[str, Any] = {"jobs_enabled": jobs and settings.jobs_enabled}
     if config.source("public_url") is None:
         changed["public_url"] = serving.url(sock)

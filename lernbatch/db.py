@@ -38,8 +38,8 @@ TROUBLES = (
 )
 # Whatever a look at the database may end in when it is only asked whether it is there.
 UNREACHABLE = (OSError, Busy, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-# Whether the running task answers somebody who has shown no token.
-anonymous: ContextVar[bool] = ContextVar("anonymous", default=False)
+# Whether the running task answers somebody who has shown no token; None: it answers nobody, it is a job or a command.
+anonymous: ContextVar[bool | None] = ContextVar("anonymous", default=None)
 SLICE = 2000  # rows that are made without a pause, in a few milliseconds
 _JSONB_VERSION = b"\x01"  # the first byte of jsonb in PostgreSQL's binary format
 _encode = msgspec.json.Encoder().encode
@@ -80,16 +80,17 @@ class _Turn(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is not typed
 
     async def __aenter__(self) -> PoolConnectionProxy:
         self._place: asyncio.Semaphore | None = None
+        is_anonymous = anonymous.get()
         try:
-            async with asyncio.timeout(self.pool.wait_seconds):
-                if anonymous.get():
+            async with asyncio.timeout(None if is_anonymous is None else self.pool.wait_seconds):
+                if is_anonymous:
                     await self.pool.anonymous_places.acquire()
                     self._place = self.pool.anonymous_places
                 connection: PoolConnectionProxy = await super().__aenter__()
                 return connection
         except BaseException as failed:
             self._leave()
-            if isinstance(failed, TimeoutError):
+            if isinstance(failed, TimeoutError) and is_anonymous is not None:
                 raise Busy from failed
             raise
 
@@ -105,9 +106,9 @@ class _Turn(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is not typed
 
 
 class BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # likewise
-    """A pool where nobody waits without end, and of which anonymous requests have at most half.
+    """A pool where no request waits without end, and of which anonymous ones have at most half.
 
-    Who waits for a connection longer than `wait_seconds`, establishing one included, gets Busy.
+    One that waits for a connection longer than `wait_seconds`, establishing one included, gets Busy. Jobs wait.
     """
 
     wait_seconds: float

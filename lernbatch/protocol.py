@@ -128,7 +128,8 @@ class Protocol(HttpToolsProtocol):
         self._deadline = None
         if self.transport.is_closing():
             return
-        if self.flow.read_paused:  # it is we who do not read
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if self.flow.read_paused or (answering and self._in_headers):  # it is we who do not read, or not yet
             self._await(self.body_seconds)
             return
         if self._in_headers or self._in_body():

@@ -30,8 +30,8 @@ GRACE_SECONDS = 30  # for requests under way; a statement is cut off earlier
 EARLY_SECONDS, EARLY_ENDS = 5.0, 3
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket bound to that address; port 0 takes a free one. Raises: Unusable."""
+def listening(host: str, port: int, chosen_by: str = "--port") -> socket.socket:
+    """A socket bound to that address; port 0 takes a free one. Raises: Unusable, naming `chosen_by` for another."""
     if not 0 <= port <= 65535:
         raise Unusable(f"There is no port {port}: ports are numbers from 0 to 65535.")
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -42,7 +42,7 @@ def listening(host: str, port: int) -> socket.socket:
         sock.close()
         if wrong.errno == errno.EADDRINUSE:
             raise Unusable(
-                f"Port {port} of {host} is taken: stop what listens there, or choose another with --port."
+                f"Port {port} of {host} is taken: stop what listens there, or choose another with {chosen_by}."
             ) from wrong
         raise Unusable(f"The service cannot listen on {host}, port {port}: {wrong.strerror or wrong}.") from wrong
     except UnicodeError as wrong:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -52,7 +53,7 @@ async def _data(call: Call) -> bytes:
                 if isinstance(value, UploadFile):
                     return await value.read()
             data = form.get("data")
-    except MultiPartException as wrong:
+    except (MultiPartException, HTTPException) as wrong:  # inside an application Starlette raises the latter
         raise Malformed from wrong
     if content_type != _FORMS[1] or not isinstance(data, str) or not data:
         raise Malformed

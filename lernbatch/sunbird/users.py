@@ -115,12 +115,10 @@ class Users:
         reply = await self._remote.get(path, headers=headers, named=f"{self._config.user_read_path}/…")
         if reply.status == 404:
             return None
-        blocked = reply.reason == _BLOCKED
-        person = (
-            Profile(user_id, status=INACTIVE)
-            if blocked
-            else read_profile(user_id, mapping(reply.result.get("response")))
-        )
+        if reply.reason == _BLOCKED:
+            person = Profile(user_id, status=INACTIVE)
+        else:
+            person = read_profile(user_id, mapping(reply.result.get("response")))
         self._tell(person)
         return person
 

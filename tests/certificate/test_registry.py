@@ -52,11 +52,16 @@ def test_only_oneself_and_staff_may_search(cohort: Cohort, issued: str) -> None:
     assert cohort.service.call("POST", f"{RC}/search", None, json=filters).status_code == 401
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"filters": 1}', b'{"filters": {"recipient": {"id": 3}}}'])
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"filters": 1}', b'{"filters": {"recipient": {"id": 3}}}'])
 def test_a_strange_search_finds_ones_own_or_nothing(cohort: Cohort, body: bytes) -> None:
     answer = cohort.service.call("POST", f"{RC}/search", IMRAN, content=body)
     assert answer.status_code == 200
     assert isinstance(answer.json(), list)
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 20_000])
+def test_a_search_that_is_no_json_is_the_callers_mistake(cohort: Cohort, body: bytes) -> None:
+    assert cohort.service.call("POST", f"{RC}/search", IMRAN, content=body).status_code == 400
 
 
 def test_download_is_the_record_or_the_picture_as_accepted(cohort: Cohort, issued: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -275,3 +276,17 @@ def test_a_search_has_one_deadline_for_all_its_statements(tmp_path_factory: Any,
     home = tmp_path_factory.mktemp("deadline")
     with running(home, module_dsn, search_seconds=0.000_001) as service:
         assert service.call("POST", SEARCH, None, {"filters": {}, "facets": [{"status": None}]}).status_code == 500
+
+
+def test_a_job_waits_for_a_connection_as_long_as_it_takes(strict: Running) -> None:
+    async def work() -> int:
+        pool = strict.services.pool
+        held = [await asyncpg.Pool.acquire(pool) for _ in range(strict.config.pool_size)]
+        waiting = asyncio.ensure_future(pool.fetchval("SELECT 1"))
+        done, _ = await asyncio.wait([waiting], timeout=strict.config.pool_wait_seconds * 2)
+        assert not done
+        for conn in held:
+            await pool.release(conn)
+        return int(await waiting)
+
+    assert strict.run(work()) == 1

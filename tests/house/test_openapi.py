@@ -85,7 +85,7 @@ def flawless(service: Running) -> Iterator[Running]:
 
 
 def bugs(service: Running) -> float:
-    page = httpx.get(f"{service.url}/metrics").text
+    page = httpx.get(f"{service.url}/metrics", timeout=60).text
     return float(next(line.split()[1] for line in page.splitlines() if line.startswith("lernbatch_bugs_total ")))
 
 

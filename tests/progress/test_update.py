@@ -85,8 +85,8 @@ def test_the_same_content_twice_in_one_call_is_merged(service: Running) -> None:
 def test_e01_an_expired_token_is_taken_here_and_only_here(service: Running) -> None:
     batch_id = new_batch(service)
     asha = enrolled(service, batch_id)
-    headers = {"X-Authenticated-User-Token": service.token(asha, expired=True)}
-    body = {"request": {"contents": [item(batch_id)]}}
+    headers = {"X-Authenticated-User-Token": service.token(asha, expired=True)}  # for an hour
+    body = {"request": {"contents": [item(batch_id, lastAccessTime=at(service.clock.now() - timedelta(hours=2)))]}}
     assert service.http.patch(PATH, json=body, headers=headers).status_code == 200
     assert service.http.patch("/v1/user/content/state", json=body, headers=headers).status_code == 401
     assert service.http.patch(PATH, json=body, headers={"X-Authenticated-User-Token": "a.b.c"}).status_code == 401
