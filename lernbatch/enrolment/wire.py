@@ -139,10 +139,10 @@ def read_list(request: dict[str, Any], query: Mapping[str, str], most: int) -> L
 def _number(window: Mapping[str, Any], key: str, default: int) -> int:
     """Raises: InvalidValue, for what is no whole number from 0 on."""
     value = window.get(key, default)
-    text = str(value)
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) < 10):
+    digits = str(value)
+    if isinstance(value, bool) or not (digits.isascii() and digits.isdigit() and len(digits) < 10):
         raise InvalidValue(value, key)
-    return int(text)
+    return int(digits)
 
 
 def _read_cursor(cursor: Any) -> Cursor | None:

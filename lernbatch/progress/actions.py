@@ -322,6 +322,7 @@ def _submit(services: Services, row: Row, course: Course, submission: Submission
         if hears:
             row.events.append(events.assessment_failed(services.config, submission, user_id, reason))
     elif submission.questions and assessment.replaces(new := assessment.attempt(submission), row.attempts.get(key)):
+        is_new = key not in row.attempts
         row.attempts[key], row.written[key] = new, submission
         row.dropped.discard(key)
         tries = [attempt for attempt in row.attempts.values() if attempt.content_id == submission.content_id]
@@ -329,7 +330,8 @@ def _submit(services: Services, row: Row, course: Course, submission: Submission
             dropped = surplus.content_id, surplus.attempt_id
             row.attempts.pop(dropped)
             row.written.pop(dropped, None)
-            row.dropped.add(dropped)
+            if dropped != key or not is_new:  # one that was never kept, as a repetition is not, changes nothing
+                row.dropped.add(dropped)
         if hears:
             row.events.append(events.assessed(services.config, submission, user_id))
 

@@ -85,7 +85,7 @@ def _separated(data: bytes, names: dict[str, str], escape: str | None) -> _Readi
             return text.rows(body, candidate, escape, first_line)
 
         top, failure = _top(rows(0))
-        if top and not any(top[0].values):
+        if top and not any(top[0].values) and not body.startswith(" "):  # a blank is a name, if an unknown one
             raise NoHeader
         if top:
             readings.append(_reading(rows, top, names))

@@ -154,6 +154,9 @@ def test_of_more_attempts_than_the_setting_the_best_are_kept_whatever_the_order(
             submit(service, asha, *order[part : part + 9])
         assert sorted(found["attempt_id"] for found in stored(service, asha)) == kept
         assert row(service, asha, batch_id)["scores"][QUIZ] == [39 / 40, 1.0, 25]
+        revision = row(service, asha, batch_id)["revision"]
+        submit(service, asha, *sent[:5])  # which were not kept, and are not now
+        assert row(service, asha, batch_id)["revision"] == revision
 
 
 @pytest.mark.parametrize(
