@@ -22,12 +22,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from lernbatch import app, db
+from lernbatch import app
 from lernbatch.batch.search import actions, compose, wire
 from lernbatch.config import Config
-from lernbatch.pg import embedded
-from lernbatch.pg.migrate import migrate
+from lernbatch.database import db
+from lernbatch.database.migrate import migrate
 from lernbatch.services import Services
+from postgres_supervisor import embedded
 
 TARGET_MS = 20  # at the median, for what portal and app ask
 COURSES, CREATORS, MENTORS, ORGANISATIONS = 20_000, 5_000, 20_000, 2_000

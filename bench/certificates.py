@@ -20,12 +20,14 @@ from tempfile import TemporaryDirectory
 
 import asyncpg
 
-from lernbatch import app, db
-from lernbatch.certificate import actions, credential, gallery, issue, reading
+from lernbatch import app
+from lernbatch.certificate import actions, issue, pictures, verification
 from lernbatch.config import Config
-from lernbatch.neighbours import importing, published
-from lernbatch.pg import embedded
-from lernbatch.pg.migrate import migrate
+from lernbatch.credential import proof
+from lernbatch.database import db
+from lernbatch.database.migrate import migrate
+from postgres_supervisor import embedded
+from sandbox import importing, published
 
 BATCH, COURSE, QUIZ = "0147000000000000001", "do_3147000000000000001", "do_3147000000000000002"
 SIGNATORIES = [{"name": "Meera Iyer", "id": "DIR", "designation": "Director", "image": ""}]
@@ -137,16 +139,16 @@ async def look(dsn: str, home: Path, sample: int = 40) -> list[str]:
     """Verify a sample, and time pictures."""
     async with app.services(Config(home=home), dsn) as services:
         ids = [row[0] for row in await services.pool.fetch("SELECT certificate_id FROM certificate LIMIT $1", sample)]
-        found = [one for one in [await reading.find(services, number) for number in ids] if one is not None]
+        found = [one for one in [await verification.find(services, number) for number in ids] if one is not None]
         trusted = actions.ring(services.config).keys
         verified = 0
         for one in found:
-            verified += credential.verify(await gallery.shown(services, one, "json", "URL"), trusted).trusted
+            verified += proof.verify(await pictures.shown(services, one, "json", "URL"), trusted).trusted
         lines = [f"verified {verified} of {len(found)}"]
         for form in ("svg", "pdf", "png"):
             began = time.perf_counter()
             for one in found:
-                await gallery.shown(services, one, form, "URL")
+                await pictures.shown(services, one, form, "URL")
             lines.append(f"{form}: {(time.perf_counter() - began) / len(found) * 1000:.1f} ms each")
         return lines
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from lernbatch import db
 from lernbatch.course import rules as courses
 from lernbatch.course.model import Course, LeafNode, Unit
+from lernbatch.database import db
 
 BATCHES = 1000
 BATCHES_EACH = 5  # batches that every active learner is in: the length of the list of enrolled courses

@@ -33,13 +33,14 @@ from rich.table import Table
 
 from bench import database, hot_path
 from bench.generator import Plan
-from lernbatch import app, db
+from lernbatch import app
 from lernbatch.config import Config
 from lernbatch.course import rules as courses
+from lernbatch.database import db
+from lernbatch.database.migrate import migrate
 from lernbatch.exhaust import actions, jobs
 from lernbatch.exhaust.model import Dataset, Requester, Submission
-from lernbatch.pg import embedded
-from lernbatch.pg.migrate import migrate
+from postgres_supervisor import embedded
 
 COURSE, CHANNEL, KEY = "do_3148000000000000001", "0126000000000000001", "abc12345"
 CONTENTS, ASSESSMENTS, ANSWERS, BATCHES_PER_REQUEST = 20, 2, 10, 20

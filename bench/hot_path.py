@@ -31,9 +31,9 @@ from rich.table import Table
 from bench import database, pgbench, processor
 from bench.generator import Plan
 from lernbatch.config import Config
-from lernbatch.neighbours import identity
-from lernbatch.pg import embedded
-from lernbatch.pg.migrate import migrate
+from lernbatch.database.migrate import migrate
+from postgres_supervisor import embedded
+from sandbox import identity
 
 # What is measured: call, connections, and the least share of pgbench's rate that it must reach.
 MEASURED = (("update", 64, 1.3), ("read", 64, 0.6), ("list", 64, 0.5), ("enrol", 64, 1.0), ("update", 1, None))

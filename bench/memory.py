@@ -13,8 +13,8 @@ from rich.table import Table
 
 from bench import database, hot_path
 from bench.generator import Plan
-from lernbatch.pg import embedded
-from lernbatch.pg.migrate import migrate
+from lernbatch.database.migrate import migrate
+from postgres_supervisor import embedded
 
 MINUTE = 60.0
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from bench import database
-from lernbatch import sql
-from lernbatch.sql import Statement
+from lernbatch.database import sql
+from lernbatch.database.sql import Statement
 
 ENROLMENT = sql.load("lernbatch.enrolment")
 PROGRESS = sql.load("lernbatch.progress")

@@ -14,22 +14,25 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from lernbatch import db, http, log, metrics, worker
+from lernbatch import log, metrics
 from lernbatch.account import ended
-from lernbatch.auth import Gate, Keys
 from lernbatch.clock import Clock
-from lernbatch.coalescer import Coalescers
 from lernbatch.config import Config
-from lernbatch.envelope import Bodies
+from lernbatch.database import db
+from lernbatch.database.coalescer import Coalescers
 from lernbatch.errors import Forbidden, LernbatchError, Unavailable
-from lernbatch.neighbours import identity
+from lernbatch.jobs import worker
+from lernbatch.jobs.outbox.kafka import Producer
 from lernbatch.ops import gauges
-from lernbatch.outbox.kafka import Producer
 from lernbatch.routes import ENTRANCES
 from lernbatch.schedule import JOBS
 from lernbatch.services import Services, Wake
 from lernbatch.sunbird import Sunbird
 from lernbatch.sunbird.users import ACTIVE
+from lernbatch.web import http
+from lernbatch.web.envelope import Bodies
+from lernbatch.web.tokens import Gate, Keys
+from sandbox import identity
 
 
 class NoSuchRoute(LernbatchError):

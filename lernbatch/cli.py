@@ -27,7 +27,7 @@ app.command(db)
 # for all of them, and the libraries behind them, take seconds.
 ELSEWHERE = {
     "demo": (
-        "lernbatch.demo.command:demo",
+        "sandbox.demo.command:demo",
         "Watch a batch live its life on bundled input, through real HTTP; then try the service it leaves running.",
     ),
     "exhaust": ("lernbatch.exhaust.commands:app", "Make reports of batches."),
@@ -51,19 +51,19 @@ ELSEWHERE = {
         "Say why a learner has this status and percentage, what is missing, and what becomes of certificates.",
     ),
     "import": (
-        "lernbatch.neighbours.commands:imports",
+        "sandbox.commands:imports",
         "Fill the bundled neighbours from files; of each file the good rows go in, or nothing.",
     ),
     "neighbours": (
-        "lernbatch.neighbours.commands:neighbours",
+        "sandbox.commands:neighbours",
         "Serve the bundled neighbours over TCP, for other programs or for a service elsewhere, until SIGTERM.",
     ),
     "token": (
-        "lernbatch.neighbours.commands:token",
+        "sandbox.commands:token",
         "Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.",
     ),
     "replay": (
-        "lernbatch.outbox.commands:replay",
+        "lernbatch.jobs.outbox.commands:replay",
         "Send again what the outbox has given up: each event as it was written.",
     ),
 }
@@ -128,29 +128,30 @@ def serve(
         workers: how many processes
         jobs: work on jobs too, or leave them to `lernbatch worker`
     """
-    from lernbatch import command, config, serving
-    from lernbatch.pg import database
-    from lernbatch.pg.migrate import migrate
+    from lernbatch import command, config
+    from lernbatch.database import opening
+    from lernbatch.database.migrate import migrate
+    from lernbatch.web import server
 
     settings = command.settings()
-    sock = serving.listening(host or settings.host, settings.port if port is None else port)
+    sock = server.listening(host or settings.host, settings.port if port is None else port)
     socks = [sock]
     if settings.operators_port is not None:
-        socks.append(serving.listening(host or settings.host, settings.operators_port, "LERNBATCH_OPERATORS_PORT"))
+        socks.append(server.listening(host or settings.host, settings.operators_port, "LERNBATCH_OPERATORS_PORT"))
     changed: dict[str, Any] = {"jobs_enabled": jobs and settings.jobs_enabled}
     if config.source("public_url") is None:
-        changed["public_url"] = serving.url(sock)
+        changed["public_url"] = server.url(sock)
     with ExitStack() as opened:
         for each in socks:
             opened.enter_context(each)
-        dsn = opened.enter_context(database.opened(settings))
+        dsn = opened.enter_context(opening.opened(settings))
         asyncio.run(migrate(dsn))
-        described = serving.url(socks[-1])
-        print(f"Lernbatch serves {serving.url(sock)}, its API is described at {described}/docs", flush=True)
+        described = server.url(socks[-1])
+        print(f"Lernbatch serves {server.url(sock)}, its API is described at {described}/docs", flush=True)
         if workers == 1:
-            serving.serve(settings.model_copy(update=changed), dsn, socks)
+            server.serve(settings.model_copy(update=changed), dsn, socks)
         else:
-            serving.serve_many(dsn, socks, workers, {f"LERNBATCH_{k.upper()}": str(v) for k, v in changed.items()})
+            server.serve_many(dsn, socks, workers, {f"LERNBATCH_{k.upper()}": str(v) for k, v in changed.items()})
 
 
 def _at_least_one(number: int) -> None:
@@ -165,7 +166,8 @@ def work() -> None:
     Example: `lernbatch worker`
     """
 
-    from lernbatch import command, worker
+    from lernbatch import command
+    from lernbatch.jobs import worker
     from lernbatch.schedule import JOBS
 
     async def until_told() -> None:
@@ -188,7 +190,8 @@ def job(name: str) -> None:
     Args:
         name: the kind, as schedule.py names it
     """
-    from lernbatch import command, worker
+    from lernbatch import command
+    from lernbatch.jobs import worker
     from lernbatch.schedule import JOBS
 
     wanted = next((job for job in JOBS if job.kind == name), None)
@@ -210,10 +213,10 @@ def migrate_() -> None:
     Example: `lernbatch migrate`
     """
     from lernbatch import command
-    from lernbatch.pg import database
-    from lernbatch.pg.migrate import migrate
+    from lernbatch.database import opening
+    from lernbatch.database.migrate import migrate
 
-    with database.opened(command.settings()) as dsn:
+    with opening.opened(command.settings()) as dsn:
         applied = asyncio.run(migrate(dsn))
     print("\n".join([*applied, f"{len(applied)} migrations applied."]) if applied else "Nothing to migrate.")
 
@@ -225,9 +228,9 @@ def db_url() -> None:
     Example: `psql "$(lernbatch db url)"`, while `lernbatch serve` runs
     """
     from lernbatch import command
-    from lernbatch.pg import database
+    from lernbatch.database import opening
 
-    with database.opened(command.settings()) as dsn:
+    with opening.opened(command.settings()) as dsn:
         print(dsn)
 
 
@@ -260,7 +263,8 @@ def check() -> None:
 
     Example: `lernbatch check`
     """
-    from lernbatch import checkup, command
+    from lernbatch import command
+    from lernbatch.ops import checkup
 
     findings = asyncio.run(checkup.run(command.settings()))
     for finding in findings:

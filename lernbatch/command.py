@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from lernbatch import config, db, log
+from lernbatch import config, log
 from lernbatch.config import Config
-from lernbatch.db import Connection
-from lernbatch.pg import database
-from lernbatch.pg.migrate import migrate
+from lernbatch.database import db, opening
+from lernbatch.database.db import Connection
+from lernbatch.database.migrate import migrate
 
 if TYPE_CHECKING:
     from lernbatch.services import Services
@@ -41,7 +41,7 @@ async def services() -> AsyncIterator[Services]:
     from lernbatch.app import services as opened  # the whole service, which not every command needs
 
     read = settings()
-    with database.opened(read) as dsn:
+    with opening.opened(read) as dsn:
         await migrate(dsn)
         async with opened(read, dsn) as held:
             yield held
@@ -51,7 +51,7 @@ async def services() -> AsyncIterator[Services]:
 async def connection() -> AsyncIterator[tuple[Config, Connection]]:
     """The settings, and a connection to the migrated database: enough for a command that asks no other service."""
     read = settings()
-    with database.opened(read) as dsn:
+    with opening.opened(read) as dsn:
         await migrate(dsn)
         conn = await db.connect(dsn)
         try:

@@ -8,17 +8,17 @@ from __future__ import annotations
 from lernbatch.account import handlers as account
 from lernbatch.batch import handlers as batch
 from lernbatch.batch.search import handlers as search
+from lernbatch.bulk import handlers as roster
 from lernbatch.certificate import handlers as certificate
-from lernbatch.certificate.registry import handlers as registry
 from lernbatch.course import handlers as course
 from lernbatch.enrolment import handlers as enrolment
 from lernbatch.exhaust import analytics
 from lernbatch.exhaust import handlers as exhaust
-from lernbatch.http import Access, Entrance
 from lernbatch.ops import handlers as ops
 from lernbatch.progress import handlers as progress
-from lernbatch.roster import handlers as roster
+from lernbatch.registry import handlers as registry
 from lernbatch.summary import handlers as summary
+from lernbatch.web.http import Access, Entrance
 
 REPORTERS = ("ORG_ADMIN", "REPORT_ADMIN", "CONTENT_CREATOR", "COURSE_MENTOR")
 CREATORS = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from lernbatch import idempotency
 from lernbatch.batch import jobs as batch
+from lernbatch.bulk import jobs as roster
 from lernbatch.certificate import jobs as certificate
 from lernbatch.course import jobs as course
 from lernbatch.exhaust import jobs as exhaust
-from lernbatch.outbox import events
-from lernbatch.outbox.relay import Sender, one_by_one, relay, to_kafka
+from lernbatch.jobs.outbox import events
+from lernbatch.jobs.outbox.relay import Sender, one_by_one, relay, to_kafka
+from lernbatch.jobs.worker import Job
 from lernbatch.progress import jobs as progress
-from lernbatch.roster import jobs as roster
-from lernbatch.worker import Job
+from lernbatch.web import idempotency
 
 # Who sends what the outbox holds, by destination.
 SENDERS: dict[str, Sender] = {

@@ -7,15 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-from lernbatch.auth import Gate
 from lernbatch.clock import Clock
-from lernbatch.coalescer import Coalescers
 from lernbatch.config import Config
-from lernbatch.course.shelf import Shelf
-from lernbatch.db import Pool
-from lernbatch.envelope import Bodies
-from lernbatch.outbox.kafka import Producer
+from lernbatch.course.cache import Shelf
+from lernbatch.database.coalescer import Coalescers
+from lernbatch.database.db import Pool
+from lernbatch.jobs.outbox.kafka import Producer
 from lernbatch.sunbird import Sunbird
+from lernbatch.web.envelope import Bodies
+from lernbatch.web.tokens import Gate
 
 
 class Wake:

@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 
 from lernbatch import log
-from lernbatch.pg import embedded
-from lernbatch.pg.migrate import migrate
+from lernbatch.database.migrate import migrate
+from postgres_supervisor import embedded
 from tests.running import MovableClock, Running, named, running
 from tests.seeds import seed
 

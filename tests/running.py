@@ -17,12 +17,13 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
-from lernbatch import app, protocol
-from lernbatch.auth import Role
+from lernbatch import app
 from lernbatch.clock import Clock
 from lernbatch.config import Config
-from lernbatch.neighbours import identity
 from lernbatch.services import Services
+from lernbatch.web import protocol
+from lernbatch.web.tokens import Role
+from sandbox import identity
 from tests.people import Person
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lernbatch import db
-from lernbatch.neighbours import importing, published
+from lernbatch.database import db
+from sandbox import importing, published
 from tests.people import EVERYBODY, HOME_ORG, OTHER_ORG, Person
 
 COURSE = "do_3100000000000000001"  # five leaf nodes in two units, one optional, one question set

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from lernbatch import db, log, metrics, sql
+from lernbatch import log, metrics
 from lernbatch.account import rules
 from lernbatch.account.model import Enrolment, Merge, Superseded
-from lernbatch.db import Connection
+from lernbatch.database import db, sql
+from lernbatch.database.db import Connection
 from lernbatch.progress import actions as progress
 from lernbatch.progress.model import Work
 from lernbatch.services import Services

@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lernbatch import db, log
+from lernbatch import log
 from lernbatch.account.actions import Q
+from lernbatch.database import db
 from lernbatch.services import Services
 
 LOOK_SECONDS = 5.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lernbatch.account import actions, wire
-from lernbatch.http import Call
+from lernbatch.web.http import Call
 
 
 async def merge(call: Call) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lernbatch.shapes import DONE, USER_ID, Shape, record, text, whole
+from lernbatch.web.schema import DONE, USER_ID, Shape, record, text, whole
 
 merge = Shape(
     request=record("edata", edata=record("fromAccountId toAccountId", fromAccountId=USER_ID, toAccountId=USER_ID)),

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lernbatch.account.model import Merge
-from lernbatch.envelope import decode
 from lernbatch.errors import Malformed
-from lernbatch.wire import mandatory
+from lernbatch.web.envelope import decode
+from lernbatch.web.fields import mandatory
 
 
 def read_event(body: bytes) -> Mapping[str, Any]:

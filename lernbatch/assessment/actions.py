@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lernbatch import db, sql
 from lernbatch.assessment.model import Attempt
-from lernbatch.db import Connection
+from lernbatch.database import db, sql
+from lernbatch.database.db import Connection
 
 Q = sql.load("lernbatch.assessment")
 

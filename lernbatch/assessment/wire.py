@@ -10,7 +10,7 @@ import msgspec
 from lernbatch.assessment import rules
 from lernbatch.assessment.model import Attempt, Question, Submission
 from lernbatch.errors import Malformed, Refused
-from lernbatch.wire import END_OF_TIME_MS, UnreadableDate, blank, text
+from lernbatch.web.fields import END_OF_TIME_MS, UnreadableDate, blank, text
 
 MAX_QUESTION_BYTES, MAX_ATTEMPT_BYTES = 65_536, 262_144
 

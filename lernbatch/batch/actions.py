@@ -9,16 +9,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
-from lernbatch import db, sql
-from lernbatch.auth import Caller
 from lernbatch.batch import checks, dates, events, listings, rules
 from lernbatch.batch.model import Asking, Batch, Change, NewBatch, Participants, ParticipantsAsked, Status
 from lernbatch.batch.wire import show_created
-from lernbatch.db import Connection
+from lernbatch.database import db, sql
+from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unauthorized
-from lernbatch.idempotency import Remember
-from lernbatch.outbox.events import Event
+from lernbatch.jobs.outbox.events import Event
 from lernbatch.services import Services
+from lernbatch.web.idempotency import Remember
+from lernbatch.web.tokens import Caller
 
 Q = sql.load("lernbatch.batch")
 TRIES = 30  # of a change that another process gets ahead of; in each round one of them gets through

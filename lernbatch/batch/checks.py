@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lernbatch.auth import Caller
 from lernbatch.batch import rules
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
 from lernbatch.errors import Malformed, Upstream
 from lernbatch.services import Services
 from lernbatch.sunbird.http import mappings, text
+from lernbatch.web.tokens import Caller
 
 
 async def check_course(services: Services, course_id: str) -> Course:

@@ -12,8 +12,8 @@ import msgspec
 from lernbatch.batch.model import Asking, Batch, OpenBatch, Status
 from lernbatch.batch.rules import day_in, enrolment_end, status_on
 from lernbatch.config import Config
-from lernbatch.outbox.events import CONTENT, MAIL, Event
-from lernbatch.telemetry import request_audit
+from lernbatch.jobs.outbox.events import CONTENT, MAIL, Event
+from lernbatch.jobs.outbox.telemetry import request_audit
 
 INVITED = ("Course Invitation", "batchMentorEnrol")
 REMOVED = ("Unenrolled from Training", "batchMentorUnenrol")

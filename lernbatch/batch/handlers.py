@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lernbatch.batch import actions, listings, preview, rules, transfer, wire, wire_document, wire_others
+from lernbatch.batch import actions, listings, preview, rules, transfer, wire, wire_document, wire_participants
 from lernbatch.batch.model import Asking, Change
 from lernbatch.errors import Unauthorized
-from lernbatch.http import Call, Headed
-from lernbatch.idempotency import Remember, once
+from lernbatch.web.http import Call, Headed
+from lernbatch.web.idempotency import Remember, once
 
 
 async def create(call: Call) -> Mapping[str, Any]:
@@ -61,7 +61,7 @@ async def _change(call: Call) -> Change:
 async def update(call: Call) -> Headed:
     """PATCH /v1/course/batch/update: by the creator or a mentor; `If-Match` makes sure of the revision they saw."""
     change = await _change(call)
-    revisions = wire_others.read_if_match(call.headers.get("if-match"))
+    revisions = wire_participants.read_if_match(call.headers.get("if-match"))
     batch = await actions.update(call.services, _asking(call), replace(change, revisions=revisions))
     return Headed({}, {"ETag": wire_document.show_etag(batch)})
 
@@ -69,7 +69,7 @@ async def update(call: Call) -> Headed:
 async def preview_change(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/preview: what an update with this request would do to the batch's people."""
     change = await _change(call)
-    return wire_others.show_preview(await preview.preview(call.services, _asking(call), change))
+    return wire_participants.show_preview(await preview.preview(call.services, _asking(call), change))
 
 
 async def read(call: Call) -> Headed:
@@ -87,8 +87,8 @@ async def read(call: Call) -> Headed:
 
 async def list_participants(call: Call) -> Mapping[str, Any]:
     """POST /v1/batch/participants/list: the ids of a batch's learners; to who does not manage it, their own."""
-    asked = wire_others.read_participants(call.request, call.services.config.participants_limit)
-    return wire_others.show_participants(await actions.participants(call.services, call.caller, asked))
+    asked = wire_participants.read_participants(call.request, call.services.config.participants_limit)
+    return wire_participants.show_participants(await actions.participants(call.services, call.caller, asked))
 
 
 async def transfer_ownership(call: Call) -> Mapping[str, Any]:
@@ -96,13 +96,13 @@ async def transfer_ownership(call: Call) -> Mapping[str, Any]:
     organisation_ids = rules.administered(call.caller, call.services.config)
     if organisation_ids == []:
         raise Unauthorized
-    wanted = wire_others.read_transfer(call.request, organisation_ids, call.caller.user_id)
-    return wire_others.show_transferred(await transfer.transfer(call.services, wanted))
+    wanted = wire_participants.read_transfer(call.request, organisation_ids, call.caller.user_id)
+    return wire_participants.show_transferred(await transfer.transfer(call.services, wanted))
 
 
 async def sync(call: Call) -> Mapping[str, Any]:
     """POST /v1/data/sync: have what others show of batches brought up to date, in the background."""
-    wanted = wire_others.read_sync(call.request)
+    wanted = wire_participants.read_sync(call.request)
     if wanted is not None:
         await listings.ask_again(call.services, wanted)
     return {"response": "SUCCESS"}

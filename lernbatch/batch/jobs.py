@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lernbatch.batch import events, listings, statuses
-from lernbatch.outbox.relay import Due
+from lernbatch.jobs.outbox.relay import Due
 from lernbatch.services import Services
 
 

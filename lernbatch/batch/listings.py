@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from lernbatch import db, sql
 from lernbatch.batch import events
 from lernbatch.batch.model import LONGEST_NAME, MOST_ORGANISATIONS, OpenBatch, ToList
-from lernbatch.db import Connection
-from lernbatch.outbox import actions as outbox
-from lernbatch.outbox.events import Event
+from lernbatch.database import db, sql
+from lernbatch.database.db import Connection
+from lernbatch.jobs.outbox import actions as outbox
+from lernbatch.jobs.outbox.events import Event
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.batch")

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from enum import IntEnum
 from typing import Any
 
-from lernbatch.auth import Caller
-from lernbatch.telemetry import Origin
+from lernbatch.jobs.outbox.telemetry import Origin
+from lernbatch.web.tokens import Caller
 
 OPEN = "open"
 INVITE_ONLY = "invite-only"

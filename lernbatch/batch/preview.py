@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lernbatch import db, sql
 from lernbatch.batch import actions, rules
 from lernbatch.batch.model import Asking, Batch, Change, Preview, Situation
-from lernbatch.db import Connection
+from lernbatch.database import db, sql
+from lernbatch.database.db import Connection
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.batch")

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from lernbatch.auth import Caller
 from lernbatch.batch.model import (
     INVITE_ONLY,
     LEAVE_NEVER,
@@ -22,6 +21,7 @@ from lernbatch.batch.model import (
 )
 from lernbatch.config import Config
 from lernbatch.errors import Forbidden, LernbatchError, NotFound, Refused
+from lernbatch.web.tokens import Caller
 
 # Of what is known of a user only this may be shown to anybody: in certificates, and in templates' criteria.
 SHAREABLE = ("rootOrgId", "rootOrgName", "userType", "userSubType")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from lernbatch import db, metrics, sql
+from lernbatch import metrics
 from lernbatch.batch import listings, rules
+from lernbatch.database import db, sql
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.batch")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lernbatch import db, sql
 from lernbatch.batch import rules
 from lernbatch.batch.model import Transfer
-from lernbatch.db import Connection
-from lernbatch.outbox import actions as outbox
-from lernbatch.outbox.actions import hears_kafka
-from lernbatch.outbox.events import Event
+from lernbatch.database import db, sql
+from lernbatch.database.db import Connection
+from lernbatch.jobs.outbox import actions as outbox
+from lernbatch.jobs.outbox.actions import hears_kafka
+from lernbatch.jobs.outbox.events import Event
+from lernbatch.jobs.outbox.telemetry import Origin, request_audit
 from lernbatch.services import Services
-from lernbatch.telemetry import Origin, request_audit
 
 Q = sql.load("lernbatch.batch")
 BATCHES_AT_ONCE = 500

@@ -33,7 +33,7 @@ from lernbatch.batch.wire_fields import (
     unique,
 )
 from lernbatch.errors import Refused
-from lernbatch.wire import UnreadableDate, blank, course_id, text
+from lernbatch.web.fields import UnreadableDate, blank, course_id, text
 
 _LENIENT_DATE = re.compile(r"\s*\d+-\d+-\d+")  # all that the reference's first look at a date asks for (U9)
 _PROPS = (

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import SHAREABLE, day_in, enrolment_end, may_leave, status_now
 from lernbatch.config import Config
-from lernbatch.envelope import timestamp
+from lernbatch.web.envelope import timestamp
 
 # Of a certificate template, what those see who do not manage the batch: no texts of mails, nothing about people.
 _PUBLIC_TEMPLATE = ("identifier", "name", "description", "url", "previewUrl", "issuer", "signatoryList", "criteria")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from lernbatch.batch.model import LEAVE_ALWAYS, LEAVE_NEVER, LEAVE_UNTIL_START, LONGEST_ID
 from lernbatch.batch.rules import InvalidRequest, is_enrolment_type
 from lernbatch.errors import Malformed, Missing, Refused, WrongType
-from lernbatch.wire import UnreadableDate, blank, text
+from lernbatch.web.fields import UnreadableDate, blank, text
 
 MOST_CAPACITY = 2**31 - 1
 

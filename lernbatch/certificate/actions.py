@@ -9,22 +9,26 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from lernbatch import db, log, sql
-from lernbatch.auth import Caller
+from lernbatch import log
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import may_manage
-from lernbatch.certificate import credential, events, files, issuers, keys, looks, rules, wire
-from lernbatch.certificate.keys import Ring
+from lernbatch.certificate import events, issuers, rechecks, rules, wire
 from lernbatch.certificate.model import DEFAULT_TEMPLATE, Standing, Template
 from lernbatch.certificate.wire import Attachment, Change, IssueRequest
 from lernbatch.config import Config
 from lernbatch.course import actions as courses
+from lernbatch.credential import keys
+from lernbatch.credential import proof as credential
+from lernbatch.credential.keys import Ring
+from lernbatch.database import db, sql
 from lernbatch.errors import NotFound, Unauthorized, Unusable
-from lernbatch.outbox import actions as outbox
+from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.services import Services
 from lernbatch.sunbird.http import chunks
 from lernbatch.sunbird.templates import CertificateTemplateAsset
+from lernbatch.template import files
+from lernbatch.web.tokens import Caller
 
 Q = sql.load("lernbatch.certificate")
 RE_SIGN_AT_ONCE = 200
@@ -124,7 +128,7 @@ async def attach(services: Services, caller: Caller, asked: Attachment) -> Attac
         await db.run(conn, Q.attach_template, batch_id=batch.batch_id, template_id=asked.template_id, template=stored)
         due = await _ask(conn, services, batch.batch_id, "template", status=status)
         passed_over = await _passed_over(conn, batch.batch_id, status)
-        await looks.begin(conn, batch.batch_id, services.clock.now())
+        await rechecks.begin(conn, batch.batch_id, services.clock.now())
     services.wake.now()
     if passed_over.revoked:
         warnings.append(

@@ -7,10 +7,11 @@ import zipfile
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from lernbatch import db, log, sql
-from lernbatch.certificate import gallery
-from lernbatch.certificate.drawing.svg import BadPicture
+from lernbatch import log
+from lernbatch.certificate import pictures
 from lernbatch.certificate.model import Certificate
+from lernbatch.database import db, sql
+from lernbatch.drawing.svg import BadPicture
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.certificate")
@@ -45,7 +46,7 @@ async def stream(
         async for certificate in _certificates(services, batch_id, since, until):
             try:
                 qr, client = services.config.certificate_qr, f"batch {batch_id}"
-                body = await gallery.shown(services, certificate, form, qr, client, patient=True)
+                body = await pictures.shown(services, certificate, form, qr, client, patient=True)
             except BadPicture as bad:
                 log.warning("a certificate has no picture", certificate_id=certificate.certificate_id, error=str(bad))
                 continue

@@ -11,13 +11,15 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from lernbatch import command
-from lernbatch.auth import Caller
-from lernbatch.certificate import actions, attached, bundle, credential, explain, keys, rules, status, wire
-from lernbatch.certificate.credential import Unverifiable
-from lernbatch.certificate.keys import Key
+from lernbatch.certificate import actions, bundle, explain, rules, wire
 from lernbatch.certificate.model import Finding, Standing
 from lernbatch.certificate.wire import Change
+from lernbatch.credential import baking, keys, status_list
+from lernbatch.credential import proof as credential
+from lernbatch.credential.keys import Key
+from lernbatch.credential.proof import Unverifiable
 from lernbatch.errors import Unusable
+from lernbatch.web.tokens import Caller
 
 app = App(name="certificate", help="Certificates: why, again, away, all of a batch, new keys.")
 OPERATOR = Caller(user_id="operator", authentication_enabled=False)
@@ -235,7 +237,7 @@ def verify(
     """
     try:
         trusted = _keys(keys_file) if keys_file else keys.read_ring(keys.folder_of(command.settings()))
-        signed, is_picture = attached.credential_in(_read(file))
+        signed, is_picture = baking.credential_in(_read(file))
         verified = credential.verify(signed, trusted)
         standing = _standing(verified.credential, status_lists or [], trusted)
     except OSError as unreadable:
@@ -262,7 +264,7 @@ def verify(
 def _read(file: Path) -> bytes:
     """A file, and one byte more than there can be of it where there is more."""
     with file.open("rb") as opened:
-        return opened.read(attached.MAX_BYTES + 1)
+        return opened.read(baking.MAX_BYTES + 1)
 
 
 def _keys(file: Path) -> list[Key]:
@@ -288,7 +290,7 @@ def _standing(said: Any, lists: Sequence[Path], trusted: Sequence[Key]) -> str:
         if not listed.trusted:
             raise Unverifiable(f"The status list {path} is not signed by a trusted key.")
         for entry in _objects(said.get("credentialStatus")):
-            if entry.get("statusListCredential") == listed.credential.get("id") and status.is_set(
+            if entry.get("statusListCredential") == listed.credential.get("id") and status_list.is_set(
                 listed.credential, int(entry["statusListIndex"])
             ):
                 purpose = entry.get("statusPurpose")

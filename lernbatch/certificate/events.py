@@ -10,12 +10,12 @@ from uuid import uuid4
 
 from lernbatch.batch.model import Batch
 from lernbatch.certificate import rules
-from lernbatch.certificate.credential import instant
-from lernbatch.certificate.files import real_url
-from lernbatch.certificate.judging import Earned, Made
+from lernbatch.certificate.evaluation import Earned, Made
 from lernbatch.config import Config
-from lernbatch.outbox.events import FEED, KAFKA, NOTIFICATION, Event, job_request
+from lernbatch.credential.proof import instant
+from lernbatch.jobs.outbox.events import FEED, KAFKA, NOTIFICATION, Event, job_request
 from lernbatch.services import Services
+from lernbatch.template.files import real_url
 
 
 def issued(services: Services, made: Made, now: datetime) -> Iterator[Event]:

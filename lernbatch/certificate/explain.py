@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from lernbatch import db, sql
-from lernbatch.certificate import gallery, judging, rules, wire
-from lernbatch.certificate.judging import Due, Known
+from lernbatch.certificate import evaluation, pictures, rules, wire
+from lernbatch.certificate.evaluation import Due, Known
 from lernbatch.certificate.model import Certificate, Finding, Outcome, Template
+from lernbatch.database import db, sql
 from lernbatch.errors import NotFound
 from lernbatch.services import Services
 
@@ -82,12 +82,12 @@ class Summary:
 async def learner(services: Services, batch_id: str, user_id: str) -> Explained:
     """Why this learner has or has not what the batch awards. Raises: NotFound, when not enrolled there."""
     row = Due(user_id, batch_id, "explain", re_issue=False, named=False, attempts=0)
-    known = await judging.load(services, [row])
+    known = await evaluation.load(services, [row])
     if row.key not in known.enrolments or batch_id not in known.batches:
         raise NotFound
-    judged = list(judging.findings(row, known.batches[batch_id], known.enrolments[row.key], known))
+    judged = list(evaluation.findings(row, known.batches[batch_id], known.enrolments[row.key], known))
     person = known.people.get(user_id)
-    case = gallery.case(services.config.certificate_font_folder)
+    case = pictures.case(services.config.certificate_font_folder)
     certificates = await db.all(
         services.pool,
         Certificate,
@@ -113,7 +113,7 @@ async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] 
     learners, after = 0, ""
     while page := [row["user_id"] for row in await _page(services, batch_id, after)]:
         due = [Due(user_id, batch_id, "explain", re_issue=False, named=False, attempts=0) for user_id in page]
-        known = await judging.load(services, due)
+        known = await evaluation.load(services, due)
         if templates is not None:
             known = replace(known, templates={batch_id: wire.read_templates(templates)})
         errors: dict[str, str] = {}
@@ -144,7 +144,7 @@ def _count(row: Due, known: Known, error: str | None, tallies: dict[str, Tally],
             open_yet = _needs_completion(template) and enrolment.status != rules.COMPLETED
             _add(tallies, template, Outcome.WAITING if open_yet else Outcome.MET, rules.NOT_COMPLETED, failure)
         return
-    for template, finding in judging.findings(row, found, enrolment, known):
+    for template, finding in evaluation.findings(row, found, enrolment, known):
         _add(tallies, template, finding.outcome, finding.because, error)
 
 

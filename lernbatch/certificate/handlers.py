@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from lernbatch.certificate import actions, bundle, explain, gallery, page, reading, status, wire
-from lernbatch.certificate.drawing import picture
-from lernbatch.certificate.drawing.svg import BadPicture
+from lernbatch.certificate import actions, bundle, explain, page, pictures, verification, wire
+from lernbatch.credential import status_list as status
+from lernbatch.drawing import picture
+from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import NotFound
-from lernbatch.http import Answer, Call
+from lernbatch.web.http import Answer, Call
 
 _PUBLIC = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
 
@@ -99,7 +100,7 @@ async def show(call: Call) -> Answer:
     name, _, form = call.parameters["name"].partition(".")
     if form:
         return await _file(call, name, form)
-    looked = await reading.look(call.services, name)
+    looked = await verification.look(call.services, name)
     if "application/json" in call.headers.get("accept", ""):
         if looked is None:
             raise NotFound
@@ -109,25 +110,25 @@ async def show(call: Call) -> Answer:
 
 
 async def _file(call: Call, name: str, form: str) -> Response:
-    certificate = await reading.find(call.services, name) if form in gallery.MEDIA_TYPES else None
+    certificate = await verification.find(call.services, name) if form in pictures.MEDIA_TYPES else None
     if certificate is None:
         raise NotFound
     qr = call.query.get("qr", call.services.config.certificate_qr)
     try:
         qr = qr if qr in picture.QR_KINDS else "URL"
-        body = await gallery.shown(call.services, certificate, form, qr, gallery.client_of(call))
+        body = await pictures.shown(call.services, certificate, form, qr, pictures.client_of(call))
     except BadPicture as bad:
         raise NotFound(f"This certificate has no picture: {bad}") from bad
-    headers = {**_PUBLIC, **gallery.protection(form), "Cache-Control": "public, max-age=300"}
+    headers = {**_PUBLIC, **pictures.protection(form), "Cache-Control": "public, max-age=300"}
     if "download" in call.query:
         headers["Content-Disposition"] = f'attachment; filename="certificate-{certificate.certificate_id}.{form}"'
-    return Response(body, media_type=gallery.MEDIA_TYPES[form], headers=headers)
+    return Response(body, media_type=pictures.MEDIA_TYPES[form], headers=headers)
 
 
 async def default_template(_: Call) -> Response:
     """GET /certs/templates/default.svg: our own template."""
     source = picture.default_design().source
-    headers = {**_PUBLIC, **gallery.protection("svg"), "Cache-Control": "max-age=3600"}
+    headers = {**_PUBLIC, **pictures.protection("svg"), "Cache-Control": "max-age=3600"}
     return Response(source, media_type="image/svg+xml", headers=headers)
 
 
@@ -142,7 +143,7 @@ async def status_list(call: Call) -> Answer:
     # ² is a digit too, but none that int reads.
     if purpose not in status.PURPOSES or not (number.isascii() and number.isdigit()) or len(number) > 9:
         raise NotFound
-    return _json(await reading.status_list(call.services, purpose, int(number)), "application/vc", seconds=30)
+    return _json(await verification.status_list(call.services, purpose, int(number)), "application/vc", seconds=30)
 
 
 async def did_document(call: Call) -> Answer:

@@ -16,16 +16,18 @@ from uuid import uuid4
 
 import asyncpg
 
-from lernbatch import db, log, metrics, sql
-from lernbatch.certificate import actions, credential, events, issuers, judging, keys, looks, rules, status, wire
-from lernbatch.certificate.credential import Award
-from lernbatch.certificate.files import real_url
-from lernbatch.certificate.judging import Due, Earned, Judged, Key, Made
-from lernbatch.certificate.keys import Ring
-from lernbatch.certificate.status import LIST_SIZE
+from lernbatch import log, metrics
+from lernbatch.certificate import actions, evaluation, events, issuers, rechecks, rules, wire
+from lernbatch.certificate.evaluation import Due, Earned, Judged, Key, Made
+from lernbatch.credential import keys, proof, status_list
+from lernbatch.credential.keys import Ring
+from lernbatch.credential.proof import Award
+from lernbatch.credential.status_list import LIST_SIZE
+from lernbatch.database import db, sql
 from lernbatch.errors import Unusable, Upstream
-from lernbatch.outbox import actions as outbox
+from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.services import Services
+from lernbatch.template.files import real_url
 
 Q = sql.load("lernbatch.certificate")
 LONGEST_PAUSE = timedelta(hours=1)
@@ -59,7 +61,7 @@ class StatusPlace:
 
 async def issue_due(services: Services) -> int:
     """Judge one set of due learners; how many. Safe to kill, to repeat, and to run beside its twin."""
-    await looks.ask(services)
+    await rechecks.ask(services)
     claim = str(uuid4())
     now = services.clock.now()
     due = await db.all(
@@ -72,7 +74,7 @@ async def issue_due(services: Services) -> int:
         claim=claim,
     )
     if due:
-        judged = await judging.judge(services, due)
+        judged = await evaluation.judge(services, due)
         try:
             made = await _signed(services, judged)
         except Unusable as unusable:  # a key that cannot be read: everybody waits, and explain says for what
@@ -96,7 +98,7 @@ async def _signed(services: Services, judged: Judged) -> list[Made]:
     places = await db.all(
         services.pool, StatusPlace, Q.status_places, count=len(earned), size=LIST_SIZE, key=token_bytes(16)
     )
-    indices = [one.number * LIST_SIZE + status.place(one.key, one.given_before) for one in places]
+    indices = [one.number * LIST_SIZE + status_list.place(one.key, one.given_before) for one in places]
     secret, made = keys.secret(keys.folder_of(services.config)), []
     ring, now = actions.ring(services.config), services.clock.now()
     for count, (one, index) in enumerate(zip(earned, indices, strict=True), start=1):
@@ -106,7 +108,7 @@ async def _signed(services: Services, judged: Judged) -> list[Made]:
         except Unusable:
             raise
         except Exception as broken:  # noqa: BLE001 - what one learner's data cannot bear harms him alone
-            judged.failures[one.due.key] = judging.failure_of("signed", one.due, broken)
+            judged.failures[one.due.key] = evaluation.failure_of("signed", one.due, broken)
         if count % _BREATHE_EVERY == 0:
             await asyncio.sleep(0)
     return made
@@ -118,7 +120,7 @@ def _sign_one(
     days = one.template.valid_days
     expires_at = None if days is None else one.earned_at + timedelta(days=days)
     award = award_of(services, one, issuer, certificate_id, status_index, expires_at)
-    signed = credential.sign(credential.build(award, ring.did), ring, now)
+    signed = proof.sign(proof.build(award, ring.did), ring, now)
     return Made(one, issuer, certificate_id, status_index, signed, expires_at)
 
 
@@ -159,7 +161,7 @@ async def _write(
         await _write_at_once(services, claim, due, made, failures)
     except _REFUSED as refused:
         if len(due) == 1:
-            reason = judging.failure_of("written", due[0], refused)
+            reason = evaluation.failure_of("written", due[0], refused)
             await _write_at_once(services, claim, due, [], {due[0].key: reason})
             return
         middle = len(due) // 2

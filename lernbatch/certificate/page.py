@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from lernbatch.certificate import wire
-from lernbatch.certificate.drawing.dates import format_date
-from lernbatch.certificate.reading import Looked
+from lernbatch.certificate.verification import Looked
+from lernbatch.drawing.dates import format_date
 
 HEADERS = {
     "Content-Security-Policy": (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lernbatch.certificate.wire import CODES_BY_HAND
-from lernbatch.shapes import (
+from lernbatch.web.schema import (
     BATCH_ID,
     COURSE_ID,
     USER_ID,

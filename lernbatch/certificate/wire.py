@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from lernbatch.certificate.credential import Proof
 from lernbatch.certificate.model import (
     DEFAULT_TEMPLATE,
     AssessmentCriterion,
@@ -27,8 +26,9 @@ from lernbatch.certificate.model import (
     Template,
 )
 from lernbatch.certificate.rules import DAYS, OPERATORS, SHAREABLE, on_behalf_of
+from lernbatch.credential.proof import Proof
 from lernbatch.errors import Malformed, Missing, Refused, Unmappable, WrongType
-from lernbatch.wire import blank, course_id, text
+from lernbatch.web.fields import blank, course_id, text
 
 MAX_TEMPLATE_BYTES = 64 * 1024
 MAX_USERS = 10_000

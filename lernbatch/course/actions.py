@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from lernbatch import db, log, sql
+from lernbatch import log
 from lernbatch.course import rules
 from lernbatch.course.model import Course, LeafNode
+from lernbatch.database import db, sql
 from lernbatch.errors import Upstream
 from lernbatch.services import Services
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lernbatch.shapes import COURSE_ID, Shape, listed, record, text
+from lernbatch.web.schema import COURSE_ID, Shape, listed, record, text
 
 create = Shape(
     request=record(

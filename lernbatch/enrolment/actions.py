@@ -6,23 +6,24 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lernbatch import db, log, metrics, sql
-from lernbatch.auth import Caller
+from lernbatch import log, metrics
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import may_manage
-from lernbatch.coalescer import Again, Answer
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
-from lernbatch.db import Connection
+from lernbatch.database import db, sql
+from lernbatch.database.coalescer import Again, Answer
+from lernbatch.database.db import Connection
 from lernbatch.enrolment import events, rules
 from lernbatch.enrolment.model import Enrolment, Enrolments, How, Key, Page, Standing, Wish
 from lernbatch.errors import LernbatchError, Unauthorized, Upstream
-from lernbatch.outbox import actions as outbox
-from lernbatch.outbox.events import columns
+from lernbatch.jobs.outbox import actions as outbox
+from lernbatch.jobs.outbox.events import columns
 from lernbatch.services import Services
 from lernbatch.sunbird.orgs import Organisation
 from lernbatch.threads import beside
+from lernbatch.web.tokens import Caller
 
 Q = sql.load("lernbatch.enrolment")
 PATIENCE_SECONDS = 2.0  # a list does not wait longer for what stands beside its courses

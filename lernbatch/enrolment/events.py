@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from lernbatch.batch.events import mails
 from lernbatch.enrolment.model import How, Standing, Wish
-from lernbatch.outbox.actions import hears_kafka
-from lernbatch.outbox.events import Event
+from lernbatch.jobs.outbox.actions import hears_kafka
+from lernbatch.jobs.outbox.events import Event
+from lernbatch.jobs.outbox.telemetry import request_audit
 from lernbatch.services import Services
-from lernbatch.telemetry import request_audit
 
 _CAME = ("userId", "courseId", "batchId", "enrolledDate", "active")
 _LEFT = ("userId", "courseId", "batchId", "active")

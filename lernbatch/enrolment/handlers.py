@@ -12,8 +12,8 @@ from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions, wire
 from lernbatch.enrolment.model import How, Page, Wish
 from lernbatch.errors import Unauthorized
-from lernbatch.http import Call
-from lernbatch.wire import mandatory
+from lernbatch.web.fields import mandatory
+from lernbatch.web.http import Call
 
 SUCCESS = {"response": "SUCCESS"}
 

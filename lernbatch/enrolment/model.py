@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Any, TypeAlias
 
-from lernbatch.telemetry import Origin
+from lernbatch.jobs.outbox.telemetry import Origin
 
 Key: TypeAlias = tuple[str, str]  # learner and batch: what an enrolment is known by
 Cursor: TypeAlias = tuple[datetime, str]  # when somebody enrolled, and the batch: where a page of enrolments ended

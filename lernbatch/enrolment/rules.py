@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
-from lernbatch.auth import Caller
 from lernbatch.batch import rules as batch
 from lernbatch.batch.model import Status
 from lernbatch.batch.rules import Person
@@ -14,6 +13,7 @@ from lernbatch.config import Config
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Enrolment, Progress, Standing
 from lernbatch.errors import Refused
+from lernbatch.web.tokens import Caller
 
 Filters: TypeAlias = Sequence[tuple[str, Sequence[object]]]  # of a search for courses: key, and what it may be
 

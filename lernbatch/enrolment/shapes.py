@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lernbatch.shapes import (
+from lernbatch.web.schema import (
     BATCH_ID,
     COURSE_ID,
     DONE,

@@ -16,7 +16,7 @@ from lernbatch.course.model import Course
 from lernbatch.enrolment import rules
 from lernbatch.enrolment.model import Cursor, Enrolment, Enrolments
 from lernbatch.errors import LernbatchError, Malformed, Missing, Refused, Unmappable, WrongType
-from lernbatch.wire import blank, course_id, mandatory, text
+from lernbatch.web.fields import blank, course_id, mandatory, text
 
 if TYPE_CHECKING:
     from lernbatch.sunbird.orgs import Organisation

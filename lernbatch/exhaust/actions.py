@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from lernbatch import db, log, sql
-from lernbatch.auth import Caller
+from lernbatch import log
+from lernbatch.archive.store import Store
 from lernbatch.batch.rules import administered, is_unbounded
 from lernbatch.config import Config
-from lernbatch.db import Connection
+from lernbatch.database import db, sql
+from lernbatch.database.db import Connection
 from lernbatch.errors import Upstream
 from lernbatch.exhaust import manifest, rules, wire
 from lernbatch.exhaust.model import COUNTING, Dataset, Offer, Request, Requester, Submission, Wanted
-from lernbatch.exhaust.sealing import KeyRing, Seal, decrypt_as_reference, keys_of
-from lernbatch.exhaust.store import Store
+from lernbatch.person.sealing import KeyRing, Seal, decrypt_as_reference, keys_of
 from lernbatch.services import Services
+from lernbatch.web.tokens import Caller
 
 Q = sql.load("lernbatch.exhaust")
 SEARCHED_COURSES = 1000

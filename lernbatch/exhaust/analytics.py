@@ -11,11 +11,12 @@ from uuid import uuid4
 
 import msgspec
 
-from lernbatch import db, envelope
+from lernbatch.database import db
 from lernbatch.errors import Forbidden, LernbatchError, Malformed, NotAuthenticated, Refused, Unmappable
 from lernbatch.exhaust import actions, handlers, rules, wire
 from lernbatch.exhaust.model import Request, Requester
-from lernbatch.http import Answer, Call, json_response
+from lernbatch.web import envelope
+from lernbatch.web.http import Answer, Call, json_response
 
 CONSUMER_HEADER = "x-consumer-id"
 SEARCH_LIMIT = 10

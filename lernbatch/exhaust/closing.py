@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import timedelta
 
-from lernbatch import log, metrics, sql
+from lernbatch import log, metrics
+from lernbatch.database import sql
 from lernbatch.errors import Upstream
-from lernbatch.exhaust import actions, people, rules
+from lernbatch.exhaust import actions, rules
 from lernbatch.exhaust.model import PERSONAL
+from lernbatch.person import profiles
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
@@ -28,10 +30,10 @@ async def close_withdrawn(services: Services) -> int:
     for row in rows:
         waiting[row["course_id"], row["consumer_id"]].append(row["user_id"])
     for (course_id, consumer_id), user_ids in waiting.items():
-        for start in range(0, len(user_ids), people.IDS_PER_SET):
+        for start in range(0, len(user_ids), profiles.IDS_PER_SET):
             try:
-                await people.read_consents(
-                    services, user_ids[start : start + people.IDS_PER_SET], course_id, consumer_id
+                await profiles.read_consents(
+                    services, user_ids[start : start + profiles.IDS_PER_SET], course_id, consumer_id
                 )
             except Upstream as failure:
                 log.warning("consents are not read again", course_id=course_id, detail=failure.detail)

@@ -17,8 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lernbatch import command
 from lernbatch.course.actions import course as find_course
 from lernbatch.errors import Unusable
-from lernbatch.exhaust import actions, resealing, sealing, turns
+from lernbatch.exhaust import actions, resealing, worker
 from lernbatch.exhaust.model import Dataset, FileFormat, Request, Requester, Status, Submission, ZipEncryption
+from lernbatch.person import sealing
 from lernbatch.services import Services
 
 app = App(name="exhaust", help="Make reports of batches.")
@@ -163,7 +164,7 @@ async def _finished(services: Services, request: Request) -> Request:
 @asynccontextmanager
 async def _turn(services: Services, request_id: str) -> AsyncIterator[asyncio.Task[bool]]:
     """A turn at the request, ended with the block: what is cut off must not write any more."""
-    turn = asyncio.create_task(turns.take(services, request_id))
+    turn = asyncio.create_task(worker.take(services, request_id))
     try:
         yield turn
     finally:

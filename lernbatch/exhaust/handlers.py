@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from lernbatch.errors import Missing, NotFound
 from lernbatch.exhaust import actions, wire
-from lernbatch.http import Call, Headed
+from lernbatch.web.http import Call, Headed
 
 CHANNEL_HEADER = "x-channel-id"
 LIST_LIMIT = 100

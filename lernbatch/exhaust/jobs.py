@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from lernbatch.exhaust import actions, closing, people, turns
+from lernbatch.exhaust import actions, closing, worker
+from lernbatch.person import profiles
 from lernbatch.services import Services
 
 
 async def run_due(services: Services) -> int:
     """Take one turn at the request that is due next; 1, or 0 when none is."""
-    return int(await turns.take(services))
+    return int(await worker.take(services))
 
 
 async def close_withdrawn(services: Services) -> int:
@@ -18,7 +19,7 @@ async def close_withdrawn(services: Services) -> int:
 
 async def fetch_missing_people(services: Services) -> int:
     """Read a set of the profiles that a summary by place lacked; how many, or 0 when none is missing."""
-    return await people.fetch_missing(services, actions.seal(services.config))
+    return await profiles.fetch_missing(services, actions.seal(services.config))
 
 
 async def forget_expired(services: Services) -> int:

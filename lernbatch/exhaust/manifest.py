@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
+from lernbatch.archive.packing import Protection
 from lernbatch.exhaust.model import Delivery, LeftOut, Request, ZipEncryption
-from lernbatch.exhaust.packing import Protection
-from lernbatch.exhaust.reports import RULES_VERSION
+from lernbatch.report import RULES_VERSION
 
 NAME = "manifest.json"
 _BROKEN = (

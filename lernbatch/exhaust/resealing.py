@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lernbatch import db, sql
+from lernbatch.database import db, sql
 from lernbatch.errors import Unusable
 from lernbatch.exhaust import actions
 from lernbatch.services import Services

@@ -21,7 +21,7 @@ from lernbatch.exhaust.model import (
     Wanted,
     ZipEncryption,
 )
-from lernbatch.exhaust.reports.user_info import PERSONAL_COLUMNS
+from lernbatch.report.user_info import PERSONAL_COLUMNS
 
 MESSAGE_LENGTH = 300
 WORKER_DIED = "Internal Server Error: the worker that made it was killed at every attempt"

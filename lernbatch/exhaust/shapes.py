@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lernbatch.exhaust.model import Dataset, FileFormat, Status, ZipEncryption
 from lernbatch.exhaust.wire import COLUMNS
-from lernbatch.shapes import Shape, keyed, listed, maybe, record, text, whole
+from lernbatch.web.schema import Shape, keyed, listed, maybe, record, text, whole
 
 _TAG = text("By convention the course, an underscore, the batch.", example="do_1_b1")
 _FILTERS = record(

@@ -22,9 +22,9 @@ from lernbatch.exhaust.model import (
     Wanted,
     ZipEncryption,
 )
-from lernbatch.exhaust.reports.progress import EXTRA_COLUMNS
-from lernbatch.exhaust.reports.user_info import PERSONAL_COLUMNS
-from lernbatch.wire import blank, text
+from lernbatch.report.progress import EXTRA_COLUMNS
+from lernbatch.report.user_info import PERSONAL_COLUMNS
+from lernbatch.web.fields import blank, text
 
 COLUMNS = (*EXTRA_COLUMNS, *PERSONAL_COLUMNS)
 _LONGEST_TAG = 500

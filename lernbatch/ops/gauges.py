@@ -13,8 +13,9 @@ from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from lernbatch import db, metrics
-from lernbatch.db import Pool
+from lernbatch import metrics
+from lernbatch.database import db
+from lernbatch.database.db import Pool
 from lernbatch.ops.health import Q
 from lernbatch.services import Services
 

@@ -11,9 +11,10 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from lernbatch import db, envelope, http
-from lernbatch.http import Call, Entrance
-from lernbatch.ops import docs, gauges, health, openapi, wire
+from lernbatch.database import db
+from lernbatch.ops import gauges, health, wire
+from lernbatch.web import docs, envelope, http, openapi
+from lernbatch.web.http import Call, Entrance
 
 
 async def health_of_all(call: Call) -> Mapping[str, Any]:

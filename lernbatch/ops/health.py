@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from lernbatch import db, sql
+from lernbatch.database import db, sql
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.ops")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lernbatch.shapes import Shape, flag, listed, record, text
+from lernbatch.web.schema import Shape, flag, listed, record, text
 
 _CHECK = record("name healthy err errmsg", name=text(), healthy=flag(), err=text(), errmsg=text())
 _CHECKS = record("name healthy checks", name=text(), healthy=flag(), checks=listed(_CHECK))

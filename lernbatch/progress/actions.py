@@ -12,18 +12,19 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec.structs import replace
 
-from lernbatch import db, metrics, sql
+from lernbatch import metrics
 from lernbatch.assessment import rules as assessment
 from lernbatch.assessment.model import Attempt, Submission
 from lernbatch.batch.actions import Unread
-from lernbatch.coalescer import Again, Answer
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
-from lernbatch.db import Connection
+from lernbatch.database import db, sql
+from lernbatch.database.coalescer import Again, Answer
+from lernbatch.database.db import Connection
 from lernbatch.enrolment.model import Key
 from lernbatch.errors import Upstream
-from lernbatch.outbox import actions as outbox
-from lernbatch.outbox.events import Event, columns
+from lernbatch.jobs.outbox import actions as outbox
+from lernbatch.jobs.outbox.events import Event, columns
 from lernbatch.progress import events, rules
 from lernbatch.progress.model import (
     SCORES,

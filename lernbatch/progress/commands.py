@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from lernbatch import command
-from lernbatch.progress import reckoning
+from lernbatch.progress import recomputing
 
 SHOWN = 100
 
@@ -23,12 +23,12 @@ def reconcile(*, batch: str | None = None, fix: bool = False) -> None:
 
     async def work() -> int:
         async with command.services() as held:
-            found = [difference async for difference in reckoning.differences(held, batch)]
+            found = [difference async for difference in recomputing.differences(held, batch)]
             for one in found[:SHOWN]:
                 print(f"{one.user_id} in {one.batch_id}: {one.column} is {one.stored}, should be {one.reckoned}")
             print(f"{len(found)} differences" + (f", {SHOWN} shown" if len(found) > SHOWN else ""))
             if fix and found:
-                print(f"{await reckoning.repair(held, found)} enrolments reckoned again")
+                print(f"{await recomputing.repair(held, found)} enrolments reckoned again")
                 return 0
             return len(found)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from lernbatch.assessment.model import Submission
 from lernbatch.config import Config
-from lernbatch.outbox.events import KAFKA, Event, job_request
+from lernbatch.jobs.outbox.events import KAFKA, Event, job_request
+from lernbatch.jobs.outbox.telemetry import progress_audit
 from lernbatch.progress.model import Foreign, States, Sync, Work
-from lernbatch.telemetry import progress_audit
 
 _UPDATER = "Course Batch Updater"
 

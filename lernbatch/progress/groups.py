@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lernbatch import db, sql
-from lernbatch.auth import Caller
 from lernbatch.batch.rules import is_unbounded
 from lernbatch.course import actions as courses
+from lernbatch.database import db, sql
 from lernbatch.errors import Forbidden, Upstream
 from lernbatch.progress import rules
 from lernbatch.progress.model import SCORES, STATES, Metric
 from lernbatch.services import Services
 from lernbatch.sunbird.groups import Member
+from lernbatch.web.tokens import Caller
 
 Q = sql.load("lernbatch.progress")
 PAGE = 1000  # enrolments of a group's members, read at once

@@ -8,9 +8,9 @@ from typing import Any
 from lernbatch.assessment.actions import attempts_of
 from lernbatch.enrolment.actions import check_management
 from lernbatch.errors import NoAnswer
-from lernbatch.http import Call
 from lernbatch.progress import actions, groups, rules, wire
 from lernbatch.progress.model import Update
+from lernbatch.web.http import Call
 
 
 async def update_content_state(call: Call) -> Mapping[str, Any]:

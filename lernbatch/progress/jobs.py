@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lernbatch.progress import reckoning
+from lernbatch.progress import recomputing
 from lernbatch.services import Services
 
 
 async def adopt_courses(services: Services) -> int:
     """Reckon enrolments by newer publications of their courses; how many."""
-    return await reckoning.adopt(services)
+    return await recomputing.adopt(services)

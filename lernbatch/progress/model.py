@@ -11,7 +11,7 @@ import msgspec
 
 from lernbatch.assessment.model import Attempt, Score, Submission
 from lernbatch.enrolment.model import Key
-from lernbatch.outbox.events import Event
+from lernbatch.jobs.outbox.events import Event
 
 AttemptKey: TypeAlias = tuple[str, str]  # content and attempt
 

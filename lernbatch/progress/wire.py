@@ -19,8 +19,6 @@ from lernbatch.assessment.wire import (
     read_submission,
     show_attempts,
 )
-from lernbatch.auth import Caller
-from lernbatch.envelope import timestamp
 from lernbatch.errors import Malformed, Missing, Refused, WrongType
 from lernbatch.progress import rules
 from lernbatch.progress.model import (
@@ -36,7 +34,9 @@ from lernbatch.progress.model import (
     Update,
     Work,
 )
-from lernbatch.wire import END_OF_TIME_MS, UnreadableDate, blank, text
+from lernbatch.web.envelope import timestamp
+from lernbatch.web.fields import END_OF_TIME_MS, UnreadableDate, blank, text
+from lernbatch.web.tokens import Caller
 
 if TYPE_CHECKING:
     from lernbatch.sunbird.groups import Member

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from lernbatch import db, log, sql
-from lernbatch.auth import Caller
+from lernbatch import log
 from lernbatch.batch import actions as batches
 from lernbatch.batch.rules import InvalidBatch, may_manage
+from lernbatch.database import db, sql
 from lernbatch.errors import Upstream
 from lernbatch.services import Services
 from lernbatch.summary import rules
 from lernbatch.summary.model import Asked, Figure, Summary
 from lernbatch.sunbird.users import Profile
 from lernbatch.threads import beside
+from lernbatch.web.tokens import Caller
 
 Q = sql.load("lernbatch.summary")
 CALLS_AT_ONCE = 10  # of the user service, by one summary: anybody may ask for it

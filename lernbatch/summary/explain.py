@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lernbatch.auth import Caller
 from lernbatch.batch.rules import may_manage
 from lernbatch.certificate import explain as certificates
 from lernbatch.course import actions as courses
@@ -17,6 +16,7 @@ from lernbatch.progress import actions as progress
 from lernbatch.progress import rules
 from lernbatch.progress.model import SCORES, STATES, Learner, Scores, States
 from lernbatch.services import Services
+from lernbatch.web.tokens import Caller
 
 
 @dataclass(frozen=True, slots=True)

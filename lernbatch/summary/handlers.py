@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lernbatch.errors import Missing
-from lernbatch.http import Call
 from lernbatch.summary import actions, wire
 from lernbatch.summary import explain as explanations
+from lernbatch.web.http import Call
 
 
 async def summarise(call: Call) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lernbatch.shapes import BATCH_ID, COURSE_ID, Shape, listed, maybe, record, text, whole
+from lernbatch.web.schema import BATCH_ID, COURSE_ID, Shape, listed, maybe, record, text, whole
 
 _FIGURE = record("type count", type=text(example="enrolment"), count=whole())
 _PLACE = record("values", state=maybe(text()), district=maybe(text()), values=listed(_FIGURE))

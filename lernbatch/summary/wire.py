@@ -9,7 +9,7 @@ from typing import Any
 
 from lernbatch.errors import Malformed, Missing
 from lernbatch.summary.model import Asked, Figure, Summary
-from lernbatch.wire import blank, mandatory, text
+from lernbatch.web.fields import blank, mandatory, text
 
 MOST_DAYS = 36_500
 

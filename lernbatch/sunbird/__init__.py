@@ -14,9 +14,7 @@ import httpx
 
 from lernbatch.clock import Clock
 from lernbatch.config import Config
-from lernbatch.db import Pool
-from lernbatch.neighbours import app as neighbours
-from lernbatch.neighbours.people import CONSENTS, PEOPLE
+from lernbatch.database.db import Pool
 from lernbatch.sunbird.content import Content
 from lernbatch.sunbird.files import Files, PublicOnly, trusted_hosts
 from lernbatch.sunbird.groups import Groups
@@ -27,6 +25,8 @@ from lernbatch.sunbird.questions import Questions
 from lernbatch.sunbird.search import Search
 from lernbatch.sunbird.templates import Templates
 from lernbatch.sunbird.users import Lists, Users
+from sandbox import app as neighbours
+from sandbox.people import CONSENTS, PEOPLE
 
 IN_PROCESS = "http://neighbours"  # nobody is looked up under this name
 

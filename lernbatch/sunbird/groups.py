@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from lernbatch.auth import TOKEN_HEADER
 from lernbatch.config import Config
 from lernbatch.sunbird.http import Remote, bearer, mappings, text
+from lernbatch.web.tokens import TOKEN_HEADER
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from lernbatch import log
-from lernbatch.auth import TOKEN_HEADER
 from lernbatch.config import Config
 from lernbatch.errors import Upstream
 from lernbatch.sunbird.http import Remote, bearer, chunks, mapping, mappings, text
+from lernbatch.web.tokens import TOKEN_HEADER
 
 PARALLEL_READS = 16
 IDS_PER_CALL = 500

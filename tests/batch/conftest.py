@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 
 from lernbatch.config import Config
-from lernbatch.neighbours.app import standalone
+from sandbox.app import standalone
 from tests.batch.lame import Lame, failing
 from tests.running import running
 

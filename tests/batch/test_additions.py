@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lernbatch import idempotency
+from lernbatch.web import idempotency
 from tests.batch.calls import (
     CREATE,
     LEFT_OUT,

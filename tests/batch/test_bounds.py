@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from lernbatch.batch import events, model
-from lernbatch.outbox.events import CONTENT
+from lernbatch.jobs.outbox.events import CONTENT
 from tests.batch.calls import change, create, creation, day, read, stored
 from tests.learning import refusal
 from tests.people import VIKRAM

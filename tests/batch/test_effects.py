@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from lernbatch.batch import jobs, statuses
-from lernbatch.outbox.relay import relay
+from lernbatch.jobs.outbox.relay import relay
 from lernbatch.schedule import SENDERS
 from tests.batch.calls import SEARCH, change, create, creation, day, read, wanted
 from tests.batch.lame import Lame

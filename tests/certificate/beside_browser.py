@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from PIL import Image, ImageChops, ImageFilter
 
-from lernbatch.certificate.drawing import picture
-from lernbatch.certificate.drawing.picture import Design
-from lernbatch.certificate.drawing.typesetting import Case
+from lernbatch.drawing import picture
+from lernbatch.drawing.picture import Design
+from lernbatch.drawing.typesetting import Case
 
 FOLDER = Path(__file__).parent
 TEMPLATES = {path.stem: path for path in sorted((FOLDER / "templates").glob("*.svg"))}

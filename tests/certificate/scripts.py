@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from lernbatch.certificate.drawing import picture
-from lernbatch.certificate.drawing.typesetting import Case
+from lernbatch.drawing import picture
+from lernbatch.drawing.typesetting import Case
 
 FOLDER = Path(__file__).parent / "golden"
 # script → title, name, course

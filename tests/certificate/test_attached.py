@@ -15,10 +15,10 @@ import pypdf
 import pytest
 import rfc8785
 
-from lernbatch.certificate import attached, credential, keys
-from lernbatch.certificate.credential import Unverifiable
-from lernbatch.certificate.drawing import picture
-from lernbatch.certificate.keys import Ring
+from lernbatch.credential import baking, keys, proof
+from lernbatch.credential.keys import Ring
+from lernbatch.credential.proof import Unverifiable
+from lernbatch.drawing import picture
 from tests.certificate import scripts
 from tests.certificate.test_credential import AWARD, NOW
 
@@ -32,7 +32,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Ring:
 
 @pytest.fixture(scope="module")
 def signed(ring: Ring) -> bytes:
-    return rfc8785.dumps(credential.sign(credential.build(AWARD, ring.did), ring, NOW))
+    return rfc8785.dumps(proof.sign(proof.build(AWARD, ring.did), ring, NOW))
 
 
 def pdf(said: bytes) -> bytes:
@@ -44,8 +44,8 @@ def pictures(signed: bytes) -> dict[str, bytes]:
     drawn = scripts.draw("tamil")
     return {
         "pdf": pdf(signed),
-        "png": attached.to_png(picture.png(drawn, 30), signed),
-        "svg": attached.to_svg(drawn, signed),
+        "png": baking.to_png(picture.png(drawn, 30), signed),
+        "svg": baking.to_svg(drawn, signed),
     }
 
 
@@ -54,12 +54,12 @@ FORMS = pytest.mark.parametrize("form", ["pdf", "png", "svg"])
 
 @FORMS
 def test_what_was_put_in_comes_out_to_the_byte(pictures: dict[str, bytes], signed: bytes, form: str) -> None:
-    assert attached.credential_in(pictures[form]) == (signed, True)
+    assert baking.credential_in(pictures[form]) == (signed, True)
 
 
 def test_a_credential_alone_is_itself() -> None:
-    assert attached.credential_in(b'{"a": 1}') == (b'{"a": 1}', False)
-    assert attached.credential_in(b"a.b.c") == (b"a.b.c", False)
+    assert baking.credential_in(b'{"a": 1}') == (b'{"a": 1}', False)
+    assert baking.credential_in(b"a.b.c") == (b"a.b.c", False)
 
 
 @FORMS
@@ -82,7 +82,7 @@ def test_a_change_of_any_byte_of_the_file_changes_nothing_that_verifies(
     for place in range(0, len(file), max(1, len(file) // 300)):
         file[place] ^= 4
         with suppress(Unverifiable):
-            assert credential.verify(attached.credential_in(bytes(file))[0], ring.keys).credential == json.loads(signed)
+            assert proof.verify(baking.credential_in(bytes(file))[0], ring.keys).credential == json.loads(signed)
         file[place] ^= 4
 
 
@@ -93,9 +93,9 @@ def test_a_change_of_any_byte_of_the_credential_inside_is_noticed(ring: Ring, si
     small = picture.png(drawn, 10)
     for place in range(0, len(signed), step):
         changed = signed[:place] + bytes([signed[place] ^ 1]) + signed[place + 1 :]
-        file = attached.to_png(small, changed) if form == "png" else forged(form, changed)
+        file = baking.to_png(small, changed) if form == "png" else forged(form, changed)
         with pytest.raises(Unverifiable):
-            credential.verify(attached.credential_in(file)[0], ring.keys)
+            proof.verify(baking.credential_in(file)[0], ring.keys)
 
 
 def forged(form: str, said: bytes) -> bytes:
@@ -110,7 +110,7 @@ def attachment_alone(*said: bytes) -> bytes:
     made, out = pypdf.PdfWriter(), io.BytesIO()
     made.add_blank_page(10, 10)
     for one in said:
-        made.add_attachment(attached.FILE_NAME, one)
+        made.add_attachment(baking.FILE_NAME, one)
     made.write(out)
     return out.getvalue()
 
@@ -141,15 +141,15 @@ def chunk(kind: bytes, content: bytes) -> bytes:
         (b"<svg/>", "The SVG has no credential in it"),
         (b"<svg", "The SVG cannot be read"),
         (b'<!DOCTYPE s [<!ENTITY a "b">]><s>&a;</s>', "The SVG cannot be read"),
-        (b"x" * (attached.MAX_BYTES + 1), "larger than 32 MB"),
+        (b"x" * (baking.MAX_BYTES + 1), "larger than 32 MB"),
     ],
 )
 def test_a_file_without_one_credential_is_refused_in_a_sentence(file: bytes, said: str) -> None:
     with pytest.raises(Unverifiable, match=said):
-        attached.credential_in(file)
+        baking.credential_in(file)
 
 
 def test_an_svg_of_another_maker_may_hold_a_jwt(ring: Ring, signed: bytes) -> None:
-    token = credential.jwt(json.loads(signed), ring)
+    token = proof.jwt(json.loads(signed), ring)
     file = f'<svg xmlns:o="https://purl.imsglobal.org/ob/v3p0"><o:credential verify="{token}"/></svg>'
-    assert credential.verify(attached.credential_in(file.encode())[0], ring.keys).trusted
+    assert proof.verify(baking.credential_in(file.encode())[0], ring.keys).trusted

@@ -12,7 +12,8 @@ from typing import Any
 import pypdf
 import pytest
 
-from lernbatch.certificate import actions, attached, commands, credential, keys, page
+from lernbatch.certificate import actions, commands, page
+from lernbatch.credential import baking, keys, proof
 from lernbatch.errors import Unusable
 from tests.certificate import verifier
 from tests.certificate.cohort import Cohort, new_cohort
@@ -71,8 +72,8 @@ def test_what_a_bad_key_signed_is_not_valid_until_it_is_signed_anew(cohort: Coho
         assert {**after, "proof": 0} == {**before[number], "proof": 0}
     drawn = service.call("GET", f"/certs/{numbers[0]}.pdf").content
     assert drawn != pdf
-    (inside,) = pypdf.PdfReader(io.BytesIO(drawn)).attachments[attached.FILE_NAME]
-    assert credential.verify(inside, actions.ring(service.config).keys).trusted
+    (inside,) = pypdf.PdfReader(io.BytesIO(drawn)).attachments[baking.FILE_NAME]
+    assert proof.verify(inside, actions.ring(service.config).keys).trusted
     assert service.run(actions.re_sign(service.services)) == actions.ReSigned(0, [])
 
 
@@ -88,7 +89,7 @@ def test_others_stop_trusting_a_bad_key_by_our_document(cohort: Cohort) -> None:
     service.run(actions.re_sign(service.services))
     new = service.call("GET", f"/certs/{number}.json").content
     assert verifier.proof_holds(new, did)
-    assert not credential.verify(old, actions.ring(service.config).keys).trusted
+    assert not proof.verify(old, actions.ring(service.config).keys).trusted
 
 
 def test_a_record_that_was_changed_is_not_signed_anew_and_named(cohort: Cohort) -> None:

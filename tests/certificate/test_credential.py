@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lernbatch.certificate import credential, keys, status
-from lernbatch.certificate.credential import Award, Unverifiable
-from lernbatch.certificate.keys import Key, Ring
+from lernbatch.credential import keys, proof, status_list
+from lernbatch.credential.keys import Key, Ring
+from lernbatch.credential.proof import Award, Unverifiable
 from tests.certificate import verifier
 
 NOW = datetime(2026, 7, 1, 10, tzinfo=UTC)
@@ -62,23 +62,23 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Ring:
 
 @pytest.fixture(scope="module")
 def signed(ring: Ring) -> dict[str, Any]:
-    return credential.sign(credential.build(AWARD, ring.did), ring, NOW)
+    return proof.sign(proof.build(AWARD, ring.did), ring, NOW)
 
 
 def test_the_example_of_the_standard_comes_out_to_the_byte() -> None:
     private = Ed25519PrivateKey.from_private_bytes(keys.read_multibase(W3C_KEY)[2:])
     ring = Ring(W3C_DID, (Key(private.public_key(), private),))
-    made = credential.sign(W3C_DOCUMENT, ring, datetime(2023, 2, 24, 23, 36, 38, tzinfo=UTC))
+    made = proof.sign(W3C_DOCUMENT, ring, datetime(2023, 2, 24, 23, 36, 38, tzinfo=UTC))
     assert made["proof"]["proofValue"] == W3C_SIGNATURE
-    assert credential.verify(json.dumps(made).encode(), ring.keys).trusted
+    assert proof.verify(json.dumps(made).encode(), ring.keys).trusted
 
 
 def test_ours_verify_with_our_key_and_with_anothers_code(ring: Ring, signed: dict[str, Any]) -> None:
     file = rfc8785.dumps(signed)
-    assert credential.verify(file, ring.keys).trusted
+    assert proof.verify(file, ring.keys).trusted
     assert verifier.proof_holds(file, ring.document)
-    token = credential.jwt(signed, ring)
-    assert credential.verify(token.encode(), ring.keys).trusted
+    token = proof.jwt(signed, ring)
+    assert proof.verify(token.encode(), ring.keys).trusted
     assert verifier.jwt_holds(token, ring.jwks)
 
 
@@ -89,20 +89,20 @@ def test_a_change_of_any_byte_is_noticed_by_both(ring: Ring, signed: dict[str, A
     for place in range(len(file)):
         file[place] ^= 1
         with pytest.raises(Unverifiable):
-            credential.verify(bytes(file), ring.keys)
+            proof.verify(bytes(file), ring.keys)
         assert place in repeated or not verifier.proof_holds(bytes(file), ring.document)
         file[place] ^= 1
 
 
 def test_a_change_of_any_character_of_the_jwt_is_noticed(ring: Ring, signed: dict[str, Any]) -> None:
-    token = credential.jwt(signed, ring)
+    token = proof.jwt(signed, ring)
     for place in range(0, len(token), 7):
         changed = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
         with pytest.raises(Unverifiable):
-            credential.verify(changed.encode(), ring.keys)
+            proof.verify(changed.encode(), ring.keys)
         assert not verifier.jwt_holds(changed, ring.jwks)
     with pytest.raises(Unverifiable):  # stray bits behind the signature
-        credential.verify((token[:-1] + chr(ord(token[-1]) + 1)).encode(), ring.keys)
+        proof.verify((token[:-1] + chr(ord(token[-1]) + 1)).encode(), ring.keys)
 
 
 @pytest.mark.parametrize(
@@ -116,19 +116,19 @@ def test_a_change_of_any_character_of_the_jwt_is_noticed(ring: Ring, signed: dic
 )
 def test_what_does_not_fit_together_is_refused(ring: Ring, signed: dict[str, Any], change: dict[str, Any]) -> None:
     with pytest.raises(Unverifiable):
-        credential.verify(json.dumps({**signed, **change}).encode(), ring.keys)
+        proof.verify(json.dumps({**signed, **change}).encode(), ring.keys)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", b"a.b.c", b'{"a":1,"a":2}', b"x" * 300_000])
 def test_what_is_no_credential_is_refused_in_a_sentence(data: bytes) -> None:
     with pytest.raises(Unverifiable, match=r"\.$"):
-        credential.verify(data, [])
+        proof.verify(data, [])
 
 
 def test_a_stranger_may_sign_but_is_not_trusted(ring: Ring, tmp_path: Path) -> None:
     stranger = keys.open_ring(tmp_path, "https://lern.example")
-    file = rfc8785.dumps(credential.sign(credential.build(AWARD, stranger.did), stranger, NOW))
-    assert not credential.verify(file, ring.keys).trusted
+    file = rfc8785.dumps(proof.sign(proof.build(AWARD, stranger.did), stranger, NOW))
+    assert not proof.verify(file, ring.keys).trusted
     assert not verifier.proof_holds(file, ring.document)
 
 
@@ -142,9 +142,9 @@ def test_there_is_no_number_in_it_that_readers_could_spell_differently(signed: d
 
 def test_an_expiry_is_in_both_forms(ring: Ring) -> None:
     award = replace(AWARD, expires_at=NOW + timedelta(days=365))
-    made = credential.sign(credential.build(award, ring.did), ring, NOW)
+    made = proof.sign(proof.build(award, ring.did), ring, NOW)
     assert made["validUntil"] == "2027-07-01T10:00:00Z"
-    assert verifier.jwt_holds(credential.jwt(made, ring), ring.jwks)
+    assert verifier.jwt_holds(proof.jwt(made, ring), ring.jwks)
 
 
 def _leaves(value: Any) -> list[Any]:
@@ -165,7 +165,7 @@ documents = st.recursive(
 
 @given(st.dictionaries(names, documents, max_size=5))
 def test_our_quick_bytes_are_those_of_the_standard(document: dict[str, Any]) -> None:
-    assert credential.canonical(document) == rfc8785.dumps(document)
+    assert proof.canonical(document) == rfc8785.dumps(document)
 
 
 @given(st.binary(max_size=40))
@@ -174,12 +174,12 @@ def test_multibase_comes_back(data: bytes) -> None:
 
 
 def test_a_status_list_tells_its_bits_and_no_others() -> None:
-    made = status.build(
+    made = status_list.build(
         "https://lern.example/certs/status/revocation/0", "did:web:x", "revocation", [0, 9, 131_071], NOW
     )
-    assert [place for place in (0, 1, 8, 9, 10, 131_070, 131_071) if status.is_set(made, place)] == [0, 9, 131_071]
+    assert [place for place in (0, 1, 8, 9, 10, 131_070, 131_071) if status_list.is_set(made, place)] == [0, 9, 131_071]
     with pytest.raises(Unverifiable):
-        status.is_set(made, status.LIST_SIZE)
+        status_list.is_set(made, status_list.LIST_SIZE)
 
 
 def test_a_key_has_one_name_in_every_form(ring: Ring) -> None:

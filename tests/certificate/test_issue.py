@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lernbatch.certificate import credential
 from lernbatch.certificate.actions import ring
+from lernbatch.credential import proof
 from tests.certificate.cohort import MERIT, Cohort
 from tests.learning import complete, enrol
 from tests.people import ASHA, IMRAN, KAVYA, MEERA, RAVI, VIKRAM
@@ -50,7 +50,7 @@ def test_the_credential_verifies_and_tells_when_it_was_earned(cohort: Cohort) ->
     cohort.work()
     (issued,) = cohort.certificates()
     file = cohort.service.call("GET", f"/certs/{issued['certificate_id']}.json").content
-    verified = credential.verify(file, ring(cohort.service.config).keys)
+    verified = proof.verify(file, ring(cohort.service.config).keys)
     assert verified.trusted
     assert verified.credential["validFrom"] == "2026-06-30T20:00:00Z"
 

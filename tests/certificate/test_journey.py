@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from lernbatch.neighbours import importing
+from sandbox import importing
 from tests.certificate import verifier
 from tests.certificate.cohort import MERIT, Cohort
 from tests.learning import complete, enrol, item, new_batch, report
@@ -27,9 +27,7 @@ def cohort(service: Running, nothing_due: None) -> Cohort:
     async def templates() -> None:
         async with service.services.pool.acquire() as conn:
             for file in ("completion", "merit"):
-                with resources.as_file(
-                    resources.files("lernbatch.neighbours").joinpath(f"data/templates/{file}.json")
-                ) as path:
+                with resources.as_file(resources.files("sandbox").joinpath(f"data/templates/{file}.json")) as path:
                     await importing.template(conn, Path(path))
 
     service.run(templates())

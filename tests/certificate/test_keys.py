@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from lernbatch import keyfiles
-from lernbatch.certificate import keys
+from lernbatch.credential import keys
 from lernbatch.errors import Unusable
 from tests.running import running
 

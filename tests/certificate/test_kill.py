@@ -11,8 +11,8 @@ from datetime import timedelta
 
 import pytest
 
-from lernbatch import db
-from lernbatch.certificate import issue, jobs, judging
+from lernbatch.certificate import evaluation, issue, jobs
+from lernbatch.database import db
 from tests.certificate.cohort import MERIT, Cohort, new_cohort
 from tests.people import ASHA, EVERYBODY
 from tests.running import Running
@@ -112,7 +112,7 @@ def test_news_while_somebody_judges_is_judged_again(cohort: Cohort) -> None:
     now = cohort.service.clock.now()
     claim = {"now": now, "until": now + timedelta(seconds=60), "limit": 10, "claim": "me"}
     pool = cohort.service.services.pool
-    claimed = cohort.service.run(db.all(pool, judging.Due, issue.Q.claim_due, **claim))
+    claimed = cohort.service.run(db.all(pool, evaluation.Due, issue.Q.claim_due, **claim))
     assert [row.user_id for row in claimed] == [ASHA.user_id]
     assert cohort.work() == 0  # it is somebody's
     cohort.ask(ASHA)

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pypdf
 import pytest
 
-from lernbatch.certificate.drawing import picture
-from lernbatch.certificate.gallery import Shelf
+from lernbatch.certificate.pictures import Shelf
+from lernbatch.drawing import picture
 from tests.certificate import scripts
 
 MADE_AT = datetime(2026, 7, 1, 10, 0, 0, 123, tzinfo=UTC)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from lernbatch.certificate.drawing import picture, svg
-from lernbatch.certificate.drawing.press import Job, Press
-from lernbatch.certificate.drawing.svg import BadPicture
+from lernbatch.drawing import picture, svg
+from lernbatch.drawing.renderer import Job, Press
+from lernbatch.drawing.svg import BadPicture
 from tests.certificate.test_svg import CASE, document
 
 

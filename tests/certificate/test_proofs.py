@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import rfc8785
 
-from lernbatch.certificate import attached, credential, keys
-from lernbatch.certificate.credential import Unverifiable
-from lernbatch.certificate.drawing import picture
-from lernbatch.certificate.keys import Ring
+from lernbatch.credential import baking, keys
+from lernbatch.credential import proof as credential
+from lernbatch.credential.keys import Ring
+from lernbatch.credential.proof import Unverifiable
+from lernbatch.drawing import picture
 from tests.certificate import scripts, verifier
 from tests.certificate.cohort import Cohort
 from tests.certificate.test_credential import AWARD, NOW
@@ -178,8 +179,8 @@ def test_the_command_and_the_page_say_which_proof_counts(cohort: Cohort, tmp_pat
     drawn = scripts.draw("latin")
     files = {
         "c.json": signed,
-        "c.svg": attached.to_svg(drawn, signed),
-        "c.png": attached.to_png(picture.png(drawn, 20), signed),
+        "c.svg": baking.to_svg(drawn, signed),
+        "c.png": baking.to_png(picture.png(drawn, 20), signed),
         "c.pdf": picture.pdf(drawn, signed, "t", "a", NOW),
     }
     for name, content in files.items():

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lernbatch.certificate import attached, credential, status
 from lernbatch.certificate.actions import ring
+from lernbatch.credential import baking, proof, status_list
 from tests.certificate import verifier
 from tests.certificate.cohort import Cohort
 from tests.people import ASHA, RAVI, VIKRAM, Person
@@ -43,9 +43,9 @@ def bits(cohort: Cohort, certificate_id: str) -> dict[str, bool]:
     for entry in entries:
         path = "/certs/status/" + entry["statusListCredential"].partition("/certs/status/")[2]
         file = cohort.service.call("GET", path)
-        verified = credential.verify(file.content, ring(cohort.service.config).keys)
+        verified = proof.verify(file.content, ring(cohort.service.config).keys)
         assert verified.trusted
-        out[entry["statusPurpose"]] = status.is_set(verified.credential, int(entry["statusListIndex"]))
+        out[entry["statusPurpose"]] = status_list.is_set(verified.credential, int(entry["statusListIndex"]))
     return out
 
 
@@ -97,7 +97,7 @@ def test_a_verifier_that_is_not_ours_sees_it_too(cohort: Cohort, issued: str, st
 def test_every_picture_has_its_credential_in_it(cohort: Cohort, issued: str, form: str) -> None:
     picture = cohort.service.call("GET", f"/certs/{issued}.{form}").content
     alone = cohort.service.call("GET", f"/certs/{issued}.json").content
-    assert attached.credential_in(picture) == (alone, True)
+    assert baking.credential_in(picture) == (alone, True)
 
 
 def test_a_stranger_changes_nothing(cohort: Cohort, issued: str) -> None:

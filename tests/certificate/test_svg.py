@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from PIL import Image
 
-from lernbatch.certificate.drawing import dates, picture, svg
-from lernbatch.certificate.drawing.picture import Design
-from lernbatch.certificate.drawing.svg import BadPicture
-from lernbatch.certificate.drawing.typesetting import Case
+from lernbatch.drawing import dates, picture, svg
+from lernbatch.drawing.picture import Design
+from lernbatch.drawing.svg import BadPicture
+from lernbatch.drawing.typesetting import Case
 
 ZONE = ZoneInfo("Asia/Kolkata")
 CASE = Case()

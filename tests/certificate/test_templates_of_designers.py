@@ -12,9 +12,9 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from lernbatch.certificate.drawing import picture, pictures, svg
-from lernbatch.certificate.drawing.picture import Design
-from lernbatch.neighbours import importing
+from lernbatch.drawing import picture, pictures, svg
+from lernbatch.drawing.picture import Design
+from sandbox import importing
 from tests.certificate import beside_browser as beside
 from tests.certificate.cohort import Cohort
 from tests.certificate.test_svg import CASE, ZONE, bitmap, document

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from lernbatch.certificate import rules, status
+from lernbatch.certificate import rules
+from lernbatch.credential import status_list
 from tests.certificate.cohort import Cohort, new_cohort, template
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, OTHER_ORG, RAVI, VIKRAM, Person
 from tests.running import Running, running
@@ -289,7 +290,7 @@ def test_places_in_a_status_list_do_not_follow_the_order_of_issue(cohort: Cohort
 
 
 def test_every_place_of_a_list_is_given_once() -> None:
-    places = {status.place(b"k" * 16, number) for number in range(4096)}
+    places = {status_list.place(b"k" * 16, number) for number in range(4096)}
     assert len(places) == 4096
-    assert all(0 <= place < status.LIST_SIZE for place in places)
-    assert places != {status.place(b"l" * 16, number) for number in range(4096)}
+    assert all(0 <= place < status_list.LIST_SIZE for place in places)
+    assert places != {status_list.place(b"l" * 16, number) for number in range(4096)}

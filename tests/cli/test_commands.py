@@ -23,8 +23,8 @@ import asyncpg
 import pytest
 
 from lernbatch import __version__, cli
+from lernbatch.database.migrate import migrate
 from lernbatch.errors import Unusable
-from lernbatch.pg.migrate import migrate
 from lernbatch.schedule import JOBS
 from tests.cli.commands import WAIT_SECONDS, Installation, sentence
 from tests.people import ASHA, HOME_ORG, IMRAN, VIKRAM
@@ -87,7 +87,7 @@ def test_what_a_command_does_not_need_is_not_loaded() -> None:
     script = f"""import sys
 from lernbatch import cli
 if sys.argv[1] == "token":
-    import lernbatch.neighbours.commands
+    import sandbox.commands
 else:
     cli.command_line(())(["--help"], result_action="return_value")
 print([name for name in {(*heavy, "lernbatch.routes")} if name in sys.modules])"""

@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from lernbatch import config
-from lernbatch.auth import Role
-from lernbatch.neighbours import identity
+from lernbatch.web.tokens import Role
+from sandbox import identity
 from tests.cli.commands import WAIT_SECONDS, Installation, Serving, sentence, wait_for
 from tests.cli.test_commands import rows
 from tests.people import VIKRAM

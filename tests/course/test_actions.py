@@ -14,8 +14,8 @@ from lernbatch.config import Config
 from lernbatch.course import actions, jobs, rules
 from lernbatch.course.model import Course
 from lernbatch.errors import Upstream
-from lernbatch.neighbours import importing, published
-from lernbatch.neighbours.app import standalone
+from sandbox import importing, published
+from sandbox.app import standalone
 from tests.running import Running, running, served
 from tests.seeds import COURSE, COURSES, PAGE, RETIRED_COURSE, SECOND_COURSE, VIDEO, leaf
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lernbatch.course import rules
-from lernbatch.neighbours.importing import SAMPLE
+from sandbox.importing import SAMPLE
 from tests.seeds import COURSES, course, leaf, unit
 
 SAMPLE_TREE = json.loads((SAMPLE / "course.json").read_text(encoding="utf-8"))["result"]["content"]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lernbatch.demo import expected, report
-from lernbatch.demo.story import UPDATE, Learner, Way, steps
-from lernbatch.neighbours import importing
+from sandbox import importing
+from sandbox.demo import expected, report
+from sandbox.demo.story import UPDATE, Learner, Way, steps
 from tests.cli.commands import Installation, wait_for
 from tests.pg.servers import postmaster
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from lernbatch.coalescer import Coalescers
+from lernbatch.database.coalescer import Coalescers
 from lernbatch.enrolment import actions
 from lernbatch.enrolment.model import Wish
 from tests.learning import complete, enrol, enrolled, new_batch, new_learner, row, unenrol

@@ -24,11 +24,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lernbatch.archive import formats, packing, parquet, xlsx
+from lernbatch.archive.packing import Protection
 from lernbatch.errors import Unusable
-from lernbatch.exhaust import formats, packing, parquet, sealing, sheet
 from lernbatch.exhaust.model import Cell, FileFormat, Level
-from lernbatch.exhaust.packing import Protection
 from lernbatch.exhaust.rules import WrongKey
+from lernbatch.person import sealing
 
 AT = (2026, 7, 2, 10, 11, 12)
 TOOLS = {"unzip": ["unzip", "-P", "abc12345", "-p"], "7z": ["7z", "x", "-so", "-pabc12345"]}
@@ -135,7 +136,7 @@ def cells(content: bytes) -> dict[str, str]:
 
 
 def test_a_sheet_holds_texts_that_look_like_formulas() -> None:
-    made = sheet.Xlsx()
+    made = xlsx.Xlsx()
     content = made.header(["who", "Progress"]) + made.rows([["=1+1", 5], ["எண்", None], ["a<b>&\x0b_x000B_", 0.67]])
     found = cells(content + made.finish())
     assert found == {
@@ -151,7 +152,7 @@ def test_a_sheet_holds_texts_that_look_like_formulas() -> None:
 
 def test_a_sheet_opens_in_another_program() -> None:
     names = ['एशा "शर्मा"', "காவ்யா, ராஜன்", "أمينة", "李小龙\nsecond line", "বিজয়\\x", "<&>'\"]]>", " 🙂 ", "x" * 32_767]
-    made = sheet.Xlsx()
+    made = xlsx.Xlsx()
     content = made.header(["who", *"bcdefgh"]) + made.rows([names, ["=SUM(A1)", 5, 0.67, None, "-1", "", "", ""]])
     rows = list(openpyxl.load_workbook(io.BytesIO(content + made.finish())).active.iter_rows(values_only=True))
     assert rows == [("who", *"bcdefgh"), tuple(names), ("=SUM(A1)", 5, 0.67, None, "-1", "", "", "")]
@@ -159,7 +160,7 @@ def test_a_sheet_opens_in_another_program() -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+91 98", "-Asha", "@x", "'quoted", "\ttab", "＝1"])
 def test_a_text_in_a_sheet_is_the_text_and_no_formula(text: str) -> None:
-    made = sheet.Xlsx()
+    made = xlsx.Xlsx()
     content = made.header([text]) + made.rows([[text]]) + made.finish()
     sheet1 = openpyxl.load_workbook(io.BytesIO(content)).active
     assert [cell.value for row in sheet1.iter_rows() for cell in row] == [text, text]
@@ -169,7 +170,7 @@ def test_a_text_in_a_sheet_is_the_text_and_no_formula(text: str) -> None:
 
 
 def test_a_sheet_has_more_columns_than_letters() -> None:
-    made = sheet.Xlsx()
+    made = xlsx.Xlsx()
     content = made.header([str(n) for n in range(703)]) + made.finish()
     assert {found: text for found, text in cells(content).items() if text in ("25", "26", "701", "702")} == {
         "Z1": "25",
@@ -181,10 +182,10 @@ def test_a_sheet_has_more_columns_than_letters() -> None:
 
 def test_a_sheet_says_what_it_cannot_hold() -> None:
     for rows in ([["x" * 32_768]], [["🙂" * 16_384]], [["x"]] * 1_048_577):
-        with pytest.raises(sheet.SheetTooSmall, match="ask for csv or parquet"):
-            sheet.Xlsx().rows(rows)
-    with pytest.raises(sheet.SheetTooSmall, match="16384 columns"):
-        sheet.Xlsx().header(["x"] * 16_385)
+        with pytest.raises(xlsx.SheetTooSmall, match="ask for csv or parquet"):
+            xlsx.Xlsx().rows(rows)
+    with pytest.raises(xlsx.SheetTooSmall, match="16384 columns"):
+        xlsx.Xlsx().header(["x"] * 16_385)
 
 
 @settings(max_examples=25, deadline=None)

@@ -15,8 +15,9 @@ import pyzipper
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lernbatch.errors import Unusable
-from lernbatch.exhaust import actions, resealing, sealing
-from lernbatch.exhaust.sealing import KeyRing, Seal
+from lernbatch.exhaust import actions, resealing
+from lernbatch.person import sealing
+from lernbatch.person.sealing import KeyRing, Seal
 from tests.exhaust.reporting import Reporting, unzipped
 from tests.exhaust.test_commands import exhaust
 from tests.people import ASHA, KAVYA

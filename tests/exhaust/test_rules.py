@@ -7,8 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from lernbatch.auth import Caller, Role
-from lernbatch.exhaust import cells, rules, wire
+from lernbatch.exhaust import rules, wire
 from lernbatch.exhaust.model import (
     Dataset,
     FileFormat,
@@ -20,6 +19,8 @@ from lernbatch.exhaust.model import (
     Wanted,
     ZipEncryption,
 )
+from lernbatch.report import cells
+from lernbatch.web.tokens import Caller, Role
 
 
 def test_a_request_is_known_by_dataset_tag_user_channel_and_day() -> None:

@@ -14,8 +14,9 @@ from uuid import uuid4
 
 import pytest
 
-from lernbatch.exhaust import actions, jobs, people, turns
+from lernbatch.exhaust import actions, jobs, worker
 from lernbatch.exhaust.model import Dataset
+from lernbatch.person import profiles
 from lernbatch.sunbird.users import Profile
 from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import ASHA, HOME_ORG, KAVYA, VIKRAM, Person
@@ -177,7 +178,7 @@ def test_organisations_take_turns(service: Running) -> None:
         one.submit()
     service.sql("UPDATE exhaust_request SET channel = 'elsewhere' WHERE tag = $1", many[3].tag)
     for _ in range(2):
-        service.run(turns.take(service.services))
+        service.run(worker.take(service.services))
     rows = service.sql("SELECT tag, status FROM exhaust_request WHERE tag = ANY ($1)", [one.tag for one in many])
     done = {row["tag"] for row in rows if row["status"] == "SUCCESS"}
     assert done == {many[0].tag, many[3].tag}
@@ -189,7 +190,7 @@ def test_a_long_request_gives_way_after_its_turn(dsn: str, tmp_path: Path) -> No
         asking, *others = (Reporting(own) for _ in range(4))
         ids = [one.batch_id for one in others]
         asking.submit(datasetConfig={"batchFilter": ids})
-        own.run(turns.take(own.services))
+        own.run(worker.take(own.services))
         (job,) = asking.jobs()
         assert (job["status"], job["downloadUrls"]) == ("SUBMITTED", [])
         asking.work()
@@ -204,7 +205,7 @@ def test_two_workers_never_take_the_same_request(service: Running) -> None:
         Reporting(service).submit()
 
     async def both() -> list[bool]:
-        return await asyncio.gather(*(turns.take(service.services) for _ in range(8)))
+        return await asyncio.gather(*(worker.take(service.services) for _ in range(8)))
 
     assert sum(service.run(both())) == 6
 
@@ -248,7 +249,7 @@ def test_a_worker_whose_lease_is_gone_writes_nothing(reporting: Reporting) -> No
         async with asyncio.timeout(30), services.pool.acquire() as conn:
             async with conn.transaction():
                 await conn.execute("LOCK TABLE batch IN ACCESS EXCLUSIVE MODE")
-                taking = asyncio.create_task(turns.take(services))
+                taking = asyncio.create_task(worker.take(services))
                 while not await services.pool.fetchval(
                     "UPDATE exhaust_request SET leased_by = 'another'"
                     " WHERE tag = $1 AND leased_by IS NOT NULL RETURNING 1",
@@ -388,7 +389,7 @@ def test_external_ids_are_sealed_and_shown_of_those_who_consent(reporting: Repor
     service = reporting.service
     for number in ("state-7", "state-8"):
         person = Profile(f"{number}-{reporting.batch_id}", first_name="Ravi", fields={"externalIds": [{"id": number}]})
-        keep = people.keep_profiles(
+        keep = profiles.keep_profiles(
             service.services, actions.seal(service.config), [person.user_id], {person.user_id: person}
         )
         service.run(keep)

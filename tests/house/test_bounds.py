@@ -14,9 +14,9 @@ import httpx
 import msgspec
 import pytest
 
-from lernbatch import envelope
 from lernbatch.enrolment import wire as enrolment
 from lernbatch.progress import wire as progress
+from lernbatch.web import envelope
 from tests.cli.commands import wait_for
 from tests.learning import enrolled, item, new_batch
 from tests.people import VIKRAM

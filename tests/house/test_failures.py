@@ -14,7 +14,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from lernbatch.neighbours import identity
+from sandbox import identity
 from tests.people import ASHA, IMRAN, KAVYA, RAVI, VIKRAM, Person
 from tests.running import Running, running
 

@@ -9,11 +9,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from lernbatch.auth import TOKEN_HEADER, Gate, Keys
 from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.errors import NotAuthenticated, Unusable
-from lernbatch.neighbours import identity
+from lernbatch.web.tokens import TOKEN_HEADER, Gate, Keys
+from sandbox import identity
 
 
 class Door:

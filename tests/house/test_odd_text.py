@@ -16,12 +16,14 @@ import httpx
 import pytest
 from starlette.routing import Route
 
-from lernbatch import envelope, metrics, neighbours
+import sandbox
+from lernbatch import metrics
 from lernbatch.errors import Unstorable
-from lernbatch.http import Entrance
-from lernbatch.ops.openapi import Operation, operations, shape_of
 from lernbatch.routes import ENTRANCES
-from lernbatch.shapes import Schema, Shape
+from lernbatch.web import envelope
+from lernbatch.web.http import Entrance
+from lernbatch.web.openapi import Operation, operations, shape_of
+from lernbatch.web.schema import Schema, Shape
 from tests.learning import new_batch
 from tests.people import HOME_ORG, Person
 from tests.running import Running
@@ -197,7 +199,7 @@ def test_odd_text_in_a_form(service: Running, entrance: Entrance) -> None:
 
 def test_odd_text_at_the_stand_ins(service: Running) -> None:
     services = service.services
-    stand_ins = neighbours.application(services.pool, services.config, services.clock)
+    stand_ins = sandbox.application(services.pool, services.config, services.clock)
 
     async def ask_all() -> None:
         transport = httpx.ASGITransport(stand_ins, raise_app_exceptions=False)

@@ -22,9 +22,9 @@ from schemathesis.config import (
     SchemathesisConfig,
 )
 
-from lernbatch.ops import openapi
 from lernbatch.routes import ENTRANCES
-from lernbatch.shapes import Shape, example
+from lernbatch.web import openapi
+from lernbatch.web.schema import Shape, example
 from tests.people import ADMIN
 from tests.running import Running
 

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from lernbatch import sql
+from lernbatch.database import sql
 from tests.house.modules import rooms_with_statements
 
 LEARNERS = 100_000

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from lernbatch.config import Config
-from lernbatch.http import Access
-from lernbatch.private import is_inside, is_own_name
 from lernbatch.routes import ENTRANCES
+from lernbatch.web.http import Access
+from lernbatch.web.private import is_inside, is_own_name
 from tests.cli.commands import Installation
 from tests.people import ADMIN, VIKRAM
 from tests.running import Running, running

@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 
 import lernbatch
-from lernbatch.pg.migrate import migrate, pending
+from lernbatch.database.migrate import migrate, pending
 from tests.running import named
 
 SCHEMA = Path(lernbatch.__file__).with_name("schema.sql")

@@ -8,7 +8,7 @@ import re
 import asyncpg
 import pytest
 
-from lernbatch import sql
+from lernbatch.database import sql
 from tests.house.modules import modules, rooms_with_statements
 
 _USE = re.compile(r"\b(?:(\w+)\.)?Q\.(\w+)\b")

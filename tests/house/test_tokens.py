@@ -12,13 +12,13 @@ import pytest
 from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 
-from lernbatch import auth
 from lernbatch.account import ended
 from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.errors import Unusable
-from lernbatch.neighbours import identity
 from lernbatch.sunbird.users import Profile
+from lernbatch.web import tokens
+from sandbox import identity
 from tests.learning import at, enrolled, item, new_batch, new_learner
 from tests.people import IMRAN, VIKRAM
 from tests.running import Running, running
@@ -248,13 +248,13 @@ def test_what_the_user_service_says_of_somebody_counts_for_their_token(service: 
 )
 def test_keys_of_machine_clients_are_long_and_whole(clients: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     config = Config(home=tmp_path_factory.mktemp("keys"), machine_clients=clients)
-    keys = auth.Keys(identity.public_folder(config.home), 30)
+    keys = tokens.Keys(identity.public_folder(config.home), 30)
     with pytest.raises(Unusable, match="LERNBATCH_MACHINE_CLIENTS"):
-        auth.Gate(config, Clock(config.time_zone), keys)
+        tokens.Gate(config, Clock(config.time_zone), keys)
 
 
 def test_a_key_may_end_like_base64(tmp_path_factory: pytest.TempPathFactory) -> None:
-    assert auth._read_clients(" a = c2l4dGVlbiBieXRlcw== , ") == {"a": "c2l4dGVlbiBieXRlcw=="}
+    assert tokens._read_clients(" a = c2l4dGVlbiBieXRlcw== , ") == {"a": "c2l4dGVlbiBieXRlcw=="}
 
 
 @pytest.mark.parametrize("depth", [900, 20_000])

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lernbatch import worker
+from lernbatch.jobs import worker
+from lernbatch.jobs.worker import Job
 from lernbatch.services import Services
-from lernbatch.worker import Job
 from tests.running import Running, running
 
 WAIT_SECONDS = 300

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from lernbatch import db
 from lernbatch.config import Config
-from lernbatch.neighbours import importing
-from lernbatch.neighbours.app import standalone
+from lernbatch.database import db
+from sandbox import importing
+from sandbox.app import standalone
 from tests.running import Running, running, served
 
 TREES = importing.SAMPLE.parents[2] / "tests" / "neighbours" / "trees"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lernbatch.auth import MANAGED_HEADER, TOKEN_HEADER, Gate, Keys, Role
 from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.errors import NotAuthenticated
-from lernbatch.neighbours import identity
+from lernbatch.web.tokens import MANAGED_HEADER, TOKEN_HEADER, Gate, Keys, Role
+from sandbox import identity
 
 NOW = datetime.now(UTC)
 

@@ -13,12 +13,12 @@ import asyncpg
 import openpyxl
 import pytest
 
-from lernbatch import db
-from lernbatch.db import Connection
-from lernbatch.neighbours import importing
-from lernbatch.neighbours.generator import generate_people
-from lernbatch.neighbours.published import NotImportable
-from lernbatch.neighbours.roster import Problem
+from lernbatch.database import db
+from lernbatch.database.db import Connection
+from sandbox import importing
+from sandbox.csv_files import Problem
+from sandbox.generator import generate_people
+from sandbox.published import NotImportable
 from tests.neighbours.conftest import TREES
 from tests.people import HOME_ORG
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lernbatch.neighbours import published
-from lernbatch.neighbours.importing import SAMPLE
-from lernbatch.neighbours.published import NotImportable
+from sandbox import published
+from sandbox.importing import SAMPLE
+from sandbox.published import NotImportable
 from tests.neighbours.conftest import TREES
 from tests.seeds import COLLECTION, course, leaf, unit
 

@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from lernbatch import http, telemetry
 from lernbatch.config import Config
 from lernbatch.errors import Unusable, Upstream
-from lernbatch.outbox.kafka import Producer, TooLarge
-from lernbatch.telemetry import Origin
+from lernbatch.jobs.outbox import telemetry
+from lernbatch.jobs.outbox.kafka import Producer, TooLarge
+from lernbatch.jobs.outbox.telemetry import Origin
+from lernbatch.web import http
 
 
 @pytest.fixture(scope="module")

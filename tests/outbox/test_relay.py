@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lernbatch.errors import Upstream
-from lernbatch.outbox import actions
-from lernbatch.outbox.events import CONTENT, KAFKA, Event
-from lernbatch.outbox.relay import REFUSALS_BEFORE_PARKING, Due, Sender, one_by_one, relay, to_kafka
+from lernbatch.jobs.outbox import actions
+from lernbatch.jobs.outbox.events import CONTENT, KAFKA, Event
+from lernbatch.jobs.outbox.relay import REFUSALS_BEFORE_PARKING, Due, Sender, one_by_one, relay, to_kafka
 from lernbatch.services import Services
 from tests.running import Running, running
 

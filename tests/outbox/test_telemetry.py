@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from lernbatch.roster import actions as roster
+from lernbatch.bulk import actions as roster
 from tests.certificate.cohort import new_cohort
 from tests.learning import complete, enrol, enrolled, item, new_batch, new_learner, report, unenrol
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, VIKRAM

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lernbatch.pg.binaries import server_version
-from lernbatch.pg.embedded import running
+from postgres_supervisor.binaries import server_version
+from postgres_supervisor.embedded import running
 from tests.pg.servers import SMALL, choices, open_folder, query
 
 

@@ -19,9 +19,9 @@ import asyncpg
 import pytest
 
 from lernbatch.errors import Unusable
-from lernbatch.pg.binaries import binaries
-from lernbatch.pg.embedded import running
-from lernbatch.pg.processes import LAUNCHER
+from postgres_supervisor.binaries import binaries
+from postgres_supervisor.embedded import running
+from postgres_supervisor.processes import LAUNCHER
 
 ROOT = Path(__file__).parents[2]
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
@@ -35,7 +35,7 @@ import sys
 from pathlib import Path
 from lernbatch import log
 from lernbatch.errors import Unusable
-from lernbatch.pg.embedded import running
+from postgres_supervisor.embedded import running
 log.configure("warning")
 try:
     with running(Path(sys.argv[1]), bin_dir=Path(sys.argv[2]), options={"shared_buffers": "16MB"}) as dsn:

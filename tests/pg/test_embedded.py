@@ -17,9 +17,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from lernbatch.pg import cluster
-from lernbatch.pg.binaries import server_version
-from lernbatch.pg.embedded import running
+from postgres_supervisor import cluster
+from postgres_supervisor.binaries import server_version
+from postgres_supervisor.embedded import running
 from tests.pg.servers import (
     IS_ROOT,
     SMALL,

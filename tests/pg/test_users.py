@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lernbatch.pg.embedded import running
+from postgres_supervisor.embedded import running
 from tests.pg.servers import IS_ROOT, SMALL, copied, nobody, ordinary_user, postmaster, query, said, user
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from lernbatch import coalescer
-from lernbatch.coalescer import Again, Busy, Coalescer
+from lernbatch.database import coalescer
+from lernbatch.database.coalescer import Again, Busy, Coalescer
 
 pytestmark = pytest.mark.anyio
 

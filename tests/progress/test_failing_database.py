@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lernbatch.roster import actions
+from lernbatch.bulk import actions
 from tests.batch.lame import Lame
 from tests.learning import new_batch, refusal
 from tests.people import ASHA, VIKRAM

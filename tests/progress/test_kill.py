@@ -18,9 +18,9 @@ import httpx
 import msgspec
 
 from lernbatch.config import Config
-from lernbatch.neighbours import identity
-from lernbatch.pg import embedded
-from lernbatch.pg.migrate import migrate
+from lernbatch.database.migrate import migrate
+from postgres_supervisor import embedded
+from sandbox import identity
 from tests.cli.commands import Installation, wait_for
 from tests.learning import at, item
 from tests.seeds import COURSE, QUIZ, answer, seed

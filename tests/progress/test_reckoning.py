@@ -6,9 +6,9 @@ from datetime import timedelta
 from uuid import uuid4
 
 from lernbatch.course import actions as courses
-from lernbatch.neighbours import importing, published
-from lernbatch.progress import reckoning
-from lernbatch.progress.reckoning import Difference
+from lernbatch.progress import recomputing
+from lernbatch.progress.recomputing import Difference
+from sandbox import importing, published
 from tests.learning import complete, enrolled, new_batch, report, row
 from tests.people import VIKRAM
 from tests.running import Running
@@ -17,7 +17,7 @@ from tests.seeds import COURSE, QUIZ, REQUIRED, VIDEO, answer, course, leaf
 
 def differences(service: Running, batch_id: str | None = None) -> list[Difference]:
     async def collect() -> list[Difference]:
-        return [difference async for difference in reckoning.differences(service.services, batch_id)]
+        return [difference async for difference in recomputing.differences(service.services, batch_id)]
 
     return service.run(collect())
 
@@ -42,7 +42,7 @@ def test_damage_is_found_and_mended(service: Running) -> None:
     )
     found = differences(service, batch_id)
     assert [one.column for one in found] == ["progress", "last_read_content_id", "scores"]
-    assert service.run(reckoning.repair(service.services, found)) == 1
+    assert service.run(recomputing.repair(service.services, found)) == 1
     assert differences(service, batch_id) == []
 
 
@@ -70,7 +70,7 @@ def test_a_removed_leaf_completes_open_enrolments_and_ended_batches_keep_their_t
     republish(service, course_id, 2, "do_a")
     service.run(courses.refresh(service.services, course_id))
     service.clock.ahead += timedelta(minutes=2)
-    while service.run(reckoning.adopt(service.services)):
+    while service.run(recomputing.adopt(service.services)):
         pass
     assert row(service, asha, running)["status"] == 2
     assert row(service, kavya, ended)["status"] == 1
@@ -91,6 +91,6 @@ def test_a_reopened_batch_follows_its_course_again(service: Running) -> None:
     request = {"courseId": course_id, "id": batch_id, **change}
     assert service.call("PATCH", "/v1/course/batch/update", VIKRAM, request).status_code == 200
     service.clock.ahead += timedelta(minutes=2)
-    while service.run(reckoning.adopt(service.services)):
+    while service.run(recomputing.adopt(service.services)):
         pass
     assert row(service, asha, batch_id)["status"] == 2

@@ -13,8 +13,8 @@ from xml.etree.ElementTree import tostring
 
 from PIL import Image
 
-from lernbatch.certificate import drawing
-from lernbatch.certificate.drawing import svg
+from lernbatch import drawing
+from lernbatch.drawing import svg
 from tests.certificate import beside_browser as browser
 
 FONTS = Path(drawing.__file__).parent / "fonts"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lernbatch.roster import actions as roster
+from lernbatch.bulk import actions as roster
 from tests.batch.calls import CREATE, change, creation, wanted
 from tests.learning import known_learner, new_batch, new_learner, refusal
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, MEERA, OTHER_ORG, PLATFORM, RAVI, VIKRAM, Person

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lernbatch.http import GATEWAY_DENIAL, Entrance
 from lernbatch.routes import ENTRANCES
+from lernbatch.web.http import GATEWAY_DENIAL, Entrance
 from tests.batch.calls import CREATE, GATEWAY, wanted
 from tests.learning import item, known_learner, new_batch, row
 from tests.people import ASHA, HOME_ORG, KAVYA, OTHER_ORG, VIKRAM, Person

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from lernbatch.http import GATEWAY_DENIAL
 from lernbatch.routes import ENTRANCES
+from lernbatch.web.http import GATEWAY_DENIAL
 from tests.rights.table import CALLERS, ROWS
 from tests.rights.world import SERVICE_PATHS, World, world
 

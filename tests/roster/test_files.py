@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lernbatch.roster import actions
+from lernbatch.bulk import actions
 from tests.learning import complete, enrolled, new_batch, refusal, row
 from tests.people import ADMIN, ASHA, IMRAN, KAVYA, RAVI, VIKRAM, Person
 from tests.running import Running

@@ -9,7 +9,7 @@ import pytest
 
 from lernbatch.account import actions as account
 from lernbatch.account.model import Merge
-from lernbatch.roster import actions
+from lernbatch.bulk import actions
 from tests.learning import new_batch
 from tests.pauses import check
 from tests.people import ADMIN, HOME_ORG, VIKRAM

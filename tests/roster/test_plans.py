@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lernbatch.config import Config
-from lernbatch.neighbours.app import standalone
+from sandbox.app import standalone
 from tests.learning import complete, enrolled, new_batch, refusal, row, unenrol
 from tests.people import ASHA, IMRAN, KAVYA, MEERA, RAVI, VIKRAM, Person
 from tests.running import Running, running, served

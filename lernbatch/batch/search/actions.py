@@ -9,18 +9,18 @@ from typing import Any
 
 import asyncpg
 
-from lernbatch import db, sql
-from lernbatch.auth import Caller
 from lernbatch.batch import rules
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import InvalidRequest
 from lernbatch.batch.search import compose
 from lernbatch.batch.search.fields import CLOSES_BEFORE
 from lernbatch.batch.search.model import Creator, Cursor, FacetValues, Found, LearnerCounts, Search
-from lernbatch.db import Connection
+from lernbatch.database import db, sql
+from lernbatch.database.db import Connection
 from lernbatch.errors import Malformed, Upstream
 from lernbatch.services import Services
 from lernbatch.threads import beside
+from lernbatch.web.tokens import Caller
 
 Q = sql.load("lernbatch.batch")
 MOST_CREATORS = 100  # of one page; a page of a portal has 30 batches at most

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from importlib import resources
 from zoneinfo import ZoneInfo
 
-from lernbatch import sql
 from lernbatch.batch.search import values
 from lernbatch.batch.search.fields import FIELDS, Field
 from lernbatch.batch.search.model import Affix, AnyOf, Bound, Condition, Exists, Kind, OneOf, Scalar, Word
+from lernbatch.database import sql
 from lernbatch.errors import Malformed
 
 PIECES = sql.parse(resources.files("lernbatch.batch.search").joinpath("fragments.sql").read_text(encoding="utf-8"))

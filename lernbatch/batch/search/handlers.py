@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lernbatch import telemetry
 from lernbatch.batch.search import actions, wire
 from lernbatch.batch.wire_document import Style
-from lernbatch.http import Call
-from lernbatch.outbox import actions as outbox
-from lernbatch.outbox.actions import hears_kafka
+from lernbatch.jobs.outbox import actions as outbox
+from lernbatch.jobs.outbox import telemetry
+from lernbatch.jobs.outbox.actions import hears_kafka
 from lernbatch.threads import beside
+from lernbatch.web.http import Call
 
 
 async def search(call: Call) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lernbatch.batch.shapes import BATCH
-from lernbatch.shapes import Shape, flag, keyed, listed, maybe, record, text, whole
+from lernbatch.web.schema import Shape, flag, keyed, listed, maybe, record, text, whole
 
 _VALUE = "A text, a number, a list of them, or an object of operators: < <= > >= startsWith endsWith."
 

@@ -1,0 +1,1 @@
+"""Files of reports: formats, packing, encryption, store. Knows no batch."""

@@ -1,0 +1,103 @@
+"""How rows become bytes: the contract's CSV, Parquet, XLSX. Each is written as the rows come."""
+
+from __future__ import annotations
+
+import re
+from codecs import BOM_UTF8
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from lernbatch.archive.xlsx import Xlsx
+from lernbatch.exhaust.model import FileFormat, Row
+from lernbatch.tables.formulas import neutral
+
+_EMPTY = "\x00"  # an empty text until quotes are decided: no text from PostgreSQL holds a zero
+_QUOTED = ',"\n\r'
+_needs_quotes = re.compile(f"[{_QUOTED}]").search
+
+
+class Format(Protocol):
+    """Takes the header first, then rows; what it gives is the file, piece by piece. Nothing of it is kept elsewhere."""
+
+    def header(self, columns: Sequence[str]) -> bytes: ...
+    def rows(self, rows: Sequence[Row]) -> bytes: ...
+    def finish(self) -> bytes: ...
+
+
+class Csv:
+    """Comma, quotes only where needed, empty text as `""`, UTF-8.
+
+    The contract's (jobs §5.9) ends lines with LF and escapes quotes and backslashes within quotes by a backslash, as
+    Spark does; RFC 4180 ends them with CRLF and doubles quotes. The standard writer knows no difference between an
+    empty text and no number.
+    """
+
+    def __init__(self, dialect: FileFormat = FileFormat.CSV, *, neutralised: bool = True) -> None:
+        self._quoted, self._end = (
+            (_quoted_by_backslash, "\n") if dialect is FileFormat.CSV else (_quoted_by_rfc, "\r\n")
+        )
+        self._start = BOM_UTF8 if dialect is FileFormat.CSV_EXCEL else b""
+        self._neutralised = neutralised
+
+    def header(self, columns: Sequence[str]) -> bytes:
+        return self._start + self.rows([columns])
+
+    def rows(self, rows: Sequence[Row]) -> bytes:
+        columns = [self._written(column) for column in zip(*rows, strict=True)]
+        lines = [",".join(line) + self._end for line in zip(*columns, strict=True)]
+        return "".join(lines).replace(_EMPTY, '""').encode()
+
+    def finish(self) -> bytes:
+        return b""
+
+    def _written(self, column: Row) -> Sequence[str]:
+        """The cells of a column; looking at all of them at once for what needs quotes is quicker than at each."""
+        cells: Sequence[str]
+        cells = [cell or _EMPTY if isinstance(cell, str) else "" if cell is None else str(cell) for cell in column]
+        if self._neutralised:
+            cells = neutral(cells)
+        joined = "".join(cells)
+        if not any(mark in joined for mark in _QUOTED):
+            return cells
+        return [self._quoted(cell) if _needs_quotes(cell) else cell for cell in cells]
+
+
+def _quoted_by_backslash(cell: str) -> str:
+    escaped = cell.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _quoted_by_rfc(cell: str) -> str:
+    escaped = cell.replace('"', '""')
+    return f'"{escaped}"'
+
+
+class JsonLines:
+    """An object a line, keyed by the columns; a missing number is null."""
+
+    def __init__(self) -> None:
+        self._columns: Sequence[str] = ()
+        self._encode = msgspec.json.Encoder().encode
+
+    def header(self, columns: Sequence[str]) -> bytes:
+        self._columns = columns
+        return b""
+
+    def rows(self, rows: Sequence[Row]) -> bytes:
+        return b"".join([self._encode(dict(zip(self._columns, row, strict=True))) + b"\n" for row in rows])
+
+    def finish(self) -> bytes:
+        return b""
+
+
+def format_of(wanted: FileFormat, *, neutralised: bool) -> Format:
+    """The writer of `wanted`. `neutralised`: no cell of a CSV is a formula."""
+    if wanted is FileFormat.XLSX:
+        return Xlsx()
+    if wanted is FileFormat.PARQUET:
+        from lernbatch.archive.parquet import Parquet  # fifty megabytes that few processes ever need
+
+        return Parquet()
+    return JsonLines() if wanted is FileFormat.JSONL else Csv(wanted, neutralised=neutralised)

@@ -1,0 +1,138 @@
+"""Pictures of certificates, drawn when somebody wants to see one, and remembered for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from functools import cache
+from pathlib import Path
+from threading import Lock
+
+import rfc8785
+
+from lernbatch.certificate import wire
+from lernbatch.certificate.actions import ring
+from lernbatch.certificate.drawing_queue import drawing_queue
+from lernbatch.certificate.model import Certificate
+from lernbatch.credential import baking, proof
+from lernbatch.drawing import picture, renderer
+from lernbatch.drawing.picture import Design
+from lernbatch.drawing.renderer import Job
+from lernbatch.drawing.svg import BadPicture
+from lernbatch.drawing.typesetting import Case
+from lernbatch.registry import wire as registry
+from lernbatch.services import Services
+from lernbatch.template import files
+from lernbatch.web.http import Call
+
+MEDIA_TYPES = {
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "pdf": "application/pdf",
+    "json": "application/vc",
+    "jwt": "application/vc+jwt",
+}
+
+
+def protection(form: str) -> dict[str, str]:
+    """The headers of a file of one of MEDIA_TYPES: an SVG opened alone must not run or load anything either."""
+    drawn = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+    return {"X-Content-Type-Options": "nosniff", **({"Content-Security-Policy": drawn} if form == "svg" else {})}
+
+
+class Shelf:
+    """Drawn pictures, at most `size` bytes of them; the one not asked for longest goes first. For all threads."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._held, self._lock = size, 0, Lock()
+        self._drawn: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
+
+    def get(self, key: tuple[str, ...]) -> bytes | None:
+        with self._lock:
+            if key in self._drawn:
+                self._drawn.move_to_end(key)
+            return self._drawn.get(key)
+
+    def put(self, key: tuple[str, ...], drawn: bytes) -> None:
+        with self._lock:
+            self._held += len(drawn) - len(self._drawn.pop(key, b""))
+            self._drawn[key] = drawn
+            while self._held > self._size:
+                _, gone = self._drawn.popitem(last=False)
+                self._held -= len(gone)
+
+
+_SHELF = Shelf(64 * 1024 * 1024)
+
+
+async def shown(
+    services: Services, certificate: Certificate, form: str, qr: str, client: str, *, patient: bool = False
+) -> bytes:
+    """The certificate as a file of one of MEDIA_TYPES. `qr`: what its code says; `client`: who waits for it.
+
+    `patient`: until it is drawn, however long that takes.
+    Raises: svg.BadPicture, drawing_queue.TooManyPictures, Unusable.
+    """
+    if form == "json":
+        return rfc8785.dumps(dict(certificate.credential))
+    if form == "jwt":
+        keys = ring(services.config)
+        if not proof.trusted_proofs(certificate.credential, keys.keys):  # or a changed record would be signed here
+            raise BadPicture("its record is not as a trusted key signed it.")
+        return proof.jwt(certificate.credential, keys).encode()
+    signed_by = registry.key_name(certificate.credential)  # whoever signs anew draws anew
+    key = (services.config.public_url, certificate.certificate_id, signed_by, form, qr)
+    drawn = _SHELF.get(key)
+    if drawn is None:
+        images = [signatory["image"] for signatory in certificate.template["signatoryList"]]
+        design = await files.design(services, certificate.template["url"], images)
+        seconds = None if patient else services.config.certificate_drawing_seconds
+        async with drawing_queue().turn(client, seconds):
+            loop = asyncio.get_running_loop()
+            work = (key, services, certificate, design, form, qr)
+            drawn = await loop.run_in_executor(renderer.EXECUTOR, _drawn_once, *work)
+    return drawn
+
+
+def client_of(call: Call) -> str:
+    """By whom a picture is waited for: a user, or an address."""
+    address = call.http.client.host if call.http.client else ""
+    return call.caller.user_id or address
+
+
+def _drawn_once(
+    key: tuple[str, ...], services: Services, certificate: Certificate, design: Design, form: str, qr: str
+) -> bytes:
+    """Who waited while somebody else asked for the same picture gets that."""
+    drawn = _SHELF.get(key)
+    if drawn is None:
+        drawn = _draw(services, certificate, design, form, qr)
+        _SHELF.put(key, drawn)
+    return drawn
+
+
+def _draw(services: Services, certificate: Certificate, design: Design, form: str, qr: str) -> bytes:
+    signed = rfc8785.dumps(dict(certificate.credential))
+    public_url, zone = services.config.public_url.rstrip("/"), services.clock.zone
+    code = picture.qr_png(picture.qr_content(f"{public_url}/certs/{certificate.certificate_id}", qr, signed))
+    fonts = services.config.certificate_font_folder
+    job = Job(
+        form=form,
+        source=design.source,
+        embedded=design.embedded,
+        values=registry.show_values(certificate, public_url, zone, code),
+        zone=str(zone),
+        fonts=None if fonts is None else str(fonts),
+        credential=signed,
+        title=certificate.name,
+        author=wire.vouching_name(certificate),
+        made_at=certificate.issued_at,
+    )
+    drawn = renderer.PRESS.draw(job)
+    put_in = {"png": baking.to_png, "svg": baking.to_svg}
+    return put_in[form](drawn, signed) if form in put_in else drawn  # a PDF has it already
+
+
+@cache
+def case(more: Path | None) -> Case:
+    return Case(more)

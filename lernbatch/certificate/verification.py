@@ -1,0 +1,77 @@
+"""Reading certificates: one with what it is worth now, status lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lernbatch.certificate import rules
+from lernbatch.certificate.actions import ring
+from lernbatch.certificate.model import Certificate, Revision
+from lernbatch.credential import proof
+from lernbatch.credential import status_list as status
+from lernbatch.credential.proof import Proof
+from lernbatch.database import db, sql
+from lernbatch.errors import NotFound
+from lernbatch.services import Services
+
+Q = sql.load("lernbatch.certificate")
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A certificate as somebody who checks it sees it. `standing`: valid, or why not, in one word."""
+
+    certificate: Certificate
+    standing: str
+    chain: list[Revision]
+    proofs: tuple[Proof, ...]  # of its credential; none where it is broken
+
+
+@dataclass(frozen=True, slots=True)
+class Bit:
+    """A certificate that is not active, by its place in the status lists."""
+
+    status_index: int
+    status: str
+
+
+async def find(services: Services, certificate_id: str) -> Certificate | None:
+    """The certificate of that id, or None."""
+    if len(certificate_id) > 100:
+        return None
+    return await db.one(services.pool, Certificate, Q.certificate_by_id, certificate_id=certificate_id)
+
+
+async def look(services: Services, certificate_id: str) -> Looked | None:
+    """The certificate, its signature checked again, and the chain it stands in; None when there is none."""
+    certificate = await find(services, certificate_id)
+    if certificate is None:
+        return None
+    chain = await db.all(
+        services.pool,
+        Revision,
+        Q.chain_of,
+        user_id=certificate.user_id,
+        batch_id=certificate.batch_id,
+        certificate_id=certificate_id,
+    )
+    standing = rules.standing(certificate.status, certificate.expires_at, services.clock.now())
+    keys = ring(services.config)
+    proofs = proof.trusted_proofs(certificate.credential, keys.keys)
+    if not proofs:
+        proofs = proof.trusted_proofs(certificate.credential, keys.bad)
+        standing = "broken" if not proofs else "untrusted" if standing == "valid" else standing
+    return Looked(certificate, standing, chain, proofs)
+
+
+async def status_list(services: Services, purpose: str, number: int) -> dict[str, Any]:
+    """The signed status list of one purpose (one of status.PURPOSES). Raises: NotFound, when it is not begun yet."""
+    if number > await db.value(services.pool, Q.last_status_list, size=status.LIST_SIZE):
+        raise NotFound
+    first = number * status.LIST_SIZE
+    bits = await db.all(services.pool, Bit, Q.not_active_in_list, first=first, size=status.LIST_SIZE)
+    set_bits = [bit.status_index - first for bit in bits if bit.status in status.PURPOSES[purpose]]
+    keys, now = ring(services.config), services.clock.now()
+    url = f"{services.config.public_url.rstrip('/')}/certs/status/{purpose}/{number}"
+    return proof.sign(status.build(url, keys.did, purpose, set_bits, now), keys, now)

@@ -1,0 +1,1 @@
+"""Verifiable credentials: Open Badges, proofs, keys, status lists. Knows no batch and no database."""

@@ -1,0 +1,99 @@
+"""The signed credential inside a picture of its certificate: put there, and found again.
+
+A PDF has it as an attached file (see drawing.picture); PNG and SVG as Open Badges 3.0 §5.3 bakes it.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element, ParseError, register_namespace, tostring
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from lernbatch.credential.proof import Unverifiable
+
+MAX_BYTES = 32 * 1024 * 1024
+FILE_NAME = "credential.json"  # in a PDF
+_KEYWORD = b"openbadgecredential"  # of a text in a PNG
+_NAMESPACE = "https://purl.imsglobal.org/ob/v3p0"
+_ELEMENT = f"{{{_NAMESPACE}}}credential"  # in an SVG
+_PNG, _PDF = b"\x89PNG\r\n\x1a\n", b"%PDF-"
+register_namespace("openbadges", _NAMESPACE)
+
+
+def to_png(picture: bytes, credential: bytes) -> bytes:
+    """The PNG with the credential as an uncompressed iTXt chunk before its end."""
+    said = _KEYWORD + b"\0\0\0\0\0" + credential  # no compression, no language, no translated keyword
+    end = picture.rindex(b"IEND") - 4
+    return picture[:end] + _chunk(b"iTXt", said) + picture[end:]
+
+
+def to_svg(picture: bytes, credential: bytes) -> bytes:
+    """The SVG with the credential as its first element, which draws nothing."""
+    root = fromstring(picture)
+    element = Element(_ELEMENT)
+    element.text = credential.decode()
+    root.insert(0, element)
+    made: bytes = tostring(root, encoding="utf-8")
+    return made
+
+
+def credential_in(data: bytes) -> tuple[bytes, bool]:
+    """The credential in a file, and whether the file is a picture around it. Raises: Unverifiable, with a sentence."""
+    if len(data) > MAX_BYTES:
+        raise Unverifiable(f"The file is larger than {MAX_BYTES // 1024 // 1024} MB.")
+    if data.startswith(_PDF):
+        return _only(_in_pdf(data), "PDF"), True
+    if data.startswith(_PNG):
+        return _only(list(_in_png(data)), "PNG"), True
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return _only(_in_svg(data), "SVG"), True
+    return data, False
+
+
+def _only(found: list[bytes], kind: str) -> bytes:
+    if len(found) != 1:
+        raise Unverifiable(f"The {kind} has {len(found) or 'no'} credential{'s' if found else ''} in it.")
+    return found[0]
+
+
+def _in_pdf(data: bytes) -> list[bytes]:
+    import pypdf  # takes half a second, and few ever need it
+
+    try:
+        attachments = pypdf.PdfReader(io.BytesIO(data)).attachments
+        return list(attachments[FILE_NAME]) if FILE_NAME in attachments else []
+    except Exception as broken:  # a PDF from outside makes its reader raise whatever its pieces do
+        raise Unverifiable(f"The PDF cannot be read: {broken!r}.") from broken
+
+
+def _in_png(data: bytes) -> Iterator[bytes]:
+    place = len(_PNG)
+    while place + 12 <= len(data):
+        (length,) = struct.unpack(">I", data[place : place + 4])
+        kind, content = data[place + 4 : place + 8], data[place + 8 : place + 8 + length]
+        if kind == b"iTXt" and content.startswith(_KEYWORD + b"\0"):
+            if data[place : place + 12 + length] != _chunk(kind, content):
+                raise Unverifiable("The PNG's credential does not fit its check sum.")
+            rest = content[len(_KEYWORD) + 1 :]  # flag and method of compression, language, translated keyword, text
+            parts = rest[2:].split(b"\0", 2)
+            if len(parts) < 3 or rest[0]:
+                raise Unverifiable("The PNG's credential is compressed or cut short.")
+            yield parts[2]
+        place += 12 + length
+
+
+def _in_svg(data: bytes) -> list[bytes]:
+    try:
+        root = fromstring(data, forbid_dtd=False, forbid_entities=True, forbid_external=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as broken:
+        raise Unverifiable(f"The SVG cannot be read: {broken}.") from broken
+    return [(element.get("verify") or element.text or "").strip().encode() for element in root.iter(_ELEMENT)]
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

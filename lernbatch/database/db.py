@@ -1,0 +1,195 @@
+"""The database: the pool, and four verbs that run a statement of a `queries.sql`."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import Any, TypeAlias, TypeVar
+
+import asyncpg
+import msgspec
+from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
+
+from lernbatch.database.sql import Statement
+from lernbatch.errors import Busy, LernbatchError
+
+Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
+Pool: TypeAlias = asyncpg.Pool
+Row = TypeVar("Row")
+
+# What PostgreSQL cannot keep: a NUL character, or a text too long for an index. The caller sent it, the caller is told.
+UNSTORABLE = (
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.UntranslatableCharacterError,
+    asyncpg.ProgramLimitExceededError,
+)
+# The server is away, full, overloaded, or stopped a statement: for its operator, and no bug of ours.
+TROUBLES = (
+    ConnectionError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+)
+# Whatever a look at the database may end in when it is only asked whether it is there.
+UNREACHABLE = (OSError, Busy, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+# Whether the running task answers somebody who has shown no token; None: it answers nobody, it is a job or a command.
+anonymous: ContextVar[bool | None] = ContextVar("anonymous", default=None)
+SLICE = 2000  # rows that are made without a pause, in a few milliseconds
+_JSONB_VERSION = b"\x01"  # the first byte of jsonb in PostgreSQL's binary format
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+def json(value: object) -> msgspec.Raw:
+    """`value` as one element of a jsonb[]: asyncpg takes a bare list for another dimension of the array."""
+    return msgspec.Raw(_encode(value))
+
+
+async def _prepare(conn: asyncpg.Connection) -> None:
+    await conn.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda value: _JSONB_VERSION + _encode(value),
+        decoder=lambda data: _decode(data[1:]),
+    )
+
+
+async def connect(dsn: str) -> asyncpg.Connection:
+    """One connection that reads and writes jsonb as Python values."""
+    conn = await asyncpg.connect(dsn)
+    await _prepare(conn)
+    return conn
+
+
+async def _as_it_is(_: Connection) -> None:
+    """Nothing of ours outlives its transaction, so a returned connection needs no statement that resets it."""
+
+
+class _Turn(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is not typed
+    """Holds a connection of a `BoundedPool`, and for an anonymous request one of the places that such have."""
+
+    __slots__ = ("_place",)
+    pool: BoundedPool
+
+    async def __aenter__(self) -> PoolConnectionProxy:
+        self._place: asyncio.Semaphore | None = None
+        is_anonymous = anonymous.get()
+        try:
+            async with asyncio.timeout(None if is_anonymous is None else self.pool.wait_seconds):
+                if is_anonymous:
+                    await self.pool.anonymous_places.acquire()
+                    self._place = self.pool.anonymous_places
+                connection: PoolConnectionProxy = await super().__aenter__()
+                return connection
+        except BaseException as failed:
+            self._leave()
+            if isinstance(failed, TimeoutError) and is_anonymous is not None:
+                raise Busy from failed
+            raise
+
+    async def __aexit__(self, *failure: Any) -> None:
+        try:
+            await super().__aexit__(*failure)
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._place is not None:
+            self._place.release()
+
+
+class BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # likewise
+    """A pool where no request waits without end, and of which anonymous ones have at most half.
+
+    One that waits for a connection longer than `wait_seconds`, establishing one included, gets Busy. Jobs wait.
+    """
+
+    wait_seconds: float
+    anonymous_places: asyncio.Semaphore
+
+    def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
+        return _Turn(self, timeout)
+
+
+@asynccontextmanager
+async def pool(
+    dsn: str, *, size: int, statement_timeout_seconds: float = 20, wait_seconds: float = 2
+) -> AsyncIterator[Pool]:
+    """A pool of at most `size` connections; `min(size, 2)` are opened at once."""
+    bounded = BoundedPool(
+        dsn,
+        min_size=min(size, 2),
+        max_size=size,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300.0,
+        loop=None,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
+        init=_prepare,
+        reset=_as_it_is,
+        server_settings={
+            "application_name": "lernbatch",
+            # Nearly all is cached or on disks that need not turn: with the default a table of all people is read
+            # from end to end to find those of one batch.
+            "random_page_cost": "1.1",
+            "statement_timeout": str(int(statement_timeout_seconds * 1000)),
+        },
+    )
+    bounded.wait_seconds, bounded.anonymous_places = wait_seconds, asyncio.Semaphore(max(size // 2, 1))
+    async with bounded as opened:
+        yield opened
+
+
+async def all(conn: Connection, row: type[Row], statement: Statement, **parameters: object) -> list[Row]:
+    """Every row, as `row`; its fields are the columns. Many are made in slices, between which others go on."""
+    found = await conn.fetch(statement.text, *statement.arguments(parameters))
+    ordered = found and tuple(found[0].keys()) == _fields(row)  # type: ignore[arg-type]  # a class can be hashed
+    rows: list[Row] = []
+    for start in range(0, len(found), SLICE):
+        if start:
+            await asyncio.sleep(0)
+        some = found[start : start + SLICE]
+        rows += [row(*record) for record in some] if ordered else [row(**record) for record in some]  # in half the time
+    return rows
+
+
+@cache
+def _fields(row: type) -> tuple[str, ...]:
+    """The names of the fields that `row` takes, in the order it takes them."""
+    return tuple(inspect.signature(row).parameters)
+
+
+async def one(conn: Connection, row: type[Row], statement: Statement, **parameters: object) -> Row | None:
+    """The only row, or None."""
+    found = await conn.fetchrow(statement.text, *statement.arguments(parameters))
+    return None if found is None else row(**found)
+
+
+async def value(conn: Connection, statement: Statement, **parameters: object) -> Any:
+    """The first column of the first row, or None."""
+    return await conn.fetchval(statement.text, *statement.arguments(parameters))
+
+
+async def run(conn: Connection, statement: Statement, **parameters: object) -> int:
+    """How many rows the statement wrote."""
+    tag: str = await conn.execute(statement.text, *statement.arguments(parameters))
+    words = tag.split()
+    return int(words[-1]) if words and words[-1].isdigit() else 0
+
+
+@contextmanager
+def failing_as(kind: type[LernbatchError]) -> Iterator[None]:
+    """Raise `kind` where the database fails in the block, when the contract has a name for that failure."""
+    try:
+        yield
+    except UNSTORABLE:
+        raise
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as failed:
+        raise kind from failed

@@ -1,0 +1,190 @@
+"""The picture of a certificate: its template filled; as SVG without fonts, PNG, and PDF with the credential in it."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from importlib import resources
+from typing import Any, Literal
+
+import segno
+import typst
+
+from lernbatch.drawing import outlines, pictures, styles, svg
+from lernbatch.drawing.dates import format_date
+from lernbatch.drawing.svg import BadPicture
+from lernbatch.drawing.typesetting import Case
+
+QR_KINDS = ("URL", "URL-W3C-VC", "W3C-VC")
+MAX_DOTS = 4000  # of a side, in a PNG
+MAX_INNER = 3  # SVGs within each other
+MAX_SENTENCES = 30  # about one template
+MAX_SENTENCE = 300  # letters
+_DATE_FORMAT = re.compile(r"""^dateFormat\s+(?P<path>[\w.\[\]]+)\s+(?:"(?P<form>[^"]*)"|'(?P<other>[^']*)')$""")
+_PATH = re.compile(r"^(?:this\.|\.)?[A-Za-z_@][\w.\[\]@-]*$")
+_PAGE = b"""\
+#set document(title: sys.inputs.title, author: sys.inputs.author)
+#set page(width: eval(sys.inputs.width), height: eval(sys.inputs.height), margin: 0pt)
+#if sys.inputs.attached == "yes" {
+  pdf.attach(
+    "credential.json", relationship: "source", mime-type: "application/json", description: "The signed credential"
+  )
+}
+#image("certificate.svg", width: 100%, height: 100%, fit: "contain", alt: sys.inputs.title)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A template's SVG, and the pictures it or its values name: address → data URL."""
+
+    source: bytes
+    embedded: Mapping[str, str] = field(default_factory=dict)
+
+
+def default_design() -> Design:
+    return Design(resources.files("lernbatch.drawing").joinpath("default.svg").read_bytes())
+
+
+def draw(design: Design, values: Mapping[str, Any], zone: tzinfo, case: Case) -> bytes:
+    """The certificate as SVG. `values`: what templates may name, nested as they name it. Raises: BadPicture."""
+    return _drawn(design, values, zone, case, 0, [])
+
+
+def _drawn(design: Design, values: Mapping[str, Any], zone: tzinfo, case: Case, depth: int, said: list[str]) -> bytes:
+    """The SVG as it is shown; `depth`: how many SVGs it is inside of. What is left out is added to `said`."""
+    if depth > MAX_INNER:
+        raise BadPicture(f"it is more than {MAX_INNER} SVGs within each other.")
+    root = svg.parse(design.source)
+    said += svg.clean(root)
+    strange = [text for text in svg.placeholders(root) if not (_DATE_FORMAT.match(text) or _PATH.match(text))]
+    if strange:
+        raise BadPicture(f"The SVG asks for {{{{{strange[0]}}}}}, which is neither a name nor dateFormat.")
+    svg.fill(root, lambda placeholder: value_of(placeholder, values, zone))
+    said += styles.resolve(root)
+    said += pictures.embed(
+        root, design.embedded, lambda inner: _drawn(Design(inner), values, zone, case, depth + 1, said)
+    )
+    said += outlines.outline(root, case)
+    return svg.write(root)
+
+
+def png(picture: bytes, dots_per_inch: float = 144) -> bytes:
+    """The picture with 1.5 dots a unit, or in another resolution; 96 is one dot a unit. A large one has fewer."""
+    width, height = _size(picture)
+    dots_per_inch = min(dots_per_inch, 96 * MAX_DOTS / max(width, height))
+    return _typeset(picture, "png", f"{width * 0.75}pt", f"{height * 0.75}pt", ppi=dots_per_inch)
+
+
+def pdf(picture: bytes, credential: bytes, title: str, author: str, made_at: datetime) -> bytes:
+    """A4, lying or standing as the picture does. The same input gives the same bytes."""
+    width, height = _size(picture)
+    at = made_at.replace(microsecond=0)
+    sides = ("297mm", "210mm") if width >= height else ("210mm", "297mm")
+    return _typeset(
+        picture,
+        "pdf",
+        *sides,
+        credential=credential,
+        title=title,
+        author=author,
+        timestamp=at,
+    )
+
+
+def _typeset(
+    picture: bytes,
+    form: Literal["png", "pdf"],
+    width: str,
+    height: str,
+    *,
+    credential: bytes | None = None,
+    title: str = "Certificate",
+    author: str = "",
+    **options: Any,
+) -> bytes:
+    # Any: the library's types know no dict of files, its code does.
+    files: Any = {"main.typ": _PAGE, "certificate.svg": picture}
+    if credential is not None:
+        files["credential.json"] = credential
+    inputs = {"title": title, "author": author, "width": width, "height": height}
+    inputs["attached"] = "yes" if credential is not None else "no"
+    try:
+        made: bytes = typst.compile(files, format=form, ignore_system_fonts=True, sys_inputs=inputs, **options)
+    except typst.TypstError as broken:
+        raise BadPicture(f"The picture cannot be drawn: {broken.message}") from broken
+    return made
+
+
+def _size(picture: bytes) -> tuple[float, float]:
+    return svg.size(svg.parse(picture))
+
+
+def check(source: bytes, case: Case) -> tuple[bytes, list[str]]:
+    """A template as it is drawn without values, and what of it is left out or drawn otherwise, as sentences.
+
+    Raises: BadPicture, when it is unsafe, broken, or asks for what nobody can give.
+    """
+    said: list[str] = []
+    drawn = _drawn(Design(source), {}, UTC, case, 0, said)
+    return drawn, [sentence[:MAX_SENTENCE] for sentence in dict.fromkeys(said)][:MAX_SENTENCES]
+
+
+def value_of(placeholder: str, values: Mapping[str, Any], zone: tzinfo) -> str | None:
+    """The text for a placeholder: a path into `values`, or `dateFormat path "DD MMMM YYYY"`."""
+    dated = _DATE_FORMAT.match(placeholder)
+    if dated:
+        at = _found(dated["path"], values)
+        return None if at is None else format_date(_instant(at), dated["form"] or dated["other"] or "", zone)
+    found = _found(placeholder, values)
+    return None if found is None or isinstance(found, Mapping | list) else str(found)
+
+
+def _found(path: str, values: Mapping[str, Any]) -> Any:
+    found: Any = values
+    for step in re.sub(r"^(this\.|\.)", "", path).replace("[", "").replace("]", "").split("."):
+        if isinstance(found, Mapping):
+            found = found.get(step)
+        elif isinstance(found, list) and re.fullmatch("[0-9]{1,3}", step):
+            found = found[int(step)] if int(step) < len(found) else None
+        else:
+            return None
+    return found
+
+
+def _instant(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+
+
+def qr_content(page_url: str, kind: str, credential: bytes) -> str:
+    """What the QR code says: URL, URL-W3C-VC (the link with the signed credential in it) or W3C-VC (that alone).
+
+    Source: contract jobs §4.6, QR_TYPE.
+    """
+    if kind == "URL":
+        return f"{page_url}?t=URL"
+    packed = b64encode(_zipped(credential)).decode()
+    return f"{page_url}?t=URL-W3C-VC&data={packed}" if kind == "URL-W3C-VC" else packed
+
+
+def _zipped(credential: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.writestr(zipfile.ZipInfo("certificate.json"), credential, zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
+
+
+def qr_png(content: str) -> str:
+    """The QR code as a data URL, three dots a module."""
+    code: str = segno.make(content, error="m" if len(content) < 500 else "l", micro=False).png_data_uri(
+        scale=3, border=2
+    )
+    return code

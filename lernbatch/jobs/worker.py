@@ -1,0 +1,146 @@
+"""Background work: runs what `schedule.py` lists, under leases that a killed process's twin takes over.
+
+The queue of a job is the table of what is due (`batch.due_on`, `certificate_due`, …): a run claims a bounded set of
+due rows, does them in one transaction and says how many; it is run again until none is left. See
+docs/decisions/0006-due-rows-are-the-queue.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+import asyncpg
+
+from lernbatch import log, metrics
+from lernbatch.config import Config
+from lernbatch.database import db, sql
+from lernbatch.services import Services
+from lernbatch.sunbird.http import IN_JOB
+
+Q = sql.load("lernbatch")
+OWNER = f"{os.getpid()}-{uuid4().hex[:8]}"
+LONGEST_PAUSE_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A kind of background work.
+
+    `run` does one bounded set and returns how many it did; 0: nothing is due.
+    `every_seconds`: how often it is looked for, or which setting says so. `together`: several processes may run it at
+    once, because its rows carry leases of their own (or SKIP LOCKED keeps them apart).
+    """
+
+    kind: str
+    run: Callable[[Services], Awaitable[int]]
+    every_seconds: float | Callable[[Config], float]
+    together: bool = False
+
+    def pause_seconds(self, config: Config) -> float:
+        return self.every_seconds if isinstance(self.every_seconds, float | int) else self.every_seconds(config)
+
+
+@asynccontextmanager
+async def running(services: Services, jobs: Sequence[Job]) -> AsyncIterator[None]:
+    """`jobs`, until the block ends; then what is under way is finished and its leases are given back."""
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(_keep(services, job, stop)) for job in jobs]
+    try:
+        yield
+    finally:
+        stop.set()
+        services.wake.now()
+        await asyncio.gather(*tasks)
+
+
+async def run_now(services: Services, job: Job) -> int:
+    """Run `job` by hand until nothing is due, beside whatever else runs; how many things it did."""
+    total = 0
+    while done := await job.run(services):
+        total += done
+    return total
+
+
+async def _keep(services: Services, job: Job, stop: asyncio.Event) -> None:
+    IN_JOB.set(True)  # of this task, and of what it starts
+    while not stop.is_set():
+        pause = await (_turn if job.together else _leased_turn)(services, job, stop)
+        if not stop.is_set():
+            await services.wake.wait(pause)
+
+
+async def _turn(services: Services, job: Job, stop: asyncio.Event) -> float:
+    """Run until nothing is due; the seconds to wait before the next look."""
+    try:
+        await _rounds(services, job, stop)
+    except Exception as error:  # noqa: BLE001 - a failing job must not end the worker; it is logged and retried
+        log.exception("job failed", error, kind=job.kind)
+        metrics.JOB_RUNS.labels(job.kind, "failed").inc()
+        return max(job.pause_seconds(services.config), 5)
+    return job.pause_seconds(services.config)
+
+
+async def _rounds(services: Services, job: Job, stop: asyncio.Event) -> int:
+    began, total = time.perf_counter(), 0
+    while not stop.is_set() and (done := await job.run(services)):
+        total += done
+    if total:
+        seconds = time.perf_counter() - began
+        metrics.JOB_ITEMS.labels(job.kind).inc(total)
+        metrics.JOB_SECONDS.labels(job.kind).observe(seconds)
+        log.info("job done", kind=job.kind, count=total, seconds=round(seconds, 3))
+    metrics.JOB_RUNS.labels(job.kind, "done").inc()
+    return total
+
+
+async def _leased_turn(services: Services, job: Job, stop: asyncio.Event) -> float:
+    """As `_turn`, if the lease of this kind can be had."""
+    now = services.clock.now()
+    lease = timedelta(seconds=services.config.lease_seconds)
+    pool = services.pool
+    try:
+        claimed = await db.value(pool, Q.claim_job, kind=job.kind, now=now, owner=OWNER, until=now + lease)
+        if claimed is None:
+            return min(job.pause_seconds(services.config), 15)
+        failures: int = await db.value(pool, Q.job_failures, kind=job.kind) or 0
+        beat = asyncio.create_task(_heartbeat(services, job, lease))
+        count, error = 0, None
+        try:
+            count = await _rounds(services, job, stop)
+            failures = 0
+        except Exception as wrong:  # noqa: BLE001 - recorded with the job and retried with growing pauses
+            log.exception("job failed", wrong, kind=job.kind)
+            metrics.JOB_RUNS.labels(job.kind, "failed").inc()
+            failures, error = failures + 1, repr(wrong)[:1000]
+        finally:
+            beat.cancel()
+        pause = job.pause_seconds(services.config) if error is None else min(2.0**failures, LONGEST_PAUSE_SECONDS)
+        now = services.clock.now()
+        await db.run(
+            pool,
+            Q.finish_job,
+            kind=job.kind,
+            owner=OWNER,
+            now=now,
+            next_run_at=now + timedelta(seconds=pause),
+            count=count,
+            failures=failures,
+            error=error,
+        )
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as unreachable:
+        log.exception("the database cannot be reached", unreachable, kind=job.kind)
+        return 5
+    return min(pause, 15)
+
+
+async def _heartbeat(services: Services, job: Job, lease: timedelta) -> None:
+    while True:
+        await asyncio.sleep(lease.total_seconds() / 3)
+        await db.run(services.pool, Q.renew_job, kind=job.kind, owner=OWNER, until=services.clock.now() + lease)

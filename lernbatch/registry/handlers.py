@@ -1,0 +1,238 @@
+"""The paths of the registries that we replace, from our records (contract jobs §4.6 to §4.8).
+
+Portals read certificates there: RC's search, download and key, and certreg's v1 and v2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from starlette.responses import Response
+
+from lernbatch.batch.rules import is_unbounded, may_manage
+from lernbatch.certificate import actions, pictures, verification
+from lernbatch.certificate.model import Certificate
+from lernbatch.database import db, sql
+from lernbatch.drawing.svg import BadPicture
+from lernbatch.errors import Missing, NotFound, Refused, Unauthorized
+from lernbatch.registry import wire
+from lernbatch.web.envelope import decode
+from lernbatch.web.http import Call
+
+Q = sql.load("lernbatch.certificate")
+LIMIT = 100
+_STAFF = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Who manages a batch."""
+
+    batch_id: str
+    created_by: str | None
+    mentors: Sequence[str]
+    created_for: Sequence[str]
+
+
+class InvalidCertificate(Refused):
+    """No certificate has that id and access code."""
+
+    code = "INVALID_PARAMETER_VALUE"
+    message = "Invalid certificate id or access code."
+
+
+async def search(call: Call) -> Response:
+    """POST /api/rc/certificate/v1/search {"filters": {"recipient": {"id": {"eq": "u1"}}}} → [TrainingCertificate, …]"""
+    body = decode(await call.read_body() or b"{}")
+    filters = body.get("filters") if isinstance(body, dict) else None
+    filters = filters if isinstance(filters, dict) else {}
+    recipient, training = _object(filters.get("recipient")), _object(filters.get("training"))
+    user_id = _equal(recipient.get("id")) or _equal(filters.get("recipientId"))
+    course_id = _equal(training.get("id")) or _equal(filters.get("courseId"))
+    batch_id = _equal(training.get("batchId")) or _equal(filters.get("batchId"))
+    found = await _of_learner(call, user_id or call.caller.subject, course_id, batch_id)
+    return _json([wire.show_entity(one, _base(call), known=True) for one in found])
+
+
+async def download(call: Call) -> Response:
+    """GET /api/rc/certificate/v1/download/{id}: the record, or its picture as the header Accept asks."""
+    certificate = await _found(call)
+    accepted = call.headers.get("accept", "")
+    form = next((form for form in ("svg", "pdf", "png") if pictures.MEDIA_TYPES[form] in accepted), None)
+    if form is None:
+        shown = wire.show_entity(certificate, _base(call), known=await _knows(call, certificate))
+        # Portals parse the signed part themselves.
+        return _json({**shown, "_osSignedData": msgspec.json.encode(shown["_osSignedData"]).decode()})
+    picture = await _picture(call, certificate, form)
+    return Response(picture, media_type=pictures.MEDIA_TYPES[form], headers=pictures.protection(form))
+
+
+async def key(call: Call) -> Response:
+    """GET /api/rc/certificate/v1/key/{id}: a public key by its name, as PEM."""
+    found = actions.ring(call.services.config).find(call.parameters["key_id"])
+    if found is None:
+        raise NotFound
+    pem = found.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    return _json({"osid": found.name, "alg": "Ed25519", "value": pem})
+
+
+async def legacy_search(call: Call) -> Mapping[str, Any]:
+    """POST /certs/v1/registry/search: as the index answered, for the recipient named anywhere in the query."""
+    user_id = _named(call.request, "recipient") or call.caller.subject
+    found = await _of_learner(call, user_id, None, None)
+    return {"response": {"count": len(found), "content": [wire.show_hit(one) for one in found]}}
+
+
+async def legacy_download(call: Call) -> Mapping[str, Any]:
+    """GET /certs/v2/registry/download/{id}: the SVG as a data URL."""
+    certificate = await _found(call)
+    picture = (await _picture(call, certificate, "svg")).decode()
+    return {"printUri": f"data:image/svg+xml,{quote(picture, safe='')}"}
+
+
+async def legacy_download_by_url(call: Call) -> Mapping[str, Any]:
+    """POST /certs/v1/registry/download {"pdfUrl": …}: a link to the PDF of the certificate that the URL ends with."""
+    url = call.request.get("pdfUrl")
+    if not isinstance(url, str) or not url.strip():
+        raise Missing("pdfUrl")
+    certificate = await verification.find(call.services, url.rstrip("/").rpartition("/")[2].partition(".")[0])
+    if certificate is None:
+        raise NotFound
+    return {"signedUrl": f"{_base(call)}/certs/{certificate.certificate_id}.pdf"}
+
+
+async def legacy_read(call: Call) -> Mapping[str, Any]:
+    """GET /certs/v1/registry/read/{id}"""
+    certificate = await _found(call)
+    known = await _knows(call, certificate)
+    return {"response": wire.show_record(certificate, _base(call), known=known)}
+
+
+async def legacy_validate(call: Call) -> Mapping[str, Any]:
+    """POST /certs/v1/registry/validate {"certId": …, "accessCode": …}; ours have no access code (contract §4.9)."""
+    certificate_id = call.request.get("certId")
+    if not isinstance(certificate_id, str) or not certificate_id.strip():
+        raise Missing("certId")
+    looked = await verification.look(call.services, certificate_id)
+    if looked is None or looked.standing != "valid":
+        raise InvalidCertificate
+    return {"response": wire.show_record(looked.certificate, _base(call), known=False)}
+
+
+async def legacy_verify(call: Call) -> Mapping[str, Any]:
+    """POST /certs/v1/registry/verify {"data": {"id": "https://…/certs/{id}"}} or {"id": …}"""
+    named = _object(call.request.get("data")).get("id") or call.request.get("id")
+    if not isinstance(named, str) or not named.strip():
+        raise Missing("id")
+    looked = await verification.look(call.services, named.rstrip("/").rpartition("/")[2])
+    valid = looked is not None and looked.standing == "valid"
+    message = [] if valid else [f"ERROR: {looked.standing if looked else 'unknown'}"]
+    return {"response": {"valid": valid, "messages": message, "errorCount": len(message)}}
+
+
+async def _of_learner(
+    call: Call, user_id: str | None, course_id: str | None, batch_id: str | None
+) -> list[Certificate]:
+    """What a learner holds: one's own, or what comes from batches that the caller manages (see ownership_enforced)."""
+    if not user_id:
+        return []
+    certificates = await db.all(
+        call.services.pool,
+        Certificate,
+        Q.certificates_of_learner,
+        user_id=user_id,
+        course_id=course_id,
+        batch_id=batch_id,
+        active_only=True,
+        limit=LIMIT,
+    )
+    visible = await _visible(call, certificates)
+    if not visible and not call.caller.speaks_for(user_id) and not _teaches(call):
+        raise Unauthorized
+    return visible
+
+
+def _teaches(call: Call) -> bool:
+    """Whether anybody's certificates may be asked for; which ones are answered is _visible's."""
+    config, caller = call.services.config, call.caller
+    return is_unbounded(caller, config) or caller.has_role((*_STAFF, *config.administrator_roles))
+
+
+async def _visible(call: Call, certificates: Sequence[Certificate]) -> list[Certificate]:
+    """Those of `certificates` whose learners the caller may know: one's own, and those of batches in one's care.
+
+    In one's care are batches that one created or mentors, and those of organisations in which one teaches or
+    administers.
+    """
+    config, caller = call.services.config, call.caller
+    if is_unbounded(caller, config):
+        return list(certificates)
+    batch_ids = list({one.batch_id for one in certificates})
+    owners = {row.batch_id: row for row in await db.all(call.services.pool, Owners, Q.owners_of, batch_ids=batch_ids)}
+    staff = (*_STAFF, *config.administrator_roles)
+
+    def may_see(one: Certificate) -> bool:
+        batch = owners.get(one.batch_id)
+        return caller.speaks_for(one.user_id) or (batch is not None and may_manage(caller, batch, config, staff))
+
+    return [one for one in certificates if may_see(one)]
+
+
+async def _knows(call: Call, certificate: Certificate) -> bool:
+    """Whether the caller may know whose it is, beyond what the picture says."""
+    asking = call.caller.user_id is not None or not call.caller.authentication_enabled
+    return asking and bool(await _visible(call, [certificate]))
+
+
+async def _found(call: Call) -> Certificate:
+    certificate = await verification.find(call.services, call.parameters["certificate_id"])
+    if certificate is None:
+        raise NotFound
+    return certificate
+
+
+async def _picture(call: Call, certificate: Certificate, form: str) -> bytes:
+    try:
+        qr = call.services.config.certificate_qr
+        return await pictures.shown(call.services, certificate, form, qr, pictures.client_of(call))
+    except BadPicture as bad:
+        raise NotFound(f"This certificate has no picture: {bad}") from bad
+
+
+def _equal(value: Any) -> str | None:
+    """The text of a filter: {"eq": "u1"} or "u1"."""
+    wanted = value.get("eq") if isinstance(value, dict) else value
+    return wanted if isinstance(wanted, str) and wanted else None
+
+
+def _named(value: Any, part: str) -> str | None:
+    """The first text under a key that contains `part`, however deep: clients send queries of their index."""
+    waiting = [value]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, dict):
+            for name, inner in here.items():
+                text = inner.get("query", inner.get("value")) if isinstance(inner, dict) else inner
+                if part in name and isinstance(text, str):
+                    return text
+            waiting += here.values()
+        elif isinstance(here, list):
+            waiting += here
+    return None
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def _base(call: Call) -> str:
+    return call.services.config.public_url.rstrip("/")

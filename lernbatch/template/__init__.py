@@ -1,0 +1,1 @@
+"""Certificate templates: what to award, and to whom."""

@@ -1,0 +1,106 @@
+"""Templates' SVGs and signature pictures: fetched when a template is attached, kept, never loaded while drawing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lernbatch.certificate import rules
+from lernbatch.certificate.model import DEFAULT_TEMPLATE, Template
+from lernbatch.config import Config
+from lernbatch.database import db, sql
+from lernbatch.drawing import picture, pictures, renderer, svg
+from lernbatch.drawing.picture import Design
+from lernbatch.drawing.svg import BadPicture
+from lernbatch.errors import Upstream
+from lernbatch.services import Services
+
+Q = sql.load("lernbatch.certificate")
+MAX_PICTURES = 20
+MAX_PICTURE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as it was fetched."""
+
+    url: str
+    media_type: str
+    body: bytes
+
+
+async def fetch(services: Services, template: Template) -> list[str]:
+    """Fetch and keep what `template` is drawn from; what could not be had, or is left out, as sentences.
+
+    Raises: rules.UnreadableTemplate, when the SVG is there but cannot be used.
+    """
+    if template.template_id == DEFAULT_TEMPLATE:
+        return await _fetch_pictures(services, [signatory.image for signatory in template.signatories])
+    url = real_url(services.config, template.url)
+    try:
+        source = await services.sunbird.templates.picture(url)
+    except Upstream as unreachable:
+        return [f"The template's picture {url} cannot be read ({unreachable.detail}): the default one is used."]
+    try:
+        warnings = await _check(source)
+        wanted = [*svg.pictures(svg.parse(source)), *(signatory.image for signatory in template.signatories)]
+    except BadPicture as bad:
+        raise rules.UnreadableTemplate(str(bad)) from bad
+    await _keep(services, File(template.url, "image/svg+xml", source))
+    return warnings + await _fetch_pictures(services, wanted)
+
+
+async def _check(source: bytes) -> list[str]:
+    return await asyncio.get_running_loop().run_in_executor(renderer.EXECUTOR, renderer.PRESS.check, source)
+
+
+async def _fetch_pictures(services: Services, urls: Iterable[str]) -> list[str]:
+    warnings = []
+    for url in list(dict.fromkeys(url for url in urls if url.startswith(("http://", "https://", "/"))))[:MAX_PICTURES]:
+        try:
+            body = await services.sunbird.templates.picture(real_url(services.config, url))
+        except Upstream as unreachable:
+            warnings.append(f"The picture {url} cannot be read ({unreachable.detail}): it is left out.")
+            continue
+        media_type = pictures.type_of(body)
+        if media_type is None or len(body) > MAX_PICTURE_BYTES:
+            warnings.append(f"The picture {url} is no picture of at most 1 MB that can be read: it is left out.")
+            continue
+        if media_type == pictures.SVG_TYPE:
+            try:
+                warnings += [f"In the picture {url}: {warning}" for warning in await _check(body)]
+            except BadPicture as bad:
+                warnings.append(f"The picture {url} is left out: {bad}")
+                continue
+        await _keep(services, File(url, media_type, body))
+    return warnings
+
+
+async def _keep(services: Services, file: File) -> None:
+    now = services.clock.now()
+    await db.run(services.pool, Q.put_file, url=file.url, media_type=file.media_type, body=file.body, now=now)
+
+
+async def design(services: Services, url: str, images: Iterable[str]) -> Design:
+    """How certificates of the template at `url` look; the default design where its SVG was never to be had."""
+    first = await _files(services, [url, *images])
+    source = first[url].body if url in first else picture.default_design().source
+    more = await _files(services, [inner for inner in svg.pictures(svg.parse(source)) if inner not in first])
+    embedded = {
+        file.url: pictures.data_url(file.media_type, file.body)
+        for file in (*first.values(), *more.values())
+        if file.url != url
+    }
+    return Design(source, embedded)
+
+
+async def _files(services: Services, urls: Iterable[str]) -> Mapping[str, File]:
+    found = await db.all(services.pool, File, Q.files, urls=[url for url in urls if url])
+    return {file.url: file for file in found}
+
+
+def real_url(config: Config, url: str) -> str:
+    """The address that a stored URL stands for: with the cloud store in place of its placeholder."""
+    base = config.cloud_store_url
+    return url.replace(config.cloud_store_placeholder, base, 1) if base else url

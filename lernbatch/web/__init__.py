@@ -1,0 +1,1 @@
+"""HTTP: routing, requests, tokens, envelopes, the description of the API, the server."""

@@ -1,0 +1,103 @@
+"""The page at /docs: every call with a line of curl to try it. Made on the server, without script, for offline use."""
+
+from __future__ import annotations
+
+import shlex
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import resources
+from itertools import groupby
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lernbatch import __version__
+from lernbatch.web.http import Access, Entrance
+from lernbatch.web.openapi import Operation, operations
+from lernbatch.web.schema import Schema, example
+
+_STYLE = resources.files("lernbatch.ops").joinpath("templates", "docs.css").read_text(encoding="utf-8")
+# The style stands in the page, so that one request is enough; the policy names its hash and allows nothing else.
+SECURITY_POLICY = (
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; "
+    f"style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'"
+)
+_pages = Environment(loader=PackageLoader("lernbatch.ops"), autoescape=True, undefined=StrictUndefined)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One call as the page shows it."""
+
+    method: str
+    path: str
+    gateway: str | None
+    summary: str
+    access: str
+    roles: str
+    fields: list[tuple[str, str, str]]  # of the request: name, kind, what it is
+    curl: str
+
+
+def page(entrances: Iterable[Entrance], url: str) -> str:
+    """The whole page; `url`: where the service is reached."""
+    own = [operation for operation in operations(entrances) if not operation.by_gateway]
+    rooms = [(room, [_told(one, url) for one in group]) for room, group in groupby(own, lambda one: one.room)]
+    return _pages.get_template("docs.html").render(rooms=rooms, url=url, version=__version__, style=_STYLE)
+
+
+def _told(operation: Operation, url: str) -> Told:
+    entrance, shape = operation.entrance, operation.shape
+    return Told(
+        method=entrance.method,
+        path=entrance.path,
+        gateway=entrance.gateway,
+        summary=operation.summary,
+        access=_access(entrance.access),
+        roles=", ".join(entrance.roles),
+        fields=list(_fields(shape.request or shape.uploads or {})),
+        curl=_curl(operation, url),
+    )
+
+
+def _access(access: Access) -> str:
+    match access:
+        case Access.USER:
+            return "with a token"
+        case Access.LATE_USER:
+            return "with a token, which may have expired"
+        case Access.OPEN:
+            return "by anybody"
+        case Access.PRIVATE:
+            return "from the configured networks, or with the service token"
+        case Access.INTERNAL:
+            return "from the configured networks, with the service token, or by an administrator"
+
+
+def _fields(schema: Schema, inside: str = "") -> Iterable[tuple[str, str, str]]:
+    needed = schema.get("required", ())
+    for name, field in schema.get("properties", {}).items():
+        kind = field.get("type", "")
+        shown = " or ".join(kind) if isinstance(kind, list) else kind
+        about = field.get("description", "")
+        yield f"{inside}{name}", shown, f"Needed. {about}".strip() if name in needed else about
+        items = field.get("items", field)
+        yield from _fields(items, f"{inside}{name}{'[]' if items is not field else ''}.")
+
+
+def _curl(operation: Operation, url: str) -> str:
+    entrance, shape = operation.entrance, operation.shape
+    words = ["curl", "-s"]
+    if entrance.method not in ("GET", "POST") or (entrance.method == "POST" and shape.request is None):
+        words += ["-X", entrance.method]
+    words.append(shlex.quote(url + operation.path))
+    if entrance.access in (Access.USER, Access.LATE_USER):
+        words.append('-H "X-Authenticated-User-Token: $TOKEN"')
+    if shape.uploads is not None:
+        words += [f"-F {name}=@{name}.csv" for name in shape.uploads.get("properties", {})]
+    elif shape.request is not None:
+        sent = msgspec.json.encode({"request": example(shape.request)}).decode()
+        words += ["-H 'Content-Type: application/json'", "-d", shlex.quote(sent)]
+    return " ".join(words)

@@ -1,0 +1,115 @@
+"""Calls that may be repeated: a POST with an `Idempotency-Key` does its work once, and answers the same every time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+import msgspec
+
+from lernbatch.database import db, sql
+from lernbatch.database.db import Connection
+from lernbatch.errors import LernbatchError, Refused
+from lernbatch.services import Services
+from lernbatch.web.http import Call
+
+Q = sql.load("lernbatch")
+LONGEST_KEY = 255
+KEPT = timedelta(days=1)
+FORGOTTEN_AT_ONCE = 1000
+
+
+class InvalidKey(Refused):
+    """The header is blank or longer than 255 characters."""
+
+    code = "INVALID_PARAMETER_VALUE"
+    message = "Invalid value for header Idempotency-Key. Please provide a valid value."
+
+
+class KeyReused(LernbatchError):
+    """The key came with another request before."""
+
+    http_status = 422
+    code = "IDEMPOTENCY_KEY_REUSED"
+    message = "The Idempotency-Key was used for another request."
+
+
+class Repeated(Exception):
+    """The work was done by a twin meanwhile; what was begun here must be rolled back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`scope`: whose key it is and for which call, so that callers do not meet each other's keys."""
+
+    scope: str
+    key: str
+    body_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    body_hash: str
+    answer: dict[str, Any]
+
+
+Remember: TypeAlias = Callable[[Connection, Mapping[str, Any]], Awaitable[None]]
+Work: TypeAlias = Callable[[Remember], Awaitable[Mapping[str, Any]]]
+
+
+async def once(call: Call, work: Work) -> Mapping[str, Any]:
+    """The answer of `work`, which calls what it is given with its answer, inside its transaction.
+
+    Without the header the work is just done. Raises: InvalidKey, KeyReused.
+    """
+    key = _read_key(call)
+    if key is None:
+        return await work(_forget)
+    services = call.services
+
+    async def remember(conn: Connection, answer: Mapping[str, Any]) -> None:
+        named = {"scope": key.scope, "key": key.key, "body_hash": key.body_hash}
+        if not await db.run(conn, Q.remember_answer, **named, answer=answer, now=services.clock.now()):
+            raise Repeated
+
+    if (answer := await _answered(services, key)) is not None:
+        return answer
+    try:
+        return await work(remember)
+    except Repeated:
+        answer = await _answered(services, key)
+        assert answer is not None, "the twin has committed"
+        return answer
+
+
+async def forget_old(services: Services) -> int:
+    """Forget answers older than a day; how many."""
+    before = services.clock.now() - KEPT
+    return await db.run(services.pool, Q.forget_answers, before=before, limit=FORGOTTEN_AT_ONCE)
+
+
+async def _forget(conn: Connection, answer: Mapping[str, Any]) -> None:
+    """Nothing is remembered of a call without a key."""
+
+
+async def _answered(services: Services, key: Key) -> dict[str, Any] | None:
+    found = await db.one(services.pool, _Remembered, Q.remembered_answer, scope=key.scope, key=key.key)
+    if found is None:
+        return None
+    if found.body_hash != key.body_hash:
+        raise KeyReused
+    return found.answer
+
+
+def _read_key(call: Call) -> Key | None:
+    header = call.headers.get("idempotency-key")
+    if header is None:
+        return None
+    if not 0 < len(header.strip()) <= LONGEST_KEY:
+        raise InvalidKey
+    body = msgspec.json.encode(call.request, order="deterministic")
+    path = call.http.scope["lernbatch.path"]
+    return Key(f"{path} {call.caller.user_id or ''}", header.strip(), hashlib.sha256(body).hexdigest())

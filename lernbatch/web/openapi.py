@@ -1,0 +1,186 @@
+"""The description of the API, OpenAPI 3.1: made of `routes.py` and of the `shapes.py` of each room."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from lernbatch import __version__
+from lernbatch.web.http import Access, Entrance
+from lernbatch.web.schema import Schema, Shape, maybe, record, text
+
+_FAILURES = {
+    400: "The request must be changed: `params.err` says in which way",
+    401: "The token is missing, no longer valid, or not of somebody who may do this",
+    404: "What the request names does not exist",
+    408: "The request did not arrive in time",
+    413: "The body is too large",
+    431: "Path and headers are too large",
+    500: "The body has a shape the contract answers so, or the service failed",
+    503: "The service is busy: `Retry-After` says when to come back; or the health gate is closed",
+}
+_TOKEN, _MANAGED, _SERVICE = "token", "managedUser", "service"
+_SCHEMES = {
+    _TOKEN: ("X-Authenticated-User-Token", "A signed token of the identity provider."),
+    _MANAGED: ("X-Authenticated-For", "The token of the managed user on whose behalf the caller acts."),
+    _SERVICE: ("X-Service-Token", "Opens /private/… from outside the configured networks."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call at one path, with its shape."""
+
+    entrance: Entrance
+    path: str
+    shape: Shape
+    by_gateway: bool
+
+    @property
+    def room(self) -> str:
+        return room_of(self.entrance)
+
+    @property
+    def summary(self) -> str:
+        """What the handler's docstring says of it, without method and path."""
+        told = " ".join((self.entrance.handler.__doc__ or "").split("\n\n")[0].split())
+        said = told.removeprefix(f"{self.entrance.method} {self.entrance.path}")
+        return said.lstrip(":;, ") or self.entrance.handler.__name__.replace("_", " ")
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names in the path."""
+        return re.findall(r"{(\w+)", self.path)
+
+
+def room_of(entrance: Entrance) -> str:
+    """The room whose handler answers."""
+    return entrance.handler.__module__.split(".")[1]
+
+
+def shape_of(entrance: Entrance) -> Shape | None:
+    """The shape under the handler's name in its room; None, until somebody writes it."""
+    name = f"lernbatch.{room_of(entrance)}.shapes"
+    shapes = import_module(name) if find_spec(name) else None
+    found: Shape | None = getattr(shapes, entrance.handler.__name__, None)
+    return found
+
+
+def operations(entrances: Iterable[Entrance]) -> Iterable[Operation]:
+    """Every call at every path it answers on."""
+    for entrance in entrances:
+        shape = shape_of(entrance) or Shape()
+        yield Operation(entrance, entrance.path, shape, by_gateway=False)
+        if entrance.gateway:
+            yield Operation(entrance, entrance.gateway, shape, by_gateway=True)
+
+
+def document(entrances: Iterable[Entrance], url: str) -> dict[str, Any]:
+    """The whole document; `url`: where the service is reached."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations(entrances):
+        path = re.sub(r"{(\w+):\w+}", r"{\1}", operation.path)
+        paths.setdefault(path, {})[operation.entrance.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Lernbatch", "version": __version__, "license": {"name": "MIT", "identifier": "MIT"}},
+        "servers": [{"url": url}],
+        "paths": paths,
+        "components": {
+            "schemas": {"Failure": _envelope(record()), "Params": _PARAMS},
+            "securitySchemes": {
+                name: {"type": "apiKey", "in": "header", "name": header, "description": about}
+                for name, (header, about) in _SCHEMES.items()
+            },
+        },
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    entrance, shape = operation.entrance, operation.shape
+    described: dict[str, Any] = {
+        "operationId": f"{entrance.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', operation.path)}",
+        "summary": operation.summary,
+        "tags": [operation.room],
+        "parameters": [
+            *({"name": name, "in": "path", "required": True, "schema": text()} for name in operation.parameters),
+            *({"name": name, "in": "query", "schema": schema} for name, schema in shape.query.items()),
+        ],
+        "responses": _responses(operation),
+        "security": _security(entrance.access),
+    }
+    if shape.uploads is not None:
+        described["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": shape.uploads}}}
+    elif shape.request is not None:
+        body = record("request", request=shape.request)
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    return described
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    entrance, shape = operation.entrance, operation.shape
+    # A handler that answers without the envelope may fail without it.
+    failed: Schema = {} if shape.produces else {"$ref": "#/components/schemas/Failure"}
+    failure = {"application/json": {"schema": failed}}
+    answers: dict[int, dict[str, Any]] = {200: {"description": "Done", "content": _success(shape)}}
+    answers |= {status: {"description": said, "content": failure} for status, said in _FAILURES.items()}
+    if entrance.access in (Access.PRIVATE, Access.INTERNAL):
+        answers[403] = {"description": "Not from the configured networks, or from a page", "content": failure}
+        answers[415] = {"description": "The body is not said to be JSON", "content": failure}
+    plain = {"text/plain": {"schema": text()}, **failure}
+    if operation.by_gateway and entrance.about_caller:
+        answers[403] = {"description": "Names somebody else than the caller", "content": plain}
+    if entrance.roles:
+        answers[403] = {"description": f"Needs one of the roles {', '.join(entrance.roles)}", "content": plain}
+    for status, said in shape.also.items():
+        content = {**failure, **_success(shape)} if shape.produces else failure
+        answers[status] = {"description": said, "content": content if status >= 400 else {}}
+    return {str(status): answer for status, answer in sorted(answers.items())}
+
+
+def _success(shape: Shape) -> dict[str, Any]:
+    if not shape.produces:
+        return {"application/json": {"schema": _envelope(shape.result)}}
+    return {
+        kind: {"schema": {} if "json" in kind or kind == "application/vc" else text()}
+        for kind in shape.produces.split()
+    }
+
+
+def _security(access: Access) -> list[dict[str, list[str]]]:
+    signed: list[dict[str, list[str]]] = [{_TOKEN: []}, {_TOKEN: [], _MANAGED: []}]
+    match access:
+        case Access.USER | Access.LATE_USER:
+            return signed
+        case Access.OPEN:
+            return [{}, *signed]
+        case Access.PRIVATE:
+            return [{}, {_SERVICE: []}]
+        case Access.INTERNAL:
+            return [{}, {_SERVICE: []}, *signed]
+
+
+def _envelope(result: Schema) -> Schema:
+    return record(
+        "id ver ts params responseCode result",
+        id=text(),
+        ver=text(),
+        ts=text(),
+        params={"$ref": "#/components/schemas/Params"},
+        responseCode=text(),
+        result=result,
+    )
+
+
+_PARAMS = record(
+    "resmsgid msgid err status errmsg",
+    resmsgid=maybe(text()),
+    msgid=maybe(text("The id of the request: X-msgId or X-Request-ID, else one of ours.")),
+    err=maybe(text("The code of the failure.")),
+    status=text("`success`, or the code of the failure."),
+    errmsg=maybe(text("What to change.")),
+)

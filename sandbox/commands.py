@@ -1,0 +1,207 @@
+"""Commands of the bundled neighbours: fill them, make tokens for them, serve them over TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from cyclopts import App, Parameter
+
+from lernbatch import command
+from lernbatch.clock import Clock
+from lernbatch.database import db
+from lernbatch.database.db import Connection
+from lernbatch.errors import Unusable
+from lernbatch.web.tokens import Role
+from sandbox import identity, importing, people
+from sandbox.importing import Imported
+from sandbox.published import NotImportable
+
+PROBLEMS_SHOWN = 20
+Import: TypeAlias = Callable[[Connection, Path, datetime], Awaitable[str | Imported]]
+
+imports = App(
+    name="import", help="Fill the bundled neighbours from files; of each file the good rows go in, or nothing."
+)
+
+
+@imports.command
+def course(files: list[Path], /, *, force_trackable: bool = False) -> None:
+    """Import courses: what the platform's hierarchy call answers with, as JSON.
+
+    Example: `lernbatch import course algebra.json`
+
+    Args:
+        files: one or more
+        force_trackable: take a tree that does not say whether it is trackable
+    """
+
+    async def one(conn: Connection, file: Path, now: datetime) -> str:
+        found = await importing.course(conn, file, now, force_trackable=force_trackable)
+        return f"course {found.course_id} with {len(found.leaf_nodes)} leaf nodes"
+
+    _import(files, one)
+
+
+@imports.command
+def users(files: list[Path], /) -> None:
+    """Import people from CSV with the columns user_id, first_name, org_id, roles and more; see docs/operations.md.
+
+    Example: `lernbatch import users teachers.csv learners.csv`
+
+    Args:
+        files: one or more
+    """
+    _import(files, lambda conn, file, _: importing.people(conn, file))
+
+
+@imports.command
+def orgs(files: list[Path], /) -> None:
+    """Import organisations from CSV with the columns org_id, name, channel, is_root.
+
+    Example: `lernbatch import orgs schools.csv`
+
+    Args:
+        files: one or more
+    """
+    _import(files, lambda conn, file, _: importing.organisations(conn, file))
+
+
+@imports.command
+def consents(files: list[Path], /) -> None:
+    """Import consents from CSV with the columns user_id, consumer_id, object_id, status, updated_at, expires_at.
+
+    Example: `lernbatch import consents june.csv`
+
+    Args:
+        files: one or more
+    """
+    _import(files, importing.consents)
+
+
+@imports.command
+def templates(files: list[Path], /) -> None:
+    """Import certificate templates: JSON as the asset read answers with, an SVG of the same name beside it.
+
+    Example: `lernbatch import templates merit.json`
+
+    Args:
+        files: one or more
+    """
+
+    async def one(conn: Connection, file: Path, _: datetime) -> str:
+        return f"template {await importing.template(conn, file)}"
+
+    _import(files, one)
+
+
+@imports.command
+def groups(files: list[Path], /) -> None:
+    """Import groups: JSON as the group service answers with, one or a list.
+
+    Example: `lernbatch import groups class-7b.json`
+
+    Args:
+        files: one or more
+    """
+    _import(files, lambda conn, file, _: importing.groups(conn, file))
+
+
+def token(
+    user: str,
+    /,
+    *,
+    expired: bool = False,
+    child: Annotated[str | None, Parameter(name="--for")] = None,
+    role: list[str] | None = None,
+) -> None:
+    """Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.
+
+    Somebody who was not imported has the role of everybody, PUBLIC.
+
+    Example: `lernbatch token vikram --role CONTENT_CREATOR`
+
+    Args:
+        user: the user id
+        expired: one that was over an hour ago
+        child: print the token for X-Authenticated-For instead, with which USER acts for this managed user
+        role: give these roles, not the imported ones
+    """
+    print(asyncio.run(_token(user, expired, child, role)))
+
+
+async def _token(user: str, expired: bool, child: str | None, names: list[str] | None) -> str:
+    async with command.connection() as (settings, conn):
+        person = await db.one(conn, people.Person, people.Q.people_by_ids, user_ids=[child or user])
+        organisation = frozenset([person.org_id] if person and person.org_id else [])
+        roles = _roles((person.roles if person else ["PUBLIC"]) if names is None else names, organisation)
+        return identity.mint(
+            settings.home,
+            settings,
+            child or user,
+            now=Clock(settings.time_zone).now(),
+            roles=roles,
+            expired=expired,
+            parent_id=user if child else None,
+        )
+
+
+def _roles(names: Iterable[str], own: frozenset[str]) -> list[Role]:
+    """ROLE counts in the own organisation, ROLE@organisation in that one."""
+    named = (name.partition("@") for name in names)
+    return [Role(role, frozenset([elsewhere]) if elsewhere else own) for role, _, elsewhere in named]
+
+
+def neighbours(*, host: str = "127.0.0.1", port: int = 8001) -> None:
+    """Serve the bundled neighbours over TCP, for other programs or for a service elsewhere, until SIGTERM.
+
+    Example: `lernbatch neighbours --port 8001`
+
+    Args:
+        host: the address to listen on
+        port: the port to listen on, 0 takes a free one
+    """
+    from lernbatch.database import opening
+    from lernbatch.database.migrate import migrate
+    from lernbatch.web import server
+    from sandbox.app import standalone
+
+    settings = command.settings()
+    sock = server.listening(host, port)
+    with sock, opening.opened(settings) as dsn:
+        asyncio.run(migrate(dsn))
+        print(f"The neighbours answer on {server.url(sock)}", flush=True)
+        server.serve_alone(standalone(settings, dsn), settings, sock)
+
+
+def _import(files: list[Path], one: Import) -> None:
+    """Import every file and say with numbers what went in. Raises: Unusable, when something did not."""
+    if not all(asyncio.run(_each(files, one))):
+        raise Unusable("Not everything was imported; the lines above say what was left out and why.")
+
+
+async def _each(files: list[Path], one: Import) -> list[bool]:
+    async with command.connection() as (settings, conn):
+        now = Clock(settings.time_zone).now()
+        return [await _tell(file, one(conn, file, now)) for file in files]
+
+
+async def _tell(file: Path, importing_it: Awaitable[str | Imported]) -> bool:
+    try:
+        done = await importing_it
+    except NotImportable as wrong:
+        print(f"{file}: nothing imported. {wrong}", file=sys.stderr)
+        return False
+    if isinstance(done, str):
+        print(f"{file}: {done} imported.")
+        return True
+    print(f"{file}: {done.count} imported, {len(done.problems)} left out.")
+    for problem in done.problems[:PROBLEMS_SHOWN]:
+        print(f"{file}, line {problem.line}: {problem.reason}", file=sys.stderr)
+    if len(done.problems) > PROBLEMS_SHOWN:
+        print(f"{file}: … and {len(done.problems) - PROBLEMS_SHOWN} more.", file=sys.stderr)
+    return not done.problems

@@ -1,0 +1,254 @@
+"""What the content, search and question set services answer, from `neighbour_content` and `neighbour_template`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from lernbatch.database import db, sql
+from lernbatch.database.db import Connection, Pool
+from sandbox.answer import Answer, Asked, Invalid, NoSuchNode
+
+Q = sql.load("sandbox")
+PICTURES = "/neighbours/template/"
+LARGEST_PAGE = 10_000
+_DEFAULT_PAGE = 100
+_QUESTION_SET = "QuestionSet"
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    metadata: dict[str, Any]
+    hierarchy: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    metadata: dict[str, Any]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    template_id: str
+    metadata: dict[str, Any]
+
+
+async def read(asked: Asked) -> Answer:
+    """GET …/read/{id}?fields=…: the metadata, or the named fields of it."""
+    content = await _content(asked, asked.identifier)
+    return {"content": _chosen(content.metadata, asked.query.get("fields", ""))}
+
+
+async def hierarchy(asked: Asked) -> Answer:
+    """GET …/hierarchy/{id}: the published tree with the metadata of today."""
+    content = await _content(asked, asked.identifier)
+    if content.hierarchy is None or content.metadata.get("status") not in ("Live", "Unlisted"):
+        raise NoSuchNode(asked.identifier)
+    return {"content": {**content.hierarchy, **content.metadata}}
+
+
+async def update(asked: Asked) -> Answer:
+    """PATCH …/system/update/{id}: the fields sent replace those that are there; null removes one."""
+    sent = asked.request.get("content")
+    if not isinstance(sent, dict):
+        raise Invalid("The content to update is missing.")
+    changed = await db.run(
+        asked.pool,
+        Q.change_content,
+        content_id=asked.identifier,
+        changes={key: value for key, value in sent.items() if value is not None},
+        removed=[key for key, value in sent.items() if value is None],
+        now=asked.clock.now(),
+    )
+    if not changed:
+        raise NoSuchNode(asked.identifier)
+    return {"node_id": asked.identifier, "identifier": asked.identifier}
+
+
+async def create(asked: Asked) -> Answer:
+    """POST /content/v3/create: a draft."""
+    sent = asked.request.get("content")
+    if not isinstance(sent, dict) or not sent.get("name"):
+        raise Invalid("The content to create, or its name, is missing.")
+    content_id = new_content_id(asked.clock.now_ms())
+    version_key = str(asked.clock.now_ms())
+    metadata = {**sent, "identifier": content_id, "status": "Draft", "versionKey": version_key}
+    await put(asked.pool, [(metadata, None)], asked.clock.now())
+    return {"identifier": content_id, "node_id": content_id, "versionKey": version_key}
+
+
+async def copy(asked: Asked) -> Answer:
+    """POST /content/v3/copy/{id}: a draft with everything below the original."""
+    source = await _content(asked, asked.identifier)
+    sent = asked.request.get("content")
+    content_id = new_content_id(asked.clock.now_ms())
+    version_key = str(asked.clock.now_ms())
+    metadata = {**source.metadata, **(sent if isinstance(sent, dict) else {})}
+    metadata |= {"identifier": content_id, "origin": asked.identifier, "status": "Draft", "versionKey": version_key}
+    metadata.pop("batches", None)
+    tree = None if source.hierarchy is None else {**source.hierarchy, **metadata}
+    await put(asked.pool, [(metadata, tree)], asked.clock.now())
+    return {"node_id": {asked.identifier: content_id}, "versionKey": version_key}
+
+
+async def update_hierarchy(asked: Asked) -> Answer:
+    """PATCH /content/v3/hierarchy/update: a draft's tree from `nodesModified` and `hierarchy`."""
+    data = asked.request.get("data")
+    nodes = data.get("nodesModified") if isinstance(data, dict) else None
+    links = data.get("hierarchy") if isinstance(data, dict) else None
+    if not isinstance(nodes, dict) or not isinstance(links, dict):
+        raise Invalid("nodesModified or hierarchy is missing.")
+    root_id = next((key for key, link in links.items() if isinstance(link, dict) and link.get("root")), None)
+    if root_id is None:
+        raise Invalid("The hierarchy has no root.")
+    root = await _content(asked, root_id)
+    identifiers = {key: new_content_id(asked.clock.now_ms()) for key, node in nodes.items() if node.get("isNew")}
+    known = await _found(asked, [key for link in links.values() for key in link.get("children", ())])
+
+    def build(key: str, above: frozenset[str]) -> dict[str, Any]:
+        if key in above:
+            raise Invalid(f"{key} stands below itself.")
+        node = {**known.get(key, {}), **nodes.get(key, {}).get("metadata", {})}
+        node["identifier"] = identifiers.get(key, key)
+        children = [build(child, above | {key}) for child in links.get(key, {}).get("children", ())]
+        return {**node, "children": children} if children else node
+
+    version_key = str(asked.clock.now_ms())
+    metadata = {**root.metadata, "versionKey": version_key}
+    tree = {**build(root_id, frozenset()), **metadata}
+    await put(asked.pool, [(metadata, tree)], asked.clock.now())
+    return {"content_id": root_id, "identifiers": identifiers, "versionKey": version_key}
+
+
+async def search(asked: Asked) -> Answer:
+    """POST …/search: contents by filters on their metadata; without a status filter only live ones."""
+    filters = asked.request.get("filters") or {}
+    if not isinstance(filters, dict):
+        raise Invalid("The filters are no object.")
+    accepted = {key: _accepted(key, value) for key, value in filters.items() if value not in (None, [])}
+    if "status" not in filters:
+        accepted["status"] = ["Live"]
+    hits = await db.all(
+        asked.pool,
+        _Hit,
+        Q.contents_matching,
+        content_ids=accepted.pop("identifier", None),
+        filters=accepted,
+        limit=_bounded(asked.request.get("limit"), _DEFAULT_PAGE),
+        offset=_bounded(asked.request.get("offset"), 0),
+    )
+    fields = asked.request.get("fields")
+    shown = [_chosen(hit.metadata, ",".join(fields) if isinstance(fields, list) else "") for hit in hits]
+    kinds = [hit.metadata.get("objectType") == _QUESTION_SET for hit in hits]
+    answer: dict[str, Any] = {"count": hits[0].total if hits else 0}
+    for key, wanted in (("content", False), (_QUESTION_SET, True)):
+        found = [hit for hit, kind in zip(shown, kinds, strict=True) if kind is wanted]
+        if found:
+            answer[key] = found
+    return answer
+
+
+async def question_set(asked: Asked) -> Answer:
+    """GET …/questionset/…/read/{id}: the metadata of a question set."""
+    content = await _content(asked, asked.identifier)
+    if content.metadata.get("objectType") != _QUESTION_SET:
+        raise NoSuchNode(asked.identifier)
+    return {"questionset": _chosen(content.metadata, asked.query.get("fields", ""))}
+
+
+async def questions(asked: Asked) -> Answer:
+    """GET …/questionset/…/hierarchy/{id}: a question set with its questions."""
+    content = await _content(asked, asked.identifier)
+    if content.hierarchy is None or content.metadata.get("objectType") != _QUESTION_SET:
+        raise NoSuchNode(asked.identifier)
+    return {"questionset": content.hierarchy}
+
+
+async def template(asked: Asked) -> Answer:
+    """GET /asset/v4/read/{id}: a certificate template that is an asset of the content service."""
+    return {"content": await _template(asked, legacy=False)}
+
+
+async def certificate_template(asked: Asked) -> Answer:
+    """GET /cert/v1/template/read/{id}: a template that only the certificate service knows."""
+    return {"certificate": {"template": await _template(asked, legacy=True)}}
+
+
+async def picture(asked: Asked) -> Answer:
+    """GET the SVG of a template, where its `artifactUrl` points to."""
+    svg = await db.value(asked.pool, Q.template_picture, template_id=asked.identifier.removesuffix(".svg"))
+    if svg is None:
+        raise NoSuchNode(asked.identifier)
+    return Response(svg, media_type="image/svg+xml")
+
+
+def new_content_id(now_ms: int) -> str:
+    """An id of the content service's shape."""
+    return f"do_{now_ms}{random.randrange(10**8):08d}"  # noqa: S311 - an id, no secret
+
+
+async def put(
+    conn: Connection | Pool, contents: Iterable[tuple[Mapping[str, Any], Mapping[str, Any] | None]], now: datetime
+) -> None:
+    """Keep metadata and, where there is one, the tree. What is known as a course stays one."""
+    rows = list(contents)
+    await db.run(
+        conn,
+        Q.put_contents,
+        content_ids=[metadata["identifier"] for metadata, _ in rows],
+        metadata=[metadata for metadata, _ in rows],
+        hierarchies=[tree for _, tree in rows],
+        now=now,
+    )
+
+
+async def _content(asked: Asked, content_id: str) -> _Content:
+    found = await db.one(asked.pool, _Content, Q.content_by_id, content_id=content_id)
+    if found is None:
+        raise NoSuchNode(content_id)
+    return found
+
+
+async def _found(asked: Asked, content_ids: list[str]) -> dict[str, dict[str, Any]]:
+    hits = await db.all(
+        asked.pool,
+        _Hit,
+        Q.contents_matching,
+        content_ids=content_ids,
+        filters={},
+        limit=len(content_ids),
+        offset=0,
+    )
+    return {hit.metadata["identifier"]: hit.metadata for hit in hits}
+
+
+async def _template(asked: Asked, *, legacy: bool) -> dict[str, Any]:
+    found = await db.one(asked.pool, _Template, Q.template_by_id, template_id=asked.identifier, legacy=legacy)
+    if found is None:
+        raise NoSuchNode(asked.identifier)
+    return _chosen(found.metadata, asked.query.get("fields", ""))
+
+
+def _chosen(metadata: dict[str, Any], fields: str) -> dict[str, Any]:
+    """The fields asked for, and the identifier; all of them when none is named."""
+    names = {name.strip() for name in fields.split(",") if name.strip()}
+    if not names:
+        return metadata
+    return {key: value for key, value in metadata.items() if key in names or key == "identifier"}
+
+
+def _accepted(key: str, value: object) -> list[object]:
+    values = value if isinstance(value, list) else [value]
+    if any(isinstance(entry, dict | list) for entry in values):
+        raise Invalid(f"The filter {key} compares in a way that is not supported.")
+    return values
+
+
+def _bounded(value: object, default: int) -> int:
+    return min(max(value, 0), LARGEST_PAGE) if isinstance(value, int) else default

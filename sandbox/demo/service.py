@@ -1,0 +1,67 @@
+"""Starts the service that the demo talks to: a process of its own, as an operator would start it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import httpx
+
+from lernbatch.config import Config
+from lernbatch.database.migrate import migrate
+from lernbatch.errors import Unusable
+from lernbatch.web import server
+
+START_SECONDS = 300  # a busy machine is slow; a service that ends is noticed at once
+
+
+@contextmanager
+def started(settings: Config, dsn: str) -> Iterator[str]:
+    """A ready service; yields its URL. It ends with us, even when we are killed: it watches a pipe that we hold."""
+    asyncio.run(migrate(dsn))
+    watched, held = os.pipe()
+    with _listening(settings) as sock:
+        url = server.url(sock)
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "lernbatch.web.server", str(sock.fileno()), str(watched)],
+            pass_fds=(sock.fileno(), watched),
+            env={
+                **os.environ,
+                "LERNBATCH_DATABASE_URL": dsn,
+                "LERNBATCH_PUBLIC_URL": url,
+                "LERNBATCH_LOG_LEVEL": "error",
+            },
+        )
+    os.close(watched)
+    try:
+        _await_ready(url, process)
+        yield url
+    finally:
+        os.close(held)
+        process.terminate()
+        process.wait()
+
+
+def _listening(settings: Config) -> socket.socket:
+    """On the configured port, or on a free one when that is taken."""
+    try:
+        return server.listening(settings.host, settings.port)
+    except Unusable:
+        return server.listening(settings.host, 0)
+
+
+def _await_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    with httpx.Client(base_url=url, timeout=60) as http:
+        while time.monotonic() < deadline and process.poll() is None:
+            with suppress(httpx.TransportError):
+                if http.get("/readyz").status_code == 200:
+                    return
+            time.sleep(0.05)
+    raise Unusable(f"The service did not become ready within {START_SECONDS} seconds; its log above says why.")

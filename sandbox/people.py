@@ -1,0 +1,286 @@
+"""What the user, organisation, group and notification services answer, from the tables of imported people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lernbatch.database import db, sql
+from lernbatch.errors import NotFound
+from lernbatch.web import envelope
+from sandbox.answer import Answer, Asked, Invalid, NoSuchNode
+
+Q = sql.load("sandbox")
+LARGEST_PAGE = 1000
+PEOPLE = "/neighbours/people"
+CONSENTS = "/neighbours/consents"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person with the name of their organisation. `roles`: ROLE (in the own organisation) or ROLE@organisation."""
+
+    user_id: str
+    first_name: str
+    last_name: str
+    org_id: str
+    roles: list[str]
+    state: str
+    district: str
+    block: str
+    cluster: str
+    school_name: str
+    school_id: str
+    board: str
+    user_type: str
+    user_sub_type: str
+    email: str
+    phone: str
+    status: int
+    managed_by: str
+    org_name: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Organisation:
+    org_id: str
+    name: str
+    channel: str
+    is_root: bool
+    status: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Consent:
+    user_id: str
+    consumer_id: str
+    object_id: str
+    consent_id: str
+    status: str
+    updated_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    group_id: str
+    name: str
+    members: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    message_id: int
+    kind: str
+    request: dict[str, Any]
+    sent_at: datetime
+
+
+class NoSuchUser(NotFound):
+    """Nobody has that id."""
+
+    code = "USER_NOT_FOUND"
+    message = "User does not exist."
+
+
+class NoSuchConsent(NotFound):
+    """The person has not said anything."""
+
+    code = "USER_CONSENT_NOT_FOUND"
+    message = "User consent not found."
+
+
+async def read(asked: Asked) -> Answer:
+    """GET …/user/…/read/{id}: a person with places, roles and organisation."""
+    person = await db.one(asked.pool, Person, Q.people_by_ids, user_ids=[asked.identifier])
+    if person is None:
+        raise NoSuchUser
+    return {"response": show_person(person)}
+
+
+async def listed(asked: Asked) -> Answer:
+    """POST /neighbours/people with filter userId: many at once, which the platform's service has no call for."""
+    found = await db.all(asked.pool, Person, Q.people_by_ids, user_ids=_asked_people(asked))
+    return {"response": {"count": len(found), "content": [show_person(person) for person in found]}}
+
+
+async def consents_listed(asked: Asked) -> Answer:
+    """POST /neighbours/consents with filters userId, consumerId, objectId: of many at once."""
+    filters = _filters(asked.request)
+    found = await db.all(
+        asked.pool,
+        _Consent,
+        Q.consents,
+        user_ids=_asked_people(asked),
+        consumer_id=str(filters.get("consumerId")),
+        object_id=str(filters.get("objectId")),
+    )
+    return {"response": {"count": len(found), "content": [_show_consent(given) for given in found]}}
+
+
+async def organisations(asked: Asked) -> Answer:
+    """POST …/org/search with filters id and channel."""
+    filters = _filters(asked.request)
+    found = await db.all(
+        asked.pool,
+        _Organisation,
+        Q.organisations_matching,
+        org_ids=_texts(filters.get("id", filters.get("identifier"))),
+        channels=_texts(filters.get("channel")),
+        limit=min(_number(asked.request.get("limit"), 100), LARGEST_PAGE),
+        offset=_number(asked.request.get("offset"), 0),
+    )
+    content = [
+        {
+            "id": org.org_id,
+            "identifier": org.org_id,
+            "orgName": org.name,
+            "channel": org.channel,
+            "isRootOrg": org.is_root,
+            "isTenant": org.is_root,
+            "rootOrgId": org.org_id if org.is_root else None,
+            "status": org.status,
+        }
+        for org in found
+    ]
+    return {"response": {"count": found[0].total if found else 0, "content": content}}
+
+
+async def consents(asked: Asked) -> Answer:
+    """POST …/user/consent/read: what one person said to one organisation about one course."""
+    consent = asked.request.get("consent")
+    filters = _filters(consent if isinstance(consent, dict) else {})
+    wanted = {key: filters.get(key) for key in ("userId", "consumerId", "objectId")}
+    if not all(isinstance(value, str) and value for value in wanted.values()):
+        raise Invalid("userId, consumerId and objectId are needed.")
+    found = await db.all(
+        asked.pool,
+        _Consent,
+        Q.consents,
+        user_ids=[wanted["userId"]],
+        consumer_id=wanted["consumerId"],
+        object_id=wanted["objectId"],
+    )
+    if not found:
+        raise NoSuchConsent
+    return {"consents": [_show_consent(given) for given in found]}
+
+
+async def group(asked: Asked) -> Answer:
+    """GET …/group/read/{id}: the group and its members."""
+    found = await db.one(asked.pool, _Group, Q.group_by_id, group_id=asked.identifier)
+    if found is None:
+        raise NoSuchNode(asked.identifier)
+    return {"id": found.group_id, "name": found.name, "status": "active", "members": found.members}
+
+
+async def email(asked: Asked) -> Answer:
+    """POST /v1/notification/email: kept, so that it can be looked at."""
+    return await _keep(asked, "email")
+
+
+async def notification(asked: Asked) -> Answer:
+    """POST /v2/notification: kept."""
+    return await _keep(asked, "notification")
+
+
+async def feed(asked: Asked) -> Answer:
+    """POST …/feed/v1/create: kept."""
+    return await _keep(asked, "feed")
+
+
+async def messages(asked: Asked) -> Answer:
+    """GET /neighbours/messages?kind=…: the latest messages that were handed over."""
+    found = await db.all(asked.pool, _Message, Q.messages, kind=asked.query.get("kind"), limit=LARGEST_PAGE)
+    return {
+        "messages": [
+            {"kind": kept.kind, "request": kept.request, "sentAt": envelope.timestamp(kept.sent_at)} for kept in found
+        ]
+    }
+
+
+async def _keep(asked: Asked, kind: str) -> Answer:
+    if not asked.request:
+        raise Invalid("The message is missing.")
+    await db.run(asked.pool, Q.keep_message, kind=kind, request=dict(asked.request), now=asked.clock.now())
+    return {"response": "SUCCESS"}
+
+
+def show_person(person: Person) -> dict[str, Any]:
+    """A person as the user service shows them."""
+    return {
+        "id": person.user_id,
+        "identifier": person.user_id,
+        "userId": person.user_id,
+        "firstName": person.first_name,
+        "lastName": person.last_name or None,
+        "rootOrgId": person.org_id or None,
+        "rootOrg": {"id": person.org_id, "orgName": person.org_name, "channel": person.channel},
+        "channel": person.channel,
+        "organisations": [{"organisationId": person.org_id, "orgName": person.org_name}] if person.org_id else [],
+        "roles": [_show_role(role, person.org_id) for role in person.roles],
+        "userLocations": [
+            {"type": kind, "name": name, "code": code}
+            for kind, name, code in (
+                ("state", person.state, ""),
+                ("district", person.district, ""),
+                ("block", person.block, ""),
+                ("cluster", person.cluster, ""),
+                ("school", person.school_name, person.school_id),
+            )
+            if name or code
+        ],
+        "profileUserType": {"type": person.user_type, "subType": person.user_sub_type},
+        "framework": {"board": [person.board] if person.board else []},
+        "email": person.email or None,
+        "phone": person.phone or None,
+        "maskedPhone": f"{'*' * 6}{person.phone[-4:]}" if person.phone else None,
+        "status": person.status,
+        "isDeleted": person.status == 2,
+        "managedBy": person.managed_by or None,
+    }
+
+
+def _show_role(role: str, own_organisation: str) -> dict[str, Any]:
+    name, _, organisation = role.partition("@")
+    scope = organisation or own_organisation
+    return {"role": name, "scope": [{"organisationId": scope}] if scope else []}
+
+
+def _show_consent(given: _Consent) -> dict[str, Any]:
+    return {
+        "id": given.consent_id,
+        "userId": given.user_id,
+        "consumerId": given.consumer_id,
+        "objectId": given.object_id,
+        "status": given.status,
+        "lastUpdatedOn": envelope.timestamp(given.updated_at),
+        "expiry": envelope.timestamp(given.expires_at) if given.expires_at else None,
+    }
+
+
+def _filters(request: Any) -> dict[str, Any]:
+    filters = request.get("filters") or {}
+    if not isinstance(filters, dict):
+        raise Invalid("The filters are no object.")
+    return filters
+
+
+def _asked_people(asked: Asked) -> list[str]:
+    user_ids = _texts(_filters(asked.request).get("userId")) or []
+    if len(user_ids) > LARGEST_PAGE:
+        raise Invalid(f"More than {LARGEST_PAGE} people are asked for.")
+    return user_ids
+
+
+def _texts(value: object) -> list[str] | None:
+    if value is None:
+        return None
+    return [str(entry) for entry in value] if isinstance(value, list) else [str(value)]
+
+
+def _number(value: object, default: int) -> int:
+    return max(value, 0) if isinstance(value, int) else default
