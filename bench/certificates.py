@@ -21,9 +21,9 @@ from tempfile import TemporaryDirectory
 import asyncpg
 
 from lernbatch import app
-from lernbatch.certificate import actions, issue, pictures, verification
+from lernbatch.certificate import issue, pictures, verification
 from lernbatch.config import Config
-from lernbatch.credential import proof
+from lernbatch.credential import keys, proof
 from lernbatch.database import db
 from lernbatch.database.migrate import migrate
 from postgres_supervisor import embedded
@@ -140,7 +140,7 @@ async def look(dsn: str, home: Path, sample: int = 40) -> list[str]:
     async with app.services(Config(home=home), dsn) as services:
         ids = [row[0] for row in await services.pool.fetch("SELECT certificate_id FROM certificate LIMIT $1", sample)]
         found = [one for one in [await verification.find(services, number) for number in ids] if one is not None]
-        trusted = actions.ring(services.config).keys
+        trusted = keys.ring(services.config).keys
         verified = 0
         for one in found:
             verified += proof.verify(await pictures.shown(services, one, "json", "URL"), trusted).trusted
@@ -162,7 +162,7 @@ def main() -> None:
         home = Path(folder) / "home"
         asyncio.run(migrate(dsn))
         asyncio.run(fill(dsn, asked.learners))
-        actions.ring(Config(home=home))
+        keys.ring(Config(home=home))
         print(f"{asked.learners} learners due, {asked.workers} worker processes")
         began = time.perf_counter()
         context = multiprocessing.get_context("spawn")

@@ -39,7 +39,8 @@ from lernbatch.course import rules as courses
 from lernbatch.database import db
 from lernbatch.database.migrate import migrate
 from lernbatch.exhaust import actions, jobs
-from lernbatch.exhaust.model import Dataset, Requester, Submission
+from lernbatch.exhaust.model import Requester, Submission
+from lernbatch.report.model import Dataset
 from postgres_supervisor import embedded
 
 COURSE, CHANNEL, KEY = "do_3148000000000000001", "0126000000000000001", "abc12345"

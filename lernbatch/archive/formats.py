@@ -9,8 +9,8 @@ from typing import Protocol
 
 import msgspec
 
+from lernbatch.archive.model import FileFormat, Row
 from lernbatch.archive.xlsx import Xlsx
-from lernbatch.exhaust.model import FileFormat, Row
 from lernbatch.tables.formulas import neutral
 
 _EMPTY = "\x00"  # an empty text until quotes are decided: no text from PostgreSQL holds a zero

@@ -20,8 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-from lernbatch.exhaust.model import Level, ZipEncryption
-from lernbatch.exhaust.rules import WrongKey
+from lernbatch.archive.model import CannotBeMade, Level, ZipEncryption
 
 ROWS_OF_LARGE_FILES = 1_000_000  # from here on the zip's sizes take eight bytes; small files open everywhere
 COMPRESSION_LEVEL = 4  # measured on progress rows: twice as quick as 6, 7 % larger
@@ -164,3 +163,7 @@ def _wrapped(key: bytes, protection: Protection) -> bytes:
     padder = padding.PKCS7(_BLOCK_BITS).padder()
     cipher = Cipher(algorithms.AES(text_key(protection.password or "")), modes.CBC(_ZERO_IV)).encryptor()
     return cipher.update(padder.update(key) + padder.finalize()) + cipher.finalize()
+
+
+class WrongKey(CannotBeMade):
+    message = "The organisation's key is no public RSA key in PEM"

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lernbatch.exhaust.model import Cell, Row
+from lernbatch.archive.model import Cell, Row
 
 
 class _Sink:

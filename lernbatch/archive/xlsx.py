@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
 
+from lernbatch.archive.model import Cell, Row
 from lernbatch.archive.packing import Sink
-from lernbatch.exhaust.model import Cell, Row
 
 # Spreadsheets call the whole file broken beyond these.
 MOST_ROWS = 1_048_576

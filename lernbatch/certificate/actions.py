@@ -5,29 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any
 
-from lernbatch import log
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import may_manage
-from lernbatch.certificate import events, issuers, rechecks, rules, wire
-from lernbatch.certificate.model import DEFAULT_TEMPLATE, Standing, Template
-from lernbatch.certificate.wire import Attachment, Change, IssueRequest
-from lernbatch.config import Config
-from lernbatch.course import actions as courses
-from lernbatch.credential import keys
+from lernbatch.certificate import events, rechecks, rules
+from lernbatch.certificate.model import Standing
+from lernbatch.certificate.wire import Change, IssueRequest
 from lernbatch.credential import proof as credential
-from lernbatch.credential.keys import Ring
+from lernbatch.credential.keys import ring
 from lernbatch.database import db, sql
-from lernbatch.errors import NotFound, Unauthorized, Unusable
+from lernbatch.errors import NotFound, Unauthorized
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.services import Services
 from lernbatch.sunbird.http import chunks
-from lernbatch.sunbird.templates import CertificateTemplateAsset
 from lernbatch.template import files
+from lernbatch.template import rules as template_rules
+from lernbatch.template import wire as template_wire
+from lernbatch.template.actions import _asset, _composed, _doubts
+from lernbatch.template.model import DEFAULT_TEMPLATE
+from lernbatch.template.wire import Attachment
 from lernbatch.web.tokens import Caller
 
 Q = sql.load("lernbatch.certificate")
@@ -90,29 +88,6 @@ class Attached:
     warnings: list[str] = field(default_factory=list)
 
 
-def ring(config: Config) -> Ring:
-    """The keys that sign, read again when the folder changes. Raises: keys.KeysUnusable."""
-    folder = keys.folder_of(config)
-    try:
-        keys_now = _ring(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
-    except Unusable as unusable:
-        _tell_once(str(unusable))
-        raise
-    _tell_once.cache_clear()
-    return keys_now
-
-
-@lru_cache(16)
-def _tell_once(trouble: str) -> None:
-    """A trouble that every request meets stands in the log once."""
-    log.warning("certificate keys cannot be used", error=trouble)
-
-
-@cache
-def _ring(folder: Path, public_url: str, _changed: int) -> Ring:
-    return keys.open_ring(folder, public_url)
-
-
 async def attach(services: Services, caller: Caller, asked: Attachment) -> Attached:
     """Put a template on a batch, in place of one of the same id, and judge everybody it may be for.
 
@@ -120,7 +95,7 @@ async def attach(services: Services, caller: Caller, asked: Attachment) -> Attac
     """
     batch = await owned_batch(services, caller, asked.batch_id, asked.course_id)
     stored, doubts = await _composed(services, caller, batch, asked)
-    template = wire.read_template(asked.template_id, stored)
+    template = template_wire.read_template(asked.template_id, stored)
     warnings = doubts + await files.fetch(services, template)
     warnings += await _doubts(services, batch, template)
     status = template.criteria.enrolment_status
@@ -143,7 +118,7 @@ async def considered(
 ) -> tuple[dict[str, Any], list[str]]:
     """A template as it would be attached, and what its owner should know; nothing is kept."""
     stored, doubts = await _composed(services, caller, batch, asked)
-    return stored, doubts + await _doubts(services, batch, wire.read_template(asked.template_id, stored))
+    return stored, doubts + await _doubts(services, batch, template_wire.read_template(asked.template_id, stored))
 
 
 async def detach(services: Services, caller: Caller, asked: Attachment) -> None:
@@ -284,83 +259,9 @@ async def owned_batch(services: Services, caller: Caller, batch_id: str, course_
     """
     batch = await batches.find(services.pool, batch_id)
     if batch is None:
-        raise rules.NoSuchBatch
+        raise template_rules.NoSuchBatch
     if course_id is not None and batch.course_id != course_id:
-        raise rules.NotOfCourse
+        raise template_rules.NotOfCourse
     if not may_manage(caller, batch, services.config):
         raise Unauthorized
     return batch
-
-
-async def _composed(
-    services: Services, caller: Caller, batch: Batch, asked: Attachment
-) -> tuple[dict[str, Any], list[str]]:
-    """The template as the batch keeps it, completed from the asset it names, and what of the request is left out.
-
-    Raises: rules.TemplateNotAllowed, and the refusals of contract batches §4.1, A26 to A31.
-    """
-    config = services.config
-    administers = not caller.authentication_enabled or caller.administers(batch.created_for, config.administrator_roles)
-    if not administers and not rules.may_use(asked.template_id, batch.created_for, config.certificate_templates):
-        raise rules.TemplateNotAllowed(asked.template_id)
-    notify, doubts = rules.mail_fields(
-        asked.template.get("notifyTemplate") or {}, config.mail_hosts, config.cloud_store_placeholder
-    )
-    asked = replace(asked, template={**asked.template, "notifyTemplate": notify})
-    issuer, signatories = asked.template.get("issuer"), asked.template.get("signatoryList")
-    if asked.template_id == DEFAULT_TEMPLATE:
-        vouching = (await issuers.names(services, {batch.batch_id: batch.created_for}))[batch.batch_id]
-        own = {"name": vouching, "url": config.public_url}
-        if issuer and not administers:
-            doubts.append(f"The issuer is {vouching}: only who administers the organisation may name another one.")
-            issuer = None
-        name = str(asked.template.get("name") or "Certificate")
-        return _complete(asked, name, default_url(config), issuer or own, signatories), doubts
-    asset = await _asset(services, asked.template_id)
-    base = config.cloud_store_url
-    url = asset.artifact_url
-    if base and url.startswith(base):
-        url = config.cloud_store_placeholder + url.removeprefix(base)
-    return _complete(asked, asset.title, url, issuer or asset.issuer, signatories or asset.signatories), doubts
-
-
-async def _asset(services: Services, template_id: str) -> CertificateTemplateAsset:
-    """A template as its service knows it. Raises the refusals of contract batches §4.1, A26 to A30."""
-    asset = await services.sunbird.templates.template(template_id)
-    if asset is None:
-        raise rules.UnknownTemplate(template_id)
-    if asset.template_id != template_id:
-        raise rules.InvalidTemplate(template_id)
-    return asset
-
-
-def _complete(
-    asked: Attachment, name: str, url: str, issuer: Mapping[str, Any] | None, signatories: Sequence[Any] | None
-) -> dict[str, Any]:
-    signatories = [signatory for signatory in signatories or () if isinstance(signatory, dict) and signatory]
-    if not issuer or not signatories:
-        raise rules.NoSigner(asked.template_id)
-    return wire.stored_template(asked, name=name, url=url, issuer=issuer, signatories=signatories)
-
-
-def default_url(config: Config) -> str:
-    """Where our own template is read, for portals that draw certificates themselves."""
-    return f"{config.public_url.rstrip('/')}/certs/templates/{DEFAULT_TEMPLATE}.svg"
-
-
-async def _doubts(services: Services, batch: Batch, template: Template) -> list[str]:
-    """What may be wrong with a template although it can be attached, as sentences."""
-    doubts = []
-    others = [name for name in batch.templates if name != template.template_id]
-    for other in others:
-        if wire.read_template(other, batch.templates[other]).name.lower() == template.name.lower():
-            doubts.append(f"Template {other} has the same name: a learner gets only one certificate of a name.")
-    doubts += [
-        f"The user's {name} is not copied: anybody may see a certificate." for name in rules.not_shareable(template)
-    ]
-    if rules.needs_scores(template.criteria):
-        course = await courses.course(services, batch.course_id, batch.course_version)
-        if course is not None:
-            assessments = [leaf.content_id for leaf in course.assessments]
-            doubts += rules.never_satisfied(template.criteria, course.leaf_node_ids, assessments)
-    return doubts

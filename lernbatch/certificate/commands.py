@@ -12,13 +12,14 @@ from cyclopts import App, Parameter
 
 from lernbatch import command
 from lernbatch.certificate import actions, bundle, explain, rules, wire
-from lernbatch.certificate.model import Finding, Standing
+from lernbatch.certificate.model import Standing
 from lernbatch.certificate.wire import Change
-from lernbatch.credential import baking, keys, status_list
+from lernbatch.credential import baking, keys, status_list, strict_json
 from lernbatch.credential import proof as credential
 from lernbatch.credential.keys import Key
-from lernbatch.credential.proof import Unverifiable
+from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.errors import Unusable
+from lernbatch.template.model import Finding
 from lernbatch.web.tokens import Caller
 
 app = App(name="certificate", help="Certificates: why, again, away, all of a batch, new keys.")
@@ -269,7 +270,7 @@ def _read(file: Path) -> bytes:
 
 def _keys(file: Path) -> list[Key]:
     """The keys of a did.json or jwks.json."""
-    document = credential.read_json(file.read_bytes())
+    document = strict_json.read_json(file.read_bytes())
     try:
         methods = [str(method["publicKeyMultibase"]) for method in document.get("verificationMethod", [])]
         found = [keys.key_of_name(name) for name in methods]

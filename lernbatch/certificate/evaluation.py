@@ -9,14 +9,17 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from lernbatch import log
-from lernbatch.certificate import rules, wire
-from lernbatch.certificate.model import Decision, Finding, Learner, Outcome, Score, Standing, Template
+from lernbatch.certificate import rules
+from lernbatch.certificate.model import Decision, Standing
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
 from lernbatch.database import db, sql
 from lernbatch.errors import Upstream
 from lernbatch.services import Services
 from lernbatch.sunbird.users import ACTIVE, Profile
+from lernbatch.template import criteria
+from lernbatch.template import wire as template_wire
+from lernbatch.template.model import Finding, Learner, Outcome, Score, Template
 
 Q = sql.load("lernbatch.certificate")
 
@@ -188,7 +191,7 @@ async def load(services: Services, due: Sequence[Due]) -> Known:
     former: dict[Key, list[Former]] = defaultdict(list)
     for decided in await db.all(services.pool, Former, Q.decided_before_merge, **keys):
         former[decided.user_id, decided.batch_id].append(decided)
-    templates = {batch_id: wire.read_templates(batch.templates) for batch_id, batch in batches.items()}
+    templates = {batch_id: template_wire.read_templates(batch.templates) for batch_id, batch in batches.items()}
     people, unread = await services.sunbird.users.each(sorted({row.user_id for row in enrolments}))
     if unread:
         log.warning("people cannot be read", count=len(unread), error=next(iter(unread.values())))
@@ -203,7 +206,7 @@ def findings(row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> Iter
     assessments = [leaf.content_id for leaf in course.assessments] if course else []
     learner = learner_of(enrolment, known)
     for template in known.templates[batch.batch_id]:
-        yield template, rules.judge(template, learner, assessments, again=row.re_issue, named=row.named)
+        yield template, criteria.judge(template, learner, assessments, again=row.re_issue, named=row.named)
 
 
 def _earned(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, known: Known, now: datetime) -> list[Earned]:
@@ -219,14 +222,14 @@ def _earned(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, known:
             continue
         if template.name.lower() in names:
             continue
-        lacking = rules.lacking(template, person.name)
+        lacking = criteria.lacking(template, person.name)
         if lacking:
             judged.failures[row.key] = lacking
             continue
         names.add(template.name.lower())
         last = held.get(template.template_id)
         name = course.name if course else batch.course_id
-        related = rules.related(template, learner_of(enrolment, known), _places(person), name)
+        related = criteria.related(template, learner_of(enrolment, known), _places(person), name)
         earned.append(
             Earned(
                 due=row,

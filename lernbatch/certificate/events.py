@@ -12,7 +12,7 @@ from lernbatch.batch.model import Batch
 from lernbatch.certificate import rules
 from lernbatch.certificate.evaluation import Earned, Made
 from lernbatch.config import Config
-from lernbatch.credential.proof import instant
+from lernbatch.credential.strict_json import instant
 from lernbatch.jobs.outbox.events import FEED, KAFKA, NOTIFICATION, Event, job_request
 from lernbatch.services import Services
 from lernbatch.template.files import real_url

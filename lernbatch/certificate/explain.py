@@ -10,10 +10,13 @@ from typing import Any
 
 from lernbatch.certificate import evaluation, pictures, rules, wire
 from lernbatch.certificate.evaluation import Due, Known
-from lernbatch.certificate.model import Certificate, Finding, Outcome, Template
+from lernbatch.certificate.model import Certificate
 from lernbatch.database import db, sql
 from lernbatch.errors import NotFound
 from lernbatch.services import Services
+from lernbatch.template import criteria
+from lernbatch.template import wire as template_wire
+from lernbatch.template.model import Finding, Outcome, Template
 
 Q = sql.load("lernbatch.certificate")
 PAGE = 1000
@@ -115,7 +118,7 @@ async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] 
         due = [Due(user_id, batch_id, "explain", re_issue=False, named=False, attempts=0) for user_id in page]
         known = await evaluation.load(services, due)
         if templates is not None:
-            known = replace(known, templates={batch_id: wire.read_templates(templates)})
+            known = replace(known, templates={batch_id: template_wire.read_templates(templates)})
         errors: dict[str, str] = {}
         if templates is None:
             failed = await db.all(services.pool, Failure, Q.failures_of, batch_id=batch_id, user_ids=page)
@@ -142,7 +145,7 @@ def _count(row: Due, known: Known, error: str | None, tallies: dict[str, Tally],
         unread[failure] += 1
         for template in known.templates[row.batch_id]:
             open_yet = _needs_completion(template) and enrolment.status != rules.COMPLETED
-            _add(tallies, template, Outcome.WAITING if open_yet else Outcome.MET, rules.NOT_COMPLETED, failure)
+            _add(tallies, template, Outcome.WAITING if open_yet else Outcome.MET, criteria.NOT_COMPLETED, failure)
         return
     for template, finding in evaluation.findings(row, found, enrolment, known):
         _add(tallies, template, finding.outcome, finding.because, error)
@@ -183,14 +186,14 @@ def in_one_line(tally: Tally) -> str:
 
     Where completing is not asked for: 412 learners: …
     """
-    learners, not_completed = tally.outcomes.total(), tally.reasons[rules.NOT_COMPLETED]
+    learners, not_completed = tally.outcomes.total(), tally.reasons[criteria.NOT_COMPLETED]
     if tally.outcomes[rules.FEW]:
         return (
             f"{tally.template.name}: {learners} learners. What fewer than {rules.LEAST_GROUP} share is not told apart."
         )
     said = [f"{tally.outcomes[Outcome.ISSUED]} issued"]
     reasons = sorted(tally.reasons.items(), key=lambda reason: (-reason[1], reason[0]))
-    said += [f"{count} {why}" for why, count in reasons if why != rules.NOT_COMPLETED]
+    said += [f"{count} {why}" for why, count in reasons if why != criteria.NOT_COMPLETED]
     if met := tally.outcomes[Outcome.MET]:
         said.append(f"{met} earned and not issued yet")
     said += [f"{count} failed: {why}" for why, count in tally.failures.most_common()]

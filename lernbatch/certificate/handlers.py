@@ -9,10 +9,12 @@ import msgspec
 from starlette.responses import Response, StreamingResponse
 
 from lernbatch.certificate import actions, bundle, explain, page, pictures, verification, wire
+from lernbatch.credential import keys
 from lernbatch.credential import status_list as status
 from lernbatch.drawing import picture
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import NotFound
+from lernbatch.template import wire as template_wire
 from lernbatch.web.http import Answer, Call
 
 _PUBLIC = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
@@ -20,13 +22,13 @@ _PUBLIC = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosnif
 
 async def add_template(call: Call) -> Mapping[str, Any]:
     """PATCH /v1/course/batch/cert/template/add"""
-    attached = await actions.attach(call.services, call.caller, wire.read_attachment(call.request))
+    attached = await actions.attach(call.services, call.caller, template_wire.read_attachment(call.request))
     return {"response": "SUCCESS", **({"warnings": attached.warnings} if attached.warnings else {})}
 
 
 async def remove_template(call: Call) -> Mapping[str, Any]:
     """PATCH /v1/course/batch/cert/template/remove"""
-    await actions.detach(call.services, call.caller, wire.read_detachment(call.request))
+    await actions.detach(call.services, call.caller, template_wire.read_detachment(call.request))
     return {"response": "SUCCESS"}
 
 
@@ -48,7 +50,7 @@ async def issue(call: Call) -> Mapping[str, Any]:
 
 async def preview(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/cert/template/preview: whom a template would be for, without attaching it."""
-    asked = wire.read_attachment(call.request)
+    asked = template_wire.read_attachment(call.request)
     batch = await actions.owned_batch(call.services, call.caller, asked.batch_id, asked.course_id)
     stored, doubts = await actions.considered(call.services, call.caller, batch, asked)
     summary = await explain.batch(call.services, asked.batch_id, {asked.template_id: stored})
@@ -148,12 +150,12 @@ async def status_list(call: Call) -> Answer:
 
 async def did_document(call: Call) -> Answer:
     """GET /.well-known/did.json: the issuer's keys, for who resolves did:web."""
-    return _json(actions.ring(call.services.config).document, "application/did+json", seconds=300)
+    return _json(keys.ring(call.services.config).document, "application/did+json", seconds=300)
 
 
 async def jwks(call: Call) -> Answer:
     """GET /.well-known/jwks.json: the same keys as JSON Web Keys."""
-    return _json(actions.ring(call.services.config).jwks, seconds=300)
+    return _json(keys.ring(call.services.config).jwks, seconds=300)
 
 
 def _json(value: object, media_type: str = "application/json", *, seconds: int = 0) -> Response:

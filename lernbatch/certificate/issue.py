@@ -17,16 +17,17 @@ from uuid import uuid4
 import asyncpg
 
 from lernbatch import log, metrics
-from lernbatch.certificate import actions, evaluation, events, issuers, rechecks, rules, wire
+from lernbatch.certificate import evaluation, events, issuers, rechecks, wire
 from lernbatch.certificate.evaluation import Due, Earned, Judged, Key, Made
-from lernbatch.credential import keys, proof, status_list
+from lernbatch.credential import keys, open_badge, proof, status_list
 from lernbatch.credential.keys import Ring
-from lernbatch.credential.proof import Award
+from lernbatch.credential.open_badge import Award
 from lernbatch.credential.status_list import LIST_SIZE
 from lernbatch.database import db, sql
 from lernbatch.errors import Unusable, Upstream
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.services import Services
+from lernbatch.template import criteria
 from lernbatch.template.files import real_url
 
 Q = sql.load("lernbatch.certificate")
@@ -100,7 +101,7 @@ async def _signed(services: Services, judged: Judged) -> list[Made]:
     )
     indices = [one.number * LIST_SIZE + status_list.place(one.key, one.given_before) for one in places]
     secret, made = keys.secret(keys.folder_of(services.config)), []
-    ring, now = actions.ring(services.config), services.clock.now()
+    ring, now = keys.ring(services.config), services.clock.now()
     for count, (one, index) in enumerate(zip(earned, indices, strict=True), start=1):
         try:
             issuer = vouching[one.batch.batch_id]
@@ -120,7 +121,7 @@ def _sign_one(
     days = one.template.valid_days
     expires_at = None if days is None else one.earned_at + timedelta(days=days)
     award = award_of(services, one, issuer, certificate_id, status_index, expires_at)
-    signed = proof.sign(proof.build(award, ring.did), ring, now)
+    signed = proof.sign(open_badge.build(award, ring.did), ring, now)
     return Made(one, issuer, certificate_id, status_index, signed, expires_at)
 
 
@@ -139,11 +140,11 @@ def award_of(
         course_id=one.batch.course_id,
         course_name=one.course_name,
         batch_id=one.due.batch_id,
-        narrative=rules.narrative(one.template),
+        narrative=criteria.narrative(one.template),
         earned_at=one.earned_at,
         earned_on=one.earned_at.astimezone(services.clock.zone).date(),
         expires_at=expires_at,
-        percent=rules.percent_of(one.finding),
+        percent=criteria.percent_of(one.finding),
         status_list_url=f"{base}/certs/status",
         status_list=status_index // LIST_SIZE,
         status_index=status_index % LIST_SIZE,

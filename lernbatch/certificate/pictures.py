@@ -11,10 +11,10 @@ from threading import Lock
 import rfc8785
 
 from lernbatch.certificate import wire
-from lernbatch.certificate.actions import ring
 from lernbatch.certificate.drawing_queue import drawing_queue
 from lernbatch.certificate.model import Certificate
-from lernbatch.credential import baking, proof
+from lernbatch.credential import baking, proof, vc_jwt
+from lernbatch.credential.keys import ring
 from lernbatch.drawing import picture, renderer
 from lernbatch.drawing.picture import Design
 from lernbatch.drawing.renderer import Job
@@ -79,7 +79,7 @@ async def shown(
         keys = ring(services.config)
         if not proof.trusted_proofs(certificate.credential, keys.keys):  # or a changed record would be signed here
             raise BadPicture("its record is not as a trusted key signed it.")
-        return proof.jwt(certificate.credential, keys).encode()
+        return vc_jwt.jwt(certificate.credential, keys).encode()
     signed_by = registry.key_name(certificate.credential)  # whoever signs anew draws anew
     key = (services.config.public_url, certificate.certificate_id, signed_by, form, qr)
     drawn = _SHELF.get(key)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from lernbatch.certificate import rules, wire
+from lernbatch.certificate import rules
 from lernbatch.database import db, sql
 from lernbatch.services import Services
+from lernbatch.template import criteria
+from lernbatch.template import wire as template_wire
 
 Q = sql.load("lernbatch.certificate")
 LIMIT = 100  # batches at once
@@ -68,7 +70,11 @@ async def ask(services: Services) -> None:
 
 def _early_statuses(look: Look) -> set[int | None]:
     """What the batch's templates that are earned early ask of an enrolment: none of them, BEGUN, or no matter what."""
-    return {one.criteria.enrolment_status for one in wire.read_templates(look.templates) if rules.awards_early(one)}
+    return {
+        one.criteria.enrolment_status
+        for one in template_wire.read_templates(look.templates)
+        if criteria.awards_early(one)
+    }
 
 
 async def _plan(conn: db.Connection, reasons: Mapping[str, str], now: datetime) -> None:

@@ -3,90 +3,28 @@
 from __future__ import annotations
 
 import hmac
-import operator
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from lernbatch.batch import rules as batch
-from lernbatch.certificate.model import (
-    AssessmentCriterion,
-    Bound,
-    Criteria,
-    Finding,
+from lernbatch.certificate.model import Standing
+from lernbatch.errors import Refused
+from lernbatch.template.model import (
     Learner,
-    Mode,
-    Outcome,
-    Score,
-    Standing,
     Template,
 )
-from lernbatch.errors import Forbidden, Refused
 
-OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
-    "EQ": operator.eq,
-    "eq": operator.eq,
-    "=": operator.eq,
-    ">": operator.gt,
-    "<": operator.lt,
-    ">=": operator.ge,
-    "<=": operator.le,
-    "ne": operator.ne,
-    "!=": operator.ne,
-}
 BEGUN, COMPLETED = 1, 2  # of an enrolment
-NOT_COMPLETED = "not completed yet"
-SHAREABLE = batch.SHAREABLE  # certificates are shown to anybody
-_BLOCKS = ("enrollment", "assessment", "location", "course")
-DAYS = range(1, 36_501)  # for how long a certificate may be valid
-
-
-class NoSuchBatch(Refused):
-    message = "No such batchId exists"
-
-
-class NotOfCourse(Refused):
-    message = "batchId is not linked with courseId"
 
 
 class NoTemplates(Refused):
     def __init__(self, batch_id: str) -> None:
         super().__init__(f"No certificate templates associated with {batch_id}")
-
-
-class UnknownTemplate(Refused):
-    def __init__(self, template_id: str) -> None:
-        super().__init__(f"Given cert template not found: {template_id}")
-
-
-class InvalidTemplate(Refused):
-    def __init__(self, template_id: str) -> None:
-        super().__init__(f"Invalid template Id: {template_id}")
-
-
-class NoSigner(Refused):
-    """Neither the asset nor the request has both an issuer and signatories."""
-
-    def __init__(self, template_id: str) -> None:
-        super().__init__(f"Issuer or signatoryList is empty. Invalid template Id: {template_id}")
-
-
-class UnreadableTemplate(Refused):
-    """The SVG of a template cannot be had or used; the text says why."""
-
-    code = "INVALID_DATA"
-
-
-class TemplateNotAllowed(Forbidden):
-    """The batch's organisation does not let those who only manage a batch award by this template."""
-
-    def __init__(self, template_id: str) -> None:
-        super().__init__(f"The template {template_id} is none that the organisations of this batch allow.")
 
 
 class CannotChange(Refused):
@@ -104,14 +42,6 @@ CHANGES: Mapping[Standing, tuple[Standing, ...]] = {
     Standing.SUSPENDED: (Standing.ACTIVE,),
     Standing.ACTIVE: (Standing.SUSPENDED,),
 }
-
-
-def may_use(template_id: str, organisations: Iterable[str], allowed: Sequence[str]) -> bool:
-    """Whether who only manages a batch may award by a template.
-
-    `allowed`: `organisation:template`, `*` for all organisations; empty: any template may be used.
-    """
-    return not allowed or any(f"{organisation}:{template_id}" in allowed for organisation in (*organisations, "*"))
 
 
 def vouching_organisation(organisations: Sequence[str], issuer: str) -> str | None:
@@ -194,32 +124,6 @@ def certificate_id(secret: bytes, batch_id: str, user_id: str, template_id: str,
     return str(UUID(bytes=hmac.digest(secret, award.encode(), sha256)[:16], version=4))
 
 
-def judge(
-    template: Template, learner: Learner, assessments: Sequence[str], *, again: bool = False, named: bool = False
-) -> Finding:
-    """Whether `learner` has earned `template`, as a tree of findings.
-
-    `assessments`: ids of the course's contents that have scores. `again`: what is issued already does not count.
-    `named`: this learner was asked for by name, so what was decided for this learner alone may change.
-    Source: contract jobs §4.2.
-    """
-    issued = learner.issued.get(template.name.lower())
-    if issued is not None and not again:
-        return Finding("certificate", Outcome.ISSUED, "issued", {"identifier": issued})
-    decided = passed_over(template, learner, again=again, named=named)
-    if decided is not None:
-        return Finding("certificate", Outcome.UNMET, decided)
-    if not learner.active:
-        return Finding("certificate", Outcome.UNMET, "not enrolled any more")
-    criteria = template.criteria
-    parts = [
-        *_enrolment(criteria, learner),
-        *(finding for asked in criteria.assessments for finding in _assessment(asked, learner, assessments)),
-        *(_attribute(key, wanted, learner) for key, wanted in criteria.user.items()),
-    ]
-    return _all("certificate", parts)
-
-
 def passed_over(template: Template, learner: Learner, *, again: bool, named: bool) -> str | None:
     """Why nothing is issued to a learner about whom somebody decided; None: nothing was decided, or it may change.
 
@@ -248,249 +152,8 @@ def without_few(counts: Counter[str]) -> Counter[str]:
     return Counter({**told, FEW: few} if few else told)
 
 
-def awards_early(template: Template) -> bool:
-    """Whether coming in, or beginning, may suffice: then neither a completion nor a score makes somebody eligible."""
-    criteria = template.criteria
-    beginner = Learner(
-        user_id="",
-        active=True,
-        status=criteria.enrolment_status or 0,
-        completed_at=None,
-        updated_at=datetime.min.replace(tzinfo=UTC),
-        scores={},
-        issued={},
-        attributes=criteria.user,
-    )
-    early = criteria.enrolment_status != COMPLETED
-    return early and judge(template, beginner, ("an assessment",)).outcome is Outcome.MET
-
-
-def _all(rule: str, parts: Sequence[Finding]) -> Finding:
-    """Every part must be met; the first that is not says why."""
-    for part in parts:
-        if part.outcome is not Outcome.MET:
-            return Finding(rule, part.outcome, part.because, parts=tuple(parts))
-    return Finding(rule, Outcome.MET, "all criteria met", parts=tuple(parts))
-
-
-def _enrolment(criteria: Criteria, learner: Learner) -> Iterable[Finding]:
-    wanted = criteria.enrolment_status
-    if wanted is None:
-        return
-    evidence = {"status": learner.status, "wanted": wanted}
-    if learner.status == wanted:
-        yield Finding("enrolment", Outcome.MET, "enrolment status reached", evidence)
-    elif learner.status < wanted:
-        because = NOT_COMPLETED if wanted == COMPLETED else f"enrolment status {wanted} not reached yet"
-        yield Finding("enrolment", Outcome.WAITING, because, evidence)
-    else:
-        yield Finding("enrolment", Outcome.UNMET, f"enrolment status is past {wanted}", evidence)
-
-
-def _assessment(asked: AssessmentCriterion, learner: Learner, assessments: Sequence[str]) -> Iterable[Finding]:
-    if asked.score is not None:
-        yield _score(asked, asked.score, learner, assessments)
-    for content_id, bound in asked.contents.items():
-        yield _compared("assessment of a content", bound, learner.scores.get(content_id), content_id)
-    if asked.attempts is not None:
-        yield _attempts(asked.attempts, learner, tuple(asked.contents) or assessments)
-
-
-def _score(asked: AssessmentCriterion, bound: Bound, learner: Learner, assessments: Sequence[str]) -> Finding:
-    percents = {
-        content_id: learner.scores[content_id].percent for content_id in assessments if content_id in learner.scores
-    }
-    evidence = {"percents": percents, "mode": asked.mode.value}
-    if asked.mode is Mode.ALL:
-        missing = [content_id for content_id in assessments if content_id not in percents]
-        if missing:
-            return Finding("assessment", Outcome.WAITING, "waiting for a score", {**evidence, "missing": missing})
-        return _bounded(bound, min(percents.values(), default=0.0), evidence, each=tuple(percents.values()))
-    if asked.mode is Mode.AVERAGE:
-        score = sum(percents.values()) / len(assessments) if assessments else 0.0
-    else:
-        score = max(percents.values(), default=0.0)
-    if not percents and not holds(bound, score):
-        return Finding("assessment", Outcome.WAITING, "waiting for a score", evidence)
-    return _bounded(bound, score, evidence, each=(score,))
-
-
-def _bounded(bound: Bound, score: float, evidence: Mapping[str, object], each: Sequence[float]) -> Finding:
-    evidence = {**evidence, "percent": score, "wanted": str(bound)}
-    if all(holds(bound, value) for value in each):
-        return Finding("assessment", Outcome.MET, f"score {bound} %", evidence)
-    return Finding("assessment", Outcome.UNMET, missed(bound), evidence)
-
-
-def _compared(rule: str, bound: Bound, score: Score | None, content_id: str) -> Finding:
-    if score is None:
-        return Finding(rule, Outcome.WAITING, "waiting for a score", {"contentId": content_id, "wanted": str(bound)})
-    return _bounded(bound, score.percent, {"contentId": content_id}, each=(score.percent,))
-
-
-def _attempts(bound: Bound, learner: Learner, contents: Sequence[str]) -> Finding:
-    made = {content_id: learner.scores[content_id].attempts for content_id in contents if content_id in learner.scores}
-    evidence = {"attempts": made, "wanted": str(bound)}
-    if all(holds(bound, count) for count in made.values()):
-        return Finding("attempts", Outcome.MET, f"attempts {bound}", evidence)
-    return Finding("attempts", Outcome.UNMET, f"attempts are not {bound}", evidence)
-
-
-def _attribute(key: str, wanted: object, learner: Learner) -> Finding:
-    if learner.attributes is None:
-        return Finding("user", Outcome.UNMET, "the user is unknown or blocked", {"attribute": key})
-    evidence: dict[str, object] = {"attribute": key}
-    if key in SHAREABLE:
-        evidence |= {"is": learner.attributes.get(key), "wanted": wanted}
-    if key in learner.attributes and learner.attributes[key] == wanted:
-        return Finding("user", Outcome.MET, f"{key} is as asked", evidence)
-    return Finding("user", Outcome.UNMET, f"{key} is another", evidence)
-
-
-def holds(bound: Bound, value: float) -> bool:
-    """Whether the value meets the bound; an operator nobody knows is never met (contract jobs §4.2)."""
-    compare = OPERATORS.get(bound.operator)
-    return compare is not None and compare(value, bound.threshold)
-
-
-def missed(bound: Bound) -> str:
-    """Why a score does not suffice, in the words of a report."""
-    if bound.operator in (">=", ">"):
-        return f"below {bound.threshold:g} %"
-    return f"score is not {bound} %"
-
-
-def lacking(template: Template, recipient_name: str) -> str | None:
-    """Why a certificate that is earned cannot be issued, as a sentence (contract jobs §4.5)."""
-    if not template.name:
-        return f"The template {template.template_id} has no name."
-    if not template.issuer.name:
-        return f"The template {template.template_id} has no issuer."
-    if not template.signatories:
-        return f"The template {template.template_id} has no signatory."
-    if template.valid_days is not None and template.valid_days not in DAYS:
-        return f"The template {template.template_id} is not valid for 1 to {DAYS[-1]} days."
-    return None if recipient_name else "The user service knows no name of this learner."
-
-
-def percent_of(finding: Finding) -> float | None:
-    """The score that counted; None where none was asked for."""
-    for part in finding.parts:
-        percent = part.evidence.get("percent")
-        if isinstance(percent, int | float):
-            return float(percent)
-    return None
-
-
-def related(template: Template, learner: Learner, places: Mapping[str, str], course_name: str) -> dict[str, Any]:
-    """What a template's additionalProps have copied beside the certificate: the user's flat, others under their block.
-
-    Of the user only what is SHAREABLE. Source: contract jobs §4.1, §4.4.
-    """
-    attributes = learner.attributes or {}
-    known: dict[str, Mapping[str, Any]] = {
-        "enrollment": {"status": learner.status},
-        "assessment": {"score": {content_id: score.percent for content_id, score in learner.scores.items()}},
-        "location": places,
-        "course": {"name": course_name},
-    }
-    out: dict[str, Any] = {}
-    for block, names in template.extras.items():
-        wanted = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-        if block == "user":
-            out |= {name: attributes[name] for name in wanted if name in SHAREABLE and name in attributes}
-        elif found := {name: known[block][name] for name in wanted if name in known.get(block, {})}:
-            out[block] = found
-    return out
-
-
-def shareable(related: Mapping[str, Any]) -> dict[str, Any]:
-    """What may be shown of `related`; a record may be older than the rule."""
-    return {name: value for name, value in related.items() if name in SHAREABLE or name in _BLOCKS}
-
-
-def not_shareable(template: Template) -> list[str]:
-    """Which properties of the user a template wants beside its certificates and does not get."""
-    wanted = template.extras.get("user")
-    return [str(name) for name in wanted if name not in SHAREABLE] if isinstance(wanted, list) else []
-
-
-def needs_scores(criteria: Criteria) -> bool:
-    return bool(criteria.assessments)
-
-
-def never_satisfied(criteria: Criteria, leaf_nodes: Iterable[str], assessments: Sequence[str]) -> list[str]:
-    """Why nobody can ever earn a template on this course, as sentences; empty: somebody can."""
-    reasons, known = [], frozenset(leaf_nodes)
-    nobody = Score(0, 1, 0)
-    for asked in criteria.assessments:
-        if asked.score is not None and not assessments and not holds(asked.score, nobody.percent):
-            reasons.append(f"It asks for a score {asked.score} %, and the course has no assessment.")
-        for content_id in asked.contents:
-            if content_id not in known:
-                reasons.append(f"It asks for a score in {content_id}, which is not in the course.")
-            elif content_id not in assessments:
-                reasons.append(f"It asks for a score in {content_id}, which is no assessment.")
-        for bound in filter(None, (asked.score, *asked.contents.values())):
-            if bound.operator not in OPERATORS:
-                reasons.append(f"It compares by {bound.operator}, which is never true.")
-            elif not any(holds(bound, percent) for percent in (0, 100, bound.threshold)) or _out_of_reach(bound):
-                reasons.append(f"No score is {bound} %.")
-    return reasons
-
-
-def _out_of_reach(bound: Bound) -> bool:
-    least, most = bound.threshold < 0, bound.threshold > 100
-    return (bound.operator in (">=", ">", "EQ", "eq", "=") and most) or (
-        bound.operator in ("<=", "<", "EQ", "eq", "=") and least
-    )
-
-
 def standing(status: str, expires_at: datetime | None, now: datetime) -> str:
     """What a certificate is worth now: valid, or why not."""
     if status == Standing.ACTIVE:
         return "expired" if expires_at is not None and now >= expires_at else "valid"
     return status
-
-
-def narrative(template: Template) -> str:
-    """The criteria in words, for people who look at a certificate."""
-    said = []
-    if template.criteria.enrolment_status == COMPLETED:
-        said.append("completed the course")
-    for asked in template.criteria.assessments:
-        if asked.score is not None:
-            said.append(f"scored {in_words(asked.score)} % {_MODES[asked.mode]}")
-        said.extend(f"scored {in_words(bound)} % in {content_id}" for content_id, bound in asked.contents.items())
-        if asked.attempts is not None:
-            said.append(f"needed {in_words(asked.attempts)} attempts")
-    for key, value in template.criteria.user.items():
-        said.append(f"has the {key} {value}" if key in SHAREABLE else f"has the {key} that was asked for")
-    if not said:
-        return "Enrolled in the course."
-    *before, last = said
-    sentence = f"{', '.join(before)} and {last}" if before else last
-    return f"{sentence[0].upper()}{sentence[1:]}."
-
-
-def in_words(bound: Bound) -> str:
-    """>= 70 → at least 70"""
-    return f"{_WORDS.get(bound.operator, bound.operator)} {bound.threshold:g}"
-
-
-_MODES = {
-    Mode.ANY: "in an assessment",
-    Mode.ALL: "in every assessment",
-    Mode.AVERAGE: "on average over all assessments",
-}
-_WORDS = {
-    ">=": "at least",
-    ">": "more than",
-    "<=": "at most",
-    "<": "less than",
-    "EQ": "exactly",
-    "eq": "exactly",
-    "=": "exactly",
-    "ne": "other than",
-    "!=": "other than",
-}

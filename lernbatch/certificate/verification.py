@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lernbatch.certificate import rules
-from lernbatch.certificate.actions import ring
 from lernbatch.certificate.model import Certificate, Revision
 from lernbatch.credential import proof
 from lernbatch.credential import status_list as status
+from lernbatch.credential.keys import ring
 from lernbatch.credential.proof import Proof
 from lernbatch.database import db, sql
 from lernbatch.errors import NotFound

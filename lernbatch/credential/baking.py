@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, ParseError, register_namespace, tostr
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from lernbatch.credential.proof import Unverifiable
+from lernbatch.credential.strict_json import Unverifiable
 
 MAX_BYTES = 32 * 1024 * 1024
 FILE_NAME = "credential.json"  # in a PDF

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from secrets import token_hex
 from tempfile import NamedTemporaryFile
@@ -32,8 +32,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from lernbatch import keyfiles
+from lernbatch import keyfiles, log
 from lernbatch.config import Config
+from lernbatch.credential import keys
 from lernbatch.errors import LernbatchError, Unusable
 
 _ED25519_PUBLIC = b"\xed\x01"  # the multicodec prefix of a public key
@@ -290,3 +291,26 @@ def key_of_jwk(jwk: Mapping[str, Any]) -> Key:
         raise ValueError("not an Ed25519 key")
     x = str(jwk["x"])
     return Key(Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(x + "=" * (-len(x) % 4))))
+
+
+def ring(config: Config) -> Ring:
+    """The keys that sign, read again when the folder changes. Raises: keys.KeysUnusable."""
+    folder = keys.folder_of(config)
+    try:
+        keys_now = _ring(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+    except Unusable as unusable:
+        _tell_once(str(unusable))
+        raise
+    _tell_once.cache_clear()
+    return keys_now
+
+
+@lru_cache(16)
+def _tell_once(trouble: str) -> None:
+    """A trouble that every request meets stands in the log once."""
+    log.warning("certificate keys cannot be used", error=trouble)
+
+
+@cache
+def _ring(folder: Path, public_url: str, _changed: int) -> Ring:
+    return keys.open_ring(folder, public_url)

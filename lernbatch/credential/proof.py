@@ -6,10 +6,9 @@ Two securing forms of the same content: a Data Integrity proof (`eddsa-jcs-2022`
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -17,121 +16,12 @@ import rfc8785
 
 from lernbatch.credential import keys
 from lernbatch.credential.keys import Key, Ring
+from lernbatch.credential.strict_json import Unverifiable, _text, canonical, instant, read_json
+from lernbatch.credential.vc_jwt import _jwt_header, _jwt_holds, _jwt_payload
 
-CONTEXT = [
-    "https://www.w3.org/ns/credentials/v2",
-    "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json",
-]
-SCHEMA = "https://purl.imsglobal.org/spec/ob/v3p0/schema/json/ob_v3p0_achievementcredential_schema.json"
 MAX_BYTES = 256 * 1024
 MAX_PROOFS = 20
 _CHANGED = "The signature does not fit the content: it was changed after signing."
-
-
-class Unverifiable(Exception):
-    """Why a credential does not verify, as a sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Award:
-    """What a credential says. Texts are as people wrote them; `evidence` is name → sentence."""
-
-    identifier: str  # a URL: where the certificate is shown
-    name: str
-    issuer_name: str
-    issuer_url: str
-    recipient_id: str
-    recipient_name: str
-    course_id: str
-    course_name: str
-    batch_id: str
-    narrative: str
-    earned_at: datetime
-    earned_on: date  # the same, as a day of the platform's zone
-    expires_at: datetime | None
-    percent: float | None  # the score that counted
-    status_list_url: str
-    status_list: int
-    status_index: int
-
-
-def build(award: Award, did: str) -> dict[str, Any]:
-    """The credential of `award`, unsigned. No number in it is a fraction, so every JSON reader agrees on its bytes."""
-    salt = award.identifier.rpartition("/")[2]  # as hard to guess as the certificate's number is
-    achievement_id = f"urn:lernbatch:{award.batch_id}:{sha256(award.name.encode()).hexdigest()[:16]}"
-    achievement: dict[str, Any] = {
-        "id": achievement_id,
-        "type": ["Achievement"],
-        "achievementType": "Certificate",
-        "name": award.name,
-        "description": award.course_name,
-        "criteria": {"narrative": award.narrative},
-        "humanCode": award.course_id,
-    }
-    subject: dict[str, Any] = {
-        "type": ["AchievementSubject"],
-        "identifier": [
-            {
-                "type": "IdentityObject",
-                "hashed": True,
-                "identityType": "systemId",
-                "identityHash": identity_hash(award.recipient_id, salt),
-                "salt": salt,
-            },
-            {"type": "IdentityObject", "hashed": False, "identityType": "name", "identityHash": award.recipient_name},
-        ],
-        "achievement": achievement,
-    }
-    evidence = [{"type": ["Evidence"], "name": "Completion", "narrative": f"Completed on {award.earned_on}."}]
-    if award.percent is not None:
-        percent = f"{award.percent:.2f}".rstrip("0").rstrip(".")
-        achievement["resultDescription"] = [
-            {
-                "id": f"{achievement_id}:score",
-                "type": ["ResultDescription"],
-                "name": "Score",
-                "resultType": "Percent",
-                "valueMin": "0",
-                "valueMax": "100",
-            }
-        ]
-        subject["result"] = [{"type": ["Result"], "resultDescription": f"{achievement_id}:score", "value": percent}]
-        evidence.append({"type": ["Evidence"], "name": "Score", "narrative": f"Scored {percent} %."})
-    made: dict[str, Any] = {
-        "@context": CONTEXT,
-        "id": award.identifier,
-        "type": ["VerifiableCredential", "OpenBadgeCredential"],
-        "name": award.name,
-        "issuer": {"id": did, "type": ["Profile"], "name": award.issuer_name, "url": award.issuer_url},
-        "validFrom": instant(award.earned_at),
-        "awardedDate": instant(award.earned_at),
-        "credentialSubject": subject,
-        "evidence": evidence,
-        "credentialStatus": [_status(award, purpose) for purpose in ("revocation", "suspension")],
-        "credentialSchema": [{"id": SCHEMA, "type": "1EdTechJsonSchemaValidator2019"}],
-    }
-    if award.expires_at is not None:
-        made["validUntil"] = instant(award.expires_at)
-    return made
-
-
-def identity_hash(identity: str, salt: str) -> str:
-    """Who knows an id can check that it is meant; nobody can read it from here.
-
-    Source: Open Badges 3.0, IdentityObject.
-    """
-    return f"sha256${sha256((identity + salt).encode()).hexdigest()}"
-
-
-def _status(award: Award, purpose: str) -> dict[str, str]:
-    url = f"{award.status_list_url}/{purpose}/{award.status_list}"
-    return {
-        "id": f"{url}#{award.status_index}",
-        "type": "BitstringStatusListEntry",
-        "statusPurpose": purpose,
-        "statusListIndex": str(award.status_index),
-        "statusListCredential": url,
-    }
 
 
 def sign(unsigned: Mapping[str, Any], ring: Ring, now: datetime) -> dict[str, Any]:
@@ -153,32 +43,8 @@ def sign(unsigned: Mapping[str, Any], ring: Ring, now: datetime) -> dict[str, An
     return {**unsigned, "proof": proof}
 
 
-def canonical(document: Mapping[str, Any]) -> bytes:
-    """The bytes of RFC 8785 for a document of ours: ASCII names, and no numbers but whole ones.
-
-    Python's encoder gives the same bytes for such documents, ten times as fast; a test holds the two together.
-    What comes from outside is canonicalized by the library instead.
-    """
-    return json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
-
-
 def _hash(unsigned: Mapping[str, Any], proof: Mapping[str, Any]) -> bytes:
     return sha256(rfc8785.dumps(dict(proof))).digest() + sha256(rfc8785.dumps(dict(unsigned))).digest()
-
-
-def jwt(signed: Mapping[str, Any], ring: Ring) -> str:
-    """The same credential as a VC-JWT (VC-JOSE-COSE, with the registered claims Open Badges asks for).
-
-    The algorithm is named EdDSA, not RFC 9864's Ed25519, because that is the name verifiers know.
-    """
-    key = ring.signing
-    payload = {name: value for name, value in signed.items() if name != "proof"}
-    payload |= {"iss": ring.did, "jti": signed["id"], "nbf": _seconds(signed["validFrom"])}
-    if "validUntil" in signed:
-        payload["exp"] = _seconds(signed["validUntil"])
-    header = {"alg": "EdDSA", "typ": "vc+jwt", "cty": "vc", "kid": ring.method(key)}
-    signing_input = f"{_base64(canonical(header))}.{_base64(canonical(payload))}"
-    return f"{signing_input}.{_base64(key.sign(signing_input.encode()))}"
 
 
 def read(data: bytes) -> tuple[dict[str, Any], str | None]:
@@ -350,66 +216,3 @@ def _proof_holds(credential: Mapping[str, Any], proof: Mapping[str, Any], previo
         return key.verifies(signature, _hash(unsigned, options))
     except (ValueError, rfc8785.CanonicalizationError) as wrong:
         raise Unverifiable("The proof cannot be read.") from wrong
-
-
-def _jwt_holds(token: str, key: Key) -> bool:
-    if _jwt_header(token).get("alg") not in ("EdDSA", "Ed25519"):
-        raise Unverifiable("The token is signed in a way that is not known here.")
-    signing_input, _, signature = token.rpartition(".")
-    return key.verifies(_unbase64(signature), signing_input.encode())
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str):
-        raise Unverifiable(f"It has no {name}.")
-    return value
-
-
-def _jwt_header(token: str) -> dict[str, Any]:
-    return read_json(_unbase64(token.partition(".")[0]))
-
-
-def _jwt_payload(token: str) -> dict[str, Any]:
-    return read_json(_unbase64(token.split(".")[1]))
-
-
-def read_json(text: str | bytes) -> dict[str, Any]:
-    """A JSON object in which no name stands twice. Raises: Unverifiable."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            raise Unverifiable("A name stands twice in it.")
-        return made
-
-    try:
-        value = json.loads(text, object_pairs_hook=once)
-    except (ValueError, RecursionError) as wrong:
-        raise Unverifiable("It is no JSON.") from wrong
-    if not isinstance(value, dict):
-        raise Unverifiable("It is no credential.")
-    return value
-
-
-def _base64(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _unbase64(text: str) -> bytes:
-    try:
-        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError as wrong:
-        raise Unverifiable("The token cannot be read.") from wrong
-    if _base64(data) != text:  # stray bits at the end would let two texts be one signature
-        raise Unverifiable("The token cannot be read.")
-    return data
-
-
-def instant(at: datetime) -> str:
-    """2026-07-01T10:00:00Z"""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _seconds(text: str) -> int:
-    return int(datetime.fromisoformat(text).timestamp())

@@ -13,7 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from lernbatch.credential.proof import Unverifiable, instant
+from lernbatch.credential.strict_json import Unverifiable, instant
 
 LIST_SIZE = 131_072  # the least that the standard admits, so that one is lost in the crowd
 MAX_PACKED = 64 * 1024

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lernbatch import log
+from lernbatch.archive import model
 from lernbatch.archive.store import Store
 from lernbatch.batch.rules import administered, is_unbounded
 from lernbatch.config import Config
@@ -15,8 +16,9 @@ from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.errors import Upstream
 from lernbatch.exhaust import manifest, rules, wire
-from lernbatch.exhaust.model import COUNTING, Dataset, Offer, Request, Requester, Submission, Wanted
+from lernbatch.exhaust.model import COUNTING, Request, Requester, Submission, Wanted
 from lernbatch.person.sealing import KeyRing, Seal, decrypt_as_reference, keys_of
+from lernbatch.report.model import Dataset, Offer
 from lernbatch.services import Services
 from lernbatch.web.tokens import Caller
 
@@ -285,7 +287,7 @@ def _readable(asked: Submission) -> Wanted | None:
     """What is wanted; None where the run will say what is wrong with it."""
     try:
         return wire.read_wanted(asked.config)
-    except rules.CannotBeMade:
+    except model.CannotBeMade:
         return None
 
 
@@ -305,7 +307,7 @@ async def _check_owner(
 def _batch_ids(request: Request) -> tuple[str, ...]:
     try:
         return wire.read_wanted(request.config).batch_ids
-    except rules.CannotBeMade:
+    except model.CannotBeMade:
         return ()
 
 

@@ -15,11 +15,13 @@ from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lernbatch import command
+from lernbatch.archive.model import FileFormat, ZipEncryption
 from lernbatch.course.actions import course as find_course
 from lernbatch.errors import Unusable
 from lernbatch.exhaust import actions, resealing, worker
-from lernbatch.exhaust.model import Dataset, FileFormat, Request, Requester, Status, Submission, ZipEncryption
+from lernbatch.exhaust.model import Request, Requester, Status, Submission
 from lernbatch.person import sealing
+from lernbatch.report.model import Dataset
 from lernbatch.services import Services
 
 app = App(name="exhaust", help="Make reports of batches.")

@@ -10,15 +10,17 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from lernbatch.archive import packing
+from lernbatch.archive import model, packing
+from lernbatch.archive.model import FileFormat, Level, ZipEncryption
 from lernbatch.archive.packing import Protection
 from lernbatch.course.actions import course as find_course
 from lernbatch.course.model import Course
 from lernbatch.database import sql
 from lernbatch.exhaust import actions, manifest, rules, streaming, wire
 from lernbatch.exhaust.lease import Failures, Turn
-from lernbatch.exhaust.model import Dataset, FileFormat, Filters, LeftOut, Level, Offer, Request, Wanted, ZipEncryption
+from lernbatch.exhaust.model import LeftOut, Request, Wanted
 from lernbatch.person import profiles
+from lernbatch.report.model import Dataset, Filters, Offer
 from lernbatch.report.sources import Subject
 from lernbatch.services import Services
 
@@ -112,7 +114,7 @@ async def _offered(turn: Turn, plan: Plan) -> list[tuple[Offer, Course]]:
     Raises: NothingFound, Retired, NotTheirs.
     """
     services, found = turn.services, []
-    left_out: dict[str, type[rules.CannotBeMade]] = dict.fromkeys(plan.wanted.batch_ids, rules.NothingFound)
+    left_out: dict[str, type[model.CannotBeMade]] = dict.fromkeys(plan.wanted.batch_ids, rules.NothingFound)
     for batch in await actions.offers(services, plan.wanted, plan.dataset, turn.request.channel):
         if not rules.may_have(turn.request.requester, batch):
             if batch.batch_id in left_out:  # who searched is not told what else there is

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from lernbatch import log
+from lernbatch.archive import model
 from lernbatch.archive.xlsx import SheetTooSmall
 from lernbatch.database import db, sql
 from lernbatch.errors import Upstream
@@ -120,7 +121,7 @@ class Failures:
         """
         if isinstance(failure, LeaseLost) or not isinstance(failure, Exception):
             raise failure
-        if isinstance(failure, (rules.CannotBeMade, SheetTooSmall)):
+        if isinstance(failure, (model.CannotBeMade, SheetTooSmall)):
             self.texts.append(str(failure))
             return
         if isinstance(failure, Upstream):

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from lernbatch.archive.model import ZipEncryption
 from lernbatch.archive.packing import Protection
-from lernbatch.exhaust.model import Delivery, LeftOut, Request, ZipEncryption
+from lernbatch.exhaust.model import Delivery, LeftOut, Request
 from lernbatch.report import RULES_VERSION
 
 NAME = "manifest.json"

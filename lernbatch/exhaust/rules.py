@@ -7,20 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from lernbatch.archive.model import CannotBeMade, FileFormat, Level, ZipEncryption
 from lernbatch.batch.rules import leads
-from lernbatch.errors import Forbidden, LernbatchError, Refused
-from lernbatch.exhaust.model import (
-    Dataset,
-    FileFormat,
-    Filters,
-    Level,
-    Offer,
-    Requester,
-    Status,
-    Submission,
-    Wanted,
-    ZipEncryption,
-)
+from lernbatch.errors import Forbidden, Refused
+from lernbatch.exhaust.model import Requester, Status, Submission, Wanted
+from lernbatch.report.model import Dataset, Filters, Offer
 from lernbatch.report.user_info import PERSONAL_COLUMNS
 
 MESSAGE_LENGTH = 300
@@ -58,10 +49,6 @@ class UnknownDataset(Refused):
         super().__init__(f"dataset is unknown: {dataset[:100]}")
 
 
-class CannotBeMade(LernbatchError):
-    """A request or one of its files ends in FAILED with this message; trying again would change nothing."""
-
-
 class NotTheirs(CannotBeMade):
     """None of the batches is the requester's any more."""
 
@@ -94,10 +81,6 @@ class ConsentNotAsked(CannotBeMade):
 
 class KeyMissing(CannotBeMade):
     message = "The organisation has no key for the security level of this dataset"
-
-
-class WrongKey(CannotBeMade):
-    message = "The organisation's key is no public RSA key in PEM"
 
 
 class ColumnOfPeople(CannotBeMade):

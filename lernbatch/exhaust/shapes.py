@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from lernbatch.exhaust.model import Dataset, FileFormat, Status, ZipEncryption
+from lernbatch.archive.model import FileFormat, ZipEncryption
+from lernbatch.exhaust.model import Status
 from lernbatch.exhaust.wire import COLUMNS
+from lernbatch.report.model import Dataset
 from lernbatch.web.schema import Shape, keyed, listed, maybe, record, text, whole
 
 _TAG = text("By convention the course, an underscore, the batch.", example="do_1_b1")

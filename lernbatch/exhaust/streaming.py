@@ -16,10 +16,12 @@ from typing import Any
 
 from lernbatch.archive import formats, packing
 from lernbatch.archive.formats import Format
+from lernbatch.archive.model import FileFormat, Row
 from lernbatch.archive.packing import Packing, Protection
 from lernbatch.database.db import Connection
 from lernbatch.errors import Upstream
-from lernbatch.exhaust.model import Dataset, Delivery, FileFormat, Row
+from lernbatch.exhaust.model import Delivery
+from lernbatch.report.model import Dataset
 from lernbatch.report.sources import Source, Subject, basis, source
 from lernbatch.services import Services
 

@@ -9,19 +9,12 @@ from typing import Any
 
 import msgspec
 
+from lernbatch.archive import model
+from lernbatch.archive.model import FileFormat, ZipEncryption
 from lernbatch.errors import LernbatchError, Refused
 from lernbatch.exhaust import rules
-from lernbatch.exhaust.model import (
-    Dataset,
-    Delivery,
-    FileFormat,
-    Filters,
-    Request,
-    Status,
-    Submission,
-    Wanted,
-    ZipEncryption,
-)
+from lernbatch.exhaust.model import Delivery, Request, Status, Submission, Wanted
+from lernbatch.report.model import Dataset, Filters
 from lernbatch.report.progress import EXTRA_COLUMNS
 from lernbatch.report.user_info import PERSONAL_COLUMNS
 from lernbatch.web.fields import blank, text
@@ -48,12 +41,12 @@ class Empty(Refused):
         super().__init__(f"{field} is empty")
 
 
-class UnknownColumn(rules.CannotBeMade):
+class UnknownColumn(model.CannotBeMade):
     def __init__(self, column: str) -> None:
         super().__init__(f"Column is unknown: {column[:100]}. It may be one of {', '.join(COLUMNS)}")
 
 
-class WrongFilter(rules.CannotBeMade):
+class WrongFilter(model.CannotBeMade):
     """Left out, a filter that cannot be read would show everybody."""
 
     def __init__(self, filter_name: str, expected: str) -> None:

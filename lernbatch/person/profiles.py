@@ -16,9 +16,9 @@ import msgspec
 from lernbatch import log
 from lernbatch.database import db, sql
 from lernbatch.errors import Upstream
-from lernbatch.exhaust.model import Offer
+from lernbatch.person.model import Personal
 from lernbatch.person.sealing import Seal
-from lernbatch.report.user_info import Personal
+from lernbatch.report.model import Offer
 from lernbatch.services import Services
 from lernbatch.sunbird.users import Consent, Profile
 

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.responses import Response
 
 from lernbatch.batch.rules import is_unbounded, may_manage
-from lernbatch.certificate import actions, pictures, verification
+from lernbatch.certificate import pictures, verification
 from lernbatch.certificate.model import Certificate
+from lernbatch.credential import keys
 from lernbatch.database import db, sql
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import Missing, NotFound, Refused, Unauthorized
@@ -74,7 +75,7 @@ async def download(call: Call) -> Response:
 
 async def key(call: Call) -> Response:
     """GET /api/rc/certificate/v1/key/{id}: a public key by its name, as PEM."""
-    found = actions.ring(call.services.config).find(call.parameters["key_id"])
+    found = keys.ring(call.services.config).find(call.parameters["key_id"])
     if found is None:
         raise NotFound
     pem = found.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

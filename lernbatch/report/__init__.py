@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lernbatch.exhaust.model import Row
+from lernbatch.archive.model import Row
 
 # Raised when a cell is computed otherwise than before; manifests name it.
 RULES_VERSION = "2"

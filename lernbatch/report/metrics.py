@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+from lernbatch.archive.model import Row
 from lernbatch.course.model import Course
-from lernbatch.exhaust.model import Row
+from lernbatch.person.model import Personal
 from lernbatch.report import Report, cells
 from lernbatch.report import columns as columns_of
 from lernbatch.report.progress import ProgressOptions, assessments
-from lernbatch.report.user_info import Personal
 
 Unseal = Callable[[str, bytes | None], Personal]
 _SHOWN_OF_NAME, _SHOWN_OF_PHONE = 2, 4

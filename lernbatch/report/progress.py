@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
+from lernbatch.archive.model import Row
 from lernbatch.course.model import Course, LeafNode
-from lernbatch.exhaust.model import Offer, Row
 from lernbatch.report import Report, cells
 from lernbatch.report import columns as columns_of
+from lernbatch.report.model import Offer
 
 # Columns that a request may add to the progress exhaust (`datasetConfig.columns`).
 EXTRA_COLUMNS = (

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from lernbatch.archive.model import Row
 from lernbatch.course.model import Course
-from lernbatch.exhaust.model import Offer, Row
 from lernbatch.report import Report, cells
 from lernbatch.report import columns as columns_of
+from lernbatch.report.model import Offer
 
 _NO_QUESTION: Row = ("", "", "", "", None, None, None, "", "")
 

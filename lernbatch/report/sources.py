@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from lernbatch.course.model import Course
 from lernbatch.database import sql
 from lernbatch.database.db import Connection
-from lernbatch.exhaust.model import Dataset, Filters, Offer
+from lernbatch.person import model
 from lernbatch.report import Report, metrics, progress, response, summary, user_info
+from lernbatch.report.model import Dataset, Filters, Offer
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
@@ -29,7 +30,7 @@ class Subject:
     filters: Filters
     extras: tuple[str, ...]
     titles: Mapping[str, str]
-    unseal: Callable[[str, bytes | None], user_info.Personal]
+    unseal: Callable[[str, bytes | None], model.Personal]
 
     @property
     def batch(self) -> Offer:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
+from lernbatch.archive.model import Row
 from lernbatch.course.model import Course
-from lernbatch.exhaust.model import Offer, Row
+from lernbatch.person.model import Personal
 from lernbatch.report import Report, cells
 from lernbatch.report import columns as columns_of
+from lernbatch.report.model import Offer
 
 PERSONAL_COLUMNS = frozenset({"externalId"})  # that a request may add
 _ACCOUNT_STATUS = {0: "Inactive user", 1: "Active user", 2: "Deleted user"}
@@ -33,16 +34,6 @@ class Consenting(NamedTuple):
     user_sub_type: str | None
     consented_on: date | None
     consent_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Personal:
-    """What is sealed of a person."""
-
-    name: str = ""
-    email: str = ""
-    phone: str = ""
-    external_id: str = ""
 
 
 def user_info(

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lernbatch.certificate import rules
-from lernbatch.certificate.model import DEFAULT_TEMPLATE, Template
 from lernbatch.config import Config
 from lernbatch.database import db, sql
 from lernbatch.drawing import picture, pictures, renderer, svg
@@ -15,6 +13,8 @@ from lernbatch.drawing.picture import Design
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import Upstream
 from lernbatch.services import Services
+from lernbatch.template import rules as template_rules
+from lernbatch.template.model import DEFAULT_TEMPLATE, Template
 
 Q = sql.load("lernbatch.certificate")
 MAX_PICTURES = 20
@@ -46,7 +46,7 @@ async def fetch(services: Services, template: Template) -> list[str]:
         warnings = await _check(source)
         wanted = [*svg.pictures(svg.parse(source)), *(signatory.image for signatory in template.signatories)]
     except BadPicture as bad:
-        raise rules.UnreadableTemplate(str(bad)) from bad
+        raise template_rules.UnreadableTemplate(str(bad)) from bad
     await _keep(services, File(template.url, "image/svg+xml", source))
     return warnings + await _fetch_pictures(services, wanted)
 

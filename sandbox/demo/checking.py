@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from lernbatch.credential import keys, proof
+from lernbatch.credential import keys, proof, strict_json
 from lernbatch.credential.keys import Key
 from sandbox.demo.journey import Surprise
 
@@ -33,5 +33,5 @@ def check(data: bytes, trusted: Sequence[Key], number: int) -> None:
 def _verifies(data: bytes, trusted: Sequence[Key]) -> bool:
     try:
         return proof.verify(data, trusted).trusted
-    except proof.Unverifiable:
+    except strict_json.Unverifiable:
         return False

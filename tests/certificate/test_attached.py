@@ -15,9 +15,9 @@ import pypdf
 import pytest
 import rfc8785
 
-from lernbatch.credential import baking, keys, proof
+from lernbatch.credential import baking, keys, open_badge, proof, vc_jwt
 from lernbatch.credential.keys import Ring
-from lernbatch.credential.proof import Unverifiable
+from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.drawing import picture
 from tests.certificate import scripts
 from tests.certificate.test_credential import AWARD, NOW
@@ -32,7 +32,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Ring:
 
 @pytest.fixture(scope="module")
 def signed(ring: Ring) -> bytes:
-    return rfc8785.dumps(proof.sign(proof.build(AWARD, ring.did), ring, NOW))
+    return rfc8785.dumps(proof.sign(open_badge.build(AWARD, ring.did), ring, NOW))
 
 
 def pdf(said: bytes) -> bytes:
@@ -150,6 +150,6 @@ def test_a_file_without_one_credential_is_refused_in_a_sentence(file: bytes, sai
 
 
 def test_an_svg_of_another_maker_may_hold_a_jwt(ring: Ring, signed: bytes) -> None:
-    token = proof.jwt(json.loads(signed), ring)
+    token = vc_jwt.jwt(json.loads(signed), ring)
     file = f'<svg xmlns:o="https://purl.imsglobal.org/ob/v3p0"><o:credential verify="{token}"/></svg>'
     assert proof.verify(baking.credential_in(file.encode())[0], ring.keys).trusted

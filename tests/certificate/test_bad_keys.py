@@ -42,7 +42,7 @@ def cohort(leaking: Running) -> Cohort:
 
 def declare_bad(service: Running) -> str:
     """Declare the key bad that signs now; its name."""
-    name = actions.ring(service.config).signing.name
+    name = keys.ring(service.config).signing.name
     keys.declare_bad(keys.folder_of(service.config), name, service.clock.now())
     return name
 
@@ -73,7 +73,7 @@ def test_what_a_bad_key_signed_is_not_valid_until_it_is_signed_anew(cohort: Coho
     drawn = service.call("GET", f"/certs/{numbers[0]}.pdf").content
     assert drawn != pdf
     (inside,) = pypdf.PdfReader(io.BytesIO(drawn)).attachments[baking.FILE_NAME]
-    assert proof.verify(inside, actions.ring(service.config).keys).trusted
+    assert proof.verify(inside, keys.ring(service.config).keys).trusted
     assert service.run(actions.re_sign(service.services)) == actions.ReSigned(0, [])
 
 
@@ -89,7 +89,7 @@ def test_others_stop_trusting_a_bad_key_by_our_document(cohort: Cohort) -> None:
     service.run(actions.re_sign(service.services))
     new = service.call("GET", f"/certs/{number}.json").content
     assert verifier.proof_holds(new, did)
-    assert not proof.verify(old, actions.ring(service.config).keys).trusted
+    assert not proof.verify(old, keys.ring(service.config).keys).trusted
 
 
 def test_a_record_that_was_changed_is_not_signed_anew_and_named(cohort: Cohort) -> None:

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lernbatch.credential import keys, proof, status_list
+from lernbatch.credential import keys, open_badge, proof, status_list, strict_json, vc_jwt
 from lernbatch.credential.keys import Key, Ring
-from lernbatch.credential.proof import Award, Unverifiable
+from lernbatch.credential.open_badge import Award
+from lernbatch.credential.strict_json import Unverifiable
 from tests.certificate import verifier
 
 NOW = datetime(2026, 7, 1, 10, tzinfo=UTC)
@@ -62,7 +63,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Ring:
 
 @pytest.fixture(scope="module")
 def signed(ring: Ring) -> dict[str, Any]:
-    return proof.sign(proof.build(AWARD, ring.did), ring, NOW)
+    return proof.sign(open_badge.build(AWARD, ring.did), ring, NOW)
 
 
 def test_the_example_of_the_standard_comes_out_to_the_byte() -> None:
@@ -77,7 +78,7 @@ def test_ours_verify_with_our_key_and_with_anothers_code(ring: Ring, signed: dic
     file = rfc8785.dumps(signed)
     assert proof.verify(file, ring.keys).trusted
     assert verifier.proof_holds(file, ring.document)
-    token = proof.jwt(signed, ring)
+    token = vc_jwt.jwt(signed, ring)
     assert proof.verify(token.encode(), ring.keys).trusted
     assert verifier.jwt_holds(token, ring.jwks)
 
@@ -95,7 +96,7 @@ def test_a_change_of_any_byte_is_noticed_by_both(ring: Ring, signed: dict[str, A
 
 
 def test_a_change_of_any_character_of_the_jwt_is_noticed(ring: Ring, signed: dict[str, Any]) -> None:
-    token = proof.jwt(signed, ring)
+    token = vc_jwt.jwt(signed, ring)
     for place in range(0, len(token), 7):
         changed = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
         with pytest.raises(Unverifiable):
@@ -127,7 +128,7 @@ def test_what_is_no_credential_is_refused_in_a_sentence(data: bytes) -> None:
 
 def test_a_stranger_may_sign_but_is_not_trusted(ring: Ring, tmp_path: Path) -> None:
     stranger = keys.open_ring(tmp_path, "https://lern.example")
-    file = rfc8785.dumps(proof.sign(proof.build(AWARD, stranger.did), stranger, NOW))
+    file = rfc8785.dumps(proof.sign(open_badge.build(AWARD, stranger.did), stranger, NOW))
     assert not proof.verify(file, ring.keys).trusted
     assert not verifier.proof_holds(file, ring.document)
 
@@ -142,9 +143,9 @@ def test_there_is_no_number_in_it_that_readers_could_spell_differently(signed: d
 
 def test_an_expiry_is_in_both_forms(ring: Ring) -> None:
     award = replace(AWARD, expires_at=NOW + timedelta(days=365))
-    made = proof.sign(proof.build(award, ring.did), ring, NOW)
+    made = proof.sign(open_badge.build(award, ring.did), ring, NOW)
     assert made["validUntil"] == "2027-07-01T10:00:00Z"
-    assert verifier.jwt_holds(proof.jwt(made, ring), ring.jwks)
+    assert verifier.jwt_holds(vc_jwt.jwt(made, ring), ring.jwks)
 
 
 def _leaves(value: Any) -> list[Any]:
@@ -165,7 +166,7 @@ documents = st.recursive(
 
 @given(st.dictionaries(names, documents, max_size=5))
 def test_our_quick_bytes_are_those_of_the_standard(document: dict[str, Any]) -> None:
-    assert proof.canonical(document) == rfc8785.dumps(document)
+    assert strict_json.canonical(document) == rfc8785.dumps(document)
 
 
 @given(st.binary(max_size=40))

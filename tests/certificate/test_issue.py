@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lernbatch.certificate.actions import ring
 from lernbatch.credential import proof
+from lernbatch.credential.keys import ring
 from tests.certificate.cohort import MERIT, Cohort
 from tests.learning import complete, enrol
 from tests.people import ASHA, IMRAN, KAVYA, MEERA, RAVI, VIKRAM

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import rfc8785
 
-from lernbatch.credential import baking, keys
+from lernbatch.credential import baking, keys, open_badge
 from lernbatch.credential import proof as credential
 from lernbatch.credential.keys import Ring
-from lernbatch.credential.proof import Unverifiable
+from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.drawing import picture
 from tests.certificate import scripts, verifier
 from tests.certificate.cohort import Cohort
@@ -49,7 +49,7 @@ def notary(tmp_path_factory: pytest.TempPathFactory) -> Ring:
 
 @pytest.fixture(scope="module")
 def unsigned(ring: Ring) -> dict[str, Any]:
-    return credential.build(AWARD, ring.did)
+    return open_badge.build(AWARD, ring.did)
 
 
 def proof(unsigned: dict[str, Any], ring: Ring, *previous: dict[str, Any], **more: Any) -> dict[str, Any]:

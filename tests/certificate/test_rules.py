@@ -9,7 +9,10 @@ from uuid import UUID
 import pytest
 
 from lernbatch.certificate import rules, wire
-from lernbatch.certificate.model import Decision, Finding, Learner, Outcome, Score, Standing, Template
+from lernbatch.certificate.model import Decision, Standing
+from lernbatch.template import criteria as template_criteria
+from lernbatch.template import wire as template_wire
+from lernbatch.template.model import Finding, Learner, Outcome, Score, Template
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 MET, WAITING, UNMET, ISSUED = Outcome.MET, Outcome.WAITING, Outcome.UNMET, Outcome.ISSUED
@@ -18,7 +21,7 @@ REVOKED, SUSPENDED = (Decision("t", "Merit", to) for to in (Standing.REVOKED, St
 
 
 def template(criteria: dict[str, Any]) -> Template:
-    return wire.read_template("t", {"name": "Merit", "criteria": criteria})
+    return template_wire.read_template("t", {"name": "Merit", "criteria": criteria})
 
 
 def learner(status: int = 2, q: float | None = None, r: float | None = None, **fields: Any) -> Learner:
@@ -28,7 +31,7 @@ def learner(status: int = 2, q: float | None = None, r: float | None = None, **f
 
 
 def judged(criteria: dict[str, Any], who: Learner, *, again: bool = False, named: bool = False) -> Finding:
-    return rules.judge(template(criteria), who, ("q", "r"), again=again, named=named)
+    return template_criteria.judge(template(criteria), who, ("q", "r"), again=again, named=named)
 
 
 def score(bound: Any) -> dict[str, Any]:
@@ -119,7 +122,7 @@ def test_the_tree_holds_the_evidence() -> None:
     found = judged({**score({">=": 70}), "user": {"rootOrgId": "o1"}}, learner(q=82))
     assert [part.rule for part in found.parts] == ["enrolment", "assessment", "user"]
     assert found.parts[1].evidence["percents"] == {"q": 82.0}
-    assert rules.percent_of(found) == 82
+    assert template_criteria.percent_of(found) == 82
     assert wire.show_criteria_met(found)["parts"][2]["evidence"]["is"] == "o1"
 
 
@@ -133,27 +136,31 @@ def test_the_tree_holds_the_evidence() -> None:
     ],
 )
 def test_what_nobody_can_earn_is_seen(criteria: dict[str, Any], reasons: list[str]) -> None:
-    assert rules.never_satisfied(template(criteria).criteria, ["v"], []) == reasons
+    assert template_criteria.never_satisfied(template(criteria).criteria, ["v"], []) == reasons
 
 
 @pytest.mark.parametrize("bound", [{">=": 101}, {">": 100}, {"<": 0}, {"eq": 120}, {"~": 5}])
 def test_a_bound_out_of_reach_is_seen(bound: dict[str, float]) -> None:
-    assert len(rules.never_satisfied(template(score(bound)).criteria, ["q"], ["q"])) == 1
+    assert len(template_criteria.never_satisfied(template(score(bound)).criteria, ["q"], ["q"])) == 1
 
 
 def test_criteria_read_from_the_references_tables_are_texts_of_json() -> None:
     stored = {"criteria": '{"enrollment":{"status":2}}', "issuer": '{"name":"B"}', "signatoryList": '[{"name":"M"}]'}
-    read = wire.read_template("t", stored)
+    read = template_wire.read_template("t", stored)
     assert (read.criteria.enrolment_status, read.issuer.name, read.signatories[0].name) == (2, "B", "M")
 
 
 def test_a_template_that_is_no_object_asks_nothing_and_stops_no_other() -> None:
-    names = [one.name for one in wire.read_templates({"a": "text", "b": '{"name": "Merit"}', "c": None, "d": {}})]
+    names = [
+        one.name for one in template_wire.read_templates({"a": "text", "b": '{"name": "Merit"}', "c": None, "d": {}})
+    ]
     assert names == ["", "Merit", "", ""]
 
 
 def test_criteria_in_words() -> None:
-    said = rules.narrative(template({**score({">=": 70}), "assessments": {"mode": "all", "score": {">": 50}}}))
+    said = template_criteria.narrative(
+        template({**score({">=": 70}), "assessments": {"mode": "all", "score": {">": 50}}})
+    )
     assert (
         said
         == "Completed the course, scored at least 70 % in an assessment and scored more than 50 % in every assessment."
@@ -172,7 +179,7 @@ def test_what_is_private_of_a_user_stands_in_no_decision_and_no_narrative() -> N
     asked = {"user": {"rootOrgId": "o1", "phone": "98450"}}
     found = judged(asked, learner(attributes={"rootOrgId": "o1", "phone": "98450"}))
     assert found.outcome is MET
-    assert "98450" not in f"{wire.show_criteria_met(found)} {rules.narrative(template(asked))}"
+    assert "98450" not in f"{wire.show_criteria_met(found)} {template_criteria.narrative(template(asked))}"
 
 
 def test_standing_ends_with_the_expiry() -> None:
@@ -196,4 +203,4 @@ def test_standing_ends_with_the_expiry() -> None:
     ],
 )
 def test_what_may_be_earned_by_coming_in_or_beginning(criteria: dict[str, Any], early: bool) -> None:
-    assert rules.awards_early(template(criteria)) is early
+    assert template_criteria.awards_early(template(criteria)) is early

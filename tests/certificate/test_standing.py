@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lernbatch.certificate.actions import ring
 from lernbatch.credential import baking, proof, status_list
+from lernbatch.credential.keys import ring
 from tests.certificate import verifier
 from tests.certificate.cohort import Cohort
 from tests.people import ASHA, RAVI, VIKRAM, Person

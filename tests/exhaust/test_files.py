@@ -25,10 +25,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lernbatch.archive import formats, packing, parquet, xlsx
-from lernbatch.archive.packing import Protection
+from lernbatch.archive.model import Cell, FileFormat, Level
+from lernbatch.archive.packing import Protection, WrongKey
 from lernbatch.errors import Unusable
-from lernbatch.exhaust.model import Cell, FileFormat, Level
-from lernbatch.exhaust.rules import WrongKey
 from lernbatch.person import sealing
 
 AT = (2026, 7, 2, 10, 11, 12)

@@ -7,19 +7,11 @@ from datetime import date, timedelta
 
 import pytest
 
+from lernbatch.archive.model import FileFormat, Level, ZipEncryption
 from lernbatch.exhaust import rules, wire
-from lernbatch.exhaust.model import (
-    Dataset,
-    FileFormat,
-    Level,
-    Offer,
-    Requester,
-    Status,
-    Submission,
-    Wanted,
-    ZipEncryption,
-)
+from lernbatch.exhaust.model import Requester, Status, Submission, Wanted
 from lernbatch.report import cells
+from lernbatch.report.model import Dataset, Offer
 from lernbatch.web.tokens import Caller, Role
 
 

@@ -15,8 +15,8 @@ from uuid import uuid4
 import pytest
 
 from lernbatch.exhaust import actions, jobs, worker
-from lernbatch.exhaust.model import Dataset
 from lernbatch.person import profiles
+from lernbatch.report.model import Dataset
 from lernbatch.sunbird.users import Profile
 from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import ASHA, HOME_ORG, KAVYA, VIKRAM, Person

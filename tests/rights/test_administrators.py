@@ -9,7 +9,7 @@ import pytest
 
 from lernbatch.batch import rules
 from lernbatch.config import Config
-from lernbatch.exhaust.model import Offer
+from lernbatch.report.model import Offer
 from lernbatch.web.tokens import NOBODY, Caller, Role
 from tests.batch.calls import create, refused
 from tests.learning import enrol, known_learner, new_batch

@@ -1,0 +1,120 @@
+"""The Open Badges 3.0 credential of an award."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any
+
+from lernbatch.credential.strict_json import instant
+
+CONTEXT = [
+    "https://www.w3.org/ns/credentials/v2",
+    "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json",
+]
+
+
+SCHEMA = "https://purl.imsglobal.org/spec/ob/v3p0/schema/json/ob_v3p0_achievementcredential_schema.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Award:
+    """What a credential says. Texts are as people wrote them; `evidence` is name → sentence."""
+
+    identifier: str  # a URL: where the certificate is shown
+    name: str
+    issuer_name: str
+    issuer_url: str
+    recipient_id: str
+    recipient_name: str
+    course_id: str
+    course_name: str
+    batch_id: str
+    narrative: str
+    earned_at: datetime
+    earned_on: date  # the same, as a day of the platform's zone
+    expires_at: datetime | None
+    percent: float | None  # the score that counted
+    status_list_url: str
+    status_list: int
+    status_index: int
+
+
+def build(award: Award, did: str) -> dict[str, Any]:
+    """The credential of `award`, unsigned. No number in it is a fraction, so every JSON reader agrees on its bytes."""
+    salt = award.identifier.rpartition("/")[2]  # as hard to guess as the certificate's number is
+    achievement_id = f"urn:lernbatch:{award.batch_id}:{sha256(award.name.encode()).hexdigest()[:16]}"
+    achievement: dict[str, Any] = {
+        "id": achievement_id,
+        "type": ["Achievement"],
+        "achievementType": "Certificate",
+        "name": award.name,
+        "description": award.course_name,
+        "criteria": {"narrative": award.narrative},
+        "humanCode": award.course_id,
+    }
+    subject: dict[str, Any] = {
+        "type": ["AchievementSubject"],
+        "identifier": [
+            {
+                "type": "IdentityObject",
+                "hashed": True,
+                "identityType": "systemId",
+                "identityHash": identity_hash(award.recipient_id, salt),
+                "salt": salt,
+            },
+            {"type": "IdentityObject", "hashed": False, "identityType": "name", "identityHash": award.recipient_name},
+        ],
+        "achievement": achievement,
+    }
+    evidence = [{"type": ["Evidence"], "name": "Completion", "narrative": f"Completed on {award.earned_on}."}]
+    if award.percent is not None:
+        percent = f"{award.percent:.2f}".rstrip("0").rstrip(".")
+        achievement["resultDescription"] = [
+            {
+                "id": f"{achievement_id}:score",
+                "type": ["ResultDescription"],
+                "name": "Score",
+                "resultType": "Percent",
+                "valueMin": "0",
+                "valueMax": "100",
+            }
+        ]
+        subject["result"] = [{"type": ["Result"], "resultDescription": f"{achievement_id}:score", "value": percent}]
+        evidence.append({"type": ["Evidence"], "name": "Score", "narrative": f"Scored {percent} %."})
+    made: dict[str, Any] = {
+        "@context": CONTEXT,
+        "id": award.identifier,
+        "type": ["VerifiableCredential", "OpenBadgeCredential"],
+        "name": award.name,
+        "issuer": {"id": did, "type": ["Profile"], "name": award.issuer_name, "url": award.issuer_url},
+        "validFrom": instant(award.earned_at),
+        "awardedDate": instant(award.earned_at),
+        "credentialSubject": subject,
+        "evidence": evidence,
+        "credentialStatus": [_status(award, purpose) for purpose in ("revocation", "suspension")],
+        "credentialSchema": [{"id": SCHEMA, "type": "1EdTechJsonSchemaValidator2019"}],
+    }
+    if award.expires_at is not None:
+        made["validUntil"] = instant(award.expires_at)
+    return made
+
+
+def identity_hash(identity: str, salt: str) -> str:
+    """Who knows an id can check that it is meant; nobody can read it from here.
+
+    Source: Open Badges 3.0, IdentityObject.
+    """
+    return f"sha256${sha256((identity + salt).encode()).hexdigest()}"
+
+
+def _status(award: Award, purpose: str) -> dict[str, str]:
+    url = f"{award.status_list_url}/{purpose}/{award.status_list}"
+    return {
+        "id": f"{url}#{award.status_index}",
+        "type": "BitstringStatusListEntry",
+        "statusPurpose": purpose,
+        "statusListIndex": str(award.status_index),
+        "statusListCredential": url,
+    }

@@ -1,0 +1,134 @@
+"""The nouns of templates: what is awarded, its criteria, and the facts they are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from lernbatch.certificate.model import Decision
+
+DEFAULT_TEMPLATE = "default"  # the id of our own template, which no other service knows
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A comparison with a threshold, e.g. `>=` 70. The operator is one of `rules.OPERATORS`."""
+
+    operator: str
+    threshold: float
+
+    def __str__(self) -> str:
+        return f"{self.operator} {self.threshold:g}"
+
+
+class Mode(StrEnum):
+    """How several assessments make one score."""
+
+    ANY = "any"  # one of them suffices; the reference knows only this
+    ALL = "all"  # each of them
+    AVERAGE = "average"  # their mean; one without an attempt counts 0
+
+
+@dataclass(frozen=True, slots=True)
+class AssessmentCriterion:
+    """What scores are asked for. `contents`: thresholds of single contents, beside or instead of `score`."""
+
+    score: Bound | None
+    mode: Mode = Mode.ANY
+    contents: Mapping[str, Bound] = field(default_factory=dict)
+    attempts: Bound | None = None  # of each content that counts
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """To whom a template is awarded; every part that is given must hold. `enrolment_status` None: any status."""
+
+    enrolment_status: int | None = None
+    assessments: tuple[AssessmentCriterion, ...] = ()
+    user: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who awards. `public_keys`: ids of keys of the platform that the contract hands through."""
+
+    name: str
+    url: str
+    public_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signatory:
+    """Who signs. `image` is the URL of the signature's picture."""
+
+    name: str
+    identifier: str
+    designation: str
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What to award (`name`: the certificate's title), how it looks (`url`: an SVG) and to whom."""
+
+    template_id: str
+    name: str
+    url: str
+    criteria: Criteria
+    issuer: Issuer
+    signatories: tuple[Signatory, ...]
+    notify: Mapping[str, Any] = field(default_factory=dict)
+    extras: Mapping[str, Any] = field(default_factory=dict)  # the contract's additionalProps
+    valid_days: int | None = None  # None: for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The best score of a learner in one content."""
+
+    score: float
+    max_score: float
+    attempts: int
+
+    @property
+    def percent(self) -> float:
+        """Without a maximum it counts as out of 1 (contract jobs §4.2)."""
+        return self.score * 100 / (self.max_score or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """What is known of a learner in a batch when criteria are judged. `attributes` None: nobody knows this user."""
+
+    user_id: str
+    active: bool
+    status: int
+    completed_at: datetime | None
+    updated_at: datetime
+    scores: Mapping[str, Score]
+    issued: Mapping[str, str]  # certificate name in lower case → its id
+    attributes: Mapping[str, Any] | None
+    decisions: Sequence[Decision] = ()  # about certificates of this batch; none that something newer has undone
+
+
+class Outcome(StrEnum):
+    """What was found: it holds, it may come to hold, or it does not; or the certificate is there already."""
+
+    MET = "met"
+    WAITING = "waiting"
+    UNMET = "unmet"
+    ISSUED = "issued"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A node of the decision tree. `because` is the same for all learners of one kind; `evidence` is the learner's."""
+
+    rule: str
+    outcome: Outcome
+    because: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Finding, ...] = ()

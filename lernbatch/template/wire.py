@@ -1,0 +1,323 @@
+"""Templates in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from lernbatch.errors import Malformed, Missing, Refused, Unmappable, WrongType
+from lernbatch.template.criteria import OPERATORS
+from lernbatch.template.model import (
+    DEFAULT_TEMPLATE,
+    AssessmentCriterion,
+    Bound,
+    Criteria,
+    Issuer,
+    Mode,
+    Signatory,
+    Template,
+)
+from lernbatch.template.rules import DAYS, SHAREABLE
+from lernbatch.web.fields import blank, text
+
+MAX_TEMPLATE_BYTES = 64 * 1024
+
+
+MAX_ATTRIBUTE = 200  # characters
+
+
+_STATUSES: Mapping[Any, int] = {"0": 0, "1": 1, "2": 2}  # of an enrolment
+
+
+_TEXT_KEYS_OF_SIGNATORY = ("name", "id", "designation", "image")
+
+
+class InvalidProperty(Refused):
+    code = "INVALID_PROPERTY_ERROR"
+
+    def __init__(self, block: str) -> None:
+        super().__init__(f"Invalid property for {block}.")
+
+
+class IncompleteSignatory(Refused):
+    code = "INVALID_DATA"
+    message = "Signatory list missing attribute"
+
+
+class NotText(Unmappable):
+    """Another attribute of a template is no text, or an object it may have is empty: 500 without words (A34)."""
+
+
+class UnreadableFields(Refused):
+    code = "INVALID_DATA"
+    message = "Error in parsing certificate template data, Please check fields data and dataTypes"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What template/add and template/remove ask for. `template`: the request's object."""
+
+    course_id: str
+    batch_id: str
+    template_id: str
+    template: Mapping[str, Any]
+
+
+def read_detachment(request: dict[str, Any]) -> Attachment:
+    """{"batch": {"courseId": …, "batchId": …, "template": {"identifier": …}}}; complains as R1 to R6."""
+    batch = request.get("batch")
+    if batch is None:
+        raise Missing("batch")  # the reference answers 500 (defect 26)
+    if not isinstance(batch, dict):
+        raise WrongType("batch", "Map")
+    course, batch_id = _mandatory(batch, "courseId"), _mandatory(batch, "batchId")
+    if "template" not in batch:
+        raise Missing("template")
+    template = batch["template"]
+    if not isinstance(template, dict):
+        raise WrongType("template", "Map")
+    return Attachment(course, batch_id, _mandatory(template, "identifier"), template)
+
+
+def read_attachment(request: dict[str, Any]) -> Attachment:
+    """{"batch": {…, "template": {"identifier": …, "criteria": {…}, "issuer": {…}, "signatoryList": […]}}}
+
+    Complains in the order of contract batches §4.1, A1 to A23.
+    """
+    asked = read_detachment(request)
+    template = asked.template
+    if "criteria" not in template:
+        raise Missing("criteria")
+    _check_criteria(_map(template, "criteria"))
+    _optional_map(template, "issuer")
+    # Our own template needs a name and no more; the contract's need all that their pictures show.
+    wanted = ("name",) if asked.template_id == DEFAULT_TEMPLATE else _TEXT_KEYS_OF_SIGNATORY
+    _check_signatories(template.get("signatoryList"), wanted)
+    _optional_map(template, "additionalProps")
+    _check_validity(template)
+    if not isinstance(template.get("notifyTemplate", {}), dict):
+        raise Malformed
+    _check_other_keys(template)
+    return asked
+
+
+def _check_criteria(criteria: Mapping[str, Any]) -> None:
+    if not any(key in criteria for key in ("enrollment", "assessment", "assessments", "user")):
+        raise Missing("Enrollment or Status")
+    if "enrollment" in criteria:
+        enrolment = _map(criteria, "enrollment")
+        if "status" not in enrolment:
+            raise Missing("status")
+        if len(enrolment) > 1:
+            raise InvalidProperty("Enrollment")
+        if read_status(enrolment["status"]) is None:
+            raise InvalidProperty("Enrollment")
+    if "assessment" in criteria:
+        assessment = _map(criteria, "assessment")
+        if "score" not in assessment:
+            raise Missing("score")
+        if len(assessment) > 1:
+            raise InvalidProperty("Assessment")
+        if not any(operator in _map(assessment, "score") for operator in (">=", "<=", "eq")):
+            raise InvalidProperty("Score")
+    if "assessments" in criteria:
+        _check_assessments(_map(criteria, "assessments"))
+    if "user" in criteria and "rootOrgId" not in _map(criteria, "user"):
+        raise Missing("rootOrgId")
+    for key in ("user", "users"):  # the pipeline's spelling
+        _check_attributes(criteria.get(key))
+
+
+def _check_attributes(asked: Any) -> None:
+    """Only of what may be shared, or criteria would tell anything about anybody, one question at a time."""
+    if isinstance(asked, dict) and not all(
+        key in SHAREABLE and isinstance(value, str) and len(value) <= MAX_ATTRIBUTE for key, value in asked.items()
+    ):
+        raise InvalidProperty("User")
+
+
+def read_status(value: Any) -> int | None:
+    """The status of an enrolment, as a number or its text; None: it is neither."""
+    return _STATUSES.get(str(value)) if isinstance(value, str | int) else None
+
+
+def _check_validity(template: Mapping[str, Any]) -> None:
+    """Our addition: {"days": 365}"""
+    if template.get("validity"):
+        days = _map(template, "validity").get("days")
+        if not isinstance(days, int) or isinstance(days, bool) or days not in DAYS:
+            raise InvalidProperty("Validity")
+
+
+def _check_assessments(asked: Mapping[str, Any]) -> None:
+    """Our addition: {"mode": "all", "score": {">=": 70}, "contents": {"do_1": {">=": 50}}, "attempts": {"<=": 3}}"""
+    if not asked or set(asked) - {"mode", "score", "contents", "attempts"}:
+        raise InvalidProperty("Assessments")
+    if asked.get("mode", "any") not in list(Mode):
+        raise InvalidProperty("Assessments")
+    bounds = [asked[key] for key in ("score", "attempts") if key in asked]
+    contents = asked.get("contents", {})
+    if not isinstance(contents, dict):
+        raise WrongType("contents", "Map")
+    if not bounds and not contents:
+        raise InvalidProperty("Assessments")
+    for bound in (*bounds, *contents.values()):
+        known = _bound(bound)
+        if known is None or known.operator not in OPERATORS:
+            raise InvalidProperty("Score")
+
+
+def _check_signatories(signatories: Any, wanted: Sequence[str]) -> None:
+    if signatories is None:
+        return
+    if not isinstance(signatories, list):
+        raise WrongType("signatoryList", "List")
+    for signatory in signatories:
+        if not isinstance(signatory, dict):
+            raise Malformed
+        if signatory and any(blank(signatory.get(key)) for key in wanted):
+            raise IncompleteSignatory
+
+
+_OBJECTS = frozenset(("criteria", "issuer", "signatoryList", "notifyTemplate", "additionalProps", "validity"))
+
+
+def _check_other_keys(template: Mapping[str, Any]) -> None:
+    for key, value in template.items():
+        if key not in _OBJECTS and value is not None and not isinstance(value, str):
+            raise NotText
+    if any(template.get(key) == {} for key in ("notifyTemplate", "additionalProps")):
+        raise NotText
+    if len(msgspec.json.encode(template)) > MAX_TEMPLATE_BYTES:
+        raise UnreadableFields
+
+
+def stored_template(
+    asked: Attachment, *, name: str, url: str, issuer: Mapping[str, Any], signatories: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What a batch keeps of a template (contract batches §4.1, jobs §4.1), as its read and search show it."""
+    kept = {key: value for key, value in asked.template.items() if value not in (None, {}, [])}
+    return {
+        **kept,
+        "identifier": asked.template_id,
+        "name": name,
+        "url": url,
+        "issuer": dict(issuer),
+        "signatoryList": [dict(signatory) for signatory in signatories if signatory],
+    }
+
+
+def read_template(template_id: str, stored: Mapping[str, Any]) -> Template:
+    """A template as a batch keeps it: objects, or (from the reference's tables) JSON texts of them.
+
+    What cannot be read counts as not given; criteria that ask for nothing are met by everybody enrolled.
+    """
+    issuer = _object(stored.get("issuer"))
+    notify, extras = _object(stored.get("notifyTemplate")), _object(stored.get("additionalProps"))
+    valid_days = _object(stored.get("validity")).get("days")
+    return Template(
+        template_id=str(stored.get("identifier") or template_id),
+        name=str(stored.get("name") or ""),
+        url=str(stored.get("url") or ""),
+        criteria=read_criteria(_object(stored.get("criteria"))),
+        issuer=Issuer(str(issuer.get("name") or ""), str(issuer.get("url") or ""), _texts(issuer.get("publicKey"))),
+        signatories=tuple(_signatories(_list(stored.get("signatoryList")))),
+        notify=notify,
+        extras=extras,
+        valid_days=valid_days if isinstance(valid_days, int) else None,
+    )
+
+
+def read_templates(stored: Mapping[str, Any]) -> list[Template]:
+    """All templates of a batch."""
+    return [read_template(template_id, _object(one)) for template_id, one in stored.items()]
+
+
+def read_criteria(criteria: Mapping[str, Any]) -> Criteria:
+    """{"enrollment": {"status": 2}, "assessment": {"score": {">=": 70}}, "user": {"rootOrgId": "1"}} (contract §4.2)"""
+    enrolment = criteria.get("enrollment")
+    status = None
+    if isinstance(enrolment, dict):
+        known = read_status(enrolment.get("status"))
+        status = 2 if known is None else known
+    asked = []
+    if isinstance(criteria.get("assessment"), dict):
+        asked.append(AssessmentCriterion(_bound(criteria["assessment"].get("score"))))
+    if isinstance(criteria.get("assessments"), dict):
+        more = criteria["assessments"]
+        contents = {key: _bound(bound) for key, bound in _object(more.get("contents")).items()}
+        asked.append(
+            AssessmentCriterion(
+                score=_bound(more.get("score")),
+                mode=Mode(more.get("mode", "any")) if more.get("mode", "any") in list(Mode) else Mode.ANY,
+                contents={key: bound for key, bound in contents.items() if bound is not None},
+                attempts=_bound(more.get("attempts")),
+            )
+        )
+    user = criteria.get("user") or criteria.get("users")
+    return Criteria(status, tuple(asked), user if isinstance(user, dict) else {})
+
+
+def _bound(value: Any) -> Bound | None:
+    """The first operator of an object; a bare number is an equality (contract jobs §4.2)."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Bound("=", float(value))
+    if not isinstance(value, dict) or not value:
+        return None
+    operator, threshold = next(iter(value.items()))
+    try:
+        return Bound(str(operator), float(threshold))
+    except (TypeError, ValueError):
+        return Bound("unreadable", 0)
+
+
+def _mandatory(fields: dict[str, Any], key: str) -> str:
+    value = text(fields, key)
+    if value is None or blank(value):
+        raise Missing(key)
+    return value
+
+
+def _map(fields: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = fields[key]
+    if not isinstance(value, dict):
+        raise WrongType(key, "Map")
+    return value
+
+
+def _optional_map(fields: Mapping[str, Any], key: str) -> None:
+    if fields.get(key) is not None:
+        _map(fields, key)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    value = _parsed(value)
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    value = _parsed(value)
+    return value if isinstance(value, list) else []
+
+
+def _parsed(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return msgspec.json.decode(value)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+def _signatories(entries: list[Any]) -> Iterable[Signatory]:
+    for entry in entries:
+        if isinstance(entry, dict) and entry:
+            name, identifier, designation, image = (str(entry.get(key) or "") for key in _TEXT_KEYS_OF_SIGNATORY)
+            yield Signatory(name, identifier, designation, image)
