@@ -114,5 +114,5 @@ class Wanted:
     all_batches: bool = False  # all of the channel, for the same
     search: Mapping[str, Any] | None = None
     columns: tuple[str, ...] = ()
-    filters: Filters = Filters()
+    filters: Filters = field(default_factory=Filters)
     since_request: str | None = None  # only learners who changed since that request was submitted

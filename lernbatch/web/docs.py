@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lernbatch import __version__
 from lernbatch.web.http import Access, Entrance
 from lernbatch.web.openapi import Operation, operations
-from lernbatch.web.schema import Schema, example
+from lernbatch.web.schema import Components, Schema
 
 _STYLE = resources.files("lernbatch.ops").joinpath("templates", "docs.css").read_text(encoding="utf-8")
 # The style stands in the page, so that one request is enough; the policy names its hash and allows nothing else.
@@ -49,7 +49,7 @@ def page(entrances: Iterable[Entrance], url: str) -> str:
 
 
 def _told(operation: Operation, url: str) -> Told:
-    entrance, shape = operation.entrance, operation.shape
+    entrance, shape, components = operation.entrance, operation.shape, Components()
     return Told(
         method=entrance.method,
         path=entrance.path,
@@ -57,7 +57,7 @@ def _told(operation: Operation, url: str) -> Told:
         summary=operation.summary,
         access=_access(entrance.access),
         roles=", ".join(entrance.roles),
-        fields=list(_fields(shape.request or shape.uploads or {})),
+        fields=list(_fields(components.schema(shape.request or shape.uploads or {}), components)),
         curl=_curl(operation, url),
     )
 
@@ -76,19 +76,27 @@ def _access(access: Access) -> str:
             return "from the configured networks, with the service token, or by an administrator"
 
 
-def _fields(schema: Schema, inside: str = "") -> Iterable[tuple[str, str, str]]:
+def _fields(schema: Schema, components: Components, inside: str = "") -> Iterable[tuple[str, str, str]]:
+    schema = components.resolve(schema)
     needed = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
-        kind = field.get("type", "")
-        shown = " or ".join(kind) if isinstance(kind, list) else kind
-        about = field.get("description", "")
+        choices = [components.resolve(choice) for choice in field.get("anyOf", [field])]
+        kinds = [kind for choice in choices for kind in _kinds(choice)]
+        shown = " or ".join(dict.fromkeys(kinds))
+        about = next((choice["description"] for choice in (field, *choices) if "description" in choice), "")
         yield f"{inside}{name}", shown, f"Needed. {about}".strip() if name in needed else about
-        items = field.get("items", field)
-        yield from _fields(items, f"{inside}{name}{'[]' if items is not field else ''}.")
+        for choice in choices:
+            items = choice.get("items", choice)
+            yield from _fields(items, components, f"{inside}{name}{'[]' if items is not choice else ''}.")
+
+
+def _kinds(schema: Schema) -> list[str]:
+    kind = schema.get("type", "")
+    return kind if isinstance(kind, list) else [kind]
 
 
 def _curl(operation: Operation, url: str) -> str:
-    entrance, shape = operation.entrance, operation.shape
+    entrance, shape, components = operation.entrance, operation.shape, Components()
     words = ["curl", "-s"]
     if entrance.method not in ("GET", "POST") or (entrance.method == "POST" and shape.request is None):
         words += ["-X", entrance.method]
@@ -96,8 +104,9 @@ def _curl(operation: Operation, url: str) -> str:
     if entrance.access in (Access.USER, Access.LATE_USER):
         words.append('-H "X-Authenticated-User-Token: $TOKEN"')
     if shape.uploads is not None:
-        words += [f"-F {name}=@{name}.csv" for name in shape.uploads.get("properties", {})]
+        form = components.resolve(components.schema(shape.uploads))
+        words += [f"-F {name}=@{name}.csv" for name in form.get("properties", {})]
     elif shape.request is not None:
-        sent = msgspec.json.encode({"request": example(shape.request)}).decode()
+        sent = msgspec.json.encode({"request": components.example(components.schema(shape.request))}).decode()
         words += ["-H 'Content-Type: application/json'", "-d", shlex.quote(sent)]
     return " ".join(words)

@@ -46,9 +46,10 @@ from lernbatch.services import Services
 from lernbatch.sunbird.http import BUDGET, Budget
 from lernbatch.web import envelope
 from lernbatch.web.private import is_inside
+from lernbatch.web.schema import Fields
 from lernbatch.web.tokens import Caller
 
-Answer: TypeAlias = "Mapping[str, Any] | bytes | Headed | Response"
+Answer: TypeAlias = "Mapping[str, Any] | Fields | bytes | Headed | Response"
 Handler: TypeAlias = Callable[["Call"], Awaitable[Answer]]
 
 _ALLOWED_HEADERS = (
@@ -74,7 +75,7 @@ GATEWAY_DENIAL = "You do not have permission to perform this operation"
 class Headed:
     """A result with headers of its own."""
 
-    result: Mapping[str, Any]
+    result: Mapping[str, Any] | Fields
     headers: Mapping[str, str]
 
 
@@ -385,7 +386,7 @@ async def _read(entrance: Entrance, request: Request, services: Services, larges
 
 
 async def _success(
-    request: Request, path: str, message_id: str, services: Services, answer: Mapping[str, Any] | bytes
+    request: Request, path: str, message_id: str, services: Services, answer: Mapping[str, Any] | Fields | bytes
 ) -> Response:
     body, result_length = envelope.success(path, message_id, services.clock.now(), answer)
     body = _placed(body, services)

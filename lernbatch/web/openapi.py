@@ -1,4 +1,4 @@
-"""The description of the API, OpenAPI 3.1: made of `routes.py` and of the `shapes.py` of each room."""
+"""The description of the API, OpenAPI 3.1: made of `routes.py` and of what each handler takes and gives."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from lernbatch import __version__
+from lernbatch.web import schema
 from lernbatch.web.http import Access, Entrance
-from lernbatch.web.schema import Schema, Shape, maybe, record, text
+from lernbatch.web.schema import Components, Schema, Shape, maybe, record, text
 
 _FAILURES = {
     400: "The request must be changed: `params.err` says in which way",
@@ -63,7 +64,9 @@ def room_of(entrance: Entrance) -> str:
 
 
 def shape_of(entrance: Entrance) -> Shape | None:
-    """The shape under the handler's name in its room; None, until somebody writes it."""
+    """What the entrance's handler takes and gives; None, until somebody says it."""
+    if shape := schema.shape_of(entrance.handler):
+        return shape
     name = f"lernbatch.{room_of(entrance)}.shapes"
     shapes = import_module(name) if find_spec(name) else None
     found: Shape | None = getattr(shapes, entrance.handler.__name__, None)
@@ -82,16 +85,17 @@ def operations(entrances: Iterable[Entrance]) -> Iterable[Operation]:
 def document(entrances: Iterable[Entrance], url: str) -> dict[str, Any]:
     """The whole document; `url`: where the service is reached."""
     paths: dict[str, dict[str, Any]] = {}
+    components = Components()
     for operation in operations(entrances):
         path = re.sub(r"{(\w+):\w+}", r"{\1}", operation.path)
-        paths.setdefault(path, {})[operation.entrance.method.lower()] = _operation(operation)
+        paths.setdefault(path, {})[operation.entrance.method.lower()] = _operation(operation, components)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Lernbatch", "version": __version__, "license": {"name": "MIT", "identifier": "MIT"}},
         "servers": [{"url": url}],
         "paths": paths,
         "components": {
-            "schemas": {"Failure": _envelope(record()), "Params": _PARAMS},
+            "schemas": {"Failure": _envelope(record()), "Params": _PARAMS, **components.schemas},
             "securitySchemes": {
                 name: {"type": "apiKey", "in": "header", "name": header, "description": about}
                 for name, (header, about) in _SCHEMES.items()
@@ -100,7 +104,7 @@ def document(entrances: Iterable[Entrance], url: str) -> dict[str, Any]:
     }
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
+def _operation(operation: Operation, components: Components) -> dict[str, Any]:
     entrance, shape = operation.entrance, operation.shape
     described: dict[str, Any] = {
         "operationId": f"{entrance.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', operation.path)}",
@@ -108,25 +112,28 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "tags": [operation.room],
         "parameters": [
             *({"name": name, "in": "path", "required": True, "schema": text()} for name in operation.parameters),
-            *({"name": name, "in": "query", "schema": schema} for name, schema in shape.query.items()),
+            *({"name": name, "in": "query", "schema": components.schema(kind)} for name, kind in shape.query.items()),
         ],
-        "responses": _responses(operation),
+        "responses": _responses(operation, components),
         "security": _security(entrance.access),
     }
+    media, sent = "application/json", shape.request
     if shape.uploads is not None:
-        described["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": shape.uploads}}}
-    elif shape.request is not None:
-        body = record("request", request=shape.request)
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+        media, sent = "multipart/form-data", shape.uploads
+    if sent is not None:
+        body = components.schema(sent)
+        if shape.uploads is None:
+            body = record("request", request=body)
+        described["requestBody"] = {"required": True, "content": {media: {"schema": body}}}
     return described
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
+def _responses(operation: Operation, components: Components) -> dict[str, Any]:
     entrance, shape = operation.entrance, operation.shape
     # A handler that answers without the envelope may fail without it.
     failed: Schema = {} if shape.produces else {"$ref": "#/components/schemas/Failure"}
     failure = {"application/json": {"schema": failed}}
-    answers: dict[int, dict[str, Any]] = {200: {"description": "Done", "content": _success(shape)}}
+    answers: dict[int, dict[str, Any]] = {200: {"description": "Done", "content": _success(shape, components)}}
     answers |= {status: {"description": said, "content": failure} for status, said in _FAILURES.items()}
     if entrance.access in (Access.PRIVATE, Access.INTERNAL):
         answers[403] = {"description": "Not from the configured networks, or from a page", "content": failure}
@@ -137,14 +144,14 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if entrance.roles:
         answers[403] = {"description": f"Needs one of the roles {', '.join(entrance.roles)}", "content": plain}
     for status, said in shape.also.items():
-        content = {**failure, **_success(shape)} if shape.produces else failure
+        content = {**failure, **_success(shape, components)} if shape.produces else failure
         answers[status] = {"description": said, "content": content if status >= 400 else {}}
     return {str(status): answer for status, answer in sorted(answers.items())}
 
 
-def _success(shape: Shape) -> dict[str, Any]:
+def _success(shape: Shape, components: Components) -> dict[str, Any]:
     if not shape.produces:
-        return {"application/json": {"schema": _envelope(shape.result)}}
+        return {"application/json": {"schema": _envelope(components.schema(shape.result))}}
     return {
         kind: {"schema": {} if "json" in kind or kind == "application/vc" else text()}
         for kind in shape.produces.split()

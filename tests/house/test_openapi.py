@@ -23,8 +23,8 @@ from schemathesis.config import (
 )
 
 from lernbatch.routes import ENTRANCES
-from lernbatch.web import openapi
-from lernbatch.web.schema import Shape, example
+from lernbatch.web import openapi, schema
+from lernbatch.web.schema import Components, Shape
 from tests.people import ADMIN
 from tests.running import Running
 
@@ -48,8 +48,11 @@ def test_every_entrance_is_described() -> None:
 
 
 def test_every_entrance_has_a_shape_and_every_shape_a_handler() -> None:
-    handlers = {(openapi.room_of(entrance), entrance.handler.__name__) for entrance in ENTRANCES}
-    rooms = [room for room in {room for room, _ in handlers} if find_spec(f"lernbatch.{room}.shapes")]
+    told = {entrance.handler for entrance in ENTRANCES if schema.shape_of(entrance.handler)}
+    handlers = {
+        (openapi.room_of(entrance), entrance.handler.__name__) for entrance in ENTRANCES if entrance.handler not in told
+    }
+    rooms = [room for room in sorted({room for room, _ in handlers}) if find_spec(f"lernbatch.{room}.shapes")]
     shapes = {
         (room, name)
         for room in rooms
@@ -70,10 +73,13 @@ def test_every_operation_has_a_name_of_its_own_and_a_summary() -> None:
 def test_schemas_are_right_and_fit_their_own_examples(entrance: openapi.Entrance) -> None:
     shape = openapi.shape_of(entrance)
     assert shape is not None
-    for schema in (shape.request, shape.result, *shape.query.values()):
-        if schema is not None:
-            Draft202012Validator.check_schema(schema)
-            Draft202012Validator(schema).validate(example(schema))
+    components = Components()
+    for described in (shape.request, shape.result, *shape.query.values()):
+        if described is not None:
+            schema = components.schema(described)
+            whole = {**schema, "components": {"schemas": components.schemas}}
+            Draft202012Validator.check_schema(whole)
+            Draft202012Validator(whole).validate(components.example(schema))
 
 
 @pytest.fixture
