@@ -10,7 +10,7 @@ from typing import Any
 from lernbatch import log
 from lernbatch.archive import model
 from lernbatch.archive.store import Store
-from lernbatch.batch.rules import administered, is_unbounded
+from lernbatch.batch.rules import is_unbounded
 from lernbatch.config import Config
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
@@ -76,8 +76,8 @@ def requester(config: Config, caller: Caller) -> Requester:
     """
     if is_unbounded(caller, config):
         return Requester(caller.user_id, None)
-    organisation_ids = administered(caller, config, {*config.report_roles, *config.administrator_roles})
-    return Requester(caller.user_id, None if organisation_ids is None else frozenset(organisation_ids))
+    roles = (*config.report_roles, *config.administrator_roles)
+    return Requester(caller.user_id, caller.organisations_with(roles))
 
 
 async def submit(services: Services, requester: Requester, asked: Submission) -> Request:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from lernbatch.archive.model import CannotBeMade, FileFormat, Level, ZipEncryption
-from lernbatch.batch.rules import leads
+from lernbatch.batch.rules import owns
 from lernbatch.errors import Forbidden, Refused
 from lernbatch.exhaust.model import Requester, Status, Submission, Wanted
 from lernbatch.report.model import Dataset, Filters, Offer
@@ -115,9 +115,7 @@ def reports_for(requester: Requester, channel: str) -> bool:
 
 def may_have(requester: Requester, batch: Offer) -> bool:
     """Creator, mentors and those who report for its organisations may have reports of a batch, however it was found."""
-    organisation_ids = requester.organisation_ids
-    in_theirs = organisation_ids is None or not organisation_ids.isdisjoint(batch.created_for)
-    return in_theirs or leads(requester.user_id, batch)
+    return owns(batch, requester.user_id, requester.organisation_ids)
 
 
 def check_selectors(wanted: Wanted, dataset: Dataset, has_key: bool, limit: int) -> None:

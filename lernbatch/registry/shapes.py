@@ -11,6 +11,8 @@ from lernbatch.web.schema import (
     whole,
 )
 
+_CERTIFICATE_ID = text("The certificate's number.", example="351cf1ef-5c07-5b7f-a881-0e71c2e92bf1")
+
 search = Shape(produces="application/json")
 download = Shape(produces="application/json")
 key = Shape(produces="application/json")

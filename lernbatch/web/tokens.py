@@ -86,11 +86,14 @@ class Caller:
 
     def administers(self, organisation_ids: Iterable[str], names: Iterable[str]) -> bool:
         """Whether one of the roles `names` is held for one of the organisations, or for all: then `()` will do."""
-        wanted, organisations = frozenset(names), frozenset(organisation_ids)
-        return any(
-            role.name in wanted and (not role.organisation_ids or role.organisation_ids & organisations)
-            for role in self.roles
-        )
+        held_in = self.organisations_with(names)
+        return held_in is None or not held_in.isdisjoint(organisation_ids)
+
+    def organisations_with(self, names: Iterable[str]) -> frozenset[str] | None:
+        """The organisations for which one of the roles `names` is held; None: for all."""
+        wanted = frozenset(names)
+        held = [role.organisation_ids for role in self.roles if role.name in wanted]
+        return frozenset().union(*held) if all(held) else None
 
 
 NOBODY = Caller()

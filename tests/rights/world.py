@@ -58,8 +58,10 @@ class World:
         service.sql("INSERT INTO neighbour_group VALUES ('group', 'Class 7b', $1)", members)
         service.sql(
             """INSERT INTO certificate (user_id, batch_id, template_id, revision, certificate_id, course_id, name,
-                                        status_index, credential, template, decision, earned_at, issued_at, changed_at)
-               SELECT $1, $2, 't', 1, 'certificate', $3, 'Completion', 1, '{}', '{}', '{}', now(), now(), now()""",
+                                        status, status_index, credential, template, decision,
+                                        earned_at, issued_at, changed_at)
+               SELECT $1, $2, 't', 1, 'certificate', $3, 'Completion',
+                      'suspended', 1, '{}', '{}', '{}', now(), now(), now()""",
             ASHA.user_id,
             self.batch_id,
             COURSE,
