@@ -65,6 +65,7 @@ LAYERS = document('<g opacity=".9">' * 90 + '<rect width="4000" height="4000"/>'
     [
         filtered('<feTurbulence numOctaves="100000" baseFrequency="0.1"/>'),
         document("<text>" + "ab " * 900_000 + "</text>"),
+        document("<style>" + "rect{fill:red}" * 100_000 + "</style>" + "<rect/>" * 1000),
     ],
 )
 def test_what_takes_too_long_is_refused(press: Press, source: bytes) -> None:
@@ -86,6 +87,12 @@ def test_what_takes_too_long_is_refused(press: Press, source: bytes) -> None:
 def test_what_takes_too_much_or_breaks_the_renderer_is_refused(press: Press, source: bytes) -> None:
     with pytest.raises(BadPicture, match="cannot be drawn: it takes more than"):
         press.draw(Job("check", source))
+
+
+def test_a_value_nested_without_end_breaks_one_drawing_alone(press: Press) -> None:
+    with pytest.raises(BadPicture, match="cannot be drawn"):
+        press.check(document(f"<rect fill='{'(' * 100_000}'/>"))
+    assert press.draw(Job("png", document("<rect/>"))).startswith(b"\x89PNG")
 
 
 def test_after_that_the_next_picture_is_drawn(press: Press) -> None:
