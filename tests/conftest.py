@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lernbatch import log
 from lernbatch.database.migrate import migrate
@@ -18,6 +19,9 @@ from tests.running import MovableClock, Running, named, running
 from tests.seeds import seed
 
 _numbers = count(1)
+# A busy machine is slow to make up examples, too.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 log.configure("warning")  # as a service does: the default draws traces so large that timeouts pass meanwhile
 
 

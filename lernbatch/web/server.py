@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import FrameType
 
+import asyncpg
 import uvicorn
 import uvloop
 from prometheus_client import multiprocess
@@ -226,6 +227,8 @@ def main() -> None:
         serve(settings, settings.database_url.get_secret_value(), socks, parent)
     except Unusable as wrong:
         sys.exit(f"lernbatch: {wrong}")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as unreachable:
+        sys.exit(f"lernbatch: The database cannot be reached: {unreachable}.")
 
 
 if __name__ == "__main__":

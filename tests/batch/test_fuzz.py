@@ -14,7 +14,9 @@ from tests.people import HOME_ORG, MEERA, VIKRAM
 from tests.running import Running
 from tests.seeds import COURSE
 
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 # What the contract itself answers with 500 (forms D, E and F), and nothing else.
 FORMS_OF_500 = {
     ("INTERNAL_ERROR", "Process failed,please try again later."),

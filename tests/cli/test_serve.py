@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -158,7 +160,9 @@ def test_a_running_service_brings_its_killed_database_back_without_filling_its_l
             assert serving.get("/v1/course/batch/read/none") == 401
         assert "was started again" in errors.read_text()
         assert serving.stop() == 0
-    assert len(errors.read_text().splitlines()) < 200
+    lines = [json.loads(line) for line in errors.read_text().splitlines() if line.startswith("{")]
+    a_minute = Counter((line["event"], line["timestamp"][:16]) for line in lines)
+    assert max(a_minute.values()) <= 60  # a few of each class of error, from three processes
     assert postmaster(tmp_path) is None
 
 
