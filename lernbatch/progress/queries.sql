@@ -1,4 +1,4 @@
--- Statements about progress. The first two are the hot path: see docs/decisions/0010-coalescing.md.
+-- Statements about progress. The first two are the hot path: see docs/decisions/0008-coalescing.md.
 
 -- learners
 -- Everything that reports of many learners need, in one read: the batch's dates, the row, its attempts if asked for.
