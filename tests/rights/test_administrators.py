@@ -86,11 +86,12 @@ def certified(service: Running, learner: Person, batch_id: str) -> None:
     service.sql(
         """INSERT INTO certificate (user_id, batch_id, template_id, revision, certificate_id, course_id, name, status,
                                     status_index, credential, template, decision, earned_at, issued_at, changed_at)
-           SELECT $1, $2, 't', 1, $1 || $2, $3, 'Completion', 'active', count(*), '{}', '{}', '{}', now(), now(), now()
+           SELECT $1, $2, 't', 1, $1 || $2, $3, 'Completion', 'active', count(*), $4, '{}', '{}', now(), now(), now()
              FROM certificate""",
         learner.user_id,
         batch_id,
         COURSE,
+        {"issuer": {"name": "State Board"}},
     )
 
 
@@ -105,7 +106,7 @@ def test_the_certificates_of_a_learner_are_for_staff_of_the_batchs_organisations
         answer = service.call("POST", "/certs/v1/registry/search", by, {"query": {"recipientId": learner.user_id}})
         if answer.status_code != 200:
             return answer.status_code
-        return {hit["_source"]["data"]["related"]["batchId"] for hit in answer.json()["result"]["response"]["content"]}
+        return {hit["_source"]["related"]["batchId"] for hit in answer.json()["result"]["response"]["content"]}
 
     assert seen(learner) == seen(PLATFORM) == {home, other}
     assert [seen(by) for by in (MEERA, ADMIN)] == [{home}, {home}]

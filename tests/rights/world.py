@@ -231,6 +231,10 @@ SERVICE_PATHS: dict[str, str] = {}  # the gateway's path → the service's of th
 
 @contextmanager
 def world(home: Path, dsn: str) -> Iterator[World]:
-    settings = {"private_networks": "10.0.0.0/8", "trusted_proxies": "127.0.0.0/8", "machine_clients": "timetable=machine-key-of-sixteen"}
+    settings = {
+        "private_networks": "10.0.0.0/8",
+        "trusted_proxies": "127.0.0.0/8",
+        "machine_clients": "timetable=machine-key-of-sixteen",
+    }
     with running(home, dsn, **settings) as service:
         yield World(service)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lernbatch.config import Config
 from sandbox.app import standalone
-from tests.learning import complete, enrolled, new_batch, refusal, row, unenrol
+from tests.learning import complete, enrolled, new_batch, new_learner, refusal, row, unenrol
 from tests.people import ASHA, IMRAN, KAVYA, MEERA, RAVI, VIKRAM, Person
 from tests.running import Running, running, served
 from tests.seeds import LEAF_NODES
