@@ -123,7 +123,7 @@ async def _unfit(
 ) -> set[str]:
     """Of those who would come in, whom the caller may not bring in. Raises: Upstream."""
     coming = [user_id for user_id in wanted.user_ids if not (user_id in members and members[user_id].active)]
-    rules.check_lookups(services.sunbird.users.calls_for(len(coming)), services.config.roster_lookup_calls)
+    rules.check_lookups(services.sunbird.users.calls_for(len(coming)), services.config.upstream_calls_per_request)
     return await enrolment.unfit_of(services, caller, batch.created_for, coming)
 
 

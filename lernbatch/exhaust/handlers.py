@@ -8,14 +8,13 @@ from starlette.responses import Response, StreamingResponse
 
 from lernbatch.errors import Missing, NotFound
 from lernbatch.exhaust import actions, wire
-from lernbatch.web.http import Call, Headed
+from lernbatch.web.http import Call
 
 CHANNEL_HEADER = "x-channel-id"
 LIST_LIMIT = 100
-NO_STORE = {"cache-control": "no-store"}  # the links in an answer open files for whoever holds them
 
 
-async def submit(call: Call) -> Headed:
+async def submit(call: Call) -> dict[str, Any]:
     """POST /v1/jobrequest/submit: the caller is who asks, whatever the request says (E60)."""
     channel = call.headers.get(CHANNEL_HEADER)
     requested_by = call.caller.user_id or ""
@@ -23,15 +22,15 @@ async def submit(call: Call) -> Headed:
     channel = await actions.admitted(call.services, call.caller, channel)
     asked = wire.read_submission(call.request, requested_by, channel, Missing)
     request = await actions.submit(call.services, actions.requester(call.services.config, call.caller), asked)
-    return Headed(show((await actions.shown(call.services, [request]))[0]), NO_STORE)
+    return show((await actions.shown(call.services, [request]))[0])
 
 
-async def list_of_tag(call: Call) -> Headed:
+async def list_of_tag(call: Call) -> dict[str, Any]:
     """GET /v1/jobrequest/list/{tag}"""
     channel = await actions.admitted(call.services, call.caller, call.headers.get(CHANNEL_HEADER))
     requester = actions.requester(call.services.config, call.caller)
     found = await actions.of_tag(call.services, requester, call.parameters["tag"], channel, LIST_LIMIT)
-    return Headed(show_list(await actions.shown(call.services, found)), NO_STORE)
+    return show_list(await actions.shown(call.services, found))
 
 
 async def download(call: Call) -> Response:

@@ -29,7 +29,7 @@ def started(settings: Config, dsn: str) -> Iterator[str]:
     with _listening(settings) as sock:
         url = server.url(sock)
         process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "lernbatch.web.server", str(sock.fileno()), str(watched)],
+            [sys.executable, "-m", "lernbatch.web.server", str(watched), str(sock.fileno())],
             pass_fds=(sock.fileno(), watched),
             env={
                 **os.environ,

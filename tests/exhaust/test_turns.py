@@ -363,7 +363,8 @@ def test_personal_data_is_sealed_in_the_database(reporting: Reporting) -> None:
 
 def test_columns_and_filters_beside_the_contracts(reporting: Reporting) -> None:
     reporting.enrol(ASHA, added_by=VIKRAM.user_id, scores={})
-    reporting.enrol(KAVYA, finished=True, last_access_at=reporting.service.clock.now())
+    now = reporting.service.clock.now()
+    reporting.enrol(KAVYA, finished=True, last_access_at=now, updated_at=now)
     wanted = ["batchDates", "daysInactive", "lastActivity", "currentUnit", "attempts", "nestedUnits"]
     (row,) = reporting.rows(
         datasetConfig={"batchId": reporting.batch_id, "columns": wanted, "filters": {"statuses": [2]}}

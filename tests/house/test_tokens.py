@@ -41,6 +41,7 @@ def signed(service: Running, **claims: Any) -> str:
         "typ": "Bearer",
         "aud": "account",
         "azp": "portal",
+        "roles": [{"role": "PUBLIC", "scope": []}],
     }
     payload = {name: value for name, value in {**usual, **claims}.items() if value is not None}
     key_id = next(identity.public_folder(service.config.home).iterdir()).name
