@@ -85,17 +85,17 @@ CREATE TABLE batch_listing (
 
 CREATE INDEX batch_listing_due ON batch_listing (course_id) WHERE due; -- batch.claim_listings
 
--- One row: the answer of a call that carried an Idempotency-Key, kept for a day, so that its repetition gets the same.
+-- One row: the outcome of a call that carried an Idempotency-Key, kept for a day, so that its repetition gets the same.
 CREATE TABLE idempotency_key (
   scope      text        NOT NULL, -- method, path and caller
   key        text        NOT NULL,
   body_hash  text        NOT NULL, -- of the request, so that another one under the same key is noticed
-  answer     jsonb       NOT NULL,
+  answer     jsonb       NOT NULL, -- what the answer is shown from: the id of the batch that was made
   created_at timestamptz NOT NULL,
   PRIMARY KEY (scope, key)
 );
 
-CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- forget_keys
+CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- forget_answers
 
 -- One row: one learner in one batch, with everything the learner has done there. Unenrolled is inactive, not gone.
 -- No index stands on a column that progress changes, so that updates stay heap-only; hence the fill factor.

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from lernbatch.batch import checks, dates, events, listings, rules
 from lernbatch.batch.model import Asking, Batch, Change, NewBatch, Participants, ParticipantsAsked, Status
-from lernbatch.batch.wire import show_created
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unauthorized
@@ -44,7 +43,7 @@ class Unread(LernbatchError):
 
 
 async def create(
-    services: Services, asking: Asking, new: NewBatch, remember: Remember, *, inherited: Sequence[str] = ()
+    services: Services, asking: Asking, new: NewBatch, remember: Remember[str], *, inherited: Sequence[str] = ()
 ) -> Batch:
     """Make a batch. Raises the refusals of contract batches §3.1, C19 to C26, and rules.ForeignOrganisation.
 
@@ -62,7 +61,7 @@ async def create(
         batch = replace(batch, course_version=course.version)
     with db.failing_as(NotInserted):
         async with services.pool.acquire() as conn, conn.transaction():
-            await remember(conn, show_created(batch))
+            await remember(conn, batch.batch_id)
             await _insert(conn, batch)
             heard = [events.created(services.config, services.clock.now_ms(), asking, batch)]
             heard += _mails(services, batch, batch.mentors, events.INVITED)
@@ -71,7 +70,7 @@ async def create(
     return batch
 
 
-async def clone(services: Services, asking: Asking, source: Batch, new: NewBatch, remember: Remember) -> Batch:
+async def clone(services: Services, asking: Asking, source: Batch, new: NewBatch, remember: Remember[str]) -> Batch:
     """Make `new` after `source`, which the caller must be allowed to change. Raises: Unauthorized; as `create`."""
     if not rules.may_change(asking.caller, source):
         raise Unauthorized

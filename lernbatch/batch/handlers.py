@@ -24,7 +24,7 @@ async def create_privately(call: Call) -> Mapping[str, Any]:
 
 
 async def _create(call: Call, *, private: bool) -> Mapping[str, Any]:
-    async def work(remember: Remember) -> Mapping[str, Any]:
+    async def work(remember: Remember[str]) -> str:
         clock, closes_before = call.services.clock, call.services.config.enrolment_closes_days_before_end
         new = wire.read_new_batch(
             call.request,
@@ -34,23 +34,25 @@ async def _create(call: Call, *, private: bool) -> Mapping[str, Any]:
             closes_before=closes_before,
             private=private,
         )
-        return wire.show_created(await actions.create(call.services, _asking(call), new, remember))
+        batch = await actions.create(call.services, _asking(call), new, remember)
+        return batch.batch_id
 
-    return await once(call, work)
+    return wire.show_created(await once(call, work))
 
 
 async def clone(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/clone: a batch after another one, with dates of its own and without people."""
 
-    async def work(remember: Remember) -> Mapping[str, Any]:
+    async def work(remember: Remember[str]) -> str:
         clock, closes_before = call.services.clock, call.services.config.enrolment_closes_days_before_end
         source = await actions.find(call.services.pool, wire.read_batch_id(call.request))
         if source is None:
             raise rules.InvalidBatch
         new = wire.read_clone(call.request, source, call.caller.user_id, clock.now(), clock.zone, closes_before)
-        return wire.show_created(await actions.clone(call.services, _asking(call), source, new, remember))
+        batch = await actions.clone(call.services, _asking(call), source, new, remember)
+        return batch.batch_id
 
-    return await once(call, work)
+    return wire.show_created(await once(call, work))
 
 
 async def _change(call: Call) -> Change:

@@ -224,6 +224,6 @@ def read_props(request: dict[str, Any]) -> tuple[str, ...]:
     return tuple(key for key in request if key in _PROPS)
 
 
-def show_created(batch: Batch) -> dict[str, Any]:
+def show_created(batch_id: str) -> dict[str, Any]:
     """{"response": "SUCCESS", "batchId": "01400123456789012345"}"""
-    return {"response": "SUCCESS", "batchId": batch.batch_id}
+    return {"response": "SUCCESS", "batchId": batch_id}
