@@ -10,7 +10,7 @@ from lernbatch.bulk import actions
 from tests.batch.lame import Lame
 from tests.learning import new_batch, refusal
 from tests.people import ASHA, VIKRAM
-from tests.roster.test_files import ENROL, UNENROL, process_id, status, upload
+from tests.bulk.test_files import ENROL, UNENROL, process_id, status, upload
 from tests.running import Running, running
 from tests.seeds import COURSE
 

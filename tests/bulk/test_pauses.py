@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from lernbatch.account import actions as account
-from lernbatch.account.model import Merge
 from lernbatch.bulk import actions
 from tests.learning import new_batch
 from tests.pauses import check
@@ -178,7 +177,7 @@ def test_accounts_with_many_batches_are_merged(service: Running) -> None:
             user_id,
             batch_id,
         )
-    check(service, lambda: service.run(account.merge(service.services, Merge("from", "into"))))
+    check(service, lambda: service.run(account.merge(service.services, "from", "into")))
 
 
 def test_a_search_finds_ten_thousand_batches(service: Running) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.learning import new_batch, refusal
 from tests.people import ASHA, KAVYA, VIKRAM
-from tests.roster.test_files import ENROL, process_id, status, work
+from tests.bulk.test_files import ENROL, process_id, status, work
 from tests.running import Running
 
 A, K = ASHA.user_id, KAVYA.user_id
