@@ -20,7 +20,7 @@ from obstore.store import LocalStore, from_url
 
 from lernbatch.config import Config
 from lernbatch.errors import Forbidden, NotFound, Unusable, Upstream
-from lernbatch.person.sealing import KeyRing
+from lernbatch.sealing import KeyRing
 
 DOWNLOAD_PATH = "/v1/exhaust/files/"
 _CHUNK_BYTES = 5 * 1024 * 1024  # the least a part of a multipart upload may be on S3

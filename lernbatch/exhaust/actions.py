@@ -16,9 +16,9 @@ from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.errors import Upstream
 from lernbatch.exhaust import manifest, rules, wire
-from lernbatch.exhaust.model import COUNTING, Request, Requester, Submission, Wanted
-from lernbatch.person.sealing import KeyRing, Seal, decrypt_as_reference, keys_of
-from lernbatch.report.model import Dataset, Offer
+from lernbatch.exhaust.model import COUNTING, Request, Requester, Selection, Submission
+from lernbatch.report.model import Dataset, ReportBatch
+from lernbatch.sealing import KeyRing, Seal, decrypt_as_reference, keys_of
 from lernbatch.services import Services
 from lernbatch.web.tokens import Caller
 
@@ -28,7 +28,7 @@ POSTPONED = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class LinkedRequest:
     """A request with links that are made for this answer."""
 
     request: Request
@@ -179,28 +179,30 @@ async def visible(services: Services, requester: Requester, requests: Sequence[R
     return [request for request in requests if may_see(request)]
 
 
-async def shown(services: Services, requests: Sequence[Request]) -> list[Shown]:
+async def shown(services: Services, requests: Sequence[Request]) -> list[LinkedRequest]:
     """`requests` with links to their files that last from now (contract jobs §5.3)."""
     return [await _shown(services, request) for request in requests]
 
 
-async def _shown(services: Services, request: Request) -> Shown:
+async def _shown(services: Services, request: Request) -> LinkedRequest:
     now, lasts = services.clock.now(), timedelta(minutes=services.config.exhaust_link_minutes)
     files = store(services.config)
     asked = {batch_id: place for place, batch_id in enumerate(_batch_ids(request))}
     delivered = sorted(request.deliveries, key=lambda one: asked.get(one["batchId"], len(asked)))
     links = tuple([await files.link(one["filePath"], now, lasts) for one in delivered])
     described = f"{manifest.folder(request.dataset, request.request_id)}/{manifest.NAME}" if links else None
-    return Shown(request, links, await files.link(described, now, lasts) if described else None, now + lasts)
+    return LinkedRequest(request, links, await files.link(described, now, lasts) if described else None, now + lasts)
 
 
-async def offers_of(conn: Connection, batch_ids: Sequence[str]) -> list[Offer]:
+async def offers_of(conn: Connection, batch_ids: Sequence[str]) -> list[ReportBatch]:
     """The batches that exist, each once, in the order of `batch_ids`."""
-    found = {one.batch_id: one for one in await db.all(conn, Offer, Q.batches_by_id, batch_ids=list(set(batch_ids)))}
+    found = {
+        one.batch_id: one for one in await db.all(conn, ReportBatch, Q.batches_by_id, batch_ids=list(set(batch_ids)))
+    }
     return [found[batch_id] for batch_id in dict.fromkeys(batch_ids) if batch_id in found]
 
 
-async def offers(services: Services, wanted: Wanted, dataset: Dataset, channel: str) -> list[Offer]:
+async def offers(services: Services, wanted: Selection, dataset: Dataset, channel: str) -> list[ReportBatch]:
     """The batches that a request is about (contract jobs §5.5, §6.1). Raises: Upstream."""
     if wanted.batch_ids:
         return await offers_of(services.pool, wanted.batch_ids)
@@ -211,15 +213,15 @@ async def offers(services: Services, wanted: Wanted, dataset: Dataset, channel: 
         filters if isinstance(filters, dict) else {}, fields=["identifier"], limit=SEARCHED_COURSES
     )
     course_ids = [str(hit["identifier"]) for hit in hits if "identifier" in hit]
-    return await db.all(services.pool, Offer, Q.batches_of_courses, course_ids=course_ids)
+    return await db.all(services.pool, ReportBatch, Q.batches_of_courses, course_ids=course_ids)
 
 
-async def _offers_of_channel(services: Services, wanted: Wanted, channel: str) -> list[Offer]:
+async def _offers_of_channel(services: Services, wanted: Selection, channel: str) -> list[ReportBatch]:
     """Batches of a channel: those that started from a day on, or all, or those that run or ended yesterday."""
     running = wanted.started_from is None and not wanted.all_batches
     return await db.all(
         services.pool,
-        Offer,
+        ReportBatch,
         Q.batches_of_channel,
         channel=channel,
         started_from=wanted.started_from,
@@ -283,7 +285,7 @@ async def _is_emptied(services: Services, conn: Connection, row: Mapping[str, An
     return True
 
 
-def _readable(asked: Submission) -> Wanted | None:
+def _readable(asked: Submission) -> Selection | None:
     """What is wanted; None where the run will say what is wrong with it."""
     try:
         return wire.read_wanted(asked.config)
@@ -292,7 +294,7 @@ def _readable(asked: Submission) -> Wanted | None:
 
 
 async def _check_owner(
-    services: Services, requester: Requester, channel: str, dataset: Dataset, wanted: Wanted
+    services: Services, requester: Requester, channel: str, dataset: Dataset, wanted: Selection
 ) -> None:
     if wanted.search is not None or (dataset.spans_batches and not wanted.batch_ids):
         # Nobody can say beforehand which batches that will be; of those, the run leaves out what is not theirs.

@@ -55,9 +55,9 @@ async def download(call: Call) -> Response:
     )
 
 
-def show(shown: actions.Shown) -> dict[str, Any]:
+def show(shown: actions.LinkedRequest) -> dict[str, Any]:
     return wire.show_request(shown.request, shown.links, shown.manifest_link, shown.expire_at)
 
 
-def show_list(found: list[actions.Shown]) -> dict[str, Any]:
+def show_list(found: list[actions.LinkedRequest]) -> dict[str, Any]:
     return {"count": len(found), "jobs": [show(one) for one in found]}

@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from lernbatch.archive.model import CannotBeMade, FileFormat, Level, ZipEncryption
 from lernbatch.batch.rules import owns
 from lernbatch.errors import Forbidden, Refused
-from lernbatch.exhaust.model import Requester, Status, Submission, Wanted
-from lernbatch.report.model import Dataset, Filters, Offer
+from lernbatch.exhaust.model import Requester, Selection, Status, Submission
+from lernbatch.report.model import Dataset, Filters, ReportBatch
 from lernbatch.report.user_info import PERSONAL_COLUMNS
 
 MESSAGE_LENGTH = 300
@@ -113,12 +113,12 @@ def reports_for(requester: Requester, channel: str) -> bool:
     return requester.organisation_ids is None or channel in requester.organisation_ids
 
 
-def may_have(requester: Requester, batch: Offer) -> bool:
+def may_have(requester: Requester, batch: ReportBatch) -> bool:
     """Creator, mentors and those who report for its organisations may have reports of a batch, however it was found."""
     return owns(batch, requester.user_id, requester.organisation_ids)
 
 
-def check_selectors(wanted: Wanted, dataset: Dataset, has_key: bool, limit: int) -> None:
+def check_selectors(wanted: Selection, dataset: Dataset, has_key: bool, limit: int) -> None:
     """Raises: NoSelector, TooManyBatches, NotOfLearners, ColumnOfPeople (contract jobs §5.4, rules 7 and 8)."""
     if not wanted.batch_ids and wanted.search is None and not dataset.spans_batches:
         raise NoSelector

@@ -17,8 +17,8 @@ from lernbatch import log
 from lernbatch.database import db, sql
 from lernbatch.errors import Upstream
 from lernbatch.person.model import Personal
-from lernbatch.person.sealing import Seal
-from lernbatch.report.model import Offer
+from lernbatch.report.model import ReportBatch
+from lernbatch.sealing import Seal
 from lernbatch.services import Services
 from lernbatch.sunbird.users import Consent, Profile
 
@@ -74,7 +74,7 @@ class _Due:
     after_user_id: str
 
 
-async def fetch_consents(services: Services, batch: Offer, consumer_id: str, tick: Tick) -> None:
+async def fetch_consents(services: Services, batch: ReportBatch, consumer_id: str, tick: Tick) -> None:
     """Know what everybody who is enrolled lets `consumer_id` see of them in the batch's course.
 
     Raises: Upstream. An old consent is not used where the service fails: it may have been taken back.

@@ -24,11 +24,11 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lernbatch import sealing
 from lernbatch.archive import formats, packing, parquet, xlsx
 from lernbatch.archive.model import Cell, FileFormat, Level
 from lernbatch.archive.packing import Protection, WrongKey
 from lernbatch.errors import Unusable
-from lernbatch.person import sealing
 
 AT = (2026, 7, 2, 10, 11, 12)
 TOOLS = {"unzip": ["unzip", "-P", "abc12345", "-p"], "7z": ["7z", "x", "-so", "-pabc12345"]}

@@ -14,10 +14,10 @@ import pytest
 import pyzipper
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from lernbatch import sealing
 from lernbatch.errors import Unusable
 from lernbatch.exhaust import actions, resealing
-from lernbatch.person import sealing
-from lernbatch.person.sealing import KeyRing, Seal
+from lernbatch.sealing import KeyRing, Seal
 from tests.exhaust.reporting import Reporting, unzipped
 from tests.exhaust.test_commands import exhaust
 from tests.people import ASHA, KAVYA

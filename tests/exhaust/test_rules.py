@@ -9,9 +9,9 @@ import pytest
 
 from lernbatch.archive.model import FileFormat, Level, ZipEncryption
 from lernbatch.exhaust import rules, wire
-from lernbatch.exhaust.model import Requester, Status, Submission, Wanted
+from lernbatch.exhaust.model import Requester, Selection, Status, Submission
 from lernbatch.report import cells
-from lernbatch.report.model import Dataset, Offer
+from lernbatch.report.model import Dataset, ReportBatch
 from lernbatch.web.tokens import Caller, Role
 
 
@@ -81,25 +81,25 @@ def test_how_a_turn_ends(
 
 
 def test_a_request_needs_a_selector_and_user_info_a_key() -> None:
-    one = Wanted(batch_ids=("b1",))
+    one = Selection(batch_ids=("b1",))
     rules.check_selectors(one, Dataset.PROGRESS, False, 20)
-    for wanted, dataset in ((Wanted(), Dataset.PROGRESS), (one, Dataset.USER_INFO)):
+    for wanted, dataset in ((Selection(), Dataset.PROGRESS), (one, Dataset.USER_INFO)):
         with pytest.raises(rules.NoSelector, match="encrption"):
             rules.check_selectors(wanted, dataset, False, 20)
 
 
 def test_repeated_batches_count_towards_the_limit() -> None:
     with pytest.raises(rules.TooManyBatches, match="within 20"):
-        rules.check_selectors(Wanted(batch_ids=("b1",) * 21), Dataset.PROGRESS, False, 20)
+        rules.check_selectors(Selection(batch_ids=("b1",) * 21), Dataset.PROGRESS, False, 20)
 
 
 def test_one_batch_wins_over_several_and_both_over_a_search() -> None:
     everything = {"batchId": "b1", "batchFilter": ["b2", "b3"], "searchFilter": {"filters": {}}}
-    assert wire.read_wanted(everything) == Wanted(batch_ids=("b1",))
+    assert wire.read_wanted(everything) == Selection(batch_ids=("b1",))
     del everything["batchId"]
-    assert wire.read_wanted(everything) == Wanted(batch_ids=("b2", "b3"))
+    assert wire.read_wanted(everything) == Selection(batch_ids=("b2", "b3"))
     del everything["batchFilter"]
-    assert wire.read_wanted(everything) == Wanted(search={"filters": {}})
+    assert wire.read_wanted(everything) == Selection(search={"filters": {}})
 
 
 def test_a_key_becomes_a_password_unless_a_setting_says_otherwise() -> None:
@@ -108,8 +108,8 @@ def test_a_key_becomes_a_password_unless_a_setting_says_otherwise() -> None:
     assert rules.level_of(Dataset.USER_INFO, settings) is Level.PASSWORD
 
 
-def batch_of(*organisations: str, mentors: tuple[str, ...] = (), creator: str | None = "u1") -> Offer:
-    return Offer("b1", "do_1", "June", creator, list(organisations), list(mentors), date(2026, 6, 1), None)
+def batch_of(*organisations: str, mentors: tuple[str, ...] = (), creator: str | None = "u1") -> ReportBatch:
+    return ReportBatch("b1", "do_1", "June", creator, list(organisations), list(mentors), date(2026, 6, 1), None)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def batch_of(*organisations: str, mentors: tuple[str, ...] = (), creator: str | 
     ],
 )
 def test_who_may_have_reports_of_a_batch(
-    user_id: str | None, organisations: tuple[str, ...] | None, batch: Offer, may: bool
+    user_id: str | None, organisations: tuple[str, ...] | None, batch: ReportBatch, may: bool
 ) -> None:
     requester = Requester(user_id, None if organisations is None else frozenset(organisations))
     assert rules.may_have(requester, batch) is may
