@@ -10,6 +10,7 @@ from lernbatch.account import rules
 from lernbatch.account.model import Enrolment, Merge, Superseded
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
+from lernbatch.person import actions as person
 from lernbatch.progress import actions as progress
 from lernbatch.progress.model import Work
 from lernbatch.services import Services
@@ -91,8 +92,7 @@ async def _put(conn: Connection, services: Services, rows: Sequence[Enrolment]) 
 async def forget(services: Services, user_id: str) -> None:
     """What is kept here of a deleted person's data goes; enrolments, scores and certificates stay (contract §7.5)."""
     async with services.pool.acquire() as conn, conn.transaction():
-        await db.run(conn, Q.forget_person, user_id=user_id, now=services.clock.now())
-        await db.run(conn, Q.forget_consents, user_id=user_id)
+        await person.forget(conn, user_id, services.clock.now())
         await db.run(conn, Q.forget_beside_certificates, user_id=user_id)
         await db.run(conn, Q.note_ended, user_id=user_id, is_ended=True, now=services.clock.now())
     services.gate.end(user_id)

@@ -10,7 +10,6 @@ from typing import Any
 from lernbatch import log
 from lernbatch.archive import model
 from lernbatch.archive.store import Store
-from lernbatch.batch.rules import is_unbounded
 from lernbatch.config import Config
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
@@ -18,7 +17,7 @@ from lernbatch.errors import Upstream
 from lernbatch.exhaust import manifest, rules, wire
 from lernbatch.exhaust.model import COUNTING, Request, Requester, Selection, Submission
 from lernbatch.report.model import Dataset, ReportBatch
-from lernbatch.sealing import KeyRing, Seal, decrypt_as_reference, keys_of
+from lernbatch.sealing import decrypt_as_reference, seal_of
 from lernbatch.services import Services
 from lernbatch.web.tokens import Caller
 
@@ -35,19 +34,6 @@ class LinkedRequest:
     links: tuple[str, ...]
     manifest_link: str | None
     expire_at: datetime
-
-
-def seal(config: Config) -> Seal:
-    """What seals keys and personal data of this installation."""
-    return Seal(_keys(config))
-
-
-def store(config: Config) -> Store:
-    return Store(config, _keys(config))
-
-
-def _keys(config: Config) -> KeyRing:
-    return keys_of(config.home, config.exhaust_key.get_secret_value())
 
 
 async def admitted(services: Services, caller: Caller, channel: str | None) -> str:
@@ -69,17 +55,6 @@ async def admitted(services: Services, caller: Caller, channel: str | None) -> s
     return person.root_org_id or config.default_channel
 
 
-def requester(config: Config, caller: Caller) -> Requester:
-    """For whom a report is that `caller` asks for, or looks at: somebody who administers or reports for organisations.
-
-    Where an installation does not ask whose a batch is, anybody who may ask for reports at all may have them all.
-    """
-    if is_unbounded(caller, config):
-        return Requester(caller.user_id, None)
-    roles = (*config.report_roles, *config.administrator_roles)
-    return Requester(caller.user_id, caller.organisations_with(roles))
-
-
 async def submit(services: Services, requester: Requester, asked: Submission) -> Request:
     """Ask for a report; it is begun at once. One that was asked for today already is answered as it stands.
 
@@ -90,7 +65,7 @@ async def submit(services: Services, requester: Requester, asked: Submission) ->
     wanted = _readable(asked)
     if wanted is not None:
         await _check_owner(services, requester, asked.channel, asked.dataset, wanted)
-    fingerprint = seal(services.config).digest(wire.write_essence(asked))
+    fingerprint = seal_of(services.config).digest(wire.write_essence(asked))
     request_id, another_id = rules.request_ids(asked, services.clock.today(), fingerprint)
     request = await _insert(services, requester, asked, request_id, fingerprint)
     if request.fingerprint != fingerprint:  # the tag stands for another request, whose files answer another question
@@ -118,7 +93,7 @@ async def _insert(
         channel=asked.channel,
         config=dict(asked.config),
         output_format=asked.output_format,
-        sealed_key=None if asked.key is None else seal(services.config).close(asked.key.encode(), request_id),
+        sealed_key=None if asked.key is None else seal_of(services.config).close(asked.key.encode(), request_id),
         fingerprint=fingerprint,
         requester_id=requester.user_id,
         organisation_ids=None if organisation_ids is None else sorted(organisation_ids),
@@ -135,7 +110,7 @@ def password(config: Config, request: Request) -> str | None:
     """The key that the caller gave, plain; None without one."""
     if request.sealed_key is None:
         return None
-    return _plain(config, seal(config).open(request.sealed_key, request.request_id).decode()) or None
+    return _plain(config, seal_of(config).open(request.sealed_key, request.request_id).decode()) or None
 
 
 def _plain(config: Config, key: str) -> str:
@@ -186,7 +161,7 @@ async def shown(services: Services, requests: Sequence[Request]) -> list[LinkedR
 
 async def _shown(services: Services, request: Request) -> LinkedRequest:
     now, lasts = services.clock.now(), timedelta(minutes=services.config.exhaust_link_minutes)
-    files = store(services.config)
+    files = Store(services.config)
     asked = {batch_id: place for place, batch_id in enumerate(_batch_ids(request))}
     delivered = sorted(request.deliveries, key=lambda one: asked.get(one["batchId"], len(asked)))
     links = tuple([await files.link(one["filePath"], now, lasts) for one in delivered])
@@ -238,7 +213,7 @@ async def forget(services: Services, request: Request) -> None:
 async def delete_files(services: Services, dataset: str, request_id: str) -> bool:
     """Delete the files of a request; False where the store does not: the request is due to be forgotten with them."""
     try:
-        await store(services.config).delete_folder(manifest.folder(dataset, request_id))
+        await Store(services.config).delete_folder(manifest.folder(dataset, request_id))
     except Upstream as failure:
         log.warning("the files of an exhaust stay", request_id=request_id, detail=failure.detail)
         await db.run(services.pool, Q.postpone_expiry, request_id=request_id, until=services.clock.now())
@@ -276,7 +251,7 @@ async def forget_expired(services: Services, *, limit: int = 100) -> int:
 async def _is_emptied(services: Services, conn: Connection, row: Mapping[str, Any]) -> bool:
     """Delete the files of an expired request; where that fails its row stays, and comes after the others."""
     try:
-        await store(services.config).delete_folder(manifest.folder(row["dataset"], row["request_id"]))
+        await Store(services.config).delete_folder(manifest.folder(row["dataset"], row["request_id"]))
     except Upstream as failure:
         log.warning("the files of an expired exhaust stay", request_id=row["request_id"], detail=failure.detail)
         until = services.clock.now() + POSTPONED

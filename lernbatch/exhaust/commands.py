@@ -16,10 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lernbatch import command, sealing
 from lernbatch.archive.model import FileFormat, ZipEncryption
+from lernbatch.archive.store import Store
 from lernbatch.course.actions import course as find_course
 from lernbatch.errors import Unusable
 from lernbatch.exhaust import actions, resealing, worker
 from lernbatch.exhaust.model import Request, Requester, Status, Submission
+from lernbatch.person.resealing import ResealCount
 from lernbatch.report.model import Dataset
 from lernbatch.services import Services
 
@@ -100,7 +102,7 @@ def reseal() -> None:
     Example: `lernbatch exhaust reseal`
     """
 
-    async def work() -> resealing.Count:
+    async def work() -> ResealCount:
         async with command.services() as services:
             return await resealing.reseal(services)
 
@@ -182,7 +184,7 @@ def _opened(target: Path) -> BinaryIO:
 async def _fetched(services: Services, path: str, out: Path) -> Path:
     """Copy a file of the store into the folder `out`."""
     target = out / path.rpartition("/")[2]
-    _, content = await actions.store(services.config).read(path)
+    _, content = await Store(services.config).read(path)
     with await asyncio.to_thread(_opened, target) as file:
         async for piece in content:
             await asyncio.to_thread(file.write, bytes(piece))

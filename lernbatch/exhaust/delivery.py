@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lernbatch.archive import model, packing
 from lernbatch.archive.model import FileFormat, Level, ZipEncryption
 from lernbatch.archive.packing import Protection
+from lernbatch.archive.store import Store
 from lernbatch.course.actions import course as find_course
 from lernbatch.course.model import Course
 from lernbatch.database import sql
@@ -20,8 +21,9 @@ from lernbatch.exhaust import actions, manifest, rules, streaming, wire
 from lernbatch.exhaust.lease import Failures, Lease
 from lernbatch.exhaust.model import LeftOut, Request, Selection
 from lernbatch.exhaust.sources import ReportScope
-from lernbatch.person import profiles
+from lernbatch.person import consents, profiles
 from lernbatch.report.model import Dataset, Filters, ReportBatch
+from lernbatch.sealing import seal_of
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
@@ -61,7 +63,7 @@ async def make_files(turn: Lease, failures: Failures) -> bool:
     turn.deliveries = [wire.read_delivery(one) for one in turn.request.deliveries]
     if not turn.deliveries:  # what lies there is a dead worker's, or was closed before the request was asked for again
         folder = manifest.folder(turn.request.dataset, turn.request.request_id)
-        await actions.store(config).delete_folder(folder)
+        await Store(config).delete_folder(folder)
     delivered = {delivery.batch_id for delivery in turn.deliveries}
     turn.rows_before = sum(turn.row_counts.get(name, 0) for name in delivered)
     waiting = [part for part in parts if part.name not in delivered]
@@ -174,9 +176,8 @@ async def _filters(services: Services, request: Request, wanted: Selection) -> F
 async def _make_file(turn: Lease, plan: DeliveryPlan, part: ReportFile) -> None:
     turn.check()
     services, request = turn.services, turn.request
-    seal = actions.seal(services.config)
     for batch in part.batches:
-        await profiles.fetch_profiles(services, seal, batch.batch_id, turn.renew)
+        await profiles.fetch_profiles(services, batch.batch_id, turn.renew)
     subject = ReportScope(
         dataset=plan.dataset,
         batches=part.batches,
@@ -186,7 +187,7 @@ async def _make_file(turn: Lease, plan: DeliveryPlan, part: ReportFile) -> None:
         filters=plan.filters,
         extras=plan.wanted.columns,
         titles=await _titles(services, plan.dataset, part),
-        unseal=lambda user_id, sealed: profiles.unsealed(seal, user_id, sealed),
+        unseal=partial(profiles.unseal, seal_of(services.config)),
     )
     manner = streaming.FileOptions(
         name=part.name,
@@ -194,7 +195,7 @@ async def _make_file(turn: Lease, plan: DeliveryPlan, part: ReportFile) -> None:
         wanted=rules.file_format(FileFormat(request.output_format), services.config.exhaust_csv_format),
         protection=plan.protection,
         expected_rows=turn.row_counts.get(part.name, 0),
-        put=actions.store(services.config).put,
+        put=Store(services.config).put,
         counted=partial(turn.counted, part.name),
     )
     begun_at = services.clock.now()
@@ -205,7 +206,7 @@ async def _describe(turn: Lease, protection: Protection) -> None:
     """Put the manifest of all that is delivered so far. Raises: Upstream."""
     written = manifest.manifest(turn.request, turn.deliveries, turn.left_out, protection, turn.services.clock.now())
     path = f"{manifest.folder(turn.request.dataset, turn.request.request_id)}/{manifest.NAME}"
-    await actions.store(turn.services.config).put(path, manifest.pieces(written))
+    await Store(turn.services.config).put(path, manifest.pieces(written))
 
 
 async def _consents(turn: Lease, dataset: Dataset, part: ReportFile) -> str:
@@ -221,7 +222,7 @@ async def _consents(turn: Lease, dataset: Dataset, part: ReportFile) -> str:
         raise rules.ConsentNotAsked
     if not asks or turn.request.channel == turn.services.config.custodian_org:
         return ""
-    await profiles.fetch_consents(turn.services, batch, turn.request.channel, turn.renew)
+    await consents.fetch_consents(turn.services, batch.batch_id, batch.course_id, turn.request.channel, turn.renew)
     return turn.request.channel
 
 

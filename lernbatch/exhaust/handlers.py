@@ -6,8 +6,9 @@ from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 
+from lernbatch.archive.store import Store
 from lernbatch.errors import Missing, NotFound
-from lernbatch.exhaust import actions, wire
+from lernbatch.exhaust import actions, rules, wire
 from lernbatch.web.http import Call, Headed
 
 CHANNEL_HEADER = "x-channel-id"
@@ -22,21 +23,21 @@ async def submit(call: Call) -> Headed:
     wire.read_submission(call.request, requested_by, "", Missing)  # what is missing is said first
     channel = await actions.admitted(call.services, call.caller, channel)
     asked = wire.read_submission(call.request, requested_by, channel, Missing)
-    request = await actions.submit(call.services, actions.requester(call.services.config, call.caller), asked)
+    request = await actions.submit(call.services, rules.requester(call.services.config, call.caller), asked)
     return Headed(show((await actions.shown(call.services, [request]))[0]), NO_STORE)
 
 
 async def list_of_tag(call: Call) -> Headed:
     """GET /v1/jobrequest/list/{tag}"""
     channel = await actions.admitted(call.services, call.caller, call.headers.get(CHANNEL_HEADER))
-    requester = actions.requester(call.services.config, call.caller)
+    requester = rules.requester(call.services.config, call.caller)
     found = await actions.of_tag(call.services, requester, call.parameters["tag"], channel, LIST_LIMIT)
     return Headed(show_list(await actions.shown(call.services, found)), NO_STORE)
 
 
 async def download(call: Call) -> Response:
     """GET /v1/exhaust/files/{path}: a file, to whoever holds a link that lasts."""
-    path, files = call.parameters["path"], actions.store(call.services.config)
+    path, files = call.parameters["path"], Store(call.services.config)
     expires, signature = (call.query.get(key, "") for key in ("expires", "signature"))
     files.check_link(path, expires, signature, call.services.clock.now())
     if not await actions.is_there(call.services, path):

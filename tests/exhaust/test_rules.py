@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from lernbatch.archive.model import FileFormat, Level, ZipEncryption
+from lernbatch.config import Config
 from lernbatch.exhaust import rules, wire
 from lernbatch.exhaust.model import Requester, Selection, Status, Submission
-from lernbatch.report import cells
 from lernbatch.report.model import Dataset, ReportBatch
 from lernbatch.web.tokens import Caller, Role
 
@@ -26,40 +27,6 @@ def test_a_request_is_known_by_dataset_tag_user_channel_and_day() -> None:
     assert (
         len({*ids(), *ids(b"2"), *ids(type="x")}) == 5
     )  # the contract's once, and one of its own for each other thing
-
-
-@pytest.mark.parametrize(
-    ("is_complete", "completed", "needed", "percent"),
-    [
-        (False, 0, 4, 0),
-        (False, 1, 8, 13),  # 12.5 is rounded up
-        (False, 2, 3, 67),
-        (False, 5, 4, 100),  # contents that left the course count no more than all
-        (True, 0, 4, 100),  # who completed the course stays so when it is republished
-        (False, 0, 0, 0),
-    ],
-)
-def test_progress_is_a_whole_percent(is_complete: bool, completed: int, needed: int, percent: int) -> None:
-    assert cells.progress_percent(is_complete, completed, needed) == percent
-
-
-@pytest.mark.parametrize(
-    ("score", "max_score", "cell"),
-    [(3, 4, "75%"), (2.67, 4, "67%"), (7, 100, "7%"), (0, 4, "0%"), (0, 0, ""), (1, 3, "34%")],
-)
-def test_a_score_is_a_percent_rounded_up(score: float, max_score: float, cell: str) -> None:
-    assert cells.score_percent(score, max_score) == cell
-
-
-def test_the_total_is_of_what_was_attempted() -> None:
-    scores = {"q1": [1, 2, 1], "q2": [3, 4, 1], "elsewhere": [0, 100, 1]}
-    assert cells.total_score(scores, ["q1", "q2", "q3"]) == "67%"
-    assert cells.total_score({}, ["q1"]) == ""
-
-
-def test_options_are_json_without_its_own_marks() -> None:
-    assert cells.options([{"1": '{"text":"a\nb"}'}]) == "[{'1':'{'text':'anb'}'}]".replace("anb", "ab")
-    assert cells.options(None) == ""
 
 
 OUTCOMES = [
@@ -136,10 +103,16 @@ def test_who_may_have_reports_of_a_batch(
 def test_only_reporting_roles_count_and_each_where_it_is_held() -> None:
     roles = (Role("REPORT_ADMIN", frozenset({"A"})), Role("ORG_ADMIN", frozenset({"B"})), Role("PUBLIC"))
     caller = Caller("u1", roles=roles)
-    assert rules.requester(caller, {"REPORT_ADMIN"}, enforced=True) == Requester("u1", frozenset({"A"}))
-    assert rules.requester(caller, {"REPORT_ADMIN", "ORG_ADMIN"}, enforced=True).organisation_ids == {"A", "B"}
-    assert rules.requester(caller, {"PUBLIC"}, enforced=True).organisation_ids is None  # held everywhere
-    assert rules.requester(caller, {"REPORT_ADMIN"}, enforced=False).organisation_ids is None
+
+    def organisations(caller: Caller, *, enforced: bool = True, **settings: Any) -> frozenset[str] | None:
+        return rules.requester(Config(ownership_enforced=enforced, **settings), caller).organisation_ids
+
+    reporting, administering = {"report_roles": "REPORT_ADMIN"}, {"administrator_roles": "ORG_ADMIN"}
+    nobody = {"report_roles": "NONE", "administrator_roles": "NONE"}
+    assert rules.requester(Config(**(nobody | reporting)), caller) == Requester("u1", frozenset({"A"}))
+    assert organisations(caller, **(reporting | administering)) == {"A", "B"}
+    assert organisations(caller, **(nobody | {"report_roles": "PUBLIC"})) is None  # held everywhere
+    assert organisations(caller, enforced=False, **(nobody | reporting)) is None
 
 
 def test_what_csv_means_is_said_by_the_installation_alone_where_it_is_not_named() -> None:
