@@ -526,11 +526,11 @@ CREATE TABLE consent (
   PRIMARY KEY (user_id, consumer_id, object_id)
 );
 
-CREATE INDEX consent_active ON consent (consumer_id, object_id, fetched_at)                -- exhaust.consents_to_recheck
+CREATE INDEX consent_active ON consent (consumer_id, object_id, fetched_at)                -- person.consents_to_recheck
  WHERE lower(status) = 'active';
 CREATE INDEX consent_withdrawn ON consent (consumer_id, object_id, withdrawn_at)           -- exhaust.close_withdrawn
  WHERE withdrawn_at IS NOT NULL;
-CREATE INDEX consent_expiry ON consent (expires_at)                                        -- exhaust.expire_consents
+CREATE INDEX consent_expiry ON consent (expires_at)                                        -- person.expire_consents
  WHERE lower(status) = 'active' AND (withdrawn_at IS NULL OR withdrawn_at < expires_at);
 
 -- What analysts may read: no names, but ids of people with their places, which are personal data, too; and columns instead of the shapes that things are stored in. These are kept

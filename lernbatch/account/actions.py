@@ -6,6 +6,7 @@ from lernbatch import log, metrics
 from lernbatch.account import rules
 from lernbatch.account.model import EnrolmentRow, SupersededCertificate
 from lernbatch.database import db, sql
+from lernbatch.person import actions as person
 from lernbatch.progress import actions as progress
 from lernbatch.progress.model import Work
 from lernbatch.services import Services
@@ -85,8 +86,7 @@ async def forget(services: Services, user_id: str) -> None:
     """Erase a deleted person's data; enrolments, scores and certificates stay (contract jobs §7.5)."""
     now = services.clock.now()
     async with services.pool.acquire() as conn, conn.transaction():
-        await db.run(conn, Q.erase_profile, user_id=user_id, now=now)
-        await db.run(conn, Q.erase_consents, user_id=user_id)
+        await person.forget(conn, user_id, now)
         await db.run(conn, Q.erase_certificate_copies, user_id=user_id)
         await db.run(conn, Q.save_ended, user_id=user_id, is_ended=True, now=now)
     services.gate.end(user_id)

@@ -9,7 +9,7 @@ import pytest
 
 from lernbatch.batch import rules
 from lernbatch.config import Config
-from lernbatch.report.model import Offer
+from lernbatch.report.model import ReportBatch
 from lernbatch.web.tokens import NOBODY, Caller, Role
 from tests.batch.calls import create, refused
 from tests.learning import enrol, known_learner, new_batch
@@ -121,13 +121,13 @@ def test_a_reporter_administers_no_batch(service: Running) -> None:
     assert service.call("POST", "/v1/course/batch/cert/issue", REPORTER, request).status_code == 401
 
 
-def owned(created_by: str | None, mentors: list[str], organisations: list[str]) -> Offer:
-    return Offer("b", "c", "n", created_by, organisations, mentors, date(2026, 1, 1), None)
+def owned(created_by: str | None, mentors: list[str], organisations: list[str]) -> ReportBatch:
+    return ReportBatch("b", "c", "n", created_by, organisations, mentors, date(2026, 1, 1), None)
 
 
 @pytest.mark.parametrize("batch", [owned(None, [], []), owned(None, [], [HOME_ORG]), owned("u-1", ["u-2"], [HOME_ORG])])
 @pytest.mark.parametrize("caller", [NOBODY, Caller(on_behalf_of="u-1"), Caller(token="t")])
-def test_a_caller_of_whom_nothing_is_known_has_no_rights_anywhere(batch: Offer, caller: Caller) -> None:
+def test_a_caller_of_whom_nothing_is_known_has_no_rights_anywhere(batch: ReportBatch, caller: Caller) -> None:
     config = Config()
     assert not rules.may_change(caller, batch)
     assert not rules.may_manage(caller, batch, config)

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from lernbatch.exhaust.actions import store
+from lernbatch.archive.store import Store
 from tests.batch.calls import create, enrolled, wanted
 from tests.learning import at
 from tests.people import ASHA, HOME_ORG, KAVYA, MEERA, OTHER_ORG, VIKRAM, Person
@@ -72,7 +72,7 @@ class World:
         asked = service.call("POST", "/v1/jobrequest/submit", VIKRAM, request)
         self.request_id = asked.json()["result"]["requestId"]
         config = service.config
-        link = service.run(store(config).link("a/b.csv", service.clock.now(), timedelta(hours=1)))
+        link = service.run(Store(config).link("a/b.csv", service.clock.now(), timedelta(hours=1)))
         self.file_query = link.partition("?")[2]
         self.callers = {caller.name: caller for caller in self._callers()}
 

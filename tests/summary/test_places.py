@@ -12,7 +12,7 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from lernbatch.exhaust import jobs
+from lernbatch.person import jobs
 from tests.learning import refusal
 from tests.people import HOME_ORG, VIKRAM
 from tests.running import Running, running, served
@@ -105,7 +105,7 @@ def counts(result: dict[str, Any]) -> dict[str | None, int]:
 
 
 def read_people(service: Running) -> None:
-    while service.run(jobs.fetch_missing_people(service.services)):
+    while service.run(jobs.fetch_missing_profiles(service.services)):
         pass
 
 

@@ -27,8 +27,6 @@ from hypothesis import strategies as st
 from lernbatch.archive import formats, packing, parquet, xlsx
 from lernbatch.archive.model import Cell, FileFormat, Level
 from lernbatch.archive.packing import Protection, WrongKey
-from lernbatch.errors import Unusable
-from lernbatch.person import sealing
 
 AT = (2026, 7, 2, 10, 11, 12)
 TOOLS = {"unzip": ["unzip", "-P", "abc12345", "-p"], "7z": ["7z", "x", "-so", "-pabc12345"]}
@@ -263,27 +261,3 @@ def test_packing_holds_no_more_for_a_large_file(protection: Protection) -> None:
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
-
-
-def test_a_sealed_value_opens_for_its_owner_only() -> None:
-    seal = sealing.Seal(sealing.KeyRing({1: bytes(32)}))
-    sealed = seal.close(b"Asha", "u1")
-    assert seal.open(sealed, "u1") == b"Asha"
-    for wrong, owner in ((seal, "u2"), (sealing.Seal(sealing.KeyRing({1: bytes(31) + b"1"})), "u1")):
-        with pytest.raises(Unusable):
-            wrong.open(sealed, owner)
-
-
-def test_values_of_the_references_cipher_are_read_and_plain_ones_left() -> None:
-    known = "7eGvDtEJNG3hT3MlGFkzFK3tl1/r/iYi1Z0xIRIHrnI0l+QDXKU39tVpls0gVt7iTQtMGOn7lhkDdxs1iV8l8A=="
-    assert sealing.encrypt_as_reference("secret1", "SALT") == known
-    assert sealing.decrypt_as_reference(known, "SALT") == "secret1"
-    assert sealing.decrypt_as_reference("abc12345", "SALT") == "abc12345"
-
-
-def test_two_processes_agree_on_one_key(tmp_path: Path) -> None:
-    first = sealing.keys_of(tmp_path, "")
-    assert sealing.keys_of(tmp_path, "") == first
-    assert (tmp_path / "keys" / "exhaust.key").stat().st_mode & 0o077 == 0
-    with pytest.raises(Unusable, match="32 bytes"):
-        sealing.keys_of(tmp_path, base64.b64encode(b"short").decode())

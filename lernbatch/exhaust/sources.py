@@ -9,21 +9,21 @@ from lernbatch.course.model import Course
 from lernbatch.database import sql
 from lernbatch.database.db import Connection
 from lernbatch.person import model
-from lernbatch.report import Report, metrics, progress, response, summary, user_info
-from lernbatch.report.model import Dataset, Filters, Offer
+from lernbatch.report import metrics, progress, response, summary, user_info
+from lernbatch.report.model import Dataset, Filters, Report, ReportBatch
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ReportScope:
     """What a file is about: one batch, or several in a report that spans them. `channel`: who asks, and sees of other
     organisations' courses their own learners only. `courses` by batch id. `consumer_id`: whom consent must be given
     to. `titles` of question sets by id."""
 
     dataset: Dataset
-    batches: tuple[Offer, ...]
+    batches: tuple[ReportBatch, ...]
     courses: Mapping[str, Course]
     channel: str
     consumer_id: str
@@ -33,7 +33,7 @@ class Subject:
     unseal: Callable[[str, bytes | None], model.Personal]
 
     @property
-    def batch(self) -> Offer:
+    def batch(self) -> ReportBatch:
         return self.batches[0]
 
     @property
@@ -53,7 +53,7 @@ class Source:
     parameters: dict[str, object]
 
 
-async def source(conn: Connection, services: Services, subject: Subject) -> Source:
+async def source(conn: Connection, services: Services, subject: ReportScope) -> Source:
     """The source of a file; `conn` holds the snapshot that it will be read from."""
     zone = {"zone": services.clock.zone.key}
     if subject.dataset.spans_batches:
@@ -76,18 +76,18 @@ async def source(conn: Connection, services: Services, subject: Subject) -> Sour
     return Source(report, Q.user_info_rows, _who(subject) | zone | _consenting(services, subject))
 
 
-def basis(services: Services, subject: Subject) -> Source:
+def basis(services: Services, subject: ReportScope) -> Source:
     """Why each person's data may be in a user info exhaust: the same people, with the consent that each has given."""
     parameters = _who(subject) | {"zone": services.clock.zone.key} | _consenting(services, subject)
     return Source(user_info.basis(), Q.user_info_rows, parameters)
 
 
-async def _progress(conn: Connection, services: Services, subject: Subject) -> Report:
+async def _progress(conn: Connection, services: Services, subject: ReportScope) -> Report:
     scored = await conn.fetch(Q.scored_contents.text, subject.batch.batch_id)
     return progress.progress(subject.course, subject.batch, {row[0] for row in scored}, _options(services, subject))
 
 
-def _options(services: Services, subject: Subject) -> progress.ProgressOptions:
+def _options(services: Services, subject: ReportScope) -> progress.ProgressOptions:
     return progress.ProgressOptions(
         today=services.clock.today(),
         as_before=services.config.exhaust_progress_as_before,
@@ -96,13 +96,13 @@ def _options(services: Services, subject: Subject) -> progress.ProgressOptions:
     )
 
 
-def _metrics(services: Services, subject: Subject) -> Report:
+def _metrics(services: Services, subject: ReportScope) -> Report:
     if subject.dataset is Dataset.ASSESSMENT:
         return metrics.assessment(subject.course, subject.unseal, _options(services, subject))
     return metrics.course_progress(subject.course, subject.unseal)
 
 
-def _spanning(services: Services, subject: Subject) -> Source:
+def _spanning(services: Services, subject: ReportScope) -> Source:
     batches = {batch.batch_id: batch for batch in subject.batches}
     if subject.dataset is Dataset.ENROLMENTS:
         report = summary.enrolments(batches, subject.courses, services.clock.today())
@@ -121,11 +121,11 @@ def _spanning(services: Services, subject: Subject) -> Source:
     return Source(report, Q.summary_rows, parameters)
 
 
-def _consenting(services: Services, subject: Subject) -> dict[str, object]:
+def _consenting(services: Services, subject: ReportScope) -> dict[str, object]:
     return {"consumer_id": subject.consumer_id, "now": services.clock.now()}
 
 
-def _who(subject: Subject) -> dict[str, object]:
+def _who(subject: ReportScope) -> dict[str, object]:
     """The parameters that say which learners; None: whoever."""
     filters = subject.filters
     return {

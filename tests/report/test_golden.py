@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import ASHA, IMRAN, KAVYA, OTHER_ORG, RAVI, Person
+from tests.reporting import Reporting, unzipped
 from tests.running import Running
 from tests.seeds import BOOK, EXTRA, QUIZ, REQUIRED, VIDEO
 

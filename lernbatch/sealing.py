@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from lernbatch.config import Config
 from lernbatch.errors import Unusable
 
 KEY_BYTES = 32
@@ -92,7 +93,7 @@ def _decrypted(cipher: AESGCM, data: bytes, about: str) -> bytes | None:
         return None
 
 
-def keys_of(home: Path, given: str) -> KeyRing:
+def read_keys(home: Path, given: str) -> KeyRing:
     """This installation's keys: `given` as base64 of 32 bytes, or several as `1:…, 2:…`; else the files under `home`.
 
     The files are exhaust.key, exhaust-2.key and so on; the first is made when it is needed. Raises: Unusable.
@@ -107,9 +108,19 @@ def keys_of(home: Path, given: str) -> KeyRing:
     return KeyRing({key_id: file.read_bytes() for key_id, file in files.items() if file.exists()})
 
 
+def keys_of(config: Config) -> KeyRing:
+    """This installation's keys: of LERNBATCH_EXHAUST_KEY, else of the files under its home. Raises: Unusable."""
+    return read_keys(config.home, config.exhaust_key.get_secret_value())
+
+
+def seal_of(config: Config) -> Seal:
+    """What seals keys and personal data of this installation. Raises: Unusable."""
+    return Seal(keys_of(config))
+
+
 def make_next_key(home: Path) -> Path:
     """A new key file, which is the newest from now on. Raises: Unusable, when there are 255."""
-    newest = keys_of(home, "").newest
+    newest = read_keys(home, "").newest
     if newest == LAST_KEY:
         raise Unusable(f"There are {LAST_KEY} exhaust keys; no id is left.")
     path = home / "keys" / _file_name(newest + 1)
@@ -150,16 +161,6 @@ def _make(path: Path) -> None:
         pass  # the twin was first: its key counts
     finally:
         draft.unlink()
-
-
-def encrypt_as_reference(value: str, salt: str, key: bytes = REFERENCE_KEY) -> str:
-    """Three rounds of: the salt before it, AES in ECB mode, base64."""
-    for _ in range(_ROUNDS):
-        padder = padding.PKCS7(_BLOCK_BITS).padder()
-        padded = padder.update((salt + value).encode()) + padder.finalize()
-        cipher = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 - the contract's
-        value = base64.b64encode(cipher.update(padded) + cipher.finalize()).decode()
-    return value
 
 
 def decrypt_as_reference(value: str, salt: str, key: bytes = REFERENCE_KEY) -> str:

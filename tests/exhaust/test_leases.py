@@ -14,12 +14,13 @@ from uuid import uuid4
 
 import pytest
 
-from lernbatch.exhaust import actions, jobs, worker
+from lernbatch.exhaust import jobs, worker
 from lernbatch.person import profiles
 from lernbatch.report.model import Dataset
+from lernbatch.sealing import seal_of
 from lernbatch.sunbird.users import Profile
-from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import ASHA, HOME_ORG, KAVYA, VIKRAM, Person
+from tests.reporting import Reporting, unzipped
 from tests.running import Running, running
 from tests.seeds import QUIZ, RETIRED_COURSE, SECOND_COURSE
 
@@ -390,8 +391,8 @@ def test_external_ids_are_sealed_and_shown_of_those_who_consent(reporting: Repor
     service = reporting.service
     for number in ("state-7", "state-8"):
         person = Profile(f"{number}-{reporting.batch_id}", first_name="Ravi", fields={"externalIds": [{"id": number}]})
-        keep = profiles.keep_profiles(
-            service.services, actions.seal(service.config), [person.user_id], {person.user_id: person}
+        keep = profiles.store_profiles(
+            service.services, seal_of(service.config), [person.user_id], {person.user_id: person}
         )
         service.run(keep)
         reporting.enrol(person.user_id)

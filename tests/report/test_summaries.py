@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, VIKRAM
+from tests.reporting import Reporting, unzipped
 from tests.running import Running, running
 from tests.seeds import BOOK, COURSE, QUIZ, REQUIRED, VIDEO
 

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, MEERA, OTHER_ORG, RAVI, VIKRAM, Person
+from tests.reporting import Reporting, unzipped
 
 ANALYTICS = "/dataset/v1/request"
 
