@@ -9,7 +9,7 @@ import pytest
 
 from postgres_supervisor.binaries import server_version
 from postgres_supervisor.embedded import running
-from tests.pg.servers import SMALL, choices, open_folder, query
+from tests.postgres_supervisor.servers import SMALL, choices, open_folder, query
 
 
 @pytest.fixture(params=choices(), ids=lambda bin_dir: f"pg{server_version(bin_dir)}", scope="module")

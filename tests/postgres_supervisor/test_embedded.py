@@ -20,7 +20,7 @@ import pytest
 from postgres_supervisor import cluster
 from postgres_supervisor.binaries import server_version
 from postgres_supervisor.embedded import running
-from tests.pg.servers import (
+from tests.postgres_supervisor.servers import (
     IS_ROOT,
     SMALL,
     command,

@@ -18,9 +18,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from lernbatch.errors import Unusable
 from postgres_supervisor.binaries import binaries
 from postgres_supervisor.embedded import running
+from postgres_supervisor.errors import SupervisorError
 from postgres_supervisor.processes import LAUNCHER
 
 ROOT = Path(__file__).parents[2]
@@ -34,14 +34,14 @@ USER = """
 import sys
 from pathlib import Path
 from lernbatch import log
-from lernbatch.errors import Unusable
+from postgres_supervisor.errors import SupervisorError
 from postgres_supervisor.embedded import running
 log.configure("warning")
 try:
     with running(Path(sys.argv[1]), bin_dir=Path(sys.argv[2]), options={"shared_buffers": "16MB"}) as dsn:
         print(dsn, flush=True)
         sys.stdin.read()
-except Unusable as refusal:
+except SupervisorError as refusal:
     print(refusal, flush=True)
 """
 
@@ -102,7 +102,7 @@ def postmaster(home: Path) -> int | None:
 
 
 def refusal(home: Path, bin_dir: Path | None, port: int | None = None, options: dict[str, str] = SMALL) -> str:
-    with pytest.raises(Unusable) as refused, running(home, bin_dir=bin_dir, port=port, options=options):
+    with pytest.raises(SupervisorError) as refused, running(home, bin_dir=bin_dir, port=port, options=options):
         pass
     return str(refused.value)
 

@@ -13,7 +13,17 @@ from pathlib import Path
 import pytest
 
 from postgres_supervisor.embedded import running
-from tests.pg.servers import IS_ROOT, SMALL, copied, nobody, ordinary_user, postmaster, query, said, user
+from tests.postgres_supervisor.servers import (
+    IS_ROOT,
+    SMALL,
+    copied,
+    nobody,
+    ordinary_user,
+    postmaster,
+    query,
+    said,
+    user,
+)
 
 
 def test_an_ordinary_user_runs_it(bin_dir: Path, folder: Path) -> None:
