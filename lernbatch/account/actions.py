@@ -48,8 +48,8 @@ async def merge(services: Services, asked: Merge) -> int:
         await db.run(conn, Q.note_merge, **both, now=now)
         await db.run(conn, Q.note_ended, user_id=asked.from_id, is_ended=True, now=now)
         await db.run(conn, Q.note_ended, user_id=asked.into_id, is_ended=False, now=now)
-    services.gate.end(asked.from_id)
-    services.gate.revive(asked.into_id)
+    services.tokens.end(asked.from_id)
+    services.tokens.revive(asked.into_id)
     for row in merged:
         await progress.record_one(services, Work(asked.into_id, row.batch_id, (), rewrite=True))
     log.info("accounts merged", batches=len(merged))
@@ -95,5 +95,5 @@ async def forget(services: Services, user_id: str) -> None:
         await db.run(conn, Q.forget_consents, user_id=user_id)
         await db.run(conn, Q.forget_beside_certificates, user_id=user_id)
         await db.run(conn, Q.note_ended, user_id=user_id, is_ended=True, now=services.clock.now())
-    services.gate.end(user_id)
+    services.tokens.end(user_id)
     metrics.BUSINESS.labels("account-forgotten").inc()

@@ -57,4 +57,4 @@ async def learn(services: Services, since: datetime) -> None:
     """Tell this process's gate which accounts have ended, or came back, from `since` on."""
     rows = await db.all(services.pool, _Ended, Q.ended_since, since=since, limit=MOST_ACCOUNTS)
     for row in rows:
-        (services.gate.end if row.is_ended else services.gate.revive)(row.user_id)
+        (services.tokens.end if row.is_ended else services.tokens.revive)(row.user_id)

@@ -1,4 +1,4 @@
-"""HTTP entrances of accounts: whoever listens to the platform's topics hands its events over here."""
+"""HTTP routes of accounts: whoever listens to the platform's topics hands its events over here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lernbatch.account import actions, wire
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
 
 async def merge(call: Call) -> Mapping[str, Any]:

@@ -26,7 +26,7 @@ from lernbatch.template import wire as template_wire
 from lernbatch.template.actions import _asset, _composed, _doubts
 from lernbatch.template.model import DEFAULT_TEMPLATE
 from lernbatch.template.wire import Attachment
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.certificate")
 RE_SIGN_AT_ONCE = 200

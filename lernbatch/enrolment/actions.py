@@ -23,7 +23,7 @@ from lernbatch.jobs.outbox.events import columns
 from lernbatch.services import Services
 from lernbatch.sunbird.orgs import Organisation
 from lernbatch.threads import beside
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.enrolment")
 PATIENCE_SECONDS = 2.0  # a list does not wait longer for what stands beside its courses

@@ -20,7 +20,7 @@ from lernbatch.exhaust.model import COUNTING, Request, Requester, Submission, Wa
 from lernbatch.person.sealing import KeyRing, Seal, decrypt_as_reference, keys_of
 from lernbatch.report.model import Dataset, Offer
 from lernbatch.services import Services
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.exhaust")
 SEARCHED_COURSES = 1000

@@ -14,7 +14,7 @@ from lernbatch.progress import rules
 from lernbatch.progress.model import SCORES, STATES, Metric
 from lernbatch.services import Services
 from lernbatch.sunbird.groups import Member
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.progress")
 PAGE = 1000  # enrolments of a group's members, read at once

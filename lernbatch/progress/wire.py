@@ -34,9 +34,9 @@ from lernbatch.progress.model import (
     Update,
     Work,
 )
+from lernbatch.web.caller import Caller
 from lernbatch.web.envelope import timestamp
 from lernbatch.web.fields import END_OF_TIME_MS, UnreadableDate, blank, text
-from lernbatch.web.tokens import Caller
 
 if TYPE_CHECKING:
     from lernbatch.sunbird.groups import Member

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from lernbatch.config import Config
-from lernbatch.sunbird.http import Remote, bearer, mappings, text
-from lernbatch.web.tokens import TOKEN_HEADER
+from lernbatch.sunbird.http import TOKEN_HEADER, Remote, bearer, mappings, text
 
 
 @dataclass(frozen=True, slots=True)

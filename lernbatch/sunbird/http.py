@@ -18,6 +18,7 @@ from lernbatch import log
 from lernbatch.config import Config
 from lernbatch.errors import Upstream
 
+TOKEN_HEADER = "x-authenticated-user-token"  # noqa: S105 - the name of a header
 FIRST_PAUSE_SECONDS = 0.1
 _RESPONSE_STATUSES = {"RESOURCE_NOT_FOUND": 404, "CLIENT_ERROR": 400, "UNAUTHORIZED": 401, "SERVER_ERROR": 500}
 _WORTH_REPEATING = frozenset({429, 500, 502, 503, 504})

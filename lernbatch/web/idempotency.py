@@ -14,7 +14,7 @@ from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Refused
 from lernbatch.services import Services
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
 Q = sql.load("lernbatch")
 LONGEST_KEY = 255

@@ -12,7 +12,7 @@ from lernbatch.exhaust import rules, wire
 from lernbatch.exhaust.model import Requester, Status, Submission, Wanted
 from lernbatch.report import cells
 from lernbatch.report.model import Dataset, Offer
-from lernbatch.web.tokens import Caller, Role
+from lernbatch.web.caller import Caller, Role
 
 
 def test_a_request_is_known_by_dataset_tag_user_channel_and_day() -> None:

@@ -22,7 +22,7 @@ from lernbatch.errors import Unusable, Upstream
 from lernbatch.jobs.outbox import telemetry
 from lernbatch.jobs.outbox.kafka import Producer, TooLarge
 from lernbatch.jobs.outbox.telemetry import Origin
-from lernbatch.web import http
+from lernbatch.web import failures
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def traces() -> Iterator[str]:
             except LookupError as cause:
                 raise RuntimeError("secret of u-asha") from cause
         except (ValueError, RuntimeError) as raised:
-            yield http._trace(raised)
+            yield failures.trace(raised)
 
 
 def test_a_trace_that_others_hear_says_where_and_not_of_whom() -> None:

@@ -1,4 +1,4 @@
-"""HTTP entrance of the search."""
+"""HTTP route of the search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.jobs.outbox import telemetry
 from lernbatch.jobs.outbox.actions import hears_kafka
 from lernbatch.threads import beside
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
 
 async def search(call: Call) -> Mapping[str, Any]:
