@@ -52,12 +52,13 @@ ELSEWHERE = {
     ),
     "import": (
         "sandbox.commands:imports",
-        "Fill the bundled neighbours from files; of each file the good rows go in, or nothing.",
+        "Fill the sandbox from files; of each file the good rows go in, or nothing.",
     ),
-    "neighbours": (
-        "sandbox.commands:neighbours",
-        "Serve the bundled neighbours over TCP, for other programs or for a service elsewhere, until SIGTERM.",
+    "sandbox": (
+        "sandbox.commands:serve",
+        "Serve the sandbox over TCP, for other programs or for a service elsewhere, until SIGTERM.",
     ),
+    "neighbours": ("sandbox.commands:neighbours", "The old name of `sandbox`; it goes in the next version."),
     "token": (
         "sandbox.commands:token",
         "Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.",
@@ -129,8 +130,8 @@ def serve(
         jobs: work on jobs too, or leave them to `lernbatch worker`
     """
     from lernbatch import command, config
+    from lernbatch.app import create
     from lernbatch.database import opening
-    from lernbatch.database.migrate import migrate
     from lernbatch.web import server
 
     settings = command.settings()
@@ -145,13 +146,15 @@ def serve(
         for each in socks:
             opened.enter_context(each)
         dsn = opened.enter_context(opening.opened(settings))
-        asyncio.run(migrate(dsn))
+        asyncio.run(command.migrate(settings, dsn))
         described = server.url(socks[-1])
         print(f"Lernbatch serves {server.url(sock)}, its API is described at {described}/docs", flush=True)
         if workers == 1:
-            server.serve(settings.model_copy(update=changed), dsn, socks)
+            settings = settings.model_copy(update=changed)
+            server.serve(create(settings, dsn), settings, socks)
         else:
-            server.serve_many(dsn, socks, workers, {f"LERNBATCH_{k.upper()}": str(v) for k, v in changed.items()})
+            variables = {f"LERNBATCH_{name.upper()}": str(value) for name, value in changed.items()}
+            server.serve_many("lernbatch.app", dsn, socks, workers, variables)
 
 
 def _at_least_one(number: int) -> None:
@@ -214,10 +217,10 @@ def migrate_() -> None:
     """
     from lernbatch import command
     from lernbatch.database import opening
-    from lernbatch.database.migrate import migrate
 
-    with opening.opened(command.settings()) as dsn:
-        applied = asyncio.run(migrate(dsn))
+    settings = command.settings()
+    with opening.opened(settings) as dsn:
+        applied = asyncio.run(command.migrate(settings, dsn))
     print("\n".join([*applied, f"{len(applied)} migrations applied."]) if applied else "Nothing to migrate.")
 
 
@@ -259,7 +262,7 @@ def config_(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] =
 
 @app.command
 def check() -> None:
-    """Look whether this installation is healthy: database, migrations, keys, folders, neighbours, clock, disk.
+    """Look whether this installation is healthy: database, migrations, keys, folders, other services, clock, disk.
 
     Example: `lernbatch check`
     """

@@ -179,7 +179,7 @@ class Config(BaseSettings):
     course_policy: Literal["adopt", "keep"] = "adopt"  # what a running batch does when its course is republished
     course_refresh_seconds: float = 3600
 
-    # the other services; none: the bundled neighbours answer in-process
+    # the other services; none: the bundled sandbox answers in-process
     content_url: str | None = None
     content_read_path: str = "/content/v3/read/"
     content_update_path: str = "/content/v4/system/update/"
@@ -309,6 +309,18 @@ class Config(BaseSettings):
     status_seconds: float = Field(60, gt=0)  # how often batches whose status is due are looked for, midnights included
     lease_seconds: float = Field(60, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def uses_sandbox(self) -> bool:
+        """Whether the bundled sandbox answers for any of the other services, because no URL names one."""
+        return None in (
+            self.content_url,
+            self.search_url,
+            self.questionset_url,
+            self.user_org_url,
+            self.group_url,
+            self.certificate_service_url,
+        )
 
     @property
     def cloud_store_url(self) -> str:

@@ -48,7 +48,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A row of people; the fields are the columns of `neighbour_person`. `roles`: with `|` between them."""
+    """A row of people; the fields are the columns of `sandbox_person`. `roles`: with `|` between them."""
 
     user_id: str
     first_name: str

@@ -1,4 +1,4 @@
-"""Imports of files into the neighbours' tables. Each import is one transaction: the good rows of a file, or nothing."""
+"""Imports of files into the sandbox's tables. Each import is one transaction: the good rows of a file, or nothing."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ async def put_people(conn: Connection, rows: Sequence[Person]) -> None:
     """Keep people; one who is known is replaced. COPY into a table of the transaction, since there may be many."""
     async with conn.transaction():
         await db.run(conn, Q.make_arriving)
-        await conn.copy_records_to_table("neighbour_arriving", records=map(_COLUMNS, rows))
+        await conn.copy_records_to_table("sandbox_arriving", records=map(_COLUMNS, rows))
         await db.run(conn, Q.put_arrived)
         await db.run(conn, Q.drop_arriving)
 

@@ -31,7 +31,7 @@ if [ ! -x "$bin15/postgres" ]; then
 fi
 
 # What knows no version of PostgreSQL ran above already: the words of commands, calls made up against the API.
-[ $# -gt 0 ] || set -- --ignore tests/cli --ignore tests/house/test_openapi.py
+[ $# -gt 0 ] || set -- --ignore tests/cli --ignore tests/project/test_openapi.py
 echo "The tests on Debian's PostgreSQL 15:"
 LERNBATCH_PG_BIN=$bin15 "$python" -m pytest -n auto --maxprocesses 4 "$@"
 debian=$?

@@ -18,7 +18,7 @@ from lernbatch.credential import keys as certificates
 from lernbatch.database import opening
 from lernbatch.database.migrate import pending
 from lernbatch.errors import Unusable
-from lernbatch.web.tokens import Keys
+from lernbatch.web.tokens import PublicKeys
 from sandbox import identity
 
 OLDEST_POSTGRES = 15
@@ -45,7 +45,7 @@ async def run(config: Config) -> list[Finding]:
     except Unusable as wrong:
         found.append(Finding("database", False, str(wrong)))
     found += [_keys(config), _certificate_keys(config), _files(config)]
-    found += [finding async for finding in _neighbours(config)]
+    found += [finding async for finding in _other_services(config)]
     found.append(_disk(config))
     return found
 
@@ -103,7 +103,7 @@ def _writable(name: str, folder: Path, mode: int = 0o777) -> Finding:
 def _keys(config: Config) -> Finding:
     folder = config.public_key_folder or identity.public_folder(config.home)
     try:
-        keys = Keys(folder, config.key_reload_seconds)
+        keys = PublicKeys(folder, config.key_reload_seconds)
         keys.load()
         count = len(keys.current())
     except (OSError, Unusable) as wrong:
@@ -112,7 +112,7 @@ def _keys(config: Config) -> Finding:
     return Finding("keys", count > 0, told)
 
 
-async def _neighbours(config: Config) -> AsyncIterator[Finding]:
+async def _other_services(config: Config) -> AsyncIterator[Finding]:
     addresses = {
         "content": config.content_url,
         "search": config.search_url,
@@ -124,7 +124,7 @@ async def _neighbours(config: Config) -> AsyncIterator[Finding]:
     async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
         for name, address in addresses.items():
             if address is None:
-                yield Finding(f"{name} service", True, "The bundled one.")
+                yield Finding(f"{name} service", True, "The sandbox answers for it.")
                 continue
             try:
                 answer = await client.get(address)

@@ -22,7 +22,7 @@ from lernbatch import command
 from lernbatch.config import Config
 from lernbatch.database import db, opening
 from lernbatch.errors import Unusable
-from lernbatch.web.tokens import Role
+from lernbatch.web.caller import Role
 from sandbox import identity, importing
 from sandbox.demo import checking, expected, journey, report, service
 from sandbox.demo.expected import Figures

@@ -288,7 +288,7 @@ def test_import_says_what_went_in_and_names_the_lines_that_did_not(installation:
     assert done.stdout == f"{people}: 1 imported, 2 left out.\n"
     assert f"{people}, line 3: " in done.stderr
     assert f"{people}, line 4: " in done.stderr
-    assert rows(installation.dsn, "SELECT user_id FROM neighbour_person WHERE user_id IN ('u-1', 'u-2', 'u-3')") == [
+    assert rows(installation.dsn, "SELECT user_id FROM sandbox_person WHERE user_id IN ('u-1', 'u-2', 'u-3')") == [
         ("u-1",)
     ]
 

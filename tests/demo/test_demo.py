@@ -16,7 +16,7 @@ from sandbox import importing
 from sandbox.demo import expected, report
 from sandbox.demo.story import UPDATE, Learner, Way, steps
 from tests.cli.commands import Installation, wait_for
-from tests.pg.servers import postmaster
+from tests.postgres_supervisor.servers import postmaster
 
 SECONDS = 600  # on a busy machine
 

@@ -1,4 +1,4 @@
-"""The neighbours' answers on the wire: the platform's envelope for success and for every failure."""
+"""The sandbox' answers on the wire: the platform's envelope for success and for every failure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_an_answer_is_an_envelope(http: httpx.Client) -> None:
         ("POST", "/v1/user/consent/read", b"{}", 400, "CLIENT_ERROR"),
         ("PATCH", f"/content/v4/system/update/{COURSE}", b"{}", 400, "CLIENT_ERROR"),
         ("PATCH", "/content/v3/hierarchy/update", b'{"request":{"data":{}}}', 400, "CLIENT_ERROR"),
-        ("GET", "/neighbours/template/do_nowhere.svg", None, 404, "RESOURCE_NOT_FOUND"),
+        ("GET", "/sandbox/template/do_nowhere.svg", None, 404, "RESOURCE_NOT_FOUND"),
     ],
 )
 def test_a_failure_is_an_envelope_too(
@@ -61,5 +61,5 @@ def test_the_questions_of_a_question_set_can_be_read(http: httpx.Client) -> None
 
 def test_messages_can_be_looked_at(http: httpx.Client) -> None:
     http.post("/v1/notification/email", json={"request": {"subject": "Course Invitation"}})
-    kept = http.get("/neighbours/messages", params={"kind": "email"}).json()["result"]["messages"]
+    kept = http.get("/sandbox/messages", params={"kind": "email"}).json()["result"]["messages"]
     assert kept[0]["request"] == {"subject": "Course Invitation"}

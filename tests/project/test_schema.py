@@ -1,4 +1,4 @@
-"""schema.sql, kept by hand for reading, makes exactly what all migrations make."""
+"""Each schema.sql, kept by hand for reading, makes exactly what all migrations of its schema make."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import asyncio
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 import lernbatch
-from lernbatch.database.migrate import migrate, pending
+import sandbox
+from lernbatch.database.migrate import PRODUCT, Schema, migrate, pending
 from tests.running import named
 
-SCHEMA = Path(lernbatch.__file__).with_name("schema.sql")
+SCHEMAS = [
+    (PRODUCT, Path(lernbatch.__file__).with_name("schema.sql")),
+    (sandbox.SCHEMA, Path(sandbox.__file__).with_name("schema.sql")),
+]
 CATALOG = {
     "tables": """
         SELECT relname, relkind, reloptions
@@ -59,28 +64,34 @@ async def catalog(dsn: str) -> dict[str, list[str]]:
     finally:
         await conn.close()
     return {
-        kind: sorted(str(tuple(row)) for row in rows if not str(row[0]).startswith("migration"))
+        kind: sorted(str(tuple(row)) for row in rows if not str(row[0]).startswith(("migration", "sandbox_migration")))
         for kind, rows in found.items()
     }
 
 
-async def both(server: str, worker: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+async def both(
+    server: str, worker: str, schema: Schema, text: str
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     migrated, written = await fresh(server, f"migrated_{worker}"), await fresh(server, f"written_{worker}")
-    await migrate(migrated)
+    await migrate(migrated, schema)
     conn = await asyncpg.connect(written)
     try:
-        await conn.execute(SCHEMA.read_text(encoding="utf-8"))
+        await conn.execute(text)
     finally:
         await conn.close()
     return await catalog(migrated), await catalog(written)
 
 
-def test_all_migrations_make_exactly_what_schema_sql_says(server: str, worker_id: str) -> None:
-    migrated, written = asyncio.run(both(server, worker_id))
+@pytest.mark.parametrize(("schema", "path"), SCHEMAS, ids=["product", "sandbox"])
+def test_all_migrations_make_exactly_what_schema_sql_says(
+    server: str, worker_id: str, schema: Schema, path: Path
+) -> None:
+    migrated, written = asyncio.run(both(server, worker_id, schema, path.read_text(encoding="utf-8")))
     for kind, found in migrated.items():
         assert found == written[kind], kind
 
 
-def test_migrating_twice_changes_nothing(dsn: str) -> None:
-    assert asyncio.run(migrate(dsn)) == []
-    assert asyncio.run(pending(dsn)) == []
+@pytest.mark.parametrize("schema", [schema for schema, _ in SCHEMAS], ids=["product", "sandbox"])
+def test_migrating_twice_changes_nothing(dsn: str, schema: Schema) -> None:
+    assert asyncio.run(migrate(dsn, schema)) == []
+    assert asyncio.run(pending(dsn, schema)) == []

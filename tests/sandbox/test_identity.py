@@ -12,7 +12,9 @@ import pytest
 from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.errors import NotAuthenticated
-from lernbatch.web.tokens import MANAGED_HEADER, TOKEN_HEADER, Gate, Keys, Role
+from lernbatch.sunbird.http import TOKEN_HEADER
+from lernbatch.web.caller import Role
+from lernbatch.web.tokens import MANAGED_HEADER, PublicKeys, TokenVerifier
 from sandbox import identity
 
 NOW = datetime.now(UTC)
@@ -24,11 +26,11 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def gate(config: Config) -> Gate:
-    return Gate(config, Clock(config.time_zone), Keys(identity.public_folder(config.home), 30))
+def gate(config: Config) -> TokenVerifier:
+    return TokenVerifier(config, Clock(config.time_zone), PublicKeys(identity.public_folder(config.home), 30))
 
 
-def test_a_token_says_who_asks_with_which_roles(config: Config, gate: Gate) -> None:
+def test_a_token_says_who_asks_with_which_roles(config: Config, gate: TokenVerifier) -> None:
     roles = [Role("ORG_ADMIN", frozenset({"org-1", "org-2"})), Role("PUBLIC")]
     token = identity.mint(config.home, config, "u-asha", now=NOW, roles=roles)
     caller = gate.caller({TOKEN_HEADER: token}, required=True)
@@ -37,7 +39,7 @@ def test_a_token_says_who_asks_with_which_roles(config: Config, gate: Gate) -> N
     assert not caller.administers(["org-3"], ["ORG_ADMIN"])
 
 
-def test_a_token_lasts_a_day_and_an_expired_one_is_over(config: Config, gate: Gate) -> None:
+def test_a_token_lasts_a_day_and_an_expired_one_is_over(config: Config, gate: TokenVerifier) -> None:
     for over in (
         identity.mint(config.home, config, "u-asha", now=NOW, expired=True),
         identity.mint(config.home, config, "u-asha", now=NOW - timedelta(days=1, seconds=2)),
@@ -47,7 +49,7 @@ def test_a_token_lasts_a_day_and_an_expired_one_is_over(config: Config, gate: Ga
         assert gate.caller({TOKEN_HEADER: over}, required=True, accept_expired=True).user_id == "u-asha"
 
 
-def test_a_childs_token_works_for_its_parent_alone(config: Config, gate: Gate) -> None:
+def test_a_childs_token_works_for_its_parent_alone(config: Config, gate: TokenVerifier) -> None:
     def minted(user_id: str, parent_id: str | None = None) -> str:
         return identity.mint(config.home, config, user_id, now=NOW, parent_id=parent_id)
 
@@ -67,7 +69,7 @@ def test_the_private_key_is_for_its_owner_alone(config: Config) -> None:
 
 
 def test_a_key_of_another_home_opens_nothing(
-    config: Config, gate: Gate, tmp_path_factory: pytest.TempPathFactory
+    config: Config, gate: TokenVerifier, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     with pytest.raises(NotAuthenticated):

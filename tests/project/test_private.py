@@ -11,16 +11,16 @@ import httpx
 import pytest
 
 from lernbatch.config import Config
-from lernbatch.routes import ENTRANCES
-from lernbatch.web.http import Access
+from lernbatch.routes import ROUTES
 from lernbatch.web.private import is_inside, is_own_name
+from lernbatch.web.routing import Access
 from tests.cli.commands import Installation
 from tests.people import ADMIN, VIKRAM
 from tests.running import Running, running
 
 DELETE = "/private/v1/user/account/delete"
 NOBODY = {"edata": {"userId": "nobody-of-that-id"}}
-CLOSED = [entrance for entrance in ENTRANCES if entrance.is_closed]
+CLOSED = [route for route in ROUTES if route.is_closed]
 FORWARDING = [
     "X-Forwarded-For",
     "X-Forwarded-Host",
@@ -145,23 +145,23 @@ def test_private_routes_are_called_under_names_of_ours(proxied: Running, host: s
     assert delete(proxied, Host="batches.example.org") == 403  # what a proxy passes on that adds nothing
 
 
-@pytest.mark.parametrize("entrance", CLOSED, ids=lambda entrance: f"{entrance.method} {entrance.path}")
-def test_no_page_calls_a_closed_route(service: Running, entrance: Any) -> None:
-    path = entrance.path.replace("{user_id}", "u-1").replace("{name}", "all")
+@pytest.mark.parametrize("route", CLOSED, ids=lambda route: f"{route.method} {route.path}")
+def test_no_page_calls_a_closed_route(service: Running, route: Any) -> None:
+    path = route.path.replace("{user_id}", "u-1").replace("{name}", "all")
     origin = {"Origin": "https://evil.example"}
-    for address in filter(None, (path, entrance.gateway and entrance.gateway.replace("{user_id}", "u-1"))):
+    for address in filter(None, (path, route.gateway and route.gateway.replace("{user_id}", "u-1"))):
         for person in (None, ADMIN):
-            request = None if entrance.method in ("GET", "DELETE") else {}
-            refused = service.call(entrance.method, address, person, request, headers=origin)
+            request = None if route.method in ("GET", "DELETE") else {}
+            refused = service.call(route.method, address, person, request, headers=origin)
             assert refused.status_code == 403
             assert "access-control-allow-origin" not in refused.headers
             site = {"Sec-Fetch-Site": "cross-site"}
-            assert service.call(entrance.method, address, person, request, headers=site).status_code == 403
-        asked = {**origin, "Access-Control-Request-Method": entrance.method}
+            assert service.call(route.method, address, person, request, headers=site).status_code == 403
+        asked = {**origin, "Access-Control-Request-Method": route.method}
         preflight = httpx.options(service.url + address, headers=asked)
         assert preflight.status_code == 403
         assert not [name for name in preflight.headers if name.startswith("access-control")]
-        allowed = service.call(entrance.method, address, ADMIN, request)
+        allowed = service.call(route.method, address, ADMIN, request)
         assert "access-control-allow-origin" not in allowed.headers
 
 
@@ -193,8 +193,8 @@ def test_what_is_meant_to_be_kept_may_be(service: Running) -> None:
 
 
 def test_every_closed_route_is_one_of_two_kinds() -> None:
-    assert {entrance.access for entrance in CLOSED} == {Access.PRIVATE, Access.INTERNAL}
-    assert all(entrance in CLOSED for entrance in ENTRANCES if entrance.path.startswith("/private"))
+    assert {route.access for route in CLOSED} == {Access.PRIVATE, Access.INTERNAL}
+    assert all(route in CLOSED for route in ROUTES if route.path.startswith("/private"))
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -19,8 +19,8 @@ from sandbox import importing
 from sandbox.csv_files import Problem
 from sandbox.generator import generate_people
 from sandbox.published import NotImportable
-from tests.neighbours.conftest import TREES
 from tests.people import HOME_ORG
+from tests.sandbox.conftest import TREES
 
 T = TypeVar("T")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -44,7 +44,7 @@ def file(folder: Path, *lines: str, name: str = "rows.csv") -> Path:
 
 
 def people_in(dsn: str) -> list[Any]:
-    return on(dsn, lambda conn: conn.fetch("SELECT * FROM neighbour_person WHERE user_id LIKE 't-%' ORDER BY user_id"))
+    return on(dsn, lambda conn: conn.fetch("SELECT * FROM sandbox_person WHERE user_id LIKE 't-%' ORDER BY user_id"))
 
 
 def test_good_rows_go_in_and_bad_rows_are_named_with_line_and_reason(dsn: str, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_people_imported_again_are_replaced(dsn: str, tmp_path: Path) -> None:
 
 def test_when_the_database_refuses_a_row_nothing_is_imported(dsn: str, tmp_path: Path) -> None:
     rows = file(tmp_path, "user_id,first_name", "t-1,Asha", "t-2,Meera")
-    refuse = "ALTER TABLE neighbour_person ADD CONSTRAINT no_meera CHECK (first_name <> 'Meera') NOT VALID"
+    refuse = "ALTER TABLE sandbox_person ADD CONSTRAINT no_meera CHECK (first_name <> 'Meera') NOT VALID"
     on(dsn, lambda conn: conn.execute(refuse))
     with pytest.raises(asyncpg.CheckViolationError):
         on(dsn, lambda conn: importing.people(conn, rows))
@@ -137,7 +137,7 @@ def test_made_up_people_are_always_the_same_and_can_be_kept(dsn: str) -> None:
     assert people == list(generate_people(300, seed=7, organisations=(HOME_ORG,)))
     assert people != list(generate_people(300, seed=8, organisations=(HOME_ORG,)))
     on(dsn, lambda conn: importing.put_people(conn, people))
-    count = on(dsn, lambda conn: conn.fetchval("SELECT count(*) FROM neighbour_person WHERE phone LIKE '9000000%'"))
+    count = on(dsn, lambda conn: conn.fetchval("SELECT count(*) FROM sandbox_person WHERE phone LIKE '9000000%'"))
     assert count == sum(bool(person.phone) for person in people) > 200
     assert len({person.user_id for person in people}) == 300
     assert any(not person.first_name.isascii() for person in people)
@@ -164,10 +164,10 @@ def test_a_course_imported_again_keeps_its_batches(dsn: str) -> None:
     async def twice(conn: Connection) -> Any:
         path = TREES / "course-hierarchy.json"
         course = await importing.course(conn, path, NOW, force_trackable=True)
-        batches = """UPDATE neighbour_content SET metadata = metadata || '{"batches": [{"batchId": "1"}]}'"""
+        batches = """UPDATE sandbox_content SET metadata = metadata || '{"batches": [{"batchId": "1"}]}'"""
         await conn.execute(f"{batches} WHERE content_id = $1", course.course_id)
         await importing.course(conn, path, NOW, force_trackable=True)
-        return await conn.fetchval("SELECT metadata FROM neighbour_content WHERE content_id = $1", course.course_id)
+        return await conn.fetchval("SELECT metadata FROM sandbox_content WHERE content_id = $1", course.course_id)
 
     assert on(dsn, twice)["batches"] == [{"batchId": "1"}]
 
@@ -182,7 +182,7 @@ def test_a_course_inside_another_one_stays_a_course(dsn: str, tmp_path: Path) ->
         await importing.course(conn, TREES / "course-hierarchy.json", NOW, force_trackable=True)
         await importing.course(conn, path, NOW, force_trackable=True)
         return await conn.fetchrow(
-            "SELECT metadata, hierarchy FROM neighbour_content WHERE content_id = $1", inner["identifier"]
+            "SELECT metadata, hierarchy FROM sandbox_content WHERE content_id = $1", inner["identifier"]
         )
 
     row = on(dsn, both)
@@ -210,7 +210,7 @@ def test_a_template_of_the_certificate_service_is_known_to_it_alone(dsn: str, tm
     template = {"identifier": "old-1", "artifactUrl": "https://cdn.example.org/t.svg"}
     path.write_text(json.dumps({"result": {"certificate": {"template": template}}}), encoding="utf-8")
     assert on(dsn, lambda conn: importing.template(conn, path)) == "old-1"
-    assert on(dsn, lambda conn: conn.fetchval("SELECT legacy FROM neighbour_template")) is True
+    assert on(dsn, lambda conn: conn.fetchval("SELECT legacy FROM sandbox_template")) is True
 
 
 @pytest.mark.parametrize("data", [{"id": "g"}, {"id": "g", "members": [{}]}, {"members": []}, [3], {"id": 3}])

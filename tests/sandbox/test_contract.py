@@ -238,7 +238,5 @@ def test_messages_are_handed_over_and_kept(reached: Running) -> None:
     reached.run(notify.email({"subject": mark}))
     assert reached.run(notify.notification({"body": mark}))
     reached.run(notify.feed({"userId": mark}))
-    kept = reached.sql(
-        "SELECT kind FROM neighbour_message WHERE request::text LIKE $1 ORDER BY message_id", f"%{mark}%"
-    )
+    kept = reached.sql("SELECT kind FROM sandbox_message WHERE request::text LIKE $1 ORDER BY message_id", f"%{mark}%")
     assert [row["kind"] for row in kept] == ["email", "notification", "feed"]

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from lernbatch.database import sql
-from tests.house.modules import modules, rooms_with_statements
+from tests.project.modules import modules, rooms_with_statements
 
 _USE = re.compile(r"\b(?:(\w+)\.)?Q\.(\w+)\b")
 

@@ -1,4 +1,4 @@
-"""The description of the API: every entrance is in it, it is right in itself, and the service keeps to it."""
+"""The description of the API: every route is in it, it is right in itself, and the service keeps to it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from schemathesis.config import (
     SchemathesisConfig,
 )
 
-from lernbatch.routes import ENTRANCES
+from lernbatch.routes import ROUTES
 from lernbatch.web import openapi, schema
 from lernbatch.web.schema import Components, Shape
 from tests.people import ADMIN
 from tests.running import Running
 
-DOCUMENT = openapi.document(ENTRANCES, "http://127.0.0.1")
+DOCUMENT = openapi.document(ROUTES, "http://127.0.0.1")
 EXAMPLES = int(os.environ.get("EXAMPLES", "8"))  # a call; `make fuzz` tries many more, and others each time
 CALLED = ("status_code_conformance", "content_type_conformance", "response_schema_conformance")
 PROJECT = ProjectConfig(
@@ -43,15 +43,13 @@ tried = schemathesis.openapi.from_dict(DOCUMENT, config=CONFIG).exclude(path_reg
 
 def test_every_entrance_is_described() -> None:
     described = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
-    paths = [(entrance.method, path) for entrance in ENTRANCES for path in (entrance.path, entrance.gateway) if path]
+    paths = [(route.method, path) for route in ROUTES for path in (route.path, route.gateway) if path]
     assert described == {(method, path.replace(":path}", "}")) for method, path in paths}
 
 
 def test_every_entrance_has_a_shape_and_every_shape_a_handler() -> None:
-    told = {entrance.handler for entrance in ENTRANCES if schema.shape_of(entrance.handler)}
-    handlers = {
-        (openapi.room_of(entrance), entrance.handler.__name__) for entrance in ENTRANCES if entrance.handler not in told
-    }
+    told = {route.handler for route in ROUTES if schema.shape_of(route.handler)}
+    handlers = {(openapi.room_of(route), route.handler.__name__) for route in ROUTES if route.handler not in told}
     rooms = [room for room in sorted({room for room, _ in handlers}) if find_spec(f"lernbatch.{room}.shapes")]
     shapes = {
         (room, name)
@@ -69,9 +67,9 @@ def test_every_operation_has_a_name_of_its_own_and_a_summary() -> None:
     assert all(operation["summary"] for operation in found)
 
 
-@pytest.mark.parametrize("entrance", ENTRANCES, ids=lambda entrance: entrance.path)
-def test_schemas_are_right_and_fit_their_own_examples(entrance: openapi.Entrance) -> None:
-    shape = openapi.shape_of(entrance)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_schemas_are_right_and_fit_their_own_examples(route: openapi.Route) -> None:
+    shape = openapi.shape_of(route)
     assert shape is not None
     components = Components()
     for described in (shape.request, shape.result, *shape.query.values()):

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from lernbatch.database import sql
-from tests.house.modules import rooms_with_statements
+from tests.project.modules import rooms_with_statements
 
 LEARNERS = 100_000
 LARGE = {"enrolment", "attempt", "certificate", "certificate_due", "profile", "consent", "bulk_person", "outbox"}

@@ -14,15 +14,15 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from starlette.routing import Route
+from starlette.routing import Route as StarletteRoute
 
 import sandbox
 from lernbatch import metrics
 from lernbatch.errors import Unstorable
-from lernbatch.routes import ENTRANCES
+from lernbatch.routes import ROUTES
 from lernbatch.web import envelope
-from lernbatch.web.http import Entrance
 from lernbatch.web.openapi import Operation, operations, shape_of
+from lernbatch.web.routing import Route
 from lernbatch.web.schema import Schema, Shape
 from tests.learning import new_batch
 from tests.people import HOME_ORG, Person
@@ -51,7 +51,7 @@ ODD = {
 }
 # What is no name of anything: the contract answers a wrong form of it with 500 (form D).
 FORMS = re.compile(r"(granularity|date|time|zone|type|format|status|sort|operation|version|kind|by$)", re.IGNORECASE)
-CALLS = list(operations(ENTRANCES))
+CALLS = list(operations(ROUTES))
 
 
 def whole(schema: Schema) -> Any:
@@ -112,7 +112,7 @@ def named(value: Any, ids: dict[str, str]) -> Any:
 def ask(service: Running, operation: Operation, path: str, **more: Any) -> httpx.Response:
     headers = {} if operation.path.startswith(("/private", "/api/course/private")) else service.headers(EVERYTHING)
     more["headers"] = {**headers, **more.get("headers", {})}
-    return service.http.request(operation.entrance.method, service.url + path, **more)
+    return service.http.request(operation.route.method, service.url + path, **more)
 
 
 def body_of(operation: Operation, ids: dict[str, str]) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def filled(operation: Operation, text: str) -> str:
 
 
 def identity_of(operation: Operation) -> str:
-    return f"{operation.entrance.method} {operation.path}"
+    return f"{operation.route.method} {operation.path}"
 
 
 @pytest.mark.parametrize("operation", [each for each in CALLS if "{" in each.path], ids=identity_of)
@@ -176,9 +176,9 @@ def test_odd_text_in_a_body(service: Running, operation: Operation, ids: dict[st
 
 
 @pytest.mark.parametrize(
-    "entrance", [each for each in ENTRANCES if (shape_of(each) or Shape()).uploads], ids=lambda each: each.path
+    "route", [each for each in ROUTES if (shape_of(each) or Shape()).uploads], ids=lambda each: each.path
 )
-def test_odd_text_in_a_form(service: Running, entrance: Entrance) -> None:
+def test_odd_text_in_a_form(service: Running, route: Route) -> None:
     headers = service.headers(EVERYTHING)
     with no_bug():
         for name, text in ODD.items():
@@ -188,11 +188,11 @@ def test_odd_text_in_a_form(service: Running, entrance: Entrance) -> None:
                     {"files": {"data": ("f.csv", file)}},
                     {"files": {quote(raw)[:300]: (quote(raw)[:300], file)}},
                 ):
-                    answer = service.http.post(service.url + entrance.path, headers=headers, **kind)
+                    answer = service.http.post(service.url + route.path, headers=headers, **kind)
                     assert answer.status_code < 500, (name, file[:40], answer.text[:300])
             for kind_of_body in ("multipart/form-data; boundary=b", "multipart/form-data", "application/json"):
                 more = {**headers, "Content-Type": kind_of_body}
-                answer = service.http.post(service.url + entrance.path, headers=more, content=raw)
+                answer = service.http.post(service.url + route.path, headers=more, content=raw)
                 assert answer.status_code in (400, 500), name  # 500: the contract's E16 for what is no form
                 assert answer.json()["params"]["status"]
 
@@ -205,7 +205,7 @@ def test_odd_text_at_the_stand_ins(service: Running) -> None:
         transport = httpx.ASGITransport(stand_ins, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://stand-ins") as client:
             for route in stand_ins.routes:
-                assert isinstance(route, Route)
+                assert isinstance(route, StarletteRoute)
                 (method,) = set(route.methods or ()) - {"HEAD"}
                 for name, text in ODD.items():
                     path = route.path.replace("{identifier}", encoded(text))

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.errors import NotAuthenticated, Unusable
-from lernbatch.web.tokens import TOKEN_HEADER, Gate, Keys
+from lernbatch.sunbird.http import TOKEN_HEADER
+from lernbatch.web.tokens import PublicKeys, TokenVerifier
 from sandbox import identity
 
 
@@ -22,8 +23,8 @@ class Door:
     def __init__(self, home: Path) -> None:
         self.config = Config(home=home)
         self.folder = identity.public_folder(home)
-        self.keys = Keys(self.folder, 0)
-        self.gate = Gate(self.config, Clock(self.config.time_zone), self.keys)
+        self.keys = PublicKeys(self.folder, 0)
+        self.gate = TokenVerifier(self.config, Clock(self.config.time_zone), self.keys)
         self.token = identity.mint(home, self.config, "u1", now=datetime.now(UTC))
 
     def opens(self) -> bool:
@@ -107,7 +108,7 @@ def test_a_file_that_cannot_be_read_ends_no_request(door: Door) -> None:
 
 
 def test_a_folder_that_is_not_there_is_said_by_the_check_and_ends_no_request(door: Door) -> None:
-    keys = Keys(door.folder / "nowhere", 0)
+    keys = PublicKeys(door.folder / "nowhere", 0)
     assert keys.current() == {}
     with pytest.raises(Unusable, match="does not exist"):
         keys.load()

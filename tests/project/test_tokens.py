@@ -222,7 +222,7 @@ def test_other_processes_hear_of_ended_accounts(service: Running, tmp_path_facto
     gone, back = new_learner(), new_learner()
     now = service.clock.now()
     service.sql("INSERT INTO ended_account VALUES ($1, true, $3), ($2, false, $3)", gone.user_id, back.user_id, now)
-    service.services.gate.end(back.user_id)
+    service.services.tokens.end(back.user_id)
     service.run(ended.learn(service.services, now - timedelta(seconds=1)))
     assert service.call("GET", READ, gone).status_code == NOBODY_S
     assert service.call("GET", READ, back).status_code == 200
@@ -248,9 +248,9 @@ def test_what_the_user_service_says_of_somebody_counts_for_their_token(service: 
 )
 def test_keys_of_machine_clients_are_long_and_whole(clients: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     config = Config(home=tmp_path_factory.mktemp("keys"), machine_clients=clients)
-    keys = tokens.Keys(identity.public_folder(config.home), 30)
+    keys = tokens.PublicKeys(identity.public_folder(config.home), 30)
     with pytest.raises(Unusable, match="LERNBATCH_MACHINE_CLIENTS"):
-        tokens.Gate(config, Clock(config.time_zone), keys)
+        tokens.TokenVerifier(config, Clock(config.time_zone), keys)
 
 
 def test_a_key_may_end_like_base64(tmp_path_factory: pytest.TempPathFactory) -> None:

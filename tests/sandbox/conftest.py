@@ -1,4 +1,4 @@
-"""The neighbours, reached in both ways: through the clients in-process, and over TCP."""
+"""The sandbox, reached in both ways: through the clients in-process, and over TCP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox import importing
 from sandbox.app import standalone
 from tests.running import Running, running, served
 
-TREES = importing.SAMPLE.parents[2] / "tests" / "neighbours" / "trees"
+TREES = importing.SAMPLE.parents[2] / "tests" / "sandbox" / "trees"
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +34,8 @@ def sample_dsn(new_dsn: Callable[[], str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def neighbours_url(sample_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the neighbours answer over TCP, as `lernbatch neighbours` serves them."""
+def sandbox_url(sample_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the sandbox answers over TCP, as `lernbatch sandbox` serves it."""
     with served(standalone(Config(home=tmp_path_factory.mktemp("home")), sample_dsn)) as url:
         yield url
 
@@ -44,10 +44,10 @@ def neighbours_url(sample_dsn: str, tmp_path_factory: pytest.TempPathFactory) ->
 def reached(
     request: pytest.FixtureRequest, sample_dsn: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """A service whose clients reach the neighbours in one of the two ways."""
+    """A service whose clients reach the sandbox in one of the two ways."""
     urls = {}
     if request.param == "tcp":
-        url = request.getfixturevalue("neighbours_url")
+        url = request.getfixturevalue("sandbox_url")
         urls = {f"{name}_url": url for name in ("content", "search", "questionset", "user_org", "group")}
         urls["certificate_service_url"] = url
     with running(tmp_path_factory.mktemp("home"), sample_dsn, **urls) as service:
@@ -55,6 +55,6 @@ def reached(
 
 
 @pytest.fixture(scope="session")
-def http(neighbours_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=neighbours_url) as client:
+def http(sandbox_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=sandbox_url) as client:
         yield client

@@ -13,7 +13,7 @@ import pytest
 from sandbox import published
 from sandbox.importing import SAMPLE
 from sandbox.published import NotImportable
-from tests.neighbours.conftest import TREES
+from tests.sandbox.conftest import TREES
 from tests.seeds import COLLECTION, course, leaf, unit
 
 OLD_TREES = (TREES / "course-hierarchy.json", TREES / "deep-hierarchy.json")
