@@ -95,7 +95,7 @@ CREATE TABLE idempotency_key (
   PRIMARY KEY (scope, key)
 );
 
-CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- forget_keys
+CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- forget_answers
 
 -- One row: one learner in one batch, with everything the learner has done there. Unenrolled is inactive, not gone.
 -- No index stands on a column that progress changes, so that updates stay heap-only; hence the fill factor.

@@ -11,6 +11,7 @@ from lernbatch.archive.model import CannotBeMade, FileFormat, Level, ZipEncrypti
 from lernbatch.batch.rules import owns
 from lernbatch.errors import Forbidden, Refused
 from lernbatch.exhaust.model import Requester, Status, Submission, Wanted
+from lernbatch.jobs.pauses import pause_after
 from lernbatch.report.model import Dataset, Filters, Offer
 from lernbatch.report.user_info import PERSONAL_COLUMNS
 
@@ -19,7 +20,7 @@ WORKER_DIED = "Internal Server Error: the worker that made it was killed at ever
 CONSENT_WITHDRAWN = "A consent on which the files rested was withdrawn; ask for them again"
 PERSON_ERASED = "Somebody in the files was erased; ask for them again"
 _DETAIL_LENGTH = 250
-_LONGEST_PAUSE_SECONDS = 600
+_LONGEST_PAUSE = timedelta(minutes=10)
 
 
 class NotAuthorised(Forbidden):
@@ -176,6 +177,5 @@ def outcome(iteration: int, failures: Sequence[str], *, passing: bool, unfinishe
         return Outcome(Status.SUCCESS, "", iteration)
     iteration += 1
     if unfinished or (passing and iteration < attempts):
-        pause = min(2.0**iteration, _LONGEST_PAUSE_SECONDS)
-        return Outcome(Status.SUBMITTED, message, iteration, timedelta(seconds=pause))
+        return Outcome(Status.SUBMITTED, message, iteration, pause_after(iteration, _LONGEST_PAUSE))
     return Outcome(Status.FAILED, message, iteration)

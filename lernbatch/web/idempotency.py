@@ -16,7 +16,7 @@ from lernbatch.errors import LernbatchError, Refused
 from lernbatch.services import Services
 from lernbatch.web.request import Call
 
-Q = sql.load("lernbatch")
+Q = sql.load("lernbatch.web")
 LONGEST_KEY = 255
 KEPT = timedelta(days=1)
 FORGOTTEN_AT_ONCE = 1000

@@ -14,12 +14,13 @@ from lernbatch import log, metrics
 from lernbatch.database import db, sql
 from lernbatch.errors import Upstream
 from lernbatch.jobs.outbox.kafka import TooLarge
+from lernbatch.jobs.pauses import pause_after
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.jobs.outbox")
 
 SET_SIZE = 500
-LONGEST_PAUSE_SECONDS = 300
+LONGEST_PAUSE = timedelta(minutes=5)
 # A destination that is away is asked for ever; one that refuses an event is asked this often, then it is parked.
 REFUSALS_BEFORE_PARKING = 5
 
@@ -118,7 +119,7 @@ async def _postpone(services: Services, failures: list[Failure]) -> None:
         Q.postpone_events,
         event_ids=[failure.event.event_id for failure in failures],
         attempts=[min(n, 32_000) for n in tries],
-        due_at=[now + timedelta(seconds=min(2.0 ** min(n, 20), LONGEST_PAUSE_SECONDS)) for n in tries],
+        due_at=[now + pause_after(n, LONGEST_PAUSE) for n in tries],
         errors=[failure.error[:500] for failure in failures],
         parked=parked,
     )
