@@ -161,7 +161,7 @@ def main() -> None:
     given = parser.parse_args()
     with TemporaryDirectory() as folder, embedded.running(Path(folder) / "home") as dsn:
         asyncio.run(migrate(dsn))
-        asyncio.run(migrate(dsn, sandbox.SCHEMA))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         began = time.perf_counter()
         asyncio.run(fill(dsn, given.batches))
         Console().print(f"{given.batches:,} batches written in {time.perf_counter() - began:.0f} s")

@@ -162,7 +162,7 @@ def main() -> None:
     with TemporaryDirectory() as folder, embedded.running(Path(folder) / "pg") as dsn:
         home = Path(folder) / "home"
         asyncio.run(migrate(dsn))
-        asyncio.run(migrate(dsn, sandbox.SCHEMA))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         asyncio.run(fill(dsn, asked.learners))
         keys.ring(Config(home=home))
         print(f"{asked.learners} learners due, {asked.workers} worker processes")

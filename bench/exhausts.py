@@ -108,7 +108,7 @@ def main() -> None:
     with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
         home = Path(folder)
         asyncio.run(migrate(dsn))
-        asyncio.run(migrate(dsn, sandbox.SCHEMA))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         with Progress() as bar:
             asyncio.run(load(home, dsn, size, bar))
         found = [measure(home, dsn, size, dataset) for dataset in TARGETS]

@@ -53,7 +53,7 @@ def main() -> None:
     with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
         began = time.perf_counter()
         asyncio.run(migrate(dsn))
-        asyncio.run(migrate(dsn, sandbox.SCHEMA))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         asyncio.run(database.load(dsn, size))
         print(
             f"{size.enrolments:,} enrolments of {size.contents} contents loaded in {time.perf_counter() - began:.0f} s"

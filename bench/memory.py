@@ -29,7 +29,7 @@ def main() -> None:
     size = database.Size(given.enrolments, 20)
     with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
         asyncio.run(migrate(dsn))
-        asyncio.run(migrate(dsn, sandbox.SCHEMA))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         asyncio.run(database.load(dsn, size))
         _watch(Path(folder), size, given.minutes, given.workers)
 

@@ -40,7 +40,7 @@ async def migrate(read: Config, dsn: str, *, with_sandbox: bool = False) -> list
     """Apply what the product's tables lack, and the sandbox's where it answers; returns the migrations' names."""
     applied = await migrations.migrate(dsn)
     if with_sandbox or read.uses_sandbox:
-        applied += await migrations.migrate(dsn, sandbox.SCHEMA)
+        applied += await migrations.migrate(dsn, sandbox.MIGRATIONS)
     return applied
 
 

@@ -359,7 +359,7 @@ def source(field: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownSetting:
     """A setting as an operator may see it; `source`: the variable that supplied it, or `default`."""
 
     name: str
@@ -367,10 +367,10 @@ class Shown:
     source: str
 
 
-def shown(settings: Config) -> list[Shown]:
+def shown(settings: Config) -> list[ShownSetting]:
     """Every setting, secrets masked."""
     values = ((name, getattr(settings, name)) for name in Config.model_fields)
-    return [Shown(name, _show(value), source(name) or "default") for name, value in values]
+    return [ShownSetting(name, _show(value), source(name) or "default") for name, value in values]
 
 
 def _show(value: object) -> str:

@@ -3,6 +3,6 @@
 They serve demo, development and tests; an installation names its own services in the settings.
 """
 
-from lernbatch.database.migrate import Schema
+from lernbatch.database.migrate import Migrations
 
-SCHEMA = Schema("sandbox.migrations", "sandbox_migration")
+MIGRATIONS = Migrations("sandbox.migrations", "sandbox_migration")

@@ -136,7 +136,7 @@ async def _token(user: str, expired: bool, child: str | None, names: list[str] |
     async with command.connection() as (settings, conn):
         person = None
         if settings.uses_sandbox:
-            person = await db.one(conn, people.Person, people.Q.people_by_ids, user_ids=[child or user])
+            person = await db.one(conn, people.SandboxPerson, people.Q.people_by_ids, user_ids=[child or user])
         organisation = frozenset([person.org_id] if person and person.org_id else [])
         roles = _roles((person.roles if person else ["PUBLIC"]) if names is None else names, organisation)
         return identity.mint(

@@ -16,7 +16,7 @@ LARGEST_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SandboxPerson:
     """A person with the name of their organisation. `roles`: ROLE (in the own organisation) or ROLE@organisation."""
 
     user_id: str
@@ -93,7 +93,7 @@ class NoSuchConsent(NotFound):
 
 async def read(call: SandboxRequest) -> Answer:
     """GET …/user/…/read/{id}: a person with places, roles and organisation."""
-    person = await db.one(call.pool, Person, Q.people_by_ids, user_ids=[call.identifier])
+    person = await db.one(call.pool, SandboxPerson, Q.people_by_ids, user_ids=[call.identifier])
     if person is None:
         raise NoSuchUser
     return {"response": show_person(person)}
@@ -101,7 +101,7 @@ async def read(call: SandboxRequest) -> Answer:
 
 async def listed(call: SandboxRequest) -> Answer:
     """POST /sandbox/people with filter userId: many at once, which the platform's service has no call for."""
-    found = await db.all(call.pool, Person, Q.people_by_ids, user_ids=_people_ids(call))
+    found = await db.all(call.pool, SandboxPerson, Q.people_by_ids, user_ids=_people_ids(call))
     return {"response": {"count": len(found), "content": [show_person(person) for person in found]}}
 
 
@@ -207,7 +207,7 @@ async def _keep(call: SandboxRequest, kind: str) -> Answer:
     return {"response": "SUCCESS"}
 
 
-def show_person(person: Person) -> dict[str, Any]:
+def show_person(person: SandboxPerson) -> dict[str, Any]:
     """A person as the user service shows them."""
     return {
         "id": person.user_id,

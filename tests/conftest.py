@@ -62,7 +62,7 @@ def template(server: str) -> str:
     name = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
     _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
     asyncio.run(migrate(named(server, name)))
-    asyncio.run(migrate(named(server, name), sandbox.SCHEMA))
+    asyncio.run(migrate(named(server, name), sandbox.MIGRATIONS))
     asyncio.run(seed(named(server, name)))
     return name
 

@@ -29,14 +29,14 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
-class Schema:
-    """A set of tables with migrations of its own: `package` holds the files, `table` the names of those applied."""
+class Migrations:
+    """The migrations of one set of tables: `package` holds the files, `table` the names of those applied."""
 
     package: str
     table: str
 
-    def migrations(self) -> list[Migration]:
-        """All migrations of this version, in order."""
+    def files(self) -> list[Migration]:
+        """All of this version, in order."""
         files = sorted(
             (file for file in resources.files(self.package).iterdir() if _FILE.match(file.name)),
             key=lambda file: file.name,
@@ -44,11 +44,11 @@ class Schema:
         return [Migration(file.name, file.read_text(encoding="utf-8")) for file in files]
 
 
-PRODUCT = Schema("lernbatch.migrations", "migration")
+PRODUCT = Migrations("lernbatch.migrations", "migration")
 
 
-async def migrate(dsn: str, schema: Schema = PRODUCT) -> list[str]:
-    """Apply the migrations that `schema` lacks; returns their names. Several processes may do this at once.
+async def migrate(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
+    """Apply the files of `migrations` that are missing; returns their names. Several processes may do this at once.
 
     Raises: Unusable, when the database cannot be reached or was made by a newer version.
     """
@@ -61,45 +61,45 @@ async def migrate(dsn: str, schema: Schema = PRODUCT) -> list[str]:
             # CREATE TABLE IF NOT EXISTS is not safe against its twin; the lock makes the second one wait.
             await conn.execute("SELECT pg_advisory_xact_lock(hashtext('lernbatch.migrate'))")
             await conn.execute(
-                f"CREATE TABLE IF NOT EXISTS {schema.table}"
+                f"CREATE TABLE IF NOT EXISTS {migrations.table}"
                 " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
             )
-        migrations = schema.migrations()
-        newest = await conn.fetchval(f"SELECT max(name) FROM {schema.table}")
-        if newest is not None and migrations and newest > migrations[-1].name:
+        files = migrations.files()
+        newest = await conn.fetchval(f"SELECT max(name) FROM {migrations.table}")
+        if newest is not None and files and newest > files[-1].name:
             raise Unusable(
                 f"The database was made by a newer version of lernbatch (it has {newest}); update lernbatch."
             )
-        return [migration.name for migration in migrations if await _apply(conn, schema, migration)]
+        return [migration.name for migration in files if await _apply(conn, migrations, migration)]
     finally:
         await conn.close()
 
 
-async def _apply(conn: asyncpg.Connection, schema: Schema, migration: Migration) -> bool:
+async def _apply(conn: asyncpg.Connection, migrations: Migrations, migration: Migration) -> bool:
     """Apply `migration` unless that was done before; whether it was applied now."""
     async with conn.transaction():
         await conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
-        await conn.execute(f"LOCK TABLE {schema.table} IN EXCLUSIVE MODE")
-        if await conn.fetchval(f"SELECT true FROM {schema.table} WHERE name = $1", migration.name):
+        await conn.execute(f"LOCK TABLE {migrations.table} IN EXCLUSIVE MODE")
+        if await conn.fetchval(f"SELECT true FROM {migrations.table} WHERE name = $1", migration.name):
             return False
         if migration.transactional:
             await conn.execute(migration.text)
-            await conn.execute(f"INSERT INTO {schema.table} (name) VALUES ($1)", migration.name)
+            await conn.execute(f"INSERT INTO {migrations.table} (name) VALUES ($1)", migration.name)
             return True
     # Outside a transaction: such statements are written so that a second run does no harm.
     await conn.execute(migration.text)
-    await conn.execute(f"INSERT INTO {schema.table} (name) VALUES ($1) ON CONFLICT DO NOTHING", migration.name)
+    await conn.execute(f"INSERT INTO {migrations.table} (name) VALUES ($1) ON CONFLICT DO NOTHING", migration.name)
     return True
 
 
-async def pending(dsn: str, schema: Schema = PRODUCT) -> list[str]:
-    """The migrations of `schema` that `dsn` lacks."""
+async def pending(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
+    """The files of `migrations` that `dsn` lacks."""
     conn = await asyncpg.connect(dsn)
     try:
-        names = [migration.name for migration in schema.migrations()]
-        if await conn.fetchval("SELECT to_regclass($1)", schema.table) is None:
+        names = [migration.name for migration in migrations.files()]
+        if await conn.fetchval("SELECT to_regclass($1)", migrations.table) is None:
             return names
-        applied = {row["name"] for row in await conn.fetch(f"SELECT name FROM {schema.table}")}
+        applied = {row["name"] for row in await conn.fetch(f"SELECT name FROM {migrations.table}")}
         return [name for name in names if name not in applied]
     finally:
         await conn.close()

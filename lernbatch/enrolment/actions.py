@@ -319,7 +319,7 @@ async def unenrol_within(conn: Connection, services: Services, wishes: Sequence[
         user_ids=[user_id for user_id, _ in leaving],
         batch_ids=[batch_id for _, batch_id in leaving],
     )
-    if gone and (services.config.mail_enabled or outbox.hears_kafka(services.config)):
+    if gone and (services.config.mail_enabled or outbox.publishes_to_kafka(services.config)):
         found = await standings(conn, [left.key for left in gone])
         told = [event for left in gone for event in events.unenrolled(services, leaving[left.key], found[left.key])]
         await outbox.tell(conn, services, told)

@@ -15,7 +15,7 @@ from lernbatch.database import db
 from lernbatch.errors import Busy, LernbatchError, Malformed, Unstorable, Upstream
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.jobs.outbox import telemetry
-from lernbatch.jobs.outbox.actions import hears_kafka
+from lernbatch.jobs.outbox.actions import publishes_to_kafka
 from lernbatch.services import Services
 from lernbatch.web import envelope
 from lernbatch.web.answers import json_response
@@ -52,7 +52,7 @@ def failed(request: Request, error: Exception) -> Response:
 async def publish(request: Request, error: Exception, status: int) -> None:
     """Write the ERROR event of a failure, where events are published (contract batches §6.3)."""
     services: Services = request.app.state.services
-    if not hears_kafka(services.config):
+    if not publishes_to_kafka(services.config):
         return
     headers = headers_of(request.scope)
     event = telemetry.error(

@@ -42,7 +42,7 @@ class Repeated(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class IdempotencyKey:
     """`scope`: whose key it is and for which call, so that callers do not meet each other's keys."""
 
     scope: str
@@ -95,7 +95,7 @@ async def _forget(conn: Connection, answer: Mapping[str, Any]) -> None:
     """Nothing is remembered of a call without a key."""
 
 
-async def _answered(services: Services, key: Key) -> dict[str, Any] | None:
+async def _answered(services: Services, key: IdempotencyKey) -> dict[str, Any] | None:
     found = await db.one(services.pool, _Remembered, Q.remembered_answer, scope=key.scope, key=key.key)
     if found is None:
         return None
@@ -104,7 +104,7 @@ async def _answered(services: Services, key: Key) -> dict[str, Any] | None:
     return found.answer
 
 
-def _read_key(call: Call) -> Key | None:
+def _read_key(call: Call) -> IdempotencyKey | None:
     header = call.headers.get("idempotency-key")
     if header is None:
         return None
@@ -112,4 +112,4 @@ def _read_key(call: Call) -> Key | None:
         raise InvalidKey
     body = msgspec.json.encode(call.request, order="deterministic")
     path = call.http.scope["lernbatch.path"]
-    return Key(f"{path} {call.caller.user_id or ''}", header.strip(), hashlib.sha256(body).hexdigest())
+    return IdempotencyKey(f"{path} {call.caller.user_id or ''}", header.strip(), hashlib.sha256(body).hexdigest())

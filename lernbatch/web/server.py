@@ -149,13 +149,13 @@ def serve_many(module: str, dsn: str, socks: Sequence[socket.socket], count: int
     ours. Raises: Unusable, when they end as soon as they start.
     """
     with tempfile.TemporaryDirectory(prefix="lernbatch-metrics-") as metrics_folder:
-        processes = Processes(
+        processes = WorkerProcesses(
             module, socks, {**variables, "LERNBATCH_DATABASE_URL": dsn, "PROMETHEUS_MULTIPROC_DIR": metrics_folder}
         )
         _run(lambda: processes.run(count))
 
 
-class Processes:
+class WorkerProcesses:
     """The processes of one service. They end with us even when we are killed: each watches a pipe that we hold."""
 
     def __init__(self, module: str, socks: Sequence[socket.socket], variables: Mapping[str, str]) -> None:

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from lernbatch.config import Config
 from lernbatch.errors import Unusable, Upstream
 from lernbatch.jobs.outbox import telemetry
-from lernbatch.jobs.outbox.kafka import Producer, TooLarge
+from lernbatch.jobs.outbox.kafka import EventTooLarge, Producer
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.web import failures
 
@@ -143,7 +143,7 @@ def test_an_event_that_no_broker_takes_holds_up_no_other() -> None:
 
     first, second, third = asyncio.run(work())
     assert (first, third) == (None, None)
-    assert isinstance(second, TooLarge)
+    assert isinstance(second, EventTooLarge)
     assert broker.taken == [b"a", b"c"]
 
 

@@ -10,12 +10,12 @@ import pytest
 
 import lernbatch
 import sandbox
-from lernbatch.database.migrate import PRODUCT, Schema, migrate, pending
+from lernbatch.database.migrate import PRODUCT, Migrations, migrate, pending
 from tests.running import named
 
 SCHEMAS = [
     (PRODUCT, Path(lernbatch.__file__).with_name("schema.sql")),
-    (sandbox.SCHEMA, Path(sandbox.__file__).with_name("schema.sql")),
+    (sandbox.MIGRATIONS, Path(sandbox.__file__).with_name("schema.sql")),
 ]
 CATALOG = {
     "tables": """
@@ -70,7 +70,7 @@ async def catalog(dsn: str) -> dict[str, list[str]]:
 
 
 async def both(
-    server: str, worker: str, schema: Schema, text: str
+    server: str, worker: str, schema: Migrations, text: str
 ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     migrated, written = await fresh(server, f"migrated_{worker}"), await fresh(server, f"written_{worker}")
     await migrate(migrated, schema)
@@ -84,7 +84,7 @@ async def both(
 
 @pytest.mark.parametrize(("schema", "path"), SCHEMAS, ids=["product", "sandbox"])
 def test_all_migrations_make_exactly_what_schema_sql_says(
-    server: str, worker_id: str, schema: Schema, path: Path
+    server: str, worker_id: str, schema: Migrations, path: Path
 ) -> None:
     migrated, written = asyncio.run(both(server, worker_id, schema, path.read_text(encoding="utf-8")))
     for kind, found in migrated.items():
@@ -92,6 +92,6 @@ def test_all_migrations_make_exactly_what_schema_sql_says(
 
 
 @pytest.mark.parametrize("schema", [schema for schema, _ in SCHEMAS], ids=["product", "sandbox"])
-def test_migrating_twice_changes_nothing(dsn: str, schema: Schema) -> None:
+def test_migrating_twice_changes_nothing(dsn: str, schema: Migrations) -> None:
     assert asyncio.run(migrate(dsn, schema)) == []
     assert asyncio.run(pending(dsn, schema)) == []

@@ -29,7 +29,7 @@ OF_THE_CONTRACT = """
 """
 
 
-def row_of(setting: config.Shown) -> str:
+def row_of(setting: config.ShownSetting) -> str:
     """How the row of a setting begins: its variable and its default."""
     default = f"`{setting.value}`" if setting.value else ""
     return f"| `LERNBATCH_{setting.name.upper()}` | {default} | "

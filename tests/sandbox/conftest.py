@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from sandbox import importing
 from sandbox.app import standalone
 from tests.running import Running, running, served
 
-TREES = importing.SAMPLE.parents[2] / "tests" / "sandbox" / "trees"
+TREES = Path(__file__).parent / "trees"
 
 
 @pytest.fixture(scope="session")

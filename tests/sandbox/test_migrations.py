@@ -11,7 +11,7 @@ import pytest
 
 import sandbox
 from lernbatch.config import Config
-from lernbatch.database.migrate import PRODUCT, Schema, migrate
+from lernbatch.database.migrate import PRODUCT, Migrations, migrate
 from tests.project.test_schema import fresh
 
 URLS = dict.fromkeys(
@@ -27,6 +27,7 @@ INSERT INTO neighbour_group VALUES ('g-1', 'Class 7B', '[]');
 INSERT INTO neighbour_template VALUES ('t-1', false, '{}', '<svg/>');
 INSERT INTO neighbour_message (kind, request, sent_at) VALUES ('email', '{"n": 1}', now()), ('feed', '{"n": 2}', now());
 """
+ORDERS = (PRODUCT, sandbox.MIGRATIONS), (sandbox.MIGRATIONS, PRODUCT)
 TABLES = "content", "organisation", "person", "consent", "group", "template", "message"
 
 
@@ -53,9 +54,9 @@ async def rows(dsn: str, prefix: str) -> dict[str, list[Any]]:
 async def old(server: str, name: str, monkeypatch: pytest.MonkeyPatch, statements: str) -> str:
     """The DSN of a database as the version before left it, after `statements`."""
     dsn = await fresh(server, name)
-    before = [migration for migration in PRODUCT.migrations() if migration.name < "0019"]
+    before = [migration for migration in PRODUCT.files() if migration.name < "0019"]
     with monkeypatch.context() as patch:
-        patch.setattr(Schema, "migrations", lambda _: before)
+        patch.setattr(Migrations, "files", lambda _: before)
         await migrate(dsn)
     conn = await asyncpg.connect(dsn)
     try:
@@ -65,9 +66,11 @@ async def old(server: str, name: str, monkeypatch: pytest.MonkeyPatch, statement
     return dsn
 
 
-@pytest.mark.parametrize("order", [(PRODUCT, sandbox.SCHEMA), (sandbox.SCHEMA, PRODUCT)], ids=["product", "sandbox"])
+@pytest.mark.parametrize(
+    "order", [(PRODUCT, sandbox.MIGRATIONS), (sandbox.MIGRATIONS, PRODUCT)], ids=["product", "sandbox"]
+)
 def test_imported_rows_are_taken_over_whichever_schema_is_migrated_first(
-    server: str, worker_id: str, monkeypatch: pytest.MonkeyPatch, order: Sequence[Schema]
+    server: str, worker_id: str, monkeypatch: pytest.MonkeyPatch, order: Sequence[Migrations]
 ) -> None:
     async def upgraded() -> tuple[dict[str, list[Any]], str]:
         dsn = await old(server, f"old_{worker_id}", monkeypatch, OLD_ROWS)
@@ -82,8 +85,10 @@ def test_imported_rows_are_taken_over_whichever_schema_is_migrated_first(
     assert asyncio.run(tables(dsn)) == {f"sandbox_{table}" for table in TABLES}
 
 
-@pytest.mark.parametrize("order", [(PRODUCT, sandbox.SCHEMA), (sandbox.SCHEMA, PRODUCT)], ids=["product", "sandbox"])
-def test_a_new_database_has_the_new_tables_alone(server: str, worker_id: str, order: Sequence[Schema]) -> None:
+@pytest.mark.parametrize(
+    "order", [(PRODUCT, sandbox.MIGRATIONS), (sandbox.MIGRATIONS, PRODUCT)], ids=["product", "sandbox"]
+)
+def test_a_new_database_has_the_new_tables_alone(server: str, worker_id: str, order: Sequence[Migrations]) -> None:
     async def migrated() -> set[str]:
         dsn = await fresh(server, f"new_{worker_id}")
         for schema in order:
@@ -97,7 +102,7 @@ def test_a_database_without_sandbox_rows_loses_the_old_tables(
     server: str, worker_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def upgraded() -> set[str]:
-        dsn = await old(server, f"empty_{worker_id}", monkeypatch, "")
+        dsn = await old(server, f"empty_{worker_id}", monkeypatch, "SELECT 1")
         await migrate(dsn)
         return await tables(dsn)
 
