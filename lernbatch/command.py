@@ -33,6 +33,8 @@ def settings() -> Config:
     """The settings of this process, and its log as they say. Raises: Unusable."""
     read = config.load()
     log.configure(read.log_level)
+    for old, new in config.outdated().items():
+        log.warning("a setting has a new name; the old one goes in the next version", old=old, new=new)
     return read
 
 

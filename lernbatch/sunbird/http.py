@@ -175,8 +175,8 @@ class Remote:
         self._attempts = config.upstream_attempts
         self._timeout_seconds = config.upstream_timeout_seconds
         self._max_bytes = config.upstream_max_bytes
-        self._of_callers = Breaker(config.upstream_failures, config.upstream_rest_seconds)
-        self._of_jobs = Breaker(config.upstream_failures, config.upstream_rest_seconds)
+        self._of_callers = Breaker(config.upstream_failures, config.upstream_breaker_seconds)
+        self._of_jobs = Breaker(config.upstream_failures, config.upstream_breaker_seconds)
 
     async def get(
         self,

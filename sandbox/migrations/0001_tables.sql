@@ -77,7 +77,7 @@ CREATE TABLE sandbox_message (
   sent_at    timestamptz NOT NULL
 );
 
--- The product's migration 0019_sandbox.sql drops these tables where they are empty. Either may run first: what has rows
+-- The product's migration 0019_names.sql drops these tables where they are empty. Either may run first: what has rows
 -- stays until it is taken over here.
 DO $$
 BEGIN

@@ -67,6 +67,19 @@ def test_the_reference_may_supply_a_value_and_ours_wins(monkeypatch: pytest.Monk
     assert config.source("time_zone") == "LERNBATCH_TIME_ZONE"
 
 
+@pytest.mark.parametrize(("name", "old"), config.RENAMED.items())
+def test_an_old_name_of_a_setting_works_for_one_version_and_is_reported(
+    name: str, old: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = f"LERNBATCH_{old.upper()}", f"LERNBATCH_{name.upper()}"
+    assert config.outdated() == {}
+    monkeypatch.setenv(before, "7")
+    assert (getattr(config.load(), name), config.source(name)) == (7, before)
+    assert config.outdated() == {before: after}
+    monkeypatch.setenv(after, "9")
+    assert (getattr(config.load(), name), config.source(name)) == (9, after)
+
+
 def test_a_name_with_dots_works_as_containers_set_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("accesstoken.publickey.basepath", "/keys")
     assert config.load().public_key_folder == Path("/keys")

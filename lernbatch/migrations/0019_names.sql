@@ -16,3 +16,6 @@ BEGIN
   END IF;
 END
 $$;
+
+-- Four kinds of jobs have other names; what was remembered of the old ones (the last run, failures) is not needed.
+DELETE FROM job WHERE kind IN ('batch.tell_listings', 'roster.work_on_files', 'roster.retention', 'progress.adopt_courses');
