@@ -31,6 +31,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+import sandbox
 from bench import database, hot_path
 from bench.generator import Plan
 from lernbatch import app
@@ -108,6 +109,7 @@ def main() -> None:
     with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
         home = Path(folder)
         asyncio.run(migrate(dsn))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         with Progress() as bar:
             asyncio.run(load(home, dsn, size, bar))
         found = [measure(home, dsn, size, dataset) for dataset in TARGETS]

@@ -98,7 +98,7 @@ class Reporting:
         }
         places = ", ".join(f"${number}" for number in range(1, len(given) + 1))
         self.service.sql(
-            f"""INSERT INTO neighbour_consent ({", ".join(given)}) VALUES ({places})
+            f"""INSERT INTO sandbox_consent ({", ".join(given)}) VALUES ({places})
                 ON CONFLICT (user_id, consumer_id, object_id) DO UPDATE
                 SET status = EXCLUDED.status, updated_at = EXCLUDED.updated_at, expires_at = EXCLUDED.expires_at""",
             *given.values(),

@@ -73,8 +73,8 @@ async def merge(services: Services, from_id: str, into_id: str) -> int:
         await db.run(conn, Q.save_merge, **accounts, now=now)
         await db.run(conn, Q.save_ended, user_id=from_id, is_ended=True, now=now)
         await db.run(conn, Q.save_ended, user_id=into_id, is_ended=False, now=now)
-    services.gate.end(from_id)
-    services.gate.revive(into_id)
+    services.tokens.end(from_id)
+    services.tokens.revive(into_id)
     for row in merged:
         await progress.record_one(services, Work(into_id, row.batch_id, (), rewrite=True))
     log.info("accounts merged", batches=len(merged))
@@ -89,5 +89,5 @@ async def forget(services: Services, user_id: str) -> None:
         await person.forget(conn, user_id, now)
         await db.run(conn, Q.erase_certificate_copies, user_id=user_id)
         await db.run(conn, Q.save_ended, user_id=user_id, is_ended=True, now=now)
-    services.gate.end(user_id)
+    services.tokens.end(user_id)
     metrics.BUSINESS.labels("account-forgotten").inc()

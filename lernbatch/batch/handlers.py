@@ -1,4 +1,4 @@
-"""HTTP entrances of batches: read, call, answer."""
+"""HTTP routes of batches: read, call, answer."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 from lernbatch.batch import actions, listings, preview, rules, transfer, wire, wire_document, wire_participants
 from lernbatch.batch.model import Asking, Change
 from lernbatch.errors import Unauthorized
-from lernbatch.web.http import Call, Headed
+from lernbatch.web.answers import Headed
 from lernbatch.web.idempotency import Remember, once
+from lernbatch.web.request import Call
 
 
 async def create(call: Call) -> Mapping[str, Any]:

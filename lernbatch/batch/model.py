@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 from lernbatch.jobs.outbox.telemetry import Origin
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 OPEN = "open"
 INVITE_ONLY = "invite-only"

@@ -45,7 +45,7 @@ SELECT (SELECT count(*) FROM enrolment WHERE :active AND batch_id = :batch_id AN
 
 -- participants
 -- As participant_count. :only: which of them may be told; null: all. By an expression the order is no index's: with the plain column PostgreSQL may look for the
--- learners of one batch among those of all, user by user (tests/house/test_plans.py).
+-- learners of one batch among those of all, user by user (tests/project/test_plans.py).
   SELECT user_id
     FROM (SELECT user_id FROM enrolment WHERE :active AND batch_id = :batch_id AND active
            UNION ALL

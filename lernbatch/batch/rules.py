@@ -21,7 +21,7 @@ from lernbatch.batch.model import (
 )
 from lernbatch.config import Config
 from lernbatch.errors import Forbidden, LernbatchError, NotFound, Refused
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 # Of what is known of a user only this may be shown to anybody: in certificates, and in templates' criteria.
 SHAREABLE = ("rootOrgId", "rootOrgName", "userType", "userSubType")

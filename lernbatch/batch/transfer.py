@@ -10,7 +10,7 @@ from lernbatch.batch.model import Transfer
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.jobs.outbox import actions as outbox
-from lernbatch.jobs.outbox.actions import hears_kafka
+from lernbatch.jobs.outbox.actions import publishes_to_kafka
 from lernbatch.jobs.outbox.events import Event
 from lernbatch.jobs.outbox.telemetry import Origin, request_audit
 from lernbatch.services import Services
@@ -59,7 +59,7 @@ async def _transfer_some(services: Services, wanted: Transfer) -> int:
 
 
 async def _tell(conn: Connection, services: Services, wanted: Transfer, moved: Sequence[_Moved]) -> None:
-    if hears_kafka(services.config):
+    if publishes_to_kafka(services.config):
         await outbox.tell(conn, services, [_audit(services, wanted, batch) for batch in moved])
 
 

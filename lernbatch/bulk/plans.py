@@ -18,7 +18,7 @@ from lernbatch.enrolment.model import How, Wish
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.services import Services
 from lernbatch.sunbird.http import chunks
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.bulk")
 SET_SIZE = 250  # people who are moved in one statement

@@ -1,4 +1,4 @@
-"""HTTP entrances of courses."""
+"""HTTP routes of courses."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lernbatch.course import creation, wire
-from lernbatch.web.http import Call
 from lernbatch.web.idempotency import Remember, once
+from lernbatch.web.request import Call
 
 
 async def create(call: Call) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from lernbatch.jobs.outbox.events import columns
 from lernbatch.services import Services
 from lernbatch.sunbird.orgs import Organisation
 from lernbatch.threads import beside
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.enrolment")
 PATIENCE_SECONDS = 2.0  # a list does not wait longer for what stands beside its courses
@@ -319,7 +319,7 @@ async def unenrol_within(conn: Connection, services: Services, wishes: Sequence[
         user_ids=[user_id for user_id, _ in leaving],
         batch_ids=[batch_id for _, batch_id in leaving],
     )
-    if gone and (services.config.mail_enabled or outbox.hears_kafka(services.config)):
+    if gone and (services.config.mail_enabled or outbox.publishes_to_kafka(services.config)):
         found = await standings(conn, [left.key for left in gone])
         told = [event for left in gone for event in events.unenrolled(services, leaving[left.key], found[left.key])]
         await outbox.tell(conn, services, told)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lernbatch.batch.events import mails
 from lernbatch.enrolment.model import How, Standing, Wish
-from lernbatch.jobs.outbox.actions import hears_kafka
+from lernbatch.jobs.outbox.actions import publishes_to_kafka
 from lernbatch.jobs.outbox.events import Event
 from lernbatch.jobs.outbox.telemetry import request_audit
 from lernbatch.services import Services
@@ -36,7 +36,7 @@ def _mail(services: Services, wish: Wish, standing: Standing, kind: tuple[str, s
 def _audit(
     services: Services, wish: Wish, standing: Standing, state: str, kind: str, props: Sequence[str]
 ) -> list[Event]:
-    if not hears_kafka(services.config):
+    if not publishes_to_kafka(services.config):
         return []
     event = request_audit(
         services.config,

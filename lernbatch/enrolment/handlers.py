@@ -1,4 +1,4 @@
-"""HTTP entrances of enrolment: read, call, answer."""
+"""HTTP routes of enrolment: read, call, answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lernbatch.enrolment import actions, wire
 from lernbatch.enrolment.model import How, Page, Wish
 from lernbatch.errors import Unauthorized
 from lernbatch.web.fields import mandatory
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
 SUCCESS = {"response": "SUCCESS"}
 

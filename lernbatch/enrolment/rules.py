@@ -13,7 +13,7 @@ from lernbatch.config import Config
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Enrolment, Progress, Standing
 from lernbatch.errors import Refused
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Filters: TypeAlias = Sequence[tuple[str, Sequence[object]]]  # of a search for courses: key, and what it may be
 

@@ -19,7 +19,7 @@ from lernbatch.exhaust.model import COUNTING, Request, Requester, Selection, Sub
 from lernbatch.report.model import Dataset, ReportBatch
 from lernbatch.sealing import decrypt_as_reference, seal_of
 from lernbatch.services import Services
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.exhaust")
 SEARCHED_COURSES = 1000

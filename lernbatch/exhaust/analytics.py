@@ -16,7 +16,8 @@ from lernbatch.errors import Forbidden, LernbatchError, Malformed, NotAuthentica
 from lernbatch.exhaust import actions, handlers, rules, wire
 from lernbatch.exhaust.model import Request, Requester
 from lernbatch.web import envelope
-from lernbatch.web.http import Answer, Call, json_response
+from lernbatch.web.answers import Answer, json_response
+from lernbatch.web.request import Call
 
 CONSUMER_HEADER = "x-consumer-id"
 SEARCH_LIMIT = 10

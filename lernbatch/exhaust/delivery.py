@@ -67,10 +67,10 @@ async def make_files(turn: Lease, failures: Failures) -> bool:
     delivered = {delivery.batch_id for delivery in turn.deliveries}
     turn.rows_before = sum(turn.row_counts.get(name, 0) for name in delivered)
     waiting = [part for part in parts if part.name not in delivered]
-    await _make_some(turn, plan, waiting[: config.exhaust_batches_per_turn], failures)
+    await _make_some(turn, plan, waiting[: config.exhaust_batches_per_lease], failures)
     if turn.deliveries:
         await _describe(turn, plan.protection)
-    return len(waiting) > config.exhaust_batches_per_turn
+    return len(waiting) > config.exhaust_batches_per_lease
 
 
 async def _make_some(turn: Lease, plan: DeliveryPlan, parts: list[ReportFile], failures: Failures) -> None:

@@ -1,4 +1,4 @@
-"""HTTP entrances of exhausts in the service's own envelope: ask for a report, list them, fetch a file."""
+"""HTTP routes of exhausts in the service's own envelope: ask for a report, list them, fetch a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from lernbatch.archive.store import Store
 from lernbatch.errors import Missing, NotFound
 from lernbatch.exhaust import actions, rules, wire
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
 CHANNEL_HEADER = "x-channel-id"
 LIST_LIMIT = 100

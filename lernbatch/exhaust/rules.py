@@ -12,16 +12,17 @@ from lernbatch.batch.rules import is_unbounded, owns
 from lernbatch.config import Config
 from lernbatch.errors import Forbidden, Refused
 from lernbatch.exhaust.model import Requester, Selection, Status, Submission
+from lernbatch.jobs.pauses import pause_after
 from lernbatch.report.model import Dataset, Filters, ReportBatch
 from lernbatch.report.user_info import PERSONAL_COLUMNS
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 MESSAGE_LENGTH = 300
 WORKER_DIED = "Internal Server Error: the worker that made it was killed at every attempt"
 CONSENT_WITHDRAWN = "A consent on which the files rested was withdrawn; ask for them again"
 PERSON_ERASED = "Somebody in the files was erased; ask for them again"
 _DETAIL_LENGTH = 250
-_LONGEST_PAUSE_SECONDS = 600
+_LONGEST_PAUSE = timedelta(minutes=10)
 
 
 class NotAuthorised(Forbidden):
@@ -178,8 +179,7 @@ def outcome(iteration: int, failures: Sequence[str], *, passing: bool, unfinishe
         return Outcome(Status.SUCCESS, "", iteration)
     iteration += 1
     if unfinished or (passing and iteration < attempts):
-        pause = min(2.0**iteration, _LONGEST_PAUSE_SECONDS)
-        return Outcome(Status.SUBMITTED, message, iteration, timedelta(seconds=pause))
+        return Outcome(Status.SUBMITTED, message, iteration, pause_after(iteration, _LONGEST_PAUSE))
     return Outcome(Status.FAILED, message, iteration)
 
 

@@ -73,7 +73,7 @@ async def record_one(services: Services, work: Work) -> Recorded:
 
 async def _tell_not_enrolled(services: Services, works: Sequence[Work], recorded: Sequence[Recorded]) -> None:
     metrics.BUSINESS.labels("state-without-enrolment").inc(sum(len(done.not_enrolled) for done in recorded))
-    if outbox.hears_kafka(services.config):
+    if outbox.publishes_to_kafka(services.config):
         now_ms = services.clock.now_ms()
         told = [
             events.not_enrolled(services.config, now_ms, work, done.not_enrolled)
@@ -97,7 +97,7 @@ def _outcome(works: Sequence[Work], recorded: Sequence[Recorded]) -> Outcome:
 async def _tell_foreign(services: Services, update: Update) -> None:
     assert update.foreign is not None
     metrics.BUSINESS.labels("state-of-foreign-user").inc(len(update.foreign.items))
-    if outbox.hears_kafka(services.config):
+    if outbox.publishes_to_kafka(services.config):
         event = events.foreign(services.config, services.clock.now_ms(), update.foreign)
         await outbox.tell(services.pool, services, [event])
 
@@ -110,7 +110,7 @@ async def _sync(services: Services, asked: Sync) -> Outcome:
     if not found or not asked.is_callers:
         raise rules.NoEnrolmentFound(asked.user_id, asked.batch_id, asked.course_id)
     await record_one(services, Work(asked.user_id, asked.batch_id, ()))
-    if outbox.hears_kafka(services.config):
+    if outbox.publishes_to_kafka(services.config):
         await outbox.tell(services.pool, services, [events.sync(services.config, services.clock.now_ms(), asked)])
     return Outcome(synced=True)
 
@@ -269,7 +269,7 @@ def _apply(services: Services, row: Row, course: Course, work: Work, timely: Wor
         known = course.leaf_node_ids | before.keys()
         mine = [replace(report, details=None) for report in mine if report.content_id in known]
         row.states = rules.merge_all(before, mine, now_ms)
-    if row.states is not before and outbox.hears_kafka(services.config):
+    if row.states is not before and outbox.publishes_to_kafka(services.config):
         row.events += _state_events(services, row, before, mine)
     submissions = [sent for sent in timely.submissions if sent.course_id == row.learner.course_id]
     for submission in submissions:
@@ -317,7 +317,7 @@ def _state_events(services: Services, row: Row, before: States, reports: Sequenc
 def _submit(services: Services, row: Row, course: Course, submission: Submission) -> None:
     """Count an attempt, if it counts: then it is written, and heard of, with the row."""
     key = submission.content_id, submission.attempt_id
-    hears, user_id = outbox.hears_kafka(services.config), row.learner.user_id
+    hears, user_id = outbox.publishes_to_kafka(services.config), row.learner.user_id
     if (reason := assessment.refusal(submission, course)) is not None:
         metrics.BUSINESS.labels("attempt-refused").inc()
         if hears:
@@ -346,7 +346,7 @@ def _conclude(services: Services, row: Row, course: Course) -> bool:
     better = row.scores != row.stored_scores
     if (row.has_finished or better) and learner.awards:
         row.due_reason = "completed" if row.has_finished else "score"
-    if outbox.hears_kafka(services.config):
+    if outbox.publishes_to_kafka(services.config):
         row.events += _conclusion_events(services, row)
     changed = row.states is not row.stored_states or row.completion != before
     return changed or better or bool(row.written or row.dropped) or row.rewrite

@@ -13,8 +13,8 @@ from lernbatch.errors import Forbidden, Upstream
 from lernbatch.progress import rules
 from lernbatch.progress.model import SCORES, STATES, Metric
 from lernbatch.services import Services
-from lernbatch.sunbird.groups import Member
-from lernbatch.web.tokens import Caller
+from lernbatch.sunbird.groups import GroupMember
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.progress")
 PAGE = 1000  # enrolments of a group's members, read at once
@@ -31,7 +31,7 @@ class _Row:
     updated_at: datetime
 
 
-async def members_of(services: Services, caller: Caller, group_id: str) -> list[Member]:
+async def members_of(services: Services, caller: Caller, group_id: str) -> list[GroupMember]:
     """The members of a group that the caller is in. Raises: GroupUnread (E59), Forbidden."""
     try:
         members = await services.sunbird.groups.members(group_id, caller.token)

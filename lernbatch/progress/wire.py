@@ -34,12 +34,12 @@ from lernbatch.progress.model import (
     Update,
     Work,
 )
+from lernbatch.web.caller import Caller
 from lernbatch.web.envelope import timestamp
 from lernbatch.web.fields import END_OF_TIME_MS, UnreadableDate, blank, text
-from lernbatch.web.tokens import Caller
 
 if TYPE_CHECKING:
-    from lernbatch.sunbird.groups import Member
+    from lernbatch.sunbird.groups import GroupMember
 
 _QUARTER_MS = 15 * 60 * 1000  # no zone changes its offset between two of these
 _TWO = [f"{number:02d}" for number in range(60)]  # read sooner than formatted
@@ -429,7 +429,7 @@ def read_group_asked(request: Mapping[str, Any]) -> GroupAsked:
 
 
 def show_group(
-    asked: GroupAsked, members: Sequence[Member], found: Sequence[tuple[str, Sequence[Metric]]], now: datetime
+    asked: GroupAsked, members: Sequence[GroupMember], found: Sequence[tuple[str, Sequence[Metric]]], now: datetime
 ) -> dict[str, Any]:
     """{"groupId": …, "activity": {"id", "type", "agg": […]}, "members": […]}; who has no progress is left out."""
     by_id = {member.user_id: member for member in members}
@@ -446,7 +446,7 @@ def show_group(
     }
 
 
-def _show_member(member: Member) -> dict[str, Any]:
+def _show_member(member: GroupMember) -> dict[str, Any]:
     fields = {
         "userId": member.user_id,
         "name": member.name,

@@ -16,7 +16,7 @@ from lernbatch.progress import actions as progress
 from lernbatch.progress import rules
 from lernbatch.progress.model import SCORES, STATES, Learner, Scores, States
 from lernbatch.services import Services
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 
 @dataclass(frozen=True, slots=True)

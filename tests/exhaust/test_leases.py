@@ -187,7 +187,7 @@ def test_organisations_take_turns(service: Running) -> None:
 
 
 def test_a_long_request_gives_way_after_its_turn(dsn: str, tmp_path: Path) -> None:
-    with running(tmp_path, dsn, exhaust_batches_per_turn=2) as own:
+    with running(tmp_path, dsn, exhaust_batches_per_lease=2) as own:
         asking, *others = (Reporting(own) for _ in range(4))
         ids = [one.batch_id for one in others]
         asking.submit(datasetConfig={"batchFilter": ids})

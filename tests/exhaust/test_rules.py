@@ -13,7 +13,7 @@ from lernbatch.config import Config
 from lernbatch.exhaust import rules, wire
 from lernbatch.exhaust.model import Requester, Selection, Status, Submission
 from lernbatch.report.model import Dataset, ReportBatch
-from lernbatch.web.tokens import Caller, Role
+from lernbatch.web.caller import Caller, Role
 
 
 def test_a_request_is_known_by_dataset_tag_user_channel_and_day() -> None:

@@ -36,7 +36,7 @@ def known(service: Running, person: Person, **columns: Any) -> None:
     }
     places = ", ".join(f"${number}" for number in range(1, len(given) + 1))
     service.sql(
-        f"INSERT INTO neighbour_person ({', '.join(given)}) VALUES ({places}) ON CONFLICT DO NOTHING", *given.values()
+        f"INSERT INTO sandbox_person ({', '.join(given)}) VALUES ({places}) ON CONFLICT DO NOTHING", *given.values()
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from lernbatch.batch import rules
 from lernbatch.config import Config
 from lernbatch.report.model import ReportBatch
-from lernbatch.web.tokens import NOBODY, Caller, Role
+from lernbatch.web.caller import NOBODY, Caller, Role
 from tests.batch.calls import create, refused
 from tests.learning import enrol, known_learner, new_batch
 from tests.people import ADMIN, HOME_ORG, MEERA, OTHER_ORG, PLATFORM, RAVI, VIKRAM, Person

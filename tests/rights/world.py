@@ -41,7 +41,7 @@ class World:
         self.service = service
         for person in (FOREIGN_MENTOR, FOREIGN_ADMIN, OWN_ADMIN, REPORTER):
             service.sql(
-                "INSERT INTO neighbour_person (user_id, first_name, org_id, roles) VALUES ($1, $2, $3, $4)",
+                "INSERT INTO sandbox_person (user_id, first_name, org_id, roles) VALUES ($1, $2, $3, $4)",
                 person.user_id,
                 person.first_name,
                 person.org_id,
@@ -57,7 +57,7 @@ class World:
             VIKRAM.user_id,
         )
         members = [{"userId": user.user_id, "role": "member", "status": "active"} for user in (ASHA, MEERA)]
-        service.sql("INSERT INTO neighbour_group VALUES ('group', 'Class 7b', $1)", members)
+        service.sql("INSERT INTO sandbox_group VALUES ('group', 'Class 7b', $1)", members)
         service.sql(
             """INSERT INTO certificate (user_id, batch_id, template_id, revision, certificate_id, course_id, name,
                                         status, status_index, credential, template, decision,

@@ -1,4 +1,4 @@
-"""HTTP entrance of the search."""
+"""HTTP route of the search."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from lernbatch.batch.search import actions, wire
 from lernbatch.batch.wire_document import Style
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.jobs.outbox import telemetry
-from lernbatch.jobs.outbox.actions import hears_kafka
+from lernbatch.jobs.outbox.actions import publishes_to_kafka
 from lernbatch.threads import beside
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
 
 async def search(call: Call) -> Mapping[str, Any]:
@@ -19,7 +19,7 @@ async def search(call: Call) -> Mapping[str, Any]:
     services = call.services
     asked = wire.read_search(call.request, call.query, filters_optional=services.config.search_without_filters)
     found = await actions.search(services, asked, call.caller)
-    if hears_kafka(services.config):
+    if publishes_to_kafka(services.config):
         edata = wire.show_telemetry(call.request, found)
         event = telemetry.search(
             services.config, services.clock.now_ms(), call.origin, actor_id=call.actor_id, edata=edata
