@@ -26,6 +26,7 @@ SENDERS: dict[str, Sender] = {
 
 JOBS: list[Job] = [
     Job("batch.move_statuses", batch.move_statuses, every_seconds=lambda config: config.status_seconds),
+    Job("batch.store_enrolment_ends", batch.store_enrolment_ends, every_seconds=60),
     Job("batch.tell_listings", batch.tell_listings, every_seconds=60),
     Job("idempotency.forget", idempotency.forget_old, every_seconds=3600),
     Job("course.refresh", course.refresh_courses, every_seconds=300),

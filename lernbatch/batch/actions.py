@@ -62,7 +62,7 @@ async def create(
     with db.failing_as(NotInserted):
         async with services.pool.acquire() as conn, conn.transaction():
             await remember(conn, batch.batch_id)
-            await _insert(conn, batch)
+            await _insert(conn, batch, services.config.enrolment_closes_days_before_end)
             heard = [events.created(services.config, services.clock.now_ms(), asking, batch)]
             heard += _mails(services, batch, batch.mentors, events.INVITED)
             await listings.tell(conn, services, [batch.course_id], heard)
@@ -102,7 +102,7 @@ async def _update(services: Services, asking: Asking, change: Change) -> Batch:
         batch, changed = await checked_change(services, asking, batch, change)
         with db.failing_as(NotUpdated):
             async with services.pool.acquire() as conn, conn.transaction():
-                if await save(conn, changed):
+                if await save(conn, changed, services.config.enrolment_closes_days_before_end):
                     if changed.course_version != batch.course_version:
                         await db.run(conn, Q.adopt_again, course_id=batch.course_id)
                     await listings.tell(conn, services, [batch.course_id], _heard(services, asking, batch, changed))
@@ -159,7 +159,7 @@ def _without(these: Sequence[str], those: Sequence[str]) -> list[str]:
     return [each for each in these if each not in those]
 
 
-async def _insert(conn: Connection, batch: Batch) -> None:
+async def _insert(conn: Connection, batch: Batch, closes_before: int) -> None:
     await db.run(
         conn,
         Q.insert_batch,
@@ -168,11 +168,11 @@ async def _insert(conn: Connection, batch: Batch) -> None:
         created_by=batch.created_by,
         templates=batch.templates,
         created_at=batch.created_at,
-        **_changeable(batch),
+        **_changeable(batch, closes_before),
     )
 
 
-async def save(conn: Connection, batch: Batch) -> bool:
+async def save(conn: Connection, batch: Batch, closes_before: int) -> bool:
     """Write `batch` over its revision before; False when that is no longer what is stored."""
     written = await db.run(
         conn,
@@ -180,13 +180,13 @@ async def save(conn: Connection, batch: Batch) -> bool:
         batch_id=batch.batch_id,
         updated_at=batch.updated_at,
         revision=batch.revision,
-        **_changeable(batch),
+        **_changeable(batch, closes_before),
     )
     return written == 1
 
 
-def _changeable(batch: Batch) -> dict[str, object]:
-    """The columns that both creating and changing write."""
+def _changeable(batch: Batch, closes_before: int) -> dict[str, object]:
+    """Return the columns that both creating and changing write. `closes_before`: see rules.enrolment_end."""
     return {
         "name": batch.name,
         "description": batch.description,
@@ -203,6 +203,8 @@ def _changeable(batch: Batch) -> dict[str, object]:
         "status": batch.status,
         "course_version": batch.course_version,
         "due_on": rules.status_due_on(Status(batch.status), batch.start_date, batch.end_date),
+        "enrolment_closes_on": rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before),
+        "enrolment_closes_before": closes_before,
     }
 
 

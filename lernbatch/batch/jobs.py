@@ -12,6 +12,11 @@ async def move_statuses(services: Services) -> int:
     return await statuses.move(services)
 
 
+async def store_enrolment_ends(services: Services) -> int:
+    """Store the last day of enrolment where it was worked out with another setting; returns how many batches."""
+    return await statuses.store_enrolment_ends(services)
+
+
 async def tell_listings(services: Services) -> int:
     """Tell courses' lists again where somebody asked for it; how many."""
     return await listings.tell_due(services)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import IntEnum
-from typing import Any
+from enum import Enum, IntEnum, auto
+from typing import Any, Protocol
 
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.web.tokens import Caller
@@ -32,6 +32,28 @@ class Status(IntEnum):
     UPCOMING = 0
     ONGOING = 1
     ENDED = 2
+
+
+class EnrolmentState(Enum):
+    """Whether a batch takes learners on a given day, as far as its dates say."""
+
+    NOT_BEGUN = auto()
+    OPEN = auto()
+    CLOSED = auto()  # the last day of enrolment is over
+    ENDED = auto()  # the batch is over
+
+
+class Dates(Protocol):
+    """The days that a batch lives by, all in its own time zone."""
+
+    @property
+    def start_date(self) -> date: ...
+    @property
+    def end_date(self) -> date | None: ...
+    @property
+    def enrolment_start_date(self) -> date | None: ...
+    @property
+    def enrolment_end_date(self) -> date | None: ...
 
 
 @dataclass(frozen=True, slots=True)

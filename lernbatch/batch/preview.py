@@ -37,7 +37,7 @@ async def preview(services: Services, asking: Asking, change: Change) -> Preview
         try:
             learners = await _learners(conn, batch.batch_id)
             before = _situation(services, batch, learners)
-            await actions.save(conn, changed)
+            await actions.save(conn, changed, services.config.enrolment_closes_days_before_end)
             written = await actions.find(conn, batch.batch_id) or changed
             after = _situation(services, written, await _learners(conn, batch.batch_id))
         finally:

@@ -3,10 +3,10 @@
 -- insert_batch
 INSERT INTO batch (batch_id, course_id, name, description, enrolment_type, created_by, created_for, mentors,
                    start_date, end_date, enrolment_start_date, enrolment_end_date, time_zone, capacity, leave_policy,
-                   status, due_on, course_version, templates, created_at)
+                   status, due_on, enrolment_closes_on, enrolment_closes_before, course_version, templates, created_at)
 VALUES (:batch_id, :course_id, :name, :description, :enrolment_type, :created_by, :created_for, :mentors,
         :start_date, :end_date, :enrolment_start_date, :enrolment_end_date, :time_zone, :capacity, :leave_policy,
-        :status, :due_on, :course_version, :templates, :created_at);
+        :status, :due_on, :enrolment_closes_on, :enrolment_closes_before, :course_version, :templates, :created_at);
 
 -- batch_by_id
 SELECT batch_id, course_id, course_version, name, description, enrolment_type, created_by, created_for, mentors,
@@ -30,6 +30,7 @@ UPDATE batch
        enrolment_start_date = :enrolment_start_date, enrolment_end_date = :enrolment_end_date,
        time_zone = :time_zone, capacity = :capacity, leave_policy = :leave_policy,
        status = :status, due_on = :due_on, updated_at = :updated_at, revision = :revision,
+       enrolment_closes_on = :enrolment_closes_on, enrolment_closes_before = :enrolment_closes_before,
        course_version = :course_version
  WHERE batch_id = :batch_id
    AND revision = :revision - 1;
@@ -75,6 +76,22 @@ UPDATE batch
    SET status = moved.status, due_on = moved.due_on
   FROM unnest(:batch_ids::text[], :statuses::smallint[], :due_on::date[]) AS moved (batch_id, status, due_on)
  WHERE batch.batch_id = moved.batch_id;
+
+-- batches_closing_otherwise
+-- Batches whose last day of enrolment was worked out with another value of the setting, or never. Not <> alone: by two
+-- ranges and a null the index finds them.
+SELECT batch_id, end_date, enrolment_end_date
+  FROM batch
+ WHERE enrolment_closes_before < :closes_before OR enrolment_closes_before > :closes_before
+    OR enrolment_closes_before IS NULL
+ LIMIT :limit
+   FOR UPDATE SKIP LOCKED;
+
+-- set_enrolment_ends
+UPDATE batch
+   SET enrolment_closes_on = worked_out.closes_on, enrolment_closes_before = :closes_before
+  FROM unnest(:batch_ids::text[], :closes_on::date[]) AS worked_out (batch_id, closes_on)
+ WHERE batch.batch_id = worked_out.batch_id;
 
 -- participants_of_batches
 -- One row for each batch that anybody ever joined, be it that all have left. Of those that the caller does not manage

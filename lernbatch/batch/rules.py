@@ -15,6 +15,8 @@ from lernbatch.batch.model import (
     OPEN,
     Batch,
     Change,
+    Dates,
+    EnrolmentState,
     NewBatch,
     Situation,
     Status,
@@ -147,14 +149,20 @@ def enrolment_end(end: date | None, enrolment_end: date | None, closes_before: i
     return end - timedelta(days=closes_before)
 
 
-def enrolment_has_begun(today: date, enrolment_start: date | None) -> bool:
-    """Whether the first day on which learners may enrol has come; without one it has from the beginning."""
-    return enrolment_start is None or today >= enrolment_start
+def enrolment_state(batch: Dates, today: date, closes_before: int) -> EnrolmentState:
+    """Whether the dates of `batch` let learners in on `today`. This rule stands here alone.
 
-
-def has_room(capacity: int | None, learners: int) -> bool:
-    """Whether one more than `learners` fits."""
-    return capacity is None or learners < capacity
+    A batch that has ended is ENDED, whatever its enrolment dates say; one whose last day of enrolment lies before its
+    first is CLOSED. `closes_before`: see enrolment_end. Source: contract enrolment-and-progress §2.1, E08 to E10.
+    """
+    if status_on(today, batch.start_date, batch.end_date) is Status.ENDED:
+        return EnrolmentState.ENDED
+    last_day = enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)
+    if last_day is not None and today > last_day:
+        return EnrolmentState.CLOSED
+    if batch.enrolment_start_date is not None and today < batch.enrolment_start_date:
+        return EnrolmentState.NOT_BEGUN
+    return EnrolmentState.OPEN
 
 
 def may_leave(policy: str | None, today: date, start: date) -> bool:
@@ -166,13 +174,8 @@ def may_leave(policy: str | None, today: date, start: date) -> bool:
 
 def enrolment_is_open(batch: Batch, today: date, learners: int, closes_before: int) -> bool:
     """Whether somebody could enrol into `batch` on `today`, when `learners` are in it."""
-    last_day = enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)
-    return (
-        status_on(today, batch.start_date, batch.end_date) is not Status.ENDED
-        and enrolment_has_begun(today, batch.enrolment_start_date)
-        and (last_day is None or today <= last_day)
-        and has_room(batch.capacity, learners)
-    )
+    is_open = enrolment_state(batch, today, closes_before) is EnrolmentState.OPEN
+    return is_open and (batch.capacity is None or learners < batch.capacity)
 
 
 def effects(before: Situation, after: Situation) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Moving the stored status of batches with the days."""
+"""What is stored of a batch though a rule works it out: its status, which moves with the days, and enrolment's end."""
 
 from __future__ import annotations
 
@@ -29,6 +29,15 @@ class _Due:
 @dataclass(frozen=True, slots=True)
 class _Zone:
     time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class _EnrolmentDates:
+    """A batch whose stored last day of enrolment is not by today's setting."""
+
+    batch_id: str
+    end_date: date | None
+    enrolment_end_date: date | None
 
 
 async def move(services: Services) -> int:
@@ -64,3 +73,23 @@ async def move(services: Services) -> int:
         await listings.tell(conn, services, {batch.course_id for batch in due})
     metrics.BUSINESS.labels("batch-status-moved").inc(len(due))
     return len(due)
+
+
+async def store_enrolment_ends(services: Services) -> int:
+    """Work out the last day of enrolment of batches stored with another setting; returns how many.
+
+    One bounded set a run, in one transaction. Run again it finds nothing, until the setting changes.
+    """
+    closes_before = services.config.enrolment_closes_days_before_end
+    async with services.pool.acquire() as conn, conn.transaction():
+        batches = await db.all(
+            conn, _EnrolmentDates, Q.batches_closing_otherwise, closes_before=closes_before, limit=BATCHES_AT_ONCE
+        )
+        if batches:
+            last_days = [
+                rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before) for batch in batches
+            ]
+            batch_ids = [batch.batch_id for batch in batches]
+            named = {"batch_ids": batch_ids, "closes_on": last_days, "closes_before": closes_before}
+            await db.run(conn, Q.set_enrolment_ends, **named)
+    return len(batches)

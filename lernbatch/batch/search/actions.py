@@ -13,7 +13,6 @@ from lernbatch.batch import rules
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import InvalidRequest
 from lernbatch.batch.search import compose
-from lernbatch.batch.search.fields import CLOSES_BEFORE
 from lernbatch.batch.search.model import Creator, Cursor, FacetValues, Found, LearnerCounts, Search
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
@@ -53,10 +52,10 @@ async def _search(conn: Connection, services: Services, asked: Search, caller: C
     zone = services.clock.zone
     wanted = asked if asked.cursor is None else replace(asked, limit=asked.limit + 1)
     text, arguments = compose.page(wanted, zone)
-    rows = await conn.fetch(_set(services, text), *arguments)
+    rows = await conn.fetch(text, *arguments)
     batches, keys = await beside(len(rows), _read, rows[: asked.limit])
     text, arguments = compose.count(asked, zone)
-    count: int = await conn.fetchval(_set(services, text), *arguments)
+    count: int = await conn.fetchval(text, *arguments)
     batch_ids = [batch.batch_id for batch in batches]
     more = len(rows) > len(batches) and bool(batches)
     managed = frozenset(batch.batch_id for batch in batches if rules.may_manage(caller, batch, services.config))
@@ -84,11 +83,6 @@ def _read(rows: Sequence[Any]) -> tuple[list[Batch], list[list[str | None]]]:
     return [Batch(**row) for row in found], keys
 
 
-def _set(services: Services, text: str) -> str:
-    """The statement, with the installation's setting where a column depends on it."""
-    return text.replace(CLOSES_BEFORE, str(services.config.enrolment_closes_days_before_end))
-
-
 async def _facets(conn: Connection, services: Services, asked: Search) -> list[FacetValues]:
     found = []
     for facet in asked.facets:
@@ -96,7 +90,7 @@ async def _facets(conn: Connection, services: Services, asked: Search) -> list[F
         rows: Sequence[Any] = ()
         if statement is not None:
             text, arguments = statement
-            rows = await conn.fetch(_set(services, text), *arguments)
+            rows = await conn.fetch(text, *arguments)
         found.append(FacetValues(facet.field, [(row["value"], row["count"]) for row in rows]))
     return found
 

@@ -13,9 +13,6 @@ class Field:
     column: str  # SQL over the table batch; written here, never taken from a request
 
 
-CLOSES_BEFORE = "{closes_before}"  # stands for the setting in a column's expression, until a statement is made
-
-
 _BATCH_ID = Field(Kind.TEXT, "batch_id")
 
 FIELDS: dict[str, Field] = {
@@ -45,6 +42,6 @@ FIELDS: dict[str, Field] = {
     ),
     # Ours: the reference does not have them.
     "enrollmentStartDate": Field(Kind.DAY, "enrolment_start_date"),
-    "effectiveEnrollmentEndDate": Field(Kind.DAY, f"coalesce(enrolment_end_date, end_date - {CLOSES_BEFORE})"),
+    "effectiveEnrollmentEndDate": Field(Kind.DAY, "enrolment_closes_on"),
     "capacity": Field(Kind.NUMBER, "capacity"),
 }
