@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from lernbatch.clock import Clock
 from lernbatch.config import Config
-from lernbatch.course.cache import Shelf
+from lernbatch.course.cache import CourseCache
 from lernbatch.database.coalescer import Coalescers
 from lernbatch.database.db import Pool
 from lernbatch.jobs.outbox.kafka import Producer
@@ -49,4 +49,4 @@ class Services:
     coalescers: Coalescers
     bodies: Bodies
     batch_locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # who changes one
-    courses: Shelf = field(default_factory=Shelf)
+    courses: CourseCache = field(default_factory=CourseCache)

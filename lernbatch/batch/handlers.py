@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from lernbatch.batch import actions, listings, preview, rules, transfer, wire, wire_document, wire_participants
-from lernbatch.batch.model import Asking, Change
+from lernbatch.batch.model import BatchChange, Requester
 from lernbatch.errors import Unauthorized
 from lernbatch.web.http import Call, Headed
 from lernbatch.web.idempotency import Remember, once
@@ -55,7 +55,7 @@ async def clone(call: Call) -> Mapping[str, Any]:
     return wire.show_created(await once(call, work))
 
 
-async def _change(call: Call) -> Change:
+async def _change(call: Call) -> BatchChange:
     zone = await actions.zone_of(call.services, wire.named_batch(call.request))
     return wire.read_change(call.request, call.services.clock.now(), zone)
 
@@ -82,7 +82,7 @@ async def read(call: Call) -> Headed:
     clock = call.services.clock
     config = call.services.config
     manages = rules.may_manage(call.caller, batch, config)
-    style = wire_document.Style.of(config)
+    style = wire_document.BatchStyle.of(config)
     shown = wire_document.show_batch(batch, clock.now(), style, whole_templates=manages)
     return Headed({"response": shown}, {"ETag": wire_document.show_etag(batch)})
 
@@ -106,9 +106,9 @@ async def sync(call: Call) -> Mapping[str, Any]:
     """POST /v1/data/sync: have what others show of batches brought up to date, in the background."""
     wanted = wire_participants.read_sync(call.request)
     if wanted is not None:
-        await listings.ask_again(call.services, wanted)
+        await listings.request(call.services, wanted)
     return {"response": "SUCCESS"}
 
 
-def _asking(call: Call) -> Asking:
-    return Asking(call.caller, call.origin, wire.read_props(call.request))
+def _asking(call: Call) -> Requester:
+    return Requester(call.caller, call.origin, wire.read_props(call.request))

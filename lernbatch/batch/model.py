@@ -26,7 +26,7 @@ MOST_ORGANISATIONS = 500
 MOST_MENTORS = 500
 
 
-class Status(IntEnum):
+class BatchStatus(IntEnum):
     """Where a batch stands; the numbers are the wire's."""
 
     UPCOMING = 0
@@ -43,7 +43,7 @@ class EnrolmentState(Enum):
     ENDED = auto()  # the batch is over
 
 
-class Dates(Protocol):
+class BatchDates(Protocol):
     """The days that a batch lives by, all in its own time zone."""
 
     @property
@@ -84,7 +84,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenBatch:
+class ListedBatch:
     """What a course's list shows of a batch that may not have ended."""
 
     batch_id: str
@@ -99,7 +99,7 @@ class OpenBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Requester:
     """Who asks and from where, for permissions and audits. `props`: the names of what the request sets."""
 
     caller: Caller
@@ -130,7 +130,7 @@ class NewBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BatchChange:
     """What an update call asks for. None: as it is; dates cannot be cleared (contract batches §3.2).
 
     `start_date` None: what was sent is no day, which is refused in its turn (U17).
@@ -148,7 +148,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class ParticipantsAsked:
+class ParticipantsQuery:
     """Which learners of a batch are asked for: those enrolled, or those who left."""
 
     batch_id: str
@@ -169,7 +169,7 @@ class Participants:
 class Situation:
     """How a batch is for people on one day. `last_enrolment_day` None: no last day; `places_left` None: no bound."""
 
-    status: Status
+    status: BatchStatus
     enrolment_is_open: bool
     last_enrolment_day: date | None
     may_leave: bool
@@ -201,7 +201,7 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
-class ToList:
+class ListingsRequest:
     """The courses whose lists are to be told again: named, or those of named batches, or all."""
 
     everything: bool

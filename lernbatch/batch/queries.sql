@@ -35,7 +35,7 @@ UPDATE batch
  WHERE batch_id = :batch_id
    AND revision = :revision - 1;
 
--- adopt_again
+-- follow_publication_again
 -- Learners of a reopened batch are measured by the newest publication, as those of its running sisters are.
 UPDATE adoption SET is_done = false, after_user_id = '', after_batch_id = '' WHERE course_id = :course_id;
 
@@ -117,7 +117,7 @@ SELECT wanted.batch_id,
          WHERE enrolment.batch_id = wanted.batch_id AND active AND status = 2) AS completed
   FROM unnest(:batch_ids::text[]) AS wanted (batch_id);
 
--- hold_listings
+-- lock_listings
 -- The row of a course is what changes of its batches wait for; in the order of the ids, so that none waits in a circle.
 INSERT INTO batch_listing (course_id, told_at)
 SELECT course_id, :now FROM unnest(:course_ids::text[]) AS course_id ORDER BY course_id
@@ -145,7 +145,7 @@ ORDER BY course_id
    LIMIT :limit
      FOR UPDATE SKIP LOCKED;
 
--- ask_for_listings
+-- request_listings
 INSERT INTO batch_listing (course_id, told_at, due)
 SELECT DISTINCT course_id, :now::timestamptz, true
   FROM batch

@@ -16,8 +16,8 @@ _FURTHEST_EAST = timedelta(hours=14)  # nowhere is it later than this
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
-    """A batch whose status is due, and the day it is there."""
+class _DueBatch:
+    """A batch whose stored status is no longer right. `today`: the day in its own zone."""
 
     batch_id: str
     course_id: str
@@ -41,16 +41,17 @@ class _EnrolmentDates:
 
 
 async def move(services: Services) -> int:
-    """Give due batches the status they have today, in their own zones, and tell their courses; how many moved.
+    """Store the status that due batches have today, in their own zones; returns how many batches.
 
-    One bounded set, in one transaction with its events. Run again it finds nothing: what moved is no longer due.
+    At most BATCHES_AT_ONCE, in one transaction with the lists of their courses. Moved batches are no longer due, so a
+    second run finds nothing.
     """
     now, platform = services.clock.now(), services.clock.zone
     async with services.pool.acquire() as conn, conn.transaction():
         zones = [None, *(row.time_zone for row in await db.all(conn, _Zone, Q.zones_in_use))]
         due = await db.all(
             conn,
-            _Due,
+            _DueBatch,
             Q.batches_due,
             zones=zones,
             todays=[rules.day_in(zone, now, platform) for zone in zones],
@@ -70,7 +71,7 @@ async def move(services: Services) -> int:
                 for status, batch in zip(statuses, due, strict=True)
             ],
         )
-        await listings.tell(conn, services, {batch.course_id for batch in due})
+        await listings.publish(conn, services, {batch.course_id for batch in due})
     metrics.BUSINESS.labels("batch-status-moved").inc(len(due))
     return len(due)
 

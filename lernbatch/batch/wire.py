@@ -14,7 +14,7 @@ from lernbatch.batch.model import (
     MOST_MENTORS,
     MOST_ORGANISATIONS,
     Batch,
-    Change,
+    BatchChange,
     NewBatch,
 )
 from lernbatch.batch.rules import UnexpectedParameter, enrolment_end
@@ -106,7 +106,7 @@ def named_batch(request: dict[str, Any]) -> str | None:
     return named if isinstance(named, str) else None
 
 
-def read_change(request: dict[str, Any], now: datetime, own_zone: ZoneInfo) -> Change:
+def read_change(request: dict[str, Any], now: datetime, own_zone: ZoneInfo) -> BatchChange:
     """{"courseId": "do_1", "id": "0140…", "startDate": "2026-06-01", "endDate": "2026-07-31", "mentors": ["u1"]}
 
     Complains in the order of contract batches §3.2, U2 to U13. `own_zone`: the batch's, as it is stored.
@@ -130,7 +130,7 @@ def read_change(request: dict[str, Any], now: datetime, own_zone: ZoneInfo) -> C
         fields["mentors"] = unique(ids(mentors, "mentors", MOST_MENTORS))
     if (description := _description(request)) is not None:
         fields["description"] = description
-    return Change(
+    return BatchChange(
         course_id=course,
         batch_id=batch_id,
         start_date=start,

@@ -19,7 +19,7 @@ _PUBLIC_CRITERIA = ("enrollment", "assessment", "assessments", "user")
 
 
 @dataclass(slots=True)
-class _Showing:
+class _ShownBatch:
     """A batch that is being shown, with what its dates depend on."""
 
     batch: Batch
@@ -57,7 +57,7 @@ class _Showing:
 
 
 # The document of read and search (contract batches §2.2, §3.3), field by field: lists of enrolled courses show a few.
-_FIELDS: dict[str, Callable[[_Showing], Any]] = {
+_FIELDS: dict[str, Callable[[_ShownBatch], Any]] = {
     "identifier": lambda it: it.batch.batch_id,
     "id": lambda it: it.batch.batch_id,
     "batchId": lambda it: it.batch.batch_id,
@@ -81,7 +81,7 @@ _FIELDS: dict[str, Callable[[_Showing], Any]] = {
     "cert_templates": lambda it: it.templates,
 }
 # What is left out where it was never set: the description, and fields of our own.
-_OPTIONAL: dict[str, Callable[[_Showing], Any]] = {
+_OPTIONAL: dict[str, Callable[[_ShownBatch], Any]] = {
     "description": lambda it: it.batch.description,
     "enrollmentStartDate": lambda it: it.first(it.batch.enrolment_start_date),
     "capacity": lambda it: it.batch.capacity,
@@ -92,7 +92,7 @@ _OPTIONAL: dict[str, Callable[[_Showing], Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class BatchStyle:
     """How an installation shows batches. `iso`: dates as UTC instants; `closes_before`: see rules.enrolment_end."""
 
     platform: ZoneInfo
@@ -100,19 +100,24 @@ class Style:
     closes_before: int = 1
 
     @classmethod
-    def of(cls, config: Config) -> Style:
+    def of(cls, config: Config) -> BatchStyle:
         return cls(config.time_zone, config.iso_dates, config.enrolment_closes_days_before_end)
 
 
 def show_batch(
-    batch: Batch, now: datetime, style: Style, *, fields: Iterable[str] | None = None, whole_templates: bool = False
+    batch: Batch,
+    now: datetime,
+    style: BatchStyle,
+    *,
+    fields: Iterable[str] | None = None,
+    whole_templates: bool = False,
 ) -> dict[str, Any]:
     """The document of read and search: one shape, whoever wrote last (defects 8, 9).
 
     `fields`: which are shown, by default all; `whole_templates`: for those who manage the batch, others see of a
     certificate template what learners need.
     """
-    showing = _Showing(batch, now, style.platform, style.iso, whole_templates, style.closes_before)
+    showing = _ShownBatch(batch, now, style.platform, style.iso, whole_templates, style.closes_before)
     wanted = (*_FIELDS, *_OPTIONAL) if fields is None else fields
     document = {key: _FIELDS[key](showing) for key in wanted if key in _FIELDS}
     optional = [(key, _OPTIONAL[key](showing)) for key in wanted if key in _OPTIONAL]

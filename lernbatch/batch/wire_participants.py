@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lernbatch.batch.model import Participants, ParticipantsAsked, Preview, Situation, ToList, Transfer
+from lernbatch.batch.model import ListingsRequest, Participants, ParticipantsQuery, Preview, Situation, Transfer
 from lernbatch.batch.rules import InvalidRequest
 from lernbatch.batch.wire_document import show_date
 from lernbatch.batch.wire_fields import mandatory, texts, whole
@@ -36,7 +36,7 @@ def read_if_match(header: str | None) -> frozenset[int] | None:
     return frozenset(int(tag) for tag in tags if tag.isascii() and tag.isdigit() and len(tag) < 19)
 
 
-def read_participants(request: dict[str, Any], most: int) -> ParticipantsAsked:
+def read_participants(request: dict[str, Any], most: int) -> ParticipantsQuery:
     """{"batch": {"batchId": "0140…", "active": true, "limit": 100, "offset": 0}}
 
     Complains in the order of contract batches §3.5. `limit` and `offset` are ours; at most `most` ids are given.
@@ -50,7 +50,7 @@ def read_participants(request: dict[str, Any], most: int) -> ParticipantsAsked:
     if not isinstance(active, bool):
         raise Malformed
     limit, offset = whole(batch, "limit", most), whole(batch, "offset", 0)
-    return ParticipantsAsked(batch_id, active, min(limit, most), offset)
+    return ParticipantsQuery(batch_id, active, min(limit, most), offset)
 
 
 def show_participants(found: Participants) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def show_transferred(count: int) -> dict[str, Any]:
     return {"response": "SUCCESS", "count": count}
 
 
-def read_sync(request: dict[str, Any]) -> ToList | None:
+def read_sync(request: dict[str, Any]) -> ListingsRequest | None:
     """{"operationFor": "…", "objectType": "batch", "objectIds": ["do_1", {"courseid": "do_2", "batchid": "0140…"}]}
 
     None: nothing is to be done, for enrolments are read where they are kept. Complains as contract batches §3.7, Y1 to
@@ -95,12 +95,12 @@ def read_sync(request: dict[str, Any]) -> ToList | None:
     return _read_objects(ids or []) if kind == "batch" else None
 
 
-def _read_objects(ids: list[Any]) -> ToList:
+def _read_objects(ids: list[Any]) -> ListingsRequest:
     objects = [entry for entry in ids if isinstance(entry, dict)]
     courses = [entry for entry in ids if isinstance(entry, str)]
     courses += [entry["courseid"] for entry in objects if "batchid" not in entry and "courseid" in entry]
     batches = [entry["batchid"] for entry in objects if "batchid" in entry]
-    return ToList(everything=not ids, course_ids=texts(courses), batch_ids=texts(batches))
+    return ListingsRequest(everything=not ids, course_ids=texts(courses), batch_ids=texts(batches))
 
 
 def show_preview(preview: Preview) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class _Newest(_Version):
 
 
 @dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _SnapshotRow:
     """A row of `course`."""
 
     course_id: str
@@ -59,7 +59,7 @@ async def course(services: Services, course_id: str, version: str | None = None)
     return await (_newest(services, course_id) if version is None else _pinned(services, course_id, version))
 
 
-async def at_hand(services: Services, course_ids: Collection[str]) -> dict[str, Course]:
+async def snapshots(services: Services, course_ids: Collection[str]) -> dict[str, Course]:
     """Course id → the newest snapshot, of any age, for many courses at once; one that was never seen is fetched.
 
     Courses that do not exist, or cannot be fetched now, are left out.
@@ -189,7 +189,7 @@ async def _stored(services: Services, course_id: str) -> Course | None:
 async def _load(services: Services, wanted: Sequence[_Version]) -> dict[str, Course]:
     """Course id → that publication from the table; what is not there is left out."""
     ids, versions = [one.course_id for one in wanted], [one.version for one in wanted]
-    rows = await db.all(services.pool, _Snapshot, Q.snapshots, course_ids=ids, versions=versions) if wanted else []
+    rows = await db.all(services.pool, _SnapshotRow, Q.snapshots, course_ids=ids, versions=versions) if wanted else []
     return {row.course_id: _read(row) for row in rows}
 
 
@@ -200,7 +200,7 @@ async def _load_newest(services: Services, newest: Sequence[_Newest]) -> dict[st
     return known | await _load(services, [one for one in newest if one.course_id not in known])
 
 
-def _read(row: _Snapshot) -> Course:
+def _read(row: _SnapshotRow) -> Course:
     tree = rules.load(row.tree)
     return Course(
         course_id=row.course_id,
@@ -236,7 +236,7 @@ async def _fetch(services: Services, course_id: str) -> Course | None:
 async def _store(services: Services, found: Course, now: datetime) -> None:
     await db.run(
         services.pool,
-        Q.put_snapshot,
+        Q.upsert_snapshot,
         course_id=found.course_id,
         version=found.version,
         name=found.name,

@@ -20,19 +20,19 @@ RESTS_FOR = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedCourse:
     course: Course
     fetched_at: datetime
     trusted_until: datetime
     fresh: bool
 
 
-class Shelf:
+class CourseCache:
     """Courses by id and by publication; the least recently used one makes room."""
 
     def __init__(self, size: int = SIZE) -> None:
         self._size = size
-        self._newest: OrderedDict[str, _Kept] = OrderedDict()
+        self._newest: OrderedDict[str, _CachedCourse] = OrderedDict()
         self._pinned: OrderedDict[tuple[str, str], Course] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._resting: dict[str, datetime] = {}
@@ -63,7 +63,7 @@ class Shelf:
 
     def keep(self, course: Course, fetched_at: datetime, now: datetime, *, fresh: bool = True) -> None:
         """`course` is the newest one, as of `now`; not `fresh`: it is due for a refresh."""
-        self._newest[course.course_id] = _Kept(course, fetched_at, now + TRUSTED_FOR, fresh)
+        self._newest[course.course_id] = _CachedCourse(course, fetched_at, now + TRUSTED_FOR, fresh)
         _make_room(self._newest, course.course_id, self._size)
         self.keep_pinned(course)
 

@@ -113,7 +113,7 @@ def children(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Node:
     """A node of a walk. `unit_ids`: the units above it, outermost first."""
 
     identifier: str
@@ -125,7 +125,7 @@ class _Found:
 
 def _walk(
     parent: Mapping[str, Any], unit_ids: tuple[str, ...] = (), optional: bool = False, level: int = 1
-) -> Iterator[_Found]:
+) -> Iterator[_Node]:
     """Units and leaf nodes below `parent` in document order. What stands in an optional unit is optional."""
     if level > MAX_DEPTH:
         raise TooDeep(f"the tree has more than {MAX_DEPTH} levels")
@@ -134,11 +134,11 @@ def _walk(
         node_optional = optional or _is_optional(node)
         if not is_collection(node):
             if identifier:
-                yield _Found(identifier, node, unit_ids, node_optional, is_unit=False)
+                yield _Node(identifier, node, unit_ids, node_optional, is_unit=False)
         elif not identifier or identifier in unit_ids:
             yield from _walk(node, unit_ids, node_optional, level + 1)
         else:
-            yield _Found(identifier, node, unit_ids, node_optional, is_unit=True)
+            yield _Node(identifier, node, unit_ids, node_optional, is_unit=True)
             yield from _walk(node, (*unit_ids, identifier), node_optional, level + 1)
 
 
@@ -167,7 +167,7 @@ def _read_nodes(hierarchy: Mapping[str, Any]) -> Tree:
     return Tree(tuple(leaves.values()), tuple(counted))
 
 
-def _read_unit(found: _Found) -> Unit:
+def _read_unit(found: _Node) -> Unit:
     return Unit(
         unit_id=found.identifier,
         name=_text(found.node.get("name")),
@@ -178,7 +178,7 @@ def _read_unit(found: _Found) -> Unit:
     )
 
 
-def _read_leaf(found: _Found) -> LeafNode:
+def _read_leaf(found: _Node) -> LeafNode:
     node = found.node
     mime_type = _text(node.get("mimeType"))
     return LeafNode(

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, TypeAlias
 
 from lernbatch.batch import rules as batch
-from lernbatch.batch.model import EnrolmentState, Status
+from lernbatch.batch.model import BatchStatus, EnrolmentState
 from lernbatch.batch.rules import Person
 from lernbatch.config import Config
 from lernbatch.course.model import Course
@@ -127,7 +127,7 @@ def check_type(standing: Standing, *, alone: bool) -> None:
 
 
 def check_running(standing: Standing, today: date) -> None:
-    if batch.status_on(today, standing.start_date, standing.end_date) is Status.ENDED:
+    if batch.status_on(today, standing.start_date, standing.end_date) is BatchStatus.ENDED:
         raise BatchEnded
 
 

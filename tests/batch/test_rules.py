@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from lernbatch.batch import rules
-from lernbatch.batch.model import Change, EnrolmentState, Situation, Status
+from lernbatch.batch.model import BatchChange, BatchStatus, EnrolmentState, Situation
 from lernbatch.config import Config
 from lernbatch.web.tokens import Caller, Role
 from tests.batch.samples import JUNE
 from tests.people import ADMIN, ASHA, HOME_ORG, MEERA, OTHER_ORG, VIKRAM
 
-UPCOMING, ONGOING, ENDED = Status.UPCOMING, Status.ONGOING, Status.ENDED
+UPCOMING, ONGOING, ENDED = BatchStatus.UPCOMING, BatchStatus.ONGOING, BatchStatus.ENDED
 KOLKATA = ZoneInfo("Asia/Kolkata")
 
 
@@ -34,7 +34,7 @@ def june(day: int) -> date:
         (date.max, None, ONGOING),  # an open end never comes
     ],
 )
-def test_the_status_follows_the_dates(today: date, end: date | None, status: Status) -> None:
+def test_the_status_follows_the_dates(today: date, end: date | None, status: BatchStatus) -> None:
     assert rules.status_on(today, june(1), end) is status
 
 
@@ -49,7 +49,7 @@ def test_the_status_follows_the_dates(today: date, end: date | None, status: Sta
     ],
 )
 def test_a_status_is_due_on_the_day_on_which_it_stops_being_right(
-    status: Status, end: date | None, due_on: date | None
+    status: BatchStatus, end: date | None, due_on: date | None
 ) -> None:
     assert rules.status_due_on(status, june(1), end) == due_on
     if due_on is not None:
@@ -131,7 +131,7 @@ def test_learners_leave_as_the_policy_says(policy: str | None, before_start: boo
     assert rules.may_leave(policy, june(1), june(1)) is on_start
 
 
-def situation(status: Status, *, may_leave: bool) -> Situation:
+def situation(status: BatchStatus, *, may_leave: bool) -> Situation:
     return Situation(status, enrolment_is_open=True, last_enrolment_day=None, may_leave=may_leave, places_left=None)
 
 
@@ -149,7 +149,7 @@ def situation(status: Status, *, may_leave: bool) -> Situation:
     ],
 )
 def test_a_change_has_these_effects_on_learners(
-    before: tuple[Status, bool], after: tuple[Status, bool], effects: tuple[str, ...]
+    before: tuple[BatchStatus, bool], after: tuple[BatchStatus, bool], effects: tuple[str, ...]
 ) -> None:
     assert rules.effects(*(situation(status, may_leave=leave) for status, leave in (before, after))) == effects
 
@@ -245,16 +245,16 @@ def test_batches_are_made_for_ones_own_organisations(who: Caller, own: set[str],
 @pytest.mark.parametrize(
     ("stored", "new_end", "keeps_course", "status", "version"),
     [
-        (Status.ENDED, date(2026, 8, 1), False, ONGOING, None),  # reopened: the newest publication
-        (Status.ENDED, date(2026, 8, 1), True, ONGOING, "7-abc"),
-        (Status.ONGOING, date(2026, 8, 1), False, ONGOING, "7-abc"),
-        (Status.ENDED, None, False, ENDED, "7-abc"),
+        (BatchStatus.ENDED, date(2026, 8, 1), False, ONGOING, None),  # reopened: the newest publication
+        (BatchStatus.ENDED, date(2026, 8, 1), True, ONGOING, "7-abc"),
+        (BatchStatus.ONGOING, date(2026, 8, 1), False, ONGOING, "7-abc"),
+        (BatchStatus.ENDED, None, False, ENDED, "7-abc"),
     ],
 )
 def test_a_reopened_batch_follows_its_course_again(
-    stored: Status, new_end: date | None, keeps_course: bool, status: Status, version: str | None
+    stored: BatchStatus, new_end: date | None, keeps_course: bool, status: BatchStatus, version: str | None
 ) -> None:
     batch = replace(JUNE, status=stored, course_version="7-abc")
-    change = Change(batch.course_id, batch.batch_id, batch.start_date, new_end, None)
+    change = BatchChange(batch.course_id, batch.batch_id, batch.start_date, new_end, None)
     changed = rules.changed(batch, change, datetime(2026, 7, 2, tzinfo=UTC), KOLKATA, keeps_course=keeps_course)
     assert (changed.status, changed.course_version, changed.revision) == (status, version, batch.revision + 1)

@@ -13,7 +13,7 @@ from lernbatch.batch import rules
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import InvalidRequest
 from lernbatch.batch.search import compose
-from lernbatch.batch.search.model import Creator, Cursor, FacetValues, Found, LearnerCounts, Search
+from lernbatch.batch.search.model import BatchSearch, Creator, Cursor, FacetValues, LearnerCounts, SearchResult
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.errors import Malformed, Upstream
@@ -26,7 +26,7 @@ MOST_CREATORS = 100  # of one page; a page of a portal has 30 batches at most
 COUNTED = frozenset(("participantCount", "completedCount"))
 
 
-async def search(services: Services, asked: Search, caller: Caller) -> Found:
+async def search(services: Services, asked: BatchSearch, caller: Caller) -> SearchResult:
     """The batches that match, and what was asked for beside them.
 
     Learners are told to those who manage a batch, names of creators to those who are known.
@@ -48,7 +48,7 @@ async def search(services: Services, asked: Search, caller: Caller) -> Found:
     return found
 
 
-async def _search(conn: Connection, services: Services, asked: Search, caller: Caller) -> Found:
+async def _search(conn: Connection, services: Services, asked: BatchSearch, caller: Caller) -> SearchResult:
     zone = services.clock.zone
     wanted = asked if asked.cursor is None else replace(asked, limit=asked.limit + 1)
     text, arguments = compose.page(wanted, zone)
@@ -64,7 +64,7 @@ async def _search(conn: Connection, services: Services, asked: Search, caller: C
     participants: Mapping[str, list[str]] = {}
     if asked.with_participants:
         participants = await _participants(conn, services, caller, counts, managed)
-    return Found(
+    return SearchResult(
         count=count,
         batches=batches,
         facets=await _facets(conn, services, asked) if count else [],
@@ -83,7 +83,7 @@ def _read(rows: Sequence[Any]) -> tuple[list[Batch], list[list[str | None]]]:
     return [Batch(**row) for row in found], keys
 
 
-async def _facets(conn: Connection, services: Services, asked: Search) -> list[FacetValues]:
+async def _facets(conn: Connection, services: Services, asked: BatchSearch) -> list[FacetValues]:
     found = []
     for facet in asked.facets:
         statement = compose.facet(asked, facet, services.clock.zone)
@@ -109,7 +109,7 @@ async def _creators(services: Services, batches: Sequence[Batch], token: str | N
 
 
 @dataclass(frozen=True, slots=True)
-class _Learners:
+class _ParticipantsRow:
     batch_id: str
     user_ids: list[str]
 
@@ -132,7 +132,7 @@ async def _participants(
         left -= most[-1] if batch_id in managed else 0
     rows = await db.all(
         conn,
-        _Learners,
+        _ParticipantsRow,
         Q.participants_of_batches,
         batch_ids=list(counts),
         managed=[batch_id in managed for batch_id in counts],
@@ -143,12 +143,12 @@ async def _participants(
 
 
 @dataclass(frozen=True, slots=True)
-class _Counts:
+class _LearnerCountsRow:
     batch_id: str
     participants: int
     completed: int
 
 
 async def _learner_counts(conn: Connection, batch_ids: list[str]) -> dict[str, LearnerCounts]:
-    rows = await db.all(conn, _Counts, Q.learner_counts, batch_ids=batch_ids)
+    rows = await db.all(conn, _LearnerCountsRow, Q.learner_counts, batch_ids=batch_ids)
     return {row.batch_id: LearnerCounts(row.participants, row.completed) for row in rows}

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from lernbatch.batch.search import values
 from lernbatch.batch.search.fields import FIELDS, Field
-from lernbatch.batch.search.model import Affix, AnyOf, Bound, Condition, Exists, Kind, OneOf, Scalar, Word
+from lernbatch.batch.search.model import Affix, AnyOf, Comparison, Condition, Exists, FieldKind, OneOf, Scalar, Word
 from lernbatch.database import sql
 from lernbatch.errors import Malformed
 
@@ -42,7 +42,7 @@ class Composer:
         match condition:
             case OneOf(field, given):
                 return self._one_of(FIELDS.get(field), given)
-            case Bound(field, operator, value):
+            case Comparison(field, operator, value):
                 return self._bound(FIELDS.get(field), operator, value)
             case Affix(field, text, at_end):
                 return self._affix(FIELDS.get(field), text, at_end)
@@ -58,14 +58,14 @@ class Composer:
             return _NOTHING
         wanted: list[object]
         match field.kind:
-            case Kind.TEXT | Kind.TEXTS:
+            case FieldKind.TEXT | FieldKind.TEXTS:
                 wanted = [values.text(value) for value in given]
-            case Kind.NUMBER:
+            case FieldKind.NUMBER:
                 numbers = [values.number(value) for value in given]
                 wanted = [int(found) for found in numbers if found == found.to_integral_value()]
-            case Kind.DAY:
+            case FieldKind.DAY:
                 wanted = [day for value in given if (day := values.day(value)) is not None]
-            case Kind.MOMENT:
+            case FieldKind.MOMENT:
                 moments = [values.moment(value, self.zone) for value in given]
                 wanted = [found.at for found in moments if found is not None and found.exact]
         return self.piece(f"{field.kind}_one_of", sql_parts={"column": field.column}, values=wanted)
@@ -75,13 +75,13 @@ class Composer:
             return _NOTHING
         wanted: object
         match field.kind:
-            case Kind.TEXT | Kind.TEXTS:
+            case FieldKind.TEXT | FieldKind.TEXTS:
                 wanted = values.text(value)
-            case Kind.NUMBER:
+            case FieldKind.NUMBER:
                 wanted = values.number(value)
-            case Kind.DAY:
+            case FieldKind.DAY:
                 operator, wanted = values.day_bound(operator, value)
-            case Kind.MOMENT:
+            case FieldKind.MOMENT:
                 bound = values.moment_bound(operator, value, self.zone)
                 if bound is None:
                     return _NOTHING
@@ -92,16 +92,16 @@ class Composer:
     def _affix(self, field: Field | None, text: str, at_end: bool) -> str:
         if field is None:
             return _NOTHING
-        if field.kind in (Kind.NUMBER, Kind.DAY):
+        if field.kind in (FieldKind.NUMBER, FieldKind.DAY):
             raise Malformed
         pattern = f"%{_literally(text)}" if at_end else f"{_literally(text)}%"
-        zone = {"zone": self.zone.key} if field.kind is Kind.MOMENT else {}
+        zone = {"zone": self.zone.key} if field.kind is FieldKind.MOMENT else {}
         return self.piece(f"{field.kind}_affix", sql_parts={"column": field.column}, pattern=pattern, **zone)
 
     def _exists(self, field: Field | None, wanted: bool) -> str:
         if field is None:
             return _NOTHING if wanted else _EVERYTHING
-        name = "texts_exists" if field.kind is Kind.TEXTS else "text_exists"
+        name = "texts_exists" if field.kind is FieldKind.TEXTS else "text_exists"
         found = self.piece(name, sql_parts={"column": field.column})
         return found if wanted else f"NOT ({found})"
 
@@ -115,12 +115,12 @@ class Composer:
 
     def _word_in(self, name: str, word: str) -> str:
         field = FIELDS.get(name)
-        if field is None or field.kind not in (Kind.TEXT, Kind.TEXTS):
+        if field is None or field.kind not in (FieldKind.TEXT, FieldKind.TEXTS):
             return _NOTHING
         if name in _WORDED:
             within = self.piece("word_in_column", sql_parts={"column": field.column}, pattern=f"%{_literally(word)}%")
             return f"({self._worded(word)} AND {within})"
-        piece = "text_is_word" if field.kind is Kind.TEXT else "texts_have_word"
+        piece = "text_is_word" if field.kind is FieldKind.TEXT else "texts_have_word"
         return self.piece(piece, sql_parts={"column": field.column}, word=word)
 
     def _worded(self, word: str) -> str:

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any
 
 from lernbatch.batch.rules import InvalidRequest
-from lernbatch.batch.search.model import Affix, AnyOf, Bound, Condition, OneOf, Scalar, Word
+from lernbatch.batch.search.model import Affix, AnyOf, Comparison, Condition, OneOf, Scalar, Word
 from lernbatch.errors import Malformed
 
 MOST_CONDITIONS = 100
@@ -37,7 +37,7 @@ def _read_filter(field: str, value: object) -> list[Condition]:
 
 def _read_operator(field: str, operator: str, operand: object) -> list[Condition]:
     if operator in _OPERATORS:
-        return [Bound(field, operator, _scalar(operand))]
+        return [Comparison(field, operator, _scalar(operand))]
     if operator in ("startsWith", "endsWith"):
         if not isinstance(operand, str):
             raise Malformed

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lernbatch.batch.search import actions, wire
-from lernbatch.batch.wire_document import Style
+from lernbatch.batch.wire_document import BatchStyle
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.jobs.outbox import telemetry
 from lernbatch.jobs.outbox.actions import hears_kafka
@@ -25,5 +25,5 @@ async def search(call: Call) -> Mapping[str, Any]:
             services.config, services.clock.now_ms(), call.origin, actor_id=call.actor_id, edata=edata
         )
         await outbox.tell(services.pool, services, [event])
-    style = Style.of(services.config)
+    style = BatchStyle.of(services.config)
     return await beside(len(found.batches), wire.show_found, asked, found, services.clock.now(), style)

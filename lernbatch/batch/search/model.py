@@ -12,7 +12,7 @@ from lernbatch.batch.model import Batch
 Scalar: TypeAlias = str | int | float | bool
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """How a field's values compare."""
 
     TEXT = "text"  # whole, in any letter case
@@ -31,7 +31,7 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class Comparison:
     """The field is before or after a value; `operator` is one of < <= > >=."""
 
     field: str
@@ -72,7 +72,7 @@ class AnyOf:
     conditions: tuple[Condition, ...]
 
 
-Condition: TypeAlias = OneOf | Bound | Affix | Exists | Word | AnyOf
+Condition: TypeAlias = OneOf | Comparison | Affix | Exists | Word | AnyOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class BatchSearch:
     """What is asked for. All conditions hold; `fields` None: whole documents; `cursor` None: pages by offset."""
 
     conditions: tuple[Condition, ...]
@@ -136,7 +136,7 @@ class LearnerCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """The answer: how many batches match, one page of them, and what was asked for beside them, by batch or creator.
 
     `managed`: the ids of those that are the caller's.

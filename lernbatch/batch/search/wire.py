@@ -13,8 +13,8 @@ import msgspec
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import InvalidRequest
 from lernbatch.batch.search.filters import MOST_NAMES, check_bounds, read_filters, read_names, read_words
-from lernbatch.batch.search.model import Cursor, Exists, Facet, Found, Search, SortKey
-from lernbatch.batch.wire_document import Style, show_batch
+from lernbatch.batch.search.model import BatchSearch, Cursor, Exists, Facet, SearchResult, SortKey
+from lernbatch.batch.wire_document import BatchStyle, show_batch
 from lernbatch.batch.wire_fields import whole
 from lernbatch.errors import Malformed, NoAnswer
 
@@ -25,7 +25,7 @@ MOST_BYTES_TOLD = 65_536  # of a caller's filters
 _DATE_HISTOGRAM = "DATE_HISTOGRAM"
 
 
-def read_search(request: dict[str, Any], query: Mapping[str, str], *, filters_optional: bool = False) -> Search:
+def read_search(request: dict[str, Any], query: Mapping[str, str], *, filters_optional: bool = False) -> BatchSearch:
     """{"filters": {"courseId": "do_1", "status": ["0", "1"]}, "sort_by": {"createdDate": "desc"}, "limit": 10}
 
     `query`: the query string. Raises: NoAnswer without filters (S1, at once: defect 21), Malformed (S2),
@@ -48,7 +48,7 @@ def read_search(request: dict[str, Any], query: Mapping[str, str], *, filters_op
     limit, offset = _read_window(request)
     sort = _read_sort(request.get("sort_by", {}))
     cursor = _read_cursor(request.get("cursor"), sort)
-    return Search(
+    return BatchSearch(
         conditions=tuple(conditions),
         sort=sort,
         limit=limit,
@@ -117,7 +117,7 @@ def _spelled(sort: tuple[SortKey, ...]) -> list[str]:
     return [f"{'-' if key.descending else '+'}{key.field}" for key in sort]
 
 
-def show_telemetry(request: dict[str, Any], found: Found) -> dict[str, Any]:
+def show_telemetry(request: dict[str, Any], found: SearchResult) -> dict[str, Any]:
     """What a SEARCH event says of a search (contract batches §3.4). Filters that no broker would take are left out."""
     filters = request.get("filters") or {}
     return {
@@ -130,7 +130,7 @@ def show_telemetry(request: dict[str, Any], found: Found) -> dict[str, Any]:
     }
 
 
-def show_found(search: Search, found: Found, now: datetime, style: Style) -> dict[str, Any]:
+def show_found(search: BatchSearch, found: SearchResult, now: datetime, style: BatchStyle) -> dict[str, Any]:
     """{"response": {"count": 1, "content": [{"batchId": "0140…", …}]}}"""
     response: dict[str, Any] = {
         "count": found.count,
@@ -146,7 +146,9 @@ def show_found(search: Search, found: Found, now: datetime, style: Style) -> dic
     return {"response": response}
 
 
-def _show_hit(search: Search, found: Found, batch: Batch, now: datetime, style: Style) -> dict[str, Any]:
+def _show_hit(
+    search: BatchSearch, found: SearchResult, batch: Batch, now: datetime, style: BatchStyle
+) -> dict[str, Any]:
     manages = batch.batch_id in found.managed
     document = show_batch(batch, now, style, whole_templates=manages)
     if (counts := found.learner_counts.get(batch.batch_id)) is not None:
