@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum, IntEnum, auto
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.web.tokens import Caller
@@ -176,6 +176,9 @@ class Situation:
     places_left: int | None
 
 
+Effect: TypeAlias = Literal["progress-ends", "progress-resumes", "may-no-longer-leave", "may-leave-again"]
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What a change would do. `affected`: how many learners have `effects`; `user_ids`: the first of them."""
@@ -185,7 +188,7 @@ class Preview:
     after: Situation
     active: int
     unfinished: int
-    effects: tuple[str, ...]
+    effects: tuple[Effect, ...]
     affected: int
     user_ids: list[str]
 

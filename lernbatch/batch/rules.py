@@ -17,6 +17,7 @@ from lernbatch.batch.model import (
     BatchChange,
     BatchDates,
     BatchStatus,
+    Effect,
     EnrolmentState,
     NewBatch,
     Situation,
@@ -178,10 +179,10 @@ def enrolment_is_open(batch: Batch, today: date, learners: int, closes_before: i
     return is_open and (batch.capacity is None or learners < batch.capacity)
 
 
-def effects(before: Situation, after: Situation) -> tuple[str, ...]:
+def effects(before: Situation, after: Situation) -> tuple[Effect, ...]:
     """What becomes different for learners who have not completed the batch."""
     ended, ends = before.status is BatchStatus.ENDED, after.status is BatchStatus.ENDED
-    happens = {
+    happens: dict[Effect, bool] = {
         "progress-ends": ends and not ended,
         "progress-resumes": ended and not ends,
         "may-no-longer-leave": before.may_leave and not after.may_leave,

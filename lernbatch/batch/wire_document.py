@@ -5,17 +5,56 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import SHAREABLE, day_in, enrolment_end, may_leave, status_now
 from lernbatch.config import Config
 from lernbatch.web.envelope import timestamp
+from lernbatch.web.schema import BatchId, CourseId, Day, Fields, UserId
 
 # Of a certificate template, what those see who do not manage the batch: no texts of mails, nothing about people.
 _PUBLIC_TEMPLATE = ("identifier", "name", "description", "url", "previewUrl", "issuer", "signatoryList", "criteria")
 _PUBLIC_CRITERIA = ("enrollment", "assessment", "assessments", "user")
+
+
+StatusNumber: TypeAlias = Annotated[int, Meta(description="0 upcoming, 1 ongoing, 2 ended.", ge=0, le=2)]
+EnrolmentType: TypeAlias = Annotated[
+    str, Meta(description="open or invite-only, in any letter case.", examples=["open"], pattern="^[A-Za-z-]+$")
+]
+
+
+class BatchDocument(Fields):
+    """A batch as read and search show it. A search that names `fields` shows those alone."""
+
+    batch_id: BatchId | UnsetType = UNSET
+    course_id: CourseId | UnsetType = UNSET
+    name: Annotated[str, Meta(examples=["June"])] | UnsetType = UNSET
+    enrollment_type: EnrolmentType | UnsetType = UNSET
+    status: StatusNumber | UnsetType = UNSET
+    start_date: Day | UnsetType = UNSET
+    end_date: Annotated[Day | None, Meta(description="The last day; null: open ended.")] | UnsetType = UNSET
+    effective_enrollment_end_date: (
+        Annotated[Day | None, Meta(description="The day after which nobody enrols.")] | UnsetType
+    ) = UNSET
+    created_by: UserId | UnsetType | None = UNSET
+    created_for: list[str] | UnsetType = UNSET
+    mentors: list[UserId] | UnsetType = UNSET
+    created_date: str | UnsetType | None = UNSET
+    updated_date: str | UnsetType | None = UNSET
+    cert_templates: (
+        Annotated[dict[str, dict[str, Any]], Meta(description="What is awarded, by template id.")] | UnsetType
+    ) = msgspec.field(default=UNSET, name="cert_templates")
+
+
+class BatchRead(Fields):
+    """The answer of a read."""
+
+    response: Annotated[BatchDocument, Meta(description="`{}` when there is no batch of that id.")]
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ class Composer:
         fragment = PIECES.statements[name]
         before = len(self.arguments)
         self.arguments += fragment.arguments(parameters)
-        text = re.sub(r"\$(\d+)", lambda found: f"${int(found.group(1)) + before}", fragment.text)
+        text = re.sub(r"\$(\d+)", lambda number: f"${int(number.group(1)) + before}", fragment.text)
         for part, replacement in (sql_parts or {}).items():
             text = text.replace("{" + part + "}", replacement)
         return text
@@ -46,8 +46,8 @@ class Composer:
                 return self._bound(FIELDS.get(field), operator, value)
             case Affix(field, text, at_end):
                 return self._affix(FIELDS.get(field), text, at_end)
-            case Exists(field, wanted):
-                return self._exists(FIELDS.get(field), wanted)
+            case Exists(field, has_value):
+                return self._exists(FIELDS.get(field), has_value)
             case Word():
                 return self._word(condition)
             case AnyOf(conditions):
@@ -56,38 +56,38 @@ class Composer:
     def _one_of(self, field: Field | None, given: Sequence[Scalar]) -> str:
         if field is None:
             return _NOTHING
-        wanted: list[object]
+        operands: list[object]
         match field.kind:
             case FieldKind.TEXT | FieldKind.TEXTS:
-                wanted = [values.text(value) for value in given]
+                operands = [values.text(value) for value in given]
             case FieldKind.NUMBER:
                 numbers = [values.number(value) for value in given]
-                wanted = [int(found) for found in numbers if found == found.to_integral_value()]
+                operands = [int(number) for number in numbers if number == number.to_integral_value()]
             case FieldKind.DAY:
-                wanted = [day for value in given if (day := values.day(value)) is not None]
+                operands = [day for value in given if (day := values.day(value)) is not None]
             case FieldKind.MOMENT:
                 moments = [values.moment(value, self.zone) for value in given]
-                wanted = [found.at for found in moments if found is not None and found.exact]
-        return self.piece(f"{field.kind}_one_of", sql_parts={"column": field.column}, values=wanted)
+                operands = [moment.at for moment in moments if moment is not None and moment.exact]
+        return self.piece(f"{field.kind}_one_of", sql_parts={"column": field.column}, values=operands)
 
     def _bound(self, field: Field | None, operator: str, value: Scalar) -> str:
         if field is None:
             return _NOTHING
-        wanted: object
+        operand: object
         match field.kind:
             case FieldKind.TEXT | FieldKind.TEXTS:
-                wanted = values.text(value)
+                operand = values.text(value)
             case FieldKind.NUMBER:
-                wanted = values.number(value)
+                operand = values.number(value)
             case FieldKind.DAY:
-                operator, wanted = values.day_bound(operator, value)
+                operator, operand = values.day_bound(operator, value)
             case FieldKind.MOMENT:
                 bound = values.moment_bound(operator, value, self.zone)
                 if bound is None:
                     return _NOTHING
-                operator, wanted = bound
+                operator, operand = bound
         parts = {"column": field.column, "operator": operator}
-        return self.piece(f"{field.kind}_bound", sql_parts=parts, value=wanted)
+        return self.piece(f"{field.kind}_bound", sql_parts=parts, value=operand)
 
     def _affix(self, field: Field | None, text: str, at_end: bool) -> str:
         if field is None:
@@ -98,20 +98,20 @@ class Composer:
         zone = {"zone": self.zone.key} if field.kind is FieldKind.MOMENT else {}
         return self.piece(f"{field.kind}_affix", sql_parts={"column": field.column}, pattern=pattern, **zone)
 
-    def _exists(self, field: Field | None, wanted: bool) -> str:
+    def _exists(self, field: Field | None, has_value: bool) -> str:
         if field is None:
-            return _NOTHING if wanted else _EVERYTHING
+            return _NOTHING if has_value else _EVERYTHING
         name = "texts_exists" if field.kind is FieldKind.TEXTS else "text_exists"
-        found = self.piece(name, sql_parts={"column": field.column})
-        return found if wanted else f"NOT ({found})"
+        exists = self.piece(name, sql_parts={"column": field.column})
+        return exists if has_value else f"NOT ({exists})"
 
     def _word(self, word: Word) -> str:
-        found = [self._word_in(field, word.text) for field in word.fields] if word.fields else self._word_anywhere(word)
-        either = f"({' OR '.join(found)})" if found else _NOTHING
-        return either if word.wanted else f"NOT coalesce({either}, false)"
-
-    def _word_anywhere(self, word: Word) -> list[str]:
-        return [self._worded(word.text), *(self._word_in(field, word.text) for field in _IDS)]
+        if word.fields:
+            matches = [self._word_in(field, word.text) for field in word.fields]
+        else:
+            matches = [self._worded(word.text), *(self._word_in(field, word.text) for field in _IDS)]
+        either = f"({' OR '.join(matches)})" if matches else _NOTHING
+        return either if word.must_occur else f"NOT coalesce({either}, false)"
 
     def _word_in(self, name: str, word: str) -> str:
         field = FIELDS.get(name)
