@@ -34,7 +34,8 @@ SENDERS: dict[str, Sender] = {
 
 JOBS: list[Job] = [
     Job("batch.move_statuses", batch.move_statuses, every_seconds=lambda config: config.status_seconds),
-    Job("batch.publish_listings", batch.tell_listings, every_seconds=60),
+    Job("batch.store_enrolment_ends", batch.store_enrolment_ends, every_seconds=60),
+    Job("batch.publish_listings", batch.publish_listings, every_seconds=60),
     Job("idempotency.forget", idempotency.forget_old, every_seconds=3600),
     Job("course.refresh", course.refresh_courses, every_seconds=300),
     Job("bulk.process_files", roster.work_on_files, every_seconds=5),

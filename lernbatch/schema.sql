@@ -30,7 +30,7 @@ CREATE TABLE batch (
   start_date           date        NOT NULL,
   end_date             date,                         -- its last day; null: open ended
   enrolment_start_date date,
-  enrolment_end_date   date,                         -- null: the day before end_date, and follows it
+  enrolment_end_date   date,                         -- as the caller set it; null: see enrolment_closes_on
   time_zone            text,                         -- null: the installation's
   capacity             integer,                      -- null: unbounded
   leave_policy         text,                         -- null: always
@@ -40,6 +40,8 @@ CREATE TABLE batch (
   created_at           timestamptz NOT NULL,
   updated_at           timestamptz,
   revision             bigint      NOT NULL DEFAULT 1, -- counts changes, so two mentors do not overwrite each other
+  enrolment_closes_on  date,                         -- the last day of enrolment, by rules.enrolment_end; null: none
+  enrolment_closes_before smallint,                  -- the setting by which it was worked out; null: not yet
   CHECK (status IN (0, 1, 2)),
   CHECK (end_date IS NULL OR end_date > start_date),
   CHECK (capacity IS NULL OR capacity > 0),
@@ -47,6 +49,7 @@ CREATE TABLE batch (
 );
 
 CREATE INDEX batch_due ON batch (due_on) WHERE due_on IS NOT NULL; -- batch.batches_due
+CREATE INDEX batch_closing ON batch (enrolment_closes_before);      -- batch.batches_closing_otherwise
 CREATE INDEX batch_of_course ON batch (course_id, status);         -- the batches of a course
 
 -- Searching batches (batch/search/fragments.sql): letter case never counts, and words are found in any script.

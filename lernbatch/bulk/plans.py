@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from uuid import uuid4
 
 from lernbatch.batch import actions as batches
-from lernbatch.batch.model import Batch, Status
+from lernbatch.batch.model import Batch, BatchStatus
 from lernbatch.batch.rules import InvalidBatch, status_on
 from lernbatch.bulk import rules
 from lernbatch.bulk.model import Change, Grounds, Member, Move, Plan, Wanted
@@ -129,5 +129,5 @@ async def _unfit(
 
 def _grounds(services: Services, batch: Batch, members: dict[str, Member], unfit: set[str]) -> Grounds:
     today = services.clock.today(batch.time_zone)
-    has_ended = status_on(today, batch.start_date, batch.end_date) is Status.ENDED
+    has_ended = status_on(today, batch.start_date, batch.end_date) is BatchStatus.ENDED
     return Grounds(batch.revision, has_ended, batch.capacity, members, unfit)

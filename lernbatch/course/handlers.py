@@ -1,4 +1,4 @@
-"""HTTP routes of courses."""
+"""HTTP handlers of courses."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 from lernbatch.course import creation, wire
 from lernbatch.web.idempotency import Remember, once
 from lernbatch.web.request import Call
+from lernbatch.web.schema import takes
 
 
+@takes(wire.CourseCreation, result=wire.CreatedCourse)
 async def create(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/create: a draft in the content service, new or copied."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from lernbatch.batch.rules import administers
-from lernbatch.batch.wire_document import Style, show_batch
+from lernbatch.batch.wire_document import BatchStyle, show_batch
 from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions, wire
 from lernbatch.enrolment.model import How, Page, Wish
@@ -98,11 +98,11 @@ async def _list(call: Call, user_id: str) -> Mapping[str, Any]:
     services, config = call.services, call.services.config
     asked = wire.read_list(call.request, call.query, config.enrolment_list_size)
     page = await actions.list_of(services, Page(user_id, asked.limit, asked.course_ids, asked.offset, asked.cursor))
-    found = await courses.at_hand(services, {enrolment.course_id for enrolment in page.enrolments})
+    found = await courses.snapshots(services, {enrolment.course_id for enrolment in page.enrolments})
     measures = await actions.measures_of(services, page.enrolments)
     batches = {}
     if asked.batch_fields is not None:
-        now, style = services.clock.now(), Style.of(config)
+        now, style = services.clock.now(), BatchStyle.of(config)
         offered = await actions.batches_of(services, page.enrolments)
         batches = {batch.batch_id: show_batch(batch, now, style, fields=asked.batch_fields) for batch in offered}
     organisations = None

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, TypeAlias
 
 from lernbatch.batch import rules as batch
-from lernbatch.batch.model import Status
+from lernbatch.batch.model import BatchStatus, EnrolmentState
 from lernbatch.batch.rules import Person
 from lernbatch.config import Config
 from lernbatch.course.model import Course
@@ -93,12 +93,13 @@ def check_enrol(standing: Standing, today: date, *, alone: bool, closes_before: 
     The capacity is not looked at: only the database can say who gets the last seat.
     """
     check_type(standing, alone=alone)
-    check_running(standing, today)
-    last = batch.enrolment_end(standing.end_date, standing.enrolment_end_date, closes_before)
-    if last is not None and today > last:
-        raise EnrolmentClosed
-    if not batch.enrolment_has_begun(today, standing.enrolment_start_date):
-        raise EnrolmentNotOpen
+    match batch.enrolment_state(standing, today, closes_before):
+        case EnrolmentState.ENDED:
+            raise BatchEnded
+        case EnrolmentState.CLOSED:
+            raise EnrolmentClosed
+        case EnrolmentState.NOT_BEGUN:
+            raise EnrolmentNotOpen
     if standing.active:
         raise AlreadyEnrolled
 
@@ -126,7 +127,7 @@ def check_type(standing: Standing, *, alone: bool) -> None:
 
 
 def check_running(standing: Standing, today: date) -> None:
-    if batch.status_on(today, standing.start_date, standing.end_date) is Status.ENDED:
+    if batch.status_on(today, standing.start_date, standing.end_date) is BatchStatus.ENDED:
         raise BatchEnded
 
 

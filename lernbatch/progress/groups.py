@@ -48,7 +48,7 @@ async def metrics_of(services: Services, user_ids: Sequence[str], activity_id: s
     if found:
         return found
     async for row in _progress_of(services, user_ids, None):
-        trees = await courses.at_hand(services, {row.course_id})
+        trees = await courses.snapshots(services, {row.course_id})
         if row.course_id in trees:
             count = rules.unit_progress(trees[row.course_id], STATES.decode(row.states)).get(activity_id)
             if count is not None:

@@ -56,7 +56,7 @@ async def differences(services: Services, batch_id: str | None = None) -> AsyncI
     """Of all active enrolments, or of one batch's: what differs. A course that cannot be read is passed over."""
     after = ("", "")
     while page := await _page(services, batch_id, after):
-        trees = await courses.at_hand(services, {stored.course_id for stored in page})
+        trees = await courses.snapshots(services, {stored.course_id for stored in page})
         for stored in page:
             pinned = None
             if stored.course_version is not None:

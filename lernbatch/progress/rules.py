@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from lernbatch.batch import rules as batch
-from lernbatch.batch.model import Status
+from lernbatch.batch.model import BatchStatus
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Progress
 from lernbatch.errors import LernbatchError, NotAuthenticated, Refused
@@ -213,7 +213,7 @@ def last_read(states: Mapping[str, ContentState]) -> LastRead:
 
 def accepts(today: date, start: date, end: date | None) -> bool:
     """Whether reports for a batch are taken today, whatever they say."""
-    return batch.status_on(today, start, end) is Status.ONGOING
+    return batch.status_on(today, start, end) is BatchStatus.ONGOING
 
 
 def accepts_late(today: date, start: date, end: date | None, accessed: date | None, grace_days: int) -> bool:

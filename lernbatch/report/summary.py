@@ -7,14 +7,14 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from lernbatch.archive.model import Row
-from lernbatch.batch.model import Status
+from lernbatch.batch.model import BatchStatus
 from lernbatch.batch.rules import status_on
 from lernbatch.course.model import Course
 from lernbatch.report import cells
 from lernbatch.report import columns as columns_of
 from lernbatch.report.model import Report, ReportBatch
 
-_STATUS = {Status.UPCOMING: "Upcoming", Status.ONGOING: "Ongoing", Status.ENDED: "Expired"}
+_STATUS = {BatchStatus.UPCOMING: "Upcoming", BatchStatus.ONGOING: "Ongoing", BatchStatus.ENDED: "Expired"}
 
 
 class SummaryRow(NamedTuple):
