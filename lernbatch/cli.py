@@ -44,7 +44,7 @@ ELSEWHERE = {
     "account": ("lernbatch.account.commands:app", "Accounts: merge two, forget one."),
     "reconcile": (
         "lernbatch.progress.commands:reconcile",
-        "Reckon enrolments again from the stored states and attempts, and say what differs. 0: nothing does.",
+        "Recompute enrolments from what is stored and print the differences. Exits with 1 if there are any.",
     ),
     "explain": (
         "lernbatch.summary.commands:explain",

@@ -10,9 +10,9 @@ import httpx
 import openpyxl
 import pytest
 
+from tests.bulk.test_files import ENROL, process_id, status, work
 from tests.learning import new_batch, refusal
 from tests.people import ASHA, KAVYA, VIKRAM
-from tests.bulk.test_files import ENROL, process_id, status, work
 from tests.running import Running
 
 A, K = ASHA.user_id, KAVYA.user_id
