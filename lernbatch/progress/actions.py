@@ -17,7 +17,7 @@ from lernbatch.course.model import Course
 from lernbatch.database import db, sql
 from lernbatch.database.coalescer import Again, Answer, coalesced
 from lernbatch.database.db import Connection
-from lernbatch.enrolment.model import Key
+from lernbatch.enrolment.model import EnrolmentKey
 from lernbatch.errors import Upstream
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.progress import events, rules
@@ -85,7 +85,7 @@ async def record_one(services: Services, works: Sequence[Work]) -> list[Answer[R
 
     A flush: read the rows of all works, apply the rules, write the changed rows. Two statements, one connection.
     """
-    places: dict[Key, list[int]] = {}
+    places: dict[EnrolmentKey, list[int]] = {}
     for place, work in enumerate(works):
         places.setdefault(work.key, []).append(place)
     keys = sorted(places)
@@ -216,7 +216,7 @@ def _submit(services: Services, row: Row, course: Course, submission: Submission
         row.events.append(events.assessed(config, submission, user_id))
 
 
-async def _save(services: Services, conn: Connection, rows: Sequence[Row]) -> set[Key]:
+async def _save(services: Services, conn: Connection, rows: Sequence[Row]) -> set[EnrolmentKey]:
     """Write the rows that nobody else has changed since they were read. Returns the keys of those that were written."""
     attempts = [
         WrittenAttempt(row, row.attempts[key], submission) for row in rows for key, submission in row.written.items()

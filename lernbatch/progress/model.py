@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from lernbatch.enrolment.model import Key
+from lernbatch.enrolment.model import EnrolmentKey
 from lernbatch.jobs.outbox.events import Event
 from lernbatch.progress.attempts.model import Attempt, Score, Submission
 
@@ -74,7 +74,7 @@ class Work(msgspec.Struct, frozen=True, gc=False):
     rewrite: bool = False  # write the row as its states and attempts say, even if nothing is reported
 
     @property
-    def key(self) -> Key:
+    def key(self) -> EnrolmentKey:
         return self.user_id, self.batch_id
 
 
@@ -229,7 +229,7 @@ class Row:
         )
 
     @property
-    def key(self) -> Key:
+    def key(self) -> EnrolmentKey:
         return self.learner.user_id, self.learner.batch_id
 
     @property

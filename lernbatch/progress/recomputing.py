@@ -120,7 +120,7 @@ class RepublishedCourse:
 
 
 @dataclass(frozen=True, slots=True)
-class EnrolmentKey:
+class KeyRow:
     """Which enrolment."""
 
     user_id: str
@@ -141,7 +141,7 @@ async def follow_republication(services: Services) -> int:
         await db.run(services.pool, Q.pin_ended_batches, course_id=due.course_id, version=due.version)
     keys = await db.all(
         services.pool,
-        EnrolmentKey,
+        KeyRow,
         Q.enrolments_to_follow,
         course_id=due.course_id,
         after_user_id=due.after_user_id,

@@ -11,7 +11,7 @@ from lernbatch.certificate import explain as certificates
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
 from lernbatch.database import db, sql
-from lernbatch.enrolment.actions import standings
+from lernbatch.enrolment.actions import eligibilities
 from lernbatch.enrolment.rules import NotEnrolled
 from lernbatch.errors import Unauthorized
 from lernbatch.progress import rules
@@ -54,7 +54,7 @@ async def explain(services: Services, user_id: str, batch_id: str, caller: Calle
 
     Raises: NotEnrolled; Unauthorized, when it is neither the caller's own nor of a batch they manage.
     """
-    standing = (await standings(services.pool, [(user_id, batch_id)])).get((user_id, batch_id))
+    standing = (await eligibilities(services.pool, [(user_id, batch_id)])).get((user_id, batch_id))
     if standing is None or standing.active is None:
         raise NotEnrolled
     if caller is not None and not (caller.speaks_for(user_id) or may_manage(caller, standing, services.config)):
