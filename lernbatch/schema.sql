@@ -214,7 +214,7 @@ CREATE TABLE roster_change (
 CREATE INDEX roster_change_age ON roster_change (applied_at); -- roster.forget_changes
 CREATE INDEX roster_change_of_batch ON roster_change (batch_id, applied_at); -- roster.last_change
 
--- One row: by which publication a republished course's enrolments are reckoned, and how far that has come.
+-- One row: a republished course whose enrolments are being recomputed, and the last key done.
 CREATE TABLE adoption (
   course_id      text    PRIMARY KEY,
   version        text    NOT NULL,

@@ -14,7 +14,7 @@ from lernbatch.bulk.model import Change, Grounds, Member, Move, Plan, Wanted
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.enrolment import actions as enrolment
-from lernbatch.enrolment.model import How, Wish
+from lernbatch.enrolment.model import EnrolmentRequest, EnrolmentSource
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.services import Services
 from lernbatch.sunbird.http import chunks
@@ -92,9 +92,12 @@ async def undo(services: Services, caller: Caller, change_id: str, origin: Origi
 async def _move(conn: Connection, services: Services, caller: Caller, change: Change, origin: Origin) -> int:
     """Take people out and bring people in, set by set, so that others have their turn between; how many went."""
 
-    def sets(user_ids: Iterable[str]) -> Iterator[list[Wish]]:
+    def sets(user_ids: Iterable[str]) -> Iterator[list[EnrolmentRequest]]:
         for some in chunks(sorted(user_ids), SET_SIZE):  # sorted, so that twins do not wait for each other
-            yield [Wish(user_id, change.batch_id, None, caller.user_id, How.FILE, origin) for user_id in some]
+            yield [
+                EnrolmentRequest(user_id, change.batch_id, None, caller.user_id, EnrolmentSource.FILE, origin)
+                for user_id in some
+            ]
 
     gone = 0
     for leaving in sets(change.removed):

@@ -1,4 +1,4 @@
-"""Reckoning again: nothing drifts, damage is found and mended, and a republished course is adopted."""
+"""Recomputing: nothing drifts, damage is found and mended, and a republished course is followed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_removed_leaf_completes_open_enrolments_and_ended_batches_keep_their_t
     republish(service, course_id, 2, "do_a")
     service.run(courses.refresh(service.services, course_id))
     service.clock.ahead += timedelta(minutes=2)
-    while service.run(recomputing.adopt(service.services)):
+    while service.run(recomputing.follow_republication(service.services)):
         pass
     assert row(service, asha, running)["status"] == 2
     assert row(service, kavya, ended)["status"] == 1
@@ -91,6 +91,6 @@ def test_a_reopened_batch_follows_its_course_again(service: Running) -> None:
     request = {"courseId": course_id, "id": batch_id, **change}
     assert service.call("PATCH", "/v1/course/batch/update", VIKRAM, request).status_code == 200
     service.clock.ahead += timedelta(minutes=2)
-    while service.run(recomputing.adopt(service.services)):
+    while service.run(recomputing.follow_republication(service.services)):
         pass
     assert row(service, asha, batch_id)["status"] == 2

@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
-from lernbatch.assessment import rules
-from lernbatch.assessment.model import Attempt, Question, Submission
 from lernbatch.errors import Malformed, Refused
+from lernbatch.progress.attempts import rules
+from lernbatch.progress.attempts.model import Attempt, Question, Submission
 from lernbatch.web.fields import END_OF_TIME_MS, UnreadableDate, blank, text
+from lernbatch.web.schema import Fields, Milliseconds
 
 MAX_QUESTION_BYTES, MAX_ATTEMPT_BYTES = 65_536, 262_144
 
@@ -73,6 +74,7 @@ def read_submission(item: dict[str, Any], user_id: str) -> Submission:
 
     {"assessmentTs": 1769498000000, "courseId": "do_1", "contentId": "do_q1", "batchId": "0137", "userId": "u-1",
      "attemptId": "9f2c", "events": [{"eid": "ASSESS", "ets": …, "edata": {"score": 1, "item": {"id": …}}}]}
+    Raises: TooLargeAttempt, beside the contract's.
     """
     if "assessmentTs" not in item:
         raise AttemptedDateRequired
@@ -88,7 +90,14 @@ def read_submission(item: dict[str, Any], user_id: str) -> Submission:
         raise UnreadableDate
     if not isinstance(events, list | None):
         raise Malformed
-    _check_size(item, events or [])
+    # What is small as a whole need not be measured in parts.
+    size = len(msgspec.json.encode(item))
+    if size > MAX_ATTEMPT_BYTES:
+        raise TooLargeAttempt
+    if size > MAX_QUESTION_BYTES and any(
+        len(msgspec.json.encode(event)) > MAX_QUESTION_BYTES for event in events or ()
+    ):
+        raise TooLargeAttempt
     return Submission(
         content_id=item["contentId"],
         course_id=item["courseId"],
@@ -98,15 +107,6 @@ def read_submission(item: dict[str, Any], user_id: str) -> Submission:
         questions=read_questions(events or []),
         payload={**item, "userId": user_id, "events": [_acted_by(event, user_id) for event in events or []]},
     )
-
-
-def _check_size(item: dict[str, Any], events: Sequence[Any]) -> None:
-    """Raises: TooLargeAttempt. What is small as a whole need not be measured in parts."""
-    size = len(msgspec.json.encode(item))
-    if size > MAX_ATTEMPT_BYTES:
-        raise TooLargeAttempt
-    if size > MAX_QUESTION_BYTES and any(len(msgspec.json.encode(event)) > MAX_QUESTION_BYTES for event in events):
-        raise TooLargeAttempt
 
 
 def _acted_by(event: Any, user_id: str) -> Any:
@@ -172,14 +172,17 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def show_attempts(attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
+class ShownAttempt(Fields):
+    """The marks of an attempt, as the contract spells them."""
+
+    attempt_id: str
+    last_attempted_on: Milliseconds
+    total_score: float
+    total_max_score: float
+
+
+def show_attempts(attempts: Sequence[Attempt]) -> list[ShownAttempt]:
     """[{"attemptId": "9f2c", "lastAttemptedOn": 1769498000000, "totalScore": 8.0, "totalMaxScore": 10.0}]"""
     return [
-        {
-            "attemptId": attempt.attempt_id,
-            "lastAttemptedOn": attempt.attempted_ms,
-            "totalScore": attempt.score,
-            "totalMaxScore": attempt.max_score,
-        }
-        for attempt in attempts
+        ShownAttempt(attempt.attempt_id, attempt.attempted_ms, attempt.score, attempt.max_score) for attempt in attempts
     ]

@@ -1,11 +1,11 @@
-"""What is true of assessments: which answers count, what an attempt is worth, which attempt is the best."""
+"""The rules of attempts: which answers count, what an attempt is worth, which attempt is the best."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lernbatch.assessment.model import Attempt, Question, Score, Submission
 from lernbatch.course.model import Course
+from lernbatch.progress.attempts.model import Attempt, Question, Score, Submission
 
 
 def unique(questions: Iterable[Question]) -> tuple[Question, ...]:
@@ -15,8 +15,8 @@ def unique(questions: Iterable[Question]) -> tuple[Question, ...]:
     """
     latest: dict[str, Question] = {}
     for question in questions:
-        known = latest.get(question.id)
-        if known is None or question.assess_ts > known.assess_ts:
+        other = latest.get(question.id)
+        if other is None or question.assess_ts > other.assess_ts:
             latest[question.id] = question
     return tuple(latest.values())
 
@@ -76,9 +76,11 @@ def scores(attempts: Iterable[Attempt]) -> dict[str, Score]:
     grouped: dict[str, list[Attempt]] = {}
     for attempt in attempts:
         grouped.setdefault(attempt.content_id, []).append(attempt)
-    return {content_id: _score(tries) for content_id, tries in grouped.items()}
-
-
-def _score(tries: Sequence[Attempt]) -> Score:
-    best = min(tries, key=lambda attempt: (-attempt.score, attempt.attempted_ms, attempt.attempt_id))
-    return Score(best.score, best.max_score, len(tries))
+    best = {
+        content_id: min(tries, key=lambda attempt: (-attempt.score, attempt.attempted_ms, attempt.attempt_id))
+        for content_id, tries in grouped.items()
+    }
+    return {
+        content_id: Score(attempt.score, attempt.max_score, len(grouped[content_id]))
+        for content_id, attempt in best.items()
+    }
