@@ -17,17 +17,17 @@ from uuid import uuid4
 import asyncpg
 
 from lernbatch import log, metrics
-from lernbatch.certificate import evaluation, events, issuers, rechecks, wire
-from lernbatch.certificate.evaluation import Due, Earned, Judged, Key, Made
+from lernbatch.certificate import evaluation, events, rechecks, wire
+from lernbatch.certificate.evaluation import DueLearner, Earned, EnrolmentKey, Evaluation, UnsavedCertificate
 from lernbatch.credential import keys, open_badge, proof, status_list
-from lernbatch.credential.keys import Ring
+from lernbatch.credential.keys import KeySet
 from lernbatch.credential.open_badge import Award
 from lernbatch.credential.status_list import LIST_SIZE
 from lernbatch.database import db, sql
 from lernbatch.errors import Unusable, Upstream
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.services import Services
-from lernbatch.template import criteria
+from lernbatch.template import criteria, issuers
 from lernbatch.template.files import real_url
 
 Q = sql.load("lernbatch.certificate")
@@ -44,7 +44,7 @@ _REFUSED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LockedRow:
     """The key of a row that is locked."""
 
     user_id: str
@@ -62,12 +62,12 @@ class StatusPlace:
 
 async def issue_due(services: Services) -> int:
     """Judge one set of due learners; how many. Safe to kill, to repeat, and to run beside its twin."""
-    await rechecks.ask(services)
+    await rechecks.queue_due(services)
     claim = str(uuid4())
     now = services.clock.now()
     due = await db.all(
         services.pool,
-        Due,
+        DueLearner,
         Q.claim_due,
         now=now,
         until=now + timedelta(seconds=services.config.lease_seconds),
@@ -75,17 +75,17 @@ async def issue_due(services: Services) -> int:
         claim=claim,
     )
     if due:
-        judged = await evaluation.judge(services, due)
+        judged = await evaluation.evaluate(services, due)
         try:
             made = await _signed(services, judged)
         except Unusable as unusable:  # a key that cannot be read: everybody waits, and explain says for what
             log.warning("certificates cannot be signed", error=str(unusable))
-            made, judged = [], Judged(failures={row.key: keys.KeysUnusable.message for row in due})
+            made, judged = [], Evaluation(failures={row.key: keys.KeysUnusable.message for row in due})
         await _write(services, claim, due, made, judged.failures)
     return len(due)
 
 
-async def _signed(services: Services, judged: Judged) -> list[Made]:
+async def _signed(services: Services, judged: Evaluation) -> list[UnsavedCertificate]:
     """The certificates, signed; other tasks of the process get their turn in between. Raises: Unusable."""
     earned = judged.earned
     if not earned:
@@ -101,7 +101,7 @@ async def _signed(services: Services, judged: Judged) -> list[Made]:
     )
     indices = [one.number * LIST_SIZE + status_list.place(one.key, one.given_before) for one in places]
     secret, made = keys.secret(keys.folder_of(services.config)), []
-    ring, now = keys.ring(services.config), services.clock.now()
+    ring, now = keys.key_set(services.config), services.clock.now()
     for count, (one, index) in enumerate(zip(earned, indices, strict=True), start=1):
         try:
             issuer = vouching[one.batch.batch_id]
@@ -109,20 +109,20 @@ async def _signed(services: Services, judged: Judged) -> list[Made]:
         except Unusable:
             raise
         except Exception as broken:  # noqa: BLE001 - what one learner's data cannot bear harms him alone
-            judged.failures[one.due.key] = evaluation.failure_of("signed", one.due, broken)
+            judged.failures[one.due.key] = evaluation.describe_failure("signed", one.due, broken)
         if count % _BREATHE_EVERY == 0:
             await asyncio.sleep(0)
     return made
 
 
 def _sign_one(
-    services: Services, ring: Ring, one: Earned, issuer: str, certificate_id: str, status_index: int, now: datetime
-) -> Made:
+    services: Services, ring: KeySet, one: Earned, issuer: str, certificate_id: str, status_index: int, now: datetime
+) -> UnsavedCertificate:
     days = one.template.valid_days
     expires_at = None if days is None else one.earned_at + timedelta(days=days)
     award = award_of(services, one, issuer, certificate_id, status_index, expires_at)
     signed = proof.sign(open_badge.build(award, ring.did), ring, now)
-    return Made(one, issuer, certificate_id, status_index, signed, expires_at)
+    return UnsavedCertificate(one, issuer, certificate_id, status_index, signed, expires_at)
 
 
 def award_of(
@@ -152,7 +152,11 @@ def award_of(
 
 
 async def _write(
-    services: Services, claim: str, due: Sequence[Due], made: Sequence[Made], failures: Mapping[Key, str]
+    services: Services,
+    claim: str,
+    due: Sequence[DueLearner],
+    made: Sequence[UnsavedCertificate],
+    failures: Mapping[EnrolmentKey, str],
 ) -> None:
     """Write what was made; whose row the database refuses is found by halving, and fails alone.
 
@@ -162,7 +166,7 @@ async def _write(
         await _write_at_once(services, claim, due, made, failures)
     except _REFUSED as refused:
         if len(due) == 1:
-            reason = evaluation.failure_of("written", due[0], refused)
+            reason = evaluation.describe_failure("written", due[0], refused)
             await _write_at_once(services, claim, due, [], {due[0].key: reason})
             return
         middle = len(due) // 2
@@ -172,13 +176,17 @@ async def _write(
 
 
 async def _write_at_once(
-    services: Services, claim: str, due: Sequence[Due], made: Sequence[Made], failures: Mapping[Key, str]
+    services: Services,
+    claim: str,
+    due: Sequence[DueLearner],
+    made: Sequence[UnsavedCertificate],
+    failures: Mapping[EnrolmentKey, str],
 ) -> None:
     """One transaction: take the claims away, and write what was made for those that were still ours."""
     now = services.clock.now()
     async with services.pool.acquire() as conn, conn.transaction():
-        await db.all(conn, Row, Q.lock_enrolments, **_columns([one.earned.due.key for one in made]))
-        held = await db.all(conn, Row, Q.hold_claimed, claim=claim, **_columns([row.key for row in due]))
+        await db.all(conn, LockedRow, Q.lock_enrolments, **_columns([one.earned.due.key for one in made]))
+        held = await db.all(conn, LockedRow, Q.hold_claimed, claim=claim, **_columns([row.key for row in due]))
         ours = {(row.user_id, row.batch_id) for row in held}
         await db.run(conn, Q.drop_held, **_columns([key for key in ours if key not in failures]))
         failed = [row for row in due if row.key in ours and row.key in failures]
@@ -198,11 +206,13 @@ async def _write_at_once(
         metrics.BUSINESS.labels("certificate-failed").inc(len(failed))
 
 
-def _columns(keys: Sequence[Key]) -> dict[str, list[str]]:
+def _columns(keys: Sequence[EnrolmentKey]) -> dict[str, list[str]]:
     return {"user_ids": [user_id for user_id, _ in keys], "batch_ids": [batch_id for _, batch_id in keys]}
 
 
-async def _postpone(conn: db.Connection, services: Services, rows: Sequence[Due], failures: Mapping[Key, str]) -> None:
+async def _postpone(
+    conn: db.Connection, services: Services, rows: Sequence[DueLearner], failures: Mapping[EnrolmentKey, str]
+) -> None:
     """Have `rows` tried again later, or parked after too many tries."""
     now, tries = services.clock.now(), [row.attempts + 1 for row in rows]
     await db.run(
@@ -216,7 +226,7 @@ async def _postpone(conn: db.Connection, services: Services, rows: Sequence[Due]
     )
 
 
-async def _insert(conn: db.Connection, made: Sequence[Made], now: datetime) -> None:
+async def _insert(conn: db.Connection, made: Sequence[UnsavedCertificate], now: datetime) -> None:
     """The new certificates; only then are those they replace superseded."""
     identity = {
         **_columns([one.earned.due.key for one in made]),
@@ -232,8 +242,10 @@ async def _insert(conn: db.Connection, made: Sequence[Made], now: datetime) -> N
         names=[one.earned.template.name for one in made],
         status_indices=[one.status_index for one in made],
         credentials=[one.credential for one in made],
-        templates=[wire.show_look(one.earned.template, one.earned.course_name, one.earned.related) for one in made],
-        decisions=[wire.show_criteria_met(one.earned.finding) for one in made],
+        templates=[
+            wire.show_appearance(one.earned.template, one.earned.course_name, one.earned.related) for one in made
+        ],
+        decisions=[wire.show_result(one.earned.finding) for one in made],
         earned_at=[one.earned.earned_at for one in made],
         expires_at=[one.expires_at for one in made],
         now=now,
@@ -246,7 +258,9 @@ async def _insert(conn: db.Connection, made: Sequence[Made], now: datetime) -> N
         await db.run(conn, Q.supersede_merged, **_columns([one.earned.due.key for one in made]), names=names, now=now)
 
 
-async def _add_entries(conn: db.Connection, services: Services, made: Sequence[Made], now: datetime) -> None:
+async def _add_entries(
+    conn: db.Connection, services: Services, made: Sequence[UnsavedCertificate], now: datetime
+) -> None:
     await db.run(
         conn,
         Q.add_entries,

@@ -77,8 +77,8 @@ def _home(config: Config) -> Finding:
 
 def _certificate_keys(config: Config) -> Finding:
     try:
-        found = certificates.read_ring(certificates.folder_of(config))
-        signs = bool(found) and certificates.Ring("", found).signing is not None
+        found = certificates.read_good_keys(certificates.folder_of(config))
+        signs = bool(found) and certificates.KeySet("", found).signing is not None
     except Unusable as wrong:
         return Finding("certificate keys", False, str(wrong))
     return Finding("certificate keys", True, f"{len(found)} of them." if signs else "One is made at the first use.")

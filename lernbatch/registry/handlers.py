@@ -31,7 +31,7 @@ _STAFF = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
 
 
 @dataclass(frozen=True, slots=True)
-class Owners:
+class BatchOwners:
     """Who manages a batch."""
 
     batch_id: str
@@ -75,7 +75,7 @@ async def download(call: Call) -> Response:
 
 async def key(call: Call) -> Response:
     """GET /api/rc/certificate/v1/key/{id}: a public key by its name, as PEM."""
-    found = keys.ring(call.services.config).find(call.parameters["key_id"])
+    found = keys.key_set(call.services.config).find(call.parameters["key_id"])
     if found is None:
         raise NotFound
     pem = found.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -119,7 +119,7 @@ async def legacy_validate(call: Call) -> Mapping[str, Any]:
     certificate_id = call.request.get("certId")
     if not isinstance(certificate_id, str) or not certificate_id.strip():
         raise Missing("certId")
-    looked = await verification.look(call.services, certificate_id)
+    looked = await verification.check(call.services, certificate_id)
     if looked is None or looked.standing != "valid":
         raise InvalidCertificate
     return {"response": wire.show_record(looked.certificate, _base(call), known=False)}
@@ -130,7 +130,7 @@ async def legacy_verify(call: Call) -> Mapping[str, Any]:
     named = _object(call.request.get("data")).get("id") or call.request.get("id")
     if not isinstance(named, str) or not named.strip():
         raise Missing("id")
-    looked = await verification.look(call.services, named.rstrip("/").rpartition("/")[2])
+    looked = await verification.check(call.services, named.rstrip("/").rpartition("/")[2])
     valid = looked is not None and looked.standing == "valid"
     message = [] if valid else [f"ERROR: {looked.standing if looked else 'unknown'}"]
     return {"response": {"valid": valid, "messages": message, "errorCount": len(message)}}
@@ -174,7 +174,9 @@ async def _visible(call: Call, certificates: Sequence[Certificate]) -> list[Cert
     if is_unbounded(caller, config):
         return list(certificates)
     batch_ids = list({one.batch_id for one in certificates})
-    owners = {row.batch_id: row for row in await db.all(call.services.pool, Owners, Q.owners_of, batch_ids=batch_ids)}
+    owners = {
+        row.batch_id: row for row in await db.all(call.services.pool, BatchOwners, Q.owners_of, batch_ids=batch_ids)
+    }
     staff = (*_STAFF, *config.administrator_roles)
 
     def may_see(one: Certificate) -> bool:
@@ -200,7 +202,7 @@ async def _found(call: Call) -> Certificate:
 async def _picture(call: Call, certificate: Certificate, form: str) -> bytes:
     try:
         qr = call.services.config.certificate_qr
-        return await pictures.shown(call.services, certificate, form, qr, pictures.client_of(call))
+        return await pictures.render(call.services, certificate, form, qr, pictures.client_of(call))
     except BadPicture as bad:
         raise NotFound(f"This certificate has no picture: {bad}") from bad
 

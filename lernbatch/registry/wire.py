@@ -19,7 +19,7 @@ from lernbatch.certificate.wire import (
 )
 from lernbatch.credential.open_badge import identity_hash
 from lernbatch.drawing.dates import MONTHS
-from lernbatch.template import rules as template_rules
+from lernbatch.template.rules import shareable
 
 
 def show_old_credential(certificate: Certificate, public_url: str) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def show_hit(certificate: Certificate) -> dict[str, Any]:
 def show_related(certificate: Certificate) -> dict[str, Any]:
     """{"batchId": …, "courseId": …, "type": the certificate's name, …what the template wants beside it} (§4.4)"""
     own = {"batchId": certificate.batch_id, "courseId": certificate.course_id, "type": certificate.name}
-    return {**template_rules.shareable(certificate.template.get("related", {})), **own}
+    return {**shareable(certificate.template.get("related", {})), **own}
 
 
 def show_record(certificate: Certificate, public_url: str, *, known: bool) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Explained:
     course: Course
     states: States
     scores: Scores
-    certificates: certificates.Explained
+    certificates: certificates.LearnerExplanation
 
 
 async def explain(services: Services, user_id: str, batch_id: str, caller: Caller | None = None) -> Explained:

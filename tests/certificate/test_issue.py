@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lernbatch.credential import proof
-from lernbatch.credential.keys import ring
+from lernbatch.credential.keys import key_set
 from tests.certificate.cohort import MERIT, Cohort
 from tests.learning import complete, enrol
 from tests.people import ASHA, IMRAN, KAVYA, MEERA, RAVI, VIKRAM
@@ -50,7 +50,7 @@ def test_the_credential_verifies_and_tells_when_it_was_earned(cohort: Cohort) ->
     cohort.work()
     (issued,) = cohort.certificates()
     file = cohort.service.call("GET", f"/certs/{issued['certificate_id']}.json").content
-    verified = proof.verify(file, ring(cohort.service.config).keys)
+    verified = proof.verify(file, key_set(cohort.service.config).keys)
     assert verified.trusted
     assert verified.credential["validFrom"] == "2026-06-30T20:00:00Z"
 

@@ -12,7 +12,7 @@ import rfc8785
 
 from lernbatch.credential import baking, keys, open_badge
 from lernbatch.credential import proof as credential
-from lernbatch.credential.keys import Ring
+from lernbatch.credential.keys import KeySet
 from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.drawing import picture
 from tests.certificate import scripts, verifier
@@ -31,28 +31,28 @@ OTHER_KIND = {
 
 
 @pytest.fixture(scope="module")
-def ring(tmp_path_factory: pytest.TempPathFactory) -> Ring:
-    return keys.open_ring(tmp_path_factory.mktemp("keys"), ISSUER)
+def ring(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
+    return keys.open_key_set(tmp_path_factory.mktemp("keys"), ISSUER)
 
 
 @pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Ring:
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
     """Somebody who signs in the issuer's name."""
-    return keys.open_ring(tmp_path_factory.mktemp("strange"), ISSUER)
+    return keys.open_key_set(tmp_path_factory.mktemp("strange"), ISSUER)
 
 
 @pytest.fixture(scope="module")
-def notary(tmp_path_factory: pytest.TempPathFactory) -> Ring:
+def notary(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
     """Somebody who signs in a name of his own."""
-    return keys.open_ring(tmp_path_factory.mktemp("notary"), "https://notary.example")
+    return keys.open_key_set(tmp_path_factory.mktemp("notary"), "https://notary.example")
 
 
 @pytest.fixture(scope="module")
-def unsigned(ring: Ring) -> dict[str, Any]:
+def unsigned(ring: KeySet) -> dict[str, Any]:
     return open_badge.build(AWARD, ring.did)
 
 
-def proof(unsigned: dict[str, Any], ring: Ring, *previous: dict[str, Any], **more: Any) -> dict[str, Any]:
+def proof(unsigned: dict[str, Any], ring: KeySet, *previous: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A proof on top of others, written from the W3C text."""
     options = credential.sign(unsigned, ring, NOW)["proof"] | more
     del options["proofValue"]
@@ -61,15 +61,15 @@ def proof(unsigned: dict[str, Any], ring: Ring, *previous: dict[str, Any], **mor
     return {**options, "proofValue": keys.multibase(ring.signing.sign(digest))}
 
 
-def verified(unsigned: dict[str, Any], proofs: Any, ring: Ring) -> credential.Verified:
+def verified(unsigned: dict[str, Any], proofs: Any, ring: KeySet) -> credential.VerifiedCredential:
     return credential.verify(json.dumps({**unsigned, "proof": proofs}).encode(), ring.keys)
 
 
-def reasons(unsigned: dict[str, Any], proofs: Any, ring: Ring) -> list[str | None]:
+def reasons(unsigned: dict[str, Any], proofs: Any, ring: KeySet) -> list[str | None]:
     return [one.why_not for one in verified(unsigned, proofs, ring).proofs]
 
 
-def test_a_list_of_one_proof_is_that_proof(unsigned: dict[str, Any], ring: Ring) -> None:
+def test_a_list_of_one_proof_is_that_proof(unsigned: dict[str, Any], ring: KeySet) -> None:
     one = proof(unsigned, ring)
     assert verified(unsigned, [one], ring).trusted
     assert verified(unsigned, one, ring).trusted
@@ -77,7 +77,9 @@ def test_a_list_of_one_proof_is_that_proof(unsigned: dict[str, Any], ring: Ring)
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_a_proof_of_another_kind_beside_ours_does_not_hide_it(unsigned: dict[str, Any], ring: Ring, place: int) -> None:
+def test_a_proof_of_another_kind_beside_ours_does_not_hide_it(
+    unsigned: dict[str, Any], ring: KeySet, place: int
+) -> None:
     proofs = [OTHER_KIND]
     proofs.insert(place, proof(unsigned, ring))
     found = verified(unsigned, proofs, ring)
@@ -87,7 +89,7 @@ def test_a_proof_of_another_kind_beside_ours_does_not_hide_it(unsigned: dict[str
     assert found.proofs[1 - place].name == f"Proof {2 - place} of 2 (RsaSignature2018, did:india)"
 
 
-def test_the_one_by_a_trusted_key_counts(unsigned: dict[str, Any], ring: Ring, stranger: Ring) -> None:
+def test_the_one_by_a_trusted_key_counts(unsigned: dict[str, Any], ring: KeySet, stranger: KeySet) -> None:
     proofs = [proof(unsigned, stranger), proof(unsigned, ring)]
     found = verified(unsigned, proofs, ring)
     assert (found.trusted, found.key.name) == (True, ring.signing.name)
@@ -95,7 +97,7 @@ def test_the_one_by_a_trusted_key_counts(unsigned: dict[str, Any], ring: Ring, s
     assert not verified(unsigned, proofs[:1], ring).trusted
 
 
-def test_proofs_that_do_not_count_say_why(unsigned: dict[str, Any], ring: Ring, notary: Ring) -> None:
+def test_proofs_that_do_not_count_say_why(unsigned: dict[str, Any], ring: KeySet, notary: KeySet) -> None:
     changed = proof({**unsigned, "name": "another"}, ring)
     odd = proof(unsigned, ring, proofPurpose="authentication")
     unknown = {**proof(unsigned, ring), "verificationMethod": f"{ring.did}#nonsense"}
@@ -116,7 +118,7 @@ def test_proofs_that_do_not_count_say_why(unsigned: dict[str, Any], ring: Ring, 
 
 @pytest.mark.parametrize("spelled", [str, lambda name: [name]])
 def test_in_a_chain_each_proof_signs_the_ones_before_it(
-    unsigned: dict[str, Any], ring: Ring, notary: Ring, spelled: Any
+    unsigned: dict[str, Any], ring: KeySet, notary: KeySet, spelled: Any
 ) -> None:
     first = proof(unsigned, ring, id="urn:uuid:1")
     second = proof(unsigned, notary, first, id="urn:uuid:2", previousProof=spelled("urn:uuid:1"))
@@ -128,7 +130,7 @@ def test_in_a_chain_each_proof_signs_the_ones_before_it(
     assert said[2] == "The signature does not fit the content: it was changed after signing."
 
 
-def test_a_chain_with_a_broken_link_does_not_count_from_there(unsigned: dict[str, Any], ring: Ring) -> None:
+def test_a_chain_with_a_broken_link_does_not_count_from_there(unsigned: dict[str, Any], ring: KeySet) -> None:
     first = proof({**unsigned, "name": "another"}, ring, id="urn:1")
     second = proof(unsigned, ring, first, id="urn:2", previousProof="urn:1")
     with pytest.raises(Unverifiable, match="builds on a proof that does not count: The signature does not fit"):
@@ -141,7 +143,7 @@ def test_a_chain_with_a_broken_link_does_not_count_from_there(unsigned: dict[str
         verified(unsigned, [first, first, second], ring)
 
 
-def test_a_chain_that_goes_round_ends(unsigned: dict[str, Any], ring: Ring) -> None:
+def test_a_chain_that_goes_round_ends(unsigned: dict[str, Any], ring: KeySet) -> None:
     one = proof(unsigned, ring, id="urn:1", previousProof="urn:2")
     other = proof(unsigned, ring, id="urn:2", previousProof="urn:1")
     own = proof(unsigned, ring, id="urn:1", previousProof=["urn:1"])
@@ -150,7 +152,7 @@ def test_a_chain_that_goes_round_ends(unsigned: dict[str, Any], ring: Ring) -> N
             verified(unsigned, proofs, ring)
 
 
-def test_chains_have_a_bound(unsigned: dict[str, Any], ring: Ring) -> None:
+def test_chains_have_a_bound(unsigned: dict[str, Any], ring: KeySet) -> None:
     """Each of twenty builds on all before it: each is checked once, and a twenty-first is too many."""
     proofs: list[dict[str, Any]] = []
     for number in range(credential.MAX_PROOFS):
@@ -162,7 +164,7 @@ def test_chains_have_a_bound(unsigned: dict[str, Any], ring: Ring) -> None:
 
 
 @pytest.mark.parametrize("proofs", [[], None, "x", [None], {}])
-def test_without_a_proof_it_is_told_so(unsigned: dict[str, Any], ring: Ring, proofs: Any) -> None:
+def test_without_a_proof_it_is_told_so(unsigned: dict[str, Any], ring: KeySet, proofs: Any) -> None:
     with pytest.raises(Unverifiable, match=r"no proof in it|kind that is not known"):
         verified(unsigned, proofs, ring)
 
