@@ -20,6 +20,7 @@ from lernbatch.credential.keys import IssuerKey
 from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.errors import Unusable
 from lernbatch.template.model import CriteriaResult
+from lernbatch.template.wire import read_result
 from lernbatch.web.tokens import Caller
 
 app = App(name="certificate", help="Certificates: why, again, away, all of a batch, new keys.")
@@ -50,7 +51,7 @@ def explain_(batch_id: str, user_id: str | None = None, /) -> None:
             for one in explained.certificates:
                 at = f"{one.issued_at:%Y-%m-%d %H:%M:%S} UTC"
                 _say(f"{one.name} {one.certificate_id}: {one.status}, issued {at} because")
-                _say(*_tree(wire.read_result(one.decision).parts))
+                _say(*_tree(read_result(one.decision).parts))
             if explained.waiting:
                 waiting = explained.waiting
                 parked = "parked" if waiting.parked else f"next at {waiting.due_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from lernbatch.certificate import evaluation, pictures, rules, wire
+from lernbatch.certificate import evaluation, pictures, rules
 from lernbatch.certificate.evaluation import DueLearner, EvaluationData
 from lernbatch.certificate.model import Certificate
 from lernbatch.database import db, sql
@@ -17,7 +17,7 @@ from lernbatch.errors import NotFound
 from lernbatch.services import Services
 from lernbatch.template import criteria
 from lernbatch.template.model import CriteriaOutcome, CriteriaResult, Template
-from lernbatch.template.wire import read_templates
+from lernbatch.template.wire import read_templates, show_result
 
 Q = sql.load("lernbatch.certificate")
 PAGE = 1000
@@ -199,9 +199,8 @@ def in_one_line(tally: TemplateTally) -> str:
     """
     learners, not_completed = tally.outcomes.total(), tally.reasons[criteria.NOT_COMPLETED]
     if tally.outcomes[rules.FEW]:
-        return (
-            f"{tally.template.name}: {learners} learners. What fewer than {rules.LEAST_GROUP} share is not told apart."
-        )
+        least = rules.SMALLEST_GROUP
+        return f"{tally.template.name}: {learners} learners. What fewer than {least} share is not told apart."
     said = [f"{tally.outcomes[CriteriaOutcome.ISSUED]} issued"]
     reasons = sorted(tally.reasons.items(), key=lambda reason: (-reason[1], reason[0]))
     said += [f"{count} {why}" for why, count in reasons if why != criteria.NOT_COMPLETED]
@@ -219,7 +218,7 @@ def show_learner(explained: LearnerExplanation, *, manages: bool = False) -> dic
     waiting = explained.waiting
     return {
         "templates": [
-            {"identifier": template.template_id, "name": template.name, "decision": wire.show_result(finding)}
+            {"identifier": template.template_id, "name": template.name, "decision": show_result(finding)}
             for template, finding in explained.findings
         ],
         "certificates": [

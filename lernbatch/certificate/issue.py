@@ -29,6 +29,7 @@ from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.services import Services
 from lernbatch.template import criteria, issuers
 from lernbatch.template.files import real_url
+from lernbatch.template.wire import show_result
 
 Q = sql.load("lernbatch.certificate")
 LONGEST_PAUSE = timedelta(hours=1)
@@ -245,7 +246,7 @@ async def _insert(conn: db.Connection, made: Sequence[UnsavedCertificate], now: 
         templates=[
             wire.show_appearance(one.earned.template, one.earned.course_name, one.earned.related) for one in made
         ],
-        decisions=[wire.show_result(one.earned.finding) for one in made],
+        decisions=[show_result(one.earned.finding) for one in made],
         earned_at=[one.earned.earned_at for one in made],
         expires_at=[one.expires_at for one in made],
         now=now,

@@ -10,7 +10,7 @@ from threading import Lock
 
 import rfc8785
 
-from lernbatch.certificate import wire
+from lernbatch.certificate import record, wire
 from lernbatch.certificate.drawing_queue import drawing_queue
 from lernbatch.certificate.model import Certificate
 from lernbatch.credential import baking, proof, vc_jwt
@@ -20,7 +20,7 @@ from lernbatch.drawing.picture import Design
 from lernbatch.drawing.renderer import RenderJob
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.drawing.typesetting import FontSet
-from lernbatch.registry import wire as registry
+from lernbatch.drawing.values import placeholders
 from lernbatch.services import Services
 from lernbatch.template import files
 from lernbatch.web.http import Call
@@ -80,7 +80,7 @@ async def render(
         if not proof.trusted_proofs(certificate.credential, keys.keys):  # or a changed record would be signed here
             raise BadPicture("its record is not as a trusted key signed it.")
         return vc_jwt.jwt(certificate.credential, keys).encode()
-    signed_by = registry.key_name(certificate.credential)  # whoever signs anew draws anew
+    signed_by = record.key_name(certificate.credential)  # whoever signs anew draws anew
     key = (services.config.public_url, certificate.certificate_id, signed_by, form, qr)
     drawn = _CACHE.get(key)
     if drawn is None:
@@ -120,7 +120,7 @@ def _draw(services: Services, certificate: Certificate, design: Design, form: st
         form=form,
         source=design.source,
         embedded=design.embedded,
-        values=registry.show_values(certificate, public_url, zone, code),
+        values=placeholders(record.picture_values(certificate, public_url, code), zone),
         zone=str(zone),
         fonts=None if fonts is None else str(fonts),
         credential=signed,

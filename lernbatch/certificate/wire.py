@@ -12,8 +12,6 @@ from lernbatch.certificate.rules import on_behalf_of
 from lernbatch.credential.proof import Proof
 from lernbatch.errors import Malformed, Refused
 from lernbatch.template.model import (
-    CriteriaOutcome,
-    CriteriaResult,
     Signatory,
     Template,
 )
@@ -118,24 +116,6 @@ def read_day(name: str, value: str) -> date:
         return min(max(date.fromisoformat(value), _FIRST_DAY), _LAST_DAY)
     except ValueError as wrong:
         raise InvalidValue(name, value) from wrong
-
-
-def show_result(finding: CriteriaResult) -> dict[str, Any]:
-    """A decision tree, as explain answers and as a certificate keeps it."""
-    shown: dict[str, Any] = {"rule": finding.rule, "outcome": finding.outcome.value, "because": finding.because}
-    if finding.evidence:
-        shown["evidence"] = dict(finding.evidence)
-    if finding.parts:
-        shown["parts"] = [show_result(part) for part in finding.parts]
-    return shown
-
-
-def read_result(shown: Mapping[str, Any]) -> CriteriaResult:
-    """A decision tree as a certificate keeps it."""
-    parts = tuple(read_result(part) for part in shown.get("parts", ()))
-    return CriteriaResult(
-        shown["rule"], CriteriaOutcome(shown["outcome"]), shown["because"], shown.get("evidence", {}), parts
-    )
 
 
 def show_appearance(template: Template, course_name: str, related: Mapping[str, Any]) -> dict[str, Any]:

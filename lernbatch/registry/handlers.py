@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.responses import Response
 
 from lernbatch.batch.rules import is_unbounded, may_manage
-from lernbatch.certificate import pictures, verification
+from lernbatch.certificate import pictures, record, verification
 from lernbatch.certificate.model import Certificate
 from lernbatch.credential import keys
 from lernbatch.database import db, sql
@@ -57,7 +57,7 @@ async def search(call: Call) -> Response:
     course_id = _equal(training.get("id")) or _equal(filters.get("courseId"))
     batch_id = _equal(training.get("batchId")) or _equal(filters.get("batchId"))
     found = await _of_learner(call, user_id or call.caller.subject, course_id, batch_id)
-    return _json([wire.show_entity(one, _base(call), known=True) for one in found])
+    return _json([record.show_entity(one, _base(call), known=True) for one in found])
 
 
 async def download(call: Call) -> Response:
@@ -66,7 +66,7 @@ async def download(call: Call) -> Response:
     accepted = call.headers.get("accept", "")
     form = next((form for form in ("svg", "pdf", "png") if pictures.MEDIA_TYPES[form] in accepted), None)
     if form is None:
-        shown = wire.show_entity(certificate, _base(call), known=await _knows(call, certificate))
+        shown = record.show_entity(certificate, _base(call), known=await _knows(call, certificate))
         # Portals parse the signed part themselves.
         return _json({**shown, "_osSignedData": msgspec.json.encode(shown["_osSignedData"]).decode()})
     picture = await _picture(call, certificate, form)

@@ -14,6 +14,8 @@ from lernbatch.template.model import (
     DEFAULT_TEMPLATE,
     AssessmentCriterion,
     Criteria,
+    CriteriaOutcome,
+    CriteriaResult,
     Mode,
     ScoreBound,
     Signatory,
@@ -323,3 +325,21 @@ def _signatories(entries: list[Any]) -> Iterable[Signatory]:
         if isinstance(entry, dict) and entry:
             name, identifier, designation, image = (str(entry.get(key) or "") for key in _TEXT_KEYS_OF_SIGNATORY)
             yield Signatory(name, identifier, designation, image)
+
+
+def show_result(finding: CriteriaResult) -> dict[str, Any]:
+    """A decision tree, as explain answers and as a certificate keeps it."""
+    shown: dict[str, Any] = {"rule": finding.rule, "outcome": finding.outcome.value, "because": finding.because}
+    if finding.evidence:
+        shown["evidence"] = dict(finding.evidence)
+    if finding.parts:
+        shown["parts"] = [show_result(part) for part in finding.parts]
+    return shown
+
+
+def read_result(shown: Mapping[str, Any]) -> CriteriaResult:
+    """A decision tree as a certificate keeps it."""
+    parts = tuple(read_result(part) for part in shown.get("parts", ()))
+    return CriteriaResult(
+        shown["rule"], CriteriaOutcome(shown["outcome"]), shown["because"], shown.get("evidence", {}), parts
+    )

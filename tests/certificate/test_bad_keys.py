@@ -15,8 +15,8 @@ import pytest
 from lernbatch.certificate import actions, commands, page
 from lernbatch.credential import baking, keys, proof
 from lernbatch.errors import Unusable
-from tests.certificate import verifier
 from tests.certificate.cohort import Cohort, new_cohort
+from tests.credential import verifier
 from tests.people import ASHA, KAVYA
 from tests.running import Running, running
 

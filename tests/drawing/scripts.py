@@ -1,4 +1,4 @@
-"""What certificates say in each script of the golden pictures; `python -m tests.certificate.scripts` draws them anew.
+"""What certificates say in each script of the golden pictures; `python -m tests.drawing.scripts` draws them anew.
 
 Look at a picture before it is committed: conjuncts, vowel signs before their consonants, and joined letters are right
 or wrong to a reader's eye only.

@@ -19,8 +19,8 @@ from lernbatch.credential import baking, keys, open_badge, proof, vc_jwt
 from lernbatch.credential.keys import KeySet
 from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.drawing import picture
-from tests.certificate import scripts
-from tests.certificate.test_credential import AWARD, NOW
+from tests.credential.test_credential import AWARD, NOW
+from tests.drawing import scripts
 
 MADE_AT = datetime(2026, 7, 1, 10, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ import pytest
 
 from lernbatch.credential import baking, proof, status_list
 from lernbatch.credential.keys import key_set
-from tests.certificate import verifier
 from tests.certificate.cohort import Cohort
+from tests.credential import verifier
 from tests.people import ASHA, RAVI, VIKRAM, Person
 
 CHANGE = "/v1/course/batch/cert/status"

@@ -9,7 +9,7 @@ import pytest
 from lernbatch.drawing import picture, svg
 from lernbatch.drawing.renderer import Renderer, RenderJob
 from lernbatch.drawing.svg import BadPicture
-from tests.certificate.test_svg import CASE, document
+from tests.drawing.test_svg import CASE, document
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,11 @@ from lernbatch.credential import proof as credential
 from lernbatch.credential.keys import KeySet
 from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.drawing import picture
-from tests.certificate import scripts, verifier
 from tests.certificate.cohort import Cohort
-from tests.certificate.test_credential import AWARD, NOW
 from tests.certificate.test_explain import command, fill
+from tests.credential import verifier
+from tests.credential.test_credential import AWARD, NOW
+from tests.drawing import scripts
 
 ISSUER = "https://lern.example"
 OTHER_KIND = {

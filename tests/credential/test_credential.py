@@ -18,7 +18,7 @@ from lernbatch.credential import keys, open_badge, proof, status_list, strict_js
 from lernbatch.credential.keys import IssuerKey, KeySet
 from lernbatch.credential.open_badge import Award
 from lernbatch.credential.strict_json import Unverifiable
-from tests.certificate import verifier
+from tests.credential import verifier
 
 NOW = datetime(2026, 7, 1, 10, tzinfo=UTC)
 AWARD = Award(

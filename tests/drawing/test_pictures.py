@@ -15,7 +15,7 @@ import pytest
 
 from lernbatch.certificate.pictures import PictureCache
 from lernbatch.drawing import picture
-from tests.certificate import scripts
+from tests.drawing import scripts
 
 MADE_AT = datetime(2026, 7, 1, 10, 0, 0, 123, tzinfo=UTC)
 

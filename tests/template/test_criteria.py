@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from lernbatch.certificate import rules, wire
+from lernbatch.certificate import rules
 from lernbatch.template import criteria as criteria_of
 from lernbatch.template import wire as templates
 from lernbatch.template.model import (
@@ -140,7 +140,7 @@ def test_the_tree_holds_the_evidence() -> None:
     assert [part.rule for part in found.parts] == ["enrolment", "assessment", "user"]
     assert found.parts[1].evidence["percents"] == {"q": 82.0}
     assert criteria_of.percent_of(found) == 82
-    assert wire.show_result(found)["parts"][2]["evidence"]["is"] == "o1"
+    assert templates.show_result(found)["parts"][2]["evidence"]["is"] == "o1"
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_what_is_private_of_a_user_stands_in_no_decision_and_no_narrative() -> N
     asked = {"user": {"rootOrgId": "o1", "phone": "98450"}}
     found = judged(asked, learner(attributes={"rootOrgId": "o1", "phone": "98450"}))
     assert found.outcome is MET
-    assert "98450" not in f"{wire.show_result(found)} {criteria_of.narrative(template(asked))}"
+    assert "98450" not in f"{templates.show_result(found)} {criteria_of.narrative(template(asked))}"
 
 
 def test_standing_ends_with_the_expiry() -> None:
