@@ -177,7 +177,7 @@ async def change_status(services: Services, caller: Caller, change: StatusChange
         await db.run(conn, Q.withdraw_re_issue, user_ids=user_ids, batch_id=batch_id)
         changed = await db.run(
             conn,
-            Q.set_standing,
+            Q.set_status,
             certificate_id=change.certificate_id,
             status=change.standing.value,
             admitted=[one.value for one in rules.CHANGES[change.standing]],
@@ -241,7 +241,7 @@ async def _queue(
     rows = await db.all(
         conn,
         QueuedLearner,
-        Q.ask_for_batch,
+        Q.queue_learners,
         batch_id=batch_id,
         user_ids=user_ids,
         status=status,

@@ -1,6 +1,6 @@
-"""The key ring that signs credentials: made on first use, turned by a command, old keys go on verifying.
+"""The issuer keys that sign credentials: the first is made on first use, a command adds one, old keys go on verifying.
 
-A ring is a folder of PEM files `key-1.pem`, `key-2.pem`, … (Ed25519). The highest number that is a private key signs;
+A key set is a folder of PEM files `key-1.pem`, `key-2.pem`, … (Ed25519). The highest number that is a private key signs;
 all verify. A retired key may be kept as its public half alone. A key that came into wrong hands is declared bad by a
 file `key-1.bad` beside it: it neither signs nor verifies any more. Beside them lies `identifiers.secret`, from which
 the ids of certificates follow: who keeps or shares the folder keeps or shares it too.
@@ -31,10 +31,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
+from joserfc.jwk import OKPKey
 
 from lernbatch import keyfiles, log
 from lernbatch.config import Config
-from lernbatch.credential import keys
 from lernbatch.errors import LernbatchError, Unusable
 
 _ED25519_PUBLIC = b"\xed\x01"  # the multicodec prefix of a public key
@@ -73,10 +73,19 @@ class IssuerKey:
         x = urlsafe_b64encode(self.public.public_bytes_raw()).rstrip(b"=").decode()
         return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.name, "alg": "EdDSA", "use": "sig"}
 
+    @property
+    def private_jwk(self) -> OKPKey:
+        """The private half, for signing tokens. Raises: KeysUnusable."""
+        return OKPKey.import_key(self._private_half())
+
     def sign(self, data: bytes) -> bytes:
+        """The signature of `data`. Raises: KeysUnusable."""
+        return self._private_half().sign(data)
+
+    def _private_half(self) -> Ed25519PrivateKey:
         if self.private is None:
             raise KeysUnusable(f"The key {self.name} has no private half here.")
-        return self.private.sign(data)
+        return self.private
 
     def verifies(self, signature: bytes, data: bytes) -> bool:
         try:
@@ -139,12 +148,12 @@ def did_of(public_url: str) -> str:
 
 
 def folder_of(config: Config) -> Path:
-    """Where the ring of this installation lies."""
+    """The folder of this installation's key set."""
     return config.certificate_key_folder or config.home / "keys" / "certificates"
 
 
 def open_key_set(folder: Path, public_url: str) -> KeySet:
-    """The ring in `folder`; its first key is made if there is none.
+    """The key set in `folder`; its first key is made if there is none.
 
     Raises: Unusable, with a sentence, when a key cannot be read or made.
     """
@@ -183,7 +192,7 @@ def declare_bad(folder: Path, name: str, now: datetime) -> IssuerKey:
 
 
 def add_key(folder: Path) -> IssuerKey:
-    """Add a key that signs from now on; the others go on verifying. Running processes use it after a restart."""
+    """Add a key that signs from now on; older keys still verify. Running processes use it after a restart."""
     number = max(_numbers(folder), default=0) + 1
     _write(folder, number)
     return _read(folder, number)
@@ -294,8 +303,8 @@ def key_of_jwk(jwk: Mapping[str, Any]) -> IssuerKey:
 
 
 def key_set(config: Config) -> KeySet:
-    """The keys that sign, read again when the folder changes. Raises: keys.KeysUnusable."""
-    folder = keys.folder_of(config)
+    """The keys that sign, read again when the folder changes. Raises: KeysUnusable."""
+    folder = folder_of(config)
     try:
         keys_now = _key_set(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
     except Unusable as unusable:
@@ -313,4 +322,4 @@ def _log_once(trouble: str) -> None:
 
 @cache
 def _key_set(folder: Path, public_url: str, _changed: int) -> KeySet:
-    return keys.open_key_set(folder, public_url)
+    return open_key_set(folder, public_url)

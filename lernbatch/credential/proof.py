@@ -24,17 +24,17 @@ MAX_PROOFS = 20
 _CHANGED = "The signature does not fit the content: it was changed after signing."
 
 
-def sign(unsigned: Mapping[str, Any], ring: KeySet, now: datetime) -> dict[str, Any]:
+def sign(unsigned: Mapping[str, Any], issuer_keys: KeySet, now: datetime) -> dict[str, Any]:
     """`unsigned` with its proof. The same content, key and time give the same bytes.
 
     Source: W3C Data Integrity EdDSA Cryptosuites, §3.3 eddsa-jcs-2022.
     """
-    key = ring.signing
+    key = issuer_keys.signing
     proof = {
         "type": "DataIntegrityProof",
         "cryptosuite": "eddsa-jcs-2022",
         "created": instant(now),
-        "verificationMethod": ring.method(key),
+        "verificationMethod": issuer_keys.method(key),
         "proofPurpose": "assertionMethod",
         "@context": unsigned["@context"],
     }

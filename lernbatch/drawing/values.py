@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from lernbatch.drawing.dates import MONTHS
+from lernbatch.drawing.dates import format_date
 
+_DAY = "DD MMMM YYYY"
 _COLUMNS = 3  # of signatories, in our own template
 _MIDDLE, _COLUMN_WIDTH, _OUTSIDE = 561.5, 240, -5000  # in units of our own template
 
@@ -55,8 +56,8 @@ def placeholders(values: PictureValues, zone: tzinfo) -> dict[str, Any]:
         "certificateName": values.name,
         "certificateDescription": values.description,
         "courseName": values.course_name,
-        "issuedDate": _day(values.earned_at.astimezone(zone)),
-        "expiryDate": "" if expires_at is None else _day(expires_at),
+        "issuedDate": format_date(values.earned_at, _DAY, zone),
+        "expiryDate": "" if expires_at is None else format_date(expires_at, _DAY, UTC),
         "recipientId": values.recipient_id,
         "recipientName": values.recipient_name,
         "issuerName": values.issuer,
@@ -71,11 +72,6 @@ def placeholders(values: PictureValues, zone: tzinfo) -> dict[str, Any]:
 def _instant(at: datetime) -> str:
     """2026-07-01T10:00:00.000Z"""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _day(at: datetime) -> str:
-    """01 July 2026"""
-    return f"{at:%d} {MONTHS[at.month - 1]} {at:%Y}"
 
 
 def _centres(count: int) -> dict[str, float]:

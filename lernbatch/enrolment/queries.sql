@@ -31,7 +31,7 @@ WITH asked AS (
     JOIN batch ON batch.batch_id = came.batch_id AND batch.templates <> '{}'
    WHERE came.enrolled_at < :now
   ON CONFLICT (user_id, batch_id) DO UPDATE
-     SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, parked = false
+     SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false
 ), told AS (
   INSERT INTO outbox (destination, topic, key, payload, created_at, due_at)
   SELECT event.destination, event.topic, event.key, event.payload, :now, :now

@@ -1,4 +1,4 @@
-"""The key ring: made once, turned, and a sentence when it cannot be used."""
+"""The key issuer_keys: made once, turned, and a sentence when it cannot be used."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ URL = "https://lern.example:8443/learn"
 
 def test_the_first_use_makes_a_key_that_only_we_may_read(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "keys"
-    ring = keys.open_key_set(folder, URL)
-    assert ring.did == "did:web:lern.example%3A8443:learn"
+    issuer_keys = keys.open_key_set(folder, URL)
+    assert issuer_keys.did == "did:web:lern.example%3A8443:learn"
     assert [path.name for path in folder.iterdir()] == ["key-1.pem"]
     assert (folder / "key-1.pem").stat().st_mode & 0o077 == 0
 
 
 def test_many_who_are_first_at_once_get_the_same_key(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        names = {ring.signing.name for ring in pool.map(lambda _: keys.open_key_set(tmp_path, URL), range(16))}
+        names = {
+            issuer_keys.signing.name for issuer_keys in pool.map(lambda _: keys.open_key_set(tmp_path, URL), range(16))
+        }
     assert len(names) == 1
 
 
@@ -50,10 +52,13 @@ def test_a_secret_that_is_none_is_a_sentence(tmp_path: Path, content: str) -> No
 def test_a_turned_ring_signs_anew_and_knows_the_old(tmp_path: Path) -> None:
     old = keys.open_key_set(tmp_path, URL).signing
     new = keys.add_key(tmp_path)
-    ring = keys.open_key_set(tmp_path, URL)
-    assert ring.signing.name == new.name
-    assert ring.find(old.name) is not None
-    assert [method["publicKeyMultibase"] for method in ring.document["verificationMethod"]] == [new.name, old.name]
+    issuer_keys = keys.open_key_set(tmp_path, URL)
+    assert issuer_keys.signing.name == new.name
+    assert issuer_keys.find(old.name) is not None
+    assert [method["publicKeyMultibase"] for method in issuer_keys.document["verificationMethod"]] == [
+        new.name,
+        old.name,
+    ]
 
 
 def test_a_retired_key_may_be_kept_as_its_public_half(tmp_path: Path) -> None:
