@@ -8,7 +8,7 @@ import pytest
 
 from lernbatch.database import sql
 from tests.certificate.cohort import Cohort
-from tests.house.modules import rooms_with_statements
+from tests.project.modules import rooms_with_statements
 from tests.learning import complete
 from tests.people import ASHA
 from tests.seeds import REQUIRED
