@@ -39,8 +39,8 @@ def course(files: list[Path], /, *, force_trackable: bool = False) -> None:
     """
 
     async def one(conn: Connection, file: Path, now: datetime) -> str:
-        found = await importing.course(conn, file, now, force_trackable=force_trackable)
-        return f"course {found.course_id} with {len(found.leaf_nodes)} leaf nodes"
+        course = await importing.course(conn, file, now, force_trackable=force_trackable)
+        return f"course {course.course_id} with {len(course.leaf_nodes)} leaf nodes"
 
     _import(files, one)
 

@@ -47,7 +47,7 @@ async def tell(conn: Connection, services: Services, course_ids: Collection[str]
     lists = [
         events.listing(course_id, by_course[course_id], now, zone, closes_before) for course_id in sorted(course_ids)
     ]
-    await outbox.tell(conn, services, [*lists, *also])
+    await outbox.publish(conn, services, [*lists, *also])
 
 
 async def tell_due(services: Services) -> int:

@@ -60,7 +60,7 @@ async def _transfer_some(services: Services, wanted: Transfer) -> int:
 
 async def _tell(conn: Connection, services: Services, wanted: Transfer, moved: Sequence[_Moved]) -> None:
     if publishes_to_kafka(services.config):
-        await outbox.tell(conn, services, [_audit(services, wanted, batch) for batch in moved])
+        await outbox.publish(conn, services, [_audit(services, wanted, batch) for batch in moved])
 
 
 def _audit(services: Services, wanted: Transfer, batch: _Moved) -> Event:

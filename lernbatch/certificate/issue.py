@@ -193,7 +193,9 @@ async def _write_at_once(
         if written:
             await _insert(conn, written, now)
             await _add_entries(conn, services, written, now)
-            await outbox.tell(conn, services, [event for one in written for event in events.issued(services, one, now)])
+            await outbox.publish(
+                conn, services, [event for one in written for event in events.issued(services, one, now)]
+            )
     metrics.BUSINESS.labels("certificate-issued").inc(len(written))
     if failed:
         metrics.BUSINESS.labels("certificate-failed").inc(len(failed))

@@ -258,7 +258,7 @@ async def _bring_in(
     told = [
         (wish, event)
         for wish in wishes
-        for event in outbox.wanted(services.config, events.enrolled(services, wish, found[wish.key]))
+        for event in outbox.rows_of(services.config, events.enrolled(services, wish, found[wish.key]))
     ]
     rows = columns([event for _, event in told])
     written = await db.all(
@@ -322,7 +322,7 @@ async def unenrol_within(conn: Connection, services: Services, wishes: Sequence[
     if gone and (services.config.mail_enabled or outbox.publishes_to_kafka(services.config)):
         found = await standings(conn, [left.key for left in gone])
         told = [event for left in gone for event in events.unenrolled(services, leaving[left.key], found[left.key])]
-        await outbox.tell(conn, services, told)
+        await outbox.publish(conn, services, told)
     metrics.BUSINESS.labels("unenrolled").inc(len(gone))
     return {left.key for left in gone}
 

@@ -80,7 +80,7 @@ async def _tell_not_enrolled(services: Services, works: Sequence[Work], recorded
             for work, done in zip(works, recorded, strict=True)
             if done.not_enrolled
         ]
-        await outbox.tell(services.pool, services, told)
+        await outbox.publish(services.pool, services, told)
 
 
 def _outcome(works: Sequence[Work], recorded: Sequence[Recorded]) -> Outcome:
@@ -99,7 +99,7 @@ async def _tell_foreign(services: Services, update: Update) -> None:
     metrics.BUSINESS.labels("state-of-foreign-user").inc(len(update.foreign.items))
     if outbox.publishes_to_kafka(services.config):
         event = events.foreign(services.config, services.clock.now_ms(), update.foreign)
-        await outbox.tell(services.pool, services, [event])
+        await outbox.publish(services.pool, services, [event])
 
 
 async def _sync(services: Services, asked: Sync) -> Outcome:
@@ -111,7 +111,7 @@ async def _sync(services: Services, asked: Sync) -> Outcome:
         raise rules.NoEnrolmentFound(asked.user_id, asked.batch_id, asked.course_id)
     await record_one(services, Work(asked.user_id, asked.batch_id, ()))
     if outbox.publishes_to_kafka(services.config):
-        await outbox.tell(services.pool, services, [events.sync(services.config, services.clock.now_ms(), asked)])
+        await outbox.publish(services.pool, services, [events.sync(services.config, services.clock.now_ms(), asked)])
     return Outcome(synced=True)
 
 
@@ -372,7 +372,7 @@ async def _save(services: Services, conn: Connection, rows: Sequence[Row]) -> se
     attempts = [(row, sent, row.attempts[key]) for row in rows for key, sent in row.written.items()]
     dropped = [(row, *key) for row in rows for key in row.dropped]
     due = [row for row in rows if row.due_reason]
-    told = [(row, event) for row in rows for event in outbox.wanted(services.config, row.events)]
+    told = [(row, event) for row in rows for event in outbox.rows_of(services.config, row.events)]
     last = [rules.last_read(row.states) for row in rows]
     outgoing = columns([event for _, event in told])
     saved = await conn.fetch(

@@ -96,12 +96,12 @@ async def _forget(conn: Connection, answer: Mapping[str, Any]) -> None:
 
 
 async def _answered(services: Services, key: IdempotencyKey) -> dict[str, Any] | None:
-    found = await db.one(services.pool, _Remembered, Q.remembered_answer, scope=key.scope, key=key.key)
-    if found is None:
+    remembered = await db.one(services.pool, _Remembered, Q.remembered_answer, scope=key.scope, key=key.key)
+    if remembered is None:
         return None
-    if found.body_hash != key.body_hash:
+    if remembered.body_hash != key.body_hash:
         raise KeyReused
-    return found.answer
+    return remembered.answer
 
 
 def _read_key(call: Call) -> IdempotencyKey | None:
