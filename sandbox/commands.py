@@ -178,7 +178,7 @@ def serve(*, host: str = "127.0.0.1", port: int = 8001) -> None:
 
 
 def neighbours(*, host: str = "127.0.0.1", port: int = 8001) -> None:
-    """The old name of `lernbatch sandbox`; it goes in the next version.
+    """The old name of `sandbox`; it goes in the next version.
 
     Example: `lernbatch neighbours --port 8001`
 

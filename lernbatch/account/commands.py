@@ -10,7 +10,7 @@ from lernbatch import command
 from lernbatch.account import actions
 from lernbatch.account.model import Merge
 
-app = App(name="account", help="Accounts: merge two, forget one.")
+app = App(name="account", help="Accounts: merge two, erase one.")
 
 
 @app.command

@@ -12,7 +12,7 @@ SHOWN = 100
 
 
 def reconcile(*, batch: str | None = None, fix: bool = False) -> None:
-    """Reckon enrolments again from the stored states and attempts, and say what differs. 0: nothing does.
+    """Recompute enrolments from the stored states and attempts, and report what differs. Exit code 0: nothing does.
 
     Example: `lernbatch reconcile --batch 0147095690579066880`
 
