@@ -37,10 +37,8 @@ async def tables(dsn: str) -> set[str]:
     """The names of the tables of the sandbox, of this version and of the ones before."""
     conn = await asyncpg.connect(dsn)
     try:
-        rows = await conn.fetch(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^(neighbour|sandbox)_'"
-        )
-        return {row["relname"] for row in rows} - {"sandbox_migration"}
+        names = await conn.fetch("SELECT tablename FROM pg_tables WHERE tablename ~ '^(neighbour|sandbox)_'")
+        return {row["tablename"] for row in names}
     finally:
         await conn.close()
 
