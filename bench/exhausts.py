@@ -42,6 +42,7 @@ from lernbatch.database.migrate import migrate
 from lernbatch.exhaust import actions, jobs
 from lernbatch.exhaust.model import Requester, Submission
 from lernbatch.report.model import Dataset
+from lernbatch.sealing import seal_of
 from postgres_supervisor import embedded
 
 COURSE, CHANNEL, KEY = "do_3148000000000000001", "0126000000000000001", "abc12345"
@@ -190,7 +191,7 @@ async def load(home: Path, dsn: str, size: Size, bar: Progress) -> None:
     """Fill the empty database: a course, its batches with their learners, their profiles, consents and attempts."""
     conn = await db.connect(dsn)
     now = datetime.now(UTC)
-    seal = actions.seal(Config(home=home))
+    seal = seal_of(Config(home=home))
     task = bar.add_task("loading", total=size.batches)
     course = courses.read_tree(TREE)
     await conn.execute(

@@ -17,7 +17,7 @@ from lernbatch import log
 from lernbatch.account import ended
 from lernbatch.clock import Clock
 from lernbatch.config import Config, load
-from lernbatch.course.cache import Shelf
+from lernbatch.course.cache import CourseCache
 from lernbatch.database import db
 from lernbatch.database.coalescer import Coalescers
 from lernbatch.errors import Unusable
@@ -68,7 +68,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             JobSignal(),
             coalescers,
             Bodies(config.bodies_at_once_bytes),
-            Shelf(),
+            CourseCache(),
         )
 
 

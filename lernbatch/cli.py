@@ -28,7 +28,7 @@ app.command(db)
 ELSEWHERE = {
     "demo": (
         "sandbox.demo.command:demo",
-        "Run a batch, from its creation to its certificates, over real HTTP; then try the service it leaves running.",
+        "Run a batch from creation to certificates on bundled input, over real HTTP; the service then runs on.",
     ),
     "exhaust": ("lernbatch.exhaust.commands:app", "Make reports of batches."),
     "certificate": (

@@ -173,7 +173,6 @@ class Config(BaseSettings):
     enrolment_list_size: int = Field(1000, ge=1)
     bulk_row_limit: int = Field(100_000, ge=1)
     bulk_days: int = Field(90, ge=1)  # for which files of people and roster changes are kept after they are done
-    roster_lookup_calls: int = Field(1000, ge=1)
     attempts_limit: int = Field(25, ge=1)
     max_contents_per_update: int = Field(1000, ge=1)
     search_seconds: float = Field(5, gt=0)  # for a search with all its statements

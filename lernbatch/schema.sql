@@ -30,7 +30,7 @@ CREATE TABLE batch (
   start_date           date        NOT NULL,
   end_date             date,                         -- its last day; null: open ended
   enrolment_start_date date,
-  enrolment_end_date   date,                         -- null: the day before end_date, and follows it
+  enrolment_end_date   date,                         -- as the caller set it; null: see enrolment_closes_on
   time_zone            text,                         -- null: the installation's
   capacity             integer,                      -- null: unbounded
   leave_policy         text,                         -- null: always
@@ -40,6 +40,8 @@ CREATE TABLE batch (
   created_at           timestamptz NOT NULL,
   updated_at           timestamptz,
   revision             bigint      NOT NULL DEFAULT 1, -- counts changes, so two mentors do not overwrite each other
+  enrolment_closes_on  date,                         -- the last day of enrolment, by rules.enrolment_end; null: none
+  enrolment_closes_before smallint,                  -- the setting by which it was worked out; null: not yet
   CHECK (status IN (0, 1, 2)),
   CHECK (end_date IS NULL OR end_date > start_date),
   CHECK (capacity IS NULL OR capacity > 0),
@@ -47,6 +49,7 @@ CREATE TABLE batch (
 );
 
 CREATE INDEX batch_due ON batch (due_on) WHERE due_on IS NOT NULL; -- batch.batches_due
+CREATE INDEX batch_closing ON batch (enrolment_closes_before);      -- batch.batches_closing_otherwise
 CREATE INDEX batch_of_course ON batch (course_id, status);         -- the batches of a course
 
 -- Searching batches (batch/search/fragments.sql): letter case never counts, and words are found in any script.
@@ -85,12 +88,12 @@ CREATE TABLE batch_listing (
 
 CREATE INDEX batch_listing_due ON batch_listing (course_id) WHERE due; -- batch.claim_listings
 
--- One row: the answer of a call that carried an Idempotency-Key, kept for a day, so that its repetition gets the same.
+-- One row: the outcome of a call that carried an Idempotency-Key, kept for a day, so that its repetition gets the same.
 CREATE TABLE idempotency_key (
   scope      text        NOT NULL, -- method, path and caller
   key        text        NOT NULL,
   body_hash  text        NOT NULL, -- of the request, so that another one under the same key is noticed
-  answer     jsonb       NOT NULL,
+  answer     jsonb       NOT NULL, -- what the answer is shown from: the id of the batch that was made
   created_at timestamptz NOT NULL,
   PRIMARY KEY (scope, key)
 );
@@ -211,7 +214,7 @@ CREATE TABLE roster_change (
 CREATE INDEX roster_change_age ON roster_change (applied_at); -- roster.forget_changes
 CREATE INDEX roster_change_of_batch ON roster_change (batch_id, applied_at); -- roster.last_change
 
--- One row: by which publication a republished course's enrolments are reckoned, and how far that has come.
+-- One row: a republished course whose enrolments are being recomputed, and the last key done.
 CREATE TABLE adoption (
   course_id      text    PRIMARY KEY,
   version        text    NOT NULL,
@@ -286,18 +289,18 @@ CREATE TABLE job (
   last_error   text
 );
 
--- One row: a learner whose certificates in a batch are to be judged, all templates at once. Written in the transaction
+-- One row: a learner whose certificates in a batch are to be evaluated, all templates at once. Written in the transaction
 -- that may have made the learner eligible (completion, a better score, a template added, the issue API), always as
 --   INSERT INTO certificate_due (user_id, batch_id, due_at, reason) …
 --   ON CONFLICT (user_id, batch_id) DO UPDATE
---   SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, parked = false
--- so that news which arrives while a worker judges takes the row from that worker: it is judged again.
+--   SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false
+-- so that news which arrives while a worker evaluates takes the row from that worker: it is evaluated again.
 -- due → claimed (due_at moves to the end of the lease) → deleted; or, on failure, due later; or, given up, parked.
 CREATE TABLE certificate_due (
-  user_id   text        NOT NULL,               -- '': the batch, whose learners are looked at again
+  user_id   text        NOT NULL,
   batch_id  text        NOT NULL,
   due_at    timestamptz NOT NULL,
-  reason    text        NOT NULL,               -- completed, score, template, asked, enrolled; of a batch: see looks.py
+  reason    text        NOT NULL,               -- completed, score, template, asked, enrolled
   re_issue  boolean     NOT NULL DEFAULT false, -- asked to replace what was issued
   claim     text,                               -- the worker's run that holds it; null: nobody
   attempts  smallint    NOT NULL DEFAULT 0,
@@ -309,6 +312,16 @@ CREATE TABLE certificate_due (
 
 CREATE INDEX certificate_due_next ON certificate_due (due_at) WHERE NOT parked; -- certificate.claim_due
 CREATE INDEX certificate_due_of_batch ON certificate_due (batch_id);            -- explain
+
+-- One row: a batch whose learners are checked again at a time, because neither a completion nor a score makes them due.
+-- Deleted when no template of the batch needs another re-check; else due later.
+CREATE TABLE template_recheck (
+  batch_id text        PRIMARY KEY,
+  due_at   timestamptz NOT NULL,
+  reason   text        NOT NULL -- template, enrolled, over: see certificate/rechecks.py
+);
+
+CREATE INDEX template_recheck_next ON template_recheck (due_at); -- certificate.rechecks_due
 
 -- How many places of the status lists are given: the next is in list n / 131072. Gaps are harmless. Which of its list's
 -- bits it is follows from the list's key, so that places tell nothing of the order of issue; see status.place.
@@ -447,11 +460,11 @@ CREATE TABLE consent (
   PRIMARY KEY (user_id, consumer_id, object_id)
 );
 
-CREATE INDEX consent_active ON consent (consumer_id, object_id, fetched_at)                -- exhaust.consents_to_recheck
+CREATE INDEX consent_active ON consent (consumer_id, object_id, fetched_at)                -- person.consents_to_recheck
  WHERE lower(status) = 'active';
 CREATE INDEX consent_withdrawn ON consent (consumer_id, object_id, withdrawn_at)           -- exhaust.close_withdrawn
  WHERE withdrawn_at IS NOT NULL;
-CREATE INDEX consent_expiry ON consent (expires_at)                                        -- exhaust.expire_consents
+CREATE INDEX consent_expiry ON consent (expires_at)                                        -- person.expire_consents
  WHERE lower(status) = 'active' AND (withdrawn_at IS NULL OR withdrawn_at < expires_at);
 
 -- What analysts may read: no names, but ids of people with their places, which are personal data, too; and columns instead of the shapes that things are stored in. These are kept

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 if TYPE_CHECKING:  # the composition in app.py makes them; the ground knows their types alone
     from lernbatch.clock import Clock
     from lernbatch.config import Config
-    from lernbatch.course.cache import Shelf
+    from lernbatch.course.cache import CourseCache
     from lernbatch.database.coalescer import Coalescers
     from lernbatch.database.db import Pool
     from lernbatch.jobs.outbox.kafka import Producer
@@ -50,5 +50,5 @@ class Services:
     wake: JobSignal
     coalescers: Coalescers
     bodies: Bodies
-    courses: Shelf
+    courses: CourseCache
     batch_locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # who changes one

@@ -268,8 +268,8 @@ def test_a_sync_has_lists_told_again(telling: Running) -> None:
     for ids in ([COURSE], [], None, [{"courseid": COURSE}], [{"courseid": COURSE, "batchid": batch_id}]):
         answer = telling.call("POST", SYNC, None, {"objectType": "batch", "objectIds": ids})
         assert answer.json()["result"] == {"response": "SUCCESS"}
-        assert telling.run(jobs.tell_listings(telling.services)) == 1
-        assert telling.run(jobs.tell_listings(telling.services)) == 0
+        assert telling.run(jobs.publish_listings(telling.services)) == 1
+        assert telling.run(jobs.publish_listings(telling.services)) == 0
     assert len(events(telling, "content")) == 5
 
 

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from lernbatch.certificate.keys import KeysUnusable
+from lernbatch.credential.keys import KeysUnusable
 from tests.certificate.cohort import MERIT, Cohort, new_cohort
 from tests.people import ASHA, IMRAN, KAVYA, MEERA, RAVI, VIKRAM, Person
 from tests.running import running

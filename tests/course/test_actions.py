@@ -241,20 +241,20 @@ def test_a_course_that_is_deleted_keeps_its_last_tree_for_those_in_it(service: R
 
 def test_many_courses_at_hand_take_one_question_and_leave_out_what_is_not_there(service: Running, line: Line) -> None:
     wanted = {COURSE, SECOND_COURSE, RETIRED_COURSE, "do_nowhere"}
-    found = service.run(actions.at_hand(service.services, wanted))
+    found = service.run(actions.snapshots(service.services, wanted))
     assert set(found) == {COURSE, SECOND_COURSE}
     asked = len(line.paths)
     forget(service)
-    assert set(service.run(actions.at_hand(service.services, {COURSE, SECOND_COURSE}))) == {COURSE, SECOND_COURSE}
+    assert set(service.run(actions.snapshots(service.services, {COURSE, SECOND_COURSE}))) == {COURSE, SECOND_COURSE}
     assert len(line.paths) == asked
     line.cut = True
-    assert service.run(actions.at_hand(service.services, {"do_else"})) == {}
+    assert service.run(actions.snapshots(service.services, {"do_else"})) == {}
 
 
 def test_a_list_of_old_courses_keeps_nobody_from_refreshing_them(service: Running, line: Line) -> None:
     first = find(service)
     service.clock.move(seconds=service.config.course_refresh_seconds + 1)
-    assert service.run(actions.at_hand(service.services, {COURSE})) == {COURSE: first}
+    assert service.run(actions.snapshots(service.services, {COURSE})) == {COURSE: first}
     assert line.trees_fetched() == 1
     assert find(service) == first
     assert line.trees_fetched() == 2

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, OTHER_ORG, VIKRAM, Person
+from tests.reporting import Reporting, unzipped
 from tests.running import Running, running
 from tests.seeds import COURSE, SECOND_COURSE
 

@@ -221,7 +221,7 @@ def test_nothing_remembers_long_texts_of_callers(service: Running) -> None:
     before = sizes()
     long = "2026-02-03 10:20:30:456+0530" + "x" * 50_000
     report = {"contents": [item(batch_id, lastAccessTime=long)]}
-    assert service.call("PATCH", "/v1/content/state/update", learner, report).status_code == 500
+    assert service.call("PATCH", "/v1/content/state/update", learner, report).status_code == 400
     service.call("GET", f"/v1/user/courses/list/{learner.user_id}?fields={'name,' * 2000}", learner)
     service.call("GET", f"/v1/course/batch/read/{'9' * 5000}", VIKRAM)
     assert sizes() == before

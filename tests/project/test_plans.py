@@ -21,10 +21,10 @@ MAY = {
     "ops.queue_lengths": "it stops at a bound",
     "outbox.replay_parked": "an operator's command",
     "outbox.due_events": "in the order of writing, which is the order in which they are due; it stops at a bound",
-    "progress.enrolments_to_reckon": "an operator's command goes through everybody, a page at a time",
+    "progress.enrolments_to_recompute": "an operator's command goes through everybody, a page at a time",
 }
 MAY_OF_MANY = {
-    "certificate.ask_for_recent": "of a hundred batches at once, which is a fifth of them",
+    "certificate.queue_recent_learners": "of a hundred batches at once, which is a fifth of them",
     "exhaust.summary_rows": "of as many",
 }
 LEADING = """

@@ -41,6 +41,7 @@ def signed(service: Running, **claims: Any) -> str:
         "typ": "Bearer",
         "aud": "account",
         "azp": "portal",
+        "roles": [{"role": "PUBLIC", "scope": []}],
     }
     payload = {name: value for name, value in {**usual, **claims}.items() if value is not None}
     key_id = next(identity.public_folder(service.config.home).iterdir()).name
@@ -223,7 +224,7 @@ def test_other_processes_hear_of_ended_accounts(service: Running, tmp_path_facto
     now = service.clock.now()
     service.sql("INSERT INTO ended_account VALUES ($1, true, $3), ($2, false, $3)", gone.user_id, back.user_id, now)
     service.services.tokens.end(back.user_id)
-    service.run(ended.learn(service.services, now - timedelta(seconds=1)))
+    service.run(ended.read_since(service.services, now - timedelta(seconds=1)))
     assert service.call("GET", READ, gone).status_code == NOBODY_S
     assert service.call("GET", READ, back).status_code == 200
 

@@ -77,7 +77,7 @@ def people(service: Running) -> dict[str, Person]:
         "blocked": known_learner(service, status=0),
         "deleted": known_learner(service, status=2),
         "unknown": new_learner(),
-        "a formula": Person("=cmd|' /C calc'!A0", "A", "B"),
+        "a formula": Person("=HYPERLINK('https://elsewhere.example')", "A", "B"),
     }
 
 

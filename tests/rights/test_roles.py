@@ -52,8 +52,8 @@ def test_where_roles_are_asked_is_a_setting(
 
 @pytest.mark.parametrize("path", [CREATE, f"{GATEWAY}/create"])
 def test_a_system_with_a_key_of_its_own_needs_no_role(dsn: str, tmp_path: Path, path: str) -> None:
-    with running(tmp_path, dsn, machine_clients="timetable=secret") as service:
-        headers = {"X-Authenticated-Client-Id": "timetable", "X-Authenticated-Client-Token": "secret"}
+    with running(tmp_path, dsn, machine_clients="timetable=a-secret-of-sixteen") as service:
+        headers = {"X-Authenticated-Client-Id": "timetable", "X-Authenticated-Client-Token": "a-secret-of-sixteen"}
         assert service.call("POST", path, None, wanted(service), headers=headers).status_code == 200
 
 

@@ -15,7 +15,7 @@ from sandbox import importing
 from sandbox.app import standalone
 from tests.running import Running, running, served
 
-TREES = Path(__file__).parent / "trees"
+TREES = Path(__file__).with_name("trees")
 
 
 @pytest.fixture(scope="session")
