@@ -9,7 +9,7 @@
 #   make fuzz     calls of every kind, made up at random, against the API; EXAMPLES a call
 #   make docs     the documentation site, from docs/, in build/docs; fails on a link that leads nowhere
 #   make setup    the virtual environment alone; every target above makes it when it is missing or old
-#   make format   put the code in the house's format
+#   make format   format the code
 #   make lock     resolve requirements*.in again (needs uv)
 
 VENV ?= .venv

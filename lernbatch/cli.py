@@ -44,7 +44,7 @@ ELSEWHERE = {
     "account": ("lernbatch.account.commands:app", "Accounts: merge two, erase one."),
     "reconcile": (
         "lernbatch.progress.commands:reconcile",
-        "Recompute enrolments from the stored states and attempts, and report what differs. Exit code 0: nothing does.",
+        "Recompute enrolments from what is stored and print the differences. Exits with 1 if there are any.",
     ),
     "explain": (
         "lernbatch.summary.commands:explain",

@@ -144,8 +144,8 @@ class Config(BaseSettings):
     sso_realm: str = "sunbird"
     federation_provider_id: str = ""
     token_cache_size: int = Field(50_000, ge=0)
-    token_audiences: Words = ()  # of which a token must name one in `aud`; none: not asked
-    token_clients: Words = ()  # of which `azp` must be one; none: not asked
+    token_audiences: Words = ()  # of which a token must name one in `aud`; none: not checked
+    token_clients: Words = ()  # of which `azp` must be one; none: not checked
     managed_token_issuer_required: bool = False  # the platform signs managed users' tokens without an issuer
     late_token_days: int = Field(30, ge=0)  # so long after its end a token still reports what was done before it
     private_networks: Networks = (ip_network("127.0.0.0/8"), ip_network("::1/128"))  # may call /private/…
@@ -230,7 +230,7 @@ class Config(BaseSettings):
     # what is told to others
     telemetry: Literal["log", "kafka", "nowhere"] = "nowhere"
     kafka_servers: Words = ()
-    telemetry_pdata_id: str = "local.sunbird.learning.service"  # who tells, where no X-App-Id says
+    telemetry_pdata_id: str = "local.sunbird.learning.service"  # the producer's id, where no X-App-Id names one
     kafka_tls: bool = False
     kafka_ca_file: Path | None = None  # PEM of who signed the brokers' certificates; none: the system's
     kafka_certificate_file: Path | None = None  # PEM of ours, with kafka_key_file
@@ -285,8 +285,8 @@ class Config(BaseSettings):
     exhaust_account_status: bool = False  # the column Status of user info, which 7.0 added
     exhaust_profile_hours: float = Field(24, ge=0)  # how old a person's profile in a report may be
     exhaust_consent_minutes: float = Field(5, ge=0)  # how old what we know of a consent may be
-    exhaust_consents_per_run: int = Field(1000, ge=1)  # asked about again each minute while files rest on them
-    exhaust_batches_per_lease: int = Field(20, ge=1)  # then the next organisation's request has its turn
+    exhaust_consents_per_run: int = Field(1000, ge=1)  # checked again each minute while files rest on them
+    exhaust_batches_per_lease: int = Field(20, ge=1)  # then another organisation's request is next
     exhaust_rows_per_second: int = Field(0, ge=0)  # of one worker; 0: as fast as it goes
     custodian_org: str = ""  # the organisation of people without one: nobody's data is shared with it
     exhaust_batches_per_request: int = Field(20, ge=1)
@@ -306,10 +306,10 @@ class Config(BaseSettings):
     )
     certificate_templates: Words = ()  # `organisation:template` that who does not administer may attach; none: any
     certificate_qr: Literal["URL", "URL-W3C-VC", "W3C-VC"] = "URL"  # a link, the link with the credential, that alone
-    certificate_set_size: int = Field(500, ge=1, le=5000)  # learners judged at once
+    certificate_set_size: int = Field(500, ge=1, le=5000)  # learners evaluated at once
     certificate_attempts: int = Field(12, ge=1)  # tries of one that fails, with growing pauses, before it is parked
-    certificate_drawing_seconds: float = Field(20, gt=0)  # how long a request waits for its picture's turn
-    certificate_feed_enabled: bool = True  # tell learners on their page
+    certificate_drawing_seconds: float = Field(20, gt=0)  # how long a request waits for its picture
+    certificate_feed_enabled: bool = True  # publish to learners' feeds
     platform_name: str = "Sunbird"  # the app's name in messages
 
     # jobs

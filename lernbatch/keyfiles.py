@@ -12,8 +12,8 @@ def trouble(path: Path, *, secret: bool) -> str | None:
 
     `secret`: nobody but its owner and group may read it either. Raises: OSError.
     """
-    found, folder = path.stat(), path.parent.stat()
-    return why_untrusted(found.st_mode, found.st_uid, {0, os.geteuid(), folder.st_uid}, secret=secret)
+    file, folder = path.stat(), path.parent.stat()
+    return why_untrusted(file.st_mode, file.st_uid, {0, os.geteuid(), folder.st_uid}, secret=secret)
 
 
 def why_untrusted(mode: int, owner: int, trusted_owners: set[int], *, secret: bool) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from lernbatch.batch import jobs as batch
-from lernbatch.bulk import jobs as roster
+from lernbatch.bulk import jobs as bulk
 from lernbatch.certificate import jobs as certificate
 from lernbatch.course import jobs as course
 from lernbatch.exhaust import jobs as exhaust
@@ -38,8 +38,8 @@ JOBS: list[Job] = [
     Job("batch.publish_listings", batch.publish_listings, every_seconds=60),
     Job("idempotency.forget", idempotency.forget_old, every_seconds=3600),
     Job("course.refresh", course.refresh_courses, every_seconds=300),
-    Job("bulk.process_files", roster.work_on_files, every_seconds=5),
-    Job("bulk.retention", roster.retention, every_seconds=3600),
+    Job("bulk.process_files", bulk.work_on_files, every_seconds=5),
+    Job("bulk.retention", bulk.retention, every_seconds=3600),
     Job("progress.follow_publications", progress.adopt_courses, every_seconds=60),
     Job("certificate.issue_due", certificate.issue_due, every_seconds=2, together=True),
     Job("exhaust.run_due", exhaust.run_due, every_seconds=5, together=True),

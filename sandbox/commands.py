@@ -39,8 +39,8 @@ def course(files: list[Path], /, *, force_trackable: bool = False) -> None:
     """
 
     async def one(conn: Connection, file: Path, now: datetime) -> str:
-        found = await importing.course(conn, file, now, force_trackable=force_trackable)
-        return f"course {found.course_id} with {len(found.leaf_nodes)} leaf nodes"
+        course = await importing.course(conn, file, now, force_trackable=force_trackable)
+        return f"course {course.course_id} with {len(course.leaf_nodes)} leaf nodes"
 
     _import(files, one)
 
@@ -178,7 +178,7 @@ def serve(*, host: str = "127.0.0.1", port: int = 8001) -> None:
 
 
 def neighbours(*, host: str = "127.0.0.1", port: int = 8001) -> None:
-    """The old name of `lernbatch sandbox`; it goes in the next version.
+    """The old name of `sandbox`; it goes in the next version.
 
     Example: `lernbatch neighbours --port 8001`
 

@@ -109,12 +109,12 @@ async def update_hierarchy(call: SandboxRequest) -> Answer:
         raise Invalid("The hierarchy has no root.")
     root = await _content(call, root_id)
     identifiers = {key: new_content_id(call.clock.now_ms()) for key, node in nodes.items() if node.get("isNew")}
-    known = await _found(call, [key for link in links.values() for key in link.get("children", ())])
+    stored = await _metadata_of(call, [key for link in links.values() for key in link.get("children", ())])
 
     def build(key: str, above: frozenset[str]) -> dict[str, Any]:
         if key in above:
             raise Invalid(f"{key} stands below itself.")
-        node = {**known.get(key, {}), **nodes.get(key, {}).get("metadata", {})}
+        node = {**stored.get(key, {}), **nodes.get(key, {}).get("metadata", {})}
         node["identifier"] = identifiers.get(key, key)
         children = [build(child, above | {key}) for child in links.get(key, {}).get("children", ())]
         return {**node, "children": children} if children else node
@@ -147,10 +147,10 @@ async def search(call: SandboxRequest) -> Answer:
     shown = [_chosen(hit.metadata, ",".join(fields) if isinstance(fields, list) else "") for hit in hits]
     kinds = [hit.metadata.get("objectType") == _QUESTION_SET for hit in hits]
     answer: dict[str, Any] = {"count": hits[0].total if hits else 0}
-    for key, wanted in (("content", False), (_QUESTION_SET, True)):
-        found = [hit for hit, kind in zip(shown, kinds, strict=True) if kind is wanted]
-        if found:
-            answer[key] = found
+    for key, kind_of_key in (("content", False), (_QUESTION_SET, True)):
+        listed = [hit for hit, kind in zip(shown, kinds, strict=True) if kind is kind_of_key]
+        if listed:
+            answer[key] = listed
     return answer
 
 
@@ -209,13 +209,13 @@ async def put(
 
 
 async def _content(call: SandboxRequest, content_id: str) -> _Content:
-    found = await db.one(call.pool, _Content, Q.content_by_id, content_id=content_id)
-    if found is None:
+    content = await db.one(call.pool, _Content, Q.content_by_id, content_id=content_id)
+    if content is None:
         raise NoSuchNode(content_id)
-    return found
+    return content
 
 
-async def _found(call: SandboxRequest, content_ids: list[str]) -> dict[str, dict[str, Any]]:
+async def _metadata_of(call: SandboxRequest, content_ids: list[str]) -> dict[str, dict[str, Any]]:
     hits = await db.all(
         call.pool,
         _Hit,
@@ -229,10 +229,10 @@ async def _found(call: SandboxRequest, content_ids: list[str]) -> dict[str, dict
 
 
 async def _template(call: SandboxRequest, *, legacy: bool) -> dict[str, Any]:
-    found = await db.one(call.pool, _Template, Q.template_by_id, template_id=call.identifier, legacy=legacy)
-    if found is None:
+    template = await db.one(call.pool, _Template, Q.template_by_id, template_id=call.identifier, legacy=legacy)
+    if template is None:
         raise NoSuchNode(call.identifier)
-    return _chosen(found.metadata, call.query.get("fields", ""))
+    return _chosen(template.metadata, call.query.get("fields", ""))
 
 
 def _chosen(metadata: dict[str, Any], fields: str) -> dict[str, Any]:

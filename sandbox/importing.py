@@ -46,25 +46,25 @@ async def sample(conn: Connection, now: datetime) -> Course:
 
 async def course(conn: Connection, path: Path, now: datetime, *, force_trackable: bool = False) -> Course:
     """Import a published collection. Raises: NotImportable, with the reason."""
-    found = published.read_course(published.read_json(path), force_trackable=force_trackable)
-    await put_course(conn, found, now)
-    return found.course
+    publication = published.read_course(published.read_json(path), force_trackable=force_trackable)
+    await put_course(conn, publication, now)
+    return publication.course
 
 
 async def question_sets(conn: Connection, path: Path, now: datetime) -> Imported:
     """Import question sets with their questions: one, or a list, as the question set hierarchy call answers with."""
     listed = _listed(published.read_json(path), "questionset", "questionSet")
-    found = [published.read_question_set(node) for node in listed]
+    nodes = [published.read_question_set(node) for node in listed]
     async with conn.transaction():
-        await contents.put(conn, [(published.content(node), node) for node in found], now)
-    return Imported(len(found))
+        await contents.put(conn, [(published.content(node), node) for node in nodes], now)
+    return Imported(len(nodes))
 
 
-async def put_course(conn: Connection, found: Published, now: datetime) -> None:
-    """Keep a course and everything in it; a service that has it at hand looks again within seconds."""
-    root, *others = found.contents
+async def put_course(conn: Connection, publication: Published, now: datetime) -> None:
+    """Store a course and everything in it; a service that has it in its cache reads it again within seconds."""
+    root, *others = publication.contents
     async with conn.transaction():
-        await contents.put(conn, [(root, found.hierarchy), *((content, None) for content in others)], now)
+        await contents.put(conn, [(root, publication.hierarchy), *((content, None) for content in others)], now)
         await db.run(conn, Q.outdate_snapshots, course_id=root["identifier"])
 
 

@@ -101,14 +101,14 @@ async def read(call: SandboxRequest) -> Answer:
 
 async def listed(call: SandboxRequest) -> Answer:
     """POST /sandbox/people with filter userId: many at once, which the platform's service has no call for."""
-    found = await db.all(call.pool, SandboxPerson, Q.people_by_ids, user_ids=_people_ids(call))
-    return {"response": {"count": len(found), "content": [show_person(person) for person in found]}}
+    people = await db.all(call.pool, SandboxPerson, Q.people_by_ids, user_ids=_people_ids(call))
+    return {"response": {"count": len(people), "content": [show_person(person) for person in people]}}
 
 
 async def consents_listed(call: SandboxRequest) -> Answer:
     """POST /sandbox/consents with filters userId, consumerId, objectId: of many at once."""
     filters = _filters(call.request)
-    found = await db.all(
+    rows = await db.all(
         call.pool,
         _Consent,
         Q.consents,
@@ -116,13 +116,13 @@ async def consents_listed(call: SandboxRequest) -> Answer:
         consumer_id=str(filters.get("consumerId")),
         object_id=str(filters.get("objectId")),
     )
-    return {"response": {"count": len(found), "content": [_show_consent(given) for given in found]}}
+    return {"response": {"count": len(rows), "content": [_show_consent(consent) for consent in rows]}}
 
 
 async def organisations(call: SandboxRequest) -> Answer:
     """POST …/org/search with filters id and channel."""
     filters = _filters(call.request)
-    found = await db.all(
+    rows = await db.all(
         call.pool,
         _Organisation,
         Q.organisations_matching,
@@ -142,37 +142,37 @@ async def organisations(call: SandboxRequest) -> Answer:
             "rootOrgId": org.org_id if org.is_root else None,
             "status": org.status,
         }
-        for org in found
+        for org in rows
     ]
-    return {"response": {"count": found[0].total if found else 0, "content": content}}
+    return {"response": {"count": rows[0].total if rows else 0, "content": content}}
 
 
 async def consents(call: SandboxRequest) -> Answer:
     """POST …/user/consent/read: what one person said to one organisation about one course."""
     consent = call.request.get("consent")
     filters = _filters(consent if isinstance(consent, dict) else {})
-    wanted = {key: filters.get(key) for key in ("userId", "consumerId", "objectId")}
-    if not all(isinstance(value, str) and value for value in wanted.values()):
+    ids = {key: filters.get(key) for key in ("userId", "consumerId", "objectId")}
+    if not all(isinstance(value, str) and value for value in ids.values()):
         raise Invalid("userId, consumerId and objectId are needed.")
-    found = await db.all(
+    rows = await db.all(
         call.pool,
         _Consent,
         Q.consents,
-        user_ids=[wanted["userId"]],
-        consumer_id=wanted["consumerId"],
-        object_id=wanted["objectId"],
+        user_ids=[ids["userId"]],
+        consumer_id=ids["consumerId"],
+        object_id=ids["objectId"],
     )
-    if not found:
+    if not rows:
         raise NoSuchConsent
-    return {"consents": [_show_consent(given) for given in found]}
+    return {"consents": [_show_consent(row) for row in rows]}
 
 
 async def group(call: SandboxRequest) -> Answer:
     """GET …/group/read/{id}: the group and its members."""
-    found = await db.one(call.pool, _Group, Q.group_by_id, group_id=call.identifier)
-    if found is None:
+    row = await db.one(call.pool, _Group, Q.group_by_id, group_id=call.identifier)
+    if row is None:
         raise NoSuchNode(call.identifier)
-    return {"id": found.group_id, "name": found.name, "status": "active", "members": found.members}
+    return {"id": row.group_id, "name": row.name, "status": "active", "members": row.members}
 
 
 async def email(call: SandboxRequest) -> Answer:
@@ -192,10 +192,10 @@ async def feed(call: SandboxRequest) -> Answer:
 
 async def messages(call: SandboxRequest) -> Answer:
     """GET /sandbox/messages?kind=…: the latest messages that were handed over."""
-    found = await db.all(call.pool, _Message, Q.messages, kind=call.query.get("kind"), limit=LARGEST_PAGE)
+    rows = await db.all(call.pool, _Message, Q.messages, kind=call.query.get("kind"), limit=LARGEST_PAGE)
     return {
         "messages": [
-            {"kind": kept.kind, "request": kept.request, "sentAt": envelope.timestamp(kept.sent_at)} for kept in found
+            {"kind": row.kind, "request": row.request, "sentAt": envelope.timestamp(row.sent_at)} for row in rows
         ]
     }
 

@@ -58,7 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(server: str) -> str:
-    """The name of a migrated database with the bundled neighbours' data, which others are cloned from."""
+    """The name of a migrated database with the sandbox's data, which others are cloned from."""
     name = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
     _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
     asyncio.run(migrate(named(server, name)))

@@ -1,4 +1,4 @@
-"""What the neighbours know before a test: two organisations, the people of people.py, and three small courses."""
+"""What the sandbox holds before a test: two organisations, the people of people.py, and three small courses."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def answer(number: int, score: float, *, ets: int = 1_760_000_000_000, max_score
 
 
 async def seed(dsn: str) -> None:
-    """Fill the neighbours of a migrated database."""
+    """Fill the sandbox of a migrated database."""
     conn = await db.connect(dsn)
     try:
         now = datetime.now(UTC)

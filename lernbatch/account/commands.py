@@ -9,7 +9,7 @@ from cyclopts import App
 from lernbatch import command
 from lernbatch.account import actions
 
-app = App(name="account", help="Accounts: merge two, forget one.")
+app = App(name="account", help="Accounts: merge two, erase one.")
 
 
 @app.command

@@ -50,7 +50,7 @@ async def publish(
     lists = [
         events.listing(course_id, by_course[course_id], now, zone, closes_before) for course_id in sorted(course_ids)
     ]
-    await outbox.tell(conn, services, [*lists, *also])
+    await outbox.publish(conn, services, [*lists, *also])
 
 
 async def publish_due(services: Services) -> int:

@@ -52,7 +52,7 @@ async def transfer(services: Services, transfer: Transfer) -> int:
                     )
                     for batch in batches
                 ]
-                await outbox.tell(conn, services, audits)
+                await outbox.publish(conn, services, audits)
         if not batches:
             return total
         total += len(batches)

@@ -151,7 +151,7 @@ async def queue_issue(services: Services, caller: Caller, asked: IssueRequest, *
             now_ms = services.clock.now_ms()
             for some in chunks(due, EVENTS_AT_ONCE):  # others have their turn between
                 told = [events.instruction(services.config, now_ms, batch, one, again=again) for one in some]
-                await outbox.tell(conn, services, told)
+                await outbox.publish(conn, services, told)
     services.wake.now()
     return QueuedIssue(len(due), passed_over)
 

@@ -23,7 +23,7 @@ from lernbatch.template.model import CriteriaResult
 from lernbatch.template.wire import read_result
 from lernbatch.web.caller import Caller
 
-app = App(name="certificate", help="Certificates: why, again, away, all of a batch, new keys.")
+app = App(name="certificate", help="Certificates: explain, retry, revoke, download those of a batch, make new keys.")
 OPERATOR = Caller(user_id="operator", authentication_enabled=False)
 
 

@@ -228,7 +228,7 @@ async def _write_at_once(
         if written:
             await _insert(conn, written, now)
             await _add_entries(conn, services, written, now)
-            await outbox.tell(
+            await outbox.publish(
                 conn,
                 services,
                 [event for certificate in written for event in events.issued(services, certificate, now)],

@@ -168,13 +168,13 @@ class Coalescers:
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
-        self._made: dict[object, Coalescer[Any, Any]] = {}
+        self._by_flush: dict[object, Coalescer[Any, Any]] = {}
 
     def of(
         self, flush: Callable[[Owner, Sequence[Item]], Awaitable[Sequence[Answer[Result]]]], owner: Owner
     ) -> Coalescer[Item, Result]:
         """The one coalescer of `flush`, which is given `owner` (the process's services) with each set."""
-        found = self._made.get(flush)
-        if found is None:
-            found = self._made[flush] = Coalescer(partial(flush, owner), enabled=self._enabled)
-        return found
+        coalescer = self._by_flush.get(flush)
+        if coalescer is None:
+            coalescer = self._by_flush[flush] = Coalescer(partial(flush, owner), enabled=self._enabled)
+        return coalescer

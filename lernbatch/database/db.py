@@ -82,7 +82,7 @@ async def _as_it_is(_: Connection) -> None:
     """Nothing of ours outlives its transaction, so a returned connection needs no statement that resets it."""
 
 
-class _Turn(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is not typed
+class _Acquisition(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is not typed
     """Holds a connection of a `BoundedPool`, and for an anonymous request one of the places that such have."""
 
     __slots__ = ("_place",)
@@ -125,7 +125,7 @@ class BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # likewise
     anonymous_places: asyncio.Semaphore
 
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
-        return _Turn(self, timeout)
+        return _Acquisition(self, timeout)
 
 
 @asynccontextmanager
@@ -159,13 +159,13 @@ async def pool(
 
 async def all(conn: Connection, row: type[Row], statement: Statement, **parameters: object) -> list[Row]:
     """Every row, as `row`; its fields are the columns. Many are made in slices, between which others go on."""
-    found = await conn.fetch(statement.text, *statement.arguments(parameters))
-    ordered = found and tuple(found[0].keys()) == _fields(row)  # type: ignore[arg-type]  # a class can be hashed
+    records = await conn.fetch(statement.text, *statement.arguments(parameters))
+    ordered = records and tuple(records[0].keys()) == _fields(row)  # type: ignore[arg-type]  # a class can be hashed
     rows: list[Row] = []
-    for start in range(0, len(found), SLICE):
+    for start in range(0, len(records), SLICE):
         if start:
             await asyncio.sleep(0)
-        some = found[start : start + SLICE]
+        some = records[start : start + SLICE]
         rows += [row(*record) for record in some] if ordered else [row(**record) for record in some]  # in half the time
     return rows
 
@@ -178,8 +178,8 @@ def _fields(row: type) -> tuple[str, ...]:
 
 async def one(conn: Connection, row: type[Row], statement: Statement, **parameters: object) -> Row | None:
     """The only row, or None."""
-    found = await conn.fetchrow(statement.text, *statement.arguments(parameters))
-    return None if found is None else row(**found)
+    record = await conn.fetchrow(statement.text, *statement.arguments(parameters))
+    return None if record is None else row(**record)
 
 
 async def value(conn: Connection, statement: Statement, **parameters: object) -> Any:

@@ -77,10 +77,10 @@ def parse(text: str) -> Queries:
 def _statement(name: str, body: str) -> Statement:
     parameters: list[str] = []
 
-    def numbered(found: re.Match[str]) -> str:
-        parameter = found.group(1)
+    def numbered(match: re.Match[str]) -> str:
+        parameter = match.group(1)
         if parameter is None:
-            return "" if found.group().startswith("--") else found.group()
+            return "" if match.group().startswith("--") else match.group()
         if parameter not in parameters:
             parameters.append(parameter)
         return f"${parameters.index(parameter) + 1}"

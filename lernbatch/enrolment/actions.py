@@ -252,7 +252,9 @@ async def _enrol(
     outgoing = [
         (request, event)
         for request in ordered
-        for event in outbox.wanted(config, events.enrolled(config, services.clock.now_ms(), request, rows[request.key]))
+        for event in outbox.rows_of(
+            config, events.enrolled(config, services.clock.now_ms(), request, rows[request.key])
+        )
     ]
     enrolled = await db.all(
         conn,
@@ -326,7 +328,7 @@ async def unenrol_within(
         outgoing = [
             event for row in gone for event in events.unenrolled(config, now_ms, leaving[row.key], rows[row.key])
         ]
-        await outbox.tell(conn, services, outgoing)
+        await outbox.publish(conn, services, outgoing)
     metrics.BUSINESS.labels("unenrolled").inc(len(gone))
     return {row.key for row in gone}
 

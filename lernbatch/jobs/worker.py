@@ -72,15 +72,15 @@ async def run_now(services: Services, job: Job) -> int:
 async def _keep(services: Services, job: Job, stop: asyncio.Event) -> None:
     IN_JOB.set(True)  # of this task, and of what it starts
     while not stop.is_set():
-        pause = await (_turn if job.together else _leased_turn)(services, job, stop)
+        pause = await (_run if job.together else _run_leased)(services, job, stop)
         if not stop.is_set():
             await services.wake.wait(pause)
 
 
-async def _turn(services: Services, job: Job, stop: asyncio.Event) -> float:
+async def _run(services: Services, job: Job, stop: asyncio.Event) -> float:
     """Run until nothing is due; the seconds to wait before the next look."""
     try:
-        await _rounds(services, job, stop)
+        await _run_until_done(services, job, stop)
     except Exception as error:  # noqa: BLE001 - a failing job must not end the worker; it is logged and retried
         log.exception("job failed", error, kind=job.kind)
         metrics.JOB_RUNS.labels(job.kind, "failed").inc()
@@ -88,7 +88,7 @@ async def _turn(services: Services, job: Job, stop: asyncio.Event) -> float:
     return job.pause_seconds(services.config)
 
 
-async def _rounds(services: Services, job: Job, stop: asyncio.Event) -> int:
+async def _run_until_done(services: Services, job: Job, stop: asyncio.Event) -> int:
     began, total = time.perf_counter(), 0
     while not stop.is_set() and (done := await job.run(services)):
         total += done
@@ -101,8 +101,8 @@ async def _rounds(services: Services, job: Job, stop: asyncio.Event) -> int:
     return total
 
 
-async def _leased_turn(services: Services, job: Job, stop: asyncio.Event) -> float:
-    """As `_turn`, if the lease of this kind can be had."""
+async def _run_leased(services: Services, job: Job, stop: asyncio.Event) -> float:
+    """As `_run`, if the lease of this kind can be had."""
     now = services.clock.now()
     lease = timedelta(seconds=services.config.lease_seconds)
     pool = services.pool
@@ -114,7 +114,7 @@ async def _leased_turn(services: Services, job: Job, stop: asyncio.Event) -> flo
         beat = asyncio.create_task(_heartbeat(services, job, lease))
         count, error = 0, None
         try:
-            count = await _rounds(services, job, stop)
+            count = await _run_until_done(services, job, stop)
             failures = 0
         except Exception as wrong:  # noqa: BLE001 - recorded with the job and retried with growing pauses
             log.exception("job failed", wrong, kind=job.kind)

@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 
+import sandbox
 from lernbatch.config import Config
 from lernbatch.credential import keys as certificates
 from lernbatch.database import opening
@@ -41,7 +42,7 @@ async def run(config: Config) -> list[CheckResult]:
     results = [_home(config)]
     try:
         with opening.opened(config) as dsn:
-            results += [result async for result in _database(dsn)]
+            results += [result async for result in _database(config, dsn)]
     except Unusable as wrong:
         results.append(CheckResult("database", False, str(wrong)))
     results += [_keys(config), _certificate_keys(config), _files(config)]
@@ -50,7 +51,7 @@ async def run(config: Config) -> list[CheckResult]:
     return results
 
 
-async def _database(dsn: str) -> AsyncIterator[CheckResult]:
+async def _database(config: Config, dsn: str) -> AsyncIterator[CheckResult]:
     try:
         conn = await asyncpg.connect(dsn, timeout=TIMEOUT_SECONDS)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as wrong:
@@ -64,6 +65,8 @@ async def _database(dsn: str) -> AsyncIterator[CheckResult]:
             "database", new_enough, f"{sentence}." if new_enough else f"{sentence} is older than {OLDEST_POSTGRES}."
         )
         missing = await pending(dsn)
+        if config.uses_sandbox:
+            missing += await pending(dsn, sandbox.MIGRATIONS)
         sentence = f"It lacks {', '.join(missing)}: run `lernbatch migrate`." if missing else "None is missing."
         yield CheckResult("migrations", not missing, sentence)
         theirs: datetime = await conn.fetchval("SELECT clock_timestamp()")

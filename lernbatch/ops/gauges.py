@@ -46,10 +46,10 @@ async def page(services: Services) -> bytes:
         counted = CollectorRegistry()
         MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
     watch_pool(services.pool)
-    told = generate_latest(counted)
+    page = generate_latest(counted)
     with suppress(*db.UNREACHABLE):
-        told += await _queues(services)
-    return told
+        page += await _queues(services)
+    return page
 
 
 async def _queues(services: Services) -> bytes:
@@ -65,22 +65,22 @@ async def _queues(services: Services) -> bytes:
 class _Now:
     """A collector of metrics that are already there."""
 
-    def __init__(self, found: list[Metric]) -> None:
-        self._found = found
+    def __init__(self, collected: list[Metric]) -> None:
+        self._collected = collected
 
     def collect(self) -> Iterable[Metric]:
-        return self._found
+        return self._collected
 
 
 def _of_queues(queues: list[QueueLength], now: datetime) -> Iterable[Metric]:
     length = GaugeMetricFamily("lernbatch_queue_length", "Rows that wait, or were given up", labels=["queue", "state"])
     age = GaugeMetricFamily("lernbatch_queue_late_seconds", "How long the first has been due", labels=["queue"])
-    found = {(queue.queue, queue.parked): queue for queue in queues}
+    by_state = {(queue.queue, queue.parked): queue for queue in queues}
     for name in ("outbox", "certificate_due"):
         for parked, state in ((False, "waiting"), (True, "parked")):
-            queue = found.get((name, parked))
+            queue = by_state.get((name, parked))
             length.add_metric([name, state], queue.length if queue else 0)
-        waiting = found.get((name, False))
+        waiting = by_state.get((name, False))
         age.add_metric([name], max((now - waiting.oldest_at).total_seconds(), 0) if waiting else 0)
     return length, age
 

@@ -24,11 +24,11 @@ async def health_of_all(call: Call) -> Mapping[str, Any]:
 
     The health gate, if there is one, goes by what is asked on the operators' port, if there is one.
     """
-    found = await health.checks(call.services)
+    checks = await health.checks(call.services)
     port: int | None = call.http.app.state.operators_port
     if call.services.config.health_gate_enabled and port in (None, call.http.scope["server"][1]):
-        call.http.app.state.unhealthy = not all(check.healthy for check in found)
-    return {"response": wire.show_checks("Complete health check api", found)}
+        call.http.app.state.unhealthy = not all(check.healthy for check in checks)
+    return {"response": wire.show_checks("Complete health check api", checks)}
 
 
 async def health_of_service(call: Call) -> Response:

@@ -52,7 +52,7 @@ async def record(services: Services, update: Update) -> Outcome:
         metrics.BUSINESS.labels("state-of-foreign-user").inc(len(update.not_permitted.items))
         if has_listeners:
             event = events.not_permitted(config, now_ms, update.not_permitted)
-            await outbox.tell(services.pool, services, [event])
+            await outbox.publish(services.pool, services, [event])
     if update.sync is not None:
         sync = update.sync
         enrolment = {"user_id": sync.user_id, "batch_id": sync.batch_id, "course_id": sync.course_id}
@@ -60,7 +60,7 @@ async def record(services: Services, update: Update) -> Outcome:
             raise rules.NoEnrolmentFound(sync.user_id, sync.batch_id, sync.course_id)
         await record_one(services, Work(sync.user_id, sync.batch_id, ()))
         if has_listeners:
-            await outbox.tell(services.pool, services, [events.sync(config, now_ms, sync)])
+            await outbox.publish(services.pool, services, [events.sync(config, now_ms, sync)])
         return Outcome(synced=True)
     if len(update.works) == 1:  # nearly always; gathering would make a task
         results = [await record_one(services, update.works[0])]
@@ -75,7 +75,7 @@ async def record(services: Services, update: Update) -> Outcome:
                 for work, result in zip(update.works, results, strict=True)
                 if result.not_enrolled
             ]
-            await outbox.tell(services.pool, services, refused)
+            await outbox.publish(services.pool, services, refused)
     return rules.outcome(update.works, results)
 
 
@@ -223,7 +223,7 @@ async def _save(services: Services, conn: Connection, rows: Sequence[Row]) -> se
     ]
     dropped = [(*row.key, *key) for row in rows for key in row.dropped]
     due = [row for row in rows if row.due_reason]
-    outgoing = [(row, event) for row in rows for event in outbox.wanted(services.config, row.events)]
+    outgoing = [(row, event) for row in rows for event in outbox.rows_of(services.config, row.events)]
     parameters: dict[str, object] = {
         "now": services.clock.now(),
         **db.columns(

@@ -11,7 +11,7 @@ from lernbatch.summary import explain as explanations
 
 
 def explain(user: str, batch: str, /) -> None:
-    """Say why a learner has this status and percentage, what is missing, and what becomes of certificates.
+    """Explain a learner's status and percentage, what is missing, and whether a certificate follows.
 
     Example: `lernbatch explain 0b1e3c5a 0147095690579066880`
 

@@ -50,8 +50,8 @@ class Caller:
         return user_id in self.user_ids
 
     def has_role(self, names: Iterable[str]) -> bool:
-        wanted = frozenset(names)
-        return any(role.name in wanted for role in self.roles)
+        allowed = frozenset(names)
+        return any(role.name in allowed for role in self.roles)
 
     def administers(self, organisation_ids: Iterable[str], names: Iterable[str]) -> bool:
         """Whether one of the roles `names` is held for one of the organisations, or for all: then `()` will do."""
@@ -60,8 +60,8 @@ class Caller:
 
     def organisations_with(self, names: Iterable[str]) -> frozenset[str] | None:
         """The organisations for which one of the roles `names` is held; None: for all."""
-        wanted = frozenset(names)
-        held = [role.organisation_ids for role in self.roles if role.name in wanted]
+        allowed = frozenset(names)
+        held = [role.organisation_ids for role in self.roles if role.name in allowed]
         return frozenset().union(*held) if all(held) else None
 
 

@@ -28,7 +28,7 @@ _pages = Environment(loader=PackageLoader("lernbatch.ops"), autoescape=True, und
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DocumentedCall:
     """One call as the page shows it."""
 
     method: str
@@ -44,13 +44,15 @@ class Told:
 def page(routes: Iterable[Route], url: str) -> str:
     """The whole page; `url`: where the service is reached."""
     own = [operation for operation in operations(routes) if not operation.by_gateway]
-    rooms = [(room, [_told(one, url) for one in group]) for room, group in groupby(own, lambda one: one.room)]
+    rooms = [
+        (room, [_document(operation, url) for operation in group]) for room, group in groupby(own, lambda own: own.room)
+    ]
     return _pages.get_template("docs.html").render(rooms=rooms, url=url, version=__version__, style=_STYLE)
 
 
-def _told(operation: Operation, url: str) -> Told:
+def _document(operation: Operation, url: str) -> DocumentedCall:
     route, shape, components = operation.route, operation.shape, Components()
-    return Told(
+    return DocumentedCall(
         method=route.method,
         path=route.path,
         gateway=route.gateway,

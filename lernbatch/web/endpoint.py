@@ -72,12 +72,12 @@ class Endpoint:
 
 def starlette_routes(routes: Iterable[Route]) -> list[StarletteRoute]:
     """Every route as Starlette takes it, on its own path and on the gateway's."""
-    made = []
-    for route in routes:
-        made.append(_starlette_route(route, route.path, by_gateway=False))
-        if route.gateway:
-            made.append(_starlette_route(route, route.gateway, by_gateway=True))
-    return made
+    return [
+        _starlette_route(route, path, by_gateway=path == route.gateway)
+        for route in routes
+        for path in (route.path, route.gateway)
+        if path
+    ]
 
 
 def _starlette_route(route: Route, path: str, *, by_gateway: bool) -> StarletteRoute:

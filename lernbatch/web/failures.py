@@ -65,7 +65,7 @@ async def publish(request: Request, error: Exception, status: int) -> None:
         trace=trace(error),
     )
     try:
-        await outbox.tell(services.pool, services, [event])
+        await outbox.publish(services.pool, services, [event])
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as unreachable:
         log.warning("an error event was lost", error=repr(unreachable))  # the failure itself is answered and logged
 

@@ -32,15 +32,15 @@ def text(fields: Mapping[str, Any], key: str) -> str | None:
 
 def course_id(fields: Mapping[str, Any]) -> str:
     """`courseId`, or `collectionId` when the key courseId is absent (even null, courseId wins)."""
-    found = text(fields, "courseId" if "courseId" in fields else "collectionId")
-    if found is None or blank(found):
+    value = text(fields, "courseId" if "courseId" in fields else "collectionId")
+    if value is None or blank(value):
         raise Missing("courseId/collectionId")
-    return found
+    return value
 
 
 def mandatory(fields: Mapping[str, Any], key: str) -> str:
     """The text under `key`. Raises: Missing, when it is missing or blank."""
-    found = text(fields, key)
-    if found is None or blank(found):
+    value = text(fields, key)
+    if value is None or blank(value):
         raise Missing(key)
-    return found
+    return value

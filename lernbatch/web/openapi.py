@@ -48,9 +48,9 @@ class Operation:
     @property
     def summary(self) -> str:
         """What the handler's docstring says of it, without method and path."""
-        told = " ".join((self.route.handler.__doc__ or "").split("\n\n")[0].split())
-        said = told.removeprefix(f"{self.route.method} {self.route.path}")
-        return said.lstrip(":;, ") or self.route.handler.__name__.replace("_", " ")
+        docstring = " ".join((self.route.handler.__doc__ or "").split("\n\n")[0].split())
+        sentence = docstring.removeprefix(f"{self.route.method} {self.route.path}")
+        return sentence.lstrip(":;, ") or self.route.handler.__name__.replace("_", " ")
 
     @property
     def parameters(self) -> list[str]:
@@ -134,18 +134,18 @@ def _responses(operation: Operation, components: Components) -> dict[str, Any]:
     failed: Schema = {} if shape.produces else {"$ref": "#/components/schemas/Failure"}
     failure = {"application/json": {"schema": failed}}
     answers: dict[int, dict[str, Any]] = {200: {"description": "Done", "content": _success(shape, components)}}
-    answers |= {status: {"description": said, "content": failure} for status, said in _FAILURES.items()}
+    answers |= {status: {"description": sentence, "content": failure} for status, sentence in _FAILURES.items()}
     if route.access in (Access.PRIVATE, Access.INTERNAL):
         answers[403] = {"description": "Not from the configured networks, or from a page", "content": failure}
-        answers[415] = {"description": "The body is not said to be JSON", "content": failure}
+        answers[415] = {"description": "The body is not sentence to be JSON", "content": failure}
     plain = {"text/plain": {"schema": text()}, **failure}
     if operation.by_gateway and route.about_caller:
         answers[403] = {"description": "Names somebody else than the caller", "content": plain}
     if route.roles:
         answers[403] = {"description": f"Needs one of the roles {', '.join(route.roles)}", "content": plain}
-    for status, said in shape.also.items():
+    for status, sentence in shape.also.items():
         content = {**failure, **_success(shape, components)} if shape.produces else failure
-        answers[status] = {"description": said, "content": content if status >= 400 else {}}
+        answers[status] = {"description": sentence, "content": content if status >= 400 else {}}
     return {str(status): answer for status, answer in sorted(answers.items())}
 
 

@@ -60,20 +60,20 @@ class PublicKeys:
         self._keys: dict[str, RSAKey] = {}
         self._files: list[tuple[str, int, int, int]] = []
         self._read_at = -reload_seconds
-        self._told: str | None = None
+        self._logged: str | None = None
 
     def current(self) -> dict[str, RSAKey]:
         """Key id → key; the same dict as long as no file of the folder changes. The last ones while it is closed."""
         if time.monotonic() - self._read_at >= self._reload_seconds:
             self._read_at = time.monotonic()
-            told = None
+            reason = None
             try:
                 self.load()
             except Unusable as closed:
-                told = str(closed)
-                if told != self._told:
-                    log.warning("public keys cannot be read", error=told)
-            self._told = told
+                reason = str(closed)
+                if reason != self._logged:
+                    log.warning("public keys cannot be read", error=reason)
+            self._logged = reason
         return self._keys
 
     def load(self) -> None:
@@ -84,10 +84,10 @@ class PublicKeys:
                     return  # a folder that is away for a moment withdraws no key
                 raise Unusable(f"The folder of public keys, {self._folder}, does not exist.")
             paths = sorted(path for path in self._folder.iterdir() if path.is_file() and _KEY_ID.match(path.name))
-            found = [(path.name, path.stat()) for path in paths]
+            stats = [(path.name, path.stat()) for path in paths]
         except OSError as closed:
             raise Unusable(f"The folder of public keys, {self._folder}, cannot be read: {closed.strerror}.") from closed
-        files = [(name, stat.st_mtime_ns, stat.st_mode, stat.st_uid) for name, stat in found]
+        files = [(name, stat.st_mtime_ns, stat.st_mode, stat.st_uid) for name, stat in stats]
         if files != self._files:
             self._keys = {path.name: key for path in paths if (key := _read_key(path)) is not None}
             self._files = files
@@ -195,12 +195,12 @@ class TokenVerifier:
             self._trusted = trusted
             self._seen.clear()  # what a withdrawn key signed counts no more
         digest = sha256(token.encode()).digest()
-        known = self._seen.get(digest)
-        if known is None and (known := self._verified(token)) is not None:
+        claims = self._seen.get(digest)
+        if claims is None and (claims := self._verified(token)) is not None:
             if len(self._seen) >= self._config.token_cache_size:
                 self._seen.clear()  # rare, cheap to refill, and simpler than an order of use
-            self._seen[digest] = known
-        return known
+            self._seen[digest] = claims
+        return claims
 
     def _verified(self, token: str) -> Claims | None:
         if token.count(".") != 2:

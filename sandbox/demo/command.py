@@ -42,7 +42,7 @@ def demo(
     learners: Annotated[int, Parameter(validator=validators.Number(gte=20, lte=20_000))] = 500,
     once: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Watch a batch live its life on bundled input, through real HTTP; then try the service it leaves running.
+    """Run a batch from creation to certificates on bundled input, over real HTTP; the service then runs on.
 
     Example: `lernbatch demo --once`
 

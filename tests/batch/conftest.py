@@ -22,8 +22,8 @@ def lame_service(new_dsn: Callable[[], str], tmp_path_factory: pytest.TempPathFa
     paths: set[str] = set()
     app = failing(standalone(Config(home=Path("unused")), dsn), paths)
     listening = socket.create_server(("127.0.0.1", 0))
-    neighbours = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
-    thread = threading.Thread(target=neighbours.run, kwargs={"sockets": [listening]}, daemon=True)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     settings = {
@@ -36,13 +36,13 @@ def lame_service(new_dsn: Callable[[], str], tmp_path_factory: pytest.TempPathFa
     }
     with running(tmp_path_factory.mktemp("lame"), dsn, **settings) as service:
         yield Lame(service, paths, dsn)
-    neighbours.should_exit = True
+    server.should_exit = True
     thread.join(20)
     listening.close()
 
 
 @pytest.fixture
 def lame(lame_service: Lame) -> Iterator[Lame]:
-    """A service whose neighbours and database fail where the test says so."""
+    """A service whose sandbox and database fail where the test says so."""
     yield lame_service
     lame_service.recover()

@@ -1,4 +1,4 @@
-"""A service whose neighbours answer over TCP and fail where a test says so, and whose database can be held up."""
+"""A service whose sandbox answers over TCP and fail where a test says so, and whose database can be held up."""
 
 from __future__ import annotations
 

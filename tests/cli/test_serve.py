@@ -1,4 +1,4 @@
-"""serve, worker and neighbours as processes: ports, several processes, SIGTERM under load, kill -9."""
+"""serve, worker and sandbox as processes: ports, several processes, SIGTERM under load, kill -9."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ def test_several_processes_stop_together(own_installation: Installation) -> None
         assert serving.get("/livez") is None
 
 
-def test_neighbours_answer_over_tcp_on_a_port_of_their_own(own_installation: Installation) -> None:
-    with own_installation.serving("neighbours") as serving:
+def test_the_sandbox_answers_over_tcp_on_a_port_of_its_own(own_installation: Installation) -> None:
+    with own_installation.serving("sandbox") as serving:
         wait_for(lambda: serving.get(f"/content/v3/read/{COURSE}") == 200)
         done = own_installation.run("serve", "--port", serving.url.rpartition(":")[2])
         assert serving.stop() == 0

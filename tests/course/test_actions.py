@@ -21,7 +21,7 @@ from tests.seeds import COURSE, COURSES, PAGE, RETIRED_COURSE, SECOND_COURSE, VI
 
 
 class Line:
-    """The way to the neighbours over TCP: counts what passes, and can be cut."""
+    """The way to the sandbox over TCP: counts what passes, and can be cut."""
 
     def __init__(self, application: ASGIApp) -> None:
         self.application = application

@@ -44,7 +44,7 @@ def tell(own: Running, *events: Event, abort: bool = False) -> None:
         async with own.services.pool.acquire() as conn:
             transaction = conn.transaction()
             await transaction.start()
-            await actions.tell(conn, own.services, events)
+            await actions.publish(conn, own.services, events)
             await (transaction.rollback() if abort else transaction.commit())
 
     own.run(write())

@@ -27,7 +27,7 @@ def modules() -> Iterator[tuple[ModuleType, str]]:
             yield module, Path(module.__file__).read_text(encoding="utf-8")
 
 
-def rooms_with_statements() -> list[str]:
+def packages_with_statements() -> list[str]:
     """The packages that have a queries.sql."""
     folders = (path.parent.relative_to(root.parent) for root in ROOTS for path in sorted(root.rglob("queries.sql")))
     return [".".join(folder.parts) for folder in folders]

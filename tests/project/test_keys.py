@@ -18,18 +18,18 @@ from sandbox import identity
 
 
 class Door:
-    """A gate whose keys are looked at for every token, and the folder they lie in."""
+    """A verifier whose keys are looked at for every token, and the folder they lie in."""
 
     def __init__(self, home: Path) -> None:
         self.config = Config(home=home)
         self.folder = identity.public_folder(home)
         self.keys = PublicKeys(self.folder, 0)
-        self.gate = TokenVerifier(self.config, Clock(self.config.time_zone), self.keys)
+        self.verifier = TokenVerifier(self.config, Clock(self.config.time_zone), self.keys)
         self.token = identity.mint(home, self.config, "u1", now=datetime.now(UTC))
 
     def opens(self) -> bool:
         try:
-            return self.gate.caller({TOKEN_HEADER: self.token}, required=True).user_id == "u1"
+            return self.verifier.caller({TOKEN_HEADER: self.token}, required=True).user_id == "u1"
         except NotAuthenticated:
             return False
 

@@ -41,13 +41,13 @@ CONFIG = SchemathesisConfig(projects=ProjectsConfig(default=PROJECT))
 tried = schemathesis.openapi.from_dict(DOCUMENT, config=CONFIG).exclude(path_regex="^/api/")
 
 
-def test_every_entrance_is_described() -> None:
+def test_every_route_is_described() -> None:
     described = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
     paths = [(route.method, path) for route in ROUTES for path in (route.path, route.gateway) if path]
     assert described == {(method, path.replace(":path}", "}")) for method, path in paths}
 
 
-def test_every_entrance_has_a_shape_and_every_shape_a_handler() -> None:
+def test_every_route_has_a_shape_and_every_shape_a_handler() -> None:
     told = {route.handler for route in ROUTES if schema.shape_of(route.handler)}
     handlers = {(openapi.room_of(route), route.handler.__name__) for route in ROUTES if route.handler not in told}
     rooms = [room for room in sorted({room for room, _ in handlers}) if find_spec(f"lernbatch.{room}.shapes")]

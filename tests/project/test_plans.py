@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from lernbatch.database import sql
-from tests.project.modules import rooms_with_statements
+from tests.project.modules import packages_with_statements
 
 LEARNERS = 100_000
 LARGE = {"enrolment", "attempt", "certificate", "certificate_due", "profile", "consent", "bulk_person", "outbox"}
@@ -109,7 +109,7 @@ async def plans(dsn: str, batches: int) -> tuple[dict[str, dict[str, Any]], dict
         await conn.execute(FILL.replace(":learners", str(LEARNERS)).replace(":batches", str(batches)))
         await conn.execute("ANALYZE")
         await conn.execute("SET plan_cache_mode = force_generic_plan; SET jit = off")
-        for room in rooms_with_statements():
+        for room in packages_with_statements():
             async with conn.transaction():
                 for statement in sql.load(room).statements.values():
                     if statement.text.startswith("CREATE TEMP"):

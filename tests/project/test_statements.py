@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from lernbatch.database import sql
-from tests.project.modules import modules, rooms_with_statements
+from tests.project.modules import modules, packages_with_statements
 
 _USE = re.compile(r"\b(?:(\w+)\.)?Q\.(\w+)\b")
 
@@ -29,26 +29,26 @@ def test_every_name_in_the_code_is_a_statement() -> None:
     assert unknown == []
 
 
-@pytest.mark.parametrize("room", rooms_with_statements())
-def test_no_statement_is_unused(room: str) -> None:
-    known = sql.load(room).statements
+@pytest.mark.parametrize("package", packages_with_statements())
+def test_no_statement_is_unused(package: str) -> None:
+    known = sql.load(package).statements
     used = {name for _, queries, name in uses() if queries.statements == known}
     assert set(known) - used == set()
 
 
 async def complaints(dsn: str) -> list[str]:
-    """What PostgreSQL says of all statements, each room's prepared in the order of its file."""
+    """What PostgreSQL says of all statements, each package's prepared in the order of its file."""
     conn = await asyncpg.connect(dsn)
     try:
-        return [wrong for room in rooms_with_statements() for wrong in await _of_room(conn, room)]
+        return [wrong for package in packages_with_statements() for wrong in await _of_room(conn, package)]
     finally:
         await conn.close()
 
 
-async def _of_room(conn: asyncpg.Connection, room: str) -> list[str]:
+async def _of_room(conn: asyncpg.Connection, package: str) -> list[str]:
     async with conn.transaction():  # so that a temporary table is there for the statements after it
-        told = [await _prepared(conn, statement) for statement in sql.load(room).statements.values()]
-    return [f"{room}, {wrong}" for wrong in told if wrong]
+        told = [await _prepared(conn, statement) for statement in sql.load(package).statements.values()]
+    return [f"{package}, {wrong}" for wrong in told if wrong]
 
 
 async def _prepared(conn: asyncpg.Connection, statement: sql.Statement) -> str | None:

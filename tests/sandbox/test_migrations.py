@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 import sandbox
+from lernbatch import command
 from lernbatch.config import Config
 from lernbatch.database.migrate import PRODUCT, Migrations, migrate
 from tests.project.test_schema import fresh
@@ -29,16 +30,15 @@ INSERT INTO neighbour_message (kind, request, sent_at) VALUES ('email', '{"n": 1
 """
 ORDERS = (PRODUCT, sandbox.MIGRATIONS), (sandbox.MIGRATIONS, PRODUCT)
 TABLES = "content", "organisation", "person", "consent", "group", "template", "message"
+SANDBOX = {"sandbox_migration", *(f"sandbox_{table}" for table in TABLES)}
 
 
 async def tables(dsn: str) -> set[str]:
-    """The names of all tables of the sandbox, of this version and of the ones before."""
+    """The names of the tables of the sandbox, of this version and of the ones before."""
     conn = await asyncpg.connect(dsn)
     try:
-        rows = await conn.fetch(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^(neighbour|sandbox)_'"
-        )
-        return {row["relname"] for row in rows} - {"sandbox_migration"}
+        names = await conn.fetch("SELECT tablename FROM pg_tables WHERE tablename ~ '^(neighbour|sandbox)_'")
+        return {row["tablename"] for row in names}
     finally:
         await conn.close()
 
@@ -82,7 +82,7 @@ def test_imported_rows_are_taken_over_whichever_schema_is_migrated_first(
     before, dsn = asyncio.run(upgraded())
     assert all(before.values())
     assert asyncio.run(rows(dsn, "sandbox")) == before
-    assert asyncio.run(tables(dsn)) == {f"sandbox_{table}" for table in TABLES}
+    assert asyncio.run(tables(dsn)) == SANDBOX
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_new_database_has_the_new_tables_alone(server: str, worker_id: str, or
             await migrate(dsn, schema)
         return await tables(dsn)
 
-    assert asyncio.run(migrated()) == {f"sandbox_{table}" for table in TABLES}
+    assert asyncio.run(migrated()) == SANDBOX
 
 
 def test_a_database_without_sandbox_rows_loses_the_old_tables(
@@ -118,6 +118,18 @@ def test_rows_wait_for_a_sandbox_that_is_not_used_yet(
         return await rows(dsn, "neighbour")
 
     assert all(asyncio.run(upgraded()).values())
+
+
+@pytest.mark.parametrize(("urls", "expected"), [(URLS, set()), ({}, SANDBOX)], ids=["all services", "none"])
+def test_an_installation_that_names_all_services_has_no_table_of_the_sandbox(
+    server: str, worker_id: str, urls: dict[str, str], expected: set[str]
+) -> None:
+    async def migrated() -> set[str]:
+        dsn = await fresh(server, f"production_{worker_id}")
+        await command.migrate(Config(**urls), dsn)
+        return await tables(dsn)
+
+    assert asyncio.run(migrated()) == expected
 
 
 @pytest.mark.parametrize("missing", [None, *URLS])

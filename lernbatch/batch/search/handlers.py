@@ -26,6 +26,6 @@ async def search(call: Call) -> Mapping[str, Any]:
         event = telemetry.search(
             services.config, services.clock.now_ms(), call.origin, actor_id=call.actor_id, edata=edata
         )
-        await outbox.tell(services.pool, services, [event])
+        await outbox.publish(services.pool, services, [event])
     style = BatchStyle.of(services.config)
     return await beside(len(result.batches), wire.show_result, search, result, services.clock.now(), style)

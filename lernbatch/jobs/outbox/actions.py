@@ -14,7 +14,7 @@ from lernbatch.services import Services
 Q = sql.load("lernbatch.jobs.outbox")
 
 
-def wanted(config: Config, events: Sequence[Event]) -> list[Event]:
+def rows_of(config: Config, events: Sequence[Event]) -> list[Event]:
     """Those of `events` that become rows.
 
     With no Kafka configured, Kafka's events go to the structured log or nowhere, by the setting `telemetry`.
@@ -33,20 +33,20 @@ def publishes_to_kafka(config: Config) -> bool:
     return config.telemetry == "log" or (bool(config.kafka_servers) and config.telemetry == "kafka")
 
 
-async def tell(conn: Connection, services: Services, events: Sequence[Event]) -> None:
+async def publish(conn: Connection, services: Services, events: Sequence[Event]) -> None:
     """Write `events`; they leave after the caller's transaction commits, at least once."""
-    rows = wanted(services.config, events)
+    rows = rows_of(services.config, events)
     if not rows:
         return
-    told = columns(rows)
+    arrays = columns(rows)
     await db.run(
         conn,
         Q.insert_events,
         now=services.clock.now(),
-        destinations=told.destinations,
-        topics=told.topics,
-        keys=told.keys,
-        payloads=told.payloads,
+        destinations=arrays.destinations,
+        topics=arrays.topics,
+        keys=arrays.keys,
+        payloads=arrays.payloads,
     )
 
 

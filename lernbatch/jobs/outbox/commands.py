@@ -9,7 +9,7 @@ from lernbatch.jobs.outbox import actions
 
 
 def replay(destination: str | None = None, /) -> None:
-    """Send again what the outbox has given up: each event as it was written.
+    """Send the parked events of the outbox again, each as it was written.
 
     Example: `lernbatch replay kafka`
 
