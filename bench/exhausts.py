@@ -40,7 +40,7 @@ from lernbatch.course import rules as courses
 from lernbatch.database import db
 from lernbatch.database.migrate import migrate
 from lernbatch.exhaust import actions, jobs
-from lernbatch.exhaust.model import Requester, Submission
+from lernbatch.exhaust.model import ReportSubmission, Requester
 from lernbatch.report.model import Dataset
 from lernbatch.sealing import seal_of
 from postgres_supervisor import embedded
@@ -298,7 +298,7 @@ async def submit(home: Path, dsn: str, size: Size, dataset: Dataset) -> None:
         for first in range(0, size.batches, BATCHES_PER_REQUEST):
             ids = [batch_id(number) for number in range(first, min(first + BATCHES_PER_REQUEST, size.batches))]
             key = KEY if dataset is Dataset.USER_INFO else None
-            asked = Submission(f"all-{first}", dataset, "bench", CHANNEL, {"batchFilter": ids}, key)
+            asked = ReportSubmission(f"all-{first}", dataset, "bench", CHANNEL, {"batchFilter": ids}, None, key)
             await actions.submit(services, EVERYBODY, asked)
 
 
@@ -408,12 +408,14 @@ async def one_batch(home: Path, dsn: str, size: Size) -> Measured:
         taken = []
         for number in range(5):
             began = time.perf_counter()
-            asked = Submission(f"one-{number}", Dataset.PROGRESS, "bench", CHANNEL, {"batchId": batch_id(number)}, None)
-            request = await actions.submit(services, EVERYBODY, asked)
+            asked = ReportSubmission(
+                f"one-{number}", Dataset.PROGRESS, "bench", CHANNEL, {"batchId": batch_id(number)}, None
+            )
+            request = (await actions.submit(services, EVERYBODY, asked)).request
             await jobs.run_due(services)
             request = replace(await actions.find(services.pool, request.request_id) or request)
-            (shown,) = await actions.shown(services, [request])
-            assert shown.links
+            (linked,) = await actions.linked_requests(services, EVERYBODY, [request])
+            assert linked.links
             taken.append(time.perf_counter() - began)
     return Measured("one batch, submit to link", size.learners, sorted(taken)[2], 2.0, 0, peak_mib(os.getpid()), 0)
 

@@ -24,7 +24,7 @@ from typing import Any, Generic, TypeVar
 
 from lernbatch.tables import ids, reading
 from lernbatch.tables.model import MissingColumns, NoHeader, NoRows, Unreadable
-from lernbatch.tables.model import Row as TableRow
+from lernbatch.tables.model import TableRow as TableRow
 from sandbox.published import NotImportable
 
 LONGEST_TEXT = 500

@@ -87,7 +87,7 @@ def _row_starts(start: int, rows: list[int]) -> Words:
     return np.array(starts, dtype=np.uint32)
 
 
-class Keys:
+class ZipCryptoKeys:
     """The three running keys, as the password leaves them."""
 
     def __init__(self, password: bytes) -> None:
@@ -129,7 +129,7 @@ class ZipCryptoEncrypter(BaseZipEncrypter):  # type: ignore[misc]
     """
 
     def __init__(self, password: bytes) -> None:
-        self._keys = Keys(password)
+        self._keys = ZipCryptoKeys(password)
         self._check = 0
         self._waiting = bytearray()
 

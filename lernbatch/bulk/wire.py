@@ -14,7 +14,7 @@ from lernbatch.bulk.model import SUCCESS, Change, Line, Person, Plan, Process, S
 from lernbatch.errors import Malformed, Missing, Refused
 from lernbatch.tables import ids, reading
 from lernbatch.tables.formulas import neutral
-from lernbatch.tables.model import NoHeader, NoRows, Row, TooManyRows, TooWide, UnknownColumns, Unreadable
+from lernbatch.tables.model import NoHeader, NoRows, TableRow, TooManyRows, TooWide, UnknownColumns, Unreadable
 from lernbatch.web.envelope import decode
 from lernbatch.web.fields import mandatory
 
@@ -93,7 +93,7 @@ def read_lines(data: bytes, most: int) -> list[Line]:
     return lines
 
 
-def _line(row: Row) -> Line:
+def _line(row: TableRow) -> Line:
     batch_id, user_ids = ids.cleaned(row.cells.get("batchId", "")), row.cells.get("userIds", "")
     error = None if row.problem is None else f"Line {row.line}: {row.problem}."
     return Line(row.line, batch_id or None, user_ids or None, error)

@@ -1,11 +1,9 @@
-"""What can be done with exhausts: ask, look, take a turn at what is due, forget what is over."""
+"""What can be done with exhausts: submit a request, list and search requests, forget those that are over."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from lernbatch import log
 from lernbatch.archive import model
@@ -15,7 +13,15 @@ from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.errors import Upstream
 from lernbatch.exhaust import manifest, rules, wire
-from lernbatch.exhaust.model import COUNTING, Request, Requester, Selection, Submission
+from lernbatch.exhaust.model import (
+    COUNTING,
+    ExhaustRequest,
+    LinkedRequest,
+    ReportSubmission,
+    Requester,
+    RequestSearch,
+    Selection,
+)
 from lernbatch.report.model import Dataset, ReportBatch
 from lernbatch.sealing import decrypt_as_reference, seal_of
 from lernbatch.services import Services
@@ -26,87 +32,86 @@ SEARCHED_COURSES = 1000
 POSTPONED = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedRequest:
-    """A request with links that are made for this answer."""
-
-    request: Request
-    links: tuple[str, ...]
-    manifest_link: str | None
-    expire_at: datetime
-
-
 async def admitted(services: Services, caller: Caller, channel: str | None) -> str:
-    """The channel for which the caller may ask for reports. `channel`: the one they name; None: their own.
+    """The channel for which the caller may request reports. `channel`: the one they name; None: their own.
 
     Raises: rules.NotAuthorised, without a fitting role or in another organisation's channel; Upstream.
     """
     config = services.config
     if not caller.authentication_enabled:
         return channel or config.default_channel
-    person = await services.sunbird.users.profile(caller.user_id or "", caller.token)
-    if person is None:
+    profile = await services.sunbird.users.profile(caller.user_id or "", caller.token)
+    if profile is None:
         raise rules.NotAuthorised
     roles = {*config.exhaust_roles, *config.report_roles}
-    if not caller.administers([person.root_org_id], roles) and roles.isdisjoint(person.roles):
+    if not caller.administers([profile.root_org_id], roles) and roles.isdisjoint(profile.roles):
         raise rules.NotAuthorised
-    if channel is not None and channel != person.root_org_id:
+    if channel is not None and channel != profile.root_org_id:
         raise rules.NotAuthorised
-    return person.root_org_id or config.default_channel
+    return profile.root_org_id or config.default_channel
 
 
-async def submit(services: Services, requester: Requester, asked: Submission) -> Request:
-    """Ask for a report; it is begun at once. One that was asked for today already is answered as it stands.
+async def submit(services: Services, requester: Requester, submission: ReportSubmission) -> LinkedRequest:
+    """Store a request, which a worker begins at once. One that was made today already is answered as it stands.
 
-    Raises: rules.ShortKey, rules.NotAuthorised.
+    Raises: rules.ShortKey; rules.NotAuthorised, when a batch is not the requester's.
     """
-    if asked.key is not None and len(_plain(services.config, asked.key)) < services.config.exhaust_key_characters:
-        raise rules.ShortKey(services.config.exhaust_key_characters)
-    wanted = _readable(asked)
-    if wanted is not None:
-        await _check_owner(services, requester, asked.channel, asked.dataset, wanted)
-    fingerprint = seal_of(services.config).digest(wire.write_essence(asked))
-    request_id, another_id = rules.request_ids(asked, services.clock.today(), fingerprint)
-    request = await _insert(services, requester, asked, request_id, fingerprint)
+    config, selection = services.config, submission.selection
+    if submission.key is not None and len(_plain(config, submission.key)) < config.exhaust_key_characters:
+        raise rules.ShortKey(config.exhaust_key_characters)
+    if selection is not None:
+        if selection.search is not None or (submission.dataset.spans_batches and not selection.batch_ids):
+            # Nobody can say beforehand which batches that will be; of those, the run leaves out what is not theirs.
+            permitted = rules.reports_for(requester, submission.channel)
+        else:
+            batches = await batches_of(services.pool, selection.batch_ids)
+            permitted = all(rules.may_have(requester, batch) for batch in batches)
+        if not permitted:
+            raise rules.NotAuthorised
+    fingerprint = seal_of(config).digest(wire.write_essence(submission))
+    request_id, another_id = rules.request_ids(submission, services.clock.today(), fingerprint)
+    request = await _insert(services, requester, submission, request_id, fingerprint)
     if request.fingerprint != fingerprint:  # the tag stands for another request, whose files answer another question
-        request = await _insert(services, requester, asked, another_id, fingerprint)
+        request = await _insert(services, requester, submission, another_id, fingerprint)
     services.wake.now()
-    if not await visible(
-        services, requester, [request]
-    ):  # one that was asked for earlier, about batches of others since
+    linked = await linked_requests(services, requester, [request])
+    if not linked:  # it was made earlier, about batches that have become others'
         raise rules.NotAuthorised
-    return request
+    return linked[0]
 
 
 async def _insert(
-    services: Services, requester: Requester, asked: Submission, request_id: str, fingerprint: bytes
-) -> Request:
-    """Ask under this id; what stands there afterwards, be it an earlier request."""
-    now, organisation_ids = services.clock.now(), requester.organisation_ids
+    services: Services, requester: Requester, submission: ReportSubmission, request_id: str, fingerprint: bytes
+) -> ExhaustRequest:
+    """Store the submission under this id. Returns the request under that id, which may be an earlier one."""
+    config, now, organisation_ids = services.config, services.clock.now(), requester.organisation_ids
+    is_personal = submission.dataset.is_personal
+    retention_days = config.exhaust_personal_retention_days if is_personal else config.exhaust_retention_days
+    key = None if submission.key is None else seal_of(config).close(submission.key.encode(), request_id)
     await db.run(
         services.pool,
         Q.insert_request,
         request_id=request_id,
-        tag=asked.tag,
-        dataset=asked.dataset,
-        requested_by=asked.requested_by,
-        channel=asked.channel,
-        config=dict(asked.config),
-        output_format=asked.output_format,
-        sealed_key=None if asked.key is None else seal_of(services.config).close(asked.key.encode(), request_id),
+        tag=submission.tag,
+        dataset=submission.dataset,
+        requested_by=submission.requested_by,
+        channel=submission.channel,
+        config=dict(submission.config),
+        output_format=submission.output_format,
+        sealed_key=key,
         fingerprint=fingerprint,
         requester_id=requester.user_id,
         organisation_ids=None if organisation_ids is None else sorted(organisation_ids),
-        zip_encryption=asked.zip_encryption,
+        zip_encryption=submission.zip_encryption,
         now=now,
-        expires_at=now + _retention(services.config, asked.dataset),
+        expires_at=now + timedelta(days=retention_days),
     )
     request = await find(services.pool, request_id)
     assert request is not None, "a request is not removed on the day it was made"
     return request
 
 
-def password(config: Config, request: Request) -> str | None:
+def password(config: Config, request: ExhaustRequest) -> str | None:
     """The key that the caller gave, plain; None without one."""
     if request.sealed_key is None:
         return None
@@ -118,100 +123,121 @@ def _plain(config: Config, key: str) -> str:
     return decrypt_as_reference(key, config.exhaust_encryption_salt.get_secret_value())
 
 
-async def find(conn: Connection, request_id: str) -> Request | None:
-    return await db.one(conn, Request, Q.request_by_id, request_id=request_id)
+async def find(conn: Connection, request_id: str) -> ExhaustRequest | None:
+    """The request with this id; None when there is none."""
+    return await db.one(conn, ExhaustRequest, Q.request_by_id, request_id=request_id)
 
 
 async def is_there(services: Services, path: str) -> bool:
-    """Whether the request that a file of the store belongs to still delivers files: a link may outlive them."""
+    """Whether the request of a stored file still delivers files: a link may outlive them."""
     return bool(await db.value(services.pool, Q.is_delivered, request_id=path.split("/")[1] if "/" in path else ""))
 
 
-async def of_tag(services: Services, requester: Requester, tag: str, channel: str, limit: int) -> list[Request]:
-    """The requests of a tag that the requester may see, newest first."""
-    rows = await db.all(services.pool, Request, Q.requests_of_tag, tag=tag, channel=channel, limit=limit)
-    return await visible(services, requester, rows)
+async def of_tag(services: Services, requester: Requester, tag: str, channel: str, limit: int) -> list[LinkedRequest]:
+    """The requests of a tag that the requester may see, newest first, out of the newest `limit`."""
+    rows = await db.all(services.pool, ExhaustRequest, Q.requests_of_tag, tag=tag, channel=channel, limit=limit)
+    return await linked_requests(services, requester, rows)
 
 
-async def visible(services: Services, requester: Requester, requests: Sequence[Request]) -> list[Request]:
-    """Those of `requests` about batches that are all the requester's now: their answers carry links to the files.
-
-    What holds no file they see too, if they asked for it or report for its channel: it may say what was wrong.
-    """
-    if requester.organisation_ids is None:
-        return list(requests)
-    about = {request.request_id: {*_batch_ids(request), *request.batch_ids} for request in requests}
-    batches = await offers_of(services.pool, [batch_id for batch_ids in about.values() for batch_id in batch_ids])
-    theirs = {batch.batch_id: rules.may_have(requester, batch) for batch in batches}
-
-    def may_see(request: Request) -> bool:
-        mine = requester.user_id is not None and request.requester_id == requester.user_id
-        mine = mine or rules.reports_for(requester, request.channel)
-        if not about[request.request_id]:
-            return mine and not request.deliveries
-        return all(theirs.get(batch_id, mine) for batch_id in about[request.request_id])  # nobody has what is not there
-
-    return [request for request in requests if may_see(request)]
-
-
-async def shown(services: Services, requests: Sequence[Request]) -> list[LinkedRequest]:
-    """`requests` with links to their files that last from now (contract jobs §5.3)."""
-    return [await _shown(services, request) for request in requests]
-
-
-async def _shown(services: Services, request: Request) -> LinkedRequest:
-    now, lasts = services.clock.now(), timedelta(minutes=services.config.exhaust_link_minutes)
-    files = Store(services.config)
-    asked = {batch_id: place for place, batch_id in enumerate(_batch_ids(request))}
-    delivered = sorted(request.deliveries, key=lambda one: asked.get(one["batchId"], len(asked)))
-    links = tuple([await files.link(one["filePath"], now, lasts) for one in delivered])
-    described = f"{manifest.folder(request.dataset, request.request_id)}/{manifest.NAME}" if links else None
-    return LinkedRequest(request, links, await files.link(described, now, lasts) if described else None, now + lasts)
-
-
-async def offers_of(conn: Connection, batch_ids: Sequence[str]) -> list[ReportBatch]:
-    """The batches that exist, each once, in the order of `batch_ids`."""
-    found = {
-        one.batch_id: one for one in await db.all(conn, ReportBatch, Q.batches_by_id, batch_ids=list(set(batch_ids)))
-    }
-    return [found[batch_id] for batch_id in dict.fromkeys(batch_ids) if batch_id in found]
-
-
-async def offers(services: Services, wanted: Selection, dataset: Dataset, channel: str) -> list[ReportBatch]:
-    """The batches that a request is about (contract jobs §5.5, §6.1). Raises: Upstream."""
-    if wanted.batch_ids:
-        return await offers_of(services.pool, wanted.batch_ids)
-    if wanted.search is None:
-        return await _offers_of_channel(services, wanted, channel) if dataset.spans_batches else []
-    filters = wanted.search.get("filters")
-    hits = await services.sunbird.search.courses(
-        filters if isinstance(filters, dict) else {}, fields=["identifier"], limit=SEARCHED_COURSES
+async def search(services: Services, requester: Requester, channel: str, filters: RequestSearch) -> list[LinkedRequest]:
+    """The requests of a channel that match and that the requester may see, newest first, out of the newest `limit`."""
+    rows = await db.all(
+        services.pool,
+        ExhaustRequest,
+        Q.requests_matching,
+        dataset=filters.dataset,
+        channel=channel,
+        status=filters.status,
+        submitted_from=filters.submitted_from,
+        submitted_before=filters.submitted_before,
+        limit=filters.limit,
     )
-    course_ids = [str(hit["identifier"]) for hit in hits if "identifier" in hit]
-    return await db.all(services.pool, ReportBatch, Q.batches_of_courses, course_ids=course_ids)
+    return await linked_requests(services, requester, rows)
 
 
-async def _offers_of_channel(services: Services, wanted: Selection, channel: str) -> list[ReportBatch]:
-    """Batches of a channel: those that started from a day on, or all, or those that run or ended yesterday."""
-    running = wanted.started_from is None and not wanted.all_batches
+async def linked_requests(
+    services: Services, requester: Requester, requests: Sequence[ExhaustRequest]
+) -> list[LinkedRequest]:
+    """Those of `requests` that the requester may see, with links that last from now (contract jobs §5.3).
+
+    They see requests about batches that are all theirs now; of a request without batches and files, which only says
+    what was wrong with it, those that they made or that are of a channel they report for. Raises: Upstream.
+    """
+    selected = {request.request_id: _selected_ids(request) for request in requests}
+    if requester.organisation_ids is not None:
+        batch_ids = {batch_id for request in requests for batch_id in request.batch_ids}
+        batches = await batches_of(services.pool, [*batch_ids.union(*selected.values())])
+        permitted = {batch.batch_id: rules.may_have(requester, batch) for batch in batches}
+        requests = [
+            request
+            for request in requests
+            if rules.may_see(requester, request, {*selected[request.request_id], *request.batch_ids}, permitted)
+        ]
+    now, lasts = services.clock.now(), timedelta(minutes=services.config.exhaust_link_minutes)
+    store, linked = Store(services.config), []
+    for request in requests:
+        order = {batch_id: place for place, batch_id in enumerate(selected[request.request_id])}
+        deliveries = sorted(request.deliveries, key=lambda stored: order.get(stored["batchId"], len(order)))
+        links = tuple([await store.link(stored["filePath"], now, lasts) for stored in deliveries])
+        manifest_path = manifest.path(request.dataset, request.request_id)
+        manifest_link = await store.link(manifest_path, now, lasts) if links else None
+        linked.append(LinkedRequest(request, links, manifest_link, now + lasts))
+    return linked
+
+
+def _selected_ids(request: ExhaustRequest) -> tuple[str, ...]:
+    """The batches that a request names; none where its `datasetConfig` cannot be read."""
+    try:
+        return wire.read_selection(request.config).batch_ids
+    except model.CannotBeMade:
+        return ()
+
+
+async def batches_of(conn: Connection, batch_ids: Sequence[str]) -> list[ReportBatch]:
+    """The batches that exist, each once, in the order of `batch_ids`."""
+    rows = await db.all(conn, ReportBatch, Q.batches_by_id, batch_ids=list(set(batch_ids)))
+    batches = {batch.batch_id: batch for batch in rows}
+    return [batches[batch_id] for batch_id in dict.fromkeys(batch_ids) if batch_id in batches]
+
+
+async def selected_batches(
+    services: Services, selection: Selection, dataset: Dataset, channel: str
+) -> list[ReportBatch]:
+    """The batches that a request is about (contract jobs §5.5, §6.1). Bound: SEARCHED_COURSES. Raises: Upstream.
+
+    A report that spans batches and names none has those of the channel: those that started from a day on, or all, or
+    those that run or ended yesterday.
+    """
+    if selection.batch_ids:
+        return await batches_of(services.pool, selection.batch_ids)
+    if selection.search is not None:
+        filters = selection.search.get("filters")
+        hits = await services.sunbird.search.courses(
+            filters if isinstance(filters, dict) else {}, fields=["identifier"], limit=SEARCHED_COURSES
+        )
+        course_ids = [str(hit["identifier"]) for hit in hits if "identifier" in hit]
+        return await db.all(services.pool, ReportBatch, Q.batches_of_courses, course_ids=course_ids)
+    if not dataset.spans_batches:
+        return []
+    only_running = selection.started_from is None and not selection.all_batches
     return await db.all(
         services.pool,
         ReportBatch,
         Q.batches_of_channel,
         channel=channel,
-        started_from=wanted.started_from,
-        ended_from=services.clock.today() - timedelta(days=1) if running else None,
+        started_from=selection.started_from,
+        ended_from=services.clock.today() - timedelta(days=1) if only_running else None,
     )
 
 
-async def forget(services: Services, request: Request) -> None:
-    """Delete a request and its files; where the store does not, both are left to `forget_expired`, and due."""
+async def forget(services: Services, request: ExhaustRequest) -> None:
+    """Delete a request and its files. Where the store fails, both stay, and `forget_expired` is due to delete them."""
     if await delete_files(services, request.dataset, request.request_id):
         await db.run(services.pool, Q.delete_requests, request_ids=[request.request_id])
 
 
 async def delete_files(services: Services, dataset: str, request_id: str) -> bool:
-    """Delete the files of a request; False where the store does not: the request is due to be forgotten with them."""
+    """Delete the files of a request. Returns False where the store fails; `forget_expired` is then due to do it."""
     try:
         await Store(services.config).delete_folder(manifest.folder(dataset, request_id))
     except Upstream as failure:
@@ -222,10 +248,10 @@ async def delete_files(services: Services, dataset: str, request_id: str) -> boo
 
 
 async def withdraw_files_with(conn: Connection, user_ids: Sequence[str], now: datetime) -> int:
-    """End every request whose files hold one of `user_ids`, running ones too; how many. To be called while their
-    enrolments still tell where they are.
+    """End every request whose files hold one of `user_ids`, running ones too; how many.
 
-    From the transaction's end nobody gets a link or a file of those; `forget_expired` deletes them within minutes.
+    Must be called before their enrolments are deleted, which tell the batches they are in. From the transaction's end
+    nobody gets a link to those files or one of them; `forget_expired` deletes them within minutes.
     """
     return await db.run(
         conn,
@@ -238,57 +264,23 @@ async def withdraw_files_with(conn: Connection, user_ids: Sequence[str], now: da
 
 
 async def forget_expired(services: Services, *, limit: int = 100) -> int:
-    """Delete requests whose time is over, their files first; how many."""
+    """Delete up to `limit` requests whose time is over, their files first; how many.
+
+    A request whose files the store does not delete stays, and is due again after POSTPONED.
+    """
     async with services.pool.acquire() as conn, conn.transaction():
-        rows = await conn.fetch(
-            Q.requests_expired.text, *Q.requests_expired.arguments({"now": services.clock.now(), "limit": limit})
-        )
+        now, store, emptied = services.clock.now(), Store(services.config), []
+        for row in await conn.fetch(
+            Q.requests_expired.text, *Q.requests_expired.arguments({"now": now, "limit": limit})
+        ):
+            request_id = row["request_id"]
+            try:
+                await store.delete_folder(manifest.folder(row["dataset"], request_id))
+            except Upstream as failure:
+                log.warning("the files of an expired exhaust stay", request_id=request_id, detail=failure.detail)
+                until = services.clock.now() + POSTPONED
+                await db.run(conn, Q.postpone_expiry, request_id=request_id, until=until)
+            else:
+                emptied.append(request_id)
         # Should the process die between files and rows, the next run finds the files gone and deletes the rows.
-        gone = [row["request_id"] for row in rows if await _is_emptied(services, conn, row)]
-        return await db.run(conn, Q.delete_requests, request_ids=gone)
-
-
-async def _is_emptied(services: Services, conn: Connection, row: Mapping[str, Any]) -> bool:
-    """Delete the files of an expired request; where that fails its row stays, and comes after the others."""
-    try:
-        await Store(services.config).delete_folder(manifest.folder(row["dataset"], row["request_id"]))
-    except Upstream as failure:
-        log.warning("the files of an expired exhaust stay", request_id=row["request_id"], detail=failure.detail)
-        until = services.clock.now() + POSTPONED
-        await db.run(conn, Q.postpone_expiry, request_id=row["request_id"], until=until)
-        return False
-    return True
-
-
-def _readable(asked: Submission) -> Selection | None:
-    """What is wanted; None where the run will say what is wrong with it."""
-    try:
-        return wire.read_wanted(asked.config)
-    except model.CannotBeMade:
-        return None
-
-
-async def _check_owner(
-    services: Services, requester: Requester, channel: str, dataset: Dataset, wanted: Selection
-) -> None:
-    if wanted.search is not None or (dataset.spans_batches and not wanted.batch_ids):
-        # Nobody can say beforehand which batches that will be; of those, the run leaves out what is not theirs.
-        allowed = rules.reports_for(requester, channel)
-    else:
-        batches = await offers_of(services.pool, wanted.batch_ids)
-        allowed = all(rules.may_have(requester, batch) for batch in batches)
-    if not allowed:
-        raise rules.NotAuthorised
-
-
-def _batch_ids(request: Request) -> tuple[str, ...]:
-    try:
-        return wire.read_wanted(request.config).batch_ids
-    except model.CannotBeMade:
-        return ()
-
-
-def _retention(config: Config, dataset: Dataset) -> timedelta:
-    return timedelta(
-        days=config.exhaust_personal_retention_days if dataset.is_personal else config.exhaust_retention_days
-    )
+        return await db.run(conn, Q.delete_requests, request_ids=emptied)

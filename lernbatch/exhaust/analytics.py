@@ -1,23 +1,23 @@
-"""The other door to exhausts: the analytics service's paths, in its own envelope (contract jobs §5.1 to §5.3)."""
+"""The analytics API: exhausts on the analytics service's paths, in its own envelope (contract jobs §5.1 to §5.3)."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import wraps
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lernbatch.database import db
 from lernbatch.errors import Forbidden, LernbatchError, Malformed, NotAuthenticated, Refused, Unmappable
 from lernbatch.exhaust import actions, handlers, rules, wire
-from lernbatch.exhaust.model import Request, Requester
+from lernbatch.exhaust.model import Requester, RequestSearch
 from lernbatch.web import envelope
 from lernbatch.web.answers import Answer, json_response
 from lernbatch.web.request import Call
+from lernbatch.web.schema import Fields, takes
 
 CONSUMER_HEADER = "x-consumer-id"
 SEARCH_LIMIT = 10
@@ -53,13 +53,10 @@ class WrongShape(Refused):
     message = "The request should be an object, and its tag, dataset and key texts"
 
 
-Result: TypeAlias = Mapping[str, Any]
-
-
-def door(name: str) -> Callable[[Callable[[Call], Awaitable[Result]]], Callable[[Call], Awaitable[Answer]]]:
+def analytics_api(name: str) -> Callable[[Callable[[Call], Awaitable[Fields]]], Callable[[Call], Awaitable[Answer]]]:
     """Answers what the handler returns or raises as `ekstep.analytics.dataset.request.{name}`."""
 
-    def wrap(handler: Callable[[Call], Awaitable[Result]]) -> Callable[[Call], Awaitable[Answer]]:
+    def wrap(handler: Callable[[Call], Awaitable[Fields]]) -> Callable[[Call], Awaitable[Answer]]:
         @wraps(handler)
         async def answer(call: Call) -> Answer:
             now = call.services.clock.now()
@@ -75,101 +72,82 @@ def door(name: str) -> Callable[[Callable[[Call], Awaitable[Result]]], Callable[
     return wrap
 
 
-@door("submit")
-async def submit_dataset(call: Call) -> Result:
+@takes(wire.ReportRequest, produces="application/json", also=handlers.REFUSED)
+@analytics_api("submit")
+async def submit_dataset(call: Call) -> wire.ReportJob:
     """POST /dataset/v1/request/submit"""
     request = await _request(call)
     channel, requester = await _admitted(call)
-    requested_by = requester.user_id or _text(request, "requestedBy")
-    asked = wire.read_submission(request, requested_by, channel, wire.Empty)
-    made = await actions.submit(call.services, requester, asked)
-    return handlers.show((await actions.shown(call.services, [made]))[0])
+    requested_by = request.get("requestedBy")
+    requested_by = requester.user_id or (requested_by if isinstance(requested_by, str) else "")
+    submission = wire.read_submission(request, requested_by, channel, wire.EmptyField)
+    return wire.show_request(await actions.submit(call.services, requester, submission))
 
 
-@door("info")
-async def read_dataset(call: Call) -> Result:
+@takes(query=wire.RequestIdQuery, produces="application/json", also=handlers.REFUSED)
+@analytics_api("info")
+async def read_dataset(call: Call) -> wire.ReportJob:
     """GET /dataset/v1/request/read/{tag}?requestId="""
     channel, requester = await _admitted(call)
-    found = await actions.find(call.services.pool, call.query.get("requestId", ""))
-    if found is None or (found.tag, found.channel) != (call.parameters["tag"], channel):
+    request = await actions.find(call.services.pool, call.query.get("requestId", ""))
+    if request is None or (request.tag, request.channel) != (call.parameters["tag"], channel):
         raise NoSuchRequest
-    if not await actions.visible(call.services, requester, [found]):
+    linked = await actions.linked_requests(call.services, requester, [request])
+    if not linked:
         raise rules.NotAuthorised
-    return handlers.show((await actions.shown(call.services, [found]))[0])
+    return wire.show_request(linked[0])
 
 
-@door("list")
-async def list_datasets(call: Call) -> Result:
+@takes(query=wire.LimitQuery, produces="application/json", also=handlers.REFUSED)
+@analytics_api("list")
+async def list_datasets(call: Call) -> wire.ReportJobs:
     """GET /dataset/v1/request/list/{tag}?limit="""
     channel, requester = await _admitted(call)
     limit = _limit(call.query.get("limit"), handlers.LIST_LIMIT)
-    found = await actions.of_tag(call.services, requester, call.parameters["tag"], channel, limit)
-    return handlers.show_list(await actions.shown(call.services, found))
+    return wire.show_list(await actions.of_tag(call.services, requester, call.parameters["tag"], channel, limit))
 
 
-@door("search")
-async def search_datasets(call: Call) -> Result:
+@takes(wire.DatasetSearch, produces="application/json", also=handlers.REFUSED)
+@analytics_api("search")
+async def search_datasets(call: Call) -> wire.ReportJobs:
     """POST /dataset/v1/request/search {"request": {"filters": {"dataset", "requestedDate", "status", "channel"}}}"""
     request = await _request(call)
     channel, requester = await _admitted(call)
-    wanted = _read_search(request, call.services.clock.zone)
-    if wanted.channel not in (None, channel):
+    filters = _read_search(request, call.services.clock.zone)
+    if filters.channel not in (None, channel):
         raise rules.NotAuthorised
-    found = await db.all(
-        call.services.pool,
-        Request,
-        actions.Q.requests_matching,
-        dataset=wanted.dataset,
-        channel=channel,
-        status=wanted.status,
-        submitted_from=wanted.submitted_from,
-        submitted_before=wanted.submitted_before,
-        limit=wanted.limit,
-    )
-    return handlers.show_list(
-        await actions.shown(call.services, await actions.visible(call.services, requester, found))
-    )
+    return wire.show_list(await actions.search(call.services, requester, channel, filters))
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
-    dataset: str | None
-    status: str | None
-    channel: str | None
-    submitted_from: datetime | None
-    submitted_before: datetime | None
-    limit: int
+def _read_search(request: Mapping[str, Any], zone: ZoneInfo) -> RequestSearch:
+    """The filters, the day as two instants in UTC.
 
-
-def _read_search(request: Mapping[str, Any], zone: Any) -> _Search:
+    Raises: NoFilters; UnsupportedFilters, also for days at the end of all calendars.
+    """
     filters = request.get("filters")
     if not isinstance(filters, dict) or not filters:
         raise NoFilters
     if not set(filters) <= _FILTERS or not all(isinstance(value, str) for value in filters.values()):
         raise UnsupportedFilters
-    start, end = _day(filters.get("requestedDate"), zone)
-    return _Search(
+    submitted_from = submitted_before = None
+    if "requestedDate" in filters:
+        try:
+            start = datetime.combine(date.fromisoformat(filters["requestedDate"]), time(), zone)
+            submitted_from, submitted_before = start.astimezone(UTC), (start + timedelta(days=1)).astimezone(UTC)
+        except (ValueError, OverflowError) as wrong:
+            raise UnsupportedFilters from wrong
+    return RequestSearch(
         dataset=filters.get("dataset"),
         status=filters.get("status"),
         channel=filters.get("channel"),
-        submitted_from=start,
-        submitted_before=end,
+        submitted_from=submitted_from,
+        submitted_before=submitted_before,
         limit=_limit(request.get("limit"), SEARCH_LIMIT),
     )
 
 
-def _day(given: str | None, zone: Any) -> tuple[datetime | None, datetime | None]:
-    """When a day begins and ends, in UTC. Raises: UnsupportedFilters, also for days at the end of all calendars."""
-    if given is None:
-        return None, None
-    try:
-        start = datetime.combine(date.fromisoformat(given), time(), zone)
-        return start.astimezone(UTC), (start + timedelta(days=1)).astimezone(UTC)
-    except (ValueError, OverflowError) as wrong:
-        raise UnsupportedFilters from wrong
-
-
 def _limit(given: object, default: int) -> int:
+    """A positive number up to SEARCH_MAXIMUM; `default` for what is none."""
     text = str(given)
     return min(int(text), SEARCH_MAXIMUM) if text.isascii() and text.isdigit() and int(text) > 0 else default
 
@@ -179,7 +157,7 @@ async def _request(call: Call) -> dict[str, Any]:
 
 
 async def _admitted(call: Call) -> tuple[str, Requester]:
-    """The channel, and for whom its reports are: the user who asks, or a consumer, which has those of the channel.
+    """The channel and the requester: the user who asks, or a consumer, which may have the reports of the channel.
 
     A consumer is a machine client, which shows its key, or is named by a gateway inside the private networks.
     """
@@ -190,18 +168,13 @@ async def _admitted(call: Call) -> tuple[str, Requester]:
     if caller.token is not None or not caller.authentication_enabled:
         return await actions.admitted(call.services, caller, channel), rules.requester(config, caller)
     consumer = caller.user_id or call.headers.get(CONSUMER_HEADER, "")
-    shown = caller.user_id is not None or call.is_private
-    if not shown or f"{consumer}:{channel}" not in config.exhaust_consumers:
+    is_trusted = caller.user_id is not None or call.is_private
+    if not is_trusted or f"{consumer}:{channel}" not in config.exhaust_consumers:
         raise rules.ConsumerNotAllowed(consumer, channel)
     return channel, Requester(None, frozenset({channel}))
 
 
-def _text(request: Mapping[str, Any], key: str) -> str:
-    value = request.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _envelope(name: str, now: datetime, *, result: Result | None = None, error: LernbatchError | None = None) -> bytes:
+def _envelope(name: str, now: datetime, *, result: Fields | None = None, error: LernbatchError | None = None) -> bytes:
     code = "OK" if error is None else _CODES.get(error.http_status, "OK")
     failed = {} if code == "OK" else {"err": code}
     params = {

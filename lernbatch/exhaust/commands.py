@@ -19,8 +19,8 @@ from lernbatch.archive.model import FileFormat, ZipEncryption
 from lernbatch.archive.store import Store
 from lernbatch.course.actions import course as find_course
 from lernbatch.errors import Unusable
-from lernbatch.exhaust import actions, resealing, worker
-from lernbatch.exhaust.model import Request, Requester, Status, Submission
+from lernbatch.exhaust import actions, resealing, wire, worker
+from lernbatch.exhaust.model import ExhaustRequest, ReportSubmission, Requester, RequestStatus
 from lernbatch.person.resealing import ResealCount
 from lernbatch.report.model import Dataset
 from lernbatch.services import Services
@@ -34,7 +34,7 @@ _ANYBODY = Requester(None, None)
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """What to make, and where to put it."""
+    """The options of a report: its batches, and how and where its files are written."""
 
     batch: Annotated[list[str], Parameter(negative="")]
     "the batch; may be given several times"
@@ -56,30 +56,30 @@ class ReportOptions:
 
 
 @app.command
-def progress(*, asked: ReportOptions) -> None:
+def progress(*, options: ReportOptions) -> None:
     """How far the learners of batches are, and their scores.
 
     Example: `lernbatch exhaust progress --batch 0140000000000000001 --out reports`
     """
-    _make(Dataset.PROGRESS, asked)
+    _make(Dataset.PROGRESS, options)
 
 
 @app.command
-def userinfo(*, asked: ReportOptions) -> None:
+def userinfo(*, options: ReportOptions) -> None:
     """Who the learners of batches are, as far as they let the organisation see it.
 
     Example: `lernbatch exhaust userinfo --batch 0140000000000000001 --key abc12345`
     """
-    _make(Dataset.USER_INFO, asked)
+    _make(Dataset.USER_INFO, options)
 
 
 @app.command
-def response(*, asked: ReportOptions) -> None:
+def response(*, options: ReportOptions) -> None:
     """What the learners of batches have answered to each question.
 
     Example: `lernbatch exhaust response --batch 0140000000000000001 --format parquet`
     """
-    _make(Dataset.RESPONSE, asked)
+    _make(Dataset.RESPONSE, options)
 
 
 @app.command
@@ -114,78 +114,87 @@ def reseal() -> None:
         )
 
 
-def _make(dataset: Dataset, asked: ReportOptions) -> None:
-    asked.out.mkdir(parents=True, exist_ok=True)
-    for path in asyncio.run(_made(dataset, asked)):
+def _make(dataset: Dataset, options: ReportOptions) -> None:
+    options.out.mkdir(parents=True, exist_ok=True)
+    for path in asyncio.run(_deliver(dataset, options)):
         print(path)
 
 
-async def _made(dataset: Dataset, asked: ReportOptions) -> list[Path]:
-    """Ask for the files as the API does, work on what is due here, fetch what was made; then forget it.
+async def _deliver(dataset: Dataset, options: ReportOptions) -> list[Path]:
+    """Submit a request as the API does, run it here, copy its files to `options.out`, and forget the request.
 
     Raises: Unusable, with the request's own text, when it ends in FAILED.
     """
     async with command.services() as services:
-        channel = asked.channel or await _channel_of(services, asked.batch[0])
+        channel = options.channel or await _channel_of(services, options.batch[0])
         # Each call is a request of its own: one that was cut off may still be there, in another format or with a key.
-        tag, config = "-".join(asked.batch)[:100], {"batchFilter": asked.batch, "type": uuid4().hex}
-        encryption = ZipEncryption.AES256 if asked.aes else ZipEncryption.USUAL
-        submission = Submission(tag, dataset, OPERATOR, channel, config, asked.key, asked.format, encryption)
-        request = await actions.submit(services, _ANYBODY, submission)
+        tag, config = "-".join(options.batch)[:100], {"batchFilter": options.batch, "type": uuid4().hex}
+        submission = ReportSubmission(
+            tag=tag,
+            dataset=dataset,
+            requested_by=OPERATOR,
+            channel=channel,
+            config=config,
+            selection=wire.read_selection(config),
+            key=options.key,
+            output_format=options.format,
+            zip_encryption=ZipEncryption.AES256 if options.aes else ZipEncryption.USUAL,
+        )
+        request = (await actions.submit(services, _ANYBODY, submission)).request
         try:
-            request = await _finished(services, request)
-            if request.status == Status.FAILED:
+            request = await _run_to_end(services, request)
+            if request.status == RequestStatus.FAILED:
                 raise Unusable(f"The exhaust could not be made: {request.message}.")
-            return [await _fetched(services, one["filePath"], asked.out) for one in request.deliveries]
+            return [await _copy(services, stored["filePath"], options.out) for stored in request.deliveries]
         finally:
             await actions.forget(services, request)
 
 
 async def _channel_of(services: Services, batch_id: str) -> str:
-    found = await actions.offers_of(services.pool, [batch_id])
-    course = await find_course(services, found[0].course_id, found[0].course_version) if found else None
+    """The channel of the batch's course; the installation's, when there is none."""
+    batches = await actions.batches_of(services.pool, [batch_id])
+    course = await find_course(services, batches[0].course_id, batches[0].course_version) if batches else None
     return services.config.default_channel if course is None else course.channel
 
 
-async def _finished(services: Services, request: Request) -> Request:
-    """`request` when it is finished, whoever worked on it."""
+async def _run_to_end(services: Services, request: ExhaustRequest) -> ExhaustRequest:
+    """Show the progress of `request` until it is finished, by this process or another. Returns it as it ended."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=command.Screen(stderr=True)) as bar:
         task = bar.add_task(request.dataset, total=None)
         while True:
-            async with _turn(services, request.request_id) as turn:
-                while not turn.done():
-                    await asyncio.wait([turn], timeout=LOOK_EVERY_SECONDS)
+            async with _running(services, request.request_id) as run:
+                while not run.done():
+                    await asyncio.wait([run], timeout=LOOK_EVERY_SECONDS)
                     request = await actions.find(services.pool, request.request_id) or request
                     bar.update(task, total=request.rows_total, completed=request.rows_done)
-                if request.status in (Status.SUCCESS, Status.FAILED):
+                if request.status in (RequestStatus.SUCCESS, RequestStatus.FAILED):
                     return request
-                if not await turn:  # another process works on it, or it waits to be tried again
+                if not await run:  # another process works on it, or it waits for its retry
                     await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
 @asynccontextmanager
-async def _turn(services: Services, request_id: str) -> AsyncIterator[asyncio.Task[bool]]:
-    """A turn at the request, ended with the block: what is cut off must not write any more."""
-    turn = asyncio.create_task(worker.take(services, request_id))
+async def _running(services: Services, request_id: str) -> AsyncIterator[asyncio.Task[bool]]:
+    """A run of the request, cancelled at the end of the block: what is cut off must not write any more."""
+    run = asyncio.create_task(worker.run_next(services, request_id))
     try:
-        yield turn
+        yield run
     finally:
-        turn.cancel()
-        await asyncio.wait([turn])
+        run.cancel()
+        await asyncio.wait([run])
 
 
-def _opened(target: Path) -> BinaryIO:
-    """A new file that only its owner may read; one that is there would keep its rights."""
-    target.unlink(missing_ok=True)
-    return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-
-
-async def _fetched(services: Services, path: str, out: Path) -> Path:
-    """Copy a file of the store into the folder `out`."""
+async def _copy(services: Services, path: str, out: Path) -> Path:
+    """Copy a file of the store into the folder `out`, readable by its owner alone."""
     target = out / path.rpartition("/")[2]
+
+    def create() -> BinaryIO:
+        target.unlink(missing_ok=True)  # a file that is there would keep its rights
+        return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
     _, content = await Store(services.config).read(path)
-    with await asyncio.to_thread(_opened, target) as file:
+    with await asyncio.to_thread(create) as file:
         async for piece in content:
             await asyncio.to_thread(file.write, bytes(piece))
     return target

@@ -1,47 +1,57 @@
-"""HTTP routes of exhausts in the service's own envelope: ask for a report, list them, fetch a file."""
+"""HTTP routes of exhausts in the service's own envelope: submit a request, list requests, download a file."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from starlette.responses import Response, StreamingResponse
 
 from lernbatch.archive.store import Store
 from lernbatch.errors import Missing, NotFound
 from lernbatch.exhaust import actions, rules, wire
+from lernbatch.web.answers import Headed
 from lernbatch.web.request import Call
+from lernbatch.web.schema import takes
 
 CHANNEL_HEADER = "x-channel-id"
 LIST_LIMIT = 100
+NO_STORE = {"cache-control": "no-store"}  # the links in an answer open files for whoever holds them
+REFUSED = {403: "No fitting role, another organisation, or none of the batches is the caller's"}
 
 
-async def submit(call: Call) -> dict[str, Any]:
+@takes(wire.ReportRequest, result=wire.ReportJob, also=REFUSED)
+async def submit(call: Call) -> Headed:
     """POST /v1/jobrequest/submit: the caller is who asks, whatever the request says (E60)."""
-    channel = call.headers.get(CHANNEL_HEADER)
-    requested_by = call.caller.user_id or ""
-    wire.read_submission(call.request, requested_by, "", Missing)  # what is missing is said first
-    channel = await actions.admitted(call.services, call.caller, channel)
-    asked = wire.read_submission(call.request, requested_by, channel, Missing)
-    request = await actions.submit(call.services, rules.requester(call.services.config, call.caller), asked)
-    return show((await actions.shown(call.services, [request]))[0])
+    # What is missing is said first, so the channel, which the user service tells, comes after.
+    submission = wire.read_submission(call.request, call.caller.user_id or "", "", Missing)
+    channel = await actions.admitted(call.services, call.caller, call.headers.get(CHANNEL_HEADER))
+    requester = rules.requester(call.services.config, call.caller)
+    linked = await actions.submit(call.services, requester, replace(submission, channel=channel))
+    return Headed(wire.show_request(linked), NO_STORE)
 
 
-async def list_of_tag(call: Call) -> dict[str, Any]:
+@takes(result=wire.ReportJobs, also=REFUSED)
+async def list_of_tag(call: Call) -> Headed:
     """GET /v1/jobrequest/list/{tag}"""
     channel = await actions.admitted(call.services, call.caller, call.headers.get(CHANNEL_HEADER))
     requester = rules.requester(call.services.config, call.caller)
-    found = await actions.of_tag(call.services, requester, call.parameters["tag"], channel, LIST_LIMIT)
-    return show_list(await actions.shown(call.services, found))
+    linked = await actions.of_tag(call.services, requester, call.parameters["tag"], channel, LIST_LIMIT)
+    return Headed(wire.show_list(linked), NO_STORE)
 
 
+@takes(
+    query=wire.LinkQuery,
+    produces="application/zip",
+    also={403: "The link is over, or was never made by us", 404: "The file is gone"},
+)
 async def download(call: Call) -> Response:
-    """GET /v1/exhaust/files/{path}: a file, to whoever holds a link that lasts."""
-    path, files = call.parameters["path"], Store(call.services.config)
+    """GET /v1/exhaust/files/{path}: a file, to the holder of a link that lasts."""
+    path, store = call.parameters["path"], Store(call.services.config)
     expires, signature = (call.query.get(key, "") for key in ("expires", "signature"))
-    files.check_link(path, expires, signature, call.services.clock.now())
+    store.check_link(path, expires, signature, call.services.clock.now())
     if not await actions.is_there(call.services, path):
         raise NotFound
-    size, content = await files.read(path)
+    size, content = await store.read(path)
     name = path.rpartition("/")[2]
     return StreamingResponse(
         content,
@@ -53,11 +63,3 @@ async def download(call: Call) -> Response:
             "X-Content-Type-Options": "nosniff",
         },
     )
-
-
-def show(shown: actions.LinkedRequest) -> dict[str, Any]:
-    return wire.show_request(shown.request, shown.links, shown.manifest_link, shown.expire_at)
-
-
-def show_list(found: list[actions.LinkedRequest]) -> dict[str, Any]:
-    return {"count": len(found), "jobs": [show(one) for one in found]}

@@ -7,8 +7,8 @@ from lernbatch.services import Services
 
 
 async def run_due(services: Services) -> int:
-    """Take one turn at the request that is due next; 1, or 0 when none is."""
-    return int(await worker.take(services))
+    """Run the request that is due next once; 1, or 0 when none is due."""
+    return int(await worker.run_next(services))
 
 
 async def close_withdrawn(services: Services) -> int:

@@ -1,4 +1,4 @@
-"""One worker's hold on a request: its lease, how far it is, what it has delivered."""
+"""A worker's lease on a request, with the progress and the deliveries of its run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lernbatch.archive.xlsx import SheetTooSmall
 from lernbatch.database import db, sql
 from lernbatch.errors import Upstream
 from lernbatch.exhaust import rules, wire
-from lernbatch.exhaust.model import Delivery, LeftOut, Request
+from lernbatch.exhaust.model import Delivery, ExhaustRequest, LeftOut
 from lernbatch.exhaust.pace import Pace
 from lernbatch.services import Services
 
@@ -19,20 +19,20 @@ Q = sql.load("lernbatch.exhaust")
 
 
 class LeaseLost(Exception):
-    """Somebody else has taken the request over: what this worker does no longer counts."""
+    """Another worker has taken the request over: this worker must not write any more."""
 
 
 @dataclass(slots=True)
 class Lease:
-    """One worker's hold on a request, and how far it is."""
+    """One worker's hold on a request, with the progress of its run."""
 
     services: Services
-    request: Request
+    request: ExhaustRequest
     owner: str
-    row_counts: dict[str, int] = field(default_factory=dict)  # expected, by batch
-    rows_before: int = 0  # of the files that are finished
+    row_counts: dict[str, int] = field(default_factory=dict)  # expected rows, by file name
+    rows_before: int = 0  # of the files that are delivered
     rows_now: dict[str, int] = field(default_factory=dict)  # of the files in work, by name
-    deliveries: list[Delivery] = field(default_factory=list)  # of this turn and those before
+    deliveries: list[Delivery] = field(default_factory=list)  # of this run and those before
     left_out: list[LeftOut] = field(default_factory=list)
     lost: bool = False
     pace: Pace = field(init=False)
@@ -49,19 +49,19 @@ class Lease:
     def rows_done(self) -> int:
         return self.rows_before + sum(self.rows_now.values())
 
-    async def counted(self, name: str, rows: int) -> None:
-        """`rows` more are done of the file `name`; returns when more may be done. Raises: LeaseLost."""
+    async def count_rows(self, name: str, rows: int) -> None:
+        """Add `rows` to the file `name`; returns when the pace allows the next. Raises: LeaseLost."""
         self.rows_now[name] = self.rows_now.get(name, 0) + rows
         await self.pace.keep(rows)
         self.check()
 
     def check(self) -> None:
-        """Raises: LeaseLost, as soon as that is known."""
+        """Raises: LeaseLost, once a statement has shown it."""
         if self.lost:
             raise LeaseLost
 
     async def renew(self) -> None:
-        """Keep the lease and show how far it is. Raises: LeaseLost."""
+        """Extend the lease by `lease_seconds`, and write the progress that callers see. Raises: LeaseLost."""
         renewed = await db.run(
             self.services.pool,
             Q.renew_request,
@@ -74,13 +74,16 @@ class Lease:
         self._check_written(renewed)
 
     def _check_written(self, rows: int) -> None:
-        """Raises: LeaseLost, when a statement found the request no more under this worker's lease."""
+        """Raises: LeaseLost, when a statement wrote no row: the request is not under this worker's lease."""
         if not rows:
             self.lost = True
             raise LeaseLost
 
     async def note_batches(self, batch_ids: list[str]) -> None:
-        """Note what the files are about, which tells who may have them and whose data they hold. Raises: LeaseLost."""
+        """Store the batches of the files: they decide who may have the files, and whose data is in them.
+
+        Raises: LeaseLost.
+        """
         written = await db.run(
             self.services.pool,
             Q.note_batches,
@@ -91,7 +94,7 @@ class Lease:
         self._check_written(written)
 
     async def deliver(self, delivery: Delivery, begun_at: datetime) -> None:
-        """Note that a file is in the store that shows the database as at `begun_at`. Raises: LeaseLost."""
+        """Store a delivery: a file that shows the database as of `begun_at`. Raises: LeaseLost."""
         self.rows_before += self.row_counts.get(delivery.batch_id, 0)
         self.rows_now.pop(delivery.batch_id, None)
         written = await db.run(
@@ -109,15 +112,15 @@ class Lease:
 
 @dataclass(slots=True)
 class Failures:
-    """What went wrong with single batches, or with all. `passing`: at least one of it may pass by itself."""
+    """The failures of a run, of single files or of all. `passing`: a retry may succeed where at least one occurred."""
 
     texts: list[str] = field(default_factory=list)
     passing: bool = False
 
     def note(self, failure: BaseException, what: str) -> None:
-        """Note what stopped `what`: a request never stays unfinished, whatever that was.
+        """Note the failure of `what`, a batch or request id, whatever it is: a request never stays unfinished.
 
-        Raises: `failure` itself, where it says that the worker is to stop.
+        Raises: `failure` itself, when the worker must stop: LeaseLost, and what is no Exception.
         """
         if isinstance(failure, LeaseLost) or not isinstance(failure, Exception):
             raise failure

@@ -10,7 +10,7 @@ import msgspec
 
 from lernbatch.archive.model import ZipEncryption
 from lernbatch.archive.packing import Protection
-from lernbatch.exhaust.model import Delivery, LeftOut, Request
+from lernbatch.exhaust.model import Delivery, ExhaustRequest, LeftOut
 from lernbatch.report.model import RULES_VERSION
 
 NAME = "manifest.json"
@@ -25,8 +25,13 @@ def folder(dataset: str, request_id: str) -> str:
     return f"{dataset}/{request_id}"
 
 
+def path(dataset: str, request_id: str) -> str:
+    """The key under which a request's manifest is stored."""
+    return f"{folder(dataset, request_id)}/{NAME}"
+
+
 def manifest(
-    request: Request,
+    request: ExhaustRequest,
     deliveries: Sequence[Delivery],
     left_out: Sequence[LeftOut],
     protection: Protection,
@@ -45,7 +50,7 @@ def manifest(
         "protection": _protection(protection),
         "rowCount": sum(delivery.row_count for delivery in deliveries),
         "files": [_file(delivery) for delivery in deliveries],
-        "leftOut": [{"batchId": one.batch_id, "reason": one.reason} for one in left_out],
+        "leftOut": [{"batchId": batch.batch_id, "reason": batch.reason} for batch in left_out],
     }
     return msgspec.json.format(msgspec.json.encode(shown), indent=2)
 
@@ -64,7 +69,11 @@ def _file(delivery: Delivery) -> dict[str, Any]:
         "sizeBytes": delivery.size_bytes,
         "sha256": delivery.sha256,
     }
-    return shown if delivery.basis_path is None else shown | {"consents": delivery.basis_path.rpartition("/")[2]}
+    return (
+        shown
+        if delivery.consent_record_path is None
+        else shown | {"consents": delivery.consent_record_path.rpartition("/")[2]}
+    )
 
 
 async def pieces(content: bytes) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""The nouns of exhausts: a request, what it wants, what was delivered."""
+"""The nouns of exhausts: a request, its selection, its deliveries."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PERSONAL = [dataset for dataset in Dataset if dataset.is_personal]
 COUNTING = [dataset for dataset in Dataset if dataset.spans_batches]  # figures of batches, nobody's rows
 
 
-class Status(StrEnum):
-    """Where a request stands.
+class RequestStatus(StrEnum):
+    """The state of a request.
 
-    Submitted → processing (claimed under a lease) → success or failed; back to submitted when its turn is over, when
+    Submitted → processing (claimed under a lease) → success or failed; back to submitted when its run is over, when
     it is tried again, or when its worker died.
     """
 
@@ -30,14 +30,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One file that is in the store. `path` is the store's key, `basis_path` that of the consents it rests on."""
+    """One file that is in the store. `path`: the store's key; `consent_record_path`: that of the consents behind it."""
 
     batch_id: str
     path: str
     size_bytes: int
     row_count: int
     sha256: str
-    basis_path: str | None = None
+    consent_record_path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,15 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """For whom a report is: who may have those of batches that they created or mentor (`user_id`; None: a system), and
-    of batches of the organisations they report for (None: of all)."""
+    """The person or system that a report is for: it may hold the batches that `user_id` created or mentors (None: a
+    system), and those of `organisation_ids` (None: of all organisations)."""
 
     user_id: str | None
     organisation_ids: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ExhaustRequest:
     """A report that somebody asked for: a row of `exhaust_request`."""
 
     request_id: str
@@ -92,22 +92,8 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """What a submit call asks for, validated. `key` protects the file."""
-
-    tag: str
-    dataset: Dataset
-    requested_by: str
-    channel: str
-    config: Mapping[str, Any]
-    key: str | None = field(repr=False)
-    output_format: FileFormat = FileFormat.CSV
-    zip_encryption: ZipEncryption = ZipEncryption.USUAL
-
-
-@dataclass(frozen=True, slots=True)
 class Selection:
-    """What a `datasetConfig` says: which batches, which learners, which columns beside the contract's."""
+    """A parsed `datasetConfig`: which batches, which learners, which columns beside the contract's."""
 
     batch_ids: tuple[str, ...] = ()  # as given, repeated ones too
     started_from: date | None = None  # batches of the channel that started then or later, for reports that span them
@@ -116,3 +102,40 @@ class Selection:
     columns: tuple[str, ...] = ()
     filters: Filters = field(default_factory=Filters)
     since_request: str | None = None  # only learners who changed since that request was submitted
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSubmission:
+    """A submit call, validated. `config`: the datasetConfig as it was given; `key` protects the file."""
+
+    tag: str
+    dataset: Dataset
+    requested_by: str
+    channel: str
+    config: Mapping[str, Any]
+    selection: Selection | None  # what `config` says; None: it cannot be read, and the run will say why
+    key: str | None = field(repr=False)
+    output_format: FileFormat = FileFormat.CSV
+    zip_encryption: ZipEncryption = ZipEncryption.USUAL
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedRequest:
+    """A request with links to its files and its manifest, which were made for one answer and last until `expire_at`."""
+
+    request: ExhaustRequest
+    links: tuple[str, ...]
+    manifest_link: str | None
+    expire_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSearch:
+    """Filters of the analytics API's search; None: any. `submitted_from` and `submitted_before` bound one day."""
+
+    dataset: str | None
+    status: str | None
+    channel: str | None
+    submitted_from: datetime | None
+    submitted_before: datetime | None
+    limit: int

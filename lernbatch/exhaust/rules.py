@@ -1,9 +1,9 @@
-"""What is true of exhaust requests: their id, who may ask, what is refused, when they are tried again."""
+"""What is true of exhaust requests: their ids, who may have them, what is refused, when they are retried."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -11,7 +11,7 @@ from lernbatch.archive.model import CannotBeMade, FileFormat, Level, ZipEncrypti
 from lernbatch.batch.rules import is_unbounded, owns
 from lernbatch.config import Config
 from lernbatch.errors import Forbidden, Refused
-from lernbatch.exhaust.model import Requester, Selection, Status, Submission
+from lernbatch.exhaust.model import ExhaustRequest, ReportSubmission, Requester, RequestStatus, Selection
 from lernbatch.jobs.pauses import pause_after
 from lernbatch.report.model import Dataset, Filters, ReportBatch
 from lernbatch.report.user_info import PERSONAL_COLUMNS
@@ -53,7 +53,7 @@ class UnknownDataset(Refused):
 
 
 class NotTheirs(CannotBeMade):
-    """None of the batches is the requester's any more."""
+    """None of the batches is the requester's any longer."""
 
     message = NotAuthorised.message
 
@@ -98,17 +98,17 @@ class NoEarlierRequest(CannotBeMade):
     message = "changedSinceRequest names no request of this channel"
 
 
-def request_ids(asked: Submission, day: date, fingerprint: bytes) -> tuple[str, str]:
+def request_ids(submission: ReportSubmission, day: date, fingerprint: bytes) -> tuple[str, str]:
     """The id that the contract gives (jobs §5.2: one request per dataset, tag, user, channel and day, and `type` of the
     config), and the id for when that one belongs to a request for something else."""
-    kind = asked.config.get("type")
-    parts = [asked.dataset, asked.tag, asked.requested_by, asked.channel, day.isoformat()]
+
+    def digest(parts: Sequence[str]) -> str:
+        return hashlib.md5("|".join(parts).encode(), usedforsecurity=False).hexdigest().upper()
+
+    kind = submission.config.get("type")
+    parts = [submission.dataset, submission.tag, submission.requested_by, submission.channel, day.isoformat()]
     parts += [kind] if isinstance(kind, str) and kind else []
-    return _digest(parts), _digest([*parts, fingerprint.hex()])
-
-
-def _digest(parts: Sequence[str]) -> str:
-    return hashlib.md5("|".join(parts).encode(), usedforsecurity=False).hexdigest().upper()
+    return digest(parts), digest([*parts, fingerprint.hex()])
 
 
 def reports_for(requester: Requester, channel: str) -> bool:
@@ -121,17 +121,31 @@ def may_have(requester: Requester, batch: ReportBatch) -> bool:
     return owns(batch, requester.user_id, requester.organisation_ids)
 
 
-def check_selectors(wanted: Selection, dataset: Dataset, has_key: bool, limit: int) -> None:
+def may_see(
+    requester: Requester, request: ExhaustRequest, batch_ids: Collection[str], permitted: Mapping[str, bool]
+) -> bool:
+    """Whether a request, which holds links to files, may be shown. `batch_ids`: the batches it is about.
+
+    `permitted`: whether the requester may have a batch, by the ids of those that exist.
+    """
+    mine = requester.user_id is not None and request.requester_id == requester.user_id
+    mine = mine or reports_for(requester, request.channel)
+    if not batch_ids:
+        return mine and not request.deliveries
+    return all(permitted.get(batch_id, mine) for batch_id in batch_ids)  # nobody has what is not there
+
+
+def check_selectors(selection: Selection, dataset: Dataset, has_key: bool, limit: int) -> None:
     """Raises: NoSelector, TooManyBatches, NotOfLearners, ColumnOfPeople (contract jobs §5.4, rules 7 and 8)."""
-    if not wanted.batch_ids and wanted.search is None and not dataset.spans_batches:
+    if not selection.batch_ids and selection.search is None and not dataset.spans_batches:
         raise NoSelector
     if dataset is Dataset.USER_INFO and not has_key:
         raise NoSelector
-    if len(wanted.batch_ids) > limit and not dataset.spans_batches:
+    if len(selection.batch_ids) > limit and not dataset.spans_batches:
         raise TooManyBatches(limit)
-    if dataset.spans_batches and (wanted.filters != Filters() or wanted.since_request is not None):
+    if dataset.spans_batches and (selection.filters != Filters() or selection.since_request is not None):
         raise NotOfLearners
-    if dataset is not Dataset.USER_INFO and not PERSONAL_COLUMNS.isdisjoint(wanted.columns):
+    if dataset is not Dataset.USER_INFO and not PERSONAL_COLUMNS.isdisjoint(selection.columns):
         raise ColumnOfPeople
 
 
@@ -157,36 +171,36 @@ def crash_message(detail: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a turn of a request ended. `retry_in`: when it is due again; None: it is finished."""
+class RunOutcome:
+    """The state of a request after a run. `retry_in`: the pause before the next run; None: it is finished."""
 
-    status: Status
+    status: RequestStatus
     message: str | None
     iteration: int
     retry_in: timedelta | None = None
 
 
-def outcome(iteration: int, failures: Sequence[str], *, passing: bool, unfinished: bool, attempts: int) -> Outcome:
-    """What becomes of a request whose batches failed with the texts `failures`.
+def outcome(iteration: int, failures: Sequence[str], *, passing: bool, unfinished: bool, attempts: int) -> RunOutcome:
+    """The state after a run whose files failed with the texts `failures`.
 
-    `passing`: at least one failure may pass by itself (a store, another service); it is tried again, up to `attempts`
-    in all. `unfinished`: batches are left for the next turn. Source: contract jobs §5.4, rule 12.
+    `passing`: a retry may succeed (a store, another service failed); there are up to `attempts` in all.
+    `unfinished`: files are left for the next run. Source: contract jobs §5.4, rule 12.
     """
     message = ",".join(dict.fromkeys(failures))[:MESSAGE_LENGTH]
     if not failures:
         if unfinished:
-            return Outcome(Status.SUBMITTED, None, iteration, timedelta())
-        return Outcome(Status.SUCCESS, "", iteration)
+            return RunOutcome(RequestStatus.SUBMITTED, None, iteration, timedelta())
+        return RunOutcome(RequestStatus.SUCCESS, "", iteration)
     iteration += 1
     if unfinished or (passing and iteration < attempts):
-        return Outcome(Status.SUBMITTED, message, iteration, pause_after(iteration, _LONGEST_PAUSE))
-    return Outcome(Status.FAILED, message, iteration)
+        return RunOutcome(RequestStatus.SUBMITTED, message, iteration, pause_after(iteration, _LONGEST_PAUSE))
+    return RunOutcome(RequestStatus.FAILED, message, iteration)
 
 
 def requester(config: Config, caller: Caller) -> Requester:
-    """For whom a report is that `caller` asks for, or looks at: somebody who administers or reports for organisations.
+    """The requester that `caller` is: with the organisations that they administer or report for.
 
-    Where an installation does not ask whose a batch is, anybody who may ask for reports at all may have them all.
+    Where an installation does not ask whose a batch is, they may have the reports of all organisations.
     """
     if is_unbounded(caller, config):
         return Requester(caller.user_id, None)

@@ -21,28 +21,31 @@ from lernbatch.archive.packing import Packing, Protection
 from lernbatch.database.db import Connection
 from lernbatch.errors import Upstream
 from lernbatch.exhaust.model import Delivery
-from lernbatch.exhaust.sources import ReportScope, Source, basis, source
+from lernbatch.exhaust.sources import ReportScope, Source, consent_source, source
 from lernbatch.report.model import Dataset
 from lernbatch.services import Services
 
 ROWS_AT_ONCE = 500  # from 250 to 2,000 the cost is the same, and small sets let the other work of a process in between
 
 Put = Callable[[str, AsyncIterator[bytes]], Awaitable[None]]
-Counted = Callable[[int], Awaitable[None]]
+RowsRead = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """How a file is made and where it goes. `name`: of the part of the request it is; `folder`: the key it stands
-    under; `counted` is told of rows read, and returns when more may be."""
+    """How a file is written, and where it is stored.
+
+    `name`: the batch id, or ALL_BATCHES; `folder`: the store's key above it. `expected_rows`: of the database.
+    `put` stores a file. `rows_read` takes the count of each set of rows, and returns when the next may be read.
+    """
 
     name: str
     folder: str
-    wanted: FileFormat
+    file_format: FileFormat
     protection: Protection
     expected_rows: int
     put: Put
-    counted: Counted
+    rows_read: RowsRead
 
 
 @asynccontextmanager
@@ -58,31 +61,36 @@ async def snapshot(services: Services) -> AsyncIterator[Connection]:
 
 
 def file_name(dataset: Dataset, batch_id: str, at: datetime) -> str:
-    """`b1_progress_20260702`, without a batch where the file spans them; `at` is in the platform's zone."""
+    """`b1_progress_20260702`; without a batch where the dataset spans them. `at`: in the platform's zone."""
     start = "" if dataset.spans_batches else f"{batch_id}_"
     return f"{start}{dataset.short}_{at:%Y%m%d}"
 
 
-async def make(services: Services, subject: ReportScope, options: FileOptions) -> Delivery:
-    """Make the file about `subject` and put it into the store; what was delivered. Raises: Upstream."""
+async def stream_file(services: Services, scope: ReportScope, options: FileOptions) -> Delivery:
+    """Write the file about `scope` into the store; the delivery says where it lies, its size and its checksum.
+
+    A user info exhaust gets a second file beside it: the consent records, from the same snapshot. Raises: Upstream.
+    """
     at = services.clock.now().astimezone(services.clock.zone)
-    name = file_name(subject.dataset, options.name, at)
-    config = services.config
+    name = file_name(scope.dataset, options.name, at)
+    neutralised = services.config.csv_formulas_neutralised
+    consent_record_path = None
     async with snapshot(services) as conn:
-        writer = formats.format_of(options.wanted, neutralised=config.csv_formulas_neutralised)
-        made = await _file(conn, await source(conn, services, subject), writer, name, at, options)
-        basis_path = None
-        if subject.dataset is Dataset.USER_INFO:
-            quiet = replace(options, wanted=FileFormat.CSV_RFC4180, counted=_unheard)
-            writer = formats.format_of(quiet.wanted, neutralised=config.csv_formulas_neutralised)
-            reasons = await _file(conn, basis(services, subject), writer, f"{name}_consents", at, quiet)
-            basis_path = reasons.path
-    return Delivery(options.name, made.path, made.size_bytes, made.row_count, made.sha256.hexdigest(), basis_path)
+        writer = formats.format_of(options.file_format, neutralised=neutralised)
+        report = await _stream(conn, await source(conn, services, scope), writer, name, at, options)
+        if scope.dataset is Dataset.USER_INFO:
+            # Its rows are about the same learners, so they are not counted again.
+            uncounted = replace(options, file_format=FileFormat.CSV_RFC4180, rows_read=_ignore)
+            writer = formats.format_of(uncounted.file_format, neutralised=neutralised)
+            consents = consent_source(services, scope)
+            consent_record_path = (await _stream(conn, consents, writer, f"{name}_consents", at, uncounted)).path
+    checksum = report.sha256.hexdigest()
+    return Delivery(options.name, report.path, report.size_bytes, report.row_count, checksum, consent_record_path)
 
 
 @dataclass(slots=True)
-class _Tally:
-    """What went into a file so far. As a context it notes what stopped the file, and lets it pass."""
+class _StoredFile:
+    """A file on its way into the store: what was written so far. As a context it keeps the failure that ends it."""
 
     path: str
     size_bytes: int = 0
@@ -97,62 +105,62 @@ class _Tally:
         self.failure = failure
 
 
-async def _unheard(_: int) -> None:
-    """The rows of a second file about the same learners are not counted again."""
+async def _ignore(_: int) -> None:
+    """Count no rows."""
 
 
-async def _file(
-    conn: Connection, made_of: Source, writer: Format, name: str, at: datetime, options: FileOptions
-) -> _Tally:
-    packed = await asyncio.to_thread(  # the first one loads the libraries
+async def _stream(
+    conn: Connection, rows: Source, writer: Format, name: str, at: datetime, options: FileOptions
+) -> _StoredFile:
+    packer = await asyncio.to_thread(  # the first one loads the libraries
         packing.pack,
-        f"{name}.{options.wanted.extension}",
+        f"{name}.{options.file_format.extension}",
         at.timetuple()[:6],
         options.protection,
         options.expected_rows,
     )
-    tally = _Tally(f"{options.folder}/{name}.zip")
+    file = _StoredFile(f"{options.folder}/{name}.zip")
 
     async def content() -> AsyncGenerator[bytes, None]:
-        with tally:
-            async with aclosing(_pieces(conn, made_of, writer, packed, tally, options.counted)) as pieces:
+        with file:
+            async with aclosing(_pieces(conn, rows, writer, packer, file, options.rows_read)) as pieces:
                 async for piece in pieces:
-                    tally.sha256.update(piece)
-                    tally.size_bytes += len(piece)
+                    file.sha256.update(piece)
+                    file.size_bytes += len(piece)
                     yield piece
 
     # The store is written to while the snapshot is open: the file is the snapshot, and is nowhere else.
     async with aclosing(content()) as stream:
         try:
-            await options.put(tally.path, stream)
+            await options.put(file.path, stream)
         except Upstream:
-            if isinstance(tally.failure, Exception):  # a connection that broke while rows were read is not the store's
-                raise tally.failure from None
+            if isinstance(file.failure, Exception):  # a connection that broke while rows were read is not the store's
+                raise file.failure from None
             raise
-    return tally
+    return file
 
 
 async def _pieces(
-    conn: Connection, made_of: Source, writer: Format, packed: Packing, tally: _Tally, counted: Counted
+    conn: Connection, rows: Source, writer: Format, packer: Packing, file: _StoredFile, rows_read: RowsRead
 ) -> AsyncGenerator[bytes, None]:
-    yield await asyncio.to_thread(lambda: packed.write(writer.header(made_of.report.columns)))
-    expand = made_of.report.expand
-    cursor = await conn.cursor(made_of.statement.text, *made_of.statement.arguments(made_of.parameters))
+    yield await asyncio.to_thread(lambda: packer.write(writer.header(rows.report.columns)))
+    expand = rows.report.expand
+    cursor = await conn.cursor(rows.statement.text, *rows.statement.arguments(rows.parameters))
     records = await cursor.fetch(ROWS_AT_ONCE)
     while records:
         # PostgreSQL prepares the next rows, and a thread packs these, while this loop does other things.
         ahead = asyncio.create_task(cursor.fetch(ROWS_AT_ONCE))
         try:
             await asyncio.sleep(0)
-            rows = [row for record in records for row in expand(record)]
-            yield await asyncio.to_thread(_packed, rows, writer, packed)
+            lines = [line for record in records for line in expand(record)]
+            yield await asyncio.to_thread(_packed, lines, writer, packer)
         finally:
-            read, records = len(records), await ahead
-        tally.row_count += len(rows)
-        await counted(read)
-    yield await asyncio.to_thread(lambda: packed.write(writer.finish()) + packed.finish())
+            count, records = len(records), await ahead
+        file.row_count += len(lines)
+        await rows_read(count)
+    yield await asyncio.to_thread(lambda: packer.write(writer.finish()) + packer.finish())
 
 
-def _packed(rows: list[Row], writer: Format, packed: Packing) -> bytes:
-    """All that costs time of a set of rows, so that a thread can do it."""
-    return packed.write(writer.rows(rows))
+def _packed(lines: list[Row], writer: Format, packer: Packing) -> bytes:
+    """Everything expensive about a set of rows, in one function that a thread runs."""
+    return packer.write(writer.rows(lines))

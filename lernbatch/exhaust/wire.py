@@ -1,38 +1,185 @@
-"""The JSON of exhausts: what a request says, and the job object both doors answer with (contract jobs §5.2, §5.3)."""
+"""The JSON of exhausts: a request, and the job object that both APIs answer with (contract jobs §5.2, §5.3)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from lernbatch.archive import model
 from lernbatch.archive.model import FileFormat, ZipEncryption
 from lernbatch.errors import LernbatchError, Refused
 from lernbatch.exhaust import rules
-from lernbatch.exhaust.model import Delivery, Request, Selection, Status, Submission
+from lernbatch.exhaust.model import Delivery, LinkedRequest, ReportSubmission, RequestStatus, Selection
 from lernbatch.report.model import Dataset, Filters
 from lernbatch.report.progress import EXTRA_COLUMNS
 from lernbatch.report.user_info import PERSONAL_COLUMNS
 from lernbatch.web.fields import blank, text
+from lernbatch.web.schema import Fields, Milliseconds
 
 COLUMNS = (*EXTRA_COLUMNS, *PERSONAL_COLUMNS)
 _LONGEST_TAG = 500
 _FILTERS = ("organisationIds", "districts", "blocks", "statuses", "userIds", "addedBy")
 
 
+def one_of(values: Iterable[str]) -> Meta:
+    """The description of a text with few values."""
+    return Meta(extra_json_schema={"enum": [*values]})
+
+
+class LearnerFilters(Fields):
+    """Which learners a report shows; a filter that is absent shows all."""
+
+    organisation_ids: list[str] | UnsetType = UNSET
+    districts: list[str] | UnsetType = UNSET
+    blocks: list[str] | UnsetType = UNSET
+    statuses: (
+        Annotated[list[Annotated[int, Meta(ge=0, le=2)]], Meta(description="0 not started, 1 started, 2 completed")]
+        | UnsetType
+    ) = UNSET
+    user_ids: list[str] | UnsetType = UNSET
+    added_by: Annotated[str, Meta(description="Only learners whom this person enrolled.")] | UnsetType = UNSET
+
+
+class DatasetConfig(Fields):
+    """Which batches, learners and columns a report has."""
+
+    batch_id: (
+        Annotated[str, Meta(description="One batch; wins over the others.", examples=["01412345678901234567"])]
+        | UnsetType
+    ) = UNSET
+    batch_filter: Annotated[list[str], Meta(description="Several batches.")] | UnsetType = UNSET
+    search_filter: Annotated[dict[str, Any], Meta(description="A composite search for courses.")] | UnsetType = UNSET
+    columns: (
+        Annotated[
+            list[Annotated[str, one_of(COLUMNS)]],
+            Meta(description="After the contract's columns; externalId in user info alone."),
+        ]
+        | UnsetType
+    ) = UNSET
+    filters: LearnerFilters | UnsetType = UNSET
+    changed_since_request: (
+        Annotated[str, Meta(description="Only who changed since that request was submitted.")] | UnsetType
+    ) = UNSET
+
+
+class ReportRequest(Fields):
+    """A report that is to be made."""
+
+    tag: Annotated[str, Meta(description="By convention the course, an underscore, the batch.", examples=["do_1_b1"])]
+    dataset: Annotated[str, one_of(Dataset), Meta(examples=[Dataset.PROGRESS.value])]
+    dataset_config: DatasetConfig
+    encryption_key: (
+        Annotated[
+            str,
+            Meta(
+                description="Protects the file; a user info exhaust needs one. At least 8 characters.",
+                examples=["abc12345"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    zip_encryption: (
+        Annotated[
+            str,
+            one_of(filter(None, ZipEncryption)),
+            Meta(description="zipcrypto opens everywhere, and can be broken."),
+        ]
+        | UnsetType
+    ) = UNSET
+    output_format: Annotated[str, one_of(FileFormat), Meta(examples=[FileFormat.CSV.value])] | UnsetType = UNSET
+
+
+class JobStats(Fields):
+    """When a request was submitted and finished, and how long its runs took."""
+
+    dt_job_submitted: Milliseconds
+    dt_job_completed: Milliseconds | None
+    execution_time: Annotated[int | None, Meta(description="Milliseconds.")]
+
+
+class JobProgress(Fields):
+    """How many rows of the database are done; the total is not known before the first run."""
+
+    rows_done: int
+    rows_total: int | None
+    percentage: int
+
+
+class ReportJob(Fields):
+    """A request for a report, and its files. The links are made for this answer."""
+
+    request_id: str
+    tag: Annotated[str, Meta(description="With the channel after a colon.")]
+    dataset: str
+    requested_by: str
+    requested_channel: str
+    status: Annotated[str, one_of(RequestStatus)]
+    last_updated: Milliseconds
+    dataset_config: Annotated[Mapping[str, Any], Meta(description="As it was given.")]
+    attempts: int
+    job_stats: JobStats
+    download_urls: list[Annotated[str, Meta(description="A link that lasts until expiresAt.")]]
+    expires_at: Milliseconds
+    status_message: str | None
+    progress: JobProgress
+    manifest_url: Annotated[str | None, Meta(description="What was delivered, with checksums.")]
+
+
+class ReportJobs(Fields):
+    """Requests, the newest first."""
+
+    count: int
+    jobs: list[ReportJob]
+
+
+class DatasetSearchFilters(Fields):
+    """At least one is needed."""
+
+    dataset: str | UnsetType = UNSET
+    requested_date: Annotated[str, Meta(examples=["2030-06-01"])] | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+    channel: str | UnsetType = UNSET
+
+
+class DatasetSearch(Fields):
+    """A search among the requests of a channel."""
+
+    filters: DatasetSearchFilters
+    limit: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+
+
+class RequestIdQuery(Fields):
+    """The request that is looked for."""
+
+    request_id: str | UnsetType = UNSET
+
+
+class LimitQuery(Fields):
+    """A bound of a list."""
+
+    limit: Annotated[int, Meta(description="At most so many, the newest first.", ge=1)] | UnsetType = UNSET
+
+
+class LinkQuery(Fields):
+    """What makes a link open its file."""
+
+    expires: str | UnsetType = UNSET
+    signature: str | UnsetType = UNSET
+
+
 class UnknownEncryption(Refused):
     code = "CLIENT_ERROR"
 
     def __init__(self, given: str) -> None:
-        known = ", ".join(filter(None, ZipEncryption))
-        super().__init__(f"zipEncryption is unknown: {given[:100]}. It may be one of {known}")
+        encryptions = ", ".join(filter(None, ZipEncryption))
+        super().__init__(f"zipEncryption is unknown: {given[:100]}. It may be one of {encryptions}")
 
 
-class Empty(Refused):
+class EmptyField(Refused):
     """A field that the analytics API asks for."""
 
     code = "CLIENT_ERROR"
@@ -62,82 +209,81 @@ class UnknownFormat(Refused):
 
 def read_submission(
     request: Mapping[str, Any], requested_by: str, channel: str, missing: type[LernbatchError]
-) -> Submission:
+) -> ReportSubmission:
     """{"tag": "do_1_b1", "dataset": "progress-exhaust", "datasetConfig": {"batchId": "b1"}, "encryptionKey": "…"}
 
-    `missing` is raised with the name of a field that is blank; each door has its own. Raises: UnknownDataset,
-    UnknownFormat, UnknownEncryption.
+    Raises: `missing`, with the name of a field that is blank: each API has its own; UnknownDataset, UnknownFormat,
+    UnknownEncryption. What is wrong with the `datasetConfig` is said by the run.
     """
-    fields = dict(request)
-    tag, dataset = (_mandatory(fields, key, missing) for key in ("tag", "dataset"))
+    fields, mandatory = dict(request), {}
+    for key in ("tag", "dataset"):
+        value = text(fields, key)
+        if value is None or blank(value):
+            raise missing(key)
+        mandatory[key] = value
+    tag, dataset = mandatory["tag"], mandatory["dataset"]
     config = fields.get("datasetConfig")
-    if missing is Empty and not config:
-        raise Empty("datasetConfig")
+    if missing is EmptyField and not config:
+        raise EmptyField("datasetConfig")
     if dataset not in tuple(Dataset):
         raise rules.UnknownDataset(dataset)
     usual = FileFormat.JSONL if dataset == Dataset.SUMMARY else FileFormat.CSV
-    wanted_format = text(fields, "outputFormat") or text(fields, "output_format") or usual
-    if wanted_format.lower() not in tuple(FileFormat):
-        raise UnknownFormat(wanted_format)
+    output_format = text(fields, "outputFormat") or text(fields, "output_format") or usual
+    if output_format.lower() not in tuple(FileFormat):
+        raise UnknownFormat(output_format)
     encryption = (text(fields, "zipEncryption") or "").lower()
     if encryption not in tuple(ZipEncryption):
         raise UnknownEncryption(encryption)
-    return Submission(
+    config = config if isinstance(config, dict) else {}
+    try:
+        selection = read_selection(config)
+    except model.CannotBeMade:
+        selection = None
+    return ReportSubmission(
         tag=tag[:_LONGEST_TAG],
         dataset=Dataset(dataset),
         requested_by=requested_by,
         channel=channel,
-        config=config if isinstance(config, dict) else {},
+        config=config,
+        selection=selection,
         key=text(fields, "encryptionKey") or None,
-        output_format=FileFormat(wanted_format.lower()),
+        output_format=FileFormat(output_format.lower()),
         zip_encryption=ZipEncryption(encryption),
     )
 
 
-def write_essence(asked: Submission) -> bytes:
-    """What makes a request of a tag another one: it must not be answered with the files of the first."""
-    essence = [asked.config, asked.output_format, asked.zip_encryption, asked.key]
+def write_essence(submission: ReportSubmission) -> bytes:
+    """What tells two requests of one tag apart: the second must not be answered with the files of the first."""
+    essence = [submission.config, submission.output_format, submission.zip_encryption, submission.key]
     return msgspec.json.encode(essence, order="sorted")
 
 
-def read_wanted(config: Mapping[str, Any]) -> Selection:
+def read_selection(config: Mapping[str, Any]) -> Selection:
     """A `datasetConfig`: batchId wins over batchFilter over searchFilter.
 
     Ours: {"columns": ["attempts"], "filters": {"organisationIds": […], "districts": […], "blocks": […],
     "statuses": [0, 1, 2], "userIds": […], "addedBy": "u9"}, "changedSinceRequest": "9F8A…"}. Raises: CannotBeMade.
     """
-    batch_ids = _batch_ids(config)
-    search = config.get("searchFilter")
+    batch_id, search, start = config.get("batchId"), config.get("searchFilter"), config.get("batchStartDate")
+    is_named = isinstance(batch_id, str) and batch_id.strip()
+    batch_ids = (str(batch_id),) if is_named else _words(config.get("batchFilter"))
     columns = _words(config.get("columns"))
     for column in columns:
         if column not in COLUMNS:
             raise UnknownColumn(column)
+    try:
+        started_from = date.fromisoformat(start) if isinstance(start, str) else None
+    except ValueError as wrong:
+        raise rules.NoSelector from wrong
     return Selection(
         batch_ids=batch_ids,
         search=search if isinstance(search, dict) and search and not batch_ids else None,
-        started_from=_day(config.get("batchStartDate")),
+        started_from=started_from,
         all_batches=config.get("generateForAllBatches") is True,
         columns=columns,
         filters=_filters(config["filters"]) if "filters" in config else Filters(),
         since_request=_text(config, "changedSinceRequest"),
     )
-
-
-def changed_since(filters: Filters, at: datetime) -> Filters:
-    """`filters`, and only who changed since."""
-    return replace(filters, changed_since=at)
-
-
-def _batch_ids(config: Mapping[str, Any]) -> tuple[str, ...]:
-    one = config.get("batchId")
-    return (one,) if isinstance(one, str) and one.strip() else _words(config.get("batchFilter"))
-
-
-def _day(given: object) -> date | None:
-    try:
-        return date.fromisoformat(given) if isinstance(given, str) else None
-    except ValueError as wrong:
-        raise rules.NoSelector from wrong
 
 
 def _filters(given: object) -> Filters:
@@ -147,12 +293,15 @@ def _filters(given: object) -> Filters:
     for key in given:
         if key not in _FILTERS:
             raise WrongFilter(key, f"one of {', '.join(_FILTERS)}")
-    statuses = _list(given, "statuses", lambda one: type(one) is int and one in (0, 1, 2), "a list of 0, 1 or 2")
+
+    def is_status(entry: object) -> bool:
+        return type(entry) is int and entry in (0, 1, 2)
+
     return Filters(
         organisation_ids=_texts(given, "organisationIds"),
         districts=_texts(given, "districts"),
         blocks=_texts(given, "blocks"),
-        statuses=statuses,
+        statuses=_list(given, "statuses", is_status, "a list of 0, 1 or 2"),
         user_ids=_texts(given, "userIds"),
         added_by=_text(given, "addedBy"),
     )
@@ -165,7 +314,7 @@ def _text(given: Mapping[str, Any], key: str) -> str | None:
 
 
 def _texts(given: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
-    return _list(given, key, lambda one: isinstance(one, str), "a list of texts")
+    return _list(given, key, lambda entry: isinstance(entry, str), "a list of texts")
 
 
 def _list(given: Mapping[str, Any], key: str, fits: Callable[[object], bool], expected: str) -> tuple[Any, ...] | None:
@@ -178,18 +327,12 @@ def _list(given: Mapping[str, Any], key: str, fits: Callable[[object], bool], ex
 
 
 def _words(value: object) -> tuple[str, ...]:
-    return tuple(one for one in value if isinstance(one, str) and one.strip()) if isinstance(value, list) else ()
-
-
-def _mandatory(fields: dict[str, Any], key: str, missing: type[LernbatchError]) -> str:
-    value = text(fields, key)
-    if value is None or blank(value):
-        raise missing(key)
-    return value
+    """The texts of a list that are not blank."""
+    return tuple(word for word in value if isinstance(word, str) and word.strip()) if isinstance(value, list) else ()
 
 
 def write_delivery(delivery: Delivery, channel: str) -> dict[str, Any]:
-    """As it is stored with its request, in the reference's words and ours."""
+    """The JSON that is stored with its request, in the reference's words and ours."""
     return {
         "channel": channel,
         "batchId": delivery.batch_id,
@@ -197,11 +340,12 @@ def write_delivery(delivery: Delivery, channel: str) -> dict[str, Any]:
         "fileSize": delivery.size_bytes,
         "rowCount": delivery.row_count,
         "sha256": delivery.sha256,
-        "basisPath": delivery.basis_path,
+        "basisPath": delivery.consent_record_path,
     }
 
 
 def read_delivery(stored: Mapping[str, Any]) -> Delivery:
+    """What `write_delivery` wrote."""
     return Delivery(
         stored["batchId"],
         stored["filePath"],
@@ -212,42 +356,35 @@ def read_delivery(stored: Mapping[str, Any]) -> Delivery:
     )
 
 
-def show_request(
-    request: Request, links: Sequence[str], manifest_link: str | None, links_expire_at: datetime
-) -> dict[str, Any]:
-    """The job object. The links are of this very answer; they are shown only when the request is finished."""
-    finished = request.status in (Status.SUCCESS, Status.FAILED)
-    completed = _ms(request.completed_at) if finished and request.completed_at else None
-    submitted = _ms(request.submitted_at)
-    return {
-        "requestId": request.request_id,
-        "tag": f"{request.tag}:{request.channel}",
-        "dataset": request.dataset,
-        "requestedBy": request.requested_by,
-        "requestedChannel": request.channel,
-        "status": request.status,
-        "lastUpdated": completed or submitted,
-        "datasetConfig": request.config,
-        "attempts": request.iteration,
-        "jobStats": {
-            "dtJobSubmitted": submitted,
-            "dtJobCompleted": completed,
-            "executionTime": request.execution_ms if finished else None,
-        },
-        "downloadUrls": list(links) if finished else [],
-        "expiresAt": _ms(links_expire_at),
-        "statusMessage": request.message,
-        "progress": show_progress(request),
-        "manifestUrl": manifest_link if finished else None,
-    }
-
-
-def show_progress(request: Request) -> dict[str, Any]:
-    """How far it is, beside the contract's fields; the total is not known before the first turn."""
-    total = request.rows_total
+def show_request(linked: LinkedRequest) -> ReportJob:
+    """The job object. Its links are shown only when the request is finished."""
+    request = linked.request
+    is_finished = request.status in (RequestStatus.SUCCESS, RequestStatus.FAILED)
+    completed = _ms(request.completed_at) if is_finished and request.completed_at else None
+    submitted, total = _ms(request.submitted_at), request.rows_total
     under_way = min(99, request.rows_done * 100 // total) if total else 0
-    percentage = 100 if request.status == Status.SUCCESS else under_way
-    return {"rowsDone": request.rows_done, "rowsTotal": total, "percentage": percentage}
+    return ReportJob(
+        request_id=request.request_id,
+        tag=f"{request.tag}:{request.channel}",
+        dataset=request.dataset,
+        requested_by=request.requested_by,
+        requested_channel=request.channel,
+        status=request.status,
+        last_updated=completed or submitted,
+        dataset_config=request.config,
+        attempts=request.iteration,
+        job_stats=JobStats(submitted, completed, request.execution_ms if is_finished else None),
+        download_urls=list(linked.links) if is_finished else [],
+        expires_at=_ms(linked.expire_at),
+        status_message=request.message,
+        progress=JobProgress(request.rows_done, total, 100 if request.status == RequestStatus.SUCCESS else under_way),
+        manifest_url=linked.manifest_link if is_finished else None,
+    )
+
+
+def show_list(linked: Sequence[LinkedRequest]) -> ReportJobs:
+    """{"count": 1, "jobs": […]}"""
+    return ReportJobs(len(linked), [show_request(each) for each in linked])
 
 
 def _ms(at: datetime) -> int:

@@ -16,7 +16,7 @@ Scores = Mapping[str, Any]  # content id → [best score, its max score, attempt
 
 @lru_cache(maxsize=4096)
 def progress_percent(is_complete: bool, completed: int, needed: int) -> int:
-    """Whole percent of `needed` contents; who completed the course has 100 for ever, an empty course has 0."""
+    """Whole percent of `needed` contents; a completed course stays 100, an empty course has 0."""
     if is_complete:
         return 100
     if needed <= 0:
@@ -34,23 +34,25 @@ def score_percent(score: float, max_score: float) -> str:
 
 
 def score_cell(scores: Scores, content_id: str) -> str:
-    found = scores.get(content_id)
-    return score_percent(found[0], found[1]) if found else ""
+    """`NN%` of one content; "" without attempts."""
+    score = scores.get(content_id)
+    return score_percent(score[0], score[1]) if score else ""
 
 
 def total_score(scores: Scores, content_ids: Iterable[str]) -> str:
-    """Over those of `content_ids` that were attempted; "" without attempts."""
-    score = max_score = 0.0
+    """The percentage over those of `content_ids` that were attempted; "" without attempts."""
+    total = max_total = 0.0
     for content_id in content_ids:
-        if found := scores.get(content_id):
-            score += found[0]
-            max_score += found[1]
-    return score_percent(score, max_score)
+        if score := scores.get(content_id):
+            total += score[0]
+            max_total += score[1]
+    return score_percent(total, max_total)
 
 
 def attempts_of(scores: Scores, content_id: str) -> int:
-    found = scores.get(content_id)
-    return int(found[2]) if found else 0
+    """How many attempts count for one content."""
+    score = scores.get(content_id)
+    return int(score[2]) if score else 0
 
 
 @lru_cache(maxsize=4096)
@@ -66,7 +68,7 @@ def instant(ms: int, zone: ZoneInfo) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}{fraction}"
 
 
-def options(value: object) -> str:
+def question_options(value: object) -> str:
     """Options and responses as the platform shows them: JSON without line breaks and backslashes, ' for "."""
     if value is None:
         return ""
@@ -94,3 +96,15 @@ def counted(completed: Collection[str], among: frozenset[str]) -> int:
 
 def _half_up(value: float) -> int:
     return math.floor(value + 0.5)
+
+
+def joined(value: object) -> str:
+    """The texts of a list with commas between; a text as it is; else ""."""
+    if isinstance(value, list | tuple):
+        return ",".join(text for text in value if isinstance(text, str))
+    return texts(value)
+
+
+def iso_day(day: date | None) -> str:
+    """yyyy-MM-dd, or ""."""
+    return "" if day is None else day.isoformat()

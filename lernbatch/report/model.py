@@ -1,4 +1,4 @@
-"""The nouns of reports: datasets, filters, the batches they tell of."""
+"""The nouns of reports: datasets, filters, batches, and a report with its columns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from lernbatch.archive.model import Row
 
@@ -26,23 +26,23 @@ class Dataset(StrEnum):
 
     @property
     def short(self) -> str:
-        """As it stands in file names: progress, userinfo, response."""
+        """The name in file names: progress, userinfo, response."""
         return self.value.removesuffix("-exhaust")
 
     @property
     def spans_batches(self) -> bool:
-        """One file tells of all the batches, rather than one of each."""
+        """Whether one file holds all the batches, rather than each a file of its own."""
         return self in (Dataset.SUMMARY, Dataset.SUMMARY_BY_STATE, Dataset.ENROLMENTS)
 
     @property
     def is_personal(self) -> bool:
-        """It can hold names, e-mail addresses and phone numbers."""
+        """Whether it can hold names, e-mail addresses and phone numbers."""
         return self in (Dataset.USER_INFO, Dataset.COURSE_PROGRESS, Dataset.ASSESSMENT)
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which learners a report shows; None: whoever, empty: nobody. `statuses`: 0, 1, 2 of the enrolment."""
+    """Which learners a report shows; None: everybody, empty: nobody. `statuses`: 0, 1, 2 of the enrolment."""
 
     organisation_ids: tuple[str, ...] | None = None
     districts: tuple[str, ...] | None = None
@@ -74,8 +74,22 @@ RULES_VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """`expand` makes a report's rows of one row of the database, given by position."""
+class ReportTable:
+    """The columns of a report, and `expand`, which makes its rows of one row of the database, given by position."""
 
     columns: tuple[str, ...]
     expand: Callable[[Sequence[Any]], Iterable[Row]]
+
+
+class SummaryRow(NamedTuple):
+    """A row of queries.sql, summary_rows. Texts are None where no profile is kept."""
+
+    batch_id: str
+    state: str
+    district: str
+    enrolled: int
+    completed: int
+    certified: int
+    org_name: str | None
+    user_type: str | None
+    user_sub_type: str | None

@@ -10,8 +10,31 @@ from typing import Any, NamedTuple
 from lernbatch.archive.model import Row
 from lernbatch.course.model import Course, LeafNode
 from lernbatch.report import cells
-from lernbatch.report import columns as columns_of
-from lernbatch.report.model import Report, ReportBatch
+from lernbatch.report.model import ReportBatch, ReportTable
+
+COLUMNS = (
+    "Collection Id",
+    "Collection Name",
+    "Batch Id",
+    "Batch Name",
+    "User UUID",
+    "State",
+    "District",
+    "Org Name",
+    "School Id",
+    "School Name",
+    "Block Name",
+    "Cluster Name",
+    "User Type",
+    "User Sub Type",
+    "Declared Board",
+    "Enrolment Date",
+    "Completion Date",
+    "Certificate Status",
+    "Progress",
+    "Total Score",
+)
+
 
 # Columns that a request may add to the progress exhaust (`datasetConfig.columns`).
 EXTRA_COLUMNS = (
@@ -59,7 +82,7 @@ class ProgressOptions:
 
 
 def assessments(course: Course, categories: Collection[str]) -> list[LeafNode]:
-    """What is scored in `course`: self-assessments, and question sets of the `categories`."""
+    """The scored contents of `course`: self-assessments, and question sets of `categories` (all, if it is empty)."""
     return [
         leaf
         for leaf in course.assessments
@@ -67,7 +90,7 @@ def assessments(course: Course, categories: Collection[str]) -> list[LeafNode]:
     ]
 
 
-def progress(course: Course, batch: ReportBatch, scored_ids: Collection[str], options: ProgressOptions) -> Report:
+def progress(course: Course, batch: ReportBatch, scored_ids: Collection[str], options: ProgressOptions) -> ReportTable:
     """The progress exhaust. `scored_ids`: contents in which somebody of the batch has a score."""
     all_scored = assessments(course, options.categories)
     scored = [leaf.content_id for leaf in all_scored if leaf.content_id in scored_ids]
@@ -80,7 +103,7 @@ def progress(course: Course, batch: ReportBatch, scored_ids: Collection[str], op
     extras = [_extra(name, course, batch, scored, options) for name in options.extras if name != "nestedUnits"]
     required, needed = course.required_ids, _needed(course, course.leaf_node_ids, options)
     head = (course.course_id, course.name, f"BatchId_{batch.batch_id}", batch.name)
-    columns = [*columns_of.PROGRESS, *(f"{content_id} - Score" for content_id in scored)]
+    columns = [*COLUMNS, *(f"{content_id} - Score" for content_id in scored)]
     columns += [name for unit in units for name in unit.columns]
     columns += [name for extra in extras for name in extra.columns]
 
@@ -113,7 +136,7 @@ def progress(course: Course, batch: ReportBatch, scored_ids: Collection[str], op
             row += extra.cells(learner)
         return (row,)
 
-    return Report(tuple(columns), expand)
+    return ReportTable(tuple(columns), expand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +175,20 @@ class _Extra:
 def _extra(name: str, course: Course, batch: ReportBatch, scored: list[str], options: ProgressOptions) -> _Extra:
     if name == "attempts":
         columns = tuple(f"{content_id} - Attempts" for content_id in scored)
-        return _Extra(columns, lambda learner: [cells.attempts_of(learner.scores, one) for one in scored])
+        return _Extra(columns, lambda learner: [cells.attempts_of(learner.scores, content_id) for content_id in scored])
     if name == "lastActivity":
         return _Extra(("Last Activity",), lambda learner: [cells.day(learner.last_access_on)])
     if name == "daysInactive":
-        return _Extra(("Days Inactive",), lambda learner: [_days_between(learner.last_access_on, options.today)])
+
+        def days_inactive(learner: ProgressRow) -> list[str | int | None]:
+            last_access_on = learner.last_access_on
+            return [None if last_access_on is None else max((options.today - last_access_on).days, 0)]
+
+        return _Extra(("Days Inactive",), days_inactive)
     if name == "currentUnit":
-        names = _unit_names(course)
+        titles = {unit.unit_id: unit.name for unit in course.units}
+        # Content id → name of the innermost unit it stands in.
+        names = {leaf.content_id: titles.get(leaf.unit_ids[-1], "") for leaf in course.leaf_nodes if leaf.unit_ids}
         return _Extra(("Current Unit",), lambda learner: [names.get(learner.last_read_content_id or "", "")])
     dates: list[str | int | None] = [cells.day(batch.start_date), cells.day(batch.end_date)]
     return _Extra(("Batch Start Date", "Batch End Date"), lambda _: dates)
-
-
-def _days_between(earlier: date | None, later: date) -> int | None:
-    return None if earlier is None else max((later - earlier).days, 0)
-
-
-def _unit_names(course: Course) -> dict[str, str]:
-    """Content id → name of the innermost unit it stands in."""
-    names = {unit.unit_id: unit.name for unit in course.units}
-    return {leaf.content_id: names.get(leaf.unit_ids[-1], "") for leaf in course.leaf_nodes if leaf.unit_ids}

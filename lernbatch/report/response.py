@@ -9,8 +9,29 @@ from zoneinfo import ZoneInfo
 from lernbatch.archive.model import Row
 from lernbatch.course.model import Course
 from lernbatch.report import cells
-from lernbatch.report import columns as columns_of
-from lernbatch.report.model import Report, ReportBatch
+from lernbatch.report.model import ReportBatch, ReportTable
+
+COLUMNS = (
+    "Collection Id",
+    "Collection Name",
+    "Batch Id",
+    "Batch Name",
+    "User UUID",
+    "QuestionSet Id",
+    "QuestionSet Title",
+    "Attempt Id",
+    "Attempted On",
+    "Question Id",
+    "Question Type",
+    "Question Title",
+    "Question Description",
+    "Question Duration",
+    "Question Score",
+    "Question Max Score",
+    "Question Options",
+    "Question Response",
+)
+
 
 _NO_QUESTION: Row = ("", "", "", "", None, None, None, "", "")
 
@@ -25,7 +46,7 @@ class ResponseRow(NamedTuple):
     questions: list[dict[str, Any]]
 
 
-def response(course: Course, batch: ReportBatch, titles: Mapping[str, str], zone: ZoneInfo) -> Report:
+def response(course: Course, batch: ReportBatch, titles: Mapping[str, str], zone: ZoneInfo) -> ReportTable:
     """The response exhaust: a row a question, of all attempts. `titles` of question sets by id."""
     head = (course.course_id, course.name, f"BatchId_{batch.batch_id}", batch.name)
 
@@ -41,7 +62,7 @@ def response(course: Course, batch: ReportBatch, titles: Mapping[str, str], zone
         )
         return [(*start, *_question(question)) for question in attempt.questions] or [(*start, *_NO_QUESTION)]
 
-    return Report(tuple(columns_of.RESPONSE), expand)
+    return ReportTable(tuple(COLUMNS), expand)
 
 
 def _question(question: Mapping[str, Any]) -> Row:
@@ -53,6 +74,6 @@ def _question(question: Mapping[str, Any]) -> Row:
         cells.whole(question.get("duration")),
         cells.decimal(question.get("score")),
         cells.decimal(question.get("max_score")),
-        cells.options(question.get("params")),
-        cells.options(question.get("resvalues")),
+        cells.question_options(question.get("params")),
+        cells.question_options(question.get("resvalues")),
     )

@@ -1,118 +1,76 @@
-"""SummaryRow of batches instead of rows of learners (contract jobs §6.1, §6.2, §6.4)."""
+"""The summary of batches (contract jobs §6.1): a batch, a state and a district a row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any
 
 from lernbatch.archive.model import Row
-from lernbatch.batch.model import BatchStatus
-from lernbatch.batch.rules import status_on
 from lernbatch.course.model import Course
-from lernbatch.report import cells
-from lernbatch.report import columns as columns_of
-from lernbatch.report.model import Report, ReportBatch
+from lernbatch.report.cells import iso_day, joined
+from lernbatch.report.model import ReportBatch, ReportTable, SummaryRow
 
-_STATUS = {BatchStatus.UPCOMING: "Upcoming", BatchStatus.ONGOING: "Ongoing", BatchStatus.ENDED: "Expired"}
+COLUMNS = (
+    "contentorg",
+    "collectionname",
+    "contentstatus",
+    "keywords",
+    "channel",
+    "createdfor",
+    "medium",
+    "subject",
+    "batchid",
+    "courseid",
+    "batchname",
+    "startdate",
+    "enddate",
+    "hascertified",
+    "state",
+    "district",
+    "enrolleduserscount",
+    "completionuserscount",
+    "certificateissuedcount",
+    "orgname",
+    "usertype",
+    "usersubtype",
+    "timestamp",
+)
 
 
-class SummaryRow(NamedTuple):
-    """A row of queries.sql, summary_rows. Texts are None where nobody is known."""
-
-    batch_id: str
-    state: str
-    district: str
-    enrolled: int
-    completed: int
-    certified: int
-    org_name: str | None
-    user_type: str | None
-    user_sub_type: str | None
-
-
-def summary(batches: Mapping[str, ReportBatch], courses: Mapping[str, Course], now: datetime) -> Report:
-    """By batch, state and district. `courses` by batch id."""
+def summary(batches: Mapping[str, ReportBatch], courses: Mapping[str, Course], now: datetime) -> ReportTable:
+    """The report of `batches`; `batches` and `courses` by batch id. `now` is its timestamp column."""
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
-        figures = SummaryRow._make(record)
-        batch = batches[figures.batch_id]
+        row = SummaryRow._make(record)
+        batch = batches[row.batch_id]
         course = courses[batch.batch_id]
         return (
             (
-                _joined(course.content.get("organisation")),
+                joined(course.content.get("organisation")),
                 course.name,
                 course.status,
-                _joined(course.content.get("keywords")),
+                joined(course.content.get("keywords")),
                 course.channel,
-                _joined(batch.created_for),
-                _joined(course.content.get("medium")),
-                _joined(course.content.get("subject")),
+                joined(batch.created_for),
+                joined(course.content.get("medium")),
+                joined(course.content.get("subject")),
                 f"batch-{batch.batch_id}",
                 course.course_id,
                 batch.name,
-                _iso(batch.start_date),
-                _iso(batch.end_date),
+                iso_day(batch.start_date),
+                iso_day(batch.end_date),
                 "Y" if batch.has_templates else "N",
-                figures.state,
-                figures.district,
-                figures.enrolled,
-                figures.completed,
-                figures.certified,
-                figures.org_name or "",
-                figures.user_type or "",
-                figures.user_sub_type or "",
+                row.state,
+                row.district,
+                row.enrolled,
+                row.completed,
+                row.certified,
+                row.org_name or "",
+                row.user_type or "",
+                row.user_sub_type or "",
                 int(now.timestamp() * 1000),
             ),
         )
 
-    return Report(columns_of.SUMMARY, expand)
-
-
-def summary_by_state(batches: Mapping[str, ReportBatch], courses: Mapping[str, Course]) -> Report:
-    """By batch and state. `courses` by batch id."""
-
-    def expand(record: Sequence[Any]) -> Iterable[Row]:
-        figures = SummaryRow._make(record)
-        batch = batches[figures.batch_id]
-        course = courses[batch.batch_id]
-        return (
-            (
-                _joined(course.content.get("organisation")),
-                f"batch-{batch.batch_id}",
-                course.course_id,
-                course.name,
-                _iso(batch.start_date),
-                _iso(batch.end_date),
-                figures.state,
-                figures.enrolled,
-                figures.completed,
-                "Y" if batch.has_templates else "N",
-                figures.certified,
-            ),
-        )
-
-    return Report(columns_of.SUMMARY_BY_STATE, expand)
-
-
-def enrolments(batches: Mapping[str, ReportBatch], courses: Mapping[str, Course], today: date) -> Report:
-    """By batch, those without learners too. `courses` by batch id."""
-
-    def expand(record: Sequence[Any]) -> Iterable[Row]:
-        figures = SummaryRow._make(record)
-        batch = batches[figures.batch_id]
-        status = _STATUS[status_on(today, batch.start_date, batch.end_date)]
-        name = courses[batch.batch_id].name
-        return ((f"{today:%d-%m-%Y}", name, batch.name, status, figures.enrolled, figures.completed),)
-
-    return Report(columns_of.ENROLMENTS, expand)
-
-
-def _joined(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return ",".join(one for one in value if isinstance(one, str))
-    return cells.texts(value)
-
-
-def _iso(day: date | None) -> str:
-    return "" if day is None else day.isoformat()
+    return ReportTable(COLUMNS, expand)

@@ -1,4 +1,4 @@
-"""The user info exhaust (contract jobs §5.7): only who consents is in it."""
+"""The user info exhaust (contract jobs §5.7): it holds only learners who consent."""
 
 from __future__ import annotations
 
@@ -10,8 +10,31 @@ from lernbatch.archive.model import Row
 from lernbatch.course.model import Course
 from lernbatch.person.model import Personal
 from lernbatch.report import cells
-from lernbatch.report import columns as columns_of
-from lernbatch.report.model import Report, ReportBatch
+from lernbatch.report.model import ReportBatch, ReportTable
+
+COLUMNS = (
+    "Collection Id",
+    "Collection Name",
+    "Batch Id",
+    "Batch Name",
+    "User UUID",
+    "User Name",
+    "User Type",
+    "User Sub Type",
+    "State",
+    "District",
+    "Block",
+    "Cluster",
+    "School Id",
+    "School Name",
+    "Status",
+    "Org Name",
+    "Email ID",
+    "Mobile Number",
+    "Consent Provided",
+    "Consent Provided Date",
+)
+
 
 PERSONAL_COLUMNS = frozenset({"externalId"})  # that a request may add
 _ACCOUNT_STATUS = {0: "Inactive user", 1: "Active user", 2: "Deleted user"}
@@ -43,10 +66,10 @@ def user_info(
     *,
     with_status: bool,
     with_external_id: bool = False,
-) -> Report:
-    """The user info exhaust: only who consents is in its rows. `with_status`: the column that 7.0 added."""
+) -> ReportTable:
+    """The user info exhaust: its rows are the learners who consent. `with_status`: the column that 7.0 added."""
     head = (course.course_id, course.name, f"BatchId_{batch.batch_id}", batch.name)
-    columns = [name for name in columns_of.USER_INFO if with_status or name != "Status"]
+    columns = [name for name in COLUMNS if with_status or name != "Status"]
     columns += ["External Id"] if with_external_id else []
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
@@ -76,14 +99,14 @@ def user_info(
             ),
         )
 
-    return Report(tuple(columns), expand)
+    return ReportTable(tuple(columns), expand)
 
 
-def basis() -> Report:
-    """On what each row of a user info exhaust rests: for the manifest, not for the report."""
+def consent_records() -> ReportTable:
+    """The consent behind each row of a user info exhaust: a file beside it, named in the manifest."""
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
         learner = UserInfoRow._make(record)
         return ((learner.user_id, learner.consent_id, cells.day(learner.consented_on)),)
 
-    return Report(("User UUID", "Consent Id", "Consent Date"), expand)
+    return ReportTable(("User UUID", "Consent Id", "Consent Date"), expand)

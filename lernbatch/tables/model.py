@@ -19,7 +19,7 @@ class RawRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """A row that is not empty: column → text, trimmed. `width`: how many values it has; None: a sheet has no width."""
 
     line: int
@@ -33,7 +33,7 @@ class Table:
     """The rows of a file. `width`: how many columns the header has. Reading the rows may raise Unreadable."""
 
     width: int
-    rows: Iterator[Row]
+    rows: Iterator[TableRow]
 
 
 class Unreadable(Exception):

@@ -13,8 +13,8 @@ from lernbatch.tables.model import (
     NoHeader,
     NoRows,
     RawRow,
-    Row,
     Table,
+    TableRow,
     TooManyRows,
     TooWide,
     UnknownColumns,
@@ -145,7 +145,7 @@ def _reading(rows: Rows, top: Sequence[RawRow], names: dict[str, str]) -> _Readi
     return _Reading(rows, top[0], sum(_folded(name) in names for name in top[0].values))
 
 
-def _filled(reading: _Reading, header: Sequence[str], most_rows: int | None, *, has_width: bool) -> Iterator[Row]:
+def _filled(reading: _Reading, header: Sequence[str], most_rows: int | None, *, has_width: bool) -> Iterator[TableRow]:
     """The rows below the header that are not empty, and do not repeat it: files are put together from several."""
     width, count = len(_without_padding(header)), 1
     names = _trimmed(reading.header)
@@ -168,7 +168,7 @@ def _filled(reading: _Reading, header: Sequence[str], most_rows: int | None, *, 
         for column, value in cells.items():
             if value in _ERRORS:
                 problem = f"{column} is {value}, the error of a formula; correct it, or paste the values"
-        yield Row(raw.line, cells, problem, _width(raw, values, width) if has_width else None)
+        yield TableRow(raw.line, cells, problem, _width(raw, values, width) if has_width else None)
 
 
 def _width(raw: RawRow, values: Sequence[str], width: int) -> int:

@@ -8,9 +8,9 @@ import pytest
 
 from lernbatch.database import sql
 from tests.certificate.cohort import Cohort
-from tests.project.modules import rooms_with_statements
 from tests.learning import complete
 from tests.people import ASHA
+from tests.project.modules import rooms_with_statements
 from tests.seeds import REQUIRED
 
 UPSERTS = [

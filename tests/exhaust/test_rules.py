@@ -11,14 +11,14 @@ import pytest
 from lernbatch.archive.model import FileFormat, Level, ZipEncryption
 from lernbatch.config import Config
 from lernbatch.exhaust import rules, wire
-from lernbatch.exhaust.model import Requester, Selection, Status, Submission
+from lernbatch.exhaust.model import ReportSubmission, Requester, RequestStatus, Selection
 from lernbatch.report.model import Dataset, ReportBatch
 from lernbatch.web.caller import Caller, Role
 
 
 def test_a_request_is_known_by_dataset_tag_user_channel_and_day() -> None:
     def ids(fingerprint: bytes = b"1", **config: str) -> tuple[str, str]:
-        asked = Submission("do_1_b1", Dataset.PROGRESS, "u9", "0126", config, None)
+        asked = ReportSubmission("do_1_b1", Dataset.PROGRESS, "u9", "0126", config, None, None)
         return rules.request_ids(asked, date(2026, 7, 1), fingerprint)
 
     wanted = hashlib.md5(b"progress-exhaust|do_1_b1|u9|0126|2026-07-01").hexdigest().upper()
@@ -30,12 +30,12 @@ def test_a_request_is_known_by_dataset_tag_user_channel_and_day() -> None:
 
 
 OUTCOMES = [
-    ([], False, False, 0, (Status.SUCCESS, "", 0, None)),
-    ([], False, True, 0, (Status.SUBMITTED, None, 0, timedelta())),
-    (["No data found"], False, False, 0, (Status.FAILED, "No data found", 1, None)),
-    (["down"], True, False, 0, (Status.SUBMITTED, "down", 1, timedelta(seconds=2))),
-    (["down"], True, False, 2, (Status.FAILED, "down", 3, None)),
-    (["a", "b", "a"], False, False, 0, (Status.FAILED, "a,b", 1, None)),
+    ([], False, False, 0, (RequestStatus.SUCCESS, "", 0, None)),
+    ([], False, True, 0, (RequestStatus.SUBMITTED, None, 0, timedelta())),
+    (["No data found"], False, False, 0, (RequestStatus.FAILED, "No data found", 1, None)),
+    (["down"], True, False, 0, (RequestStatus.SUBMITTED, "down", 1, timedelta(seconds=2))),
+    (["down"], True, False, 2, (RequestStatus.FAILED, "down", 3, None)),
+    (["a", "b", "a"], False, False, 0, (RequestStatus.FAILED, "a,b", 1, None)),
 ]
 
 
@@ -62,11 +62,11 @@ def test_repeated_batches_count_towards_the_limit() -> None:
 
 def test_one_batch_wins_over_several_and_both_over_a_search() -> None:
     everything = {"batchId": "b1", "batchFilter": ["b2", "b3"], "searchFilter": {"filters": {}}}
-    assert wire.read_wanted(everything) == Selection(batch_ids=("b1",))
+    assert wire.read_selection(everything) == Selection(batch_ids=("b1",))
     del everything["batchId"]
-    assert wire.read_wanted(everything) == Selection(batch_ids=("b2", "b3"))
+    assert wire.read_selection(everything) == Selection(batch_ids=("b2", "b3"))
     del everything["batchFilter"]
-    assert wire.read_wanted(everything) == Selection(search={"filters": {}})
+    assert wire.read_selection(everything) == Selection(search={"filters": {}})
 
 
 def test_a_key_becomes_a_password_unless_a_setting_says_otherwise() -> None:

@@ -37,5 +37,5 @@ def test_the_total_is_of_what_was_attempted() -> None:
 
 
 def test_options_are_json_without_its_own_marks() -> None:
-    assert cells.options([{"1": '{"text":"a\nb"}'}]) == "[{'1':'{'text':'anb'}'}]".replace("anb", "ab")
-    assert cells.options(None) == ""
+    assert cells.question_options([{"1": '{"text":"a\nb"}'}]) == "[{'1':'{'text':'anb'}'}]".replace("anb", "ab")
+    assert cells.question_options(None) == ""
