@@ -91,7 +91,7 @@ coverage-of-contract: $(VENV)/.ready-to-check
 	@$(BIN)/python -m tests.contract_coverage
 
 fuzz: $(VENV)/.ready-to-check
-	@EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest tests/house/test_openapi.py
+	@EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest tests/project/test_openapi.py
 
 docs: $(VENV)/.ready-for-docs
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs

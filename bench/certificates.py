@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 import asyncpg
 
+import sandbox
 from lernbatch import app
 from lernbatch.certificate import issue, pictures, verification
 from lernbatch.config import Config
@@ -84,7 +85,7 @@ async def fill(dsn: str, learners: int) -> None:
             TEMPLATES,
         )
         await conn.execute(
-            """INSERT INTO neighbour_person (user_id, first_name, last_name)
+            """INSERT INTO sandbox_person (user_id, first_name, last_name)
                SELECT 'learner-' || lpad(n::text, 7, '0'), 'आशा', 'Kumari ' || n
                  FROM generate_series(1, $1::int) AS n""",
             learners,
@@ -161,6 +162,7 @@ def main() -> None:
     with TemporaryDirectory() as folder, embedded.running(Path(folder) / "pg") as dsn:
         home = Path(folder) / "home"
         asyncio.run(migrate(dsn))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         asyncio.run(fill(dsn, asked.learners))
         keys.ring(Config(home=home))
         print(f"{asked.learners} learners due, {asked.workers} worker processes")

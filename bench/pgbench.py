@@ -104,7 +104,7 @@ def update(size: database.Size) -> str:
         "scores": "ARRAY['{}']",
         "assessed": "ARRAY[false]",
     }
-    read = _filled(PROGRESS.learners, values).replace("asked.user_id, asked.batch_id, b.course_id", "b.course_id", 1)
+    read = _filled(PROGRESS.learners, values).replace("asked.user_id, asked.batch_id, ", "", 1)
     return (
         _learner(size)
         + f"\\set batch random(0, {database.BATCHES_EACH - 1})\n\\set ms random(1770000000000, 1780000000000)\n"
@@ -145,7 +145,7 @@ def enrol(size: database.Size) -> str:
     return (
         f"\\set learner random(20000000, 90000000)\n"
         f"\\set batch random({database.BATCHES_EACH}, {database.BATCHES - 1})\n"
-        f"BEGIN;\n{_filled(ENROLMENT.standings, values)};\n{_filled(ENROLMENT.enrol, values)};\nCOMMIT;\n"
+        f"BEGIN;\n{_filled(ENROLMENT.eligibilities, values)};\n{_filled(ENROLMENT.enrol, values)};\nCOMMIT;\n"
     )
 
 

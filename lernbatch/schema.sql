@@ -214,7 +214,7 @@ CREATE TABLE roster_change (
 CREATE INDEX roster_change_age ON roster_change (applied_at); -- roster.forget_changes
 CREATE INDEX roster_change_of_batch ON roster_change (batch_id, applied_at); -- roster.last_change
 
--- One row: by which publication a republished course's enrolments are reckoned, and how far that has come.
+-- One row: a republished course whose enrolments are being recomputed, and the last key done.
 CREATE TABLE adoption (
   course_id      text    PRIMARY KEY,
   version        text    NOT NULL,
@@ -361,85 +361,6 @@ CREATE TABLE certificate_file (
   fetched_at timestamptz NOT NULL
 );
 
--- ── What the bundled neighbours serve ──
-
--- One row: a published content, course, unit or question set as the content service describes it.
-CREATE TABLE neighbour_content (
-  content_id text        PRIMARY KEY,
-  metadata   jsonb       NOT NULL, -- without the tree
-  hierarchy  jsonb,                -- the whole node with its children; only of what was imported or created as a root
-  updated_at timestamptz NOT NULL
-);
-
--- One row: an organisation. Root organisations own people and courses.
-CREATE TABLE neighbour_organisation (
-  org_id  text     PRIMARY KEY,
-  name    text     NOT NULL,
-  channel text     NOT NULL,
-  is_root boolean  NOT NULL,
-  status  smallint NOT NULL DEFAULT 1
-);
-
--- One row: a person as the user service knows them.
-CREATE TABLE neighbour_person (
-  user_id       text     PRIMARY KEY,
-  first_name    text     NOT NULL,
-  last_name     text     NOT NULL DEFAULT '',
-  org_id        text     NOT NULL DEFAULT '', -- the root organisation
-  roles         text[]   NOT NULL DEFAULT '{}', -- ROLE (in the own organisation) or ROLE@organisation
-  state         text     NOT NULL DEFAULT '',
-  district      text     NOT NULL DEFAULT '',
-  block         text     NOT NULL DEFAULT '',
-  cluster       text     NOT NULL DEFAULT '',
-  school_name   text     NOT NULL DEFAULT '',
-  school_id     text     NOT NULL DEFAULT '',
-  board         text     NOT NULL DEFAULT '',
-  user_type     text     NOT NULL DEFAULT '',
-  user_sub_type text     NOT NULL DEFAULT '',
-  email         text     NOT NULL DEFAULT '',
-  phone         text     NOT NULL DEFAULT '',
-  status        smallint NOT NULL DEFAULT 1, -- 0 inactive, 1 active, 2 deleted
-  managed_by    text     NOT NULL DEFAULT '', -- the parent or teacher who acts for them
-  CHECK (status IN (0, 1, 2))
-);
-
--- One row: whether a person lets an organisation see their data within one course. The latest answer counts.
-CREATE TABLE neighbour_consent (
-  user_id     text        NOT NULL,
-  consumer_id text        NOT NULL, -- the organisation that asks
-  object_id   text        NOT NULL, -- the course
-  consent_id  text        NOT NULL,
-  status      text        NOT NULL, -- ACTIVE, REVOKED, DELETED
-  updated_at  timestamptz NOT NULL,
-  expires_at  timestamptz,          -- null: never
-  PRIMARY KEY (user_id, consumer_id, object_id)
-);
-
-CREATE INDEX neighbour_consent_of_object ON neighbour_consent (object_id, consumer_id, user_id); -- consents
-
--- One row: a group of people; members as the group service shows them.
-CREATE TABLE neighbour_group (
-  group_id text  PRIMARY KEY,
-  name     text  NOT NULL,
-  members  jsonb NOT NULL
-);
-
--- One row: a certificate template.
-CREATE TABLE neighbour_template (
-  template_id text    PRIMARY KEY,
-  legacy      boolean NOT NULL DEFAULT false, -- known to the certificate service only, not to the content service
-  metadata    jsonb   NOT NULL,
-  svg         text    NOT NULL DEFAULT ''
-);
-
--- One row: a message that was handed to the notification service, kept so that it can be looked at.
-CREATE TABLE neighbour_message (
-  message_id bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  kind       text        NOT NULL, -- email, notification, feed
-  request    jsonb       NOT NULL,
-  sent_at    timestamptz NOT NULL
-);
-
 -- One row: a report that somebody asked for. SUBMITTED → PROCESSING when a worker claims it (leased) → SUCCESS or
 -- FAILED; back to SUBMITTED when its turn is over or it is tried again. FAILED → SUBMITTED when asked for again.
 CREATE TABLE exhaust_request (
@@ -529,11 +450,11 @@ CREATE TABLE consent (
   PRIMARY KEY (user_id, consumer_id, object_id)
 );
 
-CREATE INDEX consent_active ON consent (consumer_id, object_id, fetched_at)                -- exhaust.consents_to_recheck
+CREATE INDEX consent_active ON consent (consumer_id, object_id, fetched_at)                -- person.consents_to_recheck
  WHERE lower(status) = 'active';
 CREATE INDEX consent_withdrawn ON consent (consumer_id, object_id, withdrawn_at)           -- exhaust.close_withdrawn
  WHERE withdrawn_at IS NOT NULL;
-CREATE INDEX consent_expiry ON consent (expires_at)                                        -- exhaust.expire_consents
+CREATE INDEX consent_expiry ON consent (expires_at)                                        -- person.expire_consents
  WHERE lower(status) = 'active' AND (withdrawn_at IS NULL OR withdrawn_at < expires_at);
 
 -- What analysts may read: no names, but ids of people with their places, which are personal data, too; and columns instead of the shapes that things are stored in. These are kept

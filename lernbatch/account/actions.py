@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-
 from lernbatch import log, metrics
 from lernbatch.account import rules
-from lernbatch.account.model import Enrolment, Merge, Superseded
+from lernbatch.account.model import EnrolmentRow, SupersededCertificate
 from lernbatch.database import db, sql
-from lernbatch.database.db import Connection
+from lernbatch.person import actions as person
 from lernbatch.progress import actions as progress
 from lernbatch.progress.model import Work
 from lernbatch.services import Services
@@ -18,82 +15,79 @@ from lernbatch.threads import beside
 Q = sql.load("lernbatch.account")
 
 
-async def merge(services: Services, asked: Merge) -> int:
-    """Give one account's learning to another; of how many batches. Raises: SameAccount, AccountEnded, Upstream.
+async def merge(services: Services, from_id: str, into_id: str) -> int:
+    """Give one account's learning to another. Returns in how many batches the account given up was enrolled.
 
-    It is one person by the platform's word, so that nobody is asked whose the batches are. An account that the user
-    service does not know yet may be newer than what it answers.
-    What follows from the joined states and attempts is reckoned afterwards, row by row: should that be cut off, the
-    next report of the learner, `lernbatch reconcile --fix` or another merge completes it.
+    The platform says that the two are one person, so nobody is asked for permission. An account that the user service
+    does not know is accepted: it may be newer than what that service answers.
+    Progress and certificates that follow from the joined states are recomputed after the commit, row by row. If that
+    is interrupted, the learner's next report, `lernbatch reconcile --fix` or a second merge completes it.
+
+    Raises: SameAccount, AccountEnded, Upstream.
     """
-    if asked.from_id == asked.into_id:
+    if from_id == into_id:
         raise rules.SameAccount
-    person = await services.sunbird.users.profile(asked.into_id)
+    person = await services.sunbird.users.profile(into_id)
     if person is not None and not person.is_active:
         raise rules.AccountEnded
     async with services.pool.acquire() as conn, conn.transaction():
-        both = {"from_id": asked.from_id, "into_id": asked.into_id}
-        found = await db.all(conn, Enrolment, Q.enrolments_of_both, **both)
-        targets = {row.batch_id: row for row in found if row.user_id == asked.into_id}
-        sources = [row for row in found if row.user_id == asked.from_id]
+        accounts = {"from_id": from_id, "into_id": into_id}
+        rows = await db.all(conn, EnrolmentRow, Q.enrolments_of_both, **accounts)
+        targets = {row.batch_id: row for row in rows if row.user_id == into_id}
+        sources = [row for row in rows if row.user_id == from_id]
         now = services.clock.now()
-        gone = await _supersede_twice_held(conn, sources, targets.values(), now)
+        # Of two valid certificates of one name the account that stays keeps its own. A merge that is done again must
+        # leave out those superseded by the first, too.
+        source_ids, target_ids = rules.certificate_ids(sources), rules.certificate_ids(targets.values())
+        await db.run(conn, Q.supersede_duplicates, source_ids=source_ids, target_ids=target_ids, now=now)
+        certificates = await db.all(conn, SupersededCertificate, Q.superseded_certificates, certificate_ids=source_ids)
+        superseded = {certificate.certificate_id for certificate in certificates}
         merged = await beside(
             len(sources),
-            lambda: [rules.merged(source, targets.get(source.batch_id), asked.into_id, gone) for source in sources],
+            lambda: [rules.merged(row, targets.get(row.batch_id), into_id, superseded) for row in sources],
         )
-        await _put(conn, services, [row for row in merged if row != targets.get(row.batch_id)])
-        await db.run(conn, Q.copy_attempts, **both, now=now)
-        await db.run(conn, Q.leave_all, user_id=asked.from_id)
-        await db.run(conn, Q.note_merge, **both, now=now)
-        await db.run(conn, Q.note_ended, user_id=asked.from_id, is_ended=True, now=now)
-        await db.run(conn, Q.note_ended, user_id=asked.into_id, is_ended=False, now=now)
-    services.gate.end(asked.from_id)
-    services.gate.revive(asked.into_id)
+        changed = [row for row in merged if row != targets.get(row.batch_id)]
+        await db.run(
+            conn,
+            Q.save_enrolments,
+            now=now,
+            certificates=[db.json(row.certificates) for row in changed],
+            **db.columns(
+                changed,
+                user_ids="user_id",
+                batch_ids="batch_id",
+                course_ids="course_id",
+                active="active",
+                added_by="added_by",
+                added_how="added_how",
+                enrolled_at="enrolled_at",
+                statuses="status",
+                progress="progress",
+                percentages="percentage",
+                completed_at="completed_at",
+                states="states",
+            ),
+        )
+        await db.run(conn, Q.copy_attempts, **accounts, now=now)
+        await db.run(conn, Q.unenrol_from_all, user_id=from_id)
+        await db.run(conn, Q.save_merge, **accounts, now=now)
+        await db.run(conn, Q.save_ended, user_id=from_id, is_ended=True, now=now)
+        await db.run(conn, Q.save_ended, user_id=into_id, is_ended=False, now=now)
+    services.tokens.end(from_id)
+    services.tokens.revive(into_id)
     for row in merged:
-        await progress.record_one(services, Work(asked.into_id, row.batch_id, (), rewrite=True))
+        await progress.record_one(services, Work(into_id, row.batch_id, (), rewrite=True))
     log.info("accounts merged", batches=len(merged))
     metrics.BUSINESS.labels("account-merged").inc()
     return len(merged)
 
 
-async def _supersede_twice_held(
-    conn: Connection, sources: Iterable[Enrolment], targets: Iterable[Enrolment], now: datetime
-) -> frozenset[str]:
-    """Leave one valid certificate of a name; the ids of those of `sources` that are superseded, now or before."""
-    source_ids, target_ids = rules.certificate_ids(sources), rules.certificate_ids(targets)
-    await db.run(conn, Q.supersede_twice_held, source_ids=source_ids, target_ids=target_ids, now=now)
-    gone = await db.all(conn, Superseded, Q.superseded_of, certificate_ids=source_ids)
-    return frozenset(row.certificate_id for row in gone)
-
-
-async def _put(conn: Connection, services: Services, rows: Sequence[Enrolment]) -> None:
-    await db.run(
-        conn,
-        Q.put_enrolments,
-        now=services.clock.now(),
-        user_ids=[row.user_id for row in rows],
-        batch_ids=[row.batch_id for row in rows],
-        course_ids=[row.course_id for row in rows],
-        active=[row.active for row in rows],
-        added_by=[row.added_by for row in rows],
-        added_how=[row.added_how for row in rows],
-        enrolled_at=[row.enrolled_at for row in rows],
-        statuses=[row.status for row in rows],
-        progress=[row.progress for row in rows],
-        percentages=[row.percentage for row in rows],
-        completed_at=[row.completed_at for row in rows],
-        states=[row.states for row in rows],
-        certificates=[db.json(row.certificates) for row in rows],
-    )
-
-
 async def forget(services: Services, user_id: str) -> None:
-    """What is kept here of a deleted person's data goes; enrolments, scores and certificates stay (contract §7.5)."""
+    """Erase a deleted person's data; enrolments, scores and certificates stay (contract jobs §7.5)."""
+    now = services.clock.now()
     async with services.pool.acquire() as conn, conn.transaction():
-        await db.run(conn, Q.forget_person, user_id=user_id, now=services.clock.now())
-        await db.run(conn, Q.forget_consents, user_id=user_id)
-        await db.run(conn, Q.forget_beside_certificates, user_id=user_id)
-        await db.run(conn, Q.note_ended, user_id=user_id, is_ended=True, now=services.clock.now())
-    services.gate.end(user_id)
+        await person.forget(conn, user_id, now)
+        await db.run(conn, Q.erase_certificate_copies, user_id=user_id)
+        await db.run(conn, Q.save_ended, user_id=user_id, is_ended=True, now=now)
+    services.tokens.end(user_id)
     metrics.BUSINESS.labels("account-forgotten").inc()

@@ -8,7 +8,6 @@ from cyclopts import App
 
 from lernbatch import command
 from lernbatch.account import actions
-from lernbatch.account.model import Merge
 
 app = App(name="account", help="Accounts: merge two, forget one.")
 
@@ -25,15 +24,15 @@ def merge(from_id: str, into_id: str, /) -> None:
     """
 
     async def work() -> int:
-        async with command.services() as held:
-            return await actions.merge(held, Merge(from_id, into_id))
+        async with command.services() as services:
+            return await actions.merge(services, from_id, into_id)
 
     print(f"{asyncio.run(work())} batches went over.")
 
 
 @app.command
 def forget(user_id: str, /) -> None:
-    """Drop what is kept here of a deleted person's data. Enrolments, scores and certificates stay.
+    """Erase a deleted person's data. Enrolments, scores and certificates stay.
 
     Example: `lernbatch account forget 0b1e3c5a`
 
@@ -42,8 +41,8 @@ def forget(user_id: str, /) -> None:
     """
 
     async def work() -> None:
-        async with command.services() as held:
-            await actions.forget(held, user_id)
+        async with command.services() as services:
+            await actions.forget(services, user_id)
 
     asyncio.run(work())
     print("Forgotten.")

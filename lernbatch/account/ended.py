@@ -1,6 +1,7 @@
-"""Accounts that are deleted or merged: every process hears of them within seconds, and no token of theirs counts.
+"""Deleted and merged accounts: every process knows of them within seconds and refuses their tokens.
 
-Asking the database for each token would be a round trip on the hot path; they are few, so each process knows them.
+Asking the database for each token would be a round trip on the hot path. The accounts are few, so each process keeps
+them all.
 """
 
 from __future__ import annotations
@@ -16,45 +17,46 @@ from lernbatch.account.actions import Q
 from lernbatch.database import db
 from lernbatch.services import Services
 
-LOOK_SECONDS = 5.0
-OVERLAP = timedelta(minutes=2)  # a transaction is seen later than the time it has noted
-LONGEST_TOKEN = timedelta(days=30)  # what was issued before an account ended has ended itself by then, and is too late
+POLL_SECONDS = 5.0
+OVERLAP = timedelta(minutes=2)  # a transaction becomes visible later than the time it has noted
+LONGEST_TOKEN = timedelta(days=30)  # a token issued before that has expired, and its late reports are refused as well
 MOST_ACCOUNTS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Ended:
+class EndedAccount:
+    """An account whose tokens are refused; `is_ended` false: it came back."""
+
     user_id: str
     is_ended: bool
 
 
 @asynccontextmanager
 async def watching(services: Services) -> AsyncIterator[None]:
-    """The process knows which accounts have ended, until the block ends."""
+    """The process follows which accounts have ended, until the block ends."""
     config, clock = services.config, services.clock
-    since = clock.now() - timedelta(days=config.late_token_days) - LONGEST_TOKEN
-    await learn(services, since)
+    await read_since(services, clock.now() - timedelta(days=config.late_token_days) - LONGEST_TOKEN)
 
-    async def look() -> None:
-        heard_at = clock.now()
+    async def poll() -> None:
+        read_at = clock.now()
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            asked_at = clock.now()
+            await asyncio.sleep(POLL_SECONDS)
+            now = clock.now()
             try:
-                await learn(services, heard_at - OVERLAP)
-                heard_at = asked_at
-            except db.UNREACHABLE as failed:
-                log.debug("ended accounts were not looked for", error=type(failed).__name__)
+                await read_since(services, read_at - OVERLAP)
+                read_at = now
+            except db.UNREACHABLE as failure:
+                log.debug("ended accounts could not be read", error=type(failure).__name__)
 
-    task = asyncio.create_task(look())
+    task = asyncio.create_task(poll())
     try:
         yield
     finally:
         task.cancel()
 
 
-async def learn(services: Services, since: datetime) -> None:
-    """Tell this process's gate which accounts have ended, or came back, from `since` on."""
-    rows = await db.all(services.pool, _Ended, Q.ended_since, since=since, limit=MOST_ACCOUNTS)
-    for row in rows:
-        (services.gate.end if row.is_ended else services.gate.revive)(row.user_id)
+async def read_since(services: Services, since: datetime) -> None:
+    """Pass on to the token check which accounts have ended, or came back, from `since` on."""
+    accounts = await db.all(services.pool, EndedAccount, Q.ended_since, since=since, limit=MOST_ACCOUNTS)
+    for account in accounts:
+        (services.tokens.end if account.is_ended else services.tokens.revive)(account.user_id)

@@ -1,22 +1,23 @@
-"""HTTP entrances of accounts: whoever listens to the platform's topics hands its events over here."""
+"""HTTP routes of accounts: whoever listens to the platform's topics hands its events over here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from lernbatch.account import actions, wire
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
+from lernbatch.web.schema import Done, takes
 
 
-async def merge(call: Call) -> Mapping[str, Any]:
+@takes(wire.AccountMergeEvent)
+async def merge(call: Call) -> wire.MergedAccount:
     """POST /private/v1/user/account/merge: the event of the topic lms.user.account.merge."""
-    edata = wire.read_event(await call.read_body())
-    return {"response": "SUCCESS", "batches": await actions.merge(call.services, wire.read_merge(edata))}
+    merge = wire.read_merge(wire.read_event(await call.read_body()))
+    batches = await actions.merge(call.services, merge.from_account_id, merge.to_account_id)
+    return wire.MergedAccount(batches=batches)
 
 
-async def forget(call: Call) -> Mapping[str, Any]:
+@takes(wire.AccountDeletionEvent)
+async def forget(call: Call) -> Done:
     """POST /private/v1/user/account/delete: the event of the topic delete.user."""
-    edata = wire.read_event(await call.read_body())
-    await actions.forget(call.services, wire.read_deleted(edata))
-    return {"response": "SUCCESS"}
+    deletion = wire.read_deletion(wire.read_event(await call.read_body()))
+    await actions.forget(call.services, deletion.user_id)
+    return Done()

@@ -9,8 +9,8 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolment:
-    """All of an enrolment that goes over to another account."""
+class EnrolmentRow:
+    """All of an enrolment that goes over to another account; `states` is JSON."""
 
     user_id: str
     batch_id: str
@@ -28,15 +28,7 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True)
-class Superseded:
+class SupersededCertificate:
     """A certificate that another one stands for."""
 
     certificate_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """One account's learning goes over to another."""
-
-    from_id: str
-    into_id: str

@@ -9,7 +9,7 @@
 ORDER BY user_id, batch_id
      FOR UPDATE;
 
--- put_enrolments
+-- save_enrolments
 INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress,
                        percentage, completed_at, updated_at, states, certificates)
 SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
@@ -25,7 +25,7 @@ ON CONFLICT (user_id, batch_id) DO UPDATE
             certificates = EXCLUDED.certificates, revision = enrolment.revision + 1;
 
 -- copy_attempts
--- Of one attempt in both accounts the later delivery stays.
+-- If both accounts have an attempt of one id, the later one stays.
 INSERT INTO attempt (user_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score, max_score, questions,
                      created_at, updated_at)
 SELECT :into_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score, max_score, questions, created_at, :now
@@ -36,53 +36,42 @@ ON CONFLICT (user_id, batch_id, content_id, attempt_id) DO UPDATE
             questions = EXCLUDED.questions, updated_at = EXCLUDED.updated_at
       WHERE attempt.attempted_ms < EXCLUDED.attempted_ms;
 
--- supersede_twice_held
--- Of two certificates of one name in one batch that of the account that stays is kept, where it is valid.
-UPDATE certificate AS twice
+-- supersede_duplicates
+-- Of two certificates of one name in one batch, the account that stays keeps its own, if that is valid.
+UPDATE certificate AS duplicate
    SET status = 'superseded', changed_at = :now, change_reason = 'accounts merged', change_code = 'accounts-merged'
   FROM certificate AS kept
- WHERE twice.certificate_id = ANY (:source_ids::text[]) AND twice.status IN ('active', 'suspended')
+ WHERE duplicate.certificate_id = ANY (:source_ids::text[]) AND duplicate.status IN ('active', 'suspended')
    AND kept.certificate_id = ANY (:target_ids::text[]) AND kept.status = 'active'
-   AND kept.batch_id = twice.batch_id AND lower(kept.name) = lower(twice.name)
-   AND kept.certificate_id <> twice.certificate_id;
+   AND kept.batch_id = duplicate.batch_id AND lower(kept.name) = lower(duplicate.name)
+   AND kept.certificate_id <> duplicate.certificate_id;
 
--- superseded_of
+-- superseded_certificates
 SELECT certificate_id FROM certificate WHERE certificate_id = ANY (:certificate_ids::text[]) AND status = 'superseded';
 
--- leave_all
--- The source's rows stay as a record, but are nobody's courses any more.
+-- unenrol_from_all
+-- The rows stay as a record, but are no longer shown as courses of the account given up.
 UPDATE enrolment SET active = false WHERE user_id = :user_id AND active;
 
--- note_merge
+-- save_merge
 INSERT INTO merged_account (user_id, into_id, merged_at)
 VALUES (:from_id, :into_id, :now)
 ON CONFLICT (user_id) DO UPDATE SET into_id = EXCLUDED.into_id, merged_at = EXCLUDED.merged_at;
 
--- forget_person
--- What reports show of a deleted person; enrolments, scores and certificates stay.
-UPDATE profile
-   SET status = 2, org_name = '', state = '', district = '', block = '', cluster = '', school_id = '',
-       school_name = '', board = '', user_type = '', user_sub_type = '', sealed = NULL,
-       fetched_at = :now
- WHERE user_id = :user_id;
-
--- forget_consents
-DELETE FROM consent WHERE user_id = :user_id;
-
--- forget_beside_certificates
+-- erase_certificate_copies
 -- The credential stays as it was signed, name included, so that it goes on verifying; what templates had copied beside
 -- it goes.
 UPDATE certificate SET template = template - 'related' WHERE user_id = :user_id AND template ? 'related';
 
--- note_ended
--- An account that never ended needs no row to say so.
+-- save_ended
+-- An account that never ended gets no row.
 INSERT INTO ended_account (user_id, is_ended, changed_at)
 SELECT :user_id, :is_ended, :now
  WHERE :is_ended OR EXISTS (SELECT FROM ended_account WHERE user_id = :user_id)
 ON CONFLICT (user_id) DO UPDATE SET is_ended = EXCLUDED.is_ended, changed_at = EXCLUDED.changed_at;
 
 -- ended_since
--- The newest first, so that a bound leaves out those whose tokens are over anyway.
+-- Newest first: the limit leaves out the oldest, whose tokens have expired anyway.
   SELECT user_id, is_ended
     FROM ended_account
    WHERE changed_at >= :since

@@ -1,14 +1,13 @@
-"""What is true of merged accounts: nothing that either has learned or earned is lost."""
+"""The rules of merging accounts: nothing that either has learned or earned is lost."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 
-from lernbatch.account.model import Enrolment
+from lernbatch.account.model import EnrolmentRow
 from lernbatch.errors import Refused
 from lernbatch.progress.model import STATES
 from lernbatch.progress.rules import join_all
@@ -22,23 +21,28 @@ class SameAccount(Refused):
 
 
 class AccountEnded(Refused):
-    """An addition: what is given to an account that is deleted or blocked is lost to everybody."""
+    """An addition: learning that moves to a deleted or blocked account would be lost."""
 
     code = "INVALID_REQUESTED_DATA"
     message = "The account that stays is deleted or blocked."
 
 
-def merged(source: Enrolment, target: Enrolment | None, into_id: str, superseded: Collection[str] = ()) -> Enrolment:
-    """The target's enrolment after the merge; as it was when the source adds nothing, so it can be done twice.
+def merged(
+    source: EnrolmentRow, target: EnrolmentRow | None, into_id: str, superseded: Collection[str] = ()
+) -> EnrolmentRow:
+    """The enrolment of `into_id` after the merge; `target` unchanged when `source` adds nothing, so a merge can repeat.
 
-    `superseded`: ids of certificates of the source that do not go over, since the target has one of their name.
+    `target` None: `into_id` was never enrolled in the batch. `superseded`: ids of certificates of `source` that do not
+    go over, since the target has one of their name.
 
-    Contract jobs §7.2, without its losses: completions, certificates and scores of the source go over, too.
+    Source: contract jobs §7.2, without its losses: completions, certificates and scores of the source go over, too.
     """
     if target is None:
         return replace(source, user_id=into_id)
     completed = [at for at in (source.completed_at, target.completed_at) if at is not None]
     states = join_all(STATES.decode(target.states), STATES.decode(source.states))
+    # By their ids alone. Of two with one name that another service issued both stay: nobody here knows which is valid.
+    left_out = {entry.get("identifier") for entry in target.certificates} | set(superseded)
     return replace(
         target,
         active=target.active or source.active,
@@ -46,18 +50,13 @@ def merged(source: Enrolment, target: Enrolment | None, into_id: str, superseded
         status=max(source.status, target.status),
         completed_at=min(completed, default=None),
         states=msgspec.json.encode(states).decode(),
-        certificates=certificates(target.certificates, source.certificates, superseded),
+        certificates=[
+            *target.certificates,
+            *(entry for entry in source.certificates if entry.get("identifier") not in left_out),
+        ],
     )
 
 
-def certificates(
-    mine: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], superseded: Collection[str] = ()
-) -> list[Mapping[str, Any]]:
-    """Each certificate once. Of two with one name that another service issued both stay: who says which is valid?"""
-    known = {entry.get("identifier") for entry in mine} | set(superseded)
-    return [*mine, *(entry for entry in others if entry.get("identifier") not in known)]
-
-
-def certificate_ids(enrolments: Iterable[Enrolment]) -> list[str]:
+def certificate_ids(enrolments: Iterable[EnrolmentRow]) -> list[str]:
     """The ids of all certificates that these enrolments list."""
-    return [str(entry.get("identifier")) for one in enrolments for entry in one.certificates]
+    return [str(entry.get("identifier")) for enrolment in enrolments for entry in enrolment.certificates]

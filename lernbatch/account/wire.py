@@ -3,16 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from lernbatch.account.model import Merge
+from msgspec import Meta
+
 from lernbatch.errors import Malformed
 from lernbatch.web.envelope import decode
 from lernbatch.web.fields import mandatory
+from lernbatch.web.schema import Done, Fields, UserId
+
+
+class AccountMerge(Fields):
+    """One account's learning goes over to another."""
+
+    from_account_id: UserId
+    to_account_id: UserId
+
+
+class AccountMergeEvent(Fields):
+    """The event of the topic lms.user.account.merge."""
+
+    edata: AccountMerge
+
+
+class MergedAccount(Done, kw_only=True):
+    """What a merge did."""
+
+    batches: Annotated[int, Meta(description="That went over.")]
+
+
+class AccountDeletion(Fields):
+    """An account was deleted."""
+
+    user_id: UserId
+
+
+class AccountDeletionEvent(Fields):
+    """The event of the topic delete.user."""
+
+    edata: AccountDeletion
 
 
 def read_event(body: bytes) -> Mapping[str, Any]:
-    """The `edata` of an event, or of the `request` that carries it."""
+    """The `edata` of an event, or of the `request` that carries it. Raises: Malformed."""
     event = decode(body)
     if isinstance(event, dict) and isinstance(event.get("request"), dict):
         event = event["request"]
@@ -22,11 +55,14 @@ def read_event(body: bytes) -> Mapping[str, Any]:
     return edata
 
 
-def read_merge(edata: Mapping[str, Any]) -> Merge:
-    """{"edata": {"action": "merge-user-courses-and-cert", "fromAccountId": "u-1", "toAccountId": "u-2"}}"""
-    return Merge(mandatory(edata, "fromAccountId"), mandatory(edata, "toAccountId"))
+def read_merge(edata: Mapping[str, Any]) -> AccountMerge:
+    """{"edata": {"action": "merge-user-courses-and-cert", "fromAccountId": "u-1", "toAccountId": "u-2"}}
+
+    Raises: Missing, WrongType; the account that is given up is checked first.
+    """
+    return AccountMerge(mandatory(edata, "fromAccountId"), mandatory(edata, "toAccountId"))
 
 
-def read_deleted(edata: Mapping[str, Any]) -> str:
-    """{"edata": {"action": "delete-user", "userId": "u-1"}}"""
-    return mandatory(edata, "userId")
+def read_deletion(edata: Mapping[str, Any]) -> AccountDeletion:
+    """{"edata": {"action": "delete-user", "userId": "u-1"}}. Raises: Missing, WrongType."""
+    return AccountDeletion(mandatory(edata, "userId"))

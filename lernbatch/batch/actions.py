@@ -16,8 +16,8 @@ from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unauthorized
 from lernbatch.jobs.outbox.events import Event
 from lernbatch.services import Services
+from lernbatch.web.caller import Caller
 from lernbatch.web.idempotency import Remember
-from lernbatch.web.tokens import Caller
 
 Q = sql.load("lernbatch.batch")
 TRIES = 30  # attempts of a change that another process gets ahead of; in each round one change gets through

@@ -10,7 +10,7 @@ from lernbatch.course.model import Course
 from lernbatch.errors import Malformed, Upstream
 from lernbatch.services import Services
 from lernbatch.sunbird.http import mappings, text
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 
 async def check_course(services: Services, course_id: str) -> Course:

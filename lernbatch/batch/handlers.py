@@ -7,8 +7,9 @@ from dataclasses import replace
 from lernbatch.batch import actions, listings, preview, rules, transfer, wire, wire_document, wire_participants
 from lernbatch.batch.model import BatchChange, Requester
 from lernbatch.errors import Unauthorized
-from lernbatch.web.http import Call, Headed
+from lernbatch.web.answers import Headed
 from lernbatch.web.idempotency import Remember, once
+from lernbatch.web.request import Call
 from lernbatch.web.schema import Done, Empty, takes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lernbatch.batch import events, listings, statuses
-from lernbatch.jobs.outbox.relay import Due
+from lernbatch.jobs.outbox.relay import DueEvent
 from lernbatch.services import Services
 
 
@@ -22,12 +22,12 @@ async def publish_listings(services: Services) -> int:
     return await listings.publish_due(services)
 
 
-async def write_listing(services: Services, event: Due) -> None:
+async def write_listing(services: Services, event: DueEvent) -> None:
     """Write a course's list of batches into the content service. Raises: Upstream."""
     await services.sunbird.content.write_batches(event.key, event.payload["batches"])
 
 
-async def mail(services: Services, event: Due) -> None:
+async def mail(services: Services, event: DueEvent) -> None:
     """Send a mail to a mentor, unless the search does not know the course. Raises: Upstream."""
     course = await services.sunbird.search.mail_content(event.payload["courseId"])
     if course is None:

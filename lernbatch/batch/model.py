@@ -9,7 +9,7 @@ from enum import Enum, IntEnum, auto
 from typing import Any, Literal, Protocol, TypeAlias
 
 from lernbatch.jobs.outbox.telemetry import Origin
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 OPEN = "open"
 INVITE_ONLY = "invite-only"

@@ -47,7 +47,8 @@ SELECT (SELECT count(*) FROM enrolment WHERE :active AND batch_id = :batch_id AN
 
 -- participants
 -- As participant_count. :only: the ids that the caller may see; null: all. The order is by an expression that no index
--- has: by the plain column PostgreSQL may search for the learners of one batch among those of all, user by user.
+-- has: by the plain column PostgreSQL may search for the learners of one batch among those of all, user by user
+-- (tests/project/test_plans.py).
   SELECT user_id
     FROM (SELECT user_id FROM enrolment WHERE :active AND batch_id = :batch_id AND active
            UNION ALL

@@ -24,7 +24,7 @@ from lernbatch.batch.model import (
 )
 from lernbatch.config import Config
 from lernbatch.errors import Forbidden, LernbatchError, NotFound, Refused
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 # The fields of a user that may be shown to anybody: in certificates, and in templates' criteria.
 SHAREABLE = ("rootOrgId", "rootOrgName", "userType", "userSubType")
@@ -143,8 +143,8 @@ def status_now(batch: Batch, now: datetime, zone: ZoneInfo) -> BatchStatus:
 def enrolment_end(end: date | None, enrolment_end: date | None, closes_before: int) -> date | None:
     """The last day on which learners may enrol: the given one, else so many days before the end; None: no last day.
 
-    `closes_before`: the setting `enrolment_closes_days_before_end`, 1 or 0 days. This rule stands here alone: the search
-    compares its stored result.
+    `closes_before`: the setting `enrolment_closes_days_before_end`, 1 or 0 days. This rule stands here alone: a
+    search compares its stored result.
     """
     if enrolment_end is not None or end is None:
         return enrolment_end

@@ -8,7 +8,7 @@ from lernbatch.batch import events, rules
 from lernbatch.batch.model import Transfer
 from lernbatch.database import db, sql
 from lernbatch.jobs.outbox import actions as outbox
-from lernbatch.jobs.outbox.actions import hears_kafka
+from lernbatch.jobs.outbox.actions import publishes_to_kafka
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.batch")
@@ -45,7 +45,7 @@ async def transfer(services: Services, transfer: Transfer) -> int:
                 now=services.clock.now(),
                 limit=BATCHES_AT_ONCE,
             )
-            if hears_kafka(services.config):
+            if publishes_to_kafka(services.config):
                 audits = [
                     events.transferred(
                         services.config, services.clock.now_ms(), transfer, batch.batch_id, batch.course_id

@@ -17,12 +17,12 @@ from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.enrolment import actions as enrolment
 from lernbatch.enrolment import rules as enrolment_rules
-from lernbatch.enrolment.model import How, Key, Wish
+from lernbatch.enrolment.model import EnrolmentKey, EnrolmentRequest, EnrolmentSource
 from lernbatch.enrolment.rules import NotToBring
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.services import Services
 from lernbatch.sunbird.users import Profile
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.bulk")
 SET_SIZE = 500
@@ -87,7 +87,7 @@ async def _insert(
 async def _judged(services: Services, caller: Caller, lines: Sequence[Line]) -> list[Line]:
     asker = caller.user_id or ""
     batch_ids = sorted({line.batch_id for line in lines if line.batch_id})
-    found = await enrolment.standings(services.pool, [(asker, batch_id) for batch_id in batch_ids])
+    found = await enrolment.eligibilities(services.pool, [(asker, batch_id) for batch_id in batch_ids])
     managed = {
         batch_id
         for (_, batch_id), standing in found.items()
@@ -200,14 +200,17 @@ async def _do(
     origin = Origin(message_id=process.process_id)
     if process.kind == Kind.UNENROL:
         return await _take_out(conn, services, people, origin)
-    found = await enrolment.standings(conn, [(person.user_id, person.batch_id) for person in people])
+    found = await enrolment.eligibilities(conn, [(person.user_id, person.batch_id) for person in people])
     fit = [
         person
         for person in people
         if (standing := found.get((person.user_id, person.batch_id))) is not None
         and enrolment_rules.may_bring_in(known.get(person.user_id), standing.created_for, process.reach)
     ]
-    wishes = [Wish(person.user_id, person.batch_id, None, process.uploaded_by, How.FILE, origin) for person in fit]
+    wishes = [
+        EnrolmentRequest(person.user_id, person.batch_id, None, process.uploaded_by, EnrolmentSource.FILE, origin)
+        for person in fit
+    ]
     refusals = await enrolment.enrol_within(conn, services, wishes)
     outcomes = dict(zip((person.place for person in fit), refusals, strict=True))
     return [
@@ -225,10 +228,14 @@ def _outcome_of(refusal: Exception | None) -> str:
 
 
 async def _take_out(conn: Connection, services: Services, people: Sequence[Person], origin: Origin) -> list[str]:
-    keys: list[Key] = [(person.user_id, person.batch_id) for person in people]
-    found = await enrolment.standings(conn, keys)
+    keys: list[EnrolmentKey] = [(person.user_id, person.batch_id) for person in people]
+    found = await enrolment.eligibilities(conn, keys)
     reasons = {key: rules.unenrol_outcome(found.get(key)) for key in keys}
-    going = [Wish(*key, None, None, How.FILE, origin) for key, reason in reasons.items() if reason is None]
+    going = [
+        EnrolmentRequest(*key, None, None, EnrolmentSource.FILE, origin)
+        for key, reason in reasons.items()
+        if reason is None
+    ]
     gone = await enrolment.unenrol_within(conn, services, going)
     # Who may go but did not was completed, or let out by somebody else, in between.
     return [reasons[key] or (SUCCESS if key in gone else rules.NOT_ENROLLED) for key in keys]

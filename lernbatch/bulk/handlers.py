@@ -1,4 +1,4 @@
-"""HTTP entrances of rosters: read, call, answer."""
+"""HTTP routes of rosters: read, call, answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from starlette.types import Message
 from lernbatch.bulk import actions, plans, wire
 from lernbatch.bulk.model import Kind
 from lernbatch.errors import Malformed
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 

@@ -14,11 +14,11 @@ from lernbatch.bulk.model import Change, Grounds, Member, Move, Plan, Wanted
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.enrolment import actions as enrolment
-from lernbatch.enrolment.model import How, Wish
+from lernbatch.enrolment.model import EnrolmentRequest, EnrolmentSource
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.services import Services
 from lernbatch.sunbird.http import chunks
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.bulk")
 SET_SIZE = 250  # people who are moved in one statement
@@ -92,9 +92,12 @@ async def undo(services: Services, caller: Caller, change_id: str, origin: Origi
 async def _move(conn: Connection, services: Services, caller: Caller, change: Change, origin: Origin) -> int:
     """Take people out and bring people in, set by set, so that others have their turn between; how many went."""
 
-    def sets(user_ids: Iterable[str]) -> Iterator[list[Wish]]:
+    def sets(user_ids: Iterable[str]) -> Iterator[list[EnrolmentRequest]]:
         for some in chunks(sorted(user_ids), SET_SIZE):  # sorted, so that twins do not wait for each other
-            yield [Wish(user_id, change.batch_id, None, caller.user_id, How.FILE, origin) for user_id in some]
+            yield [
+                EnrolmentRequest(user_id, change.batch_id, None, caller.user_id, EnrolmentSource.FILE, origin)
+                for user_id in some
+            ]
 
     gone = 0
     for leaving in sets(change.removed):
@@ -123,7 +126,7 @@ async def _unfit(
 ) -> set[str]:
     """Of those who would come in, whom the caller may not bring in. Raises: Upstream."""
     coming = [user_id for user_id in wanted.user_ids if not (user_id in members and members[user_id].active)]
-    rules.check_lookups(services.sunbird.users.calls_for(len(coming)), services.config.roster_lookup_calls)
+    rules.check_lookups(services.sunbird.users.calls_for(len(coming)), services.config.upstream_calls_per_request)
     return await enrolment.unfit_of(services, caller, batch.created_for, coming)
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from lernbatch.batch import rules as batch
 from lernbatch.bulk.model import Decision, Grounds, Line, Move, Plan, Wanted
-from lernbatch.enrolment.model import How, Progress, Standing
+from lernbatch.enrolment.model import Eligibility, EnrolmentSource, Progress
 from lernbatch.errors import NotFound, Refused, Unauthorized
 from lernbatch.tables import ids
 
@@ -67,7 +67,7 @@ def people_of(line: Line) -> list[str]:
     return ids.split(line.user_ids or "")
 
 
-def error_of(line: Line, standing: Standing | None, *, may_manage: bool) -> str | None:
+def error_of(line: Line, standing: Eligibility | None, *, may_manage: bool) -> str | None:
     """Why nobody of a line can be done, in the contract's order (E24 to E27); None: it can."""
     if line.error is not None:
         return line.error
@@ -97,7 +97,7 @@ def _unknown_batch(line: Line) -> str:
     return NO_SUCH_BATCH if flaw is None else f"Line {line.row_number}: batchId {flaw}."
 
 
-def check_somebody_manages(lines: Sequence[Line], standings: Collection[Standing]) -> None:
+def check_somebody_manages(lines: Sequence[Line], standings: Collection[Eligibility]) -> None:
     """A file none of whose lines its uploader manages is not kept. Raises: Unauthorized, batch.InvalidBatch.
 
     Where not even a batch exists, the contract answers line by line (E24): so it does for what is small.
@@ -118,7 +118,7 @@ def kept(line: Line) -> Line:
     )
 
 
-def unenrol_outcome(standing: Standing | None) -> str | None:
+def unenrol_outcome(standing: Eligibility | None) -> str | None:
     """Why a person of a file is not taken out (E29, E30); None: is."""
     if standing is None:
         return NO_SUCH_BATCH
@@ -167,7 +167,7 @@ def _leaving(wanted: Wanted, status: int, added_how: str) -> tuple[Move, str]:
         return Move.KEEP, "is not in the list, which removes nobody"
     if status == Progress.COMPLETED:
         return Move.CONFLICT, "has completed the course"
-    if added_how != How.FILE and not wanted.remove_by_hand:
+    if added_how != EnrolmentSource.FILE and not wanted.remove_by_hand:
         return Move.KEEP, "was not enrolled by a list"
     return Move.REMOVE, "is not in the list"
 

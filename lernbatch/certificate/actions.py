@@ -26,7 +26,7 @@ from lernbatch.template import wire as template_wire
 from lernbatch.template.actions import _asset, _composed, _doubts
 from lernbatch.template.model import DEFAULT_TEMPLATE
 from lernbatch.template.wire import Attachment
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.certificate")
 RE_SIGN_AT_ONCE = 200
@@ -147,7 +147,7 @@ async def ask(services: Services, caller: Caller, asked: IssueRequest, *, again:
     async with services.pool.acquire() as conn, conn.transaction():
         due = await _ask(conn, services, batch.batch_id, "asked", user_ids=named, status=status, again=again)
         passed_over = PassedOver() if named else await _passed_over(conn, batch.batch_id, status)
-        if outbox.hears_kafka(services.config):
+        if outbox.publishes_to_kafka(services.config):
             now_ms = services.clock.now_ms()
             for some in chunks(due, EVENTS_AT_ONCE):  # others have their turn between
                 told = [events.instruction(services.config, now_ms, batch, one, again=again) for one in some]

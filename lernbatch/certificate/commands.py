@@ -20,7 +20,7 @@ from lernbatch.credential.keys import Key
 from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.errors import Unusable
 from lernbatch.template.model import Finding
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 app = App(name="certificate", help="Certificates: why, again, away, all of a batch, new keys.")
 OPERATOR = Caller(user_id="operator", authentication_enabled=False)

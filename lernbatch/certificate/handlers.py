@@ -1,4 +1,4 @@
-"""HTTP entrances of certificates: read, call, answer."""
+"""HTTP routes of certificates: read, call, answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from lernbatch.drawing import picture
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import NotFound
 from lernbatch.template import wire as template_wire
-from lernbatch.web.http import Answer, Call
+from lernbatch.web.answers import Answer
+from lernbatch.web.request import Call
 
 _PUBLIC = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
 

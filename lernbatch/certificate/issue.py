@@ -26,6 +26,7 @@ from lernbatch.credential.status_list import LIST_SIZE
 from lernbatch.database import db, sql
 from lernbatch.errors import Unusable, Upstream
 from lernbatch.jobs.outbox import actions as outbox
+from lernbatch.jobs.pauses import pause_after
 from lernbatch.services import Services
 from lernbatch.template import criteria
 from lernbatch.template.files import real_url
@@ -211,7 +212,7 @@ async def _postpone(conn: db.Connection, services: Services, rows: Sequence[Due]
         **_columns([row.key for row in rows]),
         attempts=tries,
         errors=[failures[row.key][:500] for row in rows],
-        due_at=[now + min(timedelta(seconds=2.0 ** min(count, 20)), LONGEST_PAUSE) for count in tries],
+        due_at=[now + pause_after(count, LONGEST_PAUSE) for count in tries],
         parked=[count >= services.config.certificate_attempts for count in tries],
     )
 

@@ -23,7 +23,7 @@ from lernbatch.drawing.typesetting import Case
 from lernbatch.registry import wire as registry
 from lernbatch.services import Services
 from lernbatch.template import files
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
 MEDIA_TYPES = {
     "svg": "image/svg+xml",

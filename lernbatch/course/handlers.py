@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lernbatch.course import creation, wire
-from lernbatch.web.http import Call
 from lernbatch.web.idempotency import Remember, once
+from lernbatch.web.request import Call
 from lernbatch.web.schema import takes
 
 

@@ -14,7 +14,6 @@ from lernbatch.errors import Refused
 
 PUBLISHED = ("Live", "Unlisted")
 MAX_DEPTH = 64  # real trees have seven levels; a deeper one is a mistake, or an attempt at our stack
-COLLECTION = "application/vnd.ekstep.content-collection"
 _ANY_COLLECTION = "content-collection"  # some platforms renamed the vendor
 QUESTION_SET = "application/vnd.sunbird.questionset"
 
@@ -84,12 +83,6 @@ def dump(course: Course) -> Any:
 def load(tree: Any) -> Tree:
     """The tree back from jsonb."""
     return msgspec.convert(tree, Tree)
-
-
-def is_trackable(content: Mapping[str, Any]) -> bool:
-    """Whether progress in it is kept: `trackable.enabled` is Yes."""
-    trackable = content.get("trackable")
-    return isinstance(trackable, Mapping) and _text(trackable.get("enabled")).lower() == "yes"
 
 
 def is_collection(node: Mapping[str, Any]) -> bool:

@@ -1,7 +1,7 @@
 """Coalescing: work that arrives while earlier work is under way is done together, in one go.
 
 There is no timer: an idle coalescer begins at once, so a lone request is not delayed. Under load a flush takes what
-has gathered, and many requests share its round trips and its commit. See docs/decisions/0010-coalescing.md.
+has gathered, and many requests share its round trips and its commit. See docs/decisions/0008-coalescing.md.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Generic, TypeAlias, TypeVar
+from functools import partial, wraps
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from lernbatch import log
 from lernbatch.errors import Busy
@@ -138,6 +138,29 @@ class Coalescer(Generic[Item, Result]):
         task = asyncio.get_running_loop().create_task(work)
         self._apart.add(task)
         task.add_done_callback(self._apart.discard)
+
+
+class _HasCoalescers(Protocol):
+    @property
+    def coalescers(self) -> Coalescers: ...
+
+
+Services = TypeVar("Services", bound=_HasCoalescers)
+
+
+def coalesced(
+    flush: Callable[[Services, Sequence[Item]], Awaitable[Sequence[Answer[Result]]]],
+) -> Callable[[Services, Item], Awaitable[Result]]:
+    """Make a function of one item of `flush`, which does all items that have gathered, and answers in their order.
+
+    It raises what `flush` answers for the item; Busy, when too much waits already.
+    """
+
+    @wraps(flush)
+    def do(services: Services, item: Item) -> Awaitable[Result]:
+        return services.coalescers.of(flush, services).do(item)
+
+    return do
 
 
 class Coalescers:

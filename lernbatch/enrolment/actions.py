@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lernbatch import log, metrics
@@ -13,47 +13,59 @@ from lernbatch.batch.rules import may_manage
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
 from lernbatch.database import db, sql
-from lernbatch.database.coalescer import Again, Answer
+from lernbatch.database.coalescer import Again, Answer, coalesced
 from lernbatch.database.db import Connection
 from lernbatch.enrolment import events, rules
-from lernbatch.enrolment.model import Enrolment, Enrolments, How, Key, Page, Standing, Wish
+from lernbatch.enrolment.model import (
+    Eligibility,
+    Enrolment,
+    EnrolmentKey,
+    EnrolmentPage,
+    EnrolmentRequest,
+    EnrolmentSource,
+    EnrolmentsQuery,
+)
 from lernbatch.errors import LernbatchError, Unauthorized, Upstream
 from lernbatch.jobs.outbox import actions as outbox
-from lernbatch.jobs.outbox.events import columns
 from lernbatch.services import Services
 from lernbatch.sunbird.orgs import Organisation
 from lernbatch.threads import beside
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.enrolment")
 PATIENCE_SECONDS = 2.0  # a list does not wait longer for what stands beside its courses
-_SEPARATOR = "\x1f"  # of course ids; see queries.sql, enrolments_of
 
 
-async def enrol(services: Services, wish: Wish) -> None:
-    """Bring one learner in. Raises the refusals of contract §2.1, E06 to E10, and BatchFull."""
-    if await services.coalescers.of(_enrol, services).do(wish) is _SEATS_ARE_COUNTED:
-        await services.coalescers.of(_enrol_counting, services).do(wish)
+async def enrol(services: Services, request: EnrolmentRequest) -> None:
+    """Enrol one learner. Raises the refusals of contract §2.1, E06 to E10, and BatchFull.
+
+    Most batches have no capacity: their requests are written together, without a lock. The others are done apart,
+    under the lock of their batches, for which only those wait who want one of the seats.
+    """
+    if not await _enrol_without_lock(services, request):
+        await _enrol_under_lock(services, request)
 
 
-async def enrol_for(services: Services, caller: Caller, wishes: Sequence[Wish]) -> list[LernbatchError | None]:
-    """Bring learners in for them; of each, why it was refused, or None.
+async def enrol_for(
+    services: Services, caller: Caller, requests: Sequence[EnrolmentRequest]
+) -> list[LernbatchError | None]:
+    """Enrol learners in one batch for a caller who manages it. Returns of each why it was refused, or None.
 
     Raises: InvalidBatch, Unauthorized; Upstream, when the user service cannot say who they are.
     """
-    standing = await check_management(services, caller, wishes[0].batch_id, wishes[0].course_id)
-    unfit = await unfit_of(services, caller, standing.created_for, [wish.user_id for wish in wishes])
-    answers = await asyncio.gather(
-        *(enrol(services, wish) for wish in wishes if wish.user_id not in unfit), return_exceptions=True
+    eligibility = await check_management(services, caller, requests[0].batch_id, requests[0].course_id)
+    unfit = await unfit_of(services, caller, eligibility.created_for, [request.user_id for request in requests])
+    outcomes = await asyncio.gather(
+        *(enrol(services, request) for request in requests if request.user_id not in unfit), return_exceptions=True
     )
-    refusals = iter(answers)
-    return [rules.NotToBring() if wish.user_id in unfit else _refusal(next(refusals)) for wish in wishes]
+    refusals = iter(outcomes)
+    return [rules.NotToBring() if request.user_id in unfit else _refusal(next(refusals)) for request in requests]
 
 
 async def unfit_of(
     services: Services, caller: Caller, created_for: Collection[str], user_ids: Sequence[str]
 ) -> set[str]:
-    """Those whom the caller may not bring into a batch of these organisations. Raises: Upstream."""
+    """Those whom the caller may not enrol in a batch of these organisations. Raises: Upstream."""
     people = await services.sunbird.users.profiles(user_ids) if user_ids else {}
     reach, homes = rules.reach(caller, services.config), created_for or caller.organisation_ids
     return await beside(
@@ -62,81 +74,90 @@ async def unfit_of(
     )
 
 
-async def unenrol(services: Services, wish: Wish) -> None:
-    """Let one learner out: nothing is deleted. Raises the refusals of contract §2.2, E06 and E11 to E15."""
-    answers = await _unenrol(services, [wish])
-    if answers[0] is not None:
-        raise answers[0]
+async def unenrol(services: Services, request: EnrolmentRequest) -> None:
+    """Let one learner leave: nothing is deleted. Raises the refusals of contract §2.2, E06 and E11 to E15."""
+    refusals = await _unenrol(services, [request])
+    if refusals[0] is not None:
+        raise refusals[0]
 
 
-async def unenrol_for(services: Services, caller: Caller, wishes: Sequence[Wish]) -> list[LernbatchError | None]:
-    """Take learners out for them; of each, why it was refused, or None. Raises: InvalidBatch, Unauthorized."""
-    await check_management(services, caller, wishes[0].batch_id, wishes[0].course_id)
-    return await _unenrol(services, wishes)
+async def unenrol_for(
+    services: Services, caller: Caller, requests: Sequence[EnrolmentRequest]
+) -> list[LernbatchError | None]:
+    """Remove learners from one batch for a caller who manages it. Returns of each why it was refused, or None.
+
+    Raises: InvalidBatch, Unauthorized.
+    """
+    await check_management(services, caller, requests[0].batch_id, requests[0].course_id)
+    return await _unenrol(services, requests)
 
 
-async def check_management(services: Services, caller: Caller, batch_id: str, course_id: str | None) -> Standing:
+async def check_management(services: Services, caller: Caller, batch_id: str, course_id: str | None) -> Eligibility:
     """The batch, if `caller` may enrol and remove others there. Raises: InvalidBatch, Unauthorized."""
-    found = await standings(services.pool, [(caller.user_id or "", batch_id)])
-    standing = rules.check_course(found.get((caller.user_id or "", batch_id)), course_id)
-    if not may_manage(caller, standing, services.config):
+    key = (caller.user_id or "", batch_id)
+    eligibility = rules.check_course((await eligibilities(services.pool, [key])).get(key), course_id)
+    if not may_manage(caller, eligibility, services.config):
         raise Unauthorized
-    return standing
+    return eligibility
 
 
-async def standings(conn: Connection, keys: Sequence[Key]) -> dict[Key, Standing]:
-    """Where learners stand towards batches; a batch that does not exist is not in it."""
-    found = await db.all(
+async def eligibilities(conn: Connection, keys: Sequence[EnrolmentKey]) -> dict[EnrolmentKey, Eligibility]:
+    """What decides whether learners may enrol or leave, by learner and batch; without batches that do not exist."""
+    rows = await db.all(
         conn,
-        Standing,
-        Q.standings,
+        Eligibility,
+        Q.eligibilities,
         user_ids=[user_id for user_id, _ in keys],
         batch_ids=[batch_id for _, batch_id in keys],
     )
-    return {(standing.user_id, standing.batch_id): standing for standing in found}
+    return {(row.user_id, row.batch_id): row for row in rows}
 
 
-async def list_of(services: Services, page: Page) -> Enrolments:
+async def list_of(services: Services, query: EnrolmentsQuery) -> EnrolmentPage:
     """A page of the active enrolments of a learner, newest first."""
-    found = await services.coalescers.of(_list_of, services).do(replace(page, limit=page.limit + 1))
-    shown, more = found[: page.limit], len(found) > page.limit
-    count = len(shown)
-    if more or page.offset or page.after:
-        course_ids = None if page.course_ids is None else list(page.course_ids)
-        count = await db.value(services.pool, Q.enrolment_count, user_id=page.user_id, course_ids=course_ids)
-    return Enrolments(shown, count, (shown[-1].enrolled_at, shown[-1].batch_id) if more and shown else None)
+    rows = await _read_page(services, replace(query, limit=query.limit + 1))  # one more shows whether there are more
+    enrolments, has_more = rows[: query.limit], len(rows) > query.limit
+    count = len(enrolments)
+    if has_more or query.offset or query.after:
+        course_ids = None if query.course_ids is None else list(query.course_ids)
+        count = await db.value(services.pool, Q.enrolment_count, user_id=query.user_id, course_ids=course_ids)
+    last = enrolments[-1] if has_more and enrolments else None
+    return EnrolmentPage(enrolments, count, None if last is None else (last.enrolled_at, last.batch_id))
 
 
-async def _list_of(services: Services, pages: Sequence[Page]) -> list[Answer[list[Enrolment]]]:
-    found = await db.all(
+@coalesced
+async def _read_page(services: Services, queries: Sequence[EnrolmentsQuery]) -> list[Answer[list[Enrolment]]]:
+    filters = [
+        (position, course_id) for position, query in enumerate(queries, start=1) for course_id in query.course_ids or ()
+    ]
+    rows = await db.all(
         services.pool,
         Enrolment,
         Q.enrolments_of,
-        user_ids=[page.user_id for page in pages],
-        course_ids=[None if page.course_ids is None else _SEPARATOR.join(page.course_ids) for page in pages],
-        limits=[page.limit for page in pages],
-        offsets=[page.offset for page in pages],
-        after_at=[page.after and page.after[0] for page in pages],
-        after_batch_ids=[page.after and page.after[1] for page in pages],
+        **db.columns(queries, user_ids="user_id", limits="limit", offsets="offset"),
+        after_at=[query.after and query.after[0] for query in queries],
+        after_batch_ids=[query.after and query.after[1] for query in queries],
+        filter_positions=[position for position, _ in filters],
+        filter_course_ids=[course_id for _, course_id in filters],
     )
-    lists: list[list[Enrolment]] = [[] for _ in pages]
-    for enrolment in found:
-        lists[enrolment.position - 1].append(enrolment)
-    return list(lists)
+    pages: list[list[Enrolment]] = [[] for _ in queries]
+    for row in rows:
+        pages[row.position - 1].append(row)
+    return list(pages)
 
 
 async def measures_of(services: Services, enrolments: Sequence[Enrolment]) -> dict[tuple[str, str | None], Course]:
-    """Course and version → the publication, for batches that stay with one; what cannot be read now is left out."""
-    found: dict[tuple[str, str | None], Course] = {}
-    for course_id, version in {(one.course_id, one.course_version) for one in enrolments if one.course_version}:
+    """Course and version → the publication, for batches that stay with one; without what cannot be read now."""
+    publications: dict[tuple[str, str | None], Course] = {}
+    for course_id, version in {(row.course_id, row.course_version) for row in enrolments if row.course_version}:
         try:
             course = await courses.course(services, course_id, version)
         except Upstream as failure:
             log.warning("a publication cannot be read now", course_id=course_id, error=failure.detail)
             continue
         if course is not None:
-            found[course_id, version] = course
-    return found
+            publications[course_id, version] = course
+    return publications
 
 
 async def organisations_of(services: Services, channels: Collection[str]) -> Mapping[str, Organisation] | None:
@@ -149,66 +170,31 @@ async def organisations_of(services: Services, channels: Collection[str]) -> Map
         return None
 
 
-async def batches_of(services: Services, enrolments: Sequence[Enrolment]) -> list[Batch]:
-    """The batches of these enrolments."""
-    batch_ids = frozenset(enrolment.batch_id for enrolment in enrolments)
-    return await services.coalescers.of(_batches_of, services).do(batch_ids)
+@coalesced
+async def batches_of(services: Services, batch_ids: Sequence[frozenset[str]]) -> list[Answer[list[Batch]]]:
+    """The batches of these ids that exist."""
+    rows = {batch.batch_id: batch for batch in await batches.find_all(services.pool, frozenset().union(*batch_ids))}
+    return [[rows[batch_id] for batch_id in some if batch_id in rows] for some in batch_ids]
 
 
-async def _batches_of(services: Services, asked: Sequence[frozenset[str]]) -> list[Answer[list[Batch]]]:
-    found = {batch.batch_id: batch for batch in await batches.find_all(services.pool, frozenset().union(*asked))}
-    return [[found[batch_id] for batch_id in batch_ids if batch_id in found] for batch_ids in asked]
+@coalesced
+async def _enrol_without_lock(services: Services, requests: Sequence[EnrolmentRequest]) -> list[Answer[bool]]:
+    """Whether the learner is enrolled; False: nothing is done, for the seats of the batch are counted."""
+    return await _enrol(services.pool, services, requests, None)
 
 
-# Enrolling. Most batches have no capacity: their wishes are written together, without a lock. The others are done
-# apart, under the lock of their batches, which only those wait for who want one of the seats.
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """The answer of `_enrol` for a batch whose seats are counted."""
-
-
-_SEATS_ARE_COUNTED = _Counted()
-
-
-async def _enrol(services: Services, wishes: Sequence[Wish]) -> list[Answer[_Counted | None]]:
-    found = await standings(services.pool, [wish.key for wish in wishes])
-    answers = [_judged(services, found.get(wish.key), wish) for wish in wishes]
-    admitted = _first_of_each(wishes, lambda index: answers[index] is None)
-    came = await _bring_in(services.pool, services, [wishes[index] for index in admitted], found)
-    for index, wish in enumerate(wishes):
-        if answers[index] is None and (index not in admitted or wish.key not in came):
-            answers[index] = Again()
-    return answers
-
-
-def _judged(services: Services, standing: Standing | None, wish: Wish) -> Answer[_Counted | None]:
-    """None: may come in."""
-    alone = wish.how is How.SELF and not services.config.self_enrol_invite_only
-    try:
-        standing = rules.check_course(standing, wish.course_id)
-        if wish.how is not How.FILE:
-            today = services.clock.today(standing.time_zone)
-            closes_before = services.config.enrolment_closes_days_before_end
-            rules.check_enrol(standing, today, alone=alone, closes_before=closes_before)
-        elif standing.active:
-            raise rules.AlreadyEnrolled
-    except LernbatchError as refusal:
-        return refusal
-    return None if standing.capacity is None else _SEATS_ARE_COUNTED
-
-
-async def _enrol_counting(services: Services, wishes: Sequence[Wish]) -> list[Answer[None]]:
-    """As `_enrol`, for batches with a capacity: one transaction, which holds those batches."""
+@coalesced
+async def _enrol_under_lock(services: Services, requests: Sequence[EnrolmentRequest]) -> list[Answer[bool]]:
     async with services.pool.acquire() as conn, conn.transaction():
-        return await _enrol_held(conn, services, wishes)
+        return await _enrol_counting(conn, services, requests)
 
 
-async def enrol_within(conn: Connection, services: Services, wishes: Sequence[Wish]) -> list[LernbatchError | None]:
-    """Bring learners in, in the caller's transaction, which then holds their batches; of each, why not, or None."""
-    answers = await _enrol_held(conn, services, wishes)
-    # Whoever was brought in by somebody else in between, or stands there twice, is in by now.
+async def enrol_within(
+    conn: Connection, services: Services, requests: Sequence[EnrolmentRequest]
+) -> list[LernbatchError | None]:
+    """Enrol learners in the caller's transaction, which then holds their batches. Returns of each why not, or None."""
+    answers = await _enrol_counting(conn, services, requests)
+    # Whoever was enrolled by somebody else in between, or stands there twice, is in by now.
     return [rules.AlreadyEnrolled() if isinstance(answer, Again) else _refusal(answer) for answer in answers]
 
 
@@ -217,128 +203,151 @@ async def hold(conn: Connection, batch_ids: Collection[str]) -> None:
     await conn.fetch(Q.lock_batches.text, sorted(batch_ids))
 
 
-async def _enrol_held(conn: Connection, services: Services, wishes: Sequence[Wish]) -> list[Answer[None]]:
-    batch_ids = sorted({wish.batch_id for wish in wishes})
+async def _enrol_counting(
+    conn: Connection, services: Services, requests: Sequence[EnrolmentRequest]
+) -> list[Answer[bool]]:
+    batch_ids = sorted({request.batch_id for request in requests})
     await hold(conn, batch_ids)
-    seats: dict[str, int] = dict(await conn.fetch(Q.seats_left.text, batch_ids))
-    found = await standings(conn, [wish.key for wish in wishes])
-    judged = [_judged(services, found.get(wish.key), wish) for wish in wishes]
-    answers: list[Answer[None]] = [None if isinstance(answer, _Counted) else answer for answer in judged]
-    admitted = _first_of_each(wishes, lambda index: answers[index] is None)
-    for index in sorted(admitted):
-        left = seats.get(wishes[index].batch_id)
-        if left is not None and left <= 0:
-            answers[index] = rules.BatchFull()
-            admitted.discard(index)
-        elif left is not None:
-            seats[wishes[index].batch_id] = left - 1
-    came = await _bring_in(conn, services, [wishes[index] for index in admitted], found)
-    for index, wish in enumerate(wishes):
-        if answers[index] is None and (index not in admitted or wish.key not in came):
-            answers[index] = Again()
+    return await _enrol(conn, services, requests, dict(await conn.fetch(Q.seats_left.text, batch_ids)))
+
+
+async def _enrol(
+    conn: Connection, services: Services, requests: Sequence[EnrolmentRequest], seats: dict[str, int] | None
+) -> list[Answer[bool]]:
+    """Enrol those who may be. `seats`: what is left of the batches with a capacity, which the transaction holds.
+
+    `seats` None: no batch is held, so that the answer is False for those with a capacity.
+    """
+    config = services.config
+    rows = await eligibilities(conn, [request.key for request in requests])
+    answers: list[Answer[bool]] = []
+    coming: dict[EnrolmentKey, EnrolmentRequest] = {}
+    for request in requests:
+        is_self = request.source is EnrolmentSource.SELF and not config.self_enrol_invite_only
+        answer: Answer[bool] = True
+        try:
+            row = rules.check_course(rows.get(request.key), request.course_id)
+            if request.source is not EnrolmentSource.FILE:
+                today = services.clock.today(row.time_zone)
+                rules.check_enrol(row, today, alone=is_self, closes_before=config.enrolment_closes_days_before_end)
+            elif row.active:
+                raise rules.AlreadyEnrolled
+            if row.capacity is not None and seats is None:
+                answer = False
+            elif request.key in coming:
+                answer = Again()  # the second of two waits until the first is done
+            elif row.capacity is not None and seats is not None:
+                seats[row.batch_id] -= 1
+                if seats[row.batch_id] < 0:
+                    raise rules.BatchFull
+        except LernbatchError as refusal:
+            answer = refusal
+        if answer is True:
+            coming[request.key] = request
+        answers.append(answer)
+    if not coming:
+        return answers
+
+    ordered = [coming[key] for key in sorted(coming)]  # in one order, so that two processes do not deadlock
+    outgoing = [
+        (request, event)
+        for request in ordered
+        for event in outbox.wanted(config, events.enrolled(config, services.clock.now_ms(), request, rows[request.key]))
+    ]
+    enrolled = await db.all(
+        conn,
+        ChangedEnrolment,
+        Q.enrol,
+        now=services.clock.now(),
+        **db.columns(ordered, user_ids="user_id", batch_ids="batch_id", added_by="added_by", how="source"),
+        course_ids=[rows[request.key].course_id for request in ordered],
+        event_user_ids=[request.user_id for request, _ in outgoing],
+        event_batch_ids=[request.batch_id for request, _ in outgoing],
+        **db.columns(
+            [event for _, event in outgoing],
+            destinations="destination",
+            topics="topic",
+            keys="key",
+            payloads="payload",
+        ),
+    )
+    metrics.BUSINESS.labels("enrolled").inc(len(enrolled))
+    keys = {row.key for row in enrolled}
+    for index, request in enumerate(requests):
+        if answers[index] is True and request.key not in keys:
+            answers[index] = Again()  # somebody else enrolled the learner in between
     return answers
 
 
-def _first_of_each(wishes: Sequence[Wish], wanted: Callable[[int], bool]) -> set[int]:
-    """The places of the first wish of each learner and batch; a second one waits until the first is done."""
-    first: dict[Key, int] = {}
-    for index, wish in enumerate(wishes):
-        if wanted(index):
-            first.setdefault(wish.key, index)
-    return set(first.values())
-
-
-async def _bring_in(
-    conn: Connection, services: Services, wishes: Sequence[Wish], found: dict[Key, Standing]
-) -> set[Key]:
-    """Write the enrolments with their events; those who came in. Keys are sorted, so that twins do not deadlock."""
-    if not wishes:
-        return set()
-    wishes = sorted(wishes, key=lambda wish: wish.key)
-    told = [
-        (wish, event)
-        for wish in wishes
-        for event in outbox.wanted(services.config, events.enrolled(services, wish, found[wish.key]))
-    ]
-    rows = columns([event for _, event in told])
-    written = await db.all(
-        conn,
-        _Written,
-        Q.enrol,
-        user_ids=[wish.user_id for wish in wishes],
-        batch_ids=[wish.batch_id for wish in wishes],
-        course_ids=[found[wish.key].course_id for wish in wishes],
-        added_by=[wish.added_by for wish in wishes],
-        how=[wish.how for wish in wishes],
-        now=services.clock.now(),
-        event_user_ids=[wish.user_id for wish, _ in told],
-        event_batch_ids=[wish.batch_id for wish, _ in told],
-        destinations=rows.destinations,
-        topics=rows.topics,
-        keys=rows.keys,
-        payloads=rows.payloads,
-    )
-    metrics.BUSINESS.labels("enrolled").inc(len(written))
-    return {row.key for row in written}
-
-
 @dataclass(frozen=True, slots=True)
-class _Written:
+class ChangedEnrolment:
+    """An enrolment that a statement began or ended."""
+
     user_id: str
     batch_id: str
 
     @property
-    def key(self) -> Key:
+    def key(self) -> EnrolmentKey:
         return self.user_id, self.batch_id
 
 
-async def _unenrol(services: Services, wishes: Sequence[Wish]) -> list[LernbatchError | None]:
+async def _unenrol(services: Services, requests: Sequence[EnrolmentRequest]) -> list[LernbatchError | None]:
     async with services.pool.acquire() as conn, conn.transaction():
-        found = await standings(conn, [wish.key for wish in wishes])
-        answers = [_may_go(services, found.get(wish.key), wish) for wish in wishes]
-        going = [wish for wish, refusal in zip(wishes, answers, strict=True) if refusal is None]
-        gone = await unenrol_within(conn, services, going)
-    # Whoever may go but did not was completed, or let out by somebody else, in between.
-    lost = [wish.key for wish, refusal in zip(wishes, answers, strict=True) if not refusal and wish.key not in gone]
-    later = await standings(services.pool, lost) if lost else {}
+        rows = await eligibilities(conn, [request.key for request in requests])
+        refusals = [_refusal_to_leave(services, rows.get(request.key), request) for request in requests]
+        leaving = [request for request, refusal in zip(requests, refusals, strict=True) if refusal is None]
+        gone = await unenrol_within(conn, services, leaving)
+    # Whoever may leave but did not has completed the course, or was removed by somebody else, in between.
+    lost = [request.key for request in leaving if request.key not in gone]
+    later = await eligibilities(services.pool, lost) if lost else {}
     return [
-        refusal or (None if wish.key in gone else _may_go(services, later.get(wish.key), wish))
-        for wish, refusal in zip(wishes, answers, strict=True)
+        refusal or (None if request.key in gone else _refusal_to_leave(services, later.get(request.key), request))
+        for request, refusal in zip(requests, refusals, strict=True)
     ]
 
 
-async def unenrol_within(conn: Connection, services: Services, wishes: Sequence[Wish]) -> set[Key]:
-    """Let those out who are in and have not completed, in the caller's transaction; which they were."""
-    leaving = {wish.key: wish for wish in sorted(wishes, key=lambda wish: wish.key)}
+async def unenrol_within(
+    conn: Connection, services: Services, requests: Sequence[EnrolmentRequest]
+) -> set[EnrolmentKey]:
+    """Unenrol those who are enrolled and have not completed, in the caller's transaction. Returns their keys."""
+    leaving = {request.key: request for request in sorted(requests, key=lambda request: request.key)}
     if not leaving:
         return set()
     gone = await db.all(
         conn,
-        _Written,
+        ChangedEnrolment,
         Q.unenrol,
         user_ids=[user_id for user_id, _ in leaving],
         batch_ids=[batch_id for _, batch_id in leaving],
     )
-    if gone and (services.config.mail_enabled or outbox.hears_kafka(services.config)):
-        found = await standings(conn, [left.key for left in gone])
-        told = [event for left in gone for event in events.unenrolled(services, leaving[left.key], found[left.key])]
-        await outbox.tell(conn, services, told)
+    config, now_ms = services.config, services.clock.now_ms()
+    if gone and (config.mail_enabled or outbox.publishes_to_kafka(config)):
+        rows = await eligibilities(conn, [row.key for row in gone])
+        outgoing = [
+            event for row in gone for event in events.unenrolled(config, now_ms, leaving[row.key], rows[row.key])
+        ]
+        await outbox.tell(conn, services, outgoing)
     metrics.BUSINESS.labels("unenrolled").inc(len(gone))
-    return {left.key for left in gone}
+    return {row.key for row in gone}
 
 
-def _may_go(services: Services, standing: Standing | None, wish: Wish) -> LernbatchError | None:
-    closed = not services.config.self_enrol_invite_only
+def _refusal_to_leave(
+    services: Services, eligibility: Eligibility | None, request: EnrolmentRequest
+) -> LernbatchError | None:
+    is_self, is_closed = request.source is EnrolmentSource.SELF, not services.config.self_enrol_invite_only
     try:
-        standing = rules.check_course(standing, wish.course_id)
-        today = services.clock.today(standing.time_zone)
-        rules.check_unenrol(standing, today, alone=wish.how is How.SELF, closed=closed)
+        eligibility = rules.check_course(eligibility, request.course_id)
+        today = services.clock.today(eligibility.time_zone)
+        rules.check_unenrol(eligibility, today, alone=is_self, closed=is_closed)
     except LernbatchError as refusal:
         return refusal
     return None
 
 
 def _refusal(answer: object) -> LernbatchError | None:
-    if answer is None or isinstance(answer, LernbatchError):
+    """Why it was refused. Raises: what is no refusal."""
+    if isinstance(answer, LernbatchError):
         return answer
-    raise answer if isinstance(answer, BaseException) else TypeError(answer)
+    if isinstance(answer, BaseException):
+        raise answer
+    return None

@@ -1,8 +1,8 @@
-"""HTTP entrances of enrolment: read, call, answer."""
+"""HTTP routes of enrolment: read, call, answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,79 +10,101 @@ from lernbatch.batch.rules import administers
 from lernbatch.batch.wire_document import BatchStyle, show_batch
 from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions, wire
-from lernbatch.enrolment.model import How, Page, Wish
-from lernbatch.errors import Unauthorized
+from lernbatch.enrolment.model import EnrolmentRequest, EnrolmentSource, EnrolmentsQuery
+from lernbatch.errors import LernbatchError, Unauthorized
+from lernbatch.services import Services
+from lernbatch.web.caller import Caller
 from lernbatch.web.fields import mandatory
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
+from lernbatch.web.schema import Done, takes
 
-SUCCESS = {"response": "SUCCESS"}
 
-
-async def enrol(call: Call) -> Mapping[str, Any]:
+@takes(wire.CourseBatch)
+async def enrol(call: Call) -> Done:
     """POST /v1/course/enroll: the caller, or the child on whose behalf the caller asks."""
-    await actions.enrol(call.services, _wish(call, call.subject, wire.read_asked(call.request)))
-    return SUCCESS
+    batch = wire.read_batch(call.request)
+    await actions.enrol(call.services, _request(call, call.subject, batch.batch_id, batch.course_id))
+    return Done()
 
 
-async def unenrol(call: Call) -> Mapping[str, Any]:
+@takes(wire.CourseBatch)
+async def unenrol(call: Call) -> Done:
     """POST /v1/course/unenroll and POST /v1/user/courses/unenroll."""
-    await actions.unenrol(call.services, _wish(call, call.subject, wire.read_asked_loosely(call.request)))
-    return SUCCESS
+    batch = wire.read_batch_loosely(call.request)
+    await actions.unenrol(call.services, _request(call, call.subject, batch.batch_id, batch.course_id))
+    return Done()
 
 
-async def enrol_others(call: Call) -> Mapping[str, Any]:
+@takes(wire.EnrolmentOfOthers, result=Done)
+async def enrol_others(call: Call) -> Mapping[str, Any] | Done:
     """POST /v1/course/admin/enroll: one `userId`, or several `userIds`."""
-    return await _for_others(call, wire.read_asked(call.request), enrolling=True)
+    batch = wire.read_batch(call.request)
+    return await _for_others(call, actions.enrol_for, batch.batch_id, batch.course_id)
 
 
-async def unenrol_others(call: Call) -> Mapping[str, Any]:
+@takes(wire.EnrolmentOfOthers, result=Done)
+async def unenrol_others(call: Call) -> Mapping[str, Any] | Done:
     """POST /v1/course/admin/unenroll."""
-    return await _for_others(call, wire.read_asked(call.request), enrolling=False)
+    batch = wire.read_batch(call.request)
+    return await _for_others(call, actions.unenrol_for, batch.batch_id, batch.course_id)
 
 
-async def add_users(call: Call) -> Mapping[str, Any]:
+@takes(wire.UserList, result=Done)
+async def add_users(call: Call) -> Mapping[str, Any] | Done:
     """POST /v1/course/batch/users/add/{batch_id}: the portal's way to invite people."""
-    return await _for_others(call, wire.Asked(call.parameters["batch_id"], None), enrolling=True, several=True)
+    return await _for_others(call, actions.enrol_for, call.parameters["batch_id"], None)
 
 
-async def remove_users(call: Call) -> Mapping[str, Any]:
+@takes(wire.UserList, result=Done)
+async def remove_users(call: Call) -> Mapping[str, Any] | Done:
     """POST /v1/course/batch/users/remove/{batch_id}."""
-    return await _for_others(call, wire.Asked(call.parameters["batch_id"], None), enrolling=False, several=True)
+    return await _for_others(call, actions.unenrol_for, call.parameters["batch_id"], None)
 
 
-async def _for_others(call: Call, asked: wire.Asked, *, enrolling: bool, several: bool = False) -> Mapping[str, Any]:
-    user_ids = wire.read_users(call.request, several=several)
-    wishes = [replace(_wish(call, user_id, asked), how=How.HAND) for user_id in user_ids]
-    do = actions.enrol_for if enrolling else actions.unenrol_for
-    refusals = await do(call.services, call.caller, wishes)
+async def _for_others(
+    call: Call,
+    act: Callable[[Services, Caller, Sequence[EnrolmentRequest]], Awaitable[list[LernbatchError | None]]],
+    batch_id: str,
+    course_id: str | None,
+) -> Mapping[str, Any] | Done:
+    """Without a course, the path names the batch, and the request always has a list of people."""
+    user_ids = wire.read_users(call.request, several=course_id is None)
+    requests = [
+        replace(_request(call, user_id, batch_id, course_id), source=EnrolmentSource.HAND) for user_id in user_ids
+    ]
+    refusals = await act(call.services, call.caller, requests)
     if "userIds" in call.request:
         return wire.show_results(user_ids, refusals)
     if refusals[0] is not None:
         raise refusals[0]
-    return SUCCESS
+    return Done()
 
 
-def _wish(call: Call, user_id: str, asked: wire.Asked) -> Wish:
-    return Wish(user_id, asked.batch_id, asked.course_id, added_by=call.caller.user_id, origin=call.origin)
+def _request(call: Call, user_id: str, batch_id: str, course_id: str | None) -> EnrolmentRequest:
+    return EnrolmentRequest(user_id, batch_id, course_id, added_by=call.caller.user_id, origin=call.origin)
 
 
-async def list_own(call: Call) -> Mapping[str, Any]:
+@takes(wire.EnrolmentListRequest, query=wire.EnrolmentListQuery)
+async def list_own(call: Call) -> wire.EnrolmentList:
     """GET /v1/user/courses/list/{user_id} and POST /v2/user/courses/list: the caller's, whoever the path names."""
     return await _list(call, call.subject)
 
 
-async def list_privately(call: Call) -> Mapping[str, Any]:
+@takes(query=wire.EnrolmentListQuery)
+async def list_privately(call: Call) -> wire.EnrolmentList:
     """GET /private/v1/user/courses/list/{user_id}."""
     prefix = f"f:{call.services.config.federation_provider_id}:"
     return await _list(call, call.parameters["user_id"].removeprefix(prefix))
 
 
-async def list_of_named(call: Call) -> Mapping[str, Any]:
+@takes(wire.EnrolmentListOfUser, query=wire.EnrolmentListQuery)
+async def list_of_named(call: Call) -> wire.EnrolmentList:
     """POST /private/v2/user/courses/list: of `userId`."""
     return await _list(call, mandatory(call.request, "userId"))
 
 
-async def list_of_other(call: Call) -> Mapping[str, Any]:
+@takes(wire.EnrolmentListOfUser, query=wire.EnrolmentListQuery)
+async def list_of_other(call: Call) -> wire.EnrolmentList:
     """POST /v2/user/courses/admin/list: of `userId`, to that learner and administrators of the same organisation."""
     owner, caller, config = wire.read_list_owner(call.request), call.caller, call.services.config
     if owner != caller.subject and not administers(caller, (), config):
@@ -94,19 +116,20 @@ async def list_of_other(call: Call) -> Mapping[str, Any]:
     return await _list(call, owner)
 
 
-async def _list(call: Call, user_id: str) -> Mapping[str, Any]:
+async def _list(call: Call, user_id: str) -> wire.EnrolmentList:
     services, config = call.services, call.services.config
-    asked = wire.read_list(call.request, call.query, config.enrolment_list_size)
-    page = await actions.list_of(services, Page(user_id, asked.limit, asked.course_ids, asked.offset, asked.cursor))
-    found = await courses.snapshots(services, {enrolment.course_id for enrolment in page.enrolments})
+    options = wire.read_list(call.request, call.query, config.enrolment_list_size)
+    query = EnrolmentsQuery(user_id, options.limit, options.course_ids, options.offset, options.cursor)
+    page = await actions.list_of(services, query)
+    trees = await courses.snapshots(services, {enrolment.course_id for enrolment in page.enrolments})
     measures = await actions.measures_of(services, page.enrolments)
     batches = {}
-    if asked.batch_fields is not None:
+    if options.batch_fields is not None:
         now, style = services.clock.now(), BatchStyle.of(config)
-        offered = await actions.batches_of(services, page.enrolments)
-        batches = {batch.batch_id: show_batch(batch, now, style, fields=asked.batch_fields) for batch in offered}
+        rows = await actions.batches_of(services, frozenset(enrolment.batch_id for enrolment in page.enrolments))
+        batches = {batch.batch_id: show_batch(batch, now, style, fields=options.batch_fields) for batch in rows}
     organisations = None
-    if asked.organisation_fields:
-        channels = {course.channel for course in found.values() if course.channel}
+    if options.organisation_fields:
+        channels = {course.channel for course in trees.values() if course.channel}
         organisations = await actions.organisations_of(services, channels)
-    return wire.show_list(page, found, measures, batches, organisations, asked)
+    return wire.show_list(page, trees, measures, batches, organisations, options)

@@ -10,20 +10,20 @@ from typing import Any, TypeAlias
 
 from lernbatch.jobs.outbox.telemetry import Origin
 
-Key: TypeAlias = tuple[str, str]  # learner and batch: what an enrolment is known by
+EnrolmentKey: TypeAlias = tuple[str, str]  # learner and batch: what an enrolment is known by
 Cursor: TypeAlias = tuple[datetime, str]  # when somebody enrolled, and the batch: where a page of enrolments ended
 
 
 class Progress(IntEnum):
-    """How far a learner is in a batch; the numbers are the wire's."""
+    """EnrolmentSource far a learner is in a batch; the numbers are the wire's."""
 
     NOT_STARTED = 0
     STARTED = 1
     COMPLETED = 2
 
 
-class How(StrEnum):
-    """By whom a learner came into a batch: a file does not remove whom a person put there."""
+class EnrolmentSource(StrEnum):
+    """How a learner was enrolled. A bulk file never removes someone added by hand."""
 
     SELF = "self"
     HAND = "hand"
@@ -31,24 +31,24 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A learner is to be enrolled. `course_id` None: the batch's own; `added_by`: who asks."""
+class EnrolmentRequest:
+    """A request to enrol a learner, or to let one leave. `course_id` None: the batch's own; `added_by`: who asks."""
 
     user_id: str
     batch_id: str
     course_id: str | None
     added_by: str | None
-    how: How = How.SELF
+    source: EnrolmentSource = EnrolmentSource.SELF
     origin: Origin = field(default=Origin(), compare=False)
 
     @property
-    def key(self) -> Key:
+    def key(self) -> EnrolmentKey:
         return self.user_id, self.batch_id
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where one learner stands towards one batch: the batch's rules, and the enrolment if there is one.
+class Eligibility:
+    """What decides whether one learner may enrol in one batch or leave it: the batch's rules, and the enrolment if any.
 
     `active` None: never enrolled. Days belong to the batch's zone.
     """
@@ -97,8 +97,11 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Which of a learner's active enrolments, newest first. `course_ids` None: of all courses; `after`: behind it."""
+class EnrolmentsQuery:
+    """Which of a learner's active enrolments, newest first.
+
+    `course_ids` None: of all courses, else at least one; `after`: those behind it; `offset`: how many are passed over.
+    """
 
     user_id: str
     limit: int
@@ -108,7 +111,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolments:
+class EnrolmentPage:
     """A page of enrolments. `count`: of all pages; `cursor`: where the next page begins, None: there is none."""
 
     enrolments: Sequence[Enrolment]

@@ -1,6 +1,6 @@
 -- Statements about enrolments.
 
--- standings
+-- eligibilities
 -- A batch that does not exist gives no row.
    SELECT asked.user_id, asked.batch_id, b.course_id, b.name, b.enrolment_type, b.start_date, b.end_date, b.enrolment_start_date,
           b.enrolment_end_date, b.time_zone, b.capacity, b.leave_policy, b.created_by, b.created_for, b.mentors,
@@ -17,7 +17,7 @@ WITH asked AS (
   SELECT user_id, batch_id, course_id, added_by, how
     FROM unnest(:user_ids::text[], :batch_ids::text[], :course_ids::text[], :added_by::text[], :how::text[])
          AS asked (user_id, batch_id, course_id, added_by, how)
-), came AS (
+), entered AS (
   INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, updated_at)
   SELECT user_id, batch_id, course_id, true, added_by, how, :now, :now FROM asked
   ON CONFLICT (user_id, batch_id) DO UPDATE
@@ -26,21 +26,21 @@ WITH asked AS (
   RETURNING user_id, batch_id, enrolled_at
 ), due AS (
   INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
-  SELECT came.user_id, came.batch_id, :now, 'enrolled'
-    FROM came
-    JOIN batch ON batch.batch_id = came.batch_id AND batch.templates <> '{}'
-   WHERE came.enrolled_at < :now
+  SELECT entered.user_id, entered.batch_id, :now, 'enrolled'
+    FROM entered
+    JOIN batch ON batch.batch_id = entered.batch_id AND batch.templates <> '{}'
+   WHERE entered.enrolled_at < :now
   ON CONFLICT (user_id, batch_id) DO UPDATE
      SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, parked = false
-), told AS (
+), published AS (
   INSERT INTO outbox (destination, topic, key, payload, created_at, due_at)
   SELECT event.destination, event.topic, event.key, event.payload, :now, :now
     FROM unnest(:event_user_ids::text[], :event_batch_ids::text[], :destinations::text[], :topics::text[],
                 :keys::text[], :payloads::jsonb[])
          AS event (user_id, batch_id, destination, topic, key, payload)
-    JOIN came ON came.user_id = event.user_id AND came.batch_id = event.batch_id
+    JOIN entered ON entered.user_id = event.user_id AND entered.batch_id = event.batch_id
 )
-SELECT user_id, batch_id FROM came;
+SELECT user_id, batch_id FROM entered;
 
 -- lock_batches
 -- Whoever gives seats holds the batch, so that the last seat is given once.
@@ -71,14 +71,18 @@ GROUP BY b.batch_id;
 RETURNING enrolment.user_id, enrolment.batch_id;
 
 -- enrolments_of
--- Of many learners in one read, newest first; the rest of the order is the list's own. Which courses are wanted comes
--- as one text a learner (null: all), since arrays of arrays must be of one length. `after_at` null: the first page.
+-- Active enrolments of many learners, newest first. A learner's course filter is the rows of `filter` at their
+-- position; without any, all courses. `after_at` null: the first page.
 SELECT e.user_id, e.batch_id, e.course_id, e.active, e.added_by, e.enrolled_at, e.status, e.progress, e.percentage,
        e.completed_at, e.last_read_content_id, e.last_read_content_status, e.last_access_at, e.updated_at,
        e.states, e.certificates, b.course_version, asked.position
-  FROM unnest(:user_ids::text[], :course_ids::text[], :limits::bigint[], :offsets::bigint[],
-              :after_at::timestamptz[], :after_batch_ids::text[])
-       WITH ORDINALITY AS asked (user_id, course_ids, page_size, passed_over, after_at, after_batch_id, position)
+  FROM unnest(:user_ids::text[], :limits::bigint[], :offsets::bigint[], :after_at::timestamptz[],
+              :after_batch_ids::text[])
+       WITH ORDINALITY AS asked (user_id, page_size, passed_over, after_at, after_batch_id, position)
+  LEFT JOIN (
+         SELECT position, array_agg(course_id) AS course_ids
+           FROM unnest(:filter_positions::bigint[], :filter_course_ids::text[]) AS pair (position, course_id)
+       GROUP BY position) filter ON filter.position = asked.position
  CROSS JOIN LATERAL (
          SELECT user_id, batch_id, course_id, active, added_by, enrolled_at, status, progress, percentage,
                 completed_at, last_read_content_id, last_read_content_status, last_access_at, updated_at,
@@ -86,7 +90,7 @@ SELECT e.user_id, e.batch_id, e.course_id, e.active, e.added_by, e.enrolled_at, 
            FROM enrolment
           WHERE user_id = asked.user_id
             AND active
-            AND (asked.course_ids IS NULL OR course_id = ANY(string_to_array(asked.course_ids, chr(31))))
+            AND (filter.course_ids IS NULL OR course_id = ANY(filter.course_ids))
             AND (asked.after_at IS NULL OR (enrolled_at, batch_id) < (asked.after_at, asked.after_batch_id))
        ORDER BY enrolled_at DESC, batch_id DESC
           LIMIT asked.page_size

@@ -1,21 +1,18 @@
-"""What is true of enrolments: who may come in, who may leave, who may do it for others; and the refusals."""
+"""The rules of enrolment: who may enrol, who may leave, who may do it for others; and the refusals."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from datetime import date, datetime
-from typing import Any, TypeAlias
 
 from lernbatch.batch import rules as batch
 from lernbatch.batch.model import BatchStatus, EnrolmentState
 from lernbatch.batch.rules import Person
 from lernbatch.config import Config
 from lernbatch.course.model import Course
-from lernbatch.enrolment.model import Enrolment, Progress, Standing
+from lernbatch.enrolment.model import Eligibility, Enrolment, Progress
 from lernbatch.errors import Refused
-from lernbatch.web.tokens import Caller
-
-Filters: TypeAlias = Sequence[tuple[str, Sequence[object]]]  # of a search for courses: key, and what it may be
+from lernbatch.web.caller import Caller
 
 
 class WrongEnrolmentType(Refused):
@@ -78,56 +75,58 @@ class NotToBring(Refused):
     message = "User does not belongs to any org ."
 
 
-def check_course(standing: Standing | None, course_id: str | None) -> Standing:
-    """The standing, if there is such a batch and it is of that course. Raises: batch.rules.InvalidBatch (E06)."""
-    if standing is None or (course_id is not None and standing.course_id != course_id):
+def check_course(eligibility: Eligibility | None, course_id: str | None) -> Eligibility:
+    """`eligibility`, if there is such a batch and it is of that course. Raises: batch.rules.InvalidBatch (E06)."""
+    if eligibility is None or (course_id is not None and eligibility.course_id != course_id):
         raise batch.InvalidBatch
-    return standing
+    return eligibility
 
 
-def check_enrol(standing: Standing, today: date, *, alone: bool, closes_before: int) -> None:
+def check_enrol(eligibility: Eligibility, today: date, *, alone: bool, closes_before: int) -> None:
     """Raises the refusal of enrolling, in the contract's order (E07 to E10).
 
     `alone`: the learner does it, and the installation keeps invite-only batches closed to that. `closes_before`: see
     batch.rules.enrolment_end.
     The capacity is not looked at: only the database can say who gets the last seat.
     """
-    check_type(standing, alone=alone)
-    match batch.enrolment_state(standing, today, closes_before):
+    check_type(eligibility, alone=alone)
+    match batch.enrolment_state(eligibility, today, closes_before):
         case EnrolmentState.ENDED:
             raise BatchEnded
         case EnrolmentState.CLOSED:
             raise EnrolmentClosed
         case EnrolmentState.NOT_BEGUN:
             raise EnrolmentNotOpen
-    if standing.active:
+    if eligibility.active:
         raise AlreadyEnrolled
 
 
-def check_unenrol(standing: Standing, today: date, *, alone: bool, closed: bool) -> None:
+def check_unenrol(eligibility: Eligibility, today: date, *, alone: bool, closed: bool) -> None:
     """Raises the refusal of leaving, in the contract's order (E11 to E15).
 
     `alone`: the learner does it; `closed`: the installation keeps invite-only batches closed to that.
     """
-    check_type(standing, alone=alone and closed)
-    check_running(standing, today)
-    if not standing.active:
+    check_type(eligibility, alone=alone and closed)
+    check_running(eligibility, today)
+    if not eligibility.active:
         raise NotEnrolled
-    if standing.status == Progress.COMPLETED:
+    if eligibility.status == Progress.COMPLETED:
         raise BatchEnded
-    if alone and not batch.may_leave(standing.leave_policy, today, standing.start_date):
+    if alone and not batch.may_leave(eligibility.leave_policy, today, eligibility.start_date):
         raise LeavingClosed
 
 
-def check_type(standing: Standing, *, alone: bool) -> None:
-    if not batch.is_enrolment_type(standing.enrolment_type):
+def check_type(eligibility: Eligibility, *, alone: bool) -> None:
+    """`alone`: the learner may not do it in an invite-only batch. Raises: WrongEnrolmentType."""
+    if not batch.is_enrolment_type(eligibility.enrolment_type):
         raise WrongEnrolmentType
-    if alone and batch.is_invite_only(standing.enrolment_type):
+    if alone and batch.is_invite_only(eligibility.enrolment_type):
         raise WrongEnrolmentType
 
 
-def check_running(standing: Standing, today: date) -> None:
-    if batch.status_on(today, standing.start_date, standing.end_date) is BatchStatus.ENDED:
+def check_running(eligibility: Eligibility, today: date) -> None:
+    """Raises: BatchEnded."""
+    if batch.status_on(today, eligibility.start_date, eligibility.end_date) is BatchStatus.ENDED:
         raise BatchEnded
 
 
@@ -158,8 +157,8 @@ def leaf_nodes_to_show(enrolment: Enrolment, course: Course) -> int:
 
 def accessed_at(enrolment: Enrolment) -> datetime | None:
     """When the course was last opened, but not after this service was told of it (a phone's clock)."""
-    said = enrolment.last_access_at
-    return None if said is None else min(said, enrolment.updated_at)
+    reported = enrolment.last_access_at
+    return None if reported is None else min(reported, enrolment.updated_at)
 
 
 def shown_status(status: int, progress: int) -> Progress:
@@ -167,32 +166,3 @@ def shown_status(status: int, progress: int) -> Progress:
     if status == Progress.COMPLETED:
         return Progress.COMPLETED
     return Progress.NOT_STARTED if progress == 0 else Progress.STARTED
-
-
-def matches(content: Mapping[str, Any], filters: Filters) -> bool:
-    """Whether a course's metadata passes the filters of a search: equality, one of a list, or a nested key."""
-    return all(_matches(_find(content, key), choices) for key, choices in filters)
-
-
-def folded(filters: Mapping[str, Any]) -> Filters:
-    """The filters of a search as `matches` takes them: in lower case, and without those that let everything pass."""
-    lists = ((key, wanted if isinstance(wanted, list) else [wanted]) for key, wanted in filters.items())
-    return tuple((key, [_folded(choice) for choice in choices]) for key, choices in lists if choices)
-
-
-def _find(content: Mapping[str, Any], key: str) -> object:
-    if key in content:
-        return content[key]
-    outer, _, inner = key.partition(".")
-    nested = content.get(outer)
-    return nested.get(inner) if inner and isinstance(nested, dict) else None
-
-
-def _matches(found: object, choices: Sequence[object]) -> bool:
-    if isinstance(found, list):
-        return any(_folded(value) in choices for value in found)
-    return _folded(found) in choices
-
-
-def _folded(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value

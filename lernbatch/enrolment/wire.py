@@ -7,16 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from lernbatch.batch.wire_fields import InvalidValue
+from lernbatch.course.filters import Filters, folded, matches
 from lernbatch.course.model import Course
 from lernbatch.enrolment import rules
-from lernbatch.enrolment.model import Cursor, Enrolment, Enrolments
+from lernbatch.enrolment.model import Cursor, EnrolmentPage
 from lernbatch.errors import LernbatchError, Malformed, Missing, Refused, Unmappable, WrongType
 from lernbatch.web.fields import blank, course_id, mandatory, text
+from lernbatch.web.schema import BatchId, CourseId, Fields, Milliseconds, UserId
 
 if TYPE_CHECKING:
     from lernbatch.sunbird.orgs import Organisation
@@ -27,11 +30,16 @@ SEARCHED = {
     "mimeType": "application/vnd.ekstep.content-collection",
     "trackable.enabled": "Yes",
 }
-_SEARCHED = rules.folded(SEARCHED)
+_SEARCHED = folded(SEARCHED)
 _LONGEST_CACHED = 500
 MOST_USERS = 1000  # in one call
 MOST_CHARACTERS = 4000  # of a list of fields; names beyond it are none of a course's
 _ORGANISATION = {"orgName": "name", "email": "email"}  # what may be shown of a course's organisation, and our word
+
+
+Limit: TypeAlias = Annotated[int, Meta(description="At most so many; never more than the setting.", ge=0)]
+Offset: TypeAlias = Annotated[int, Meta(description="Passed over, newest first.", ge=0)]
+NextCursor: TypeAlias = Annotated[str, Meta(description="`nextCursor` of the page before.")]
 
 
 class TooManyUsers(Refused):
@@ -50,24 +58,39 @@ class _Status(msgspec.Struct, array_like=True, gc=False):
 _STATUSES = msgspec.json.Decoder(dict[str, _Status])
 
 
+class CourseBatch(Fields):
+    """A batch and its course."""
+
+    course_id: CourseId
+    batch_id: BatchId
+
+
+UserIds: TypeAlias = Annotated[list[UserId], Meta(description="Each gets an answer of their own, under their id.")]
+
+
+class EnrolmentOfOthers(CourseBatch, kw_only=True):
+    """A batch, and who shall be enrolled or removed."""
+
+    user_id: UserId
+    user_ids: UserIds | UnsetType = UNSET
+
+
+class UserList(Fields):
+    """People of the batch that the path names."""
+
+    user_ids: UserIds
+
+
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Which batch a call is about; `course_id` None: whatever course it is of."""
-
-    batch_id: str
-    course_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ListAsked:
-    """What the list of enrolled courses shall hold.
+class ListOptions:
+    """What a list of enrolled courses holds.
 
     `course_fields` None: all that is known of a course; `batch_fields` None: no batches; `organisation_fields` empty:
     no organisations.
     """
 
     course_ids: tuple[str, ...] | None
-    filters: rules.Filters
+    filters: Filters
     course_fields: tuple[str, ...] | None
     batch_fields: tuple[str, ...] | None
     organisation_fields: tuple[str, ...]
@@ -76,31 +99,30 @@ class ListAsked:
     cursor: Cursor | None
 
 
-def read_asked(request: dict[str, Any]) -> Asked:
+def read_batch(request: dict[str, Any]) -> CourseBatch:
     """{"courseId": "do_1", "batchId": "0137"}. Complains as E03, E04."""
-    course = course_id(request)
-    return Asked(mandatory(request, "batchId"), course)
+    return CourseBatch(course_id(request), mandatory(request, "batchId"))
 
 
-def read_asked_loosely(request: dict[str, Any]) -> Asked:
-    """As `read_asked`, with the lower-case keys of the old unenrol call too: {"courseid": …, "batchid": …}."""
+def read_batch_loosely(request: dict[str, Any]) -> CourseBatch:
+    """As `read_batch`, with the lower-case keys of the old unenrol call too: {"courseid": …, "batchid": …}."""
     spelled = {"courseid": "courseId", "batchid": "batchId"}
-    return read_asked({spelled.get(key, key): value for key, value in request.items()})
+    return read_batch({spelled.get(key, key): value for key, value in request.items()})
 
 
 def read_users(request: dict[str, Any], *, several: bool = False) -> list[str]:
     """`userId`, or a list of `userIds` (each once). Complains as E05. `several`: only the list will do."""
     if several or (request.get("userIds") is not None and blank(request.get("userId"))):
-        found = request.get("userIds")
-        if found is None or found == []:
+        user_ids = request.get("userIds")
+        if user_ids is None or user_ids == []:
             raise Missing("userIds")
-        if not isinstance(found, list):
+        if not isinstance(user_ids, list):
             raise WrongType("userIds", "List")
-        if not all(isinstance(user_id, str) and user_id.strip() for user_id in found):
+        if not all(isinstance(user_id, str) and user_id.strip() for user_id in user_ids):
             raise Malformed
-        if len(found) > MOST_USERS:
+        if len(user_ids) > MOST_USERS:
             raise TooManyUsers
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(user_ids))
     return [mandatory(request, "userId")]
 
 
@@ -113,7 +135,85 @@ def show_results(user_ids: Sequence[str], refusals: Sequence[LernbatchError | No
     return {"response": "SUCCESS", **per_user}
 
 
-def read_list(request: dict[str, Any], query: Mapping[str, str], most: int) -> ListAsked:
+class EnrolmentListRequest(Fields):
+    """Which enrolments, and in which courses."""
+
+    limit: Limit | UnsetType = UNSET
+    offset: Offset | UnsetType = UNSET
+    cursor: NextCursor | UnsetType = UNSET
+    course_ids: list[CourseId] | None = None
+    filters: Annotated[dict[str, str | list[str]], Meta(description="Of the course's metadata.")] | None = None
+
+
+class EnrolmentListOfUser(EnrolmentListRequest, kw_only=True):
+    """Which enrolments of whom."""
+
+    user_id: UserId
+
+
+class EnrolmentListQuery(Fields):
+    """What is shown beside the enrolments."""
+
+    limit: Limit | UnsetType = UNSET
+    offset: Offset | UnsetType = UNSET
+    cursor: NextCursor | UnsetType = UNSET
+    fields: (
+        Annotated[
+            str,
+            Meta(description="Of the course's metadata, commas between; all of it without.", examples=["name,appIcon"]),
+        ]
+        | UnsetType
+    ) = UNSET
+    orgdetails: (
+        Annotated[str, Meta(description="Of the course's organisation: orgName, email.", examples=["orgName,email"])]
+        | UnsetType
+    ) = UNSET
+    batch_details: (
+        Annotated[str, Meta(description="Of the batch, commas between.", examples=["name,endDate"])] | UnsetType
+    ) = UNSET
+
+
+class EnrolledCourse(Fields):
+    """One enrolment, with the course's metadata, in the contract's order."""
+
+    user_id: UserId
+    course_id: CourseId
+    batch_id: BatchId
+    active: bool
+    added_by: str | None
+    enrolled_date: Milliseconds | None
+    old_enrolled_date: None
+    date_time: Milliseconds | None
+    last_content_access_time: Milliseconds | None
+    last_read_content_id: str | None
+    last_read_content_status: int | None
+    content_status: Annotated[dict[str, int], Meta(description="By content id.")]
+    progress: Annotated[int, Meta(description="Leaf nodes completed.")]
+    leaf_nodes_count: int | None
+    completion_percentage: Annotated[int, Meta(ge=0, le=100)]
+    status: Annotated[int, Meta(description="0 not started, 1 started, 2 completed.", ge=0, le=2)]
+    completed_on: Milliseconds | None
+    certstatus: None
+    certificates: list[dict[str, Any]]
+    issued_certificates: Sequence[Mapping[str, Any]]
+    course_name: str | None
+    description: str | None
+    course_logo_url: str | None
+    content_id: CourseId
+    collection_id: CourseId
+    content: Mapping[str, Any]
+    batch: Mapping[str, Any] | UnsetType = UNSET
+
+
+class EnrolmentList(Fields):
+    """A page of enrolments."""
+
+    courses: list[EnrolledCourse]
+    count: Annotated[int, Meta(description="Of all pages, those in courses that are not shown too.")]
+    next_cursor: Annotated[str, Meta(description="Where there is more: goes on from here.")] | UnsetType = UNSET
+
+
+def read_list(request: dict[str, Any], query: Mapping[str, str], most: int) -> ListOptions:
     """The body of v2 and the query of both: fields=name,appIcon&batchDetails=name,endDate&orgdetails=orgName,email.
 
     `limit`, `offset` and `cursor` are ours, in either of them; at most `most` enrolments are given.
@@ -124,9 +224,9 @@ def read_list(request: dict[str, Any], query: Mapping[str, str], most: int) -> L
     if course_ids is not None and not all(isinstance(identifier, str) for identifier in course_ids):
         raise Malformed
     window = {**query, **request}
-    return ListAsked(
+    return ListOptions(
         course_ids=tuple(course_ids) if course_ids else None,
-        filters=_folded(filters),
+        filters=folded({**SEARCHED, **filters}) if filters else _SEARCHED,
         course_fields=_words(query["fields"], (*COURSE_FIELDS, "identifier")) if "fields" in query else None,
         batch_fields=_words(query["batchDetails"], ("batchId", "identifier")) if "batchDetails" in query else None,
         organisation_fields=tuple(name for name in _words(query.get("orgdetails", ""), ()) if name in _ORGANISATION),
@@ -158,14 +258,6 @@ def _read_cursor(cursor: Any) -> Cursor | None:
     return enrolled_at, batch_id
 
 
-def _show_cursor(cursor: Cursor) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode("ascii")
-
-
-def _folded(filters: Mapping[str, Any] | None) -> rules.Filters:
-    return rules.folded({**SEARCHED, **filters}) if filters else _SEARCHED
-
-
 def read_list_owner(request: dict[str, Any]) -> str:
     """Whose list an administrator asks for. Without an id the contract's answer has no code (E36)."""
     owner = text(request, "userId")
@@ -185,13 +277,13 @@ def _split(listed: str, always: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def show_list(
-    page: Enrolments,
+    page: EnrolmentPage,
     courses: Mapping[str, Course],
     measures: Mapping[tuple[str, str | None], Course],
     batches: Mapping[str, Mapping[str, Any]],
     organisations: Mapping[str, Organisation] | None,
-    asked: ListAsked,
-) -> dict[str, Any]:
+    options: ListOptions,
+) -> EnrolmentList:
     """{"courses": […], "count": 1500, "nextCursor": "…"}: last opened first, the others as they came (contract §2.5.2).
 
     `courses`: those that were found; enrolments in others are left out, though they are counted. `measures`: the
@@ -200,76 +292,68 @@ def show_list(
     `nextCursor` are ours: a list has a bound, and says so.
     """
     hits = {
-        identifier: _hit(course, organisations, asked)
+        identifier: _hit(course, organisations, options)
         for identifier, course in courses.items()
-        if rules.matches(course.content, asked.filters)
+        if matches(course.content, options.filters)
     }
     shown = [enrolment for enrolment in page.enrolments if enrolment.course_id in hits]
     opened = [enrolment for enrolment in shown if enrolment.last_access_at is not None]
     opened.sort(key=lambda enrolment: _ms(rules.accessed_at(enrolment)) or 0, reverse=True)
-    ordered = [*opened, *(enrolment for enrolment in shown if enrolment.last_access_at is None)]
     rows = []
-    for enrolment in ordered:
-        course_id = enrolment.course_id
+    for enrolment in (*opened, *(enrolment for enrolment in shown if enrolment.last_access_at is None)):
+        course_id, hit = enrolment.course_id, hits[enrolment.course_id]
         measure = measures.get((course_id, enrolment.course_version)) or courses[course_id]
-        rows.append(_show(enrolment, hits[course_id], rules.leaf_nodes_to_show(enrolment, measure), batches))
-    result: dict[str, Any] = {"courses": rows, "count": page.count}
+        leaf_nodes_count = rules.leaf_nodes_to_show(enrolment, measure)
+        if "leafNodesCount" in hit and hit["leafNodesCount"] != leaf_nodes_count:
+            hit = {**hit, "leafNodesCount": leaf_nodes_count}
+        status = rules.shown_status(enrolment.status, enrolment.progress)
+        states = _STATUSES.decode(enrolment.states)
+        rows.append(
+            EnrolledCourse(
+                user_id=enrolment.user_id,
+                course_id=course_id,
+                batch_id=enrolment.batch_id,
+                active=enrolment.active,
+                added_by=enrolment.added_by,
+                enrolled_date=_ms(enrolment.enrolled_at),
+                old_enrolled_date=None,
+                date_time=_ms(enrolment.updated_at),
+                last_content_access_time=_ms(rules.accessed_at(enrolment)),
+                last_read_content_id=enrolment.last_read_content_id,
+                last_read_content_status=enrolment.last_read_content_status,
+                content_status={content_id: state.status for content_id, state in states.items()},
+                progress=enrolment.progress,
+                leaf_nodes_count=hit.get("leafNodesCount"),
+                completion_percentage=100 if status == 2 else enrolment.percentage,
+                status=status,
+                completed_on=_ms(enrolment.completed_at),
+                certstatus=None,
+                certificates=[],
+                issued_certificates=enrolment.certificates,
+                course_name=hit.get("name"),
+                description=hit.get("description"),
+                course_logo_url=hit.get("appIcon"),
+                content_id=course_id,
+                collection_id=course_id,
+                content=hit,
+                batch=batches.get(enrolment.batch_id, {}) if batches else UNSET,
+            )
+        )
+    cursor: str | UnsetType = UNSET
     if page.cursor is not None:
-        result["nextCursor"] = _show_cursor(page.cursor)
-    return result
+        cursor = base64.urlsafe_b64encode(msgspec.json.encode(page.cursor)).decode("ascii")
+    return EnrolmentList(rows, page.count, cursor)
 
 
-def _hit(course: Course, organisations: Mapping[str, Organisation] | None, asked: ListAsked) -> dict[str, Any]:
-    """What the search for courses would have found: the course's metadata, with its organisation if that is wanted."""
-    content, fields = course.content, asked.course_fields
+def _hit(course: Course, organisations: Mapping[str, Organisation] | None, options: ListOptions) -> dict[str, Any]:
+    """The course's metadata, as a search for courses shows it, with its organisation if that was asked for."""
+    content, fields = course.content, options.course_fields
     hit = dict(content) if fields is None else {key: content[key] for key in fields if key in content}
     if organisations is not None and course.channel:
         organisation = organisations.get(course.channel)
-        shown = asked.organisation_fields if organisation else ()
+        shown = options.organisation_fields if organisation else ()
         hit["orgDetails"] = {name: getattr(organisation, _ORGANISATION[name]) for name in shown}
     return hit
-
-
-def _show(
-    enrolment: Enrolment,
-    hit: Mapping[str, Any],
-    leaf_nodes_count: int,
-    batches: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
-    if "leafNodesCount" in hit and hit["leafNodesCount"] != leaf_nodes_count:
-        hit = {**hit, "leafNodesCount": leaf_nodes_count}
-    status = rules.shown_status(enrolment.status, enrolment.progress)
-    document = {
-        "userId": enrolment.user_id,
-        "courseId": enrolment.course_id,
-        "batchId": enrolment.batch_id,
-        "active": enrolment.active,
-        "addedBy": enrolment.added_by,
-        "enrolledDate": _ms(enrolment.enrolled_at),
-        "oldEnrolledDate": None,
-        "dateTime": _ms(enrolment.updated_at),
-        "lastContentAccessTime": _ms(rules.accessed_at(enrolment)),
-        "lastReadContentId": enrolment.last_read_content_id,
-        "lastReadContentStatus": enrolment.last_read_content_status,
-        "contentStatus": {content_id: state.status for content_id, state in _STATUSES.decode(enrolment.states).items()},
-        "progress": enrolment.progress,
-        "leafNodesCount": hit.get("leafNodesCount"),
-        "completionPercentage": 100 if status == 2 else enrolment.percentage,
-        "status": status,
-        "completedOn": _ms(enrolment.completed_at),
-        "certstatus": None,
-        "certificates": [],
-        "issuedCertificates": enrolment.certificates,
-        "courseName": hit.get("name"),
-        "description": hit.get("description"),
-        "courseLogoUrl": hit.get("appIcon"),
-        "contentId": enrolment.course_id,
-        "collectionId": enrolment.course_id,
-        "content": hit,
-    }
-    if batches:
-        document["batch"] = batches.get(enrolment.batch_id, {})
-    return document
 
 
 def _ms(at: datetime | None) -> int | None:

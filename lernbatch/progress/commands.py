@@ -1,4 +1,4 @@
-"""Commands about progress: is it what the reports say, and why is a learner where he is."""
+"""Commands about progress: is it what the reports say?"""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ SHOWN = 100
 
 
 def reconcile(*, batch: str | None = None, fix: bool = False) -> None:
-    """Reckon enrolments again from the stored states and attempts, and say what differs. 0: nothing does.
+    """Recompute enrolments from what is stored and print the differences. Exits with 1 if there are any.
 
     Example: `lernbatch reconcile --batch 0147095690579066880`
 
     Args:
         batch: only this batch; none: all
-        fix: write what was reckoned
+        fix: write what was recomputed
     """
 
     async def work() -> int:
-        async with command.services() as held:
-            found = [difference async for difference in recomputing.differences(held, batch)]
-            for one in found[:SHOWN]:
-                print(f"{one.user_id} in {one.batch_id}: {one.column} is {one.stored}, should be {one.reckoned}")
-            print(f"{len(found)} differences" + (f", {SHOWN} shown" if len(found) > SHOWN else ""))
-            if fix and found:
-                print(f"{await recomputing.repair(held, found)} enrolments reckoned again")
+        async with command.services() as services:
+            differences = [difference async for difference in recomputing.differences(services, batch)]
+            for row in differences[:SHOWN]:
+                print(f"{row.user_id} in {row.batch_id}: {row.column} is {row.stored}, should be {row.recomputed}")
+            print(f"{len(differences)} differences" + (f", {SHOWN} shown" if len(differences) > SHOWN else ""))
+            if fix and differences:
+                print(f"{await recomputing.repair(services, differences)} enrolments recomputed")
                 return 0
-            return len(found)
+            return len(differences)
 
     if asyncio.run(work()):
         sys.exit(1)

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from lernbatch.assessment.model import Submission
 from lernbatch.config import Config
 from lernbatch.jobs.outbox.events import KAFKA, Event, job_request
 from lernbatch.jobs.outbox.telemetry import progress_audit
-from lernbatch.progress.model import Foreign, States, Sync, Work
+from lernbatch.progress.attempts.model import Submission
+from lernbatch.progress.model import NotPermitted, Row, States, SyncRequest, Work
 
 _UPDATER = "Course Batch Updater"
+
+
+def contents_changed(
+    config: Config, now_ms: int, row: Row, before: States, content_ids: Iterable[str]
+) -> Iterator[Event]:
+    """Reports of these contents changed the row's states, which were `before`."""
+    user_id, batch_id = row.key
+    contents = [
+        {"contentId": content_id, "status": row.states[content_id].status} for content_id in dict.fromkeys(content_ids)
+    ]
+    yield instruction(config, now_ms, user_id, batch_id, row.learner.course_id, contents)
+    yield from content_audits(config, now_ms, user_id, batch_id, row.learner.course_id, before, row.states)
+
+
+def concluded(config: Config, now_ms: int, row: Row) -> Iterator[Event]:
+    """What a completion, and attempts that are written, mean for certificates and for who counts completions."""
+    user_id, batch_id = row.key
+    if row.has_finished:
+        yield certificate_due(config, now_ms, user_id, batch_id, row.learner.course_id)
+        yield completed(config, now_ms, user_id, batch_id, row.learner.course_id)
+    if row.written:
+        latest = max(row.attempts.values(), key=lambda attempt: attempt.attempted_ms)
+        attempt_id = latest.attempt_id if len(row.scores) == 1 else ""
+        yield certificate_due(config, now_ms, user_id, batch_id, row.learner.course_id, attempt_id)
 
 
 def instruction(
@@ -29,17 +53,17 @@ def instruction(
     return Event(KAFKA, config.topic_instruction, user_id, _enrolment_job(now_ms, user_id, batch_id, edata))
 
 
-def sync(config: Config, now_ms: int, asked: Sync) -> Event:
-    """Somebody asks to have an enrolment reckoned again."""
+def sync(config: Config, now_ms: int, request: SyncRequest) -> Event:
+    """Somebody asks to have an enrolment recomputed."""
     edata = {
         "action": "user-enrolment-sync",
         "iteration": 1,
-        "batchId": asked.batch_id,
-        "userId": asked.user_id,
-        "courseId": asked.course_id,
+        "batchId": request.batch_id,
+        "userId": request.user_id,
+        "courseId": request.course_id,
     }
-    payload = _enrolment_job(now_ms, asked.user_id, asked.batch_id, edata)
-    return Event(KAFKA, config.topic_enrolment_sync, asked.user_id, payload)
+    payload = _enrolment_job(now_ms, request.user_id, request.batch_id, edata)
+    return Event(KAFKA, config.topic_enrolment_sync, request.user_id, payload)
 
 
 def _enrolment_job(now_ms: int, user_id: str, batch_id: str, edata: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,8 +159,9 @@ def invalid(config: Config, now_ms: int, items: Sequence[Mapping[str, Any]], val
     return Event(KAFKA, config.topic_invalid_state, "", payload)
 
 
-def foreign(config: Config, now_ms: int, found: Foreign) -> Event:
-    return invalid(config, now_ms, found.items, found.valid_user_ids)
+def not_permitted(config: Config, now_ms: int, refused: NotPermitted) -> Event:
+    """Items of learners for whom the caller does not speak."""
+    return invalid(config, now_ms, refused.items, refused.valid_user_ids)
 
 
 def not_enrolled(config: Config, now_ms: int, work: Work, content_ids: Sequence[str]) -> Event:

@@ -13,15 +13,17 @@ from lernbatch.errors import Forbidden, Upstream
 from lernbatch.progress import rules
 from lernbatch.progress.model import SCORES, STATES, Metric
 from lernbatch.services import Services
-from lernbatch.sunbird.groups import Member
-from lernbatch.web.tokens import Caller
+from lernbatch.sunbird.groups import GroupMember
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.progress")
 PAGE = 1000  # enrolments of a group's members, read at once
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class ProgressRow:
+    """An enrolment's figures; `states` and `scores` are JSON."""
+
     user_id: str
     batch_id: str
     course_id: str
@@ -31,7 +33,7 @@ class _Row:
     updated_at: datetime
 
 
-async def members_of(services: Services, caller: Caller, group_id: str) -> list[Member]:
+async def members_of(services: Services, caller: Caller, group_id: str) -> list[GroupMember]:
     """The members of a group that the caller is in. Raises: GroupUnread (E59), Forbidden."""
     try:
         members = await services.sunbird.groups.members(group_id, caller.token)
@@ -44,25 +46,36 @@ async def members_of(services: Services, caller: Caller, group_id: str) -> list[
 
 async def metrics_of(services: Services, user_ids: Sequence[str], activity_id: str) -> list[tuple[str, list[Metric]]]:
     """Per enrolment with any progress: the learner and the figures; of a course, or of a unit of one."""
-    found = [(row.user_id, _course_metrics(row)) async for row in _progress_of(services, user_ids, activity_id)]
-    if found:
-        return found
+    figures: list[tuple[str, list[Metric]]] = []
+    async for row in _progress_of(services, user_ids, activity_id):
+        values: dict[str, float] = {"completedCount": float(row.progress)}
+        for content_id, score in SCORES.decode(row.scores).items():
+            values |= {
+                f"score:{content_id}": score.best,
+                f"max_score:{content_id}": score.max_score,
+                f"attempts_count:{content_id}": float(score.attempts),
+            }
+        figures.append((row.user_id, [Metric(name, value, row.updated_at) for name, value in values.items()]))
+    if figures:
+        return figures
     async for row in _progress_of(services, user_ids, None):
         trees = await courses.snapshots(services, {row.course_id})
         if row.course_id in trees:
             count = rules.unit_progress(trees[row.course_id], STATES.decode(row.states)).get(activity_id)
             if count is not None:
-                found.append((row.user_id, [Metric("completedCount", float(count), row.updated_at)]))
-    return found
+                figures.append((row.user_id, [Metric("completedCount", float(count), row.updated_at)]))
+    return figures
 
 
-async def _progress_of(services: Services, user_ids: Sequence[str], course_id: str | None) -> AsyncIterator[_Row]:
+async def _progress_of(
+    services: Services, user_ids: Sequence[str], course_id: str | None
+) -> AsyncIterator[ProgressRow]:
     """Everything that these people have done in the course, or in any; page by page, so that no bound cuts it short."""
     after = ("", "")
     while True:
         rows = await db.all(
             services.pool,
-            _Row,
+            ProgressRow,
             Q.progress_of_people,
             user_ids=list(user_ids),
             course_id=course_id,
@@ -75,14 +88,3 @@ async def _progress_of(services: Services, user_ids: Sequence[str], course_id: s
         if len(rows) < PAGE:
             return
         after = rows[-1].user_id, rows[-1].batch_id
-
-
-def _course_metrics(row: _Row) -> list[Metric]:
-    figures: dict[str, float] = {"completedCount": float(row.progress)}
-    for content_id, score in SCORES.decode(row.scores).items():
-        figures |= {
-            f"score:{content_id}": score.best,
-            f"max_score:{content_id}": score.max_score,
-            f"attempts_count:{content_id}": float(score.attempts),
-        }
-    return [Metric(name, value, row.updated_at) for name, value in figures.items()]

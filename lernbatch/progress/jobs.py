@@ -7,5 +7,5 @@ from lernbatch.services import Services
 
 
 async def adopt_courses(services: Services) -> int:
-    """Reckon enrolments by newer publications of their courses; how many."""
-    return await recomputing.adopt(services)
+    """Recompute enrolments by newer publications of their courses. Returns how many."""
+    return await recomputing.follow_republication(services)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from lernbatch.assessment.model import Attempt, Score, Submission
-from lernbatch.enrolment.model import Key
+from lernbatch.enrolment.model import EnrolmentKey
 from lernbatch.jobs.outbox.events import Event
+from lernbatch.progress.attempts.model import Attempt, Score, Submission
 
 AttemptKey: TypeAlias = tuple[str, str]  # content and attempt
 
@@ -74,26 +74,26 @@ class Work(msgspec.Struct, frozen=True, gc=False):
     rewrite: bool = False  # write the row as its states and attempts say, even if nothing is reported
 
     @property
-    def key(self) -> Key:
+    def key(self) -> EnrolmentKey:
         return self.user_id, self.batch_id
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
-    """Items that name a learner whom the caller does not speak for. They are not stored."""
+class NotPermitted:
+    """Items that name a learner for whom the caller does not speak. They are not stored."""
 
     valid_user_ids: tuple[str, ...]
     items: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Sync:
-    """A request to reckon an enrolment again. `is_callers`: it is of somebody the caller speaks for."""
+class SyncRequest:
+    """A request to recompute an enrolment. `is_permitted`: it belongs to somebody for whom the caller speaks."""
 
     user_id: str
     course_id: str
     batch_id: str
-    is_callers: bool
+    is_permitted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,34 +101,61 @@ class Update:
     """A content state update, read."""
 
     works: tuple[Work, ...]
-    foreign: Foreign | None = None
-    sync: Sync | None = None
+    not_permitted: NotPermitted | None = None
+    sync: SyncRequest | None = None
 
 
-class Learner(msgspec.Struct, frozen=True):
+class WithoutBatch(msgspec.Struct, frozen=True):
+    """A learner and a batch that does not exist."""
+
+    user_id: str
+    batch_id: str
+
+
+class WithoutEnrolment(msgspec.Struct, frozen=True):
+    """A learner who is not enrolled in the batch, or not any more. Days belong to the batch's zone."""
+
+    user_id: str
+    batch_id: str
+    start_date: date
+    end_date: date | None
+    time_zone: str | None
+
+
+class EnrolledLearner(msgspec.Struct, frozen=True):
     """One learner in one batch as it is stored, with what the batch says about reports.
 
-    The batch's fields are None when there is no such batch, the enrolment's when there is none.
-    `attempts`: all of the learner in this batch, where they were asked for.
+    `course_version` None: the newest publication. `attempts`: all of the learner in this batch, where they were asked
+    for, as the fields of `Attempt`.
     """
 
     user_id: str
     batch_id: str
-    course_id: str | None
-    course_version: str | None
-    start_date: date | None
+    start_date: date
     end_date: date | None
     time_zone: str | None
-    awards: bool | None  # has certificate templates
-    active: bool | None
-    status: int | None
-    progress: int | None
-    percentage: int | None
+    course_id: str
+    course_version: str | None
+    awards: bool  # the batch has certificate templates
+    status: int
+    progress: int
+    percentage: int
     completed_at: datetime | None
-    states: str | None  # JSON, to be read with STATES
-    scores: str | None
-    revision: int | None
+    states: str  # JSON, to be read with STATES
+    scores: str
+    revision: int
     attempts: Sequence[Sequence[Any]] | None
+
+
+Learner: TypeAlias = WithoutBatch | WithoutEnrolment | EnrolledLearner
+
+
+def learner_of(record: Sequence[Any]) -> Learner:
+    """A row of the statement `learners`: first whether the enrolment is active, then the fields of EnrolledLearner."""
+    active, user_id, batch_id, start_date = record[:4]
+    if start_date is None:
+        return WithoutBatch(user_id, batch_id)
+    return EnrolledLearner(*record[1:]) if active else WithoutEnrolment(*record[1:6])
 
 
 class Completion(msgspec.Struct, frozen=True):
@@ -171,9 +198,9 @@ class Outcome(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Row:
-    """A learner's row while one flush works on it; it grows report by report."""
+    """The working copy of a learner's row in one flush; it changes report by report."""
 
-    learner: Learner
+    learner: EnrolledLearner
     stored_states: States
     stored_scores: Scores
     states: States
@@ -186,8 +213,23 @@ class Row:
     rewrite: bool = False
     due_reason: str | None = None  # why a certificate may be due
 
+    @classmethod
+    def of(cls, learner: EnrolledLearner) -> Row:
+        """The row as it is stored."""
+        attempts = [Attempt(*values) for values in learner.attempts or ()]
+        states, scores = STATES.decode(learner.states), SCORES.decode(learner.scores)
+        return cls(
+            learner=learner,
+            stored_states=states,
+            stored_scores=scores,
+            states=states,
+            scores=scores,
+            attempts={(attempt.content_id, attempt.attempt_id): attempt for attempt in attempts},
+            completion=Completion(learner.status, learner.progress, learner.percentage, learner.completed_at),
+        )
+
     @property
-    def key(self) -> Key:
+    def key(self) -> EnrolmentKey:
         return self.learner.user_id, self.learner.batch_id
 
     @property
@@ -196,14 +238,35 @@ class Row:
         return self.completion.status == COMPLETED != self.learner.status
 
     @property
-    def course_id(self) -> str:
-        """Of the batch, which exists where there is an enrolment."""
-        assert self.learner.course_id is not None
-        return self.learner.course_id
+    def scores_changed(self) -> bool:
+        return self.scores != self.stored_scores
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether anything has to be written."""
+        learner, completion = self.learner, self.completion
+        return (
+            self.states is not self.stored_states
+            or self.rewrite
+            or bool(self.written or self.dropped)
+            or completion.status != learner.status
+            or completion.progress != learner.progress
+            or completion.percentage != learner.percentage
+            or completion.completed_at != learner.completed_at
+            or self.scores_changed
+        )
+
+
+class WrittenAttempt(NamedTuple):
+    """An attempt that is written with its row."""
+
+    row: Row
+    attempt: Attempt
+    submission: Submission
 
 
 @dataclass(frozen=True, slots=True)
-class GroupAsked:
+class GroupQuery:
     """Whose progress in what. `activity_type` is only echoed."""
 
     group_id: str

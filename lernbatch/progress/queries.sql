@@ -1,9 +1,10 @@
--- Statements about progress. The first two are the hot path: see docs/decisions/0010-coalescing.md.
+-- Statements about progress. The first two are the hot path: see docs/decisions/0008-coalescing.md.
 
 -- learners
 -- Everything that reports of many learners need, in one read: the batch's dates, the row, its attempts if asked for.
-   SELECT asked.user_id, asked.batch_id, b.course_id, b.course_version, b.start_date, b.end_date, b.time_zone,
-          b.templates <> '{}' AS awards, e.active, e.status, e.progress, e.percentage, e.completed_at,
+-- In the order of the fields of EnrolledLearner, after `active`: see progress.model.learner_of.
+   SELECT e.active, asked.user_id, asked.batch_id, b.start_date, b.end_date, b.time_zone, b.course_id,
+          b.course_version, b.templates <> '{}' AS awards, e.status, e.progress, e.percentage, e.completed_at,
           e.states::text AS states, e.scores::text AS scores, e.revision,
           CASE WHEN asked.assessed THEN (
             SELECT jsonb_agg(jsonb_build_array(a.content_id, a.attempt_id, a.attempted_ms, a.score, a.max_score))
@@ -81,6 +82,20 @@ SELECT asked.position, e.states::text AS states
        WITH ORDINALITY AS asked (user_id, batch_id, course_id, position)
   JOIN enrolment e ON e.user_id = asked.user_id AND e.batch_id = asked.batch_id AND e.course_id = asked.course_id;
 
+-- attempts_of_learner
+-- For each of the contents the first :limit attempts, in the order of their ids; contents null: of all. None was made
+-- after this service was told of it, whatever a phone's clock said.
+  SELECT content_id, attempt_id, attempted_ms, score, max_score
+    FROM (SELECT content_id, attempt_id, score, max_score,
+                 least(attempted_ms, (extract(epoch FROM updated_at) * 1000)::bigint) AS attempted_ms,
+                 row_number() OVER (PARTITION BY content_id ORDER BY attempt_id) AS place
+            FROM attempt
+           WHERE user_id = :user_id
+             AND batch_id = :batch_id
+             AND (:content_ids::text[] IS NULL OR content_id = ANY(:content_ids))) AS numbered
+   WHERE place <= :limit
+ORDER BY content_id, attempt_id;
+
 -- has_enrolment
 SELECT true
   FROM enrolment
@@ -100,7 +115,7 @@ SELECT user_id, batch_id, course_id, progress, states::text AS states, scores::t
 ORDER BY user_id, batch_id
    LIMIT :limit;
 
--- enrolments_to_reckon
+-- enrolments_to_recompute
 -- One page of active enrolments in the order of the key, with the marks of all attempts; batch null: of all batches.
   SELECT e.user_id, e.batch_id, e.course_id, b.course_version, e.status, e.progress, e.percentage, e.completed_at,
          e.last_read_content_id, e.last_access_at, e.states::text AS states, e.scores::text AS scores,
@@ -115,9 +130,9 @@ ORDER BY user_id, batch_id
 ORDER BY e.user_id, e.batch_id
    LIMIT :limit;
 
--- course_to_adopt
--- A course that was republished, with the place where its enrolments' reckoning stands. The newest publication must
--- have settled, so that no process still works by the one before.
+-- republished_course
+-- A republished course and the last key whose enrolment was recomputed. The newest publication must have settled, so
+-- that no process still works by the one before.
   SELECT newest.course_id, newest.version,
          CASE WHEN a.version = newest.version THEN a.after_user_id ELSE '' END AS after_user_id,
          CASE WHEN a.version = newest.version THEN a.after_batch_id ELSE '' END AS after_batch_id
@@ -145,7 +160,7 @@ UPDATE batch
    AND course_version IS NULL
    AND status = 2;
 
--- enrolments_to_adopt
+-- enrolments_to_follow
   SELECT e.user_id, e.batch_id
     FROM batch b
     JOIN enrolment e ON e.batch_id = b.batch_id AND e.active
@@ -155,7 +170,7 @@ UPDATE batch
 ORDER BY e.batch_id, e.user_id
    LIMIT :limit;
 
--- put_adoption
+-- save_republication
 INSERT INTO adoption (course_id, version, after_user_id, after_batch_id, is_done)
      VALUES (:course_id, :version, :after_user_id, :after_batch_id, :is_done)
 ON CONFLICT (course_id) DO UPDATE

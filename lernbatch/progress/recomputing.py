@@ -1,4 +1,4 @@
-"""Reckoning enrolments again from what is stored: to prove that nothing drifted, and after a course is republished."""
+"""Recomputing enrolments from what is stored: to prove that nothing drifted, and after a course is republished."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from lernbatch.assessment import rules as assessment
-from lernbatch.assessment.model import Attempt
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
 from lernbatch.database import db, sql
 from lernbatch.progress import actions, rules
+from lernbatch.progress.attempts import rules as attempt_rules
+from lernbatch.progress.attempts.model import Attempt
 from lernbatch.progress.model import SCORES, STATES, Completion, Work
 from lernbatch.services import Services
 
@@ -23,7 +23,7 @@ SETTLED_AFTER = timedelta(minutes=1)  # by then no process works by an older pub
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredEnrolment:
     """An active enrolment as it is stored, with the marks of all its attempts."""
 
     user_id: str
@@ -49,13 +49,21 @@ class Difference:
     batch_id: str
     column: str
     stored: Any
-    reckoned: Any
+    recomputed: Any
 
 
 async def differences(services: Services, batch_id: str | None = None) -> AsyncIterator[Difference]:
-    """Of all active enrolments, or of one batch's: what differs. A course that cannot be read is passed over."""
+    """The differences of all active enrolments, or of one batch's. A course that cannot be read is passed over."""
     after = ("", "")
-    while page := await _page(services, batch_id, after):
+    while page := await db.all(
+        services.pool,
+        StoredEnrolment,
+        Q.enrolments_to_recompute,
+        batch_id=batch_id,
+        after_user_id=after[0],
+        after_batch_id=after[1],
+        limit=PAGE,
+    ):
         trees = await courses.snapshots(services, {stored.course_id for stored in page})
         for stored in page:
             pinned = None
@@ -67,55 +75,43 @@ async def differences(services: Services, batch_id: str | None = None) -> AsyncI
         after = page[-1].user_id, page[-1].batch_id
 
 
-async def _page(services: Services, batch_id: str | None, after: tuple[str, str]) -> list[Stored]:
-    return await db.all(
-        services.pool,
-        Stored,
-        Q.enrolments_to_reckon,
-        batch_id=batch_id,
-        after_user_id=after[0],
-        after_batch_id=after[1],
-        limit=PAGE,
-    )
-
-
-def _differences(stored: Stored, course: Course, now: datetime) -> list[Difference]:
+def _differences(stored: StoredEnrolment, course: Course, now: datetime) -> list[Difference]:
     states = STATES.decode(stored.states)
     before = Completion(stored.status, stored.progress, stored.percentage, stored.completed_at)
-    reckoned, last = rules.completion(course, states, before, now), rules.last_read(states)
-    scores = assessment.scores(Attempt(*values) for values in stored.attempts or ())
+    completion, last = rules.completion(course, states, before, now), rules.last_read(states)
+    scores = attempt_rules.scores(Attempt(*values) for values in stored.attempts or ())
     pairs = (
-        ("status", stored.status, reckoned.status),
-        ("progress", stored.progress, reckoned.progress),
-        ("percentage", stored.percentage, reckoned.percentage),
-        ("completed_at", stored.completed_at, reckoned.completed_at),
+        ("status", stored.status, completion.status),
+        ("progress", stored.progress, completion.progress),
+        ("percentage", stored.percentage, completion.percentage),
+        ("completed_at", stored.completed_at, completion.completed_at),
         ("last_read_content_id", stored.last_read_content_id, last.content_id),
         ("last_access_at", stored.last_access_at, last.at),
         ("scores", SCORES.decode(stored.scores), scores),
     )
     key = stored.user_id, stored.batch_id
-    return [Difference(*key, column, was, is_now) for column, was, is_now in pairs if was != is_now]
+    return [Difference(*key, column, before, after) for column, before, after in pairs if before != after]
 
 
-async def repair(services: Services, found: Sequence[Difference]) -> int:
-    """Reckon the enrolments of these differences again, with all that follows from it; how many enrolments."""
-    keys = sorted({(difference.user_id, difference.batch_id) for difference in found})
-    await _reckon(services, [Work(user_id, batch_id, (), rewrite=True) for user_id, batch_id in keys])
+async def repair(services: Services, differences: Sequence[Difference]) -> int:
+    """Recompute the enrolments of these differences, with all that follows from it. Returns how many enrolments."""
+    keys = sorted({(difference.user_id, difference.batch_id) for difference in differences})
+    await _recompute(services, [Work(user_id, batch_id, (), rewrite=True) for user_id, batch_id in keys])
     return len(keys)
 
 
-async def _reckon(services: Services, works: Sequence[Work]) -> None:
+async def _recompute(services: Services, works: Sequence[Work]) -> None:
     for start in range(0, len(works), PAGE):
         await asyncio.gather(*(actions.record_one(services, work) for work in works[start : start + PAGE]))
 
 
-# After a course was republished, the enrolments of its running batches are reckoned by the new tree, and ended batches
-# stay with the old one. How far this has come stands in a table, so that a killed process's twin goes on from there.
+# After a course was republished, the enrolments of its running batches are recomputed by the new tree; ended batches
+# keep the old one. A table holds the last key done, so that another process can continue after a crash.
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
-    """A course with a publication by which its enrolments are not reckoned yet, and where that stands."""
+class RepublishedCourse:
+    """A republished course whose enrolments are being recomputed, and the last key done."""
 
     course_id: str
     version: str
@@ -124,14 +120,18 @@ class _Due:
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
+class KeyRow:
+    """Which enrolment."""
+
     user_id: str
     batch_id: str
 
 
-async def adopt(services: Services) -> int:
-    """Reckon one page of enrolments by a newer publication of their course; how many. 0: none is due."""
-    due = await db.one(services.pool, _Due, Q.course_to_adopt, settled=services.clock.now() - SETTLED_AFTER)
+async def follow_republication(services: Services) -> int:
+    """Recompute one page of enrolments by a newer publication of their course. Returns how many; 0: none is due."""
+    due = await db.one(
+        services.pool, RepublishedCourse, Q.republished_course, settled=services.clock.now() - SETTLED_AFTER
+    )
     if due is None:
         return 0
     course = await courses.course(services, due.course_id)
@@ -141,18 +141,18 @@ async def adopt(services: Services) -> int:
         await db.run(services.pool, Q.pin_ended_batches, course_id=due.course_id, version=due.version)
     keys = await db.all(
         services.pool,
-        _Key,
-        Q.enrolments_to_adopt,
+        KeyRow,
+        Q.enrolments_to_follow,
         course_id=due.course_id,
         after_user_id=due.after_user_id,
         after_batch_id=due.after_batch_id,
         limit=PAGE,
     )
-    await _reckon(services, [Work(key.user_id, key.batch_id, ()) for key in keys])
+    await _recompute(services, [Work(key.user_id, key.batch_id, ()) for key in keys])
     is_last = len(keys) < PAGE
     await db.run(
         services.pool,
-        Q.put_adoption,
+        Q.save_republication,
         course_id=due.course_id,
         version=due.version,
         after_user_id="" if is_last else keys[-1].user_id,

@@ -1,4 +1,4 @@
-"""What is true of progress: how reports become states, and states a completion. All of it is order-free.
+"""The rules of progress: how reports become states, and states a completion. All of it is order-free.
 
 States form a lattice: merging takes the higher status, the higher progress, the later times and the union of the
 views. So the same reports in any order, any number of times, in any grouping, end in the same row.
@@ -6,8 +6,8 @@ views. So the same reports in any order, any number of times, in any grouping, e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 import msgspec
@@ -18,9 +18,25 @@ from lernbatch.batch.model import BatchStatus
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Progress
 from lernbatch.errors import LernbatchError, NotAuthenticated, Refused
-from lernbatch.progress.model import COMPLETED, Completion, ContentState, LastRead, Report, States, Update
+from lernbatch.progress.model import (
+    COMPLETED,
+    Completion,
+    ContentState,
+    EnrolledLearner,
+    LastRead,
+    Outcome,
+    Recorded,
+    Report,
+    States,
+    Update,
+    WithoutEnrolment,
+    Work,
+)
 
 VIEWS_REMEMBERED = 64  # of one content by one learner; more are not told apart, and not counted
+UNKNOWN_CONTENTS = 1000  # that are not in the course: players report what was taken out of it, and a row has an end
+MAX_STATES_BYTES = 1_048_576  # of a row, which every update of the learner writes anew
+_BYTES_OF_A_STATE = 120
 _encode = msgspec.json.Encoder(order="sorted").encode
 _NOTHING = ContentState(0, 0, 0, 0, None, None, 0, None, ())
 
@@ -211,9 +227,24 @@ def last_read(states: Mapping[str, ContentState]) -> LastRead:
     return LastRead(latest, states[latest].status, datetime.fromtimestamp(at_ms / 1000, UTC))
 
 
-def accepts(today: date, start: date, end: date | None) -> bool:
-    """Whether reports for a batch are taken today, whatever they say."""
-    return batch.status_on(today, start, end) is BatchStatus.ONGOING
+def timely(work: Work, learner: WithoutEnrolment | EnrolledLearner, today: date, zone: tzinfo, grace_days: int) -> Work:
+    """`work` without the reports and attempts that the batch's dates refuse; the same object when they take all.
+
+    `zone`: the batch's. `grace_days`: how long after the batch what was done in it is still taken.
+    """
+    start, end = learner.start_date, learner.end_date
+    if batch.status_on(today, start, end) is BatchStatus.ONGOING:
+        return work
+
+    def is_late_but_honest(at_ms: int | None) -> bool:
+        accessed = None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, zone).date()
+        return accepts_late(today, start, end, accessed, grace_days)
+
+    return replace(
+        work,
+        reports=tuple(report for report in work.reports if is_late_but_honest(report.accessed_ms)),
+        submissions=tuple(sent for sent in work.submissions if is_late_but_honest(sent.attempted_ms)),
+    )
 
 
 def accepts_late(today: date, start: date, end: date | None, accessed: date | None, grace_days: int) -> bool:
@@ -221,6 +252,38 @@ def accepts_late(today: date, start: date, end: date | None, accessed: date | No
     if end is None or accessed is None or today <= end:
         return False
     return start <= accessed <= end and today <= end + timedelta(days=grace_days)
+
+
+def surplus_contents(course: Course, states: States, reports: Sequence[Report]) -> Collection[str]:
+    """Reported contents, known to neither the course nor the row, for which the row has no room any more."""
+    if len(states) + len(reports) <= UNKNOWN_CONTENTS:
+        return ()
+    known = course.leaf_node_ids | states.keys()
+    room = max(len(course.leaf_node_ids) + UNKNOWN_CONTENTS - len(states), 0)
+    return list(dict.fromkeys(report.content_id for report in reports if report.content_id not in known))[room:]
+
+
+def is_too_large(stored_bytes: int, states: States, reports: Sequence[Report]) -> bool:
+    """Whether `reports`, merged into `states`, make the row larger than a row may be.
+
+    `stored_bytes`: of the row before. It is measured only where a guess says that they might.
+    """
+    guess = stored_bytes + sum(
+        [report.details_bytes + len(report.content_id) + _BYTES_OF_A_STATE for report in reports]
+    )
+    return guess > MAX_STATES_BYTES and len(msgspec.json.encode(states)) > MAX_STATES_BYTES
+
+
+def outcome(works: Sequence[Work], results: Sequence[Recorded]) -> Outcome:
+    """What became of an update, of what became of its works."""
+    pairs = list(zip(works, results, strict=True))
+    return Outcome(
+        stored=tuple(content_id for _, result in pairs for content_id in result.stored),
+        assessed_batch_ids=tuple(work.batch_id for work, result in pairs if result.assessed),
+        not_ongoing=tuple(dict.fromkeys(work.batch_id for work, result in pairs if not result.ongoing)),
+        not_existing=tuple(dict.fromkeys(work.batch_id for work, result in pairs if not result.batch_exists)),
+        not_enrolled=tuple(dict.fromkeys(content_id for _, result in pairs for content_id in result.not_enrolled)),
+    )
 
 
 def unit_progress(course: Course, states: Mapping[str, ContentState]) -> dict[str, int]:

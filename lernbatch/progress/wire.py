@@ -6,46 +6,63 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
-from lernbatch.assessment.model import Attempt, Submission
-from lernbatch.assessment.wire import (
+from lernbatch.errors import Malformed, Missing, Refused, WrongType
+from lernbatch.progress import rules
+from lernbatch.progress.attempts.model import Attempt, Submission
+from lernbatch.progress.attempts.wire import (
     BatchIdRequired,
     ContentIdRequired,
     CourseIdRequired,
+    ShownAttempt,
     UserIdRequired,
     read_submission,
     show_attempts,
 )
-from lernbatch.errors import Malformed, Missing, Refused, WrongType
-from lernbatch.progress import rules
 from lernbatch.progress.model import (
     COMPLETED,
-    ContentState,
-    Foreign,
-    GroupAsked,
+    GroupQuery,
     Metric,
+    NotPermitted,
     Outcome,
     Report,
     States,
-    Sync,
+    SyncRequest,
     Update,
     Work,
 )
+from lernbatch.web.caller import Caller
 from lernbatch.web.envelope import timestamp
 from lernbatch.web.fields import END_OF_TIME_MS, UnreadableDate, blank, text
-from lernbatch.web.tokens import Caller
+from lernbatch.web.schema import BatchId, CourseId, Done, Fields, Milliseconds, UserId
 
 if TYPE_CHECKING:
-    from lernbatch.sunbird.groups import Member
+    from lernbatch.sunbird.groups import GroupMember
 
 _QUARTER_MS = 15 * 60 * 1000  # no zone changes its offset between two of these
 _TWO = [f"{number:02d}" for number in range(60)]  # read sooner than formatted
 _THREE = [f"{number:03d}" for number in range(1000)]
 _LARGEST = 2**31 - 1
 MAX_DETAILS_BYTES = 65_536
+
+
+ContentId: TypeAlias = Annotated[
+    str, Meta(description="A content of the course.", examples=["do_31412345678901234562"])
+]
+ContentStatus: TypeAlias = Annotated[float, Meta(description="0 not started, 1 started, 2 completed.", examples=[2])]
+TIME = Meta(examples=["2026-02-03 10:20:30:456+0530"])
+AttemptedAt: TypeAlias = Annotated[int, Meta(description="Epoch milliseconds.", examples=[1_700_000_000_000])]
+AssessEvents: TypeAlias = Annotated[list[dict[str, Any]], Meta(description="ASSESS events, one a question.")]
+_CONTENT = {
+    "contentId": "do_31412345678901234562",
+    "courseId": "do_31412345678901234561",
+    "batchId": "01412345678901234567",
+    "status": 2,
+}
 
 
 class StatusRequired(Refused):
@@ -72,6 +89,54 @@ class TooManyDetails(Refused):
 # Reading an update
 
 
+class ReportedContent(Fields, kw_only=True):
+    """How far a learner is in one content. Unknown keys are ignored; the reference takes them for columns and fails.
+
+    An item without a batch is ignored. `userId`: the caller when it is left out.
+    """
+
+    content_id: ContentId
+    course_id: CourseId | None = None
+    collection_id: CourseId | None = None
+    batch_id: BatchId | None = None
+    user_id: UserId | None = None
+    status: ContentStatus
+    progress: Annotated[float | None, Meta(description="Percent.")] = None
+    last_access_time: Annotated[str, TIME] | None = None
+    last_completed_time: Annotated[str, TIME] | None = None
+    last_updated_time: Annotated[str, TIME] | None = None
+    view_count: float | None = None
+    completed_count: float | None = None
+    progressdetails: Annotated[Any, Meta(description="Kept as it is.")] = None
+
+
+class ReportedAttempt(Fields):
+    """One try at a question set."""
+
+    attempt_id: Annotated[
+        str, Meta(description="Chosen by the client; the same attempt may be sent again.", examples=["a-1"])
+    ]
+    content_id: ContentId
+    course_id: CourseId
+    batch_id: BatchId
+    assessment_ts: AttemptedAt
+    user_id: UserId | UnsetType = UNSET
+    events: AssessEvents | UnsetType = UNSET
+
+
+class ContentStateUpdate(Fields):
+    """What players report."""
+
+    contents: Annotated[list[ReportedContent], Meta(examples=[[_CONTENT]])] | None = None
+    assessments: list[ReportedAttempt] | None = None
+
+
+UpdateOutcome: TypeAlias = Annotated[
+    dict[str, str | list[str]],
+    Meta(description="`SUCCESS` under each content and batch; ids under what was wrong."),
+]
+
+
 def read_update(request: Mapping[str, Any], caller: Caller, subject: str, most: int) -> Update:
     """The works, one a learner and batch, in the order they first appear. Complains as E41 to E49.
 
@@ -90,15 +155,15 @@ def read_update(request: Mapping[str, Any], caller: Caller, subject: str, most: 
 
 
 def _items(request: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    found = request.get(key)
-    if found is None:
+    items = request.get(key)
+    if items is None:
         return []
-    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise Malformed
-    return found
+    return items
 
 
-def _read_sync(request: Mapping[str, Any], caller: Caller) -> Sync:
+def _read_sync(request: Mapping[str, Any], caller: Caller) -> SyncRequest:
     fields = {"courseId": request.get("courseId") or request.get("collectionId")}
     fields |= {key: request.get(key) for key in ("batchId", "userId")}
     course_id, batch_id, user_id = (text(fields, key) for key in ("courseId", "batchId", "userId"))
@@ -108,32 +173,14 @@ def _read_sync(request: Mapping[str, Any], caller: Caller) -> Sync:
         raise BatchIdRequired
     if user_id is None or blank(user_id):
         raise UserIdRequired
-    mine = not caller.authentication_enabled or caller.speaks_for(user_id)
-    return Sync(user_id, course_id, batch_id, is_callers=mine)
+    is_permitted = not caller.authentication_enabled or caller.speaks_for(user_id)
+    return SyncRequest(user_id, course_id, batch_id, is_permitted)
 
 
-class _Item(msgspec.Struct, gc=False):
-    """One of the `contents`. Unknown keys are passed over; the reference takes them for columns and fails."""
-
-    contentId: str | None = None  # noqa: N815 - the contract's spelling
-    courseId: str | None = None  # noqa: N815
-    collectionId: str | None = None  # noqa: N815
-    batchId: str | None = None  # noqa: N815
-    userId: str | None = None  # noqa: N815
-    status: float | None = None
-    progress: float | None = None
-    lastAccessTime: str | None = None  # noqa: N815
-    lastCompletedTime: str | None = None  # noqa: N815
-    lastUpdatedTime: str | None = None  # noqa: N815
-    viewCount: float | None = None  # noqa: N815
-    completedCount: float | None = None  # noqa: N815
-    progressdetails: Any = None
-
-
-def _read_items(contents: Sequence[Mapping[str, Any]]) -> list[_Item]:
+def _read_items(contents: Sequence[Mapping[str, Any]]) -> list[ReportedContent]:
     """Raises: E41 to E44, in the contract's order; Malformed, when one has a wrong type and none lacks any."""
     try:
-        items = msgspec.convert(contents, list[_Item])
+        items = msgspec.convert(contents, list[ReportedContent])
     except msgspec.ValidationError as wrong:
         _check_items(contents)
         raise Malformed from wrong
@@ -142,15 +189,13 @@ def _read_items(contents: Sequence[Mapping[str, Any]]) -> list[_Item]:
     return items
 
 
-def _is_plain(item: _Item) -> bool:
+def _is_plain(item: ReportedContent) -> bool:
     """Whether nothing of `item` needs a closer look."""
     return bool(
-        item.courseId
-        and not item.courseId.isspace()
-        and item.contentId is not None
-        and item.status is not None
-        and item.lastUpdatedTime is None
-        and item.lastCompletedTime is None
+        item.course_id
+        and not item.course_id.isspace()
+        and item.last_updated_time is None
+        and item.last_completed_time is None
     )
 
 
@@ -169,30 +214,33 @@ def _check_items(contents: Sequence[Mapping[str, Any]]) -> None:
         _read_accessed(fields.get("lastAccessTime"))
 
 
-def _by_learner(items: Sequence[_Item], submissions: Sequence[Submission], caller: Caller, subject: str) -> Update:
-    """Items without a batch are passed over, as the contract has it; those of strangers are set apart."""
+def _by_learner(
+    items: Sequence[ReportedContent], submissions: Sequence[Submission], caller: Caller, subject: str
+) -> Update:
+    """Items without a batch are passed over, as the contract has it; those of other learners are set apart."""
     reports: dict[tuple[str, str], list[Report]] = {}
     speaks_for = caller.user_id, caller.on_behalf_of
-    foreign = []
+    not_permitted = []
     for item in items:
-        user_id, report = item.userId or subject, _read_report(item)
-        if item.batchId is None or not item.batchId.strip():
+        user_id, report = item.user_id or subject, _read_report(item)
+        if item.batch_id is None or not item.batch_id.strip():
             continue
         if user_id in speaks_for or not caller.authentication_enabled:
-            reports.setdefault((user_id, item.batchId), []).append(report)
+            reports.setdefault((user_id, item.batch_id), []).append(report)
         else:
-            foreign.append(_sent(item))
-    sent: dict[tuple[str, str], list[Submission]] = {}
+            sent = {key: value for key, value in msgspec.to_builtins(item).items() if value is not None}
+            not_permitted.append(sent)
+    attempts: dict[tuple[str, str], list[Submission]] = {}
     for submission in submissions:
         key = subject, submission.batch_id
-        sent.setdefault(key, []).append(submission)
+        attempts.setdefault(key, []).append(submission)
         reports.setdefault(key, []).append(_completed_by(submission))
     works = tuple(
-        Work(user_id, batch_id, tuple(listed), tuple(sent.get((user_id, batch_id), ())))
+        Work(user_id, batch_id, tuple(listed), tuple(attempts.get((user_id, batch_id), ())))
         for (user_id, batch_id), listed in reports.items()
     )
     valid = tuple(user_id for user_id in speaks_for if user_id)
-    return Update(works, Foreign(valid, tuple(foreign)) if foreign else None)
+    return Update(works, NotPermitted(valid, tuple(not_permitted)) if not_permitted else None)
 
 
 def _completed_by(submission: Submission) -> Report:
@@ -206,17 +254,17 @@ def _completed_by(submission: Submission) -> Report:
     )
 
 
-def _read_report(item: _Item) -> Report:
-    completed = item.lastCompletedTime
+def _read_report(item: ReportedContent) -> Report:
+    completed = item.last_completed_time
     return Report(
-        item.contentId or "",
-        (item.collectionId if blank(item.courseId) else item.courseId) or "",
+        item.content_id,
+        (item.collection_id if blank(item.course_id) else item.course_id) or "",
         _whole(item.status),
         _whole(item.progress),
-        _read_accessed(item.lastAccessTime),
+        _read_accessed(item.last_access_time),
         None if completed is None else _read_date(completed),
-        0 if item.viewCount is None else _whole(item.viewCount),
-        0 if item.completedCount is None else _whole(item.completedCount),
+        0 if item.view_count is None else _whole(item.view_count),
+        0 if item.completed_count is None else _whole(item.completed_count),
         item.progressdetails,
         0 if item.progressdetails is None else _details_bytes(item.progressdetails),
     )
@@ -228,10 +276,6 @@ def _details_bytes(details: Any) -> int:
     if size > MAX_DETAILS_BYTES:
         raise TooManyDetails
     return size
-
-
-def _sent(item: _Item) -> dict[str, Any]:
-    return {key: value for key, value in msgspec.structs.asdict(item).items() if value is not None}
 
 
 def _whole(number: float | None) -> int:
@@ -293,15 +337,30 @@ def show_outcome(outcome: Outcome) -> dict[str, Any]:
         "BATCH_NOT_EXISTS": outcome.not_existing,
         "NOT_ENROLLED": outcome.not_enrolled,
     }
-    return shown | {key: list(found) for key, found in lists.items() if found}
+    return shown | {key: list(ids) for key, ids in lists.items() if ids}
 
 
 # Reading and showing states
 
 
+class StatesRequest(Fields):
+    """How far a learner is."""
+
+    course_id: CourseId
+    batch_id: BatchId
+    content_ids: Annotated[list[ContentId] | None, Meta(description="None: of all contents.")] = None
+    fields: Annotated[list[str] | None, Meta(description="`score` adds attempts.", examples=[["score"]])] = None
+
+
+class PrivateStatesRequest(StatesRequest, kw_only=True):
+    """How far any learner is."""
+
+    user_id: UserId
+
+
 @dataclass(frozen=True, slots=True)
-class StatesAsked:
-    """Whose states are asked for. `content_ids` empty: of all contents."""
+class StatesQuery:
+    """Whose states are read. `content_ids` empty: of all contents."""
 
     user_id: str
     course_id: str
@@ -310,7 +369,7 @@ class StatesAsked:
     with_scores: bool
 
 
-def read_states_asked(request: Mapping[str, Any], subject: str | None) -> StatesAsked:
+def read_states_query(request: Mapping[str, Any], subject: str | None) -> StatesQuery:
     """{"courseId": "do_1", "batchId": "0137", "contentIds": ["do_11"], "fields": ["score"]}. Complains as E37 to E39.
 
     `subject` None: the request names the learner itself.
@@ -333,63 +392,65 @@ def read_states_asked(request: Mapping[str, Any], subject: str | None) -> States
     content_ids, fields = request.get("contentIds") or (), request.get("fields") or ()
     if not isinstance(fields, list | tuple) or not all(isinstance(key, str) for key in (*content_ids, *fields)):
         raise Malformed
-    return StatesAsked(user_id, course_id, batch_id, tuple(content_ids), "score" in fields)
+    return StatesQuery(user_id, course_id, batch_id, tuple(content_ids), "score" in fields)
 
 
-class _Shown(msgspec.Struct, gc=False):
-    """One of the `contentList`, in the contract's spelling and order. A struct: one read shows hundreds."""
+class ShownState(Fields):
+    """One of the `contentList`, in the contract's order. A structure, for speed: one read shows hundreds."""
 
-    contentId: str  # noqa: N815
-    courseId: str  # noqa: N815
-    collectionId: str  # noqa: N815
-    batchId: str  # noqa: N815
+    content_id: ContentId
+    course_id: CourseId
+    collection_id: CourseId
+    batch_id: BatchId
     status: int
     progress: int
-    viewCount: int  # noqa: N815
-    completedCount: int  # noqa: N815
-    completionPercentage: None  # noqa: N815
-    lastAccessTime: str  # noqa: N815
-    lastCompletedTime: str | None  # noqa: N815
-    progressdetails: Any
-    score: Any = msgspec.UNSET
+    view_count: int
+    completed_count: int
+    completion_percentage: None
+    last_access_time: Annotated[str, TIME]
+    last_completed_time: Annotated[str, TIME] | None
+    progressdetails: Annotated[Any, Meta(description="As the player reported it.")]
+    score: Annotated[list[ShownAttempt], Meta(description="The attempts.")] | UnsetType = UNSET
+
+
+class StateList(Fields):
+    """Contents and how far a learner is in them."""
+
+    content_list: list[ShownState]
 
 
 def show_states(
-    asked: StatesAsked, states: States, attempts: Mapping[str, Sequence[Attempt]] | None, zone: tzinfo
-) -> dict[str, Any]:
+    query: StatesQuery, states: States, attempts: Mapping[str, Sequence[Attempt]] | None, zone: tzinfo
+) -> StateList:
     """{"contentList": […]}, in the order of the ids. `attempts` None: scores were not asked for."""
-    wanted: Iterable[str] = set(asked.content_ids) & states.keys() if asked.content_ids else states
-    return {"contentList": [_show(asked, key, states[key], attempts, zone) for key in sorted(wanted)]}
-
-
-def _show(
-    asked: StatesAsked,
-    content_id: str,
-    state: ContentState,
-    attempts: Mapping[str, Sequence[Attempt]] | None,
-    zone: tzinfo,
-) -> _Shown:
-    accessed_ms, completed_ms = rules.accessed_ms(state), rules.completed_ms(state)
-    accessed = show_time(accessed_ms, zone)
-    if completed_ms is None:
-        completed = accessed if state.status == COMPLETED else None
-    else:
-        completed = accessed if completed_ms == accessed_ms else show_time(completed_ms, zone)
-    return _Shown(
-        content_id,
-        asked.course_id,
-        asked.course_id,
-        asked.batch_id,
-        state.status,
-        state.progress,
-        state.views,
-        state.completions,
-        None,
-        accessed,
-        completed,
-        None if state.details is None else state.details[1],
-        msgspec.UNSET if attempts is None else show_attempts(attempts.get(content_id, ())),
-    )
+    course_id, batch_id, shown = query.course_id, query.batch_id, []
+    content_ids: Iterable[str] = set(query.content_ids) & states.keys() if query.content_ids else states
+    for content_id in sorted(content_ids):
+        state = states[content_id]
+        accessed_ms, completed_ms = rules.accessed_ms(state), rules.completed_ms(state)
+        accessed = show_time(accessed_ms, zone)
+        if completed_ms is None:
+            completed = accessed if state.status == COMPLETED else None
+        else:
+            completed = accessed if completed_ms == accessed_ms else show_time(completed_ms, zone)
+        shown.append(
+            ShownState(
+                content_id,
+                course_id,
+                course_id,
+                batch_id,
+                state.status,
+                state.progress,
+                state.views,
+                state.completions,
+                None,
+                accessed,
+                completed,
+                None if state.details is None else state.details[1],
+                UNSET if attempts is None else show_attempts(attempts.get(content_id, ())),
+            )
+        )
+    return StateList(shown)
 
 
 def show_time(at_ms: int, zone: tzinfo) -> str:
@@ -412,9 +473,60 @@ def _quarter(quarter: int, zone: tzinfo) -> tuple[str, int, str]:
 # What a group has done
 
 
-def read_group_asked(request: Mapping[str, Any]) -> GroupAsked:
+class GroupActivityRequest(Fields):
+    """What a group has done in a course."""
+
+    group_id: Annotated[str, Meta(description="A group that the caller is in.", examples=["g-1"])]
+    activity_id: Annotated[str, Meta(description="A course, or a unit of one.", examples=["do_31412345678901234561"])]
+    activity_type: Annotated[str, Meta(description="Echoed.", examples=["Course"])]
+
+
+class ShownMetric(Fields):
+    """One figure of a learner or of a group."""
+
+    metric: Annotated[str, Meta(examples=["completedCount"])]
+    value: float
+    last_updated_on: Milliseconds
+
+
+class EnrolmentCount(Fields):
+    """How many members are enrolled."""
+
+    metric: str
+    last_updated_on: Milliseconds
+    value: int
+
+
+class GroupActivity(Fields):
+    """The course or unit, and the group's figures."""
+
+    id: str
+    type: str
+    agg: list[EnrolmentCount]
+
+
+class MemberProgress(Fields, kw_only=True):
+    """A member with any progress."""
+
+    user_id: UserId
+    name: str | UnsetType = UNSET
+    role: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+    created_by: str | UnsetType = UNSET
+    agg: list[ShownMetric]
+
+
+class GroupProgress(Fields):
+    """What a group has done."""
+
+    group_id: str
+    activity: GroupActivity
+    members: list[MemberProgress]
+
+
+def read_group_query(request: Mapping[str, Any]) -> GroupQuery:
     """{"groupId": "g-1", "activityId": "do_1", "activityType": "Course"}. Complains as E56 to E58."""
-    found = []
+    values = []
     missing: Sequence[tuple[str, type[Refused]]] = (
         ("groupId", rules.GroupIdMissing),
         ("activityId", rules.ActivityIdMissing),
@@ -424,53 +536,42 @@ def read_group_asked(request: Mapping[str, Any]) -> GroupAsked:
         value = text(request, key)
         if value is None or blank(value):
             raise refusal
-        found.append(value)
-    return GroupAsked(*found)
+        values.append(value)
+    return GroupQuery(*values)
 
 
 def show_group(
-    asked: GroupAsked, members: Sequence[Member], found: Sequence[tuple[str, Sequence[Metric]]], now: datetime
-) -> dict[str, Any]:
-    """{"groupId": …, "activity": {"id", "type", "agg": […]}, "members": […]}; who has no progress is left out."""
+    query: GroupQuery, members: Sequence[GroupMember], figures: Sequence[tuple[str, Sequence[Metric]]], now: datetime
+) -> GroupProgress:
+    """The members with any progress, each with the figures; those without are left out."""
     by_id = {member.user_id: member for member in members}
-    latest = max((metric.updated_at for _, metrics in found for metric in metrics), default=now)
-    count = {
-        "metric": "enrolmentCount",
-        "lastUpdatedOn": _ms(latest),
-        "value": len({user_id for user_id, _ in found}),
-    }
-    return {
-        "groupId": asked.group_id,
-        "activity": {"id": asked.activity_id, "type": asked.activity_type, "agg": [count]},
-        "members": [{**_show_member(by_id[user_id]), "agg": _show_metrics(metrics)} for user_id, metrics in found],
-    }
+    latest = max((metric.updated_at for _, metrics in figures for metric in metrics), default=now)
+    count = EnrolmentCount("enrolmentCount", _milliseconds(latest), len({user_id for user_id, _ in figures}))
+    return GroupProgress(
+        query.group_id,
+        GroupActivity(query.activity_id, query.activity_type, [count]),
+        [
+            MemberProgress(
+                user_id=member.user_id,
+                name=UNSET if member.name is None else member.name,
+                role=UNSET if member.role is None else member.role,
+                status=UNSET if member.status is None else member.status,
+                created_by=UNSET if member.created_by is None else member.created_by,
+                agg=[ShownMetric(metric.name, metric.value, _milliseconds(metric.updated_at)) for metric in metrics],
+            )
+            for member, metrics in ((by_id[user_id], metrics) for user_id, metrics in figures)
+        ],
+    )
 
 
-def _show_member(member: Member) -> dict[str, Any]:
-    fields = {
-        "userId": member.user_id,
-        "name": member.name,
-        "role": member.role,
-        "status": member.status,
-        "createdBy": member.created_by,
-    }
-    return {key: value for key, value in fields.items() if value is not None}
-
-
-def _show_metrics(metrics: Sequence[Metric]) -> list[dict[str, Any]]:
-    return [
-        {"metric": metric.name, "value": metric.value, "lastUpdatedOn": _ms(metric.updated_at)} for metric in metrics
-    ]
-
-
-def _ms(at: datetime) -> int:
+def _milliseconds(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
 # The successor's calls that aggregate directly (contract §3.6). Here nothing waits to be aggregated, so they record.
 
 
-class NotMandatory(Refused):
+class MandatoryMissing(Refused):
     """A mandatory parameter is missing, in the successor's words."""
 
     code = "MANDATORY_PARAMETER_MISSING"
@@ -487,10 +588,46 @@ class SubjectMissing(Refused):
     message = "Missing userId/courseId in Request Body"
 
 
+class ContentDone(Fields):
+    """A content and how far a learner is in it."""
+
+    content_id: ContentId
+    status: Annotated[int, Meta(ge=0, le=2)]
+
+
+class ActivityAggregation(Fields):
+    """The statuses of one learner's contents."""
+
+    user_id: UserId
+    course_id: CourseId
+    batch_id: BatchId
+    contents: Annotated[
+        list[ContentDone] | None, Meta(description="Left out: progress is recomputed from what is stored.")
+    ] = None
+
+
+class AttemptAggregation(Fields, kw_only=True):
+    """One attempt; `assessments` may hold several, to which the other fields apply where they say nothing."""
+
+    user_id: UserId | UnsetType = UNSET
+    course_id: CourseId
+    batch_id: BatchId
+    content_id: ContentId
+    attempt_id: Annotated[str, Meta(examples=["a-1"])] | UnsetType = UNSET
+    assessment_ts: AttemptedAt
+    events: AssessEvents | UnsetType = UNSET
+
+
+class AggregatedAttempt(Done, kw_only=True):
+    """What became of attempts. `attemptId`: N/A where there were several."""
+
+    attempt_id: Annotated[str, Meta(examples=["a-1"])]
+
+
 def read_activity(request: Mapping[str, Any]) -> Work:
     """{"userId": "u-1", "courseId": "do_1", "batchId": "0137", "contents": [{"contentId": "do_11", "status": 2}]}
 
-    Without `contents` the enrolment is reckoned again from what is stored. Complains as E61 to E67.
+    Without `contents` the enrolment is recomputed from what is stored. Complains as E61 to E67.
     """
     user_id, course_id, batch_id = (_stated(request, key) for key in ("userId", "courseId", "batchId"))
     contents = _items(request, "contents")
@@ -498,17 +635,17 @@ def read_activity(request: Mapping[str, Any]) -> Work:
 
 
 def _stated(fields: Mapping[str, Any], key: str, where: str = "") -> str:
-    found = text(fields, key)
-    if found is None or blank(found):
-        raise NotMandatory(f"{key} is mandatory{where}")
-    return found
+    value = text(fields, key)
+    if value is None or blank(value):
+        raise MandatoryMissing(f"{key} is mandatory{where}")
+    return value
 
 
 def _read_activity_item(item: Mapping[str, Any], course_id: str) -> Report:
     content_id = _stated(item, "contentId", " in contents")
     status = item.get("status")
     if status is None:
-        raise NotMandatory("status is mandatory in contents")
+        raise MandatoryMissing("status is mandatory in contents")
     if not isinstance(status, int | float) or isinstance(status, bool):
         raise InvalidStatus("status must be a number")
     if status not in (0, 1, 2):
@@ -538,10 +675,10 @@ def _attempt(shared: Mapping[str, Any], item: Mapping[str, Any], user_id: str) -
 
 def works_of(user_id: str, submissions: Sequence[Submission]) -> tuple[Work, ...]:
     """The attempts as works, one a batch."""
-    batches = dict.fromkeys(submission.batch_id for submission in submissions)
-    return tuple(_work_of(user_id, batch_id, submissions) for batch_id in batches)
-
-
-def _work_of(user_id: str, batch_id: str, submissions: Sequence[Submission]) -> Work:
-    mine = tuple(submission for submission in submissions if submission.batch_id == batch_id)
-    return Work(user_id, batch_id, tuple(_completed_by(submission) for submission in mine), mine)
+    by_batch: dict[str, list[Submission]] = {}
+    for submission in submissions:
+        by_batch.setdefault(submission.batch_id, []).append(submission)
+    return tuple(
+        Work(user_id, batch_id, tuple(_completed_by(attempt) for attempt in attempts), tuple(attempts))
+        for batch_id, attempts in by_batch.items()
+    )

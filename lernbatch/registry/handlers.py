@@ -23,7 +23,7 @@ from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import Missing, NotFound, Refused, Unauthorized
 from lernbatch.registry import wire
 from lernbatch.web.envelope import decode
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
 Q = sql.load("lernbatch.certificate")
 LIMIT = 100

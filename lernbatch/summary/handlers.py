@@ -1,4 +1,4 @@
-"""HTTP entrance of summaries."""
+"""HTTP route of summaries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from lernbatch.errors import Missing
 from lernbatch.summary import actions, wire
 from lernbatch.summary import explain as explanations
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
 
 async def summarise(call: Call) -> Mapping[str, Any]:

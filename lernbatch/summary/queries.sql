@@ -46,3 +46,12 @@ GROUP BY did.user_id
 INSERT INTO people_due (batch_id, asked_at, after_user_id)
      VALUES (:batch_id, :now, '')
 ON CONFLICT (batch_id) DO NOTHING;
+
+-- enrolment
+-- One learner in one batch, active or not, to be explained.
+SELECT e.user_id, e.batch_id, b.course_id, b.course_version, e.active, e.status, e.percentage, e.completed_at,
+       e.states::text AS states, e.scores::text AS scores
+  FROM enrolment e
+  JOIN batch b ON b.batch_id = e.batch_id
+ WHERE e.user_id = :user_id
+   AND e.batch_id = :batch_id;

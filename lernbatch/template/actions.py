@@ -17,7 +17,7 @@ from lernbatch.template import rules as template_rules
 from lernbatch.template import wire as template_wire
 from lernbatch.template.model import DEFAULT_TEMPLATE, Template
 from lernbatch.template.wire import Attachment
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 
 async def _composed(

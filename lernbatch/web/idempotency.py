@@ -14,9 +14,9 @@ from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Refused
 from lernbatch.services import Services
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
-Q = sql.load("lernbatch")
+Q = sql.load("lernbatch.web")
 LONGEST_KEY = 255
 KEPT = timedelta(days=1)
 FORGOTTEN_AT_ONCE = 1000
@@ -42,7 +42,7 @@ class Repeated(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class IdempotencyKey:
     """`scope`: whose key it is and for which call, so that callers do not meet each other's keys."""
 
     scope: str
@@ -78,13 +78,13 @@ async def once(call: Call, work: Work[Outcome]) -> Outcome:
         if not await db.run(conn, Q.remember_answer, **named, answer=outcome, now=services.clock.now()):
             raise Repeated
 
-    first: Outcome | None = await _remembered(services, key)
+    first: Outcome | None = await _answered(services, key)
     if first is not None:
         return first
     try:
         return await work(remember)
     except Repeated:
-        first = await _remembered(services, key)
+        first = await _answered(services, key)
         assert first is not None, "the twin has committed"
         return first
 
@@ -99,7 +99,7 @@ async def _forget(conn: Connection, outcome: object) -> None:
     """Nothing is remembered of a call without a key."""
 
 
-async def _remembered(services: Services, key: Key) -> Any:
+async def _answered(services: Services, key: IdempotencyKey) -> Any:
     row = await db.one(services.pool, _Remembered, Q.remembered_answer, scope=key.scope, key=key.key)
     if row is None:
         return None
@@ -108,7 +108,7 @@ async def _remembered(services: Services, key: Key) -> Any:
     return row.answer
 
 
-def _read_key(call: Call) -> Key | None:
+def _read_key(call: Call) -> IdempotencyKey | None:
     header = call.headers.get("idempotency-key")
     if header is None:
         return None
@@ -116,4 +116,4 @@ def _read_key(call: Call) -> Key | None:
         raise InvalidKey
     body = msgspec.json.encode(call.request, order="deterministic")
     path = call.http.scope["lernbatch.path"]
-    return Key(f"{path} {call.caller.user_id or ''}", header.strip(), hashlib.sha256(body).hexdigest())
+    return IdempotencyKey(f"{path} {call.caller.user_id or ''}", header.strip(), hashlib.sha256(body).hexdigest())

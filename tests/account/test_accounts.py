@@ -37,7 +37,7 @@ def attempt(batch_id: str, attempt_id: str, score: float) -> dict[str, Any]:
     return {**sent, "userId": "me", "attemptId": attempt_id, "events": [answer(1, score)]}
 
 
-def test_what_both_have_done_is_joined_and_reckoned(service: Running) -> None:
+def test_what_both_have_done_is_joined_and_recomputed(service: Running) -> None:
     batch_id = new_batch(service)
     old, new = enrolled(service, batch_id), enrolled(service, batch_id)
     now = service.clock.now()

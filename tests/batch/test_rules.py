@@ -11,7 +11,7 @@ import pytest
 from lernbatch.batch import rules
 from lernbatch.batch.model import BatchChange, BatchStatus, EnrolmentState, Situation
 from lernbatch.config import Config
-from lernbatch.web.tokens import Caller, Role
+from lernbatch.web.caller import Caller, Role
 from tests.batch.samples import JUNE
 from tests.people import ADMIN, ASHA, HOME_ORG, MEERA, OTHER_ORG, VIKRAM
 

@@ -45,7 +45,7 @@ def fill(cohort: Cohort) -> None:
     """Learners who all earn two certificates, known to the user service."""
     people = [f"learner-{cohort.batch_id}-{n:03d}" for n in range(LEARNERS)]
     cohort.service.sql(
-        "INSERT INTO neighbour_person (user_id, first_name) SELECT id, 'Learner' FROM unnest($1::text[]) AS id", people
+        "INSERT INTO sandbox_person (user_id, first_name) SELECT id, 'Learner' FROM unnest($1::text[]) AS id", people
     )
     for user_id in people:
         cohort.put(user_id, 2, {QUIZ: [9, 10, 1]})
@@ -126,7 +126,7 @@ def test_a_learner_who_fails_harms_nobody_and_is_parked_in_the_end(cohort: Cohor
     for person in EVERYBODY:
         cohort.enrol(person)
     cohort.service.sql(
-        "INSERT INTO neighbour_person (user_id, first_name) VALUES ($1, '')", f"nameless-{cohort.batch_id}"
+        "INSERT INTO sandbox_person (user_id, first_name) VALUES ($1, '')", f"nameless-{cohort.batch_id}"
     )
     cohort.put(f"nameless-{cohort.batch_id}", 2, {})
     cohort.attach()

@@ -278,7 +278,7 @@ def test_places_in_a_status_list_do_not_follow_the_order_of_issue(cohort: Cohort
     for number in range(40):
         cohort.put(ASHA.user_id if not number else f"place-{number}-{cohort.batch_id}", 2, {})
     cohort.service.sql(
-        "INSERT INTO neighbour_person (user_id, first_name)"
+        "INSERT INTO sandbox_person (user_id, first_name)"
         " SELECT 'place-' || n || '-' || $1, 'Lata' FROM generate_series(1, 39) AS n",
         cohort.batch_id,
     )

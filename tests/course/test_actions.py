@@ -68,7 +68,7 @@ def service(connected: tuple[Line, Running], line: Line) -> Running:
     """That service as if nobody had asked it for a course yet."""
     _, service = connected
     service.clock.ahead *= 0
-    service.sql("TRUNCATE course, batch, neighbour_content CASCADE")
+    service.sql("TRUNCATE course, batch, sandbox_content CASCADE")
     for tree in COURSES:
         put(service, tree)
     change(service, RETIRED_COURSE, {"status": "Retired"})
@@ -95,7 +95,7 @@ def put(service: Running, tree: dict[str, Any]) -> None:
 
 def change(service: Running, content_id: str, metadata: dict[str, Any]) -> None:
     """What the content service says of a content from now on."""
-    service.sql("UPDATE neighbour_content SET metadata = metadata || $1 WHERE content_id = $2", metadata, content_id)
+    service.sql("UPDATE sandbox_content SET metadata = metadata || $1 WHERE content_id = $2", metadata, content_id)
 
 
 def forget(service: Running) -> None:
@@ -233,7 +233,7 @@ def test_another_process_sees_that_a_course_was_retired(service: Running) -> Non
 
 def test_a_course_that_is_deleted_keeps_its_last_tree_for_those_in_it(service: Running) -> None:
     first = find(service)
-    service.sql("DELETE FROM neighbour_content WHERE content_id = $1", COURSE)
+    service.sql("DELETE FROM sandbox_content WHERE content_id = $1", COURSE)
     service.clock.move(seconds=service.config.course_refresh_seconds + 1)
     assert find(service) == first
     with pytest.raises(rules.InvalidCourse):

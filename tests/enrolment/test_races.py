@@ -13,7 +13,7 @@ import pytest
 
 from lernbatch.database.coalescer import Coalescers
 from lernbatch.enrolment import actions
-from lernbatch.enrolment.model import Wish
+from lernbatch.enrolment.model import EnrolmentRequest
 from tests.learning import complete, enrol, enrolled, new_batch, new_learner, row, unenrol
 from tests.running import Running
 from tests.seeds import LEAF_NODES
@@ -72,7 +72,7 @@ def test_of_a_thousand_wishes_for_a_hundred_seats_exactly_a_hundred_come_true(
     service: Running, coalescing: bool
 ) -> None:
     batch_id = new_batch(service, capacity=100)
-    wishes = [Wish(new_learner().user_id, batch_id, None, None) for _ in range(1000)]
+    wishes = [EnrolmentRequest(new_learner().user_id, batch_id, None, None) for _ in range(1000)]
     services = replace(service.services, coalescers=Coalescers(enabled=coalescing))
 
     async def everybody() -> Counter[str]:

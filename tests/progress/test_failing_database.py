@@ -8,9 +8,9 @@ import pytest
 
 from lernbatch.bulk import actions
 from tests.batch.lame import Lame
+from tests.bulk.test_files import ENROL, UNENROL, process_id, status, upload
 from tests.learning import new_batch, refusal
 from tests.people import ASHA, VIKRAM
-from tests.roster.test_files import ENROL, UNENROL, process_id, status, upload
 from tests.running import Running, running
 from tests.seeds import COURSE
 

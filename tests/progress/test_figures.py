@@ -47,7 +47,7 @@ def figures(service: Running, person: Person, batch_id: str, course_id: str) -> 
     done = {key for key, state in read.items() if state["status"] == 2} - set(explained["optional"])
     group_id = str(uuid4())
     member = {"userId": person.user_id, "name": "Asha", "role": "member"}
-    service.sql("INSERT INTO neighbour_group VALUES ($1, 'Class', $2)", group_id, [member])
+    service.sql("INSERT INTO sandbox_group VALUES ($1, 'Class', $2)", group_id, [member])
     asked = {"groupId": group_id, "activityId": course_id, "activityType": "Course"}
     (aggregated,) = service.call("POST", "/v1/group/activity/agg", person, asked).json()["result"]["members"]
     (count,) = [metric["value"] for metric in aggregated["agg"] if metric["metric"] == "completedCount"]
@@ -144,7 +144,7 @@ def test_who_completed_is_not_measured_again_by_a_course_that_grew(service: Runn
         complete(service, person, batch_id, *contents, course=course_id)
     publish(service, course_id, [leaf(A, "A"), leaf(B, "B"), leaf(C, "C"), leaf(X, "X")], version=2)
     service.clock.move(minutes=5)
-    while service.run(recomputing.adopt(service.services)):
+    while service.run(recomputing.follow_republication(service.services)):
         pass
     found = figures(service, asha, batch_id, course_id)
     assert (found["list"], found["aggregate"][0], found["exhaust"][2]) == ((2, 2, 100), 2, 100)
@@ -163,6 +163,6 @@ def test_a_batch_that_ended_is_shown_by_the_tree_that_it_ended_with(service: Run
     service.sql("UPDATE batch SET status = 2 WHERE batch_id = $1", batch_id)
     publish(service, course_id, [leaf(A, "A"), leaf(B, "B"), leaf(C, "C"), leaf(X, "X")], version=2)
     service.clock.ahead += timedelta(minutes=5)
-    while service.run(recomputing.adopt(service.services)):
+    while service.run(recomputing.follow_republication(service.services)):
         pass
     check(figures(service, asha, batch_id, course_id), 1, 2)

@@ -19,7 +19,7 @@ from lernbatch.database.db import Connection
 from lernbatch.errors import Malformed, Upstream
 from lernbatch.services import Services
 from lernbatch.threads import beside
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.batch")
 MOST_CREATORS = 100  # of one page; a page of a portal has 30 batches at most

@@ -9,9 +9,9 @@ from lernbatch.batch.search import actions, wire
 from lernbatch.batch.wire_document import BatchStyle
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.jobs.outbox import telemetry
-from lernbatch.jobs.outbox.actions import hears_kafka
+from lernbatch.jobs.outbox.actions import publishes_to_kafka
 from lernbatch.threads import beside
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 from lernbatch.web.schema import takes
 
 
@@ -21,7 +21,7 @@ async def search(call: Call) -> Mapping[str, Any]:
     services = call.services
     search = wire.read_search(call.request, call.query, filters_optional=services.config.search_without_filters)
     result = await actions.search(services, search, call.caller)
-    if hears_kafka(services.config):
+    if publishes_to_kafka(services.config):
         edata = wire.show_telemetry(call.request, result)
         event = telemetry.search(
             services.config, services.clock.now_ms(), call.origin, actor_id=call.actor_id, edata=edata

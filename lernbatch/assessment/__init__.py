@@ -1,1 +1,0 @@
-"""Assessments: a learner's attempts at question sets, and the scores that follow from them."""

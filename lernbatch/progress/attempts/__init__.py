@@ -1,0 +1,1 @@
+"""Attempts at question sets: which answers count, what an attempt is worth, and their JSON."""
