@@ -31,31 +31,27 @@ def listing(
     statuses = [
         status_on(day_in(batch.time_zone, now, platform), batch.start_date, batch.end_date) for batch in batches
     ]
-    shown = [
-        _listed(batch, status, closes_before)
+    entries = [
+        {
+            "batchId": batch.batch_id,
+            "name": batch.name,
+            "createdFor": batch.created_for,
+            "startDate": batch.start_date.isoformat(),
+            "endDate": _day(batch.end_date),
+            "enrollmentType": batch.enrolment_type,
+            "status": status,
+            "enrollmentEndDate": _day(enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)),
+        }
         for batch, status in zip(batches, statuses, strict=True)
         if status is not BatchStatus.ENDED
     ]
     left = LISTED_BYTES
-    for place in range(len(shown) - 1, -1, -1):
-        left -= len(msgspec.json.encode(shown[place]))
+    for place in range(len(entries) - 1, -1, -1):
+        left -= len(msgspec.json.encode(entries[place]))
         if left < 0:
-            shown = shown[place + 1 :]
+            entries = entries[place + 1 :]
             break
-    return Event(CONTENT, "batches", course_id, {"batches": shown or None})
-
-
-def _listed(batch: ListedBatch, status: BatchStatus, closes_before: int) -> dict[str, Any]:
-    return {
-        "batchId": batch.batch_id,
-        "name": batch.name,
-        "createdFor": batch.created_for,
-        "startDate": batch.start_date.isoformat(),
-        "endDate": _day(batch.end_date),
-        "enrollmentType": batch.enrolment_type,
-        "status": status,
-        "enrollmentEndDate": _day(enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)),
-    }
+    return Event(CONTENT, "batches", course_id, {"batches": entries or None})
 
 
 def created(config: Config, now_ms: int, requester: Requester, batch: Batch) -> Event:

@@ -41,35 +41,35 @@ def read_enrolment_type(request: dict[str, Any]) -> str:
 
 def read_additions(request: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     """Our own optional fields that are in `request`; null takes one away. They are checked after the contract's."""
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     if "timeZone" in request:
         named = request["timeZone"]
         if named is not None and read_zone(request) is None:
             raise InvalidValue(named, "timeZone")
-        found["time_zone"] = named
+        fields["time_zone"] = named
     if "enrollmentStartDate" in request:
-        found["enrolment_start_date"] = optional_date(request, "enrollmentStartDate", zone)
+        fields["enrolment_start_date"] = optional_date(request, "enrollmentStartDate", zone)
     if "capacity" in request:
         capacity = request["capacity"]
         whole = isinstance(capacity, int) and not isinstance(capacity, bool)
         if capacity is not None and not (whole and 1 <= capacity <= MOST_CAPACITY):
             raise InvalidValue(capacity, "capacity")
-        found["capacity"] = capacity
+        fields["capacity"] = capacity
     if "leavePolicy" in request:
         policy = request["leavePolicy"]
         if policy not in (None, LEAVE_ALWAYS, LEAVE_UNTIL_START, LEAVE_NEVER):
             raise InvalidValue(policy, "leavePolicy")
-        found["leave_policy"] = policy
+        fields["leave_policy"] = policy
     if "isUnenrollmentAllowed" in request:
         allowed = request["isUnenrollmentAllowed"]
         if not isinstance(allowed, bool | None):
             raise InvalidValue(allowed, "isUnenrollmentAllowed")
-        policy = found.get("leave_policy")
+        policy = fields.get("leave_policy")
         if policy is None:
-            found["leave_policy"] = None if allowed is None else LEAVE_ALWAYS if allowed else LEAVE_NEVER
+            fields["leave_policy"] = None if allowed is None else LEAVE_ALWAYS if allowed else LEAVE_NEVER
         elif allowed is not None and policy != LEAVE_UNTIL_START and allowed is (policy == LEAVE_NEVER):
             raise InvalidValue(allowed, "isUnenrollmentAllowed")  # it says the contrary of the policy beside it
-    return found
+    return fields
 
 
 def read_date(value: str, zone: ZoneInfo) -> date:
