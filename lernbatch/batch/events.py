@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lernbatch.batch.model import Batch, BatchStatus, ListedBatch, Requester, Transfer
+from lernbatch.batch.model import Batch, BatchStatus, ChangeRequester, ListedBatch, Transfer
 from lernbatch.batch.rules import day_in, enrolment_end, status_on
 from lernbatch.config import Config
 from lernbatch.jobs.outbox.events import CONTENT, MAIL, Event
@@ -54,18 +54,18 @@ def listing(
     return Event(CONTENT, "batches", course_id, {"batches": entries or None})
 
 
-def created(config: Config, now_ms: int, requester: Requester, batch: Batch) -> Event:
+def created(config: Config, now_ms: int, requester: ChangeRequester, batch: Batch) -> Event:
     """The audit of a new batch."""
     return _audit(config, now_ms, requester, batch, "Create", [(batch.course_id, "Course")])
 
 
-def updated(config: Config, now_ms: int, requester: Requester, batch: Batch) -> Event:
+def updated(config: Config, now_ms: int, requester: ChangeRequester, batch: Batch) -> Event:
     """The audit of a changed batch."""
     return _audit(config, now_ms, requester, batch, "Update", [])
 
 
 def _audit(
-    config: Config, now_ms: int, requester: Requester, batch: Batch, state: str, cdata: Sequence[tuple[str, str]]
+    config: Config, now_ms: int, requester: ChangeRequester, batch: Batch, state: str, cdata: Sequence[tuple[str, str]]
 ) -> Event:
     return request_audit(
         config,

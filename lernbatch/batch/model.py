@@ -99,7 +99,7 @@ class ListedBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Requester:
+class ChangeRequester:
     """The caller of a change and the origin of the request, for permissions and audits.
 
     `props`: the names of the fields that the request sets.

@@ -239,7 +239,7 @@ class Owned(Protocol):
     def mentors(self) -> Sequence[str]: ...
 
 
-class Person(Protocol):
+class KnownUser(Protocol):
     """A user of the user service."""
 
     @property
@@ -248,7 +248,7 @@ class Person(Protocol):
     def root_org_id(self) -> str: ...
 
 
-def is_of(person: Person | None, organisation_ids: Collection[str] | None) -> bool:
+def is_of(person: KnownUser | None, organisation_ids: Collection[str] | None) -> bool:
     """Whether `person` exists, is active, and belongs by root organisation to one of these; None: to any."""
     return (
         person is not None and person.is_active and (organisation_ids is None or person.root_org_id in organisation_ids)

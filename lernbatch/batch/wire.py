@@ -22,7 +22,7 @@ from lernbatch.batch.model import (
 from lernbatch.batch.rules import UnexpectedParameter, enrolment_end
 from lernbatch.batch.wire_document import EnrolmentType
 from lernbatch.batch.wire_fields import (
-    InvalidValue,
+    InvalidBatchValue,
     bounded,
     date_or_none,
     ids,
@@ -240,7 +240,7 @@ def _description(request: dict[str, Any]) -> str | None:
 def _changed_name(request: dict[str, Any]) -> str:
     name = text(request, "name")
     if name is None or blank(name):
-        raise InvalidValue(name, "name")
+        raise InvalidBatchValue(name, "name")
     return bounded(name, "name", LONGEST_NAME)
 
 
