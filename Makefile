@@ -85,7 +85,8 @@ imports: $(VENV)/.ready-to-check
 	@$(BIN)/lint-imports --no-logo
 
 dead: $(VENV)/.ready-to-check
-	@$(BIN)/vulture
+	@mkdir -p build && $(BIN)/python -m tests.wire_fields > build/wire_fields.py
+	@$(BIN)/vulture lernbatch sandbox postgres_supervisor build/wire_fields.py
 
 coverage-of-contract: $(VENV)/.ready-to-check
 	@$(BIN)/python -m tests.contract_coverage

@@ -289,18 +289,18 @@ CREATE TABLE job (
   last_error   text
 );
 
--- One row: a learner whose certificates in a batch are to be judged, all templates at once. Written in the transaction
+-- One row: a learner whose certificates in a batch are to be evaluated, all templates at once. Written in the transaction
 -- that may have made the learner eligible (completion, a better score, a template added, the issue API), always as
 --   INSERT INTO certificate_due (user_id, batch_id, due_at, reason) …
 --   ON CONFLICT (user_id, batch_id) DO UPDATE
---   SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, parked = false
--- so that news which arrives while a worker judges takes the row from that worker: it is judged again.
+--   SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false
+-- so that news which arrives while a worker evaluates takes the row from that worker: it is evaluated again.
 -- due → claimed (due_at moves to the end of the lease) → deleted; or, on failure, due later; or, given up, parked.
 CREATE TABLE certificate_due (
-  user_id   text        NOT NULL,               -- '': the batch, whose learners are looked at again
+  user_id   text        NOT NULL,
   batch_id  text        NOT NULL,
   due_at    timestamptz NOT NULL,
-  reason    text        NOT NULL,               -- completed, score, template, asked, enrolled; of a batch: see looks.py
+  reason    text        NOT NULL,               -- completed, score, template, asked, enrolled
   re_issue  boolean     NOT NULL DEFAULT false, -- asked to replace what was issued
   claim     text,                               -- the worker's run that holds it; null: nobody
   attempts  smallint    NOT NULL DEFAULT 0,
@@ -312,6 +312,16 @@ CREATE TABLE certificate_due (
 
 CREATE INDEX certificate_due_next ON certificate_due (due_at) WHERE NOT parked; -- certificate.claim_due
 CREATE INDEX certificate_due_of_batch ON certificate_due (batch_id);            -- explain
+
+-- One row: a batch whose learners are checked again at a time, because neither a completion nor a score makes them due.
+-- Deleted when no template of the batch needs another re-check; else due later.
+CREATE TABLE template_recheck (
+  batch_id text        PRIMARY KEY,
+  due_at   timestamptz NOT NULL,
+  reason   text        NOT NULL -- template, enrolled, over: see certificate/rechecks.py
+);
+
+CREATE INDEX template_recheck_next ON template_recheck (due_at); -- certificate.rechecks_due
 
 -- How many places of the status lists are given: the next is in list n / 131072. Gaps are harmless. Which of its list's
 -- bits it is follows from the list's key, so that places tell nothing of the order of issue; see status.place.

@@ -79,8 +79,8 @@ def _home(config: Config) -> CheckResult:
 
 def _certificate_keys(config: Config) -> CheckResult:
     try:
-        keys = certificates.read_ring(certificates.folder_of(config))
-        signs = bool(keys) and certificates.Ring("", keys).signing is not None
+        keys = certificates.read_good_keys(certificates.folder_of(config))
+        signs = bool(keys) and certificates.KeySet("", keys).signing is not None
     except Unusable as wrong:
         return CheckResult("certificate keys", False, str(wrong))
     return CheckResult("certificate keys", True, f"{len(keys)} of them." if signs else "One is made at the first use.")

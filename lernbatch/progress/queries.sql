@@ -64,7 +64,7 @@ WITH saved AS (
          AS new (user_id, batch_id, reason)
     JOIN saved ON saved.user_id = new.user_id AND saved.batch_id = new.batch_id
   ON CONFLICT (user_id, batch_id) DO UPDATE
-     SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, parked = false
+     SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false
 ), told AS (
   INSERT INTO outbox (destination, topic, key, payload, created_at, due_at)
   SELECT new.destination, new.topic, new.key, new.payload, :now, :now

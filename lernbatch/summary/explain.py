@@ -46,7 +46,7 @@ class Explanation:
     course: Course
     states: States
     scores: Scores
-    certificates: certificates.Explained
+    certificates: certificates.LearnerExplanation
 
 
 async def explain(services: Services, user_id: str, batch_id: str, caller: Caller | None = None) -> Explanation:

@@ -112,12 +112,12 @@ def test_news_while_somebody_judges_is_judged_again(cohort: Cohort) -> None:
     now = cohort.service.clock.now()
     claim = {"now": now, "until": now + timedelta(seconds=60), "limit": 10, "claim": "me"}
     pool = cohort.service.services.pool
-    claimed = cohort.service.run(db.all(pool, evaluation.Due, issue.Q.claim_due, **claim))
+    claimed = cohort.service.run(db.all(pool, evaluation.DueLearner, issue.Q.claim_due, **claim))
     assert [row.user_id for row in claimed] == [ASHA.user_id]
     assert cohort.work() == 0  # it is somebody's
     cohort.ask(ASHA)
     keys = {"user_ids": [ASHA.user_id], "batch_ids": [cohort.batch_id]}
-    assert cohort.service.run(db.all(pool, issue.Row, issue.Q.hold_claimed, claim="me", **keys)) == []
+    assert cohort.service.run(db.all(pool, issue.LockedRow, issue.Q.hold_claimed, claim="me", **keys)) == []
     assert cohort.work() == 1
     assert len(cohort.certificates()) == 1
 

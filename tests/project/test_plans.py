@@ -24,7 +24,7 @@ MAY = {
     "progress.enrolments_to_recompute": "an operator's command goes through everybody, a page at a time",
 }
 MAY_OF_MANY = {
-    "certificate.ask_for_recent": "of a hundred batches at once, which is a fifth of them",
+    "certificate.queue_recent_learners": "of a hundred batches at once, which is a fifth of them",
     "exhaust.summary_rows": "of as many",
 }
 LEADING = """

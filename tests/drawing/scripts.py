@@ -1,4 +1,4 @@
-"""What certificates say in each script of the golden pictures; `python -m tests.certificate.scripts` draws them anew.
+"""What certificates say in each script of the golden pictures; `python -m tests.drawing.scripts` draws them anew.
 
 Look at a picture before it is committed: conjuncts, vowel signs before their consonants, and joined letters are right
 or wrong to a reader's eye only.
@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from lernbatch.drawing import picture
-from lernbatch.drawing.typesetting import Case
+from lernbatch.drawing.typesetting import FontSet
 
 FOLDER = Path(__file__).parent / "golden"
 # script → title, name, course
@@ -46,7 +46,7 @@ def values(script: str) -> dict[str, object]:
 
 
 def draw(script: str) -> bytes:
-    return picture.draw(picture.default_design(), values(script), ZoneInfo("Asia/Kolkata"), Case())
+    return picture.draw(picture.default_design(), values(script), ZoneInfo("Asia/Kolkata"), FontSet())
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, ImageFilter
 
 from lernbatch.drawing import picture
 from lernbatch.drawing.picture import Design
-from lernbatch.drawing.typesetting import Case
+from lernbatch.drawing.typesetting import FontSet
 
 FOLDER = Path(__file__).parent
 TEMPLATES = {path.stem: path for path in sorted((FOLDER / "templates").glob("*.svg"))}
@@ -29,7 +29,7 @@ PER_10_000 = 4
 
 def ours(source: bytes, values: Mapping[str, object] | None = None) -> Image.Image:
     """The template as we draw it, a dot a unit."""
-    drawn = picture.draw(Design(source), values or VALUES, ZoneInfo("Asia/Kolkata"), Case())
+    drawn = picture.draw(Design(source), values or VALUES, ZoneInfo("Asia/Kolkata"), FontSet())
     return Image.open(io.BytesIO(picture.png(drawn, 96))).convert("RGB")
 
 

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from lernbatch.credential import baking, proof, status_list
-from lernbatch.credential.keys import ring
-from tests.certificate import verifier
+from lernbatch.credential.keys import key_set
 from tests.certificate.cohort import Cohort
+from tests.credential import verifier
 from tests.people import ASHA, RAVI, VIKRAM, Person
 
 CHANGE = "/v1/course/batch/cert/status"
@@ -43,7 +43,7 @@ def bits(cohort: Cohort, certificate_id: str) -> dict[str, bool]:
     for entry in entries:
         path = "/certs/status/" + entry["statusListCredential"].partition("/certs/status/")[2]
         file = cohort.service.call("GET", path)
-        verified = proof.verify(file.content, ring(cohort.service.config).keys)
+        verified = proof.verify(file.content, key_set(cohort.service.config).keys)
         assert verified.trusted
         out[entry["statusPurpose"]] = status_list.is_set(verified.credential, int(entry["statusListIndex"]))
     return out

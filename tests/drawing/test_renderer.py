@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from lernbatch.drawing import picture, svg
-from lernbatch.drawing.renderer import Job, Press
+from lernbatch.drawing.renderer import Renderer, RenderJob
 from lernbatch.drawing.svg import BadPicture
-from tests.certificate.test_svg import CASE, document
+from tests.drawing.test_svg import CASE, document
 
 
 @pytest.fixture(scope="module")
-def press() -> Iterator[Press]:
+def press() -> Iterator[Renderer]:
     """One that gives a drawing a second."""
-    made = Press(seconds=1)
+    made = Renderer(seconds=1)
     yield made
     made.close()
 
@@ -68,9 +68,9 @@ LAYERS = document('<g opacity=".9">' * 90 + '<rect width="4000" height="4000"/>'
         document("<style>" + "rect{fill:red}" * 100_000 + "</style>" + "<rect/>" * 1000),
     ],
 )
-def test_what_takes_too_long_is_refused(press: Press, source: bytes) -> None:
+def test_what_takes_too_long_is_refused(press: Renderer, source: bytes) -> None:
     with pytest.raises(BadPicture, match="it takes more than 1 s of processor time"):
-        press.draw(Job("check", source))
+        press.draw(RenderJob("check", source))
 
 
 @pytest.mark.parametrize(
@@ -84,30 +84,30 @@ def test_what_takes_too_long_is_refused(press: Press, source: bytes) -> None:
         ),
     ],
 )
-def test_what_takes_too_much_or_breaks_the_renderer_is_refused(press: Press, source: bytes) -> None:
+def test_what_takes_too_much_or_breaks_the_renderer_is_refused(press: Renderer, source: bytes) -> None:
     with pytest.raises(BadPicture, match="cannot be drawn: it takes more than"):
-        press.draw(Job("check", source))
+        press.draw(RenderJob("check", source))
 
 
-def test_a_value_nested_without_end_breaks_one_drawing_alone(press: Press) -> None:
+def test_a_value_nested_without_end_breaks_one_drawing_alone(press: Renderer) -> None:
     with pytest.raises(BadPicture, match="cannot be drawn"):
         press.check(document(f"<rect fill='{'(' * 100_000}'/>"))
-    assert press.draw(Job("png", document("<rect/>"))).startswith(b"\x89PNG")
+    assert press.draw(RenderJob("png", document("<rect/>"))).startswith(b"\x89PNG")
 
 
-def test_after_that_the_next_picture_is_drawn(press: Press) -> None:
+def test_after_that_the_next_picture_is_drawn(press: Renderer) -> None:
     with pytest.raises(BadPicture):
-        press.draw(Job("check", LAYERS))
-    assert press.draw(Job("png", document("<rect/>"))).startswith(b"\x89PNG")
-    assert press.draw(Job("pdf", document("<rect/>"))).startswith(b"%PDF")
-    assert svg.parse(press.draw(Job("svg", document("<text>{{a}}</text>"), values={"a": "Asha"}))) is not None
+        press.draw(RenderJob("check", LAYERS))
+    assert press.draw(RenderJob("png", document("<rect/>"))).startswith(b"\x89PNG")
+    assert press.draw(RenderJob("pdf", document("<rect/>"))).startswith(b"%PDF")
+    assert svg.parse(press.draw(RenderJob("svg", document("<text>{{a}}</text>"), values={"a": "Asha"}))) is not None
 
 
-def test_why_a_template_is_refused_comes_through(press: Press) -> None:
+def test_why_a_template_is_refused_comes_through(press: Renderer) -> None:
     with pytest.raises(BadPicture, match="neither a name nor dateFormat"):
         press.check(document("<text>{{#if a}}</text>"))
 
 
-def test_what_is_left_out_comes_through(press: Press) -> None:
+def test_what_is_left_out_comes_through(press: Renderer) -> None:
     (warning,) = press.check(document("<script/>"))
     assert warning.startswith("A script is left out")

@@ -16,23 +16,23 @@ import pytest
 import rfc8785
 
 from lernbatch.credential import baking, keys, open_badge, proof, vc_jwt
-from lernbatch.credential.keys import Ring
+from lernbatch.credential.keys import KeySet
 from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.drawing import picture
-from tests.certificate import scripts
-from tests.certificate.test_credential import AWARD, NOW
+from tests.credential.test_credential import AWARD, NOW
+from tests.drawing import scripts
 
 MADE_AT = datetime(2026, 7, 1, 10, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def ring(tmp_path_factory: pytest.TempPathFactory) -> Ring:
-    return keys.open_ring(tmp_path_factory.mktemp("keys"), "https://lern.example")
+def issuer_keys(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
+    return keys.open_key_set(tmp_path_factory.mktemp("keys"), "https://lern.example")
 
 
 @pytest.fixture(scope="module")
-def signed(ring: Ring) -> bytes:
-    return rfc8785.dumps(proof.sign(open_badge.build(AWARD, ring.did), ring, NOW))
+def signed(issuer_keys: KeySet) -> bytes:
+    return rfc8785.dumps(proof.sign(open_badge.build(AWARD, issuer_keys.did), issuer_keys, NOW))
 
 
 def pdf(said: bytes) -> bytes:
@@ -75,19 +75,21 @@ def test_a_picture_with_its_credential_is_still_that_picture(pictures: dict[str,
 
 @FORMS
 def test_a_change_of_any_byte_of_the_file_changes_nothing_that_verifies(
-    pictures: dict[str, bytes], ring: Ring, signed: bytes, form: str
+    pictures: dict[str, bytes], issuer_keys: KeySet, signed: bytes, form: str
 ) -> None:
     """Most bytes are the picture's: then what verifies is what was signed. The credential's own are all tried below."""
     file = bytearray(pictures[form])
     for place in range(0, len(file), max(1, len(file) // 300)):
         file[place] ^= 4
         with suppress(Unverifiable):
-            assert proof.verify(baking.credential_in(bytes(file))[0], ring.keys).credential == json.loads(signed)
+            assert proof.verify(baking.credential_in(bytes(file))[0], issuer_keys.keys).credential == json.loads(signed)
         file[place] ^= 4
 
 
 @FORMS
-def test_a_change_of_any_byte_of_the_credential_inside_is_noticed(ring: Ring, signed: bytes, form: str) -> None:
+def test_a_change_of_any_byte_of_the_credential_inside_is_noticed(
+    issuer_keys: KeySet, signed: bytes, form: str
+) -> None:
     step = 1 if form == "png" else 41 if form == "pdf" else 11
     drawn = scripts.draw("latin")
     small = picture.png(drawn, 10)
@@ -95,7 +97,7 @@ def test_a_change_of_any_byte_of_the_credential_inside_is_noticed(ring: Ring, si
         changed = signed[:place] + bytes([signed[place] ^ 1]) + signed[place + 1 :]
         file = baking.to_png(small, changed) if form == "png" else forged(form, changed)
         with pytest.raises(Unverifiable):
-            proof.verify(baking.credential_in(file)[0], ring.keys)
+            proof.verify(baking.credential_in(file)[0], issuer_keys.keys)
 
 
 def forged(form: str, said: bytes) -> bytes:
@@ -149,7 +151,7 @@ def test_a_file_without_one_credential_is_refused_in_a_sentence(file: bytes, sai
         baking.credential_in(file)
 
 
-def test_an_svg_of_another_maker_may_hold_a_jwt(ring: Ring, signed: bytes) -> None:
-    token = vc_jwt.jwt(json.loads(signed), ring)
+def test_an_svg_of_another_maker_may_hold_a_jwt(issuer_keys: KeySet, signed: bytes) -> None:
+    token = vc_jwt.jwt(json.loads(signed), issuer_keys)
     file = f'<svg xmlns:o="https://purl.imsglobal.org/ob/v3p0"><o:credential verify="{token}"/></svg>'
-    assert proof.verify(baking.credential_in(file.encode())[0], ring.keys).trusted
+    assert proof.verify(baking.credential_in(file.encode())[0], issuer_keys.keys).trusted

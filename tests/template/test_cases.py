@@ -10,8 +10,8 @@ import pytest
 
 from tests.batch.lame import Lame
 from tests.certificate.cohort import SIGNATORIES, Cohort, new_cohort, template
-from tests.certificate.test_press import LAYERS, uses
-from tests.certificate.test_svg import document
+from tests.drawing.test_renderer import LAYERS, uses
+from tests.drawing.test_svg import document
 from tests.people import ASHA, KAVYA, VIKRAM
 from tests.running import Running, running, served
 from tests.seeds import COURSE

@@ -12,10 +12,10 @@ from PIL import Image
 from lernbatch.drawing import dates, picture, svg
 from lernbatch.drawing.picture import Design
 from lernbatch.drawing.svg import BadPicture
-from lernbatch.drawing.typesetting import Case
+from lernbatch.drawing.typesetting import FontSet
 
 ZONE = ZoneInfo("Asia/Kolkata")
-CASE = Case()
+CASE = FontSet()
 
 
 def bitmap(kind: str, mode: str = "RGB") -> bytes:

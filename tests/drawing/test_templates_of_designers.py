@@ -15,9 +15,9 @@ from PIL import Image
 from lernbatch.drawing import picture, pictures, svg
 from lernbatch.drawing.picture import Design
 from sandbox import importing
-from tests.certificate import beside_browser as beside
 from tests.certificate.cohort import Cohort
-from tests.certificate.test_svg import CASE, ZONE, bitmap, document
+from tests.drawing import beside_browser as beside
+from tests.drawing.test_svg import CASE, ZONE, bitmap, document
 from tests.people import ASHA
 
 

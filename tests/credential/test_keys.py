@@ -1,4 +1,4 @@
-"""The key ring: made once, turned, and a sentence when it cannot be used."""
+"""The key issuer_keys: made once, turned, and a sentence when it cannot be used."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ URL = "https://lern.example:8443/learn"
 
 def test_the_first_use_makes_a_key_that_only_we_may_read(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "keys"
-    ring = keys.open_ring(folder, URL)
-    assert ring.did == "did:web:lern.example%3A8443:learn"
+    issuer_keys = keys.open_key_set(folder, URL)
+    assert issuer_keys.did == "did:web:lern.example%3A8443:learn"
     assert [path.name for path in folder.iterdir()] == ["key-1.pem"]
     assert (folder / "key-1.pem").stat().st_mode & 0o077 == 0
 
 
 def test_many_who_are_first_at_once_get_the_same_key(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        names = {ring.signing.name for ring in pool.map(lambda _: keys.open_ring(tmp_path, URL), range(16))}
+        names = {
+            issuer_keys.signing.name for issuer_keys in pool.map(lambda _: keys.open_key_set(tmp_path, URL), range(16))
+        }
     assert len(names) == 1
 
 
@@ -48,42 +50,45 @@ def test_a_secret_that_is_none_is_a_sentence(tmp_path: Path, content: str) -> No
 
 
 def test_a_turned_ring_signs_anew_and_knows_the_old(tmp_path: Path) -> None:
-    old = keys.open_ring(tmp_path, URL).signing
-    new = keys.turn(tmp_path)
-    ring = keys.open_ring(tmp_path, URL)
-    assert ring.signing.name == new.name
-    assert ring.find(old.name) is not None
-    assert [method["publicKeyMultibase"] for method in ring.document["verificationMethod"]] == [new.name, old.name]
+    old = keys.open_key_set(tmp_path, URL).signing
+    new = keys.add_key(tmp_path)
+    issuer_keys = keys.open_key_set(tmp_path, URL)
+    assert issuer_keys.signing.name == new.name
+    assert issuer_keys.find(old.name) is not None
+    assert [method["publicKeyMultibase"] for method in issuer_keys.document["verificationMethod"]] == [
+        new.name,
+        old.name,
+    ]
 
 
 def test_a_retired_key_may_be_kept_as_its_public_half(tmp_path: Path) -> None:
-    old = keys.open_ring(tmp_path, URL).signing
+    old = keys.open_key_set(tmp_path, URL).signing
     public = old.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "key-1.pem").write_bytes(public)
     with pytest.raises(Unusable, match="nothing can be signed"):
-        _ = keys.open_ring(tmp_path, URL).signing
-    keys.turn(tmp_path)
-    assert keys.open_ring(tmp_path, URL).find(old.name) is not None
+        _ = keys.open_key_set(tmp_path, URL).signing
+    keys.add_key(tmp_path)
+    assert keys.open_key_set(tmp_path, URL).find(old.name) is not None
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"])
 def test_a_file_that_is_no_key_is_named_in_a_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "key-1.pem").write_bytes(content)
     with pytest.raises(Unusable, match=r"key-1\.pem cannot be read"):
-        keys.open_ring(tmp_path, URL)
+        keys.open_key_set(tmp_path, URL)
 
 
 def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
     rsa = generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "key-1.pem").write_bytes(rsa)
     with pytest.raises(Unusable, match="is no Ed25519 key"):
-        keys.open_ring(tmp_path, URL)
+        keys.open_key_set(tmp_path, URL)
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(Unusable, match="Not a directory"):
-        keys.open_ring(tmp_path / "file" / "keys", URL)
+        keys.open_key_set(tmp_path / "file" / "keys", URL)
     assert os.listdir(tmp_path) == ["file"]
 
 
@@ -91,10 +96,10 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     ("mode", "said"), [(0o666, "may be written by everybody"), (0o644, "may be read by everybody"), (0o660, None)]
 )
 def test_a_private_key_is_nobody_elses_to_read_or_write(tmp_path: Path, mode: int, said: str | None) -> None:
-    keys.open_ring(tmp_path, URL)
+    keys.open_key_set(tmp_path, URL)
     keys.secret(tmp_path)
     for name, read in (
-        ("key-1.pem", lambda: keys.read_ring(tmp_path)),
+        ("key-1.pem", lambda: keys.read_good_keys(tmp_path)),
         ("identifiers.secret", lambda: keys.secret(tmp_path)),
     ):
         (tmp_path / name).chmod(mode)
@@ -108,14 +113,14 @@ def test_a_private_key_is_nobody_elses_to_read_or_write(tmp_path: Path, mode: in
 def test_a_key_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "key-1.pem").symlink_to("/proc/self/mem")  # a file that even root cannot read from its beginning
     with pytest.raises(Unusable, match=r"key-1\.pem cannot be read"):
-        keys.open_ring(tmp_path, URL)
+        keys.open_key_set(tmp_path, URL)
 
 
 @pytest.mark.parametrize("name", ["key-01.pem", "key-1.PEM", "key-x.pem", "key-1.pem~", ".key-1.pem", "key-1.pem.bak"])
 def test_other_names_are_no_keys(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("nonsense")
     assert [path.name for path in sorted(tmp_path.iterdir())] == [name]
-    assert keys.read_ring(tmp_path) == ()
+    assert keys.read_good_keys(tmp_path) == ()
 
 
 @pytest.mark.parametrize(

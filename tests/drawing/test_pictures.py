@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import pypdf
 import pytest
 
-from lernbatch.certificate.pictures import Shelf
+from lernbatch.certificate.pictures import PictureCache
 from lernbatch.drawing import picture
-from tests.certificate import scripts
+from tests.drawing import scripts
 
 MADE_AT = datetime(2026, 7, 1, 10, 0, 0, 123, tzinfo=UTC)
 
@@ -93,7 +93,7 @@ def test_the_code_links_to_the_page_or_holds_the_credential() -> None:
 
 
 def test_the_shelf_forgets_what_was_not_asked_for_longest() -> None:
-    shelf = Shelf(10)
+    shelf = PictureCache(10)
     for name in "abc":
         shelf.put((name,), b"1234")
         assert shelf.get(("b",) if name == "c" else (name,)) == b"1234"

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lernbatch.credential import keys, open_badge, proof, status_list, strict_json, vc_jwt
-from lernbatch.credential.keys import Key, Ring
+from lernbatch.credential.keys import IssuerKey, KeySet
 from lernbatch.credential.open_badge import Award
 from lernbatch.credential.strict_json import Unverifiable
-from tests.certificate import verifier
+from tests.credential import verifier
 
 NOW = datetime(2026, 7, 1, 10, tzinfo=UTC)
 AWARD = Award(
@@ -57,53 +57,53 @@ W3C_DOCUMENT = {
 
 
 @pytest.fixture(scope="module")
-def ring(tmp_path_factory: pytest.TempPathFactory) -> Ring:
-    return keys.open_ring(tmp_path_factory.mktemp("keys"), "https://lern.example")
+def issuer_keys(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
+    return keys.open_key_set(tmp_path_factory.mktemp("keys"), "https://lern.example")
 
 
 @pytest.fixture(scope="module")
-def signed(ring: Ring) -> dict[str, Any]:
-    return proof.sign(open_badge.build(AWARD, ring.did), ring, NOW)
+def signed(issuer_keys: KeySet) -> dict[str, Any]:
+    return proof.sign(open_badge.build(AWARD, issuer_keys.did), issuer_keys, NOW)
 
 
 def test_the_example_of_the_standard_comes_out_to_the_byte() -> None:
     private = Ed25519PrivateKey.from_private_bytes(keys.read_multibase(W3C_KEY)[2:])
-    ring = Ring(W3C_DID, (Key(private.public_key(), private),))
-    made = proof.sign(W3C_DOCUMENT, ring, datetime(2023, 2, 24, 23, 36, 38, tzinfo=UTC))
+    issuer_keys = KeySet(W3C_DID, (IssuerKey(private.public_key(), private),))
+    made = proof.sign(W3C_DOCUMENT, issuer_keys, datetime(2023, 2, 24, 23, 36, 38, tzinfo=UTC))
     assert made["proof"]["proofValue"] == W3C_SIGNATURE
-    assert proof.verify(json.dumps(made).encode(), ring.keys).trusted
+    assert proof.verify(json.dumps(made).encode(), issuer_keys.keys).trusted
 
 
-def test_ours_verify_with_our_key_and_with_anothers_code(ring: Ring, signed: dict[str, Any]) -> None:
+def test_ours_verify_with_our_key_and_with_anothers_code(issuer_keys: KeySet, signed: dict[str, Any]) -> None:
     file = rfc8785.dumps(signed)
-    assert proof.verify(file, ring.keys).trusted
-    assert verifier.proof_holds(file, ring.document)
-    token = vc_jwt.jwt(signed, ring)
-    assert proof.verify(token.encode(), ring.keys).trusted
-    assert verifier.jwt_holds(token, ring.jwks)
+    assert proof.verify(file, issuer_keys.keys).trusted
+    assert verifier.proof_holds(file, issuer_keys.document)
+    token = vc_jwt.jwt(signed, issuer_keys)
+    assert proof.verify(token.encode(), issuer_keys.keys).trusted
+    assert verifier.jwt_holds(token, issuer_keys.jwks)
 
 
-def test_a_change_of_any_byte_is_noticed_by_both(ring: Ring, signed: dict[str, Any]) -> None:
+def test_a_change_of_any_byte_is_noticed_by_both(issuer_keys: KeySet, signed: dict[str, Any]) -> None:
     file = bytearray(rfc8785.dumps(signed))
     begin = file.index(b'"proof":{"@context":[') + len(b'"proof":{"@context":[')
     repeated = range(begin, file.index(b"]", begin))  # the other takes the proof's contexts from the document
     for place in range(len(file)):
         file[place] ^= 1
         with pytest.raises(Unverifiable):
-            proof.verify(bytes(file), ring.keys)
-        assert place in repeated or not verifier.proof_holds(bytes(file), ring.document)
+            proof.verify(bytes(file), issuer_keys.keys)
+        assert place in repeated or not verifier.proof_holds(bytes(file), issuer_keys.document)
         file[place] ^= 1
 
 
-def test_a_change_of_any_character_of_the_jwt_is_noticed(ring: Ring, signed: dict[str, Any]) -> None:
-    token = vc_jwt.jwt(signed, ring)
+def test_a_change_of_any_character_of_the_jwt_is_noticed(issuer_keys: KeySet, signed: dict[str, Any]) -> None:
+    token = vc_jwt.jwt(signed, issuer_keys)
     for place in range(0, len(token), 7):
         changed = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
         with pytest.raises(Unverifiable):
-            proof.verify(changed.encode(), ring.keys)
-        assert not verifier.jwt_holds(changed, ring.jwks)
+            proof.verify(changed.encode(), issuer_keys.keys)
+        assert not verifier.jwt_holds(changed, issuer_keys.jwks)
     with pytest.raises(Unverifiable):  # stray bits behind the signature
-        proof.verify((token[:-1] + chr(ord(token[-1]) + 1)).encode(), ring.keys)
+        proof.verify((token[:-1] + chr(ord(token[-1]) + 1)).encode(), issuer_keys.keys)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,11 @@ def test_a_change_of_any_character_of_the_jwt_is_noticed(ring: Ring, signed: dic
         {"@context": ["https://evil.example"]},
     ],
 )
-def test_what_does_not_fit_together_is_refused(ring: Ring, signed: dict[str, Any], change: dict[str, Any]) -> None:
+def test_what_does_not_fit_together_is_refused(
+    issuer_keys: KeySet, signed: dict[str, Any], change: dict[str, Any]
+) -> None:
     with pytest.raises(Unverifiable):
-        proof.verify(json.dumps({**signed, **change}).encode(), ring.keys)
+        proof.verify(json.dumps({**signed, **change}).encode(), issuer_keys.keys)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", b"a.b.c", b'{"a":1,"a":2}', b"x" * 300_000])
@@ -126,11 +128,11 @@ def test_what_is_no_credential_is_refused_in_a_sentence(data: bytes) -> None:
         proof.verify(data, [])
 
 
-def test_a_stranger_may_sign_but_is_not_trusted(ring: Ring, tmp_path: Path) -> None:
-    stranger = keys.open_ring(tmp_path, "https://lern.example")
+def test_a_stranger_may_sign_but_is_not_trusted(issuer_keys: KeySet, tmp_path: Path) -> None:
+    stranger = keys.open_key_set(tmp_path, "https://lern.example")
     file = rfc8785.dumps(proof.sign(open_badge.build(AWARD, stranger.did), stranger, NOW))
-    assert not proof.verify(file, ring.keys).trusted
-    assert not verifier.proof_holds(file, ring.document)
+    assert not proof.verify(file, issuer_keys.keys).trusted
+    assert not verifier.proof_holds(file, issuer_keys.document)
 
 
 def test_there_is_no_number_in_it_that_readers_could_spell_differently(signed: dict[str, Any]) -> None:
@@ -141,11 +143,11 @@ def test_there_is_no_number_in_it_that_readers_could_spell_differently(signed: d
     assert [entry["statusPurpose"] for entry in signed["credentialStatus"]] == ["revocation", "suspension"]
 
 
-def test_an_expiry_is_in_both_forms(ring: Ring) -> None:
+def test_an_expiry_is_in_both_forms(issuer_keys: KeySet) -> None:
     award = replace(AWARD, expires_at=NOW + timedelta(days=365))
-    made = proof.sign(open_badge.build(award, ring.did), ring, NOW)
+    made = proof.sign(open_badge.build(award, issuer_keys.did), issuer_keys, NOW)
     assert made["validUntil"] == "2027-07-01T10:00:00Z"
-    assert verifier.jwt_holds(vc_jwt.jwt(made, ring), ring.jwks)
+    assert verifier.jwt_holds(vc_jwt.jwt(made, issuer_keys), issuer_keys.jwks)
 
 
 def _leaves(value: Any) -> list[Any]:
@@ -183,7 +185,7 @@ def test_a_status_list_tells_its_bits_and_no_others() -> None:
         status_list.is_set(made, status_list.LIST_SIZE)
 
 
-def test_a_key_has_one_name_in_every_form(ring: Ring) -> None:
-    key = ring.signing
+def test_a_key_has_one_name_in_every_form(issuer_keys: KeySet) -> None:
+    key = issuer_keys.signing
     assert keys.key_of_name(key.name).name == key.name
     assert keys.key_of_jwk(key.jwk).name == key.name

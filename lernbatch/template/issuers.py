@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lernbatch.certificate import rules
 from lernbatch.services import Services
+from lernbatch.template import rules
 
 
 async def names(services: Services, created_for: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from tests.certificate import beside_browser as beside
+from tests.drawing import beside_browser as beside
 
 
 @pytest.mark.parametrize("name", beside.TEMPLATES)

@@ -8,30 +8,42 @@ from uuid import UUID
 
 import pytest
 
-from lernbatch.certificate import rules, wire
-from lernbatch.certificate.model import Decision, Standing
-from lernbatch.template import criteria as template_criteria
-from lernbatch.template import wire as template_wire
-from lernbatch.template.model import Finding, Learner, Outcome, Score, Template
+from lernbatch.certificate import rules
+from lernbatch.template import criteria as criteria_of
+from lernbatch.template import wire as templates
+from lernbatch.template.model import (
+    BestScore,
+    CriteriaOutcome,
+    CriteriaResult,
+    Decision,
+    LearnerFacts,
+    Template,
+    Withdrawal,
+)
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
-MET, WAITING, UNMET, ISSUED = Outcome.MET, Outcome.WAITING, Outcome.UNMET, Outcome.ISSUED
+MET, WAITING, UNMET, ISSUED = (
+    CriteriaOutcome.MET,
+    CriteriaOutcome.WAITING,
+    CriteriaOutcome.UNMET,
+    CriteriaOutcome.ISSUED,
+)
 COMPLETED = {"enrollment": {"status": 2}}
-REVOKED, SUSPENDED = (Decision("t", "Merit", to) for to in (Standing.REVOKED, Standing.SUSPENDED))
+REVOKED, SUSPENDED = (Decision("t", "Merit", to) for to in Withdrawal)
 
 
 def template(criteria: dict[str, Any]) -> Template:
-    return template_wire.read_template("t", {"name": "Merit", "criteria": criteria})
+    return templates.read_template("t", {"name": "Merit", "criteria": criteria})
 
 
-def learner(status: int = 2, q: float | None = None, r: float | None = None, **fields: Any) -> Learner:
-    scores = {name: Score(percent, 100, 2) for name, percent in (("q", q), ("r", r)) if percent is not None}
+def learner(status: int = 2, q: float | None = None, r: float | None = None, **fields: Any) -> LearnerFacts:
+    scores = {name: BestScore(percent, 100, 2) for name, percent in (("q", q), ("r", r)) if percent is not None}
     given: dict[str, Any] = {"attributes": {"rootOrgId": "o1"}, "issued": {}, "active": True, **fields}
-    return Learner("u", status=status, completed_at=NOW, updated_at=NOW, scores=scores, **given)
+    return LearnerFacts("u", status=status, completed_at=NOW, updated_at=NOW, scores=scores, **given)
 
 
-def judged(criteria: dict[str, Any], who: Learner, *, again: bool = False, named: bool = False) -> Finding:
-    return template_criteria.judge(template(criteria), who, ("q", "r"), again=again, named=named)
+def judged(criteria: dict[str, Any], who: LearnerFacts, *, again: bool = False, named: bool = False) -> CriteriaResult:
+    return criteria_of.evaluate(template(criteria), who, ("q", "r"), again=again, named=named)
 
 
 def score(bound: Any) -> dict[str, Any]:
@@ -86,7 +98,7 @@ def more(**asked: Any) -> dict[str, Any]:
         (COMPLETED, learner(decisions=[REVOKED]), UNMET, "revoked"),
     ],
 )
-def test_criteria(criteria: dict[str, Any], who: Learner, outcome: Outcome, because: str) -> None:
+def test_criteria(criteria: dict[str, Any], who: LearnerFacts, outcome: CriteriaOutcome, because: str) -> None:
     found = judged(criteria, who)
     assert (found.outcome, found.because) == (outcome, because)
 
@@ -99,15 +111,20 @@ def test_asked_again_by_name_neither_an_issue_nor_a_decision_counts() -> None:
 @pytest.mark.parametrize(
     ("decision", "again", "named", "because"),
     [
-        (Decision("t", "Merit", Standing.REVOKED), True, False, "revoked"),
-        (Decision("t", "Merit", Standing.SUSPENDED), True, False, "suspended"),
-        (Decision("other", "MERIT", Standing.SUSPENDED), True, False, "suspended"),  # the same certificate by its name
-        (Decision("t", "An older name", Standing.SUSPENDED), True, False, "suspended"),
-        (Decision("other", "Other", Standing.SUSPENDED), True, False, "all criteria met"),
-        (Decision("other", "Other", Standing.REVOKED), True, False, "another certificate of this batch was revoked"),
-        (Decision("other", "Other", Standing.REVOKED), False, False, "another certificate of this batch was revoked"),
-        (Decision("other", "Other", Standing.REVOKED), False, True, "all criteria met"),
-        (Decision("t", "Merit", Standing.REVOKED), False, True, "revoked"),
+        (Decision("t", "Merit", Withdrawal.REVOKED), True, False, "revoked"),
+        (Decision("t", "Merit", Withdrawal.SUSPENDED), True, False, "suspended"),
+        (
+            Decision("other", "MERIT", Withdrawal.SUSPENDED),
+            True,
+            False,
+            "suspended",
+        ),  # the same certificate by its name
+        (Decision("t", "An older name", Withdrawal.SUSPENDED), True, False, "suspended"),
+        (Decision("other", "Other", Withdrawal.SUSPENDED), True, False, "all criteria met"),
+        (Decision("other", "Other", Withdrawal.REVOKED), True, False, "another certificate of this batch was revoked"),
+        (Decision("other", "Other", Withdrawal.REVOKED), False, False, "another certificate of this batch was revoked"),
+        (Decision("other", "Other", Withdrawal.REVOKED), False, True, "all criteria met"),
+        (Decision("t", "Merit", Withdrawal.REVOKED), False, True, "revoked"),
     ],
 )
 def test_what_was_decided_for_one_learner(decision: Decision, again: bool, named: bool, because: str) -> None:
@@ -115,15 +132,15 @@ def test_what_was_decided_for_one_learner(decision: Decision, again: bool, named
 
 
 def test_a_score_without_a_maximum_is_out_of_one() -> None:
-    assert Score(0.8, 0, 1).percent == 80
+    assert BestScore(0.8, 0, 1).percent == 80
 
 
 def test_the_tree_holds_the_evidence() -> None:
     found = judged({**score({">=": 70}), "user": {"rootOrgId": "o1"}}, learner(q=82))
     assert [part.rule for part in found.parts] == ["enrolment", "assessment", "user"]
     assert found.parts[1].evidence["percents"] == {"q": 82.0}
-    assert template_criteria.percent_of(found) == 82
-    assert wire.show_criteria_met(found)["parts"][2]["evidence"]["is"] == "o1"
+    assert criteria_of.percent_of(found) == 82
+    assert templates.show_result(found)["parts"][2]["evidence"]["is"] == "o1"
 
 
 @pytest.mark.parametrize(
@@ -136,31 +153,27 @@ def test_the_tree_holds_the_evidence() -> None:
     ],
 )
 def test_what_nobody_can_earn_is_seen(criteria: dict[str, Any], reasons: list[str]) -> None:
-    assert template_criteria.never_satisfied(template(criteria).criteria, ["v"], []) == reasons
+    assert criteria_of.never_satisfied(template(criteria).criteria, ["v"], []) == reasons
 
 
 @pytest.mark.parametrize("bound", [{">=": 101}, {">": 100}, {"<": 0}, {"eq": 120}, {"~": 5}])
 def test_a_bound_out_of_reach_is_seen(bound: dict[str, float]) -> None:
-    assert len(template_criteria.never_satisfied(template(score(bound)).criteria, ["q"], ["q"])) == 1
+    assert len(criteria_of.never_satisfied(template(score(bound)).criteria, ["q"], ["q"])) == 1
 
 
 def test_criteria_read_from_the_references_tables_are_texts_of_json() -> None:
     stored = {"criteria": '{"enrollment":{"status":2}}', "issuer": '{"name":"B"}', "signatoryList": '[{"name":"M"}]'}
-    read = template_wire.read_template("t", stored)
+    read = templates.read_template("t", stored)
     assert (read.criteria.enrolment_status, read.issuer.name, read.signatories[0].name) == (2, "B", "M")
 
 
 def test_a_template_that_is_no_object_asks_nothing_and_stops_no_other() -> None:
-    names = [
-        one.name for one in template_wire.read_templates({"a": "text", "b": '{"name": "Merit"}', "c": None, "d": {}})
-    ]
+    names = [one.name for one in templates.read_templates({"a": "text", "b": '{"name": "Merit"}', "c": None, "d": {}})]
     assert names == ["", "Merit", "", ""]
 
 
 def test_criteria_in_words() -> None:
-    said = template_criteria.narrative(
-        template({**score({">=": 70}), "assessments": {"mode": "all", "score": {">": 50}}})
-    )
+    said = criteria_of.narrative(template({**score({">=": 70}), "assessments": {"mode": "all", "score": {">": 50}}}))
     assert (
         said
         == "Completed the course, scored at least 70 % in an assessment and scored more than 50 % in every assessment."
@@ -179,14 +192,14 @@ def test_what_is_private_of_a_user_stands_in_no_decision_and_no_narrative() -> N
     asked = {"user": {"rootOrgId": "o1", "phone": "98450"}}
     found = judged(asked, learner(attributes={"rootOrgId": "o1", "phone": "98450"}))
     assert found.outcome is MET
-    assert "98450" not in f"{wire.show_criteria_met(found)} {template_criteria.narrative(template(asked))}"
+    assert "98450" not in f"{templates.show_result(found)} {criteria_of.narrative(template(asked))}"
 
 
 def test_standing_ends_with_the_expiry() -> None:
-    assert rules.standing("active", None, NOW) == "valid"
-    assert rules.standing("active", NOW, NOW) == "expired"
-    assert rules.standing("active", NOW + timedelta(seconds=1), NOW) == "valid"
-    assert rules.standing("revoked", NOW, NOW) == "revoked"
+    assert rules.validity("active", None, NOW) == "valid"
+    assert rules.validity("active", NOW, NOW) == "expired"
+    assert rules.validity("active", NOW + timedelta(seconds=1), NOW) == "valid"
+    assert rules.validity("revoked", NOW, NOW) == "revoked"
 
 
 @pytest.mark.parametrize(
@@ -203,4 +216,4 @@ def test_standing_ends_with_the_expiry() -> None:
     ],
 )
 def test_what_may_be_earned_by_coming_in_or_beginning(criteria: dict[str, Any], early: bool) -> None:
-    assert template_criteria.awards_early(template(criteria)) is early
+    assert criteria_of.awards_early(template(criteria)) is early
