@@ -79,11 +79,11 @@ CREATE INDEX batch_newest ON batch (created_at DESC NULLS LAST, batch_id DESC); 
 CREATE INDEX batch_zones ON batch (time_zone) WHERE time_zone IS NOT NULL;          -- batch.zones_in_use
 
 -- One row: a course whose list of batches the content service shows. Whoever changes a batch of the course writes this
--- row first, so that two changes at once wait for each other and no list that is told lacks one of them.
+-- row first, so that two changes at once wait for each other and no published list lacks one of them.
 CREATE TABLE batch_listing (
   course_id text        PRIMARY KEY,
   told_at   timestamptz NOT NULL,              -- when the list was last put into the outbox
-  due       boolean     NOT NULL DEFAULT false -- to be told again: somebody asked for it (data sync)
+  due       boolean     NOT NULL DEFAULT false -- to be published again: somebody requested it (data sync)
 );
 
 CREATE INDEX batch_listing_due ON batch_listing (course_id) WHERE due; -- batch.claim_listings

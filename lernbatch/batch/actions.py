@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from lernbatch.batch import checks, dates, events, listings, rules
-from lernbatch.batch.model import Batch, BatchChange, BatchStatus, NewBatch, Participants, ParticipantsQuery, Requester
+from lernbatch.batch.model import (
+    Batch,
+    BatchChange,
+    BatchStatus,
+    ChangeRequester,
+    NewBatch,
+    Participants,
+    ParticipantsQuery,
+)
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unauthorized
@@ -44,7 +52,7 @@ class Unread(LernbatchError):
 
 async def create(
     services: Services,
-    requester: Requester,
+    requester: ChangeRequester,
     new: NewBatch,
     remember: Remember[str],
     *,
@@ -88,7 +96,7 @@ async def create(
 
 
 async def clone(
-    services: Services, requester: Requester, source: Batch, new: NewBatch, remember: Remember[str]
+    services: Services, requester: ChangeRequester, source: Batch, new: NewBatch, remember: Remember[str]
 ) -> Batch:
     """Create `new` after `source`, which the caller must be allowed to change. Raises: Unauthorized; as `create`."""
     if not rules.may_change(requester.caller, source):
@@ -96,7 +104,7 @@ async def clone(
     return await create(services, requester, new, remember, inherited_organisations=source.created_for)
 
 
-async def update(services: Services, requester: Requester, change: BatchChange) -> Batch:
+async def update(services: Services, requester: ChangeRequester, change: BatchChange) -> Batch:
     """Change a batch and return it as it is then. Raises the refusals of contract batches §3.2, U14 to U29.
 
     Concurrent changes do not lose each other. Within a process they wait for one another; a change that another process
@@ -135,7 +143,7 @@ async def update(services: Services, requester: Requester, change: BatchChange) 
 
 
 async def checked_change(
-    services: Services, requester: Requester, batch: Batch | None, change: BatchChange
+    services: Services, requester: ChangeRequester, batch: Batch | None, change: BatchChange
 ) -> tuple[Batch, Batch]:
     """Return the batch before and after `change`. Raises the first refusal, in the order of contract batches §3.2.
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lernbatch.batch.model import Batch, BatchStatus, ListedBatch, Requester, Transfer
+from lernbatch.batch.model import Batch, BatchStatus, ChangeRequester, ListedBatch, Transfer
 from lernbatch.batch.rules import day_in, enrolment_end, status_on
 from lernbatch.config import Config
 from lernbatch.jobs.outbox.events import CONTENT, MAIL, Event
@@ -31,45 +31,41 @@ def listing(
     statuses = [
         status_on(day_in(batch.time_zone, now, platform), batch.start_date, batch.end_date) for batch in batches
     ]
-    shown = [
-        _listed(batch, status, closes_before)
+    entries = [
+        {
+            "batchId": batch.batch_id,
+            "name": batch.name,
+            "createdFor": batch.created_for,
+            "startDate": batch.start_date.isoformat(),
+            "endDate": _day(batch.end_date),
+            "enrollmentType": batch.enrolment_type,
+            "status": status,
+            "enrollmentEndDate": _day(enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)),
+        }
         for batch, status in zip(batches, statuses, strict=True)
         if status is not BatchStatus.ENDED
     ]
     left = LISTED_BYTES
-    for place in range(len(shown) - 1, -1, -1):
-        left -= len(msgspec.json.encode(shown[place]))
+    for place in range(len(entries) - 1, -1, -1):
+        left -= len(msgspec.json.encode(entries[place]))
         if left < 0:
-            shown = shown[place + 1 :]
+            entries = entries[place + 1 :]
             break
-    return Event(CONTENT, "batches", course_id, {"batches": shown or None})
+    return Event(CONTENT, "batches", course_id, {"batches": entries or None})
 
 
-def _listed(batch: ListedBatch, status: BatchStatus, closes_before: int) -> dict[str, Any]:
-    return {
-        "batchId": batch.batch_id,
-        "name": batch.name,
-        "createdFor": batch.created_for,
-        "startDate": batch.start_date.isoformat(),
-        "endDate": _day(batch.end_date),
-        "enrollmentType": batch.enrolment_type,
-        "status": status,
-        "enrollmentEndDate": _day(enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)),
-    }
-
-
-def created(config: Config, now_ms: int, requester: Requester, batch: Batch) -> Event:
+def created(config: Config, now_ms: int, requester: ChangeRequester, batch: Batch) -> Event:
     """The audit of a new batch."""
     return _audit(config, now_ms, requester, batch, "Create", [(batch.course_id, "Course")])
 
 
-def updated(config: Config, now_ms: int, requester: Requester, batch: Batch) -> Event:
+def updated(config: Config, now_ms: int, requester: ChangeRequester, batch: Batch) -> Event:
     """The audit of a changed batch."""
     return _audit(config, now_ms, requester, batch, "Update", [])
 
 
 def _audit(
-    config: Config, now_ms: int, requester: Requester, batch: Batch, state: str, cdata: Sequence[tuple[str, str]]
+    config: Config, now_ms: int, requester: ChangeRequester, batch: Batch, state: str, cdata: Sequence[tuple[str, str]]
 ) -> Event:
     return request_audit(
         config,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lernbatch.batch import actions, listings, preview, rules, transfer, wire, wire_document, wire_participants
-from lernbatch.batch.model import BatchChange, Requester
+from lernbatch.batch.model import BatchChange, ChangeRequester
 from lernbatch.errors import Unauthorized
 from lernbatch.web.answers import Headed
 from lernbatch.web.idempotency import Remember, once
@@ -116,7 +116,7 @@ async def transfer_ownership(call: Call) -> wire_participants.TransferredBatches
     return wire_participants.TransferredBatches(count=await transfer.transfer(call.services, request))
 
 
-@takes(wire_participants.SyncRequest)
+@takes(wire_participants.ListingSync)
 async def sync(call: Call) -> Done:
     """POST /v1/data/sync: have what others show of batches brought up to date, in the background."""
     request = wire_participants.read_sync(call.request)
@@ -125,5 +125,5 @@ async def sync(call: Call) -> Done:
     return Done()
 
 
-def _requester(call: Call) -> Requester:
-    return Requester(call.caller, call.origin, wire.read_props(call.request))
+def _requester(call: Call) -> ChangeRequester:
+    return ChangeRequester(call.caller, call.origin, wire.read_props(call.request))

@@ -27,7 +27,7 @@ MOST_MENTORS = 500
 
 
 class BatchStatus(IntEnum):
-    """Where a batch stands; the numbers are the wire's."""
+    """The status of a batch; the numbers are the wire's."""
 
     UPCOMING = 0
     ONGOING = 1
@@ -85,7 +85,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class ListedBatch:
-    """What a course's list shows of a batch that may not have ended."""
+    """The part of a batch that a course's list shows. `name` and `created_for` are cut to their bounds."""
 
     batch_id: str
     course_id: str
@@ -99,8 +99,11 @@ class ListedBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Requester:
-    """Who asks and from where, for permissions and audits. `props`: the names of what the request sets."""
+class ChangeRequester:
+    """The caller of a change and the origin of the request, for permissions and audits.
+
+    `props`: the names of the fields that the request sets.
+    """
 
     caller: Caller
     origin: Origin
@@ -109,7 +112,7 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """What a create call asks for, its fields and dates checked."""
+    """A batch to be created, its fields and dates checked. Days belong to its own zone."""
 
     course_id: str
     name: str
@@ -131,10 +134,10 @@ class NewBatch:
 
 @dataclass(frozen=True, slots=True)
 class BatchChange:
-    """What an update call asks for. None: as it is; dates cannot be cleared (contract batches §3.2).
+    """A change of a batch. None: the date stays as it is; dates cannot be cleared (contract batches §3.2).
 
-    `start_date` None: what was sent is no day, which is refused in its turn (U17).
-    `fields`: what replaces the batch's fields of the same names.
+    `start_date` None: the request's is no day of the calendar, which is refused later (U17).
+    `fields`: values that replace the batch's fields of the same names.
     """
 
     course_id: str
@@ -149,7 +152,7 @@ class BatchChange:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantsQuery:
-    """Which learners of a batch are asked for: those enrolled, or those who left."""
+    """A page of a batch's learners: of those enrolled, or of those who left."""
 
     batch_id: str
     active: bool
@@ -159,7 +162,7 @@ class ParticipantsQuery:
 
 @dataclass(frozen=True, slots=True)
 class Participants:
-    """How many there are, and the ids of those asked for, in order."""
+    """How many learners there are, and the ids of one page of them, in order."""
 
     count: int
     user_ids: list[str]
@@ -167,7 +170,10 @@ class Participants:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """How a batch is for people on one day. `last_enrolment_day` None: no last day; `places_left` None: no bound."""
+    """What a learner may do in a batch on a given day.
+
+    `last_enrolment_day` None: no last day; `places_left` None: no capacity, below 0: more learners than places.
+    """
 
     status: BatchStatus
     enrolment_is_open: bool
@@ -181,7 +187,10 @@ Effect: TypeAlias = Literal["progress-ends", "progress-resumes", "may-no-longer-
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a change would do. `affected`: how many learners have `effects`; `user_ids`: the first of them."""
+    """The effects of a change that is not made. `affected`: how many learners notice them; `user_ids`: the first ones.
+
+    `active`: learners in the batch; `unfinished`: those who have not completed it.
+    """
 
     batch_id: str
     before: Situation
@@ -195,7 +204,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One person is to be put in another's place. `organisation_ids` None: in batches of any organisation."""
+    """One person is to replace another. `organisation_ids` None: in batches of any organisation."""
 
     from_user_id: str
     to_user_id: str
@@ -205,7 +214,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class ListingsRequest:
-    """The courses whose lists are to be told again: named, or those of named batches, or all."""
+    """Courses whose lists of batches are to be published: named ones, those of named batches, or all."""
 
     everything: bool
     course_ids: list[str]

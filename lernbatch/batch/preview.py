@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lernbatch.batch import actions, rules
-from lernbatch.batch.model import Batch, BatchChange, Preview, Requester, Situation
+from lernbatch.batch.model import Batch, BatchChange, ChangeRequester, Preview, Situation
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.services import Services
@@ -23,7 +23,7 @@ class _UnfinishedLearners:
     user_ids: list[str]
 
 
-async def preview(services: Services, requester: Requester, change: BatchChange) -> Preview:
+async def preview(services: Services, requester: ChangeRequester, change: BatchChange) -> Preview:
     """Return the learners that `change` would affect, and its effects. Raises what the change itself would.
 
     The change is written and its effects are read back, in a transaction that is rolled back.

@@ -23,7 +23,8 @@ SELECT batch_id, course_id, course_version, name, description, enrolment_type, c
  WHERE batch_id = ANY(:batch_ids::text[]);
 
 -- update_batch
--- Only over the revision that was judged: who comes second judges again. Templates have statements of their own.
+-- Only over the revision that was read and checked: a later writer reads and checks again. Templates have statements of
+-- their own.
 UPDATE batch
    SET name = :name, description = :description, enrolment_type = :enrolment_type, created_for = :created_for,
        mentors = :mentors, start_date = :start_date, end_date = :end_date,
@@ -36,17 +37,18 @@ UPDATE batch
    AND revision = :revision - 1;
 
 -- follow_publication_again
--- Learners of a reopened batch are measured by the newest publication, as those of its running sisters are.
+-- Learners of a reopened batch are measured by the newest publication, as those of other running batches are.
 UPDATE adoption SET is_done = false, after_user_id = '', after_batch_id = '' WHERE course_id = :course_id;
 
 -- participant_count
--- Two counts, of which one is not made: there is an index of those who are in, and one of those who left.
+-- Two counts, of which one is skipped: one index holds active learners, another those who left.
 SELECT (SELECT count(*) FROM enrolment WHERE :active AND batch_id = :batch_id AND active)
      + (SELECT count(*) FROM enrolment WHERE NOT :active AND batch_id = :batch_id AND NOT active);
 
 -- participants
--- As participant_count. :only: which of them may be told; null: all. By an expression the order is no index's: with the plain column PostgreSQL may look for the
--- learners of one batch among those of all, user by user (tests/project/test_plans.py).
+-- As participant_count. :only: the ids that the caller may see; null: all. The order is by an expression that no index
+-- has: by the plain column PostgreSQL may search for the learners of one batch among those of all, user by user
+-- (tests/project/test_plans.py).
   SELECT user_id
     FROM (SELECT user_id FROM enrolment WHERE :active AND batch_id = :batch_id AND active
            UNION ALL
@@ -94,31 +96,31 @@ UPDATE batch
  WHERE batch.batch_id = worked_out.batch_id;
 
 -- participants_of_batches
--- One row for each batch that anybody ever joined, be it that all have left. Of those that the caller does not manage
--- only :own are told; `most` bounds each batch, so that the answer as a whole is bounded.
-SELECT wanted.batch_id, coalesce(staying.user_ids, '{}') AS user_ids
-  FROM unnest(:batch_ids::text[], :managed::boolean[], :most::integer[]) AS wanted (batch_id, managed, most)
+-- One row per batch that ever had a learner, even if all have left. Of batches that the caller does not manage only the
+-- ids :own are selected. `most` bounds the ids of each batch, and so the whole answer.
+SELECT requested.batch_id, coalesce(staying.user_ids, '{}') AS user_ids
+  FROM unnest(:batch_ids::text[], :managed::boolean[], :most::integer[]) AS requested (batch_id, managed, most)
  CROSS JOIN LATERAL (SELECT array_agg(user_id ORDER BY user_id) AS user_ids
                        FROM (SELECT user_id
                                FROM enrolment
-                              WHERE enrolment.batch_id = wanted.batch_id
+                              WHERE enrolment.batch_id = requested.batch_id
                                 AND active
-                                AND (wanted.managed OR user_id = ANY(:own::text[]))
+                                AND (requested.managed OR user_id = ANY(:own::text[]))
                               ORDER BY user_id || ''
-                              LIMIT wanted.most) AS page) AS staying
+                              LIMIT requested.most) AS page) AS staying
  WHERE staying.user_ids IS NOT NULL
-    OR EXISTS (SELECT FROM enrolment WHERE enrolment.batch_id = wanted.batch_id AND NOT active);
+    OR EXISTS (SELECT FROM enrolment WHERE enrolment.batch_id = requested.batch_id AND NOT active);
 
 -- learner_counts
-SELECT wanted.batch_id,
+SELECT requested.batch_id,
        (SELECT count(*) FROM enrolment
-         WHERE enrolment.batch_id = wanted.batch_id AND active) AS participants,
+         WHERE enrolment.batch_id = requested.batch_id AND active) AS participants,
        (SELECT count(*) FROM enrolment
-         WHERE enrolment.batch_id = wanted.batch_id AND active AND status = 2) AS completed
-  FROM unnest(:batch_ids::text[]) AS wanted (batch_id);
+         WHERE enrolment.batch_id = requested.batch_id AND active AND status = 2) AS completed
+  FROM unnest(:batch_ids::text[]) AS requested (batch_id);
 
 -- lock_listings
--- The row of a course is what changes of its batches wait for; in the order of the ids, so that none waits in a circle.
+-- Changes of a course's batches wait for the row of the course; in the order of the ids, so that there is no deadlock.
 INSERT INTO batch_listing (course_id, told_at)
 SELECT course_id, :now FROM unnest(:course_ids::text[]) AS course_id ORDER BY course_id
 ON CONFLICT (course_id) DO UPDATE SET told_at = EXCLUDED.told_at, due = false;
@@ -154,7 +156,7 @@ SELECT DISTINCT course_id, :now::timestamptz, true
 ON CONFLICT (course_id) DO UPDATE SET due = true;
 
 -- preview_learners
--- Who has completed keeps everything; the others may be affected. Ordered as participants.
+-- Learners who have completed keep everything; the others may be affected. Ordered as participants.
 SELECT count(*) AS active,
        count(*) FILTER (WHERE status < 2) AS unfinished,
        coalesce((SELECT array_agg(user_id)

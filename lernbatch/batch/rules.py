@@ -1,4 +1,4 @@
-"""What is true of batches: status by date, who may change them, what may be done in them; and the refusals."""
+"""What is true of batches: status by date, enrolment by date, who may change and manage them; and the refusals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from lernbatch.config import Config
 from lernbatch.errors import Forbidden, LernbatchError, NotFound, Refused
 from lernbatch.web.caller import Caller
 
-# Of what is known of a user only this may be shown to anybody: in certificates, and in templates' criteria.
+# The fields of a user that may be shown to anybody: in certificates, and in templates' criteria.
 SHAREABLE = ("rootOrgId", "rootOrgName", "userType", "userSubType")
 
 
@@ -71,14 +71,14 @@ class ForeignMentor(Refused):
 
 
 class InvalidRequest(Refused):
-    """What the call is about is missing as a whole (P1), or is more than is reasonable."""
+    """The whole object of the call is missing (P1), or it is larger than its bound."""
 
     code = "INVALID_REQUESTED_DATA"
     message = "Requested data for this operation is not valid."
 
 
 class UnexpectedParameter(Refused):
-    """Something that is not set by this call (C17, U14)."""
+    """A field that this call does not set (C17, U14)."""
 
     code = "INVALID_REQUEST_PARAMETER"
 
@@ -104,7 +104,7 @@ class ChangedMeanwhile(LernbatchError):
 
 
 class TooManyChanges(LernbatchError):
-    """So many change the batch at once that this change did not get its turn."""
+    """So many change the batch at once that this change was not applied in time."""
 
     http_status = 409
     code = "BATCH_BUSY"
@@ -141,9 +141,10 @@ def status_now(batch: Batch, now: datetime, zone: ZoneInfo) -> BatchStatus:
 
 
 def enrolment_end(end: date | None, enrolment_end: date | None, closes_before: int) -> date | None:
-    """The last day on which learners may enrol: as given, else so many days before the end; None: no last day.
+    """The last day on which learners may enrol: the given one, else so many days before the end; None: no last day.
 
-    `closes_before`: the installation's; 1, or 0 for the end itself.
+    `closes_before`: the setting `enrolment_closes_days_before_end`, 1 or 0 days. This rule stands here alone: a
+    search compares its stored result.
     """
     if enrolment_end is not None or end is None:
         return enrolment_end
@@ -180,19 +181,19 @@ def enrolment_is_open(batch: Batch, today: date, learners: int, closes_before: i
 
 
 def effects(before: Situation, after: Situation) -> tuple[Effect, ...]:
-    """What becomes different for learners who have not completed the batch."""
+    """What becomes different for learners who have not completed the batch, in the order of the wire."""
     ended, ends = before.status is BatchStatus.ENDED, after.status is BatchStatus.ENDED
-    happens: dict[Effect, bool] = {
+    occurs: dict[Effect, bool] = {
         "progress-ends": ends and not ended,
         "progress-resumes": ended and not ends,
         "may-no-longer-leave": before.may_leave and not after.may_leave,
         "may-leave-again": after.may_leave and not before.may_leave,
     }
-    return tuple(effect for effect, does in happens.items() if does)
+    return tuple(effect for effect, is_so in occurs.items() if is_so)
 
 
 def new_batch(new: NewBatch, batch_id: str, now: datetime, zone: ZoneInfo) -> Batch:
-    """The batch that `new` asks for, with the status that its dates give it. `zone`: the platform's."""
+    """Return the first revision of a new batch, with the status that its dates give it. `zone`: the platform's."""
     batch = Batch(
         batch_id=batch_id,
         course_id=new.course_id,
@@ -228,7 +229,7 @@ def is_enrolment_type(text: str) -> bool:
 
 
 class Owned(Protocol):
-    """What belongs to a batch's people: the batch, a learner's place in it, a report of it."""
+    """What has a creator, mentors and organisations: a batch, a learner's place in it, a report of it."""
 
     @property
     def created_by(self) -> str | None: ...
@@ -238,8 +239,8 @@ class Owned(Protocol):
     def mentors(self) -> Sequence[str]: ...
 
 
-class Person(Protocol):
-    """Somebody whom the user service knows."""
+class KnownUser(Protocol):
+    """A user of the user service."""
 
     @property
     def is_active(self) -> bool: ...
@@ -247,7 +248,7 @@ class Person(Protocol):
     def root_org_id(self) -> str: ...
 
 
-def is_of(person: Person | None, organisation_ids: Collection[str] | None) -> bool:
+def is_of(person: KnownUser | None, organisation_ids: Collection[str] | None) -> bool:
     """Whether `person` exists, is active, and belongs by root organisation to one of these; None: to any."""
     return (
         person is not None and person.is_active and (organisation_ids is None or person.root_org_id in organisation_ids)
@@ -255,9 +256,10 @@ def is_of(person: Person | None, organisation_ids: Collection[str] | None) -> bo
 
 
 def owns(owned: Owned, user_id: str | None, organisation_ids: Collection[str] | None) -> bool:
-    """Whether a batch is somebody's: its creator's, one of its mentors', or an administrator's of its organisations.
+    """Whether a batch belongs to a user: to its creator, a mentor, or an administrator of one of its organisations.
 
-    `user_id` None: nothing is known of who it is; `organisation_ids`: those that they administer, None: all.
+    `user_id` None: a caller without an id, who is nobody's creator or mentor. `organisation_ids`: the organisations
+    that the user administers; None: all.
     """
     if user_id is not None and user_id in (owned.created_by, *owned.mentors):
         return True
@@ -270,16 +272,16 @@ def may_change(caller: Caller, owned: Owned) -> bool:
 
 
 def may_manage(caller: Caller, owned: Owned, config: Config, roles: Iterable[str] | None = None) -> bool:
-    """Whether the caller may see and do in a batch what is not for everybody: enrol others, award, see the learners.
+    """Whether the caller manages a batch: may enrol others, award certificates, see the learners.
 
-    `roles`: those that do instead of the administrators', for reports. Every room asks this one rule.
+    `roles`: role names that count instead of the administrators', for reports. All rooms call this one rule.
     """
     administered = caller.organisations_with(config.administrator_roles if roles is None else roles)
     return is_unbounded(caller, config) or owns(owned, caller.user_id, administered)
 
 
 def is_unbounded(caller: Caller, config: Config) -> bool:
-    """Whether this caller, or this installation, is not asked whose a matter is."""
+    """Whether ownership does not count, for this caller or in this installation."""
     return not config.ownership_enforced or not caller.authentication_enabled
 
 
@@ -294,7 +296,7 @@ def administers(
 def foreign_organisations(
     caller: Caller, organisation_ids: Iterable[str], own: Collection[str], administrator_roles: Iterable[str]
 ) -> list[str]:
-    """Those of `organisation_ids` for which the caller may not make batches. `own`: where the caller belongs."""
+    """Those of `organisation_ids` for which the caller may not make batches. `own`: the caller's organisations."""
     if not caller.authentication_enabled or not caller.is_user:
         return []  # a system with a key of its own, or the platform's network, acts for all of them
     roles = tuple(administrator_roles)
@@ -302,11 +304,11 @@ def foreign_organisations(
 
 
 def changed(batch: Batch, change: BatchChange, now: datetime, zone: ZoneInfo, *, keeps_course: bool) -> Batch:
-    """`batch` as `change` leaves it, one revision on, with the status that its new dates give it.
+    """Return the next revision of `batch`, with the status that its new dates give it. `zone`: the platform's.
 
-    One that is reopened follows its course's newest publication again, unless batches keep the one they began with.
+    A reopened batch follows its course's newest publication again, unless `keeps_course`.
     """
-    moved = replace(
+    changed = replace(
         batch,
         start_date=change.start_date or batch.start_date,
         end_date=change.end_date or batch.end_date,
@@ -315,13 +317,13 @@ def changed(batch: Batch, change: BatchChange, now: datetime, zone: ZoneInfo, *,
         revision=batch.revision + 1,
         **change.fields,
     )
-    status = status_now(moved, now, zone)
+    status = status_now(changed, now, zone)
     reopened = batch.status == BatchStatus.ENDED and status is not BatchStatus.ENDED
     version = None if reopened and not keeps_course else batch.course_version
-    return replace(moved, status=status, course_version=version)
+    return replace(changed, status=status, course_version=version)
 
 
 def administered(caller: Caller, config: Config) -> list[str] | None:
-    """The organisations whose administrator the caller is; None: of all."""
+    """The ids of the organisations that the caller administers, sorted; None: all."""
     held_in = caller.organisations_with(config.administrator_roles)
     return None if not caller.authentication_enabled or held_in is None else sorted(held_in)

@@ -22,7 +22,7 @@ from lernbatch.batch.model import (
 from lernbatch.batch.rules import UnexpectedParameter, enrolment_end
 from lernbatch.batch.wire_document import EnrolmentType
 from lernbatch.batch.wire_fields import (
-    InvalidValue,
+    InvalidBatchValue,
     bounded,
     date_or_none,
     ids,
@@ -159,6 +159,9 @@ def read_new_batch(
     additions = read_additions(request, zone)
     last_day = enrolment_end(end, enrolment_end_date, closes_before)
     dates.check_enrolment_start(additions.get("enrolment_start_date"), last_day)
+    description = _description(request)
+    creator = text(request, "createdBy") if private else None
+    creator = caller_id if creator is None or blank(creator) else bounded(creator, "createdBy")
     return NewBatch(
         course_id=course,
         name=name,
@@ -166,8 +169,8 @@ def read_new_batch(
         start_date=start,
         end_date=end,
         enrolment_end_date=enrolment_end_date,
-        description=_description(request),
-        created_by=_creator(request, caller_id) if private else caller_id,
+        description=description,
+        created_by=creator,
         created_for=ids(created_for, "createdFor", MOST_ORGANISATIONS),
         mentors=unique(ids(mentors, "mentors", MOST_MENTORS)),
         unknown_property=next((name for key, name in _NO_COLUMN.items() if request.get(key) is not None), None),
@@ -198,7 +201,9 @@ def read_change(request: dict[str, Any], now: datetime, own_zone: ZoneInfo) -> B
     Complains in the order of contract batches §3.2, U2 to U13. `own_zone`: the batch's, as it is stored.
     """
     course = course_id(request)
-    _check_progress_status(request.get("status"))
+    status = request.get("status")  # checked and then ignored, as the reference does (U4, defect 34)
+    if status is not None and (isinstance(status, bool) or str(status) not in ("0", "1", "2")):
+        raise InvalidProgressStatus
     fields: dict[str, Any] = {}
     if "name" in request:
         fields["name"] = _changed_name(request)
@@ -227,26 +232,15 @@ def read_change(request: dict[str, Any], now: datetime, own_zone: ZoneInfo) -> B
     )
 
 
-def _creator(request: dict[str, Any], caller_id: str | None) -> str | None:
-    named = text(request, "createdBy")
-    return caller_id if named is None or blank(named) else bounded(named, "createdBy")
-
-
 def _description(request: dict[str, Any]) -> str | None:
-    found = text(request, "description")
-    return None if found is None else bounded(found, "description", LONGEST_DESCRIPTION)
-
-
-def _check_progress_status(status: object) -> None:
-    """A batch's status is checked and then ignored, as the reference does (U4, defect 34)."""
-    if status is not None and (isinstance(status, bool) or str(status) not in ("0", "1", "2")):
-        raise InvalidProgressStatus
+    description = text(request, "description")
+    return None if description is None else bounded(description, "description", LONGEST_DESCRIPTION)
 
 
 def _changed_name(request: dict[str, Any]) -> str:
     name = text(request, "name")
     if name is None or blank(name):
-        raise InvalidValue(name, "name")
+        raise InvalidBatchValue(name, "name")
     return bounded(name, "name", LONGEST_NAME)
 
 

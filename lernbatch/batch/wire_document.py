@@ -84,7 +84,7 @@ class _ShownBatch:
 
     @property
     def may_leave(self) -> bool | None:
-        """Whether learners may leave now; None where the batch was never told."""
+        """Whether learners may leave now; None where the batch has no policy."""
         if self.batch.leave_policy is None:
             return None
         today = day_in(self.batch.time_zone, self.now, self.platform)
@@ -157,9 +157,9 @@ def show_batch(
     certificate template what learners need.
     """
     showing = _ShownBatch(batch, now, style.platform, style.iso, whole_templates, style.closes_before)
-    wanted = (*_FIELDS, *_OPTIONAL) if fields is None else fields
-    document = {key: _FIELDS[key](showing) for key in wanted if key in _FIELDS}
-    optional = [(key, _OPTIONAL[key](showing)) for key in wanted if key in _OPTIONAL]
+    keys = (*_FIELDS, *_OPTIONAL) if fields is None else tuple(fields)
+    document = {key: _FIELDS[key](showing) for key in keys if key in _FIELDS}
+    optional = [(key, _OPTIONAL[key](showing)) for key in keys if key in _OPTIONAL]
     return document | {key: value for key, value in optional if value is not None}
 
 

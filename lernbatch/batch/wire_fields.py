@@ -14,7 +14,7 @@ from lernbatch.web.fields import UnreadableDate, blank, text
 MOST_CAPACITY = 2**31 - 1
 
 
-class InvalidValue(Refused):
+class InvalidBatchValue(Refused):
     """A value outside the set that its parameter allows."""
 
     code = "INVALID_PARAMETER_VALUE"
@@ -32,44 +32,44 @@ class TooLong(InvalidRequest):
 
 
 def read_enrolment_type(request: dict[str, Any]) -> str:
-    """Raises: Missing, InvalidValue (C5, C6, U6, U7)."""
+    """Raises: Missing, InvalidBatchValue (C5, C6, U6, U7)."""
     enrolment_type = mandatory(request, "enrollmentType")
     if not is_enrolment_type(enrolment_type):
-        raise InvalidValue(enrolment_type, "enrollmentType")
+        raise InvalidBatchValue(enrolment_type, "enrollmentType")
     return enrolment_type
 
 
 def read_additions(request: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     """Our own optional fields that are in `request`; null takes one away. They are checked after the contract's."""
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     if "timeZone" in request:
         named = request["timeZone"]
         if named is not None and read_zone(request) is None:
-            raise InvalidValue(named, "timeZone")
-        found["time_zone"] = named
+            raise InvalidBatchValue(named, "timeZone")
+        fields["time_zone"] = named
     if "enrollmentStartDate" in request:
-        found["enrolment_start_date"] = optional_date(request, "enrollmentStartDate", zone)
+        fields["enrolment_start_date"] = optional_date(request, "enrollmentStartDate", zone)
     if "capacity" in request:
         capacity = request["capacity"]
         whole = isinstance(capacity, int) and not isinstance(capacity, bool)
         if capacity is not None and not (whole and 1 <= capacity <= MOST_CAPACITY):
-            raise InvalidValue(capacity, "capacity")
-        found["capacity"] = capacity
+            raise InvalidBatchValue(capacity, "capacity")
+        fields["capacity"] = capacity
     if "leavePolicy" in request:
         policy = request["leavePolicy"]
         if policy not in (None, LEAVE_ALWAYS, LEAVE_UNTIL_START, LEAVE_NEVER):
-            raise InvalidValue(policy, "leavePolicy")
-        found["leave_policy"] = policy
+            raise InvalidBatchValue(policy, "leavePolicy")
+        fields["leave_policy"] = policy
     if "isUnenrollmentAllowed" in request:
         allowed = request["isUnenrollmentAllowed"]
         if not isinstance(allowed, bool | None):
-            raise InvalidValue(allowed, "isUnenrollmentAllowed")
-        policy = found.get("leave_policy")
+            raise InvalidBatchValue(allowed, "isUnenrollmentAllowed")
+        policy = fields.get("leave_policy")
         if policy is None:
-            found["leave_policy"] = None if allowed is None else LEAVE_ALWAYS if allowed else LEAVE_NEVER
+            fields["leave_policy"] = None if allowed is None else LEAVE_ALWAYS if allowed else LEAVE_NEVER
         elif allowed is not None and policy != LEAVE_UNTIL_START and allowed is (policy == LEAVE_NEVER):
-            raise InvalidValue(allowed, "isUnenrollmentAllowed")  # it says the contrary of the policy beside it
-    return found
+            raise InvalidBatchValue(allowed, "isUnenrollmentAllowed")  # it says the contrary of the policy beside it
+    return fields
 
 
 def read_date(value: str, zone: ZoneInfo) -> date:

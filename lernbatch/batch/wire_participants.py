@@ -72,7 +72,7 @@ class TransferredBatches(Done, kw_only=True):
     count: Annotated[int, Meta(description="Batches that changed hands.")]
 
 
-class SyncRequest(Fields, kw_only=True):
+class ListingSync(Fields, kw_only=True):
     """What others show of batches is to be brought up to date."""
 
     operation_for: str | UnsetType | None = UNSET

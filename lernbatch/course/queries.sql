@@ -10,10 +10,10 @@ ORDER BY course_id, fetched_at DESC;
 SELECT course_id, version, name, status, channel, content, tree
   FROM course
  WHERE (course_id, version) IN (SELECT course_id, version FROM unnest(:course_ids::text[], :versions::text[])
-                                    AS wanted (course_id, version));
+                                    AS requested (course_id, version));
 
 -- upsert_snapshot
--- The same publication seen again is as fresh as now; its metadata may have changed (retired, renamed).
+-- The same publication, fetched again: its metadata may have changed (retired, renamed), and its age is zero.
 INSERT INTO course (course_id, version, name, status, channel, content, tree, fetched_at)
      VALUES (:course_id, :version, :name, :status, :channel, :content, :tree, :now)
 ON CONFLICT (course_id, version) DO UPDATE
@@ -21,7 +21,7 @@ ON CONFLICT (course_id, version) DO UPDATE
             content = EXCLUDED.content, tree = EXCLUDED.tree, fetched_at = EXCLUDED.fetched_at;
 
 -- set_status
--- A course that is retired has no tree any more; the last one stays, for those who are in the middle of it.
+-- A retired course has no tree any more; the last one is kept for learners who are in the middle of it.
 UPDATE course
    SET status = :status, content = content || jsonb_build_object('status', :status::text), fetched_at = :now
  WHERE course_id = :course_id

@@ -45,7 +45,36 @@ def read_tree(hierarchy: Mapping[str, Any], metadata: Mapping[str, Any] | None =
     if it is so everywhere; a node without identifier, or below itself, hands its children to the unit it stands in.
     Raises: TooDeep.
     """
-    tree = _read_nodes(hierarchy)
+    root = _text(hierarchy.get("identifier"))
+    leaves: dict[str, LeafNode] = {}
+    units: dict[str, Unit] = {}
+    below: dict[str, dict[str, None]] = {}  # unit → its leaf nodes; a dict, because it keeps their order
+    for node in _walk(hierarchy):
+        if node.identifier == root:
+            continue
+        if node.is_unit:
+            unit = Unit(
+                unit_id=node.identifier,
+                name=_text(node.metadata.get("name")),
+                depth=len(node.unit_ids) + 1,
+                leaf_node_ids=(),
+                leaf_nodes_count=0,
+                content_type=_text(node.metadata.get("contentType")),
+            )
+            units.setdefault(node.identifier, unit)
+            continue
+        leaf = leaves.get(node.identifier)
+        if leaf is None:
+            leaves[node.identifier] = _read_leaf(node)
+        elif leaf.optional and not node.optional:
+            leaves[node.identifier] = replace(leaf, optional=False)
+        for unit_id in node.unit_ids:
+            below.setdefault(unit_id, {})[node.identifier] = None
+    counted_units = []
+    for unit in units.values():
+        leaf_node_ids = tuple(below.get(unit.unit_id, {}))
+        counted_units.append(replace(unit, leaf_node_ids=leaf_node_ids, leaf_nodes_count=len(leaf_node_ids)))
+    tree = Tree(tuple(leaves.values()), tuple(counted_units))
     content = {**without_tree(hierarchy), **(metadata or {}), "leafNodesCount": len(tree.leaf_nodes)}
     return Course(
         course_id=_text(content.get("identifier")),
@@ -110,7 +139,7 @@ class _Node:
     """A node of a walk. `unit_ids`: the units above it, outermost first."""
 
     identifier: str
-    node: Mapping[str, Any]
+    metadata: Mapping[str, Any]
     unit_ids: tuple[str, ...]
     optional: bool
     is_unit: bool
@@ -135,56 +164,20 @@ def _walk(
             yield from _walk(node, (*unit_ids, identifier), node_optional, level + 1)
 
 
-def _read_nodes(hierarchy: Mapping[str, Any]) -> Tree:
-    leaves: dict[str, LeafNode] = {}
-    units: dict[str, Unit] = {}
-    below: dict[str, dict[str, None]] = {}  # unit → its leaf nodes; a dict, because it keeps their order
-    root = _text(hierarchy.get("identifier"))
-    for node in _walk(hierarchy):
-        if node.identifier == root:
-            continue
-        if node.is_unit:
-            units.setdefault(node.identifier, _read_unit(node))
-            continue
-        leaf = leaves.get(node.identifier)
-        if leaf is None:
-            leaves[node.identifier] = _read_leaf(node)
-        elif leaf.optional and not node.optional:
-            leaves[node.identifier] = replace(leaf, optional=False)
-        for unit_id in node.unit_ids:
-            below.setdefault(unit_id, {})[node.identifier] = None
-    counted = (
-        replace(unit, leaf_node_ids=tuple(ids), leaf_nodes_count=len(ids))
-        for unit, ids in ((unit, below.get(unit.unit_id, {})) for unit in units.values())
-    )
-    return Tree(tuple(leaves.values()), tuple(counted))
-
-
-def _read_unit(node: _Node) -> Unit:
-    return Unit(
-        unit_id=node.identifier,
-        name=_text(node.node.get("name")),
-        depth=len(node.unit_ids) + 1,
-        leaf_node_ids=(),
-        leaf_nodes_count=0,
-        content_type=_text(node.node.get("contentType")),
-    )
-
-
-def _read_leaf(leaf: _Node) -> LeafNode:
-    node = leaf.node
-    mime_type = _text(node.get("mimeType"))
+def _read_leaf(node: _Node) -> LeafNode:
+    metadata = node.metadata
+    mime_type = _text(metadata.get("mimeType"))
     return LeafNode(
-        content_id=leaf.identifier,
-        name=_text(node.get("name")),
+        content_id=node.identifier,
+        name=_text(metadata.get("name")),
         mime_type=mime_type,
-        content_type=_text(node.get("contentType")),
-        primary_category=_text(node.get("primaryCategory")),
-        object_type="QuestionSet" if mime_type == QUESTION_SET else _text(node.get("objectType")) or "Content",
-        optional=leaf.optional,
-        unit_ids=leaf.unit_ids,
-        total_questions=total_questions(node),
-        max_attempts=_number(node.get("maxAttempts")),
+        content_type=_text(metadata.get("contentType")),
+        primary_category=_text(metadata.get("primaryCategory")),
+        object_type="QuestionSet" if mime_type == QUESTION_SET else _text(metadata.get("objectType")) or "Content",
+        optional=node.optional,
+        unit_ids=node.unit_ids,
+        total_questions=total_questions(metadata),
+        max_attempts=_number(metadata.get("maxAttempts")),
     )
 
 

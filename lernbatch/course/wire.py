@@ -140,7 +140,10 @@ def show_hierarchy(course_id: str, new: NewCourse) -> dict[str, Any]:
     links: dict[str, Any] = {}
 
     def walk(node_id: str, node: Mapping[str, Any], children: list[Mapping[str, Any]], *, root: bool) -> None:
-        named = [(_new_id(child), child) for child in children]
+        # Units of a course are its own and get an id; contents are linked by theirs.
+        named = [
+            (str(uuid4()) if child["visibility"] == "Parent" else str(child["identifier"]), child) for child in children
+        ]
         links[node_id] = {
             "name": node.get("name"),
             "contentType": node.get("contentType") if root else "CourseUnit",
@@ -149,31 +152,22 @@ def show_hierarchy(course_id: str, new: NewCourse) -> dict[str, Any]:
         }
         for child_id, child in named:
             if child["visibility"] == "Parent":
-                modified[child_id] = _unit(child)
+                modified[child_id] = {
+                    "metadata": {
+                        **dict(_chosen(child, _KEPT)),
+                        "contentType": "CourseUnit",
+                        "origin": child["identifier"],
+                        "originData": dict(_chosen(child, _ORIGIN)),
+                    },
+                    "root": False,
+                    "isNew": True,
+                    "setDefaultValue": False,
+                }
             if _is_walked(child):
                 walk(child_id, child, child["children"], root=False)
 
     walk(course_id, new.course, new.hierarchy, root=True)
     return {"nodesModified": modified, "hierarchy": links}
-
-
-def _new_id(child: Mapping[str, Any]) -> str:
-    """Units of a course are its own and get an id; contents are linked by theirs."""
-    return str(uuid4()) if child["visibility"] == "Parent" else str(child["identifier"])
-
-
-def _unit(child: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "metadata": {
-            **dict(_chosen(child, _KEPT)),
-            "contentType": "CourseUnit",
-            "origin": child["identifier"],
-            "originData": dict(_chosen(child, _ORIGIN)),
-        },
-        "root": False,
-        "isNew": True,
-        "setDefaultValue": False,
-    }
 
 
 def _chosen(node: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

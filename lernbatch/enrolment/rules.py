@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from lernbatch.batch import rules as batch
 from lernbatch.batch.model import BatchStatus, EnrolmentState
-from lernbatch.batch.rules import Person
+from lernbatch.batch.rules import KnownUser
 from lernbatch.config import Config
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Eligibility, Enrolment, Progress
@@ -137,7 +137,7 @@ def reach(caller: Caller, config: Config) -> list[str] | None:
     return batch.administered(caller, config)
 
 
-def may_bring_in(person: Person | None, created_for: Collection[str], reach: Collection[str] | None) -> bool:
+def may_bring_in(person: KnownUser | None, created_for: Collection[str], reach: Collection[str] | None) -> bool:
     """Whether who manages a batch may enrol `person` there: by hand, by a file, by a plan, by its undoing.
 
     The person exists, is active, and belongs by root organisation to `created_for`, for whom the batch is, or to

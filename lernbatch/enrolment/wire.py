@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from lernbatch.batch.wire_fields import InvalidValue
+from lernbatch.batch.wire_fields import InvalidBatchValue
 from lernbatch.course.filters import Filters, folded, matches
 from lernbatch.course.model import Course
 from lernbatch.enrolment import rules
@@ -237,24 +237,24 @@ def read_list(request: dict[str, Any], query: Mapping[str, str], most: int) -> L
 
 
 def _number(window: Mapping[str, Any], key: str, default: int) -> int:
-    """Raises: InvalidValue, for what is no whole number from 0 on."""
+    """Raises: InvalidBatchValue, for what is no whole number from 0 on."""
     value = window.get(key, default)
     digits = str(value)
     if isinstance(value, bool) or not (digits.isascii() and digits.isdigit() and len(digits) < 10):
-        raise InvalidValue(value, key)
+        raise InvalidBatchValue(value, key)
     return int(digits)
 
 
 def _read_cursor(cursor: Any) -> Cursor | None:
-    """`nextCursor` of the page before. Raises: InvalidValue."""
+    """`nextCursor` of the page before. Raises: InvalidBatchValue."""
     if not cursor:
         return None
     try:
         enrolled_at, batch_id = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[datetime, str])
     except (TypeError, ValueError) as wrong:
-        raise InvalidValue(cursor, "cursor") from wrong
+        raise InvalidBatchValue(cursor, "cursor") from wrong
     if enrolled_at.tzinfo is None:
-        raise InvalidValue(cursor, "cursor")
+        raise InvalidBatchValue(cursor, "cursor")
     return enrolled_at, batch_id
 
 

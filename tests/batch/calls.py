@@ -27,7 +27,7 @@ def day(service: Running, ahead: int = 0) -> str:
     return (service.clock.today() + timedelta(days=ahead)).isoformat()
 
 
-def wanted(service: Running, **changes: Any) -> dict[str, Any]:
+def creation_request(service: Running, **changes: Any) -> dict[str, Any]:
     """A create request that is right, with `changes`; a value LEFT_OUT takes its key away."""
     request = {
         "courseId": COURSE,
@@ -43,21 +43,23 @@ def wanted(service: Running, **changes: Any) -> dict[str, Any]:
 
 def create(service: Running, person: Person = VIKRAM, **changes: Any) -> str:
     """The id of a new batch."""
-    answer = service.call("POST", CREATE, person, wanted(service, **changes))
+    answer = service.call("POST", CREATE, person, creation_request(service, **changes))
     assert answer.status_code == 200, answer.text
     return str(answer.json()["result"]["batchId"])
 
 
 def create_privately(service: Running, person: Person, **changes: Any) -> str:
     """The id of a new batch that the platform makes in the name of `person`, for whatever organisations."""
-    answer = service.call("POST", CREATE_PRIVATELY, None, wanted(service, createdBy=person.user_id, **changes))
+    answer = service.call(
+        "POST", CREATE_PRIVATELY, None, creation_request(service, createdBy=person.user_id, **changes)
+    )
     assert answer.status_code == 200, answer.text
     return str(answer.json()["result"]["batchId"])
 
 
 def creation(service: Running, **changes: Any) -> httpx.Response:
     """The answer to a create call with `changes`."""
-    return service.call("POST", CREATE, VIKRAM, wanted(service, **changes))
+    return service.call("POST", CREATE, VIKRAM, creation_request(service, **changes))
 
 
 def read(service: Running, batch_id: str) -> dict[str, Any]:
@@ -74,19 +76,6 @@ def change(service: Running, batch_id: str, person: Person = VIKRAM, **changes: 
     request = {"courseId": COURSE, "id": batch_id, "startDate": stored.get("startDate", day(service)), **changes}
     request = {key: value for key, value in request.items() if value is not LEFT_OUT}
     return service.call("PATCH", UPDATE, person, request)
-
-
-def enrolled(service: Running, batch_id: str, *people: Person, active: bool = True) -> None:
-    """Put `people` into a batch, as enrolling leaves them."""
-    service.sql(
-        "INSERT INTO enrolment (user_id, batch_id, course_id, active, enrolled_at, updated_at)"
-        " SELECT user_id, $2, $3, $4, $5, $5 FROM unnest($1::text[]) AS user_id",
-        [person.user_id for person in people],
-        batch_id,
-        COURSE,
-        active,
-        service.clock.now(),
-    )
 
 
 def stored(service: Running) -> int:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from lernbatch.web import idempotency
+from tests import rows
 from tests.batch.calls import (
     CREATE,
     LEFT_OUT,
@@ -20,15 +21,15 @@ from tests.batch.calls import (
     create,
     create_privately,
     creation,
+    creation_request,
     day,
-    enrolled,
     missing,
     read,
     refused,
     stored,
-    wanted,
 )
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, OTHER_ORG, RAVI, VIKRAM, Person
+from tests.rows import enrolled
 from tests.running import Running, running
 from tests.seeds import COURSE
 
@@ -87,7 +88,7 @@ def test_a_batch_can_be_found_by_its_capacity(service: Running) -> None:
 def test_a_clone_has_the_mentors_and_templates_but_no_people(service: Running) -> None:
     source = create(service, mentors=[MEERA.user_id], capacity=9, description="first run")
     enrolled(service, source, ASHA)
-    service.sql('UPDATE batch SET templates = \'{"t1": {"name": "Done"}}\' WHERE batch_id = $1', source)
+    rows.templates_of(service, source, {"t1": {"name": "Done"}})
     request = {"batchId": source, "name": "July", "startDate": day(service, 40), "endDate": day(service, 60)}
     answer = service.call("POST", CLONE, MEERA, request)
     copy, original = read(service, answer.json()["result"]["batchId"]), read(service, source)
@@ -123,7 +124,7 @@ def preview(service: Running, batch_id: str, person: Person = VIKRAM, **changes:
 def test_a_preview_says_who_would_be_affected_and_changes_nothing(service: Running) -> None:
     batch_id = create(service, endDate=day(service, 10), capacity=5)
     enrolled(service, batch_id, ASHA, KAVYA, IMRAN)
-    service.sql("UPDATE enrolment SET status = 2 WHERE batch_id = $1 AND user_id = $2", batch_id, IMRAN.user_id)
+    rows.completed(service, batch_id, IMRAN)
     service.clock.move(days=20)
     before = read(service, batch_id)
     shown = preview(service, batch_id, endDate=day(service, 30), capacity=2, leavePolicy="never")
@@ -160,10 +161,8 @@ def test_an_administrator_hands_batches_of_any_status_over(service: Running) -> 
     old = Person("0b1e3c5a-0000-4000-8000-0000000001d5", "Old", "Creator", roles=("CONTENT_CREATOR",))
     own = create(service, old)
     mentored = create(service, mentors=[ADMIN.user_id, MEERA.user_id])
-    service.sql(
-        "UPDATE batch SET mentors = ARRAY[$2, mentors[1], mentors[2]] WHERE batch_id = $1", mentored, old.user_id
-    )
-    service.sql("UPDATE batch SET status = 2 WHERE batch_id = $1", own)
+    rows.mentors_of(service, mentored, old.user_id, ADMIN.user_id, MEERA.user_id)
+    rows.status_of(service, own, 2)
     request = {"fromUserId": old.user_id, "toUserId": MEERA.user_id}
     answer = service.call("POST", TRANSFER, ADMIN, request)
     assert answer.json()["result"] == {"response": "SUCCESS", "count": 2}
@@ -188,7 +187,7 @@ def test_a_transfer_is_an_administrators_and_stays_in_the_organisation(service: 
 
 def test_a_repeated_create_answers_the_same_and_makes_one_batch(service: Running) -> None:
     before, headers = stored(service), {"Idempotency-Key": "k-1"}
-    request = wanted(service)
+    request = creation_request(service)
     first = service.call("POST", CREATE, VIKRAM, request, headers=headers)
     service.clock.move(days=1)  # the start date would now be refused
     again = service.call("POST", CREATE, VIKRAM, request, headers=headers)
@@ -198,26 +197,28 @@ def test_a_repeated_create_answers_the_same_and_makes_one_batch(service: Running
 
 def test_a_key_with_another_request_is_422_and_belongs_to_its_caller(service: Running) -> None:
     headers = {"Idempotency-Key": "k-2"}
-    assert service.call("POST", CREATE, VIKRAM, wanted(service), headers=headers).status_code == 200
-    other = service.call("POST", CREATE, VIKRAM, wanted(service, name="other"), headers=headers)
+    assert service.call("POST", CREATE, VIKRAM, creation_request(service), headers=headers).status_code == 200
+    other = service.call("POST", CREATE, VIKRAM, creation_request(service, name="other"), headers=headers)
     assert (other.status_code, other.json()["params"]["err"]) == (422, "IDEMPOTENCY_KEY_REUSED")
-    assert service.call("POST", CREATE, ADMIN, wanted(service, name="other"), headers=headers).status_code == 200
+    assert (
+        service.call("POST", CREATE, ADMIN, creation_request(service, name="other"), headers=headers).status_code == 200
+    )
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])
 def test_a_key_that_is_none_is_refused(service: Running, key: str) -> None:
-    answer = service.call("POST", CREATE, VIKRAM, wanted(service), headers={"Idempotency-Key": key})
+    answer = service.call("POST", CREATE, VIKRAM, creation_request(service), headers={"Idempotency-Key": key})
     assert (answer.status_code, answer.json()["params"]["err"]) == (400, "INVALID_PARAMETER_VALUE")
 
 
 def test_a_refused_call_does_not_use_its_key_up(service: Running) -> None:
     headers = {"Idempotency-Key": "k-3"}
-    assert service.call("POST", CREATE, VIKRAM, wanted(service, name=""), headers=headers).status_code == 400
-    assert service.call("POST", CREATE, VIKRAM, wanted(service), headers=headers).status_code == 200
+    assert service.call("POST", CREATE, VIKRAM, creation_request(service, name=""), headers=headers).status_code == 400
+    assert service.call("POST", CREATE, VIKRAM, creation_request(service), headers=headers).status_code == 200
 
 
 def test_twins_with_one_key_make_one_batch(service: Running) -> None:
-    before, request = stored(service), wanted(service)
+    before, request = stored(service), creation_request(service)
     headers = {**service.headers(VIKRAM), "Idempotency-Key": "k-4"}
 
     def one(_: int) -> str:
@@ -232,7 +233,7 @@ def test_twins_with_one_key_make_one_batch(service: Running) -> None:
 
 def test_old_keys_are_forgotten(service: Running) -> None:
     headers = {"Idempotency-Key": "k-5"}
-    service.call("POST", CREATE, VIKRAM, wanted(service), headers=headers)
+    service.call("POST", CREATE, VIKRAM, creation_request(service), headers=headers)
     service.clock.move(days=2)
     while service.run(idempotency.forget_old(service.services)):
         pass

@@ -11,6 +11,7 @@ import pytest
 
 from lernbatch.batch import events, model
 from lernbatch.jobs.outbox.events import CONTENT
+from tests import rows
 from tests.batch.calls import change, create, creation, day, read, stored
 from tests.learning import refusal
 from tests.people import VIKRAM
@@ -77,8 +78,7 @@ def alone(dsn: str, tmp_path: Path) -> Iterator[Running]:
 
 def test_long_names_from_before_there_was_a_bound_block_no_course(alone: Running) -> None:
     old = [create(alone) for _ in range(3)]
-    alone.sql("UPDATE batch SET name = repeat('x', 4000000) WHERE batch_id = ANY($1)", old)
-    alone.sql("UPDATE batch SET created_for = array_fill('x'::text, ARRAY[100000]) WHERE batch_id = $1", old[0])
+    rows.long_texts(alone, *old)
     newest = create(alone)
     size, batches = listed(alone)
     assert size < events.LISTED_BYTES * 1.1
@@ -89,13 +89,7 @@ def test_long_names_from_before_there_was_a_bound_block_no_course(alone: Running
 
 
 def test_the_list_of_a_course_with_very_many_batches_is_of_the_newest_and_stays_small(alone: Running) -> None:
-    alone.sql(
-        """INSERT INTO batch (batch_id, course_id, name, enrolment_type, created_for, mentors, start_date, status,
-                              created_at)
-           SELECT '00' || n, $1, repeat('क', 500), 'open', '{}', '{}', $2, 1, now() FROM generate_series(1, 3000) n""",
-        COURSE,
-        alone.clock.today(),
-    )
+    rows.many_batches(alone, 3000, name="क" * 500)
     newest = create(alone)
     size, batches = listed(alone)
     assert size < events.LISTED_BYTES * 1.1

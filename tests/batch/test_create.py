@@ -11,6 +11,7 @@ from tests.batch.calls import (
     LEFT_OUT,
     create,
     creation,
+    creation_request,
     day,
     form_d,
     form_f,
@@ -18,7 +19,6 @@ from tests.batch.calls import (
     read,
     refused,
     stored,
-    wanted,
 )
 from tests.batch.lame import Lame
 from tests.people import ADMIN, ASHA, HOME_ORG, MEERA, RAVI, VIKRAM
@@ -152,7 +152,7 @@ def test_c20_an_organisation_service_that_fails_knows_none(lame: Lame) -> None:
 
 
 def test_c21_with_mentors_the_creator_must_be_known(service: Running) -> None:
-    request = wanted(service, createdBy="nobody", mentors=[MEERA.user_id])
+    request = creation_request(service, createdBy="nobody", mentors=[MEERA.user_id])
     refused(service.call("POST", CREATE_PRIVATELY, None, request), "RESOURCE_NOT_FOUND", "user not found.", 404)
 
 
@@ -227,14 +227,14 @@ def test_the_creator_is_the_caller_whoever_is_named(service: Running) -> None:
 
 
 def test_the_private_route_takes_the_creator_from_the_request(service: Running) -> None:
-    answer = service.call("POST", CREATE_PRIVATELY, None, wanted(service, createdBy=ADMIN.user_id))
+    answer = service.call("POST", CREATE_PRIVATELY, None, creation_request(service, createdBy=ADMIN.user_id))
     assert (answer.json()["id"], answer.json()["ver"]) == ("", "private")
     assert read(service, answer.json()["result"]["batchId"])["createdBy"] == ADMIN.user_id
 
 
 def test_the_gateways_path_wants_a_creators_role(service: Running) -> None:
-    assert service.call("POST", f"{GATEWAY}/create", VIKRAM, wanted(service)).status_code == 200
-    denied = service.call("POST", f"{GATEWAY}/create", ASHA, wanted(service))
+    assert service.call("POST", f"{GATEWAY}/create", VIKRAM, creation_request(service)).status_code == 200
+    denied = service.call("POST", f"{GATEWAY}/create", ASHA, creation_request(service))
     assert (denied.status_code, denied.text) == (403, "You do not have permission to perform this operation")
 
 

@@ -14,7 +14,8 @@ import pytest
 from lernbatch.batch import jobs, statuses
 from lernbatch.jobs.outbox.relay import relay
 from lernbatch.schedule import SENDERS
-from tests.batch.calls import SEARCH, change, create, creation, day, read, wanted
+from tests import rows
+from tests.batch.calls import SEARCH, change, create, creation, creation_request, day, read
 from tests.batch.lame import Lame
 from tests.people import ADMIN, HOME_ORG, MEERA, VIKRAM
 from tests.running import Running, running
@@ -40,8 +41,7 @@ def telling_service(new_dsn: Callable[[], str], tmp_path_factory: pytest.TempPat
 @pytest.fixture
 def telling(telling_service: Running) -> Running:
     telling_service.clock.ahead *= 0
-    telling_service.sql("DELETE FROM outbox")
-    telling_service.sql("DELETE FROM batch")
+    rows.no_batches(telling_service)
     return telling_service
 
 
@@ -98,7 +98,7 @@ def test_a_change_is_shown_with_the_course(telling: Running) -> None:
 
 
 def test_two_creates_at_once_lose_no_entry(telling: Running) -> None:
-    request = wanted(telling, courseId=SECOND_COURSE)
+    request = creation_request(telling, courseId=SECOND_COURSE)
     headers = telling.headers(VIKRAM)
 
     def one(_: int) -> int:
@@ -207,7 +207,7 @@ def test_a_mail_is_what_the_contract_says(telling: Running) -> None:
 
 
 def test_creating_and_changing_are_audited(telling: Running) -> None:
-    request = wanted(telling)
+    request = creation_request(telling)
     headers = {"X-msgId": "m-7", "X-Channel-Id": "c1", "X-App-Id": "portal", "X-Device-ID": "d1"}
     batch_id = telling.call("POST", "/v1/course/batch/create", VIKRAM, request, headers=headers).json()["result"][
         "batchId"
@@ -232,7 +232,7 @@ def test_creating_and_changing_are_audited(telling: Running) -> None:
 
 def test_a_search_is_reported(telling: Running) -> None:
     batch_id = create(telling)
-    telling.sql("DELETE FROM outbox")
+    rows.no_events(telling)
     request = {"filters": {"identifier": batch_id}, "sort_by": {"name": "asc"}}
     telling.call("POST", SEARCH, None, request, headers={"X-Consumer-ID": "portal"})
     (event,) = events(telling, "kafka")
@@ -264,7 +264,7 @@ def test_by_default_telemetry_goes_nowhere(service: Running) -> None:
 
 def test_a_sync_has_lists_told_again(telling: Running) -> None:
     batch_id = create(telling)
-    telling.sql("DELETE FROM outbox")
+    rows.no_events(telling)
     for ids in ([COURSE], [], None, [{"courseid": COURSE}], [{"courseid": COURSE, "batchid": batch_id}]):
         answer = telling.call("POST", SYNC, None, {"objectType": "batch", "objectIds": ids})
         assert answer.json()["result"] == {"response": "SUCCESS"}

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lernbatch import metrics
-from tests.batch.calls import CREATE, LEFT_OUT, PARTICIPANTS, SEARCH, UPDATE, create, read, stored, wanted
+from tests.batch.calls import CREATE, LEFT_OUT, PARTICIPANTS, SEARCH, UPDATE, create, creation_request, read, stored
 from tests.people import HOME_ORG, MEERA, VIKRAM
 from tests.running import Running
 from tests.seeds import COURSE
@@ -70,7 +70,7 @@ def bugs(service: Running) -> Any:
 @given(changes=CHANGES)
 def test_a_create_is_made_whole_or_not_at_all(service: Running, bugs: Any, changes: dict[str, Any]) -> None:
     before, unforeseen = (stored(service), events(service)), bugs()
-    status = answered(service, "POST", CREATE, wanted(service, **changes))
+    status = answered(service, "POST", CREATE, creation_request(service, **changes))
     made = 1 if status == 200 else 0
     assert (stored(service) - before[0], events(service) - before[1]) == (made, made)
     assert bugs() == unforeseen

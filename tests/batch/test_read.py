@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.batch.calls import PARTICIPANTS, READ, create, day, enrolled, form_d, missing, read, refused
+from tests.batch.calls import PARTICIPANTS, READ, create, day, form_d, missing, read, refused
 from tests.batch.lame import Lame
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, RAVI, VIKRAM, Person
+from tests.rows import enrolled
 from tests.running import Running
 from tests.seeds import COURSE
 

@@ -10,6 +10,7 @@ import pytest
 
 from lernbatch.batch.search import conditions
 from lernbatch.batch.search.model import FieldKind
+from tests import rows
 from tests.batch.calls import (
     GATEWAY,
     SEARCH,
@@ -18,12 +19,12 @@ from tests.batch.calls import (
     create_privately,
     creation,
     day,
-    enrolled,
     form_d,
     refused,
 )
 from tests.batch.lame import Lame
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, OTHER_ORG, RAVI, VIKRAM, Person
+from tests.rows import enrolled
 from tests.running import Running, running
 from tests.seeds import COURSE, SECOND_COURSE
 
@@ -407,7 +408,7 @@ TOLD = {
 def test_of_templates_those_who_do_not_manage_the_batch_see_what_learners_need(service: Running) -> None:
     batch_id = create(service, mentors=[MEERA.user_id])
     enrolled(service, batch_id, ASHA)
-    service.sql("UPDATE batch SET templates = $2 WHERE batch_id = $1", batch_id, {"t-1": TEMPLATE})
+    rows.templates_of(service, batch_id, {"t-1": TEMPLATE})
     request = {"filters": {"identifier": batch_id}}
 
     def shown(person: Person | None) -> list[Any]:

@@ -16,6 +16,7 @@ from lernbatch.course.model import Course
 from lernbatch.errors import Upstream
 from sandbox import importing, published
 from sandbox.app import standalone
+from tests import rows
 from tests.running import Running, running, served
 from tests.seeds import COURSE, COURSES, PAGE, RETIRED_COURSE, SECOND_COURSE, VIDEO, leaf
 
@@ -153,7 +154,7 @@ def test_a_course_imported_again_is_seen_within_seconds(service: Running) -> Non
 def test_a_republished_course_is_seen_after_the_time_to_live(service: Running, line: Line) -> None:
     first = find(service)
     republish(service, leaf(VIDEO, "Counting"), leaf("do_new", "New"), pkgVersion=2)
-    service.sql("UPDATE course SET fetched_at = fetched_at + interval '1 year'")  # as if nobody had told
+    rows.snapshots_fetched(service, timedelta(days=365))  # as if nobody had told
     service.clock.move(seconds=service.config.course_refresh_seconds / 2)
     assert find(service) == first
     service.clock.move(seconds=service.config.course_refresh_seconds)
@@ -223,7 +224,7 @@ def test_a_course_that_is_retired_keeps_its_last_tree(service: Running) -> None:
 
 def test_another_process_sees_that_a_course_was_retired(service: Running) -> None:
     find(service)
-    service.sql("UPDATE course SET status = 'Retired', fetched_at = fetched_at + interval '1 second'")
+    rows.snapshots_fetched(service, timedelta(seconds=1), status="Retired")
     service.clock.move(seconds=20)
     found = find(service)
     assert found is not None
@@ -300,24 +301,11 @@ def test_questions_that_the_tree_does_not_tell_are_asked_for(service: Running, l
     assert "/questionset/v2/read/do_quiz" in line.paths
 
 
-def insert_batch(service: Running, batch_id: str, course_id: str, status: int) -> None:
-    today = service.clock.today()
-    service.sql(
-        """INSERT INTO batch (batch_id, course_id, name, enrolment_type, start_date, status, created_at)
-           VALUES ($1, $2, 'A batch', 'open', $3, $4, $5)""",
-        batch_id,
-        course_id,
-        today,
-        status,
-        service.clock.now() - timedelta(days=1),
-    )
-
-
 def test_courses_of_running_batches_are_refreshed_before_anybody_waits_for_them(service: Running, line: Line) -> None:
-    insert_batch(service, "b-1", COURSE, 1)
-    insert_batch(service, "b-2", COURSE, 0)
-    insert_batch(service, "b-3", SECOND_COURSE, 2)
-    insert_batch(service, "b-4", "do_nowhere", 1)
+    rows.batch(service, "b-1", COURSE, 1)
+    rows.batch(service, "b-2", COURSE, 0)
+    rows.batch(service, "b-3", SECOND_COURSE, 2)
+    rows.batch(service, "b-4", "do_nowhere", 1)
     assert service.run(jobs.refresh_courses(service.services)) == 1
     assert service.run(jobs.refresh_courses(service.services)) == 0
     service.clock.move(seconds=service.config.course_refresh_seconds + 1)
@@ -326,7 +314,7 @@ def test_courses_of_running_batches_are_refreshed_before_anybody_waits_for_them(
 
 
 def test_a_refresh_during_an_outage_leaves_everything_as_it_is(service: Running, line: Line) -> None:
-    insert_batch(service, "b-1", COURSE, 1)
+    rows.batch(service, "b-1", COURSE, 1)
     first = find(service)
     line.cut = True
     service.clock.move(seconds=service.config.course_refresh_seconds + 1)

@@ -89,7 +89,11 @@ def read_words(request: dict[str, Any]) -> list[Condition]:
 def _tokens(query: str) -> list[tuple[str, str]]:
     """`asha "first run" -old` → [("", "asha"), ("", "first run"), ("-", "old")]"""
     tokens, sign = [], ""
-    for part, quoted in _parts(query):
+    parts = query.split('"')  # outside and inside of quotes, in turns
+    if len(parts) % 2 == 0:  # a quote without an end is a character like any other
+        parts[-2:] = [f"{parts[-2]} {parts[-1]}"]
+    for index, part in enumerate(parts):
+        quoted = index % 2 == 1
         for word in [part] if quoted else part.split():
             signs = "" if quoted else word[: len(word) - len(word.lstrip("+-|"))]
             bare = word if quoted else word.lstrip("+-|").rstrip("*|").strip("()")
@@ -98,14 +102,6 @@ def _tokens(query: str) -> list[tuple[str, str]]:
                 tokens.append((sign, bare.strip()))
                 sign = ""
     return tokens
-
-
-def _parts(query: str) -> list[tuple[str, bool]]:
-    """The text outside and inside of quotes, in turns; a quote without an end is a character like any other."""
-    parts = query.split('"')
-    if len(parts) % 2 == 0:
-        parts[-2:] = [f"{parts[-2]} {parts[-1]}"]
-    return [(part, index % 2 == 1) for index, part in enumerate(parts)]
 
 
 def check_bounds(conditions: list[Condition]) -> None:

@@ -133,7 +133,10 @@ def read_search(request: dict[str, Any], query: Mapping[str, str], *, filters_op
     check_bounds(conditions)
     if request.get("softConstraints"):
         raise Malformed
-    limit, offset = _read_window(request)
+    limit, offset = min(whole(request, "limit", DEFAULT_LIMIT), WINDOW), whole(request, "offset", 0)
+    limit = min(limit, WINDOW - offset)
+    if limit < 0:
+        raise Malformed
     sort = _read_sort(request.get("sort_by", {}))
     cursor = _read_cursor(request.get("cursor"), sort)
     return BatchSearch(
@@ -147,15 +150,6 @@ def read_search(request: dict[str, Any], query: Mapping[str, str], *, filters_op
         with_creators="creatorDetails" in query,
         with_participants="participants" in query.get("fields", "").split(","),
     )
-
-
-def _read_window(request: dict[str, Any]) -> tuple[int, int]:
-    limit, offset = min(whole(request, "limit", DEFAULT_LIMIT), WINDOW), whole(request, "offset", 0)
-    if limit + offset > WINDOW:
-        limit = WINDOW - offset
-    if limit < 0:
-        raise Malformed
-    return limit, offset
 
 
 def _read_sort(sort: object) -> tuple[SortKey, ...]:
@@ -196,11 +190,6 @@ def _read_cursor(text: object, sort: tuple[SortKey, ...]) -> Cursor | None:
     return Cursor(tuple(values), batch_id)
 
 
-def _show_cursor(cursor: Cursor, sort: tuple[SortKey, ...]) -> str:
-    raw = msgspec.json.encode((_spelled(sort), cursor.values, cursor.batch_id))
-    return base64.urlsafe_b64encode(raw).decode("ascii")
-
-
 def _spelled(sort: tuple[SortKey, ...]) -> list[str]:
     return [f"{'-' if key.descending else '+'}{key.field}" for key in sort]
 
@@ -230,7 +219,8 @@ def show_result(search: BatchSearch, result: SearchResult, now: datetime, style:
             for facet in result.facets
         ]
     if result.next_cursor is not None:
-        response["nextCursor"] = _show_cursor(result.next_cursor, search.sort)
+        cursor = (_spelled(search.sort), result.next_cursor.values, result.next_cursor.batch_id)
+        response["nextCursor"] = base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode("ascii")
     return {"response": response}
 
 
