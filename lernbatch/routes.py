@@ -8,7 +8,7 @@ from __future__ import annotations
 from lernbatch.account import handlers as account
 from lernbatch.batch import handlers as batch
 from lernbatch.batch.search import handlers as search
-from lernbatch.bulk import handlers as roster
+from lernbatch.bulk import handlers as bulk
 from lernbatch.certificate import handlers as certificate
 from lernbatch.course import handlers as course
 from lernbatch.enrolment import handlers as enrolment
@@ -66,17 +66,17 @@ ENTRANCES: list[Entrance] = [
     Entrance("POST", "/private/v2/user/courses/list", enrolment.list_of_named, Access.PRIVATE,
              gateway="/api/course/private/v2/user/enrollment/list"),
 
-    # rosters
-    Entrance("POST", "/v1/batch/bulk/enrollment", roster.enrol_file, raw=True, large=True,
+    # bulk enrolment
+    Entrance("POST", "/v1/batch/bulk/enrollment", bulk.enrol_file, raw=True, large=True,
              gateway="/api/course/v1/batch/bulk/enrollment"),
-    Entrance("POST", "/v1/batch/bulk/unenrollment", roster.unenrol_file, raw=True, large=True,
+    Entrance("POST", "/v1/batch/bulk/unenrollment", bulk.unenrol_file, raw=True, large=True,
              gateway="/api/course/v1/batch/bulk/unenrollment"),
-    Entrance("GET", "/v1/upload/status/{process_id}", roster.read_status),
-    Entrance("GET", "/v1/upload/statusDownloadLink/{process_id}", roster.link_result),
-    Entrance("GET", "/v1/upload/result/{process_id}", roster.download_result, Access.OPEN, raw=True),
-    Entrance("POST", "/v1/batch/roster/plan", roster.plan_roster, large=True),
-    Entrance("POST", "/v1/batch/roster/apply", roster.apply_roster, large=True),
-    Entrance("POST", "/v1/batch/roster/undo", roster.undo_roster),
+    Entrance("GET", "/v1/upload/status/{process_id}", bulk.read_status),
+    Entrance("GET", "/v1/upload/statusDownloadLink/{process_id}", bulk.link_result),
+    Entrance("GET", "/v1/upload/result/{process_id}", bulk.download_result, Access.OPEN, raw=True),
+    Entrance("POST", "/v1/batch/roster/plan", bulk.plan, large=True),
+    Entrance("POST", "/v1/batch/roster/apply", bulk.apply, large=True),
+    Entrance("POST", "/v1/batch/roster/undo", bulk.undo),
 
     # progress
     Entrance("POST", "/v1/content/state/read", progress.read_content_state,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from lernbatch.batch import jobs as batch
-from lernbatch.bulk import jobs as roster
+from lernbatch.bulk import jobs as bulk
 from lernbatch.certificate import jobs as certificate
 from lernbatch.course import jobs as course
 from lernbatch.exhaust import jobs as exhaust
@@ -29,8 +29,8 @@ JOBS: list[Job] = [
     Job("batch.tell_listings", batch.tell_listings, every_seconds=60),
     Job("idempotency.forget", idempotency.forget_old, every_seconds=3600),
     Job("course.refresh", course.refresh_courses, every_seconds=300),
-    Job("roster.work_on_files", roster.work_on_files, every_seconds=5),
-    Job("roster.retention", roster.retention, every_seconds=3600),
+    Job("roster.work_on_files", bulk.work_on_files, every_seconds=5),
+    Job("roster.retention", bulk.retention, every_seconds=3600),
     Job("progress.adopt_courses", progress.adopt_courses, every_seconds=60),
     Job("certificate.issue_due", certificate.issue_due, every_seconds=2, together=True),
     Job("exhaust.run_due", exhaust.run_due, every_seconds=5, together=True),
