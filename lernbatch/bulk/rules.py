@@ -90,7 +90,7 @@ def error_of(line: BulkLine, eligibility: Eligibility | None, *, may_manage: boo
     if len(people) != len(set(people)):
         return "userIds has duplicates."
     flaw = next((flaw for user_id in people if (flaw := ids.flaw(user_id))), None)
-    return None if flaw is None else f"BulkLine {line.row_number}: userIds {flaw}."
+    return None if flaw is None else f"Line {line.row_number}: userIds {flaw}."
 
 
 def check_somebody_manages(lines: Sequence[BulkLine], batches: Collection[Eligibility]) -> None:
