@@ -74,9 +74,9 @@ ROUTES: list[Route] = [
     Route("GET", "/v1/upload/status/{process_id}", bulk.read_status),
     Route("GET", "/v1/upload/statusDownloadLink/{process_id}", bulk.link_result),
     Route("GET", "/v1/upload/result/{process_id}", bulk.download_result, Access.OPEN, raw=True),
-    Route("POST", "/v1/batch/roster/plan", bulk.plan_roster, large=True),
-    Route("POST", "/v1/batch/roster/apply", bulk.apply_roster, large=True),
-    Route("POST", "/v1/batch/roster/undo", bulk.undo_roster),
+    Route("POST", "/v1/batch/roster/plan", bulk.plan, large=True),
+    Route("POST", "/v1/batch/roster/apply", bulk.apply, large=True),
+    Route("POST", "/v1/batch/roster/undo", bulk.undo),
 
     # progress
     Route("POST", "/v1/content/state/read", progress.read_content_state,

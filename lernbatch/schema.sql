@@ -108,7 +108,7 @@ CREATE TABLE enrolment (
   course_id                text        NOT NULL,
   active                   boolean     NOT NULL,
   added_by                 text,
-  added_how                text        NOT NULL DEFAULT 'self', -- self, hand (a mentor), file (a roster)
+  added_how                text        NOT NULL DEFAULT 'self', -- self, hand (a mentor), file (a bulk enrolment)
   enrolled_at              timestamptz NOT NULL,
   status                   smallint    NOT NULL DEFAULT 0, -- 0 not started, 1 started, 2 completed: never goes back
   progress                 integer     NOT NULL DEFAULT 0, -- required leaf nodes completed
@@ -173,8 +173,8 @@ CREATE TABLE bulk_process (
   CHECK (status IN (0, 1, 3))
 );
 
-CREATE INDEX bulk_process_open ON bulk_process (uploaded_at) WHERE status < 3; -- roster.open_process
-CREATE INDEX bulk_process_done ON bulk_process (ended_at) WHERE status = 3; -- roster.forget_processes
+CREATE INDEX bulk_process_open ON bulk_process (uploaded_at) WHERE status < 3; -- bulk.open_process
+CREATE INDEX bulk_process_done ON bulk_process (ended_at) WHERE status = 3; -- bulk.forget_processes
 
 -- One row: one line of the file as it was, row_number being the file's; of one that is not done the beginning; `error`: why nobody of it is done.
 CREATE TABLE bulk_row (
@@ -197,7 +197,7 @@ CREATE TABLE bulk_person (
   PRIMARY KEY (process_id, place)
 );
 
-CREATE INDEX bulk_person_open ON bulk_person (process_id, place) WHERE outcome IS NULL; -- roster.people_to_do
+CREATE INDEX bulk_person_open ON bulk_person (process_id, place) WHERE outcome IS NULL; -- bulk.people_to_do
 
 -- One row: one plan for a batch's people that was carried out, so that it can be undone.
 CREATE TABLE roster_change (
@@ -211,8 +211,8 @@ CREATE TABLE roster_change (
   undone_at  timestamptz
 );
 
-CREATE INDEX roster_change_age ON roster_change (applied_at); -- roster.forget_changes
-CREATE INDEX roster_change_of_batch ON roster_change (batch_id, applied_at); -- roster.last_change
+CREATE INDEX roster_change_age ON roster_change (applied_at); -- bulk.forget_changes
+CREATE INDEX roster_change_of_batch ON roster_change (batch_id, applied_at); -- of a batch, for operators
 
 -- One row: a republished course whose enrolments are being recomputed, and the last key done.
 CREATE TABLE adoption (

@@ -1,10 +1,8 @@
-"""HTTP routes of rosters: read, call, answer."""
+"""HTTP routes of bulk enrolment: read, call, answer."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -14,30 +12,34 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from lernbatch.bulk import actions, plans, wire
-from lernbatch.bulk.model import Kind
+from lernbatch.bulk.model import BulkKind
 from lernbatch.errors import Malformed
+from lernbatch.web.fields import mandatory
 from lernbatch.web.request import Call
+from lernbatch.web.schema import takes
 
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
-async def enrol_file(call: Call) -> Mapping[str, Any]:
+@takes(uploads=wire.UploadForm)
+async def enrol_file(call: Call) -> wire.StoredFile:
     """POST /v1/batch/bulk/enrollment"""
-    return await _take(call, Kind.ENROL)
+    return await _store(call, BulkKind.ENROL)
 
 
-async def unenrol_file(call: Call) -> Mapping[str, Any]:
+@takes(uploads=wire.UploadForm)
+async def unenrol_file(call: Call) -> wire.StoredFile:
     """POST /v1/batch/bulk/unenrollment"""
-    return await _take(call, Kind.UNENROL)
+    return await _store(call, BulkKind.UNENROL)
 
 
-async def _take(call: Call, kind: Kind) -> Mapping[str, Any]:
-    data, most = await _data(call), call.services.config.bulk_row_limit
+async def _store(call: Call, kind: BulkKind) -> wire.StoredFile:
+    data, most = await _file_in(call), call.services.config.bulk_row_limit
     lines = await asyncio.to_thread(wire.read_lines, data, most)
-    return {"response": "SUCCESS", "processId": await actions.take(call.services, call.caller, kind, lines)}
+    return wire.StoredFile(process_id=await actions.store_file(call.services, call.caller, kind, lines))
 
 
-async def _data(call: Call) -> bytes:
+async def _file_in(call: Call) -> bytes:
     """The file: the first one of a form, or the field `data`. Raises: Malformed (E16), IncorrectData (E17)."""
     body = await call.read_body()
     content_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -47,8 +49,13 @@ async def _data(call: Call) -> bytes:
         return wire.read_json_data(body)
     if content_type not in _FORMS:
         raise wire.IncorrectData
+
+    async def receive() -> Message:  # the body was read already, within its bound
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    request = Request(call.http.scope, receive)
     try:
-        async with _again(call.http, body).form(max_files=10, max_fields=100, max_part_size=len(body)) as form:
+        async with request.form(max_files=10, max_fields=100, max_part_size=len(body)) as form:
             for value in form.values():
                 if isinstance(value, UploadFile):
                     return await value.read()
@@ -60,55 +67,51 @@ async def _data(call: Call) -> bytes:
     return data.encode()
 
 
-def _again(request: Request, body: bytes) -> Request:
-    """The request with a body that was read already, within its bound."""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return Request(request.scope, receive)
-
-
-async def read_status(call: Call) -> Mapping[str, Any]:
+@takes()
+async def read_status(call: Call) -> wire.FileStatusList:
     """GET /v1/upload/status/{process_id}"""
-    process = await actions.process_of(call.services, call.caller, call.parameters["process_id"])
-    lines, people = await actions.details_of(call.services, process.process_id)
-    return await asyncio.to_thread(wire.show_status, process, lines, people)
+    file = await actions.file_of(call.services, call.caller, call.parameters["process_id"])
+    lines, people = await actions.details_of(call.services, file.process_id)
+    return await asyncio.to_thread(wire.show_status, file, lines, people)
 
 
-async def link_result(call: Call) -> Mapping[str, Any]:
+@takes()
+async def link_result(call: Call) -> wire.ResultLink:
     """GET /v1/upload/statusDownloadLink/{process_id}"""
-    process, token = await actions.link(call.services, call.caller, call.parameters["process_id"])
-    url = f"{call.services.config.public_url}/v1/upload/result/{process.process_id}?token={token}"
-    return wire.show_link(process, url)
+    file, token = await actions.link(call.services, call.caller, call.parameters["process_id"])
+    url = f"{call.services.config.public_url}/v1/upload/result/{file.process_id}?token={token}"
+    return wire.show_link(file, url)
 
 
+@takes(produces="text/csv", query=wire.ResultQuery)
 async def download_result(call: Call) -> Response:
     """GET /v1/upload/result/{process_id}?token=…: what became of each person, as CSV."""
     token = call.query.get("token", "")
-    process = await actions.opened_by(call.services, call.parameters["process_id"], token)
-    lines, people = await actions.details_of(call.services, process.process_id)
-    name = f'attachment; filename="{process.process_id}.csv"'
-    headers = {"Content-Disposition": name}
+    file = await actions.opened_by(call.services, call.parameters["process_id"], token)
+    lines, people = await actions.details_of(call.services, file.process_id)
     neutralised = call.services.config.csv_formulas_neutralised
     content = await asyncio.to_thread(wire.show_result_file, lines, people, neutralised=neutralised)
+    headers = {"Content-Disposition": f'attachment; filename="{file.process_id}.csv"'}
     return Response(content, media_type="text/csv", headers=headers)
 
 
-async def plan_roster(call: Call) -> Mapping[str, Any]:
+@takes(wire.MembersPlan)
+async def plan(call: Call) -> wire.ShownPlan:
     """POST /v1/batch/roster/plan"""
-    wanted = await asyncio.to_thread(wire.read_wanted, call.request, call.services.config.bulk_row_limit)
-    return await asyncio.to_thread(wire.show_plan, await plans.plan(call.services, call.caller, wanted))
+    request = await asyncio.to_thread(wire.read_plan_request, call.request, call.services.config.bulk_row_limit)
+    return await asyncio.to_thread(wire.show_plan, await plans.plan(call.services, call.caller, request))
 
 
-async def apply_roster(call: Call) -> Mapping[str, Any]:
+@takes(wire.PlanApplication)
+async def apply(call: Call) -> wire.AppliedChange:
     """POST /v1/batch/roster/apply: the plan's request with its hash."""
-    wanted = await asyncio.to_thread(wire.read_wanted, call.request, call.services.config.bulk_row_limit)
-    digest = wire.read_digest(call.request)
-    return wire.show_change(await plans.apply(call.services, call.caller, wanted, digest, call.origin))
+    request = await asyncio.to_thread(wire.read_plan_request, call.request, call.services.config.bulk_row_limit)
+    digest = mandatory(call.request, "hash")
+    return wire.show_change(await plans.apply(call.services, call.caller, request, digest, call.origin))
 
 
-async def undo_roster(call: Call) -> Mapping[str, Any]:
+@takes(wire.ChangeToUndo)
+async def undo(call: Call) -> wire.AppliedChange:
     """POST /v1/batch/roster/undo"""
-    change_id = wire.read_change_id(call.request)
+    change_id = mandatory(call.request, "changeId")
     return wire.show_change(await plans.undo(call.services, call.caller, change_id, call.origin))

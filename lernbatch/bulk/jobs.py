@@ -6,11 +6,11 @@ from lernbatch.bulk import actions
 from lernbatch.services import Services
 
 
-async def work_on_files(services: Services) -> int:
-    """Do one set of people of the file that waits longest; how many."""
-    return await actions.work_on(services)
+async def process_files(services: Services) -> int:
+    """Process one set of people of the oldest open file. Returns how many."""
+    return await actions.work_on_next(services)
 
 
 async def retention(services: Services) -> int:
-    """Forget a bounded set of what was done long ago; how many rows."""
+    """Delete a bounded set of what was done long ago. Returns how many rows."""
     return await actions.forget_old(services)

@@ -1,4 +1,4 @@
-"""The nouns of rosters."""
+"""The nouns of bulk enrolment: uploaded files, and plans for a batch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from enum import IntEnum, StrEnum
 SUCCESS = "SUCCESS"  # the outcome of a person who is where the file wants them
 
 
-class Kind(StrEnum):
+class BulkKind(StrEnum):
     """What a file is for, as the contract spells it."""
 
     ENROL = "batchLearnerEnrol"
     UNENROL = "batchLearnerUnenrol"
 
 
-class State(IntEnum):
+class BulkState(IntEnum):
     """Where a file stands; the numbers are the contract's."""
 
     NEW = 0
@@ -26,17 +26,17 @@ class State(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BulkLine:
     """A row of a file: a batch and its people, as they stand there. None: an empty cell."""
 
     row_number: int  # the line of the file in which it begins, counted from 1
     batch_id: str | None
     user_ids: str | None
-    error: str | None = None  # why nobody of it is done
+    error: str | None = None  # why nobody of it can be done
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class BulkFile:
     """An uploaded file. `people`: to be done; `done`: of them.
 
     `reach`: the organisations that its uploader administers, whose people may come into any of its batches; None: all.
@@ -54,7 +54,7 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class BulkPerson:
     """A person of a line. `outcome` None: still to be done."""
 
     place: int
@@ -76,8 +76,8 @@ class Move(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Who shall be in a batch. `remove_others`: and nobody else; `remove_by_hand`: not even whom a person put there."""
+class BulkPlanRequest:
+    """Who shall be in a batch. `remove_others`: and nobody else; `remove_by_hand`: not even those added by hand."""
 
     batch_id: str
     user_ids: tuple[str, ...]
@@ -86,7 +86,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class BatchMember:
     """Somebody who is or was in the batch."""
 
     user_id: str
@@ -105,19 +105,20 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What would be done. `digest` changes when the batch, its people or the wishes change."""
+class BulkPlan:
+    """What would be done. `digest` changes when the batch, its people or the request change."""
 
     batch_id: str
     decisions: Sequence[Decision]
     digest: str
 
     def of(self, move: Move) -> list[str]:
+        """The ids of those with whom it does that."""
         return [decision.user_id for decision in self.decisions if decision.move is move]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BulkChange:
     """A plan that was carried out."""
 
     change_id: str
@@ -129,11 +130,11 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Grounds:
-    """What decides about a roster: the batch as it stands, who is in it, and who is known. None: no limit."""
+class PlanFacts:
+    """What a plan depends on: the batch as it stands, and who is in it. `capacity` None: no limit."""
 
     revision: int
     has_ended: bool
     capacity: int | None
-    members: Mapping[str, Member]
-    unfit: Collection[str]  # who may not be brought in
+    members: Mapping[str, BatchMember]
+    unfit: Collection[str]  # who may not be enrolled by the caller

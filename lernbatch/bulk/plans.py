@@ -1,4 +1,4 @@
-"""Rosters as plans: what would be done, done exactly so, and undone."""
+"""Plans for a batch: what would be done, done exactly so, and undone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch, BatchStatus
 from lernbatch.batch.rules import InvalidBatch, status_on
 from lernbatch.bulk import rules
-from lernbatch.bulk.model import Change, Grounds, Member, Move, Plan, Wanted
+from lernbatch.bulk.model import BatchMember, BulkChange, BulkPlan, BulkPlanRequest, Move, PlanFacts
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.enrolment import actions as enrolment
@@ -24,32 +24,34 @@ Q = sql.load("lernbatch.bulk")
 SET_SIZE = 250  # people who are moved in one statement
 
 
-async def plan(services: Services, caller: Caller, wanted: Wanted) -> Plan:
-    """What would be done. Raises: InvalidBatch, Unauthorized, Upstream."""
-    await enrolment.check_management(services, caller, wanted.batch_id, None)
+async def plan(services: Services, caller: Caller, request: BulkPlanRequest) -> BulkPlan:
+    """What would be done. Raises: InvalidBatch, Unauthorized, TooManyNew, Upstream."""
+    await enrolment.check_management(services, caller, request.batch_id, None)
     async with services.pool.acquire() as conn:
-        members = await _members(conn, wanted)
-        batch = await _batch(conn, wanted.batch_id)
-    unfit = await _unfit(services, caller, batch, wanted, members)
-    return await asyncio.to_thread(rules.plan, wanted, _grounds(services, batch, members, unfit))
+        members = await _members(conn, request)
+        batch = await _batch(conn, request.batch_id)
+    unfit = await _unfit(services, caller, batch, request, members)
+    return await asyncio.to_thread(rules.plan, request, _facts(services, batch, members, unfit))
 
 
-async def apply(services: Services, caller: Caller, wanted: Wanted, digest: str, origin: Origin) -> Change:
-    """Do what the plan of that digest says. Raises: Outdated, when it would be another plan now."""
-    await enrolment.check_management(services, caller, wanted.batch_id, None)
-    known = await _batch(services.pool, wanted.batch_id)
-    unfit = await _unfit(services, caller, known, wanted, await _members(services.pool, wanted))
+async def apply(
+    services: Services, caller: Caller, request: BulkPlanRequest, digest: str, origin: Origin
+) -> BulkChange:
+    """Do what the plan of that digest says. Raises: PlanOutdated, when it would be another plan now; as `plan`."""
+    await enrolment.check_management(services, caller, request.batch_id, None)
+    before = await _batch(services.pool, request.batch_id)
+    unfit = await _unfit(services, caller, before, request, await _members(services.pool, request))
     async with services.pool.acquire() as conn, conn.transaction():
-        await enrolment.hold(conn, [wanted.batch_id])
-        batch, members = await _batch(conn, wanted.batch_id), await _members(conn, wanted)
-        made = await asyncio.to_thread(rules.plan, wanted, _grounds(services, batch, members, unfit))
-        if made.digest != digest:
-            raise rules.Outdated
-        change = Change(
-            uuid4().hex, wanted.batch_id, made.of(Move.ADD), made.of(Move.RETURN), made.of(Move.REMOVE), None
+        await enrolment.hold(conn, [request.batch_id])
+        batch, members = await _batch(conn, request.batch_id), await _members(conn, request)
+        plan = await asyncio.to_thread(rules.plan, request, _facts(services, batch, members, unfit))
+        if plan.digest != digest:
+            raise rules.PlanOutdated
+        change = BulkChange(
+            uuid4().hex, request.batch_id, plan.of(Move.ADD), plan.of(Move.RETURN), plan.of(Move.REMOVE), None
         )
         if await _move(conn, services, caller, change, origin) != len(change.removed):
-            raise rules.Outdated  # somebody completed the course in between, and stays
+            raise rules.PlanOutdated  # somebody completed the course in between, and stays
         await db.run(
             conn,
             Q.insert_change,
@@ -64,33 +66,33 @@ async def apply(services: Services, caller: Caller, wanted: Wanted, digest: str,
     return change
 
 
-async def undo(services: Services, caller: Caller, change_id: str, origin: Origin) -> Change:
-    """Take a change back: who came goes, unless completed by now, and who was removed returns.
+async def undo(services: Services, caller: Caller, change_id: str, origin: Origin) -> BulkChange:
+    """Undo a change: those who were added leave, unless they have completed; those who were removed return.
 
-    Who may not be brought in by the caller today, an account that is deleted or another organisation's, stays out.
+    People whom the caller may not enrol today, of a deleted account or another organisation, stay out.
     Raises: UnknownChange, AlreadyUndone, Unauthorized, Upstream.
     """
-    known = await db.one(services.pool, Change, Q.change_by_id, change_id=change_id)
-    if known is None:
+    change = await db.one(services.pool, BulkChange, Q.change_by_id, change_id=change_id)
+    if change is None:
         raise rules.UnknownChange
-    standing = await enrolment.check_management(services, caller, known.batch_id, None)
-    unfit = await enrolment.unfit_of(services, caller, standing.created_for, known.removed)
+    eligibility = await enrolment.check_management(services, caller, change.batch_id, None)
+    unfit = await enrolment.unfit_of(services, caller, eligibility.created_for, change.removed)
     async with services.pool.acquire() as conn, conn.transaction():
-        change = await db.one(conn, Change, Q.lock_change, change_id=change_id)
+        change = await db.one(conn, BulkChange, Q.lock_change, change_id=change_id)
         if change is None:
             raise rules.UnknownChange
         if change.undone_at is not None:
             raise rules.AlreadyUndone
         came = [*change.added, *change.returned]
         back = [user_id for user_id in change.removed if user_id not in unfit]
-        reverse = Change(change_id, change.batch_id, [], back, came, None)
+        reverse = BulkChange(change_id, change.batch_id, [], back, came, None)
         await _move(conn, services, caller, reverse, origin)
-        await db.run(conn, Q.note_undone, change_id=change_id, now=services.clock.now())
+        await db.run(conn, Q.save_undone, change_id=change_id, now=services.clock.now())
     return reverse
 
 
-async def _move(conn: Connection, services: Services, caller: Caller, change: Change, origin: Origin) -> int:
-    """Take people out and bring people in, set by set, so that others have their turn between; how many went."""
+async def _move(conn: Connection, services: Services, caller: Caller, change: BulkChange, origin: Origin) -> int:
+    """Remove and enrol people, set by set, so that other tasks run in between. Returns how many left."""
 
     def sets(user_ids: Iterable[str]) -> Iterator[list[EnrolmentRequest]]:
         for some in chunks(sorted(user_ids), SET_SIZE):  # sorted, so that twins do not wait for each other
@@ -110,27 +112,27 @@ async def _move(conn: Connection, services: Services, caller: Caller, change: Ch
 
 
 async def _batch(conn: Connection, batch_id: str) -> Batch:
-    found = await batches.find(conn, batch_id)
-    if found is None:
+    batch = await batches.find(conn, batch_id)
+    if batch is None:
         raise InvalidBatch
-    return found
+    return batch
 
 
-async def _members(conn: Connection, wanted: Wanted) -> dict[str, Member]:
-    found = await db.all(conn, Member, Q.members, batch_id=wanted.batch_id, user_ids=list(wanted.user_ids))
-    return {member.user_id: member for member in found}
+async def _members(conn: Connection, request: BulkPlanRequest) -> dict[str, BatchMember]:
+    members = await db.all(conn, BatchMember, Q.members, batch_id=request.batch_id, user_ids=list(request.user_ids))
+    return {member.user_id: member for member in members}
 
 
 async def _unfit(
-    services: Services, caller: Caller, batch: Batch, wanted: Wanted, members: dict[str, Member]
+    services: Services, caller: Caller, batch: Batch, request: BulkPlanRequest, members: dict[str, BatchMember]
 ) -> set[str]:
-    """Of those who would come in, whom the caller may not bring in. Raises: Upstream."""
-    coming = [user_id for user_id in wanted.user_ids if not (user_id in members and members[user_id].active)]
+    """Those who would be enrolled and whom the caller may not enrol. Raises: TooManyNew, Upstream."""
+    coming = [user_id for user_id in request.user_ids if not (user_id in members and members[user_id].active)]
     rules.check_lookups(services.sunbird.users.calls_for(len(coming)), services.config.upstream_calls_per_request)
     return await enrolment.unfit_of(services, caller, batch.created_for, coming)
 
 
-def _grounds(services: Services, batch: Batch, members: dict[str, Member], unfit: set[str]) -> Grounds:
+def _facts(services: Services, batch: Batch, members: dict[str, BatchMember], unfit: set[str]) -> PlanFacts:
     today = services.clock.today(batch.time_zone)
     has_ended = status_on(today, batch.start_date, batch.end_date) is BatchStatus.ENDED
-    return Grounds(batch.revision, has_ended, batch.capacity, members, unfit)
+    return PlanFacts(batch.revision, has_ended, batch.capacity, members, unfit)

@@ -1,4 +1,4 @@
--- Statements about rosters.
+-- Statements about bulk enrolment.
 
 -- insert_process
 INSERT INTO bulk_process (process_id, kind, uploaded_by, reach, uploaded_at, rows, people)
@@ -37,7 +37,7 @@ ORDER BY uploaded_at
    LIMIT 1;
 
 -- lock_process
--- Whoever works on a file holds it, so that a twin does nobody a second time.
+-- Whoever works on a file holds it, so that no other process does the same people.
 SELECT process_id FROM bulk_process WHERE process_id = :process_id AND status < 3 FOR UPDATE;
 
 -- people_to_do
@@ -55,7 +55,7 @@ UPDATE bulk_person
  WHERE bulk_person.process_id = :process_id
    AND bulk_person.place = done.place;
 
--- note_progress
+-- save_advance
 UPDATE bulk_process
    SET status = :status, done = done + :count, started_at = coalesce(started_at, :now), ended_at = :ended_at
  WHERE process_id = :process_id;
@@ -96,7 +96,7 @@ SELECT change_id, batch_id, added, returned, removed, undone_at
  WHERE change_id = :change_id
    FOR UPDATE;
 
--- note_undone
+-- save_undone
 UPDATE roster_change SET undone_at = :now WHERE change_id = :change_id;
 
 -- forget_people

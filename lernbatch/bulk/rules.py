@@ -1,16 +1,16 @@
-"""What is true of rosters: which lines of a file can be done, and what a plan does with each person."""
+"""The rules of bulk enrolment: which lines of a file can be done, and what a plan does with each person."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
 
 from lernbatch.batch import rules as batch
-from lernbatch.bulk.model import Decision, Grounds, Line, Move, Plan, Wanted
+from lernbatch.bulk.model import BulkLine, BulkPlan, BulkPlanRequest, Decision, Move, PlanFacts
 from lernbatch.enrolment.model import Eligibility, EnrolmentSource, Progress
 from lernbatch.errors import NotFound, Refused, Unauthorized
 from lernbatch.tables import ids
@@ -33,11 +33,11 @@ class LinkUnavailable(Refused):
     message = "Download link is unavailable."
 
 
-class UnknownProcess(NotFound):
+class UnknownFile(NotFound):
     """No such file, or somebody else's."""
 
 
-class Outdated(Refused):
+class PlanOutdated(Refused):
     """An addition: the batch or its people have changed since the plan was made."""
 
     code = "ROSTER_PLAN_OUTDATED"
@@ -62,20 +62,25 @@ class AlreadyUndone(Refused):
     message = "This change has been undone already."
 
 
-def people_of(line: Line) -> list[str]:
+def people_of(line: BulkLine) -> list[str]:
     """The ids in a line's cell, cleaned; the reference knows the comma alone, and takes blanks along."""
     return ids.split(line.user_ids or "")
 
 
-def error_of(line: Line, standing: Eligibility | None, *, may_manage: bool) -> str | None:
+def error_of(line: BulkLine, eligibility: Eligibility | None, *, may_manage: bool) -> str | None:
     """Why nobody of a line can be done, in the contract's order (E24 to E27); None: it can."""
     if line.error is not None:
         return line.error
-    if standing is None:
-        return _unknown_batch(line)
-    if not batch.is_invite_only(standing.enrolment_type):
+    if eligibility is None:
+        # The contract's text (E24), unless it can be seen what became of the id.
+        batch_id = line.batch_id or ""
+        flaw = ids.flaw(batch_id)
+        if flaw is None and ids.has_lost_digits(batch_id):
+            flaw = f"{batch_id!r} is a number whose last digits a spreadsheet has lost; {ids.AS_TEXT}"
+        return NO_SUCH_BATCH if flaw is None else f"Line {line.row_number}: batchId {flaw}."
+    if not batch.is_invite_only(eligibility.enrolment_type):
         return NOT_INVITE_ONLY
-    if not standing.created_for:
+    if not eligibility.created_for:
         return NO_ORGANISATION
     if not may_manage:
         return NOT_ALLOWED
@@ -88,29 +93,20 @@ def error_of(line: Line, standing: Eligibility | None, *, may_manage: bool) -> s
     return None if flaw is None else f"Line {line.row_number}: userIds {flaw}."
 
 
-def _unknown_batch(line: Line) -> str:
-    """The contract's text (E24), unless it can be seen what became of the id."""
-    batch_id = line.batch_id or ""
-    flaw = ids.flaw(batch_id)
-    if flaw is None and ids.has_lost_digits(batch_id):
-        flaw = f"{batch_id!r} is a number whose last digits a spreadsheet has lost; {ids.AS_TEXT}"
-    return NO_SUCH_BATCH if flaw is None else f"Line {line.row_number}: batchId {flaw}."
-
-
-def check_somebody_manages(lines: Sequence[Line], standings: Collection[Eligibility]) -> None:
+def check_somebody_manages(lines: Sequence[BulkLine], batches: Collection[Eligibility]) -> None:
     """A file none of whose lines its uploader manages is not kept. Raises: Unauthorized, batch.InvalidBatch.
 
     Where not even a batch exists, the contract answers line by line (E24): so it does for what is small.
     """
-    if standings:
+    if batches:
         raise Unauthorized
     characters = sum(len(line.batch_id or "") + len(line.user_ids or "") for line in lines)
     if len(lines) > UNMANAGED_LINES or characters > UNMANAGED_CHARACTERS:
         raise batch.InvalidBatch
 
 
-def kept(line: Line) -> Line:
-    """What is kept of a line that cannot be done: enough to find it again."""
+def shortened(line: BulkLine) -> BulkLine:
+    """A line that cannot be done, with as much of its cells as is stored: enough to find it again."""
     return replace(
         line,
         batch_id=line.batch_id and line.batch_id[:KEPT_CHARACTERS],
@@ -118,56 +114,54 @@ def kept(line: Line) -> Line:
     )
 
 
-def unenrol_outcome(standing: Eligibility | None) -> str | None:
-    """Why a person of a file is not taken out (E29, E30); None: is."""
-    if standing is None:
+def unenrol_refusal(eligibility: Eligibility | None) -> str | None:
+    """Why a person of a file is not unenrolled (E29, E30); None: they are."""
+    if eligibility is None:
         return NO_SUCH_BATCH
-    if not standing.active:
+    if not eligibility.active:
         return NOT_ENROLLED
-    return COMPLETED if standing.status == Progress.COMPLETED else None
+    return COMPLETED if eligibility.status == Progress.COMPLETED else None
 
 
-def plan(wanted: Wanted, grounds: Grounds) -> Plan:
-    """What to do with everybody who is wanted or is in the batch, in the order of the wishes, then of the ids."""
-    decisions = list(_decide(wanted, grounds))
-    told = [wanted.batch_id, grounds.revision, [(one.user_id, one.move, one.reason) for one in decisions]]
-    return Plan(wanted.batch_id, decisions, hashlib.sha256(msgspec.json.encode(told)).hexdigest())
-
-
-def _decide(wanted: Wanted, grounds: Grounds) -> Iterator[Decision]:
-    in_list = frozenset(wanted.user_ids)
-    others = [member for member in grounds.members.values() if member.active and member.user_id not in in_list]
-    leaving = {member.user_id: _leaving(wanted, member.status, member.added_how) for member in others}
-    staying = sum(member.active for member in grounds.members.values())
+def plan(request: BulkPlanRequest, facts: PlanFacts) -> BulkPlan:
+    """What to do with everybody who is named or is in the batch: in the order of the request, then of the ids."""
+    named = frozenset(request.user_ids)
+    others = [member for member in facts.members.values() if member.active and member.user_id not in named]
+    leaving = {member.user_id: move_of_other(request, member.status, member.added_how) for member in others}
+    staying = sum(member.active for member in facts.members.values())
     staying -= sum(move is Move.REMOVE for move, _ in leaving.values())
-    seats = None if grounds.capacity is None else max(grounds.capacity - staying, 0)
-    for user_id in wanted.user_ids:
-        move, reason = _coming(user_id, grounds)
+    seats = None if facts.capacity is None else max(facts.capacity - staying, 0)
+    decisions = []
+    for user_id in request.user_ids:
+        move, reason = move_of_named(user_id, facts)
         if move in (Move.ADD, Move.RETURN) and seats is not None:
             move, reason = (Move.CONFLICT, "no seat is left") if seats == 0 else (move, reason)
             seats -= move is not Move.CONFLICT
-        yield Decision(user_id, move, reason)
-    for user_id in sorted(leaving):
-        yield Decision(user_id, *leaving[user_id])
+        decisions.append(Decision(user_id, move, reason))
+    decisions += [Decision(user_id, *leaving[user_id]) for user_id in sorted(leaving)]
+    content = [request.batch_id, facts.revision, [(row.user_id, row.move, row.reason) for row in decisions]]
+    return BulkPlan(request.batch_id, decisions, hashlib.sha256(msgspec.json.encode(content)).hexdigest())
 
 
-def _coming(user_id: str, grounds: Grounds) -> tuple[Move, str]:
-    member = grounds.members.get(user_id)
+def move_of_named(user_id: str, facts: PlanFacts) -> tuple[Move, str]:
+    """What a plan does with somebody in the list, seats aside, and why."""
+    member = facts.members.get(user_id)
     if member is not None and member.active:
         return Move.KEEP, "is enrolled"
-    if user_id in grounds.unfit:
+    if user_id in facts.unfit:
         return Move.INVALID, NOT_TO_BRING
-    if grounds.has_ended:
+    if facts.has_ended:
         return Move.CONFLICT, "the batch has ended"
     return (Move.ADD, "is new") if member is None else (Move.RETURN, "was enrolled before")
 
 
-def _leaving(wanted: Wanted, status: int, added_how: str) -> tuple[Move, str]:
-    if not wanted.remove_others:
+def move_of_other(request: BulkPlanRequest, status: int, added_how: str) -> tuple[Move, str]:
+    """What a plan does with a learner who is not in the list, and why."""
+    if not request.remove_others:
         return Move.KEEP, "is not in the list, which removes nobody"
     if status == Progress.COMPLETED:
         return Move.CONFLICT, "has completed the course"
-    if added_how != EnrolmentSource.FILE and not wanted.remove_by_hand:
+    if added_how != EnrolmentSource.FILE and not request.remove_by_hand:
         return Move.KEEP, "was not enrolled by a list"
     return Move.REMOVE, "is not in the list"
 
@@ -178,6 +172,7 @@ def check_lookups(calls: int, most: int) -> None:
         raise TooManyNew
 
 
-def counts(decisions: Sequence[Decision]) -> Mapping[Move, int]:
+def counts(decisions: Sequence[Decision]) -> Mapping[str, int]:
+    """How often a plan does each."""
     count = Counter(decision.move for decision in decisions)
-    return {move: count[move] for move in Move}
+    return {move.value: count[move] for move in Move}

@@ -15,7 +15,7 @@ Cursor: TypeAlias = tuple[datetime, str]  # when somebody enrolled, and the batc
 
 
 class Progress(IntEnum):
-    """EnrolmentSource far a learner is in a batch; the numbers are the wire's."""
+    """How far a learner is in a batch; the numbers are the wire's."""
 
     NOT_STARTED = 0
     STARTED = 1

@@ -6,6 +6,6 @@ from lernbatch.progress import recomputing
 from lernbatch.services import Services
 
 
-async def adopt_courses(services: Services) -> int:
+async def follow_publications(services: Services) -> int:
     """Recompute enrolments by newer publications of their courses. Returns how many."""
     return await recomputing.follow_republication(services)

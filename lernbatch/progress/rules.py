@@ -112,22 +112,24 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
     return replace(merged, last_updated_ms=now_ms)
 
 
-def join(one: ContentState | None, other: ContentState) -> ContentState:
+def join(first: ContentState | None, second: ContentState) -> ContentState:
     """What two accounts of one person have done with one content."""
-    if one is None:
-        return other
-    seen = tuple(sorted(_latest_of_each(*_seen(one), *_seen(other)), reverse=True)[:VIEWS_REMEMBERED])
-    accessed_ms = _later(one.last_access_ms, other.last_access_ms)
-    completions = max(one.completions, other.completions, sum(view & 1 for view in seen))
-    details = [found for found in (one.details, other.details) if found is not None]
+    if first is None:
+        return second
+    views = {*_seen(first), *_seen(second)}
+    latest = {view for view in views if view & 1 or view | 1 not in views}  # a moment once, completing if any says so
+    seen = tuple(sorted(latest, reverse=True)[:VIEWS_REMEMBERED])
+    accessed_ms = _later(first.last_access_ms, second.last_access_ms)
+    completions = max(first.completions, second.completions, sum(view & 1 for view in seen))
+    details = [each for each in (first.details, second.details) if each is not None]
     return ContentState(
-        max(one.status, other.status),
-        max(one.progress, other.progress),
-        max(one.views, other.views, len(seen)),
+        max(first.status, second.status),
+        max(first.progress, second.progress),
+        max(first.views, second.views, len(seen)),
         completions,
         accessed_ms,
-        _later(one.last_completed_ms, other.last_completed_ms),
-        max(one.last_updated_ms, other.last_updated_ms),
+        _later(first.last_completed_ms, second.last_completed_ms),
+        max(first.last_updated_ms, second.last_updated_ms),
         max(details, key=_by_time, default=None),
         None if seen == _usual_views(accessed_ms, completions) else seen,
     )
@@ -136,11 +138,6 @@ def join(one: ContentState | None, other: ContentState) -> ContentState:
 def join_all(states: States, others: States) -> States:
     """Every content of either."""
     return {**states, **{content_id: join(states.get(content_id), state) for content_id, state in others.items()}}
-
-
-def _latest_of_each(*views: int) -> set[int]:
-    """Of each moment one view, a completing one if there is any."""
-    return {view for view in views if view & 1 or view | 1 not in views}
 
 
 def _by_time(details: tuple[int, Any]) -> tuple[int, bytes]:

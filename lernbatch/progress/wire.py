@@ -151,7 +151,30 @@ def read_update(request: Mapping[str, Any], caller: Caller, subject: str, most: 
         raise TooManyContents(most)
     items = _read_items(contents)
     submissions = [read_submission(item, subject) for item in assessments]
-    return _by_learner(items, submissions, caller, subject)
+    # Items without a batch are passed over, as the contract has it; those of other learners are set apart.
+    reports: dict[tuple[str, str], list[Report]] = {}
+    speaks_for = caller.user_id, caller.on_behalf_of
+    not_permitted = []
+    for item in items:
+        user_id, report = item.user_id or subject, _read_report(item)
+        if item.batch_id is None or not item.batch_id.strip():
+            continue
+        if user_id in speaks_for or not caller.authentication_enabled:
+            reports.setdefault((user_id, item.batch_id), []).append(report)
+        else:
+            sent = {key: value for key, value in msgspec.to_builtins(item).items() if value is not None}
+            not_permitted.append(sent)
+    attempts: dict[tuple[str, str], list[Submission]] = {}
+    for submission in submissions:
+        key = subject, submission.batch_id
+        attempts.setdefault(key, []).append(submission)
+        reports.setdefault(key, []).append(_completed_by(submission))
+    works = tuple(
+        Work(user_id, batch_id, tuple(listed), tuple(attempts.get((user_id, batch_id), ())))
+        for (user_id, batch_id), listed in reports.items()
+    )
+    valid = tuple(user_id for user_id in speaks_for if user_id)
+    return Update(works, NotPermitted(valid, tuple(not_permitted)) if not_permitted else None)
 
 
 def _items(request: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
@@ -214,35 +237,6 @@ def _check_items(contents: Sequence[Mapping[str, Any]]) -> None:
         _read_accessed(fields.get("lastAccessTime"))
 
 
-def _by_learner(
-    items: Sequence[ReportedContent], submissions: Sequence[Submission], caller: Caller, subject: str
-) -> Update:
-    """Items without a batch are passed over, as the contract has it; those of other learners are set apart."""
-    reports: dict[tuple[str, str], list[Report]] = {}
-    speaks_for = caller.user_id, caller.on_behalf_of
-    not_permitted = []
-    for item in items:
-        user_id, report = item.user_id or subject, _read_report(item)
-        if item.batch_id is None or not item.batch_id.strip():
-            continue
-        if user_id in speaks_for or not caller.authentication_enabled:
-            reports.setdefault((user_id, item.batch_id), []).append(report)
-        else:
-            sent = {key: value for key, value in msgspec.to_builtins(item).items() if value is not None}
-            not_permitted.append(sent)
-    attempts: dict[tuple[str, str], list[Submission]] = {}
-    for submission in submissions:
-        key = subject, submission.batch_id
-        attempts.setdefault(key, []).append(submission)
-        reports.setdefault(key, []).append(_completed_by(submission))
-    works = tuple(
-        Work(user_id, batch_id, tuple(listed), tuple(attempts.get((user_id, batch_id), ())))
-        for (user_id, batch_id), listed in reports.items()
-    )
-    valid = tuple(user_id for user_id in speaks_for if user_id)
-    return Update(works, NotPermitted(valid, tuple(not_permitted)) if not_permitted else None)
-
-
 def _completed_by(submission: Submission) -> Report:
     """Submitting an assessment completes its content, whatever the score (contract §3.2.1)."""
     return Report(
@@ -255,27 +249,26 @@ def _completed_by(submission: Submission) -> Report:
 
 
 def _read_report(item: ReportedContent) -> Report:
-    completed = item.last_completed_time
+    status, progress, accessed_ms = _whole(item.status), _whole(item.progress), _read_accessed(item.last_access_time)
+    completed_ms = None if item.last_completed_time is None else _read_date(item.last_completed_time)
+    views, completions = _whole(item.view_count), _whole(item.completed_count)
+    details_bytes = 0
+    if item.progressdetails is not None:  # what a player keeps of its own stands in the learner's row for ever
+        details_bytes = len(msgspec.json.encode(item.progressdetails))
+        if details_bytes > MAX_DETAILS_BYTES:
+            raise TooManyDetails
     return Report(
         item.content_id,
         (item.collection_id if blank(item.course_id) else item.course_id) or "",
-        _whole(item.status),
-        _whole(item.progress),
-        _read_accessed(item.last_access_time),
-        None if completed is None else _read_date(completed),
-        0 if item.view_count is None else _whole(item.view_count),
-        0 if item.completed_count is None else _whole(item.completed_count),
+        status,
+        progress,
+        accessed_ms,
+        completed_ms,
+        views,
+        completions,
         item.progressdetails,
-        0 if item.progressdetails is None else _details_bytes(item.progressdetails),
+        details_bytes,
     )
-
-
-def _details_bytes(details: Any) -> int:
-    """Of what a player keeps of its own. Raises: TooManyDetails, since it stands in the learner's row for ever."""
-    size = len(msgspec.json.encode(details))
-    if size > MAX_DETAILS_BYTES:
-        raise TooManyDetails
-    return size
 
 
 def _whole(number: float | None) -> int:
@@ -311,11 +304,6 @@ def _read_date(value: Any) -> int | None:
 def _read_moment(value: str) -> int | None:
     if value[10] != " " or value[19] != ":" or value[23] not in "+-":
         return None
-    return _moment(value)
-
-
-@lru_cache(maxsize=4096)  # the items of an update mostly carry the same few moments
-def _moment(value: str) -> int | None:
     try:
         at = datetime.fromisoformat(f"{value[:19]}.{value[20:26]}:{value[26:]}")
         at_ms = round(at.timestamp() * 1000)
@@ -630,8 +618,17 @@ def read_activity(request: Mapping[str, Any]) -> Work:
     Without `contents` the enrolment is recomputed from what is stored. Complains as E61 to E67.
     """
     user_id, course_id, batch_id = (_stated(request, key) for key in ("userId", "courseId", "batchId"))
-    contents = _items(request, "contents")
-    return Work(user_id, batch_id, tuple(_read_activity_item(item, course_id) for item in contents))
+    reports = []
+    for item in _items(request, "contents"):
+        content_id, status = _stated(item, "contentId", " in contents"), item.get("status")
+        if status is None:
+            raise MandatoryMissing("status is mandatory in contents")
+        if not isinstance(status, int | float) or isinstance(status, bool):
+            raise InvalidStatus("status must be a number")
+        if status not in (0, 1, 2):
+            raise InvalidStatus("status must be 0, 1, or 2")
+        reports.append(Report(content_id, course_id, int(status)))
+    return Work(user_id, batch_id, tuple(reports))
 
 
 def _stated(fields: Mapping[str, Any], key: str, where: str = "") -> str:
@@ -639,18 +636,6 @@ def _stated(fields: Mapping[str, Any], key: str, where: str = "") -> str:
     if value is None or blank(value):
         raise MandatoryMissing(f"{key} is mandatory{where}")
     return value
-
-
-def _read_activity_item(item: Mapping[str, Any], course_id: str) -> Report:
-    content_id = _stated(item, "contentId", " in contents")
-    status = item.get("status")
-    if status is None:
-        raise MandatoryMissing("status is mandatory in contents")
-    if not isinstance(status, int | float) or isinstance(status, bool):
-        raise InvalidStatus("status must be a number")
-    if status not in (0, 1, 2):
-        raise InvalidStatus("status must be 0, 1, or 2")
-    return Report(content_id, course_id, int(status))
 
 
 def read_attempts(request: Mapping[str, Any], caller_id: str) -> tuple[str, list[Submission]]:
@@ -662,15 +647,14 @@ def read_attempts(request: Mapping[str, Any], caller_id: str) -> tuple[str, list
     user_id = text(shared, "userId") or caller_id
     if blank(user_id) or blank(text(shared, "courseId")):
         raise SubjectMissing
-    items = _items(request, "assessments") or [shared]
-    return user_id, [read_submission(_attempt(shared, item, user_id), user_id) for item in items]
-
-
-def _attempt(shared: Mapping[str, Any], item: Mapping[str, Any], user_id: str) -> dict[str, Any]:
-    merged = {**shared, **item, "userId": user_id}
-    at_ms = merged.get("assessmentTs", merged.get("assessmentTimestamp"))
-    named = merged.get("attemptId") or f"{user_id}_{merged.get('contentId')}_{at_ms}"
-    return {**merged, "assessmentTs": at_ms, "attemptId": named, "events": merged.get("events") or []}
+    submissions = []
+    for item in _items(request, "assessments") or [shared]:
+        fields = {**shared, **item, "userId": user_id}
+        at_ms = fields.get("assessmentTs", fields.get("assessmentTimestamp"))
+        attempt_id = fields.get("attemptId") or f"{user_id}_{fields.get('contentId')}_{at_ms}"
+        fields |= {"assessmentTs": at_ms, "attemptId": attempt_id, "events": fields.get("events") or []}
+        submissions.append(read_submission(fields, user_id))
+    return user_id, submissions
 
 
 def works_of(user_id: str, submissions: Sequence[Submission]) -> tuple[Work, ...]:

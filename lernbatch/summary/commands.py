@@ -21,7 +21,7 @@ def explain(user: str, batch: str, /) -> None:
     """
 
     async def work() -> bytes:
-        async with command.services() as held:
-            return msgspec.json.encode(explanations.show(await explanations.explain(held, user, batch)))
+        async with command.services() as services:
+            return msgspec.json.encode(explanations.show(await explanations.explain(services, user, batch)))
 
     print(msgspec.json.format(asyncio.run(work()), indent=2).decode())

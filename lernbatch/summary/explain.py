@@ -1,4 +1,4 @@
-"""Why a learner is where he is in a batch: status, percentage, what is missing, and what becomes of certificates."""
+"""Why a learner has this progress in a batch: status, percentage, what is missing, and what becomes of certificates."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ async def explain(services: Services, user_id: str, batch_id: str, caller: Calle
 
     Raises: NotEnrolled; Unauthorized, when it is neither the caller's own nor of a batch they manage.
     """
-    standing = (await eligibilities(services.pool, [(user_id, batch_id)])).get((user_id, batch_id))
-    if standing is None or standing.active is None:
+    eligibility = (await eligibilities(services.pool, [(user_id, batch_id)])).get((user_id, batch_id))
+    if eligibility is None or eligibility.active is None:
         raise NotEnrolled
-    if caller is not None and not (caller.speaks_for(user_id) or may_manage(caller, standing, services.config)):
+    if caller is not None and not (caller.speaks_for(user_id) or may_manage(caller, eligibility, services.config)):
         raise Unauthorized
     enrolment = await db.one(services.pool, ExplainedEnrolment, Q.enrolment, user_id=user_id, batch_id=batch_id)
     if enrolment is None:

@@ -1,4 +1,4 @@
-"""HTTP route of summaries."""
+"""HTTP routes of summaries."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from lernbatch.errors import Missing
 from lernbatch.summary import actions, wire
 from lernbatch.summary import explain as explanations
 from lernbatch.web.request import Call
+from lernbatch.web.schema import takes
 
 
-async def summarise(call: Call) -> Mapping[str, Any]:
+@takes(wire.SummaryRequest)
+async def summarise(call: Call) -> wire.ShownSummary:
     """POST /v1/collection/summary"""
-    asked = wire.read_asked(call.request)
-    return wire.show_summary(await actions.summarise(call.services, asked, call.caller))
+    query = wire.read_query(call.request)
+    return wire.show_summary(await actions.summarise(call.services, query, call.caller))
 
 
+@takes(query=wire.ExplainQuery, result=wire.ExplainedProgress)
 async def explain_enrolment(call: Call) -> Mapping[str, Any]:
     """GET /v1/course/enrollment/explain?userId=…&batchId=…: the caller's own, or of a batch they manage."""
     user_id, batch_id = call.query.get("userId") or call.subject, call.query.get("batchId")

@@ -8,8 +8,8 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Which figures. `days` None: since ever, else the last so many days and today."""
+class SummaryQuery:
+    """Which figures of a batch. `days` None: of all time, else of the last so many days and today."""
 
     course_id: str
     batch_id: str
@@ -33,7 +33,7 @@ class Figure:
 class Summary:
     """The figures of a batch as of `at`. `unplaced`: kind → how many of them have a place that is not known yet."""
 
-    asked: Asked
+    query: SummaryQuery
     figures: tuple[Figure, ...]
     unplaced: Mapping[str, int]
     at: datetime

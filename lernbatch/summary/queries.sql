@@ -42,7 +42,7 @@ ORDER BY kind DESC, place.state, place.district;
 GROUP BY did.user_id
    LIMIT :limit;
 
--- ask_for_people
+-- request_profiles
 INSERT INTO people_due (batch_id, asked_at, after_user_id)
      VALUES (:batch_id, :now, '')
 ON CONFLICT (batch_id) DO NOTHING;

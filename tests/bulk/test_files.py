@@ -30,7 +30,7 @@ def process_id(answer: httpx.Response) -> str:
 
 
 def work(service: Running) -> None:
-    while service.run(actions.work_on(service.services)):
+    while service.run(actions.work_on_next(service.services)):
         pass
 
 
@@ -238,7 +238,7 @@ def test_a_file_goes_on_where_a_killed_process_stopped(service: Running, monkeyp
     batch_id = invited(service)
     process = process_id(upload(service, f'batchId,userIds\n{batch_id},"{ASHA.user_id},{KAVYA.user_id}"\n'))
     while not status(service, process)["done"]:
-        assert service.run(actions.work_on(service.services)) == 1
+        assert service.run(actions.work_on_next(service.services)) == 1
     shown = status(service, process)
     assert (shown["status"], shown["done"], shown["total"]) == ("IN PROGRESS", 1, 2)
     work(service)

@@ -93,11 +93,11 @@ def test_a_file_of_the_most_people_is_taken_worked_on_and_shown(service: Running
 
     def work() -> None:
         for _ in range(6):
-            assert service.run(actions.work_on(service.services)) == actions.SET_SIZE
+            assert service.run(actions.work_on_next(service.services)) == actions.SET_SIZE
 
     check(service, work)
     service.sql("UPDATE bulk_person SET outcome = 'x' WHERE outcome IS NULL AND process_id = $1", processes[0])
-    assert service.run(actions.work_on(service.services)) == 1
+    assert service.run(actions.work_on_next(service.services)) == 1
 
     def look() -> None:
         for path in (f"/v1/upload/status/{processes[0]}", f"/v1/upload/statusDownloadLink/{processes[0]}"):

@@ -41,6 +41,6 @@ def test_e31_a_person_whose_batch_is_gone_is_told_so(lame: Lame, path: str) -> N
     batch_id = new_batch(service, enrollmentType="invite-only")
     process = process_id(upload(service, f"batchId,userIds\n{batch_id},{ASHA.user_id}\n", path))
     service.sql("DELETE FROM batch WHERE batch_id = $1", batch_id)
-    while service.run(actions.work_on(service.services)):
+    while service.run(actions.work_on_next(service.services)):
         pass
     assert "Invalid course batch id " in status(service, process, VIKRAM)["failureResult"]

@@ -212,7 +212,7 @@ def test_a_body_of_very_many_objects_is_not_decoded() -> None:
 
 def test_nothing_remembers_long_texts_of_callers(service: Running) -> None:
     def sizes() -> list[int]:
-        caches: list[Any] = [progress._moment, enrolment._split, envelope._opening]
+        caches: list[Any] = [progress._read_moment, enrolment._split, envelope._opening]
         return [cache.cache_info().currsize for cache in caches]
 
     batch_id = new_batch(service)

@@ -42,7 +42,7 @@ def by_file(service: Running, batch_id: str, learner: Person, by: Person) -> str
     text = f"batchId,userIds\n{batch_id},{learner.user_id}\n"
     answer = service.call("POST", "/v1/batch/bulk/enrollment", by, {"data": text})
     process_id = answer.json()["result"]["processId"]
-    while service.run(roster.work_on(service.services)):
+    while service.run(roster.work_on_next(service.services)):
         pass
     shown = service.call("GET", f"/v1/upload/status/{process_id}", by).json()["result"]["response"][0]
     lines = json.loads(shown["successResult"]) + json.loads(shown["failureResult"])

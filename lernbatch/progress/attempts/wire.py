@@ -162,14 +162,13 @@ def _read_question(event: _Event) -> Question:
 def _text_maps(maps: list[Any] | None) -> list[dict[str, str]]:
     """Maps of text to text; other values become their JSON (contract jobs §3.2)."""
     return [
-        {str(key): value if isinstance(value, str) else _json(value) for key, value in entry.items()}
+        {
+            str(key): value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            for key, value in entry.items()
+        }
         for entry in maps or []
         if isinstance(entry, Mapping)
     ]
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 class ShownAttempt(Fields):
