@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from lernbatch.certificate import rules
 from lernbatch.template import criteria as criteria_of
 from lernbatch.template import wire as templates
 from lernbatch.template.model import (
@@ -180,26 +178,11 @@ def test_criteria_in_words() -> None:
     )
 
 
-def test_an_id_follows_from_what_it_is_for() -> None:
-    one = rules.certificate_id(b"secret", "b", "u", "t", 1)
-    assert UUID(one)
-    assert one == rules.certificate_id(b"secret", "b", "u", "t", 1)
-    assert one != rules.certificate_id(b"secret", "b", "u", "t", 2)
-    assert one != rules.certificate_id(b"another", "b", "u", "t", 1)
-
-
 def test_what_is_private_of_a_user_stands_in_no_decision_and_no_narrative() -> None:
     asked = {"user": {"rootOrgId": "o1", "phone": "98450"}}
     found = judged(asked, learner(attributes={"rootOrgId": "o1", "phone": "98450"}))
     assert found.outcome is MET
     assert "98450" not in f"{templates.show_result(found)} {criteria_of.narrative(template(asked))}"
-
-
-def test_standing_ends_with_the_expiry() -> None:
-    assert rules.validity("active", None, NOW) == "valid"
-    assert rules.validity("active", NOW, NOW) == "expired"
-    assert rules.validity("active", NOW + timedelta(seconds=1), NOW) == "valid"
-    assert rules.validity("revoked", NOW, NOW) == "revoked"
 
 
 @pytest.mark.parametrize(
