@@ -1,4 +1,4 @@
-"""HTTP entrances of certificates: read, call, answer."""
+"""HTTP routes of certificates: read, call, answer."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ async def remove_template(call: Call) -> Mapping[str, Any]:
 
 async def issue(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/cert/issue[?reIssue=true]"""
-    asked = wire.read_issue(call.request)
+    request = wire.read_issue(call.request)
     again = call.query.get("reIssue", "").lower() == "true"
-    issue = await actions.queue_issue(call.services, call.caller, asked, again=again)
-    said = f"Certificates issue action for Course Batch Id {asked.batch_id} submitted Successfully!"
-    ids = {"batchId": asked.batch_id, "courseId": asked.course_id, "collectionId": asked.course_id}
+    issue = await actions.queue_issue(call.services, call.caller, request, again=again)
+    message = f"Certificates issue action for Course Batch Id {request.batch_id} submitted Successfully!"
+    ids = {"batchId": request.batch_id, "courseId": request.course_id, "collectionId": request.course_id}
     return {
         "result": {
-            "status": said,
+            "status": message,
             **ids,
             **wire.show_passed_over(issue.passed_over.revoked, issue.passed_over.suspended),
         }
@@ -50,10 +50,10 @@ async def issue(call: Call) -> Mapping[str, Any]:
 
 async def preview(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/cert/template/preview: whom a template would be for, without attaching it."""
-    asked = read_attachment(call.request)
-    batch = await actions.managed_batch(call.services, call.caller, asked.batch_id, asked.course_id)
-    stored, doubts = await actions.compose_preview(call.services, call.caller, batch, asked)
-    summary = await explain.batch(call.services, asked.batch_id, {asked.template_id: stored})
+    attachment = read_attachment(call.request)
+    batch = await actions.managed_batch(call.services, call.caller, attachment.batch_id, attachment.course_id)
+    stored, doubts = await actions.compose_preview(call.services, call.caller, batch, attachment)
+    summary = await explain.batch(call.services, attachment.batch_id, {attachment.template_id: stored})
     return {"response": explain.show_batch(explain.without_small_groups(summary)), "warnings": doubts}
 
 
@@ -74,7 +74,7 @@ async def explain_learner(call: Call) -> Mapping[str, Any]:
 
 
 async def retry(call: Call) -> Mapping[str, Any]:
-    """POST /v1/course/batch/cert/retry {"batchId": …, "userId": …}: judge again what failed and was parked."""
+    """POST /v1/course/batch/cert/retry {"batchId": …, "userId": …}: evaluate again what failed and was parked."""
     batch_id, user_id = wire.read_retry(call.request)
     await actions.managed_batch(call.services, call.caller, batch_id)
     return {"response": "SUCCESS", "count": await actions.retry(call.services, batch_id, user_id)}
@@ -102,13 +102,13 @@ async def show(call: Call) -> Answer:
     name, _, form = call.parameters["name"].partition(".")
     if form:
         return await _file(call, name, form)
-    looked = await verification.check(call.services, name)
+    checked = await verification.check(call.services, name)
     if "application/json" in call.headers.get("accept", ""):
-        if looked is None:
+        if checked is None:
             raise NotFound
-        shown = wire.show_verification(looked.certificate, looked.standing, looked.chain, _base(call))
-        return _json({**shown, "proofs": [wire.show_proof(proof) for proof in looked.proofs]})
-    return page.certificate(looked, _base(call), call.services.clock.zone)
+        shown = wire.show_verification(checked.certificate, checked.standing, checked.chain, _base(call))
+        return _json({**shown, "proofs": [wire.show_proof(proof) for proof in checked.proofs]})
+    return page.certificate(checked, _base(call), call.services.clock.zone)
 
 
 async def _file(call: Call, name: str, form: str) -> Response:

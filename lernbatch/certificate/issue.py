@@ -17,7 +17,7 @@ from uuid import uuid4
 import asyncpg
 
 from lernbatch import log, metrics
-from lernbatch.certificate import events, rechecks, wire
+from lernbatch.certificate import events, rechecks, rules, wire
 from lernbatch.certificate.evaluation import (
     DueLearner,
     Earned,
@@ -155,9 +155,9 @@ def award_of(
         issuer_url=services.config.public_url,
         recipient_id=one.due.user_id,
         recipient_name=one.person.name,
-        course_id=one.batch.course_id,
-        course_name=one.course_name,
-        batch_id=one.due.batch_id,
+        achievement_id=rules.achievement_id(one.due.batch_id, one.template.name),
+        achievement_code=one.batch.course_id,
+        description=one.course_name,
         narrative=criteria.narrative(one.template),
         earned_at=one.earned_at,
         earned_on=one.earned_at.astimezone(services.clock.zone).date(),

@@ -1,4 +1,4 @@
-"""The JSON of certificates: templates as requests bring them and batches keep them, entries, older credentials."""
+"""The JSON of certificates: requests about them, entries of learners, and what a public page shows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TooManyUsers(Refused):
 
 @dataclass(frozen=True, slots=True)
 class IssueRequest:
-    """Whom to judge; no users: all who completed."""
+    """Whom to evaluate; no users: all who completed."""
 
     course_id: str
     batch_id: str
@@ -51,7 +51,7 @@ class StatusChange:
     """What a certificate becomes. `reason`: for those who manage the batch; `code`: for everybody."""
 
     certificate_id: str
-    standing: CertificateStatus
+    status: CertificateStatus
     reason: str
     code: str | None = None
 
@@ -90,10 +90,10 @@ def read_change(request: dict[str, Any]) -> StatusChange:
     )
 
 
-def read_code(code: str | None, standing: CertificateStatus) -> str | None:
+def read_code(code: str | None, status: CertificateStatus) -> str | None:
     """Why a certificate changes, for everybody; a suspension without a code is under review. Raises: InvalidValue."""
     if not code:
-        return ChangeCode.UNDER_REVIEW if standing is CertificateStatus.SUSPENDED else None
+        return ChangeCode.UNDER_REVIEW if status is CertificateStatus.SUSPENDED else None
     if code not in CODES_BY_HAND:
         raise InvalidValue("code", code)
     return code
@@ -190,7 +190,7 @@ _PUBLIC_REASONS: Mapping[str, str] = {
 
 
 def show_proof(proof: Proof) -> dict[str, Any]:
-    """What was found of one of a credential's proofs: whether it is the one that counts, or why not."""
+    """One of a credential's proofs: whether it is the one that counts, or why not."""
     return {"proof": proof.name, "counts": proof.why_not is None, "reason": proof.why_not}
 
 

@@ -111,7 +111,7 @@ class _Placed:
     y: float = 0.0
 
 
-def outline(root: Element, case: FontSet) -> list[str]:
+def outline(root: Element, fonts: FontSet) -> list[str]:
     """Turn every text into outlines, in place; what is drawn otherwise than it is written, as sentences.
 
     The words stay as the drawing's label, for people who listen.
@@ -124,7 +124,7 @@ def outline(root: Element, case: FontSet) -> list[str]:
         own = _inherit(element, inherited, frame, rem)
         for index, child in enumerate(list(element)):
             if child.tag == f"{SVG}text":
-                drawing = _Text(child, own, _moved(frame, child), rem, case)
+                drawing = _Text(child, own, _moved(frame, child), rem, fonts)
                 element[index] = drawing.drawn(alone=element.tag == f"{SVG}clipPath")
                 said.extend(drawing.said)
             else:
@@ -141,8 +141,8 @@ def outline(root: Element, case: FontSet) -> list[str]:
 class _Text:
     """One text while it is laid out."""
 
-    def __init__(self, element: Element, inherited: _Set, frame: _Frame, rem: float, case: FontSet) -> None:
-        self._element, self._frame, self._rem, self._case = element, frame, rem, case
+    def __init__(self, element: Element, inherited: _Set, frame: _Frame, rem: float, fonts: FontSet) -> None:
+        self._element, self._frame, self._rem, self._fonts = element, frame, rem, fonts
         self.said: list[str] = []
         self._spans: list[_Span] = []
         self._letters = _collapsed(list(self._read(element, inherited, None)))
@@ -240,7 +240,7 @@ class _Text:
                 letter_spacing=style.letter_spacing * factor,
                 word_spacing=style.word_spacing * factor,
             )
-            for cluster in self._case.clusters("".join(letter.text for letter in run), style):
+            for cluster in self._fonts.clusters("".join(letter.text for letter in run), style):
                 placed.append(_Placed(run[cluster.start], run[0], cluster, cluster.advance))
             start = end
         for span in reversed(self._spans):

@@ -119,10 +119,10 @@ async def legacy_validate(call: Call) -> Mapping[str, Any]:
     certificate_id = call.request.get("certId")
     if not isinstance(certificate_id, str) or not certificate_id.strip():
         raise Missing("certId")
-    looked = await verification.check(call.services, certificate_id)
-    if looked is None or looked.standing != "valid":
+    checked = await verification.check(call.services, certificate_id)
+    if checked is None or checked.standing != "valid":
         raise InvalidCertificate
-    return {"response": wire.show_record(looked.certificate, _base(call), known=False)}
+    return {"response": wire.show_record(checked.certificate, _base(call), known=False)}
 
 
 async def legacy_verify(call: Call) -> Mapping[str, Any]:
@@ -130,9 +130,9 @@ async def legacy_verify(call: Call) -> Mapping[str, Any]:
     named = _object(call.request.get("data")).get("id") or call.request.get("id")
     if not isinstance(named, str) or not named.strip():
         raise Missing("id")
-    looked = await verification.check(call.services, named.rstrip("/").rpartition("/")[2])
-    valid = looked is not None and looked.standing == "valid"
-    message = [] if valid else [f"ERROR: {looked.standing if looked else 'unknown'}"]
+    checked = await verification.check(call.services, named.rstrip("/").rpartition("/")[2])
+    valid = checked is not None and checked.standing == "valid"
+    message = [] if valid else [f"ERROR: {checked.standing if checked else 'unknown'}"]
     return {"response": {"valid": valid, "messages": message, "errorCount": len(message)}}
 
 
