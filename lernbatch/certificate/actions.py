@@ -81,14 +81,14 @@ class ReSigning:
 
 
 @dataclass(frozen=True, slots=True)
-class AttachedTemplate:
+class AttachResult:
     """How many learners attaching a template has queued, and what its owner should know, as sentences."""
 
     due: int
     warnings: list[str] = field(default_factory=list)
 
 
-async def attach(services: Services, caller: Caller, attachment: Attachment) -> AttachedTemplate:
+async def attach(services: Services, caller: Caller, attachment: Attachment) -> AttachResult:
     """Put a template on a batch, in place of one of the same id, and queue everybody it may be for.
 
     Raises the refusals of contract batches §4.1, A24 to A34; rules.UnreadableTemplate when its SVG is broken.
@@ -112,7 +112,7 @@ async def attach(services: Services, caller: Caller, attachment: Attachment) -> 
             f"{passed_over.revoked} learners are passed over, because a certificate of theirs in this batch was "
             "revoked: only an issue call that names them awards this template to them."
         )
-    return AttachedTemplate(len(due), warnings)
+    return AttachResult(len(due), warnings)
 
 
 async def compose_preview(
