@@ -133,7 +133,7 @@ def reinstate(certificate_id: str, /, *, reason: str, code: str | None = None) -
 def _change(certificate_id: str, standing: CertificateStatus, reason: str, code: str | None) -> None:
     try:
         change = StatusChange(certificate_id, standing, reason, wire.read_code(code, standing))
-    except wire.InvalidValue as unknown:
+    except wire.InvalidParameter as unknown:
         raise Unusable(f"{unknown} One of: {', '.join(wire.CODES_BY_HAND)}.") from unknown
 
     async def work() -> None:

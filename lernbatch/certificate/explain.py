@@ -25,6 +25,13 @@ MAX_OF_LEARNER = 100
 
 
 @dataclass(frozen=True, slots=True)
+class EnrolledLearner:
+    """A learner of a batch."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class DueState:
     """A learner's due row: when the next evaluation is, and what went wrong so far."""
 
@@ -115,7 +122,10 @@ async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] 
     tallies: dict[str, TemplateTally] = {}
     unread: Counter[str] = Counter()
     learners, after = 0, ""
-    while page := [row["user_id"] for row in await _page(services, batch_id, after)]:
+    while rows := await db.all(
+        services.pool, EnrolledLearner, Q.learners_of_batch, batch_id=batch_id, after=after, limit=PAGE
+    ):
+        page = [row.user_id for row in rows]
         due = [DueLearner(user_id, batch_id, "explain", re_issue=False, named=False, attempts=0) for user_id in page]
         data = await evaluation.load(services, due)
         if templates is not None:
@@ -129,12 +139,6 @@ async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] 
         learners, after = learners + len(page), page[-1]
     queues = await db.all(services.pool, DueGroup, Q.due_of_batch, batch_id=batch_id)
     return BatchExplanation(learners, list(tallies.values()), queues, unread)
-
-
-async def _page(services: Services, batch_id: str, after: str) -> list[Mapping[str, Any]]:
-    statement = Q.learners_of_batch
-    arguments = statement.arguments({"batch_id": batch_id, "after": after, "limit": PAGE})
-    return [dict(row) for row in await services.pool.fetch(statement.text, *arguments)]
 
 
 def _count(

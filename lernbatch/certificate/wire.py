@@ -32,7 +32,7 @@ CODES_BY_HAND = tuple(
 )
 
 
-class InvalidValue(Refused):
+class InvalidParameter(Refused):
     code = "INVALID_PARAMETER_VALUE"
 
     def __init__(self, parameter: str, value: str) -> None:
@@ -267,7 +267,7 @@ def read_change(request: dict[str, Any]) -> StatusChange:
     """{"identifier": …, "status": "revoked", "reason": "…", "code": "issued-in-error"}; the code may be left out."""
     certificate_id, status = mandatory(request, "identifier"), mandatory(request, "status")
     if status not in (CertificateStatus.ACTIVE, CertificateStatus.SUSPENDED, CertificateStatus.REVOKED):
-        raise InvalidValue("status", status)
+        raise InvalidParameter("status", status)
     reason = mandatory(request, "reason")[:500]
     return StatusChange(
         certificate_id, CertificateStatus(status), reason, read_code(text(request, "code"), CertificateStatus(status))
@@ -275,11 +275,11 @@ def read_change(request: dict[str, Any]) -> StatusChange:
 
 
 def read_code(code: str | None, status: CertificateStatus) -> str | None:
-    """Why a certificate changes, for everybody; a suspension without a code is under review. Raises: InvalidValue."""
+    """Why it changes, for everybody. A suspension without a code is under review. Raises: InvalidParameter."""
     if not code:
         return ChangeCode.UNDER_REVIEW if status is CertificateStatus.SUSPENDED else None
     if code not in CODES_BY_HAND:
-        raise InvalidValue("code", code)
+        raise InvalidParameter("code", code)
     return code
 
 
@@ -287,7 +287,7 @@ def read_span(query: Mapping[str, str], zone: tzinfo) -> tuple[datetime, datetim
     """?from=2026-06-01&to=2026-06-30&form=pdf: from the start of one day to the end of another, both optional."""
     form = query.get("form", "pdf")
     if form not in ("pdf", "png", "svg", "json"):
-        raise InvalidValue("form", form)
+        raise InvalidParameter("form", form)
     first = read_day("from", query.get("from", "1970-01-01"))
     last = read_day("to", query.get("to", "9999-12-30"))
     until = datetime.combine(last, time(), zone) + timedelta(days=1)
@@ -295,11 +295,11 @@ def read_span(query: Mapping[str, str], zone: tzinfo) -> tuple[datetime, datetim
 
 
 def read_day(name: str, value: str) -> date:
-    """A day; one before or after all certificates is the first or the last there can be. Raises: InvalidValue."""
+    """A day; one before or after all certificates is the first or the last there can be. Raises: InvalidParameter."""
     try:
         return min(max(date.fromisoformat(value), _FIRST_DAY), _LAST_DAY)
     except ValueError as wrong:
-        raise InvalidValue(name, value) from wrong
+        raise InvalidParameter(name, value) from wrong
 
 
 def show_appearance(template: Template, course_name: str, related: Mapping[str, Any]) -> dict[str, Any]:

@@ -91,8 +91,8 @@ class Withdrawal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """That somebody took away the latest certificate a learner had of a template."""
+class WithdrawnCertificate:
+    """The latest certificate that a learner had of a template, which somebody revoked or suspended."""
 
     template_id: str
     name: str
@@ -125,7 +125,7 @@ class LearnerFacts:
     scores: Mapping[str, BestScore]
     issued: Mapping[str, str]  # certificate name in lower case → its id
     attributes: Mapping[str, Any] | None
-    decisions: Sequence[Decision] = ()  # about certificates of this batch; none that something newer has undone
+    withdrawn: Sequence[WithdrawnCertificate] = ()  # of this batch, without those that a newer certificate replaces
 
 
 class CriteriaOutcome(StrEnum):

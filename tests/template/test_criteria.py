@@ -13,10 +13,10 @@ from lernbatch.template.model import (
     BestScore,
     CriteriaOutcome,
     CriteriaResult,
-    Decision,
     LearnerFacts,
     Template,
     Withdrawal,
+    WithdrawnCertificate,
 )
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -27,7 +27,7 @@ MET, WAITING, UNMET, ISSUED = (
     CriteriaOutcome.ISSUED,
 )
 COMPLETED = {"enrollment": {"status": 2}}
-REVOKED, SUSPENDED = (Decision("t", "Merit", to) for to in Withdrawal)
+REVOKED, SUSPENDED = (WithdrawnCertificate("t", "Merit", to) for to in Withdrawal)
 
 
 def template(criteria: dict[str, Any]) -> Template:
@@ -93,7 +93,7 @@ def more(**asked: Any) -> dict[str, Any]:
         (more(score={">=": 50}, attempts={"<=": 2}), learner(q=60), MET, "all criteria met"),
         (more(score={">=": 50}, attempts={"<=": 1}), learner(q=60), UNMET, "attempts are not <= 1"),
         (COMPLETED, learner(issued={"merit": "c1"}), ISSUED, "issued"),
-        (COMPLETED, learner(decisions=[REVOKED]), UNMET, "revoked"),
+        (COMPLETED, learner(withdrawn=[REVOKED]), UNMET, "revoked"),
     ],
 )
 def test_criteria(criteria: dict[str, Any], who: LearnerFacts, outcome: CriteriaOutcome, because: str) -> None:
@@ -102,31 +102,43 @@ def test_criteria(criteria: dict[str, Any], who: LearnerFacts, outcome: Criteria
 
 
 def test_asked_again_by_name_neither_an_issue_nor_a_decision_counts() -> None:
-    for who in (learner(issued={"merit": "c1"}), learner(decisions=[REVOKED]), learner(decisions=[SUSPENDED])):
+    for who in (learner(issued={"merit": "c1"}), learner(withdrawn=[REVOKED]), learner(withdrawn=[SUSPENDED])):
         assert judged(COMPLETED, who, again=True, named=True).outcome is MET
 
 
 @pytest.mark.parametrize(
     ("decision", "again", "named", "because"),
     [
-        (Decision("t", "Merit", Withdrawal.REVOKED), True, False, "revoked"),
-        (Decision("t", "Merit", Withdrawal.SUSPENDED), True, False, "suspended"),
+        (WithdrawnCertificate("t", "Merit", Withdrawal.REVOKED), True, False, "revoked"),
+        (WithdrawnCertificate("t", "Merit", Withdrawal.SUSPENDED), True, False, "suspended"),
         (
-            Decision("other", "MERIT", Withdrawal.SUSPENDED),
+            WithdrawnCertificate("other", "MERIT", Withdrawal.SUSPENDED),
             True,
             False,
             "suspended",
         ),  # the same certificate by its name
-        (Decision("t", "An older name", Withdrawal.SUSPENDED), True, False, "suspended"),
-        (Decision("other", "Other", Withdrawal.SUSPENDED), True, False, "all criteria met"),
-        (Decision("other", "Other", Withdrawal.REVOKED), True, False, "another certificate of this batch was revoked"),
-        (Decision("other", "Other", Withdrawal.REVOKED), False, False, "another certificate of this batch was revoked"),
-        (Decision("other", "Other", Withdrawal.REVOKED), False, True, "all criteria met"),
-        (Decision("t", "Merit", Withdrawal.REVOKED), False, True, "revoked"),
+        (WithdrawnCertificate("t", "An older name", Withdrawal.SUSPENDED), True, False, "suspended"),
+        (WithdrawnCertificate("other", "Other", Withdrawal.SUSPENDED), True, False, "all criteria met"),
+        (
+            WithdrawnCertificate("other", "Other", Withdrawal.REVOKED),
+            True,
+            False,
+            "another certificate of this batch was revoked",
+        ),
+        (
+            WithdrawnCertificate("other", "Other", Withdrawal.REVOKED),
+            False,
+            False,
+            "another certificate of this batch was revoked",
+        ),
+        (WithdrawnCertificate("other", "Other", Withdrawal.REVOKED), False, True, "all criteria met"),
+        (WithdrawnCertificate("t", "Merit", Withdrawal.REVOKED), False, True, "revoked"),
     ],
 )
-def test_what_was_decided_for_one_learner(decision: Decision, again: bool, named: bool, because: str) -> None:
-    assert judged(COMPLETED, learner(decisions=[decision]), again=again, named=named).because == because
+def test_what_was_decided_for_one_learner(
+    decision: WithdrawnCertificate, again: bool, named: bool, because: str
+) -> None:
+    assert judged(COMPLETED, learner(withdrawn=[decision]), again=again, named=named).because == because
 
 
 def test_a_score_without_a_maximum_is_out_of_one() -> None:
