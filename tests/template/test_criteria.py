@@ -40,7 +40,9 @@ def learner(status: int = 2, q: float | None = None, r: float | None = None, **f
     return LearnerFacts("u", status=status, completed_at=NOW, updated_at=NOW, scores=scores, **given)
 
 
-def judged(criteria: dict[str, Any], who: LearnerFacts, *, again: bool = False, named: bool = False) -> CriteriaResult:
+def evaluated(
+    criteria: dict[str, Any], who: LearnerFacts, *, again: bool = False, named: bool = False
+) -> CriteriaResult:
     return criteria_of.evaluate(template(criteria), who, ("q", "r"), again=again, named=named)
 
 
@@ -97,13 +99,13 @@ def more(**asked: Any) -> dict[str, Any]:
     ],
 )
 def test_criteria(criteria: dict[str, Any], who: LearnerFacts, outcome: CriteriaOutcome, because: str) -> None:
-    found = judged(criteria, who)
+    found = evaluated(criteria, who)
     assert (found.outcome, found.because) == (outcome, because)
 
 
 def test_asked_again_by_name_neither_an_issue_nor_a_decision_counts() -> None:
     for who in (learner(issued={"merit": "c1"}), learner(withdrawn=[REVOKED]), learner(withdrawn=[SUSPENDED])):
-        assert judged(COMPLETED, who, again=True, named=True).outcome is MET
+        assert evaluated(COMPLETED, who, again=True, named=True).outcome is MET
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_asked_again_by_name_neither_an_issue_nor_a_decision_counts() -> None:
 def test_what_was_decided_for_one_learner(
     decision: WithdrawnCertificate, again: bool, named: bool, because: str
 ) -> None:
-    assert judged(COMPLETED, learner(withdrawn=[decision]), again=again, named=named).because == because
+    assert evaluated(COMPLETED, learner(withdrawn=[decision]), again=again, named=named).because == because
 
 
 def test_a_score_without_a_maximum_is_out_of_one() -> None:
@@ -146,7 +148,7 @@ def test_a_score_without_a_maximum_is_out_of_one() -> None:
 
 
 def test_the_tree_holds_the_evidence() -> None:
-    found = judged({**score({">=": 70}), "user": {"rootOrgId": "o1"}}, learner(q=82))
+    found = evaluated({**score({">=": 70}), "user": {"rootOrgId": "o1"}}, learner(q=82))
     assert [part.rule for part in found.parts] == ["enrolment", "assessment", "user"]
     assert found.parts[1].evidence["percents"] == {"q": 82.0}
     assert criteria_of.percent_of(found) == 82
@@ -192,7 +194,7 @@ def test_criteria_in_words() -> None:
 
 def test_what_is_private_of_a_user_stands_in_no_decision_and_no_narrative() -> None:
     asked = {"user": {"rootOrgId": "o1", "phone": "98450"}}
-    found = judged(asked, learner(attributes={"rootOrgId": "o1", "phone": "98450"}))
+    found = evaluated(asked, learner(attributes={"rootOrgId": "o1", "phone": "98450"}))
     assert found.outcome is MET
     assert "98450" not in f"{templates.show_result(found)} {criteria_of.narrative(template(asked))}"
 
