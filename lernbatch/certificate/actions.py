@@ -13,7 +13,7 @@ from lernbatch.batch.rules import may_manage
 from lernbatch.certificate import events, rechecks, rules
 from lernbatch.certificate.model import CertificateStatus
 from lernbatch.certificate.wire import IssueRequest, StatusChange
-from lernbatch.credential import proof as credential
+from lernbatch.credential import proof
 from lernbatch.credential.keys import key_set
 from lernbatch.database import db, sql
 from lernbatch.enrolment.model import Progress
@@ -35,14 +35,14 @@ EVENTS_AT_ONCE = 250
 
 @dataclass(frozen=True, slots=True)
 class QueuedLearner:
-    """Who is to be judged."""
+    """A learner who was queued for evaluation."""
 
     user_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateHolder:
-    """Whose certificate it is."""
+    """A learner whose certificate it is, and its batch."""
 
     user_id: str
     batch_id: str
@@ -50,7 +50,7 @@ class CertificateHolder:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """How many learners a bulk action leaves as they are, since somebody decided about them."""
+    """How many learners a bulk action leaves out, because a certificate of theirs was revoked or suspended."""
 
     revoked: int = 0
     suspended: int = 0
@@ -58,7 +58,7 @@ class PassedOver:
 
 @dataclass(frozen=True, slots=True)
 class QueuedIssue:
-    """What came of asking for certificates: how many learners are judged, and how many of them are passed over."""
+    """How many learners an issue call has queued, and how many of them are passed over."""
 
     due: int
     passed_over: PassedOver
@@ -74,33 +74,35 @@ class SignedCertificate:
 
 @dataclass(frozen=True, slots=True)
 class ReSigning:
-    """How many certificates of bad keys are signed anew, and which are left since their records were changed."""
+    """How many certificates of bad keys are signed anew, and the ids of those whose records were changed."""
 
     count: int
     broken: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class AttachedTemplate:
-    """What came of attaching a template: how many learners are judged now, and what its owner should know."""
+class AttachResult:
+    """How many learners attaching a template has queued, and what its owner should know, as sentences."""
 
     due: int
     warnings: list[str] = field(default_factory=list)
 
 
-async def attach(services: Services, caller: Caller, asked: Attachment) -> AttachedTemplate:
-    """Put a template on a batch, in place of one of the same id, and judge everybody it may be for.
+async def attach(services: Services, caller: Caller, attachment: Attachment) -> AttachResult:
+    """Put a template on a batch, in place of one of the same id, and queue everybody it may be for.
 
     Raises the refusals of contract batches §4.1, A24 to A34; rules.UnreadableTemplate when its SVG is broken.
     """
-    batch = await managed_batch(services, caller, asked.batch_id, asked.course_id)
-    stored, doubts = await compose(services, caller, batch, asked)
-    template = read_template(asked.template_id, stored)
+    batch = await managed_batch(services, caller, attachment.batch_id, attachment.course_id)
+    stored, doubts = await compose(services, caller, batch, attachment)
+    template = read_template(attachment.template_id, stored)
     warnings = doubts + await files.fetch(services, template)
     warnings += await doubts_about(services, batch, template)
     status = template.criteria.enrolment_status
     async with services.pool.acquire() as conn, conn.transaction():
-        await db.run(conn, Q.attach_template, batch_id=batch.batch_id, template_id=asked.template_id, template=stored)
+        await db.run(
+            conn, Q.attach_template, batch_id=batch.batch_id, template_id=attachment.template_id, template=stored
+        )
         due = await _queue(conn, services, batch.batch_id, "template", status=status)
         passed_over = await _passed_over(conn, batch.batch_id, status)
         await rechecks.schedule_first(conn, batch.batch_id, services.clock.now())
@@ -110,48 +112,50 @@ async def attach(services: Services, caller: Caller, asked: Attachment) -> Attac
             f"{passed_over.revoked} learners are passed over, because a certificate of theirs in this batch was "
             "revoked: only an issue call that names them awards this template to them."
         )
-    return AttachedTemplate(len(due), warnings)
+    return AttachResult(len(due), warnings)
 
 
 async def compose_preview(
-    services: Services, caller: Caller, batch: Batch, asked: Attachment
+    services: Services, caller: Caller, batch: Batch, attachment: Attachment
 ) -> tuple[dict[str, Any], list[str]]:
-    """A template as it would be attached, and what its owner should know; nothing is kept."""
-    stored, doubts = await compose(services, caller, batch, asked)
-    return stored, doubts + await doubts_about(services, batch, read_template(asked.template_id, stored))
+    """A template as it would be attached, and what its owner should know; nothing is stored."""
+    stored, doubts = await compose(services, caller, batch, attachment)
+    return stored, doubts + await doubts_about(services, batch, read_template(attachment.template_id, stored))
 
 
-async def detach(services: Services, caller: Caller, asked: Attachment) -> None:
+async def detach(services: Services, caller: Caller, attachment: Attachment) -> None:
     """Take a template off a batch, known elsewhere or not (defect 29); what was issued stays.
 
     One that is not attached must at least be a template: raises the refusals of contract batches §4.2, R9 to R13.
     """
-    batch = await managed_batch(services, caller, asked.batch_id, asked.course_id)
-    key = {"batch_id": batch.batch_id, "template_id": asked.template_id}
+    batch = await managed_batch(services, caller, attachment.batch_id, attachment.course_id)
+    key = {"batch_id": batch.batch_id, "template_id": attachment.template_id}
     detached = await db.run(services.pool, Q.detach_template, **key)
-    if not detached and asked.template_id != DEFAULT_TEMPLATE:
-        await find_asset(services, asked.template_id)
+    if not detached and attachment.template_id != DEFAULT_TEMPLATE:
+        await find_asset(services, attachment.template_id)
 
 
-async def queue_issue(services: Services, caller: Caller, asked: IssueRequest, *, again: bool) -> QueuedIssue:
-    """Judge the named learners, or all who completed, now. `again`: also who has the certificate already.
+async def queue_issue(services: Services, caller: Caller, request: IssueRequest, *, again: bool) -> QueuedIssue:
+    """Queue the named learners, or all who completed, for evaluation. `again`: replace what was issued.
 
-    Without names it passes over what somebody decided for one learner (rules.passed_over).
+    Without names, learners with a revoked or suspended certificate are passed over (template.rules.passed_over).
     Raises the refusals of contract batches §4.3, I4 to I6.
     """
-    batch = await managed_batch(services, caller, asked.batch_id, asked.course_id)
+    batch = await managed_batch(services, caller, request.batch_id, request.course_id)
     if not batch.templates:
         raise rules.NoTemplates(batch.batch_id)
-    named = list(asked.user_ids) or None
+    named = list(request.user_ids) or None
     status = None if named else Progress.COMPLETED
     async with services.pool.acquire() as conn, conn.transaction():
         due = await _queue(conn, services, batch.batch_id, "asked", user_ids=named, status=status, again=again)
         passed_over = PassedOver() if named else await _passed_over(conn, batch.batch_id, status)
         if outbox.publishes_to_kafka(services.config):
             now_ms = services.clock.now_ms()
-            for some in chunks(due, EVENTS_AT_ONCE):  # others have their turn between
-                told = [events.instruction(services.config, now_ms, batch, one, again=again) for one in some]
-                await outbox.publish(conn, services, told)
+            for user_ids in chunks(due, EVENTS_AT_ONCE):  # other tasks of the process run in between
+                instructions = [
+                    events.instruction(services.config, now_ms, batch, user_id, again=again) for user_id in user_ids
+                ]
+                await outbox.publish(conn, services, instructions)
     services.wake.now()
     return QueuedIssue(len(due), passed_over)
 
@@ -170,7 +174,7 @@ async def change_status(services: Services, caller: Caller, change: StatusChange
     batch_id, user_ids = holders[0].batch_id, [holder.user_id for holder in holders]
     await managed_batch(services, caller, batch_id)
     async with services.pool.acquire() as conn, conn.transaction():
-        # The same locks in the same order as issuing takes them, or one would wait for the other for ever.
+        # The same locks in the same order as issuing takes them, or the two would deadlock.
         await db.all(
             conn, CertificateHolder, Q.lock_enrolments, user_ids=user_ids, batch_ids=[batch_id] * len(user_ids)
         )
@@ -179,16 +183,16 @@ async def change_status(services: Services, caller: Caller, change: StatusChange
             conn,
             Q.set_status,
             certificate_id=change.certificate_id,
-            status=change.standing.value,
-            admitted=[one.value for one in rules.CHANGES[change.standing]],
+            status=change.status.value,
+            admitted=[status.value for status in rules.CHANGES[change.status]],
             changed_by=caller.user_id,
             reason=change.reason,
             code=change.code,
             now=services.clock.now(),
         )
         if not changed:
-            raise rules.CannotChange(change.standing)
-        if change.standing is CertificateStatus.REVOKED:
+            raise rules.CannotChange(change.status)
+        if change.status is CertificateStatus.REVOKED:
             entry = {"certificate_id": change.certificate_id, "batch_id": batch_id}
             await db.run(conn, Q.remove_entry, **entry, user_ids=user_ids)
 
@@ -198,19 +202,21 @@ async def re_sign(services: Services) -> ReSigning:
 
     What it says stays to the letter. A record that does not fit its signature was changed: it is not signed.
     """
-    keys_now, after, count, broken = key_set(services.config), "", 0, []
-    names = [key.name for key in keys_now.bad]
+    issuer_keys, after, count, broken = key_set(services.config), "", 0, []
+    bad_names = [key.name for key in issuer_keys.bad]
     while page := await db.all(
-        services.pool, SignedCertificate, Q.signed_by, names=names, after=after, limit=RE_SIGN_AT_ONCE
+        services.pool, SignedCertificate, Q.signed_by, names=bad_names, after=after, limit=RE_SIGN_AT_ONCE
     ):
         signed = []
-        for one in page:
-            if credential.trusted_proofs(one.credential, keys_now.bad):
-                unsigned = {name: value for name, value in one.credential.items() if name != "proof"}
-                signing = replace(keys_now, did=one.credential["issuer"]["id"])  # the address may be another since
-                signed.append((one.certificate_id, credential.sign(unsigned, signing, services.clock.now())))
+        for certificate in page:
+            if proof.trusted_proofs(certificate.credential, issuer_keys.bad):
+                unsigned = {name: value for name, value in certificate.credential.items() if name != "proof"}
+                signing = replace(
+                    issuer_keys, did=certificate.credential["issuer"]["id"]
+                )  # the address may be another since
+                signed.append((certificate.certificate_id, proof.sign(unsigned, signing, services.clock.now())))
             else:
-                broken.append(one.certificate_id)
+                broken.append(certificate.certificate_id)
             await asyncio.sleep(0)
         await db.run(
             services.pool,
@@ -223,7 +229,7 @@ async def re_sign(services: Services) -> ReSigning:
 
 
 async def retry(services: Services, batch_id: str, user_id: str | None = None) -> int:
-    """Judge again those of a batch whose certificates failed and were parked; how many."""
+    """Queue the parked learners of a batch again, or one of them. Returns their number."""
     return await db.run(services.pool, Q.retry_parked, batch_id=batch_id, user_id=user_id, now=services.clock.now())
 
 
@@ -237,7 +243,7 @@ async def _queue(
     status: int | None = None,
     again: bool = False,
 ) -> list[str]:
-    """Have learners judged; whom."""
+    """Queue learners for evaluation. Returns their user ids."""
     rows = await db.all(
         conn,
         QueuedLearner,
@@ -253,7 +259,7 @@ async def _queue(
 
 
 async def _passed_over(conn: db.Connection, batch_id: str, status: int | None) -> PassedOver:
-    """Whom a bulk action leaves as they are. `status`: of their enrolments; None: any."""
+    """How many learners a bulk action leaves out. `status`: of their enrolments; None: any."""
     passed_over = await db.one(conn, PassedOver, Q.decided_in_batch, batch_id=batch_id, status=status)
     return passed_over or PassedOver()
 

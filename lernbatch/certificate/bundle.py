@@ -40,7 +40,10 @@ class _Stream(io.RawIOBase):
 async def stream(
     services: Services, batch_id: str, since: datetime, until: datetime, form: str
 ) -> AsyncIterator[bytes]:
-    """The zip, part by part; `form` as gallery.MEDIA_TYPES. One that cannot be drawn is left out and logged."""
+    """The zip, part by part; `form`: a key of pictures.MEDIA_TYPES.
+
+    A certificate that cannot be rendered is left out and logged.
+    """
     out = _Stream()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         async for certificate in _certificates(services, batch_id, since, until):

@@ -14,8 +14,7 @@ from lernbatch import command
 from lernbatch.certificate import actions, bundle, explain, rules, wire
 from lernbatch.certificate.model import CertificateStatus
 from lernbatch.certificate.wire import StatusChange
-from lernbatch.credential import baking, keys, status_list, strict_json
-from lernbatch.credential import proof as credential
+from lernbatch.credential import baking, keys, proof, status_list, strict_json
 from lernbatch.credential.keys import IssuerKey
 from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.errors import Unusable
@@ -46,8 +45,8 @@ def explain_(batch_id: str, user_id: str | None = None, /) -> None:
                 _say(f"{summary.learners} learners, {len(summary.tallies)} templates.")
                 return
             explained = await explain.learner(held, batch_id, user_id)
-            for template, finding in explained.findings:
-                _say(f"{template.name}: {finding.outcome.value}, {finding.because}", *_tree(finding.parts))
+            for template, result in explained.results:
+                _say(f"{template.name}: {result.outcome.value}, {result.because}", *_tree(result.parts))
             for one in explained.certificates:
                 at = f"{one.issued_at:%Y-%m-%d %H:%M:%S} UTC"
                 _say(f"{one.name} {one.certificate_id}: {one.status}, issued {at} because")
@@ -55,7 +54,7 @@ def explain_(batch_id: str, user_id: str | None = None, /) -> None:
             if explained.waiting:
                 waiting = explained.waiting
                 parked = "parked" if waiting.parked else f"next at {waiting.due_at:%Y-%m-%d %H:%M:%S} UTC"
-                _say(f"to be judged ({waiting.reason}), {parked}: {waiting.error or 'nothing went wrong so far'}")
+                _say(f"to be evaluated ({waiting.reason}), {parked}: {waiting.error or 'nothing went wrong so far'}")
             if explained.undrawable:
                 _say(f"no font draws {explained.undrawable!r}: see LERNBATCH_CERTIFICATE_FONT_FOLDER")
 
@@ -73,7 +72,7 @@ def _tree(parts: Sequence[CriteriaResult], depth: int = 1) -> list[str]:
 
 @app.command
 def retry(batch_id: str, user_id: str | None = None, /) -> None:
-    """Judge again those of a batch whose certificates failed and were parked.
+    """Evaluate again the learners of a batch whose certificates failed and were parked.
 
     Example: `lernbatch certificate retry 0147095690579066880`
 
@@ -86,7 +85,7 @@ def retry(batch_id: str, user_id: str | None = None, /) -> None:
         async with command.services() as held:
             return await actions.retry(held, batch_id, user_id)
 
-    _say(f"{asyncio.run(work())} will be judged again.")
+    _say(f"{asyncio.run(work())} will be evaluated again.")
 
 
 @app.command
@@ -134,7 +133,7 @@ def reinstate(certificate_id: str, /, *, reason: str, code: str | None = None) -
 def _change(certificate_id: str, standing: CertificateStatus, reason: str, code: str | None) -> None:
     try:
         change = StatusChange(certificate_id, standing, reason, wire.read_code(code, standing))
-    except wire.InvalidValue as unknown:
+    except wire.InvalidParameter as unknown:
         raise Unusable(f"{unknown} One of: {', '.join(wire.CODES_BY_HAND)}.") from unknown
 
     async def work() -> None:
@@ -240,7 +239,7 @@ def verify(
     try:
         trusted = _keys(keys_file) if keys_file else keys.read_good_keys(keys.folder_of(command.settings()))
         signed, is_picture = baking.credential_in(_read(file))
-        verified = credential.verify(signed, trusted)
+        verified = proof.verify(signed, trusted)
         standing = _standing(verified.credential, status_lists or [], trusted)
     except OSError as unreadable:
         raise Unusable(f"{unreadable.filename} cannot be read: {unreadable.strerror}.") from unreadable
@@ -249,8 +248,8 @@ def verify(
     said = verified.credential
     _say(f"{said.get('name')}, for {_recipient(said)}, by {_issuer(said)}, earned {said.get('validFrom')}")
     if len(verified.proofs) > 1:
-        for proof in verified.proofs:
-            _say(f"{proof.name} counts." if proof.why_not is None else f"{proof.name} does not count. {proof.why_not}")
+        for one in verified.proofs:
+            _say(f"{one.name} counts." if one.why_not is None else f"{one.name} does not count. {one.why_not}")
     if not verified.trusted:
         raise Unusable(
             f"{file} was not changed since the key {verified.key.name} signed it, but that key is none of those "
@@ -288,7 +287,7 @@ def _standing(said: Any, lists: Sequence[Path], trusted: Sequence[IssuerKey]) ->
         raise Unverifiable(f"Its validUntil {str(expires)[:60]!r} is no time.") from wrong
     standing = rules.validity("active", until, datetime.now(UTC))
     for path in lists:
-        listed = credential.verify(path.read_bytes(), trusted)
+        listed = proof.verify(path.read_bytes(), trusted)
         if not listed.trusted:
             raise Unverifiable(f"The status list {path} is not signed by a trusted key.")
         for entry in _objects(said.get("credentialStatus")):

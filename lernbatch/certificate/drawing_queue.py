@@ -1,4 +1,4 @@
-"""Waiting for the one place where pictures are drawn: with a deadline, and in rotation among those who wait."""
+"""The queue for the renderer: with a deadline, and in rotation among clients."""
 
 from __future__ import annotations
 
@@ -22,18 +22,17 @@ class TooManyPictures(Busy):
 
 
 class DrawingQueue:
-    """One draws at a time; whoever asked for much does not keep others waiting longer than for one picture each."""
+    """One drawing at a time. A client with many pictures delays every other client by one picture at most."""
 
     def __init__(self) -> None:
         self._busy = False
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     @asynccontextmanager
-    async def turn(self, client: str, seconds: float | None) -> AsyncIterator[None]:
-        """Hold the place in the block. `seconds`: how long to wait for it at most; None: as long as it takes.
+    async def slot(self, client: str, seconds: float | None) -> AsyncIterator[None]:
+        """Hold the renderer in the block. `seconds`: the longest wait for it; None: as long as it takes.
 
-        Raises, where there is a deadline: TooManyPictures, then, or at once where this client or all together wait
-        for too many.
+        Raises: TooManyPictures, at the deadline, or at once where this client or all clients wait for too many.
         """
         if self._busy:
             await self._wait(client, seconds)
@@ -61,7 +60,7 @@ class DrawingQueue:
             raise
 
     def _leave(self, client: str, place: asyncio.Future[None]) -> None:
-        """Stop waiting; who was given the place in this very moment hands it on."""
+        """Stop waiting; a place that was given in this very moment goes to the next."""
         if place.done():
             self._pass_on()
             return
@@ -70,7 +69,7 @@ class DrawingQueue:
             del self._waiting[client]
 
     def _pass_on(self) -> None:
-        """Give the place to the next client, and that client's next turn after everybody else's."""
+        """Give the place to the next client, whose next picture comes after everybody else's."""
         if not self._waiting:
             self._busy = False
             return

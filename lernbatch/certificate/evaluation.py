@@ -22,10 +22,10 @@ from lernbatch.template.model import (
     BestScore,
     CriteriaOutcome,
     CriteriaResult,
-    Decision,
     LearnerFacts,
     Template,
     Withdrawal,
+    WithdrawnCertificate,
 )
 from lernbatch.template.wire import read_templates
 
@@ -295,8 +295,8 @@ def learner_facts(enrolment: EvaluatedEnrolment, data: EvaluationData) -> Learne
         scores={content_id: BestScore(*score[:3]) for content_id, score in enrolment.scores.items()},
         issued=issued,
         attributes=attributes,
-        decisions=[
-            Decision(certificate.template_id, certificate.name, Withdrawal(certificate.status))
+        withdrawn=[
+            WithdrawnCertificate(certificate.template_id, certificate.name, Withdrawal(certificate.status))
             for certificate in decided
             if certificate.status == CertificateStatus.SUSPENDED
             # A revoked one of whose name the learner has a newer one does not count any more.

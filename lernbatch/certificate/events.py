@@ -39,9 +39,11 @@ def issued(services: Services, made: UnsavedCertificate, now: datetime) -> Itera
         }
         yield Event(NOTIFICATION, "certificate", earned.due.user_id, mail)
         if earned.person.masked_phone:
-            yield Event(
-                NOTIFICATION, "certificate", earned.due.user_id, {**mail, "mode": "sms", "body": _message(config)}
+            message = (
+                "Congratulations! Download your course certificate from your profile page. If you have a problem "
+                f"downloading it on the mobile, update your {config.platform_name} app"
             )
+            yield Event(NOTIFICATION, "certificate", earned.due.user_id, {**mail, "mode": "sms", "body": message})
 
 
 def instruction(config: Config, now_ms: int, batch: Batch, user_id: str, *, again: bool) -> Event:
@@ -103,11 +105,3 @@ def _feed(earned: Earned) -> dict[str, object]:
             },
         },
     }
-
-
-def _message(config: Config) -> str:
-    app = f"update your {config.platform_name} app"
-    return (
-        "Congratulations! Download your course certificate from your profile page. "
-        f"If you have a problem downloading it on the mobile, {app}"
-    )

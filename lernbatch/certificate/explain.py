@@ -1,4 +1,4 @@
-"""Why somebody has a certificate or has none: the same rules as issuing, with their evidence."""
+"""Why a learner has a certificate or has none: the same rules as issuing, with their evidence."""
 
 from __future__ import annotations
 
@@ -25,8 +25,15 @@ MAX_OF_LEARNER = 100
 
 
 @dataclass(frozen=True, slots=True)
+class EnrolledLearner:
+    """A learner of a batch."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class DueState:
-    """That a learner is to be judged, and what went wrong so far."""
+    """A learner's due row: when the next evaluation is, and what went wrong so far."""
 
     reason: str
     due_at: datetime
@@ -39,15 +46,15 @@ class DueState:
 class LearnerExplanation:
     """Everything about one learner's certificates in a batch."""
 
-    findings: list[tuple[Template, CriteriaResult]]
+    results: list[tuple[Template, CriteriaResult]]
     waiting: DueState | None
     certificates: list[Certificate]
-    undrawable: str  # characters of the name that no font at hand can draw
+    undrawable: str  # characters of the name that no font draws
 
 
 @dataclass(slots=True)
 class TemplateTally:
-    """How the learners of a batch stand towards one template; each is counted in one of `outcomes`."""
+    """The results of a batch's learners for one template; each learner is counted in one of `outcomes`."""
 
     template: Template
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -65,7 +72,7 @@ class IssueFailure:
 
 @dataclass(frozen=True, slots=True)
 class DueGroup:
-    """Learners of a batch who are to be judged, or failed, for one reason."""
+    """The learners of a batch who are due, or parked, with one error."""
 
     learners: int
     parked: bool
@@ -75,7 +82,7 @@ class DueGroup:
 
 @dataclass(frozen=True, slots=True)
 class BatchExplanation:
-    """How a batch stands: its learners, each template's tally, and who waits or failed."""
+    """The results of a batch: its learners, a tally of each template, and the due rows."""
 
     learners: int
     tallies: list[TemplateTally]
@@ -86,12 +93,12 @@ class BatchExplanation:
 async def learner(services: Services, batch_id: str, user_id: str) -> LearnerExplanation:
     """Why this learner has or has not what the batch awards. Raises: NotFound, when not enrolled there."""
     row = DueLearner(user_id, batch_id, "explain", re_issue=False, named=False, attempts=0)
-    known = await evaluation.load(services, [row])
-    if row.key not in known.enrolments or batch_id not in known.batches:
+    data = await evaluation.load(services, [row])
+    if row.key not in data.enrolments or batch_id not in data.batches:
         raise NotFound
-    judged = list(evaluation.results(row, known.batches[batch_id], known.enrolments[row.key], known))
-    person = known.people.get(user_id)
-    case = pictures.fonts(services.config.certificate_font_folder)
+    results = list(evaluation.results(row, data.batches[batch_id], data.enrolments[row.key], data))
+    person = data.people.get(user_id)
+    fonts = pictures.fonts(services.config.certificate_font_folder)
     certificates = await db.all(
         services.pool,
         Certificate,
@@ -103,50 +110,47 @@ async def learner(services: Services, batch_id: str, user_id: str) -> LearnerExp
         limit=MAX_OF_LEARNER,
     )
     return LearnerExplanation(
-        findings=judged,
+        results=results,
         waiting=await db.one(services.pool, DueState, Q.due_of_learner, user_id=user_id, batch_id=batch_id),
         certificates=certificates,
-        undrawable=case.lacks(person.name) if person else "",
+        undrawable=fonts.lacks(person.name) if person else "",
     )
 
 
 async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] | None = None) -> BatchExplanation:
-    """How all active learners of a batch stand; `templates` instead of its own: a preview of what they would give."""
+    """Evaluate all active learners of a batch. `templates`: those of a preview, instead of the batch's own."""
     tallies: dict[str, TemplateTally] = {}
     unread: Counter[str] = Counter()
     learners, after = 0, ""
-    while page := [row["user_id"] for row in await _page(services, batch_id, after)]:
+    while rows := await db.all(
+        services.pool, EnrolledLearner, Q.learners_of_batch, batch_id=batch_id, after=after, limit=PAGE
+    ):
+        page = [row.user_id for row in rows]
         due = [DueLearner(user_id, batch_id, "explain", re_issue=False, named=False, attempts=0) for user_id in page]
-        known = await evaluation.load(services, due)
+        data = await evaluation.load(services, due)
         if templates is not None:
-            known = replace(known, templates={batch_id: read_templates(templates)})
+            data = replace(data, templates={batch_id: read_templates(templates)})
         errors: dict[str, str] = {}
         if templates is None:
             failed = await db.all(services.pool, IssueFailure, Q.failures_of, batch_id=batch_id, user_ids=page)
             errors = {failure.user_id: failure.error for failure in failed}
         for row in due:
-            _count(row, known, errors.get(row.user_id), tallies, unread)
+            _count(row, data, errors.get(row.user_id), tallies, unread)
         learners, after = learners + len(page), page[-1]
     queues = await db.all(services.pool, DueGroup, Q.due_of_batch, batch_id=batch_id)
     return BatchExplanation(learners, list(tallies.values()), queues, unread)
 
 
-async def _page(services: Services, batch_id: str, after: str) -> list[Mapping[str, Any]]:
-    statement = Q.learners_of_batch
-    arguments = statement.arguments({"batch_id": batch_id, "after": after, "limit": PAGE})
-    return [dict(row) for row in await services.pool.fetch(statement.text, *arguments)]
-
-
 def _count(
-    row: DueLearner, known: EvaluationData, error: str | None, tallies: dict[str, TemplateTally], unread: Counter[str]
+    row: DueLearner, data: EvaluationData, error: str | None, tallies: dict[str, TemplateTally], unread: Counter[str]
 ) -> None:
-    enrolment, found = known.enrolments.get(row.key), known.batches.get(row.batch_id)
-    if enrolment is None or found is None:
+    enrolment, batch = data.enrolments.get(row.key), data.batches.get(row.batch_id)
+    if enrolment is None or batch is None:
         return
-    failure = known.failures.get(row.user_id) or known.failures.get(row.batch_id)
+    failure = data.failures.get(row.user_id) or data.failures.get(row.batch_id)
     if failure:
         unread[failure] += 1
-        for template in known.templates[row.batch_id]:
+        for template in data.templates[row.batch_id]:
             open_yet = _needs_completion(template) and enrolment.status != Progress.COMPLETED
             _add(
                 tallies,
@@ -156,8 +160,8 @@ def _count(
                 failure,
             )
         return
-    for template, finding in evaluation.results(row, found, enrolment, known):
-        _add(tallies, template, finding.outcome, finding.because, error)
+    for template, result in evaluation.results(row, batch, enrolment, data):
+        _add(tallies, template, result.outcome, result.because, error)
 
 
 def _add(
@@ -179,17 +183,18 @@ def _needs_completion(template: Template) -> bool:
 
 def without_small_groups(summary: BatchExplanation) -> BatchExplanation:
     """The same without groups of so few that a count names a person, where a template asks who its learners are."""
-    tallies = [_unnamed(tally) if tally.template.criteria.user else tally for tally in summary.tallies]
+    tallies = [
+        TemplateTally(
+            tally.template,
+            rules.without_few(tally.outcomes),
+            rules.without_few(tally.reasons),
+            rules.without_few(tally.failures),
+        )
+        if tally.template.criteria.user
+        else tally
+        for tally in summary.tallies
+    ]
     return replace(summary, tallies=tallies)
-
-
-def _unnamed(tally: TemplateTally) -> TemplateTally:
-    return TemplateTally(
-        tally.template,
-        rules.without_few(tally.outcomes),
-        rules.without_few(tally.reasons),
-        rules.without_few(tally.failures),
-    )
 
 
 def in_one_line(tally: TemplateTally) -> str:
@@ -218,8 +223,8 @@ def show_learner(explained: LearnerExplanation, *, manages: bool = False) -> dic
     waiting = explained.waiting
     return {
         "templates": [
-            {"identifier": template.template_id, "name": template.name, "decision": show_result(finding)}
-            for template, finding in explained.findings
+            {"identifier": template.template_id, "name": template.name, "decision": show_result(result)}
+            for template, result in explained.results
         ],
         "certificates": [
             {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 from starlette.responses import Response, StreamingResponse
 
 from lernbatch.certificate import actions, bundle, explain, page, pictures, verification, wire
@@ -14,56 +15,69 @@ from lernbatch.credential import status_list as status
 from lernbatch.drawing import picture
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import NotFound
-from lernbatch.template.wire import read_attachment, read_detachment
+from lernbatch.template.wire import (
+    AttachedTemplate,
+    TemplateAttachment,
+    TemplateDetachment,
+    read_attachment,
+    read_detachment,
+)
 from lernbatch.web.answers import Answer
 from lernbatch.web.request import Call
+from lernbatch.web.schema import Done, takes
 
 _PUBLIC = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
 
 
-async def add_template(call: Call) -> Mapping[str, Any]:
+@takes(TemplateAttachment)
+async def add_template(call: Call) -> AttachedTemplate:
     """PATCH /v1/course/batch/cert/template/add"""
     attached = await actions.attach(call.services, call.caller, read_attachment(call.request))
-    return {"response": "SUCCESS", **({"warnings": attached.warnings} if attached.warnings else {})}
+    return AttachedTemplate(warnings=attached.warnings or UNSET)
 
 
-async def remove_template(call: Call) -> Mapping[str, Any]:
+@takes(TemplateDetachment)
+async def remove_template(call: Call) -> Done:
     """PATCH /v1/course/batch/cert/template/remove"""
     await actions.detach(call.services, call.caller, read_detachment(call.request))
-    return {"response": "SUCCESS"}
+    return Done()
 
 
+@takes(wire.CertificateIssue, query=wire.IssueQuery, result=wire.IssueAnswer)
 async def issue(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/cert/issue[?reIssue=true]"""
-    asked = wire.read_issue(call.request)
+    request = wire.read_issue(call.request)
     again = call.query.get("reIssue", "").lower() == "true"
-    issue = await actions.queue_issue(call.services, call.caller, asked, again=again)
-    said = f"Certificates issue action for Course Batch Id {asked.batch_id} submitted Successfully!"
-    ids = {"batchId": asked.batch_id, "courseId": asked.course_id, "collectionId": asked.course_id}
+    issue = await actions.queue_issue(call.services, call.caller, request, again=again)
+    message = f"Certificates issue action for Course Batch Id {request.batch_id} submitted Successfully!"
+    ids = {"batchId": request.batch_id, "courseId": request.course_id, "collectionId": request.course_id}
     return {
         "result": {
-            "status": said,
+            "status": message,
             **ids,
             **wire.show_passed_over(issue.passed_over.revoked, issue.passed_over.suspended),
         }
     }
 
 
+@takes(TemplateAttachment, result=wire.PreviewAnswer)
 async def preview(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/cert/template/preview: whom a template would be for, without attaching it."""
-    asked = read_attachment(call.request)
-    batch = await actions.managed_batch(call.services, call.caller, asked.batch_id, asked.course_id)
-    stored, doubts = await actions.compose_preview(call.services, call.caller, batch, asked)
-    summary = await explain.batch(call.services, asked.batch_id, {asked.template_id: stored})
+    attachment = read_attachment(call.request)
+    batch = await actions.managed_batch(call.services, call.caller, attachment.batch_id, attachment.course_id)
+    stored, doubts = await actions.compose_preview(call.services, call.caller, batch, attachment)
+    summary = await explain.batch(call.services, attachment.batch_id, {attachment.template_id: stored})
     return {"response": explain.show_batch(explain.without_small_groups(summary)), "warnings": doubts}
 
 
+@takes(result=wire.BatchSummaryAnswer)
 async def explain_batch(call: Call) -> Mapping[str, Any]:
     """GET /v1/course/batch/cert/explain/{batch_id}: how the learners of a batch stand towards its templates."""
     batch = await actions.managed_batch(call.services, call.caller, call.parameters["batch_id"])
     return {"response": explain.show_batch(await explain.batch(call.services, batch.batch_id))}
 
 
+@takes(result=wire.LearnerSummaryAnswer)
 async def explain_learner(call: Call) -> Mapping[str, Any]:
     """GET /v1/course/batch/cert/explain/{batch_id}/{user_id}: why; learners may ask of themselves."""
     batch_id, user_id = call.parameters["batch_id"], call.parameters["user_id"]
@@ -74,19 +88,22 @@ async def explain_learner(call: Call) -> Mapping[str, Any]:
     return {"response": explain.show_learner(explained, manages=not oneself)}
 
 
-async def retry(call: Call) -> Mapping[str, Any]:
-    """POST /v1/course/batch/cert/retry {"batchId": …, "userId": …}: judge again what failed and was parked."""
+@takes(wire.CertificateRetry)
+async def retry(call: Call) -> wire.RetriedCertificates:
+    """POST /v1/course/batch/cert/retry {"batchId": …, "userId": …}: evaluate again what failed and was parked."""
     batch_id, user_id = wire.read_retry(call.request)
     await actions.managed_batch(call.services, call.caller, batch_id)
-    return {"response": "SUCCESS", "count": await actions.retry(call.services, batch_id, user_id)}
+    return wire.RetriedCertificates(count=await actions.retry(call.services, batch_id, user_id))
 
 
-async def change_standing(call: Call) -> Mapping[str, Any]:
+@takes(wire.CertificateStatusChange)
+async def change_standing(call: Call) -> Done:
     """PATCH /v1/course/batch/cert/status {"identifier": …, "status": "revoked", "reason": …, "code": …}"""
     await actions.change_status(call.services, call.caller, wire.read_change(call.request))
-    return {"response": "SUCCESS"}
+    return Done()
 
 
+@takes(query=wire.BundleQuery, produces="application/zip")
 async def bundled(call: Call) -> Response:
     """GET /v1/course/batch/cert/download/{batch_id}?from=2026-06-01&to=2026-06-30&form=pdf: a zip."""
     batch = await actions.managed_batch(call.services, call.caller, call.parameters["batch_id"])
@@ -98,18 +115,23 @@ async def bundled(call: Call) -> Response:
     )
 
 
+@takes(
+    query=wire.PageQuery,
+    produces="text/html application/json image/svg+xml image/png application/pdf application/vc application/vc+jwt",
+    also={404: "There is no such certificate"},
+)
 async def show(call: Call) -> Answer:
     """GET /certs/{name}: the public page, or the same as JSON; with an ending .svg .png .pdf .json .jwt that file."""
     name, _, form = call.parameters["name"].partition(".")
     if form:
         return await _file(call, name, form)
-    looked = await verification.check(call.services, name)
+    checked = await verification.check(call.services, name)
     if "application/json" in call.headers.get("accept", ""):
-        if looked is None:
+        if checked is None:
             raise NotFound
-        shown = wire.show_verification(looked.certificate, looked.standing, looked.chain, _base(call))
-        return _json({**shown, "proofs": [wire.show_proof(proof) for proof in looked.proofs]})
-    return page.certificate(looked, _base(call), call.services.clock.zone)
+        shown = wire.show_verification(checked.certificate, checked.standing, checked.chain, _base(call))
+        return _json({**shown, "proofs": [wire.show_proof(proof) for proof in checked.proofs]})
+    return page.certificate(checked, _base(call), call.services.clock.zone)
 
 
 async def _file(call: Call, name: str, form: str) -> Response:
@@ -128,6 +150,7 @@ async def _file(call: Call, name: str, form: str) -> Response:
     return Response(body, media_type=pictures.MEDIA_TYPES[form], headers=headers)
 
 
+@takes(produces="image/svg+xml")
 async def default_template(_: Call) -> Response:
     """GET /certs/templates/default.svg: our own template."""
     source = picture.default_design().source
@@ -135,11 +158,13 @@ async def default_template(_: Call) -> Response:
     return Response(source, media_type="image/svg+xml", headers=headers)
 
 
+@takes(produces="text/css")
 async def style_sheet(_: Call) -> Response:
     """GET /certs/static/page.css"""
     return Response(page.style_sheet(), media_type="text/css", headers={**_PUBLIC, "Cache-Control": "max-age=3600"})
 
 
+@takes(produces="application/vc")
 async def status_list(call: Call) -> Answer:
     """GET /certs/status/{purpose}/{number}: a signed bitstring status list."""
     purpose, number = call.parameters["purpose"], call.parameters["number"]
@@ -149,11 +174,13 @@ async def status_list(call: Call) -> Answer:
     return _json(await verification.status_list(call.services, purpose, int(number)), "application/vc", seconds=30)
 
 
+@takes(produces="application/did+json")
 async def did_document(call: Call) -> Answer:
     """GET /.well-known/did.json: the issuer's keys, for who resolves did:web."""
     return _json(keys.key_set(call.services.config).document, "application/did+json", seconds=300)
 
 
+@takes(produces="application/json")
 async def jwks(call: Call) -> Answer:
     """GET /.well-known/jwks.json: the same keys as JSON Web Keys."""
     return _json(keys.key_set(call.services.config).jwks, seconds=300)

@@ -17,7 +17,7 @@ from uuid import uuid4
 import asyncpg
 
 from lernbatch import log, metrics
-from lernbatch.certificate import events, rechecks, wire
+from lernbatch.certificate import events, rechecks, rules, wire
 from lernbatch.certificate.evaluation import (
     DueLearner,
     Earned,
@@ -28,7 +28,6 @@ from lernbatch.certificate.evaluation import (
     evaluate,
 )
 from lernbatch.credential import keys, open_badge, proof, status_list
-from lernbatch.credential.keys import KeySet
 from lernbatch.credential.open_badge import Award
 from lernbatch.credential.status_list import LIST_SIZE
 from lernbatch.database import db, sql
@@ -117,8 +116,12 @@ async def _signed(services: Services, evaluation: Evaluation) -> list[UnsavedCer
     issuer_keys, now = keys.key_set(services.config), services.clock.now()
     for count, (one, index) in enumerate(zip(earned, indices, strict=True), start=1):
         try:
-            issuer = vouching[one.batch.batch_id]
-            certificates.append(_sign_one(services, issuer_keys, one, issuer, one.certificate_id(secret), index, now))
+            issuer, certificate_id = vouching[one.batch.batch_id], one.certificate_id(secret)
+            days = one.template.valid_days
+            expires_at = None if days is None else one.earned_at + timedelta(days=days)
+            award = award_of(services, one, issuer, certificate_id, index, expires_at)
+            credential = proof.sign(open_badge.build(award, issuer_keys.did), issuer_keys, now)
+            certificates.append(UnsavedCertificate(one, issuer, certificate_id, index, credential, expires_at))
         except Unusable:
             raise
         except Exception as broken:  # noqa: BLE001 - bad data of one learner fails this learner alone
@@ -126,22 +129,6 @@ async def _signed(services: Services, evaluation: Evaluation) -> list[UnsavedCer
         if count % _PAUSE_EVERY == 0:
             await asyncio.sleep(0)
     return certificates
-
-
-def _sign_one(
-    services: Services,
-    issuer_keys: KeySet,
-    one: Earned,
-    issuer: str,
-    certificate_id: str,
-    status_index: int,
-    now: datetime,
-) -> UnsavedCertificate:
-    days = one.template.valid_days
-    expires_at = None if days is None else one.earned_at + timedelta(days=days)
-    award = award_of(services, one, issuer, certificate_id, status_index, expires_at)
-    signed = proof.sign(open_badge.build(award, issuer_keys.did), issuer_keys, now)
-    return UnsavedCertificate(one, issuer, certificate_id, status_index, signed, expires_at)
 
 
 def award_of(
@@ -156,9 +143,9 @@ def award_of(
         issuer_url=services.config.public_url,
         recipient_id=one.due.user_id,
         recipient_name=one.person.name,
-        course_id=one.batch.course_id,
-        course_name=one.course_name,
-        batch_id=one.due.batch_id,
+        achievement_id=rules.achievement_id(one.due.batch_id, one.template.name),
+        achievement_code=one.batch.course_id,
+        description=one.course_name,
         narrative=criteria.narrative(one.template),
         earned_at=one.earned_at,
         earned_on=one.earned_at.astimezone(services.clock.zone).date(),

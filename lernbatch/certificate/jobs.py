@@ -8,7 +8,7 @@ from lernbatch.services import Services
 
 
 async def issue_due(services: Services) -> int:
-    """Judge learners who are due and issue what they have earned; how many were judged."""
+    """Evaluate learners who are due and issue what they have earned. Returns how many were evaluated."""
     return await issue.issue_due(services)
 
 

@@ -38,10 +38,10 @@ _PAGES = Environment(
 )
 
 
-def certificate(looked: CheckedCertificate | None, public_url: str, zone: tzinfo) -> HTMLResponse:
+def certificate(checked: CheckedCertificate | None, public_url: str, zone: tzinfo) -> HTMLResponse:
     """The page; 404 for an unknown number, as a page too."""
-    standing = looked.standing if looked else "unknown"
-    shown = wire.show_verification(looked.certificate, standing, looked.chain, public_url) if looked else None
+    standing = checked.standing if checked else "unknown"
+    shown = wire.show_verification(checked.certificate, standing, checked.chain, public_url) if checked else None
 
     def day(at: str) -> str:
         return format_date(datetime.fromisoformat(at), "D MMMM YYYY", zone)
@@ -53,7 +53,7 @@ def certificate(looked: CheckedCertificate | None, public_url: str, zone: tzinfo
         day=day,
         public_url=public_url,
     )
-    return HTMLResponse(html, 200 if looked else 404, headers=HEADERS)
+    return HTMLResponse(html, 200 if checked else 404, headers=HEADERS)
 
 
 @cache

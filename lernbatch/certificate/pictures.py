@@ -1,4 +1,4 @@
-"""Pictures of certificates, drawn when somebody wants to see one, and remembered for a while."""
+"""Pictures of certificates: rendered on request, and cached in memory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def protection(form: str) -> dict[str, str]:
 
 
 class PictureCache:
-    """Drawn pictures, at most `size` bytes of them; the one not asked for longest goes first. For all threads."""
+    """A cache of rendered pictures, at most `size` bytes; the least recently used goes first. Safe for threads."""
 
     def __init__(self, size: int) -> None:
         self._size, self._held, self._lock = size, 0, Lock()
@@ -80,14 +80,14 @@ async def render(
         if not proof.trusted_proofs(certificate.credential, keys.keys):  # or a changed record would be signed here
             raise BadPicture("its record is not as a trusted key signed it.")
         return vc_jwt.jwt(certificate.credential, keys).encode()
-    signed_by = record.key_name(certificate.credential)  # whoever signs anew draws anew
+    signed_by = record.key_name(certificate.credential)  # a certificate that is signed anew is rendered anew
     key = (services.config.public_url, certificate.certificate_id, signed_by, form, qr)
     drawn = _CACHE.get(key)
     if drawn is None:
         images = [signatory["image"] for signatory in certificate.template["signatoryList"]]
         design = await files.design(services, certificate.template["url"], images)
         seconds = None if patient else services.config.certificate_drawing_seconds
-        async with drawing_queue().turn(client, seconds):
+        async with drawing_queue().slot(client, seconds):
             loop = asyncio.get_running_loop()
             work = (key, services, certificate, design, form, qr)
             drawn = await loop.run_in_executor(renderer.EXECUTOR, _draw_once, *work)
@@ -95,7 +95,7 @@ async def render(
 
 
 def client_of(call: Call) -> str:
-    """By whom a picture is waited for: a user, or an address."""
+    """The client that waits for a picture: a user id, or an address."""
     address = call.http.client.host if call.http.client else ""
     return call.caller.user_id or address
 
@@ -103,7 +103,7 @@ def client_of(call: Call) -> str:
 def _draw_once(
     key: tuple[str, ...], services: Services, certificate: Certificate, design: Design, form: str, qr: str
 ) -> bytes:
-    """Who waited while somebody else asked for the same picture gets that."""
+    """Render the picture, unless another request did so while this one waited."""
     drawn = _CACHE.get(key)
     if drawn is None:
         drawn = _draw(services, certificate, design, form, qr)

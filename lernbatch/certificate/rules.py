@@ -41,6 +41,11 @@ def on_behalf_of(vouching: str, claimed: str) -> str | None:
     return None if not claimed or claimed.casefold() == vouching.strip().casefold() else claimed
 
 
+def achievement_id(batch_id: str, name: str) -> str:
+    """The URI of what everybody earns who gets a certificate of that name in the batch."""
+    return f"urn:lernbatch:{batch_id}:{sha256(name.encode()).hexdigest()[:16]}"
+
+
 def certificate_id(secret: bytes, batch_id: str, user_id: str, template_id: str, revision: int) -> str:
     """The same for the same award, so that nothing is issued twice; without `secret` nobody can compute it.
 

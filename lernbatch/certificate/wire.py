@@ -1,11 +1,14 @@
-"""The JSON of certificates: templates as requests bring them and batches keep them, entries, older credentials."""
+"""The JSON of certificates: requests about them, entries of learners, and what a public page shows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from lernbatch.certificate.model import Certificate, CertificateStatus, ChangeCode, Revision
 from lernbatch.certificate.rules import on_behalf_of
@@ -15,17 +18,21 @@ from lernbatch.template.model import (
     Signatory,
     Template,
 )
-from lernbatch.template.wire import mandatory
+from lernbatch.template.wire import DecisionFields, TemplateId, mandatory
 from lernbatch.web.fields import course_id, text
+from lernbatch.web.schema import BatchId, CourseId, Done, Fields, UserId
 
 MAX_USERS = 10_000
+CertificateId: TypeAlias = Annotated[
+    str, Meta(description="The certificate's number.", examples=["351cf1ef-5c07-5b7f-a881-0e71c2e92bf1"])
+]
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(9999, 12, 30)  # in every zone these have an instant and a day after
 CODES_BY_HAND = tuple(
     code.value for code in ChangeCode if code not in (ChangeCode.RE_ISSUED, ChangeCode.ACCOUNTS_MERGED)
 )
 
 
-class InvalidValue(Refused):
+class InvalidParameter(Refused):
     code = "INVALID_PARAMETER_VALUE"
 
     def __init__(self, parameter: str, value: str) -> None:
@@ -39,7 +46,7 @@ class TooManyUsers(Refused):
 
 @dataclass(frozen=True, slots=True)
 class IssueRequest:
-    """Whom to judge; no users: all who completed."""
+    """Whom to evaluate; no users: all who completed."""
 
     course_id: str
     batch_id: str
@@ -51,9 +58,186 @@ class StatusChange:
     """What a certificate becomes. `reason`: for those who manage the batch; `code`: for everybody."""
 
     certificate_id: str
-    standing: CertificateStatus
+    status: CertificateStatus
     reason: str
     code: str | None = None
+
+
+class CertificateIssue(Fields):
+    """Queues learners of a batch for certificates."""
+
+    course_id: CourseId
+    batch_id: BatchId
+    user_ids: Annotated[list[UserId] | UnsetType, Meta(description="None: all who completed.")] = UNSET
+
+
+class IssueQuery(Fields):
+    """What may stand behind the path of an issue call."""
+
+    re_issue: Annotated[str | UnsetType, Meta(description="`true`: replace what was issued.")] = UNSET
+
+
+class LearnersPassedOver(Fields):
+    """How many learners are left out, because a certificate of theirs was revoked or suspended."""
+
+    revoked: int
+    suspended: int
+
+
+class QueuedCertificates(Fields):
+    """The learners are queued."""
+
+    status: str
+    batch_id: BatchId
+    course_id: CourseId
+    collection_id: CourseId
+    passed_over: LearnersPassedOver | UnsetType = UNSET
+
+
+class IssueAnswer(Fields):
+    """The answer of an issue call."""
+
+    result: QueuedCertificates
+
+
+class TemplateSummary(Fields):
+    """The results of a batch's learners for one template."""
+
+    identifier: TemplateId
+    name: str
+    outcomes: Annotated[
+        dict[str, int],
+        Meta(
+            description="met, waiting, unmet, issued, failed: each learner is counted once. In a preview of criteria "
+            "on the user, what fewer than five share is `fewerThanFive`."
+        ),
+    ]
+    reasons: Annotated[dict[str, int], Meta(description="Why not yet, or not at all.")]
+    failures: Annotated[dict[str, int], Meta(description="Why who may have earned it has none.")]
+    summary: Annotated[str, Meta(description="The same as one sentence.")]
+
+
+class DueLearners(Fields):
+    """The learners of a batch who are due, or parked, with one error."""
+
+    learners: int
+    parked: bool
+    error: str | None
+    due_at: datetime
+
+
+class BatchSummary(Fields):
+    """The results of a batch's learners for its templates."""
+
+    learners: int
+    templates: list[TemplateSummary]
+    due: list[DueLearners]
+    unreadable: Annotated[dict[str, int], Meta(description="Why the facts about some learners cannot be read.")]
+
+
+class BatchSummaryAnswer(Fields):
+    """The answer of a batch's explanation."""
+
+    response: BatchSummary
+
+
+class PreviewAnswer(Fields):
+    """The answer of a preview."""
+
+    response: BatchSummary
+    warnings: list[str]
+
+
+class ExplainedTemplate(Fields):
+    """A learner's result for one template."""
+
+    identifier: TemplateId
+    name: str
+    decision: DecisionFields
+
+
+class ExplainedCertificate(Fields):
+    """A certificate of a learner."""
+
+    identifier: str
+    name: str
+    revision: int
+    status: Literal["active", "suspended", "revoked", "superseded"]
+    decision: dict[str, Any]
+    reason_code: Annotated[str | None, Meta(description="Why it is what it is, as anybody may know it.")]
+    reason: Annotated[
+        str | UnsetType | None, Meta(description="The words of who changed it; for those who manage the batch.")
+    ] = UNSET
+    changed_by: Annotated[str | UnsetType | None, Meta(description="For those who manage the batch.")] = UNSET
+
+
+class DueExplanation(Fields):
+    """When a learner is evaluated next, and what went wrong so far."""
+
+    reason: str
+    due_at: datetime
+    attempts: int
+    error: str | None
+    parked: bool
+
+
+class LearnerSummary(Fields):
+    """A learner's results, certificates and due row."""
+
+    templates: list[ExplainedTemplate]
+    certificates: list[ExplainedCertificate]
+    due: DueExplanation | None
+    characters_no_font_can_draw: str
+
+
+class LearnerSummaryAnswer(Fields):
+    """The answer of a learner's explanation."""
+
+    response: LearnerSummary
+
+
+class CertificateRetry(Fields):
+    """Queues the parked learners of a batch again, or one of them."""
+
+    batch_id: BatchId
+    user_id: UserId | UnsetType = UNSET
+
+
+class RetriedCertificates(Done, kw_only=True):
+    """The learners are queued again."""
+
+    count: int
+
+
+class CertificateStatusChange(Fields):
+    """Revokes, suspends or reinstates a certificate."""
+
+    identifier: CertificateId
+    status: Literal["revoked", "suspended", "active"]
+    reason: Annotated[str, Meta(description="Why, for those who manage the batch.")]
+    code: Annotated[
+        str | UnsetType,
+        Meta(description="Why, for everybody: said on its page.", extra_json_schema={"enum": list(CODES_BY_HAND)}),
+    ] = UNSET
+
+
+class BundleQuery(Fields):
+    """Which certificates of a batch are downloaded, and how."""
+
+    since: Annotated[str | UnsetType, Meta(description="Issued on this day or later.", examples=["2026-06-01"])] = (
+        msgspec.field(name="from", default=UNSET)
+    )
+    until: Annotated[str | UnsetType, Meta(description="Issued on this day or earlier.", examples=["2026-06-30"])] = (
+        msgspec.field(name="to", default=UNSET)
+    )
+    form: Literal["pdf", "png", "svg", "json"] | UnsetType = UNSET
+
+
+class PageQuery(Fields):
+    """How a certificate is shown."""
+
+    download: str | UnsetType = UNSET
+    qr: Literal["URL", "URL-W3C-VC", "W3C-VC"] | UnsetType = UNSET
 
 
 def read_issue(request: dict[str, Any]) -> IssueRequest:
@@ -83,19 +267,19 @@ def read_change(request: dict[str, Any]) -> StatusChange:
     """{"identifier": …, "status": "revoked", "reason": "…", "code": "issued-in-error"}; the code may be left out."""
     certificate_id, status = mandatory(request, "identifier"), mandatory(request, "status")
     if status not in (CertificateStatus.ACTIVE, CertificateStatus.SUSPENDED, CertificateStatus.REVOKED):
-        raise InvalidValue("status", status)
+        raise InvalidParameter("status", status)
     reason = mandatory(request, "reason")[:500]
     return StatusChange(
         certificate_id, CertificateStatus(status), reason, read_code(text(request, "code"), CertificateStatus(status))
     )
 
 
-def read_code(code: str | None, standing: CertificateStatus) -> str | None:
-    """Why a certificate changes, for everybody; a suspension without a code is under review. Raises: InvalidValue."""
+def read_code(code: str | None, status: CertificateStatus) -> str | None:
+    """Why it changes, for everybody. A suspension without a code is under review. Raises: InvalidParameter."""
     if not code:
-        return ChangeCode.UNDER_REVIEW if standing is CertificateStatus.SUSPENDED else None
+        return ChangeCode.UNDER_REVIEW if status is CertificateStatus.SUSPENDED else None
     if code not in CODES_BY_HAND:
-        raise InvalidValue("code", code)
+        raise InvalidParameter("code", code)
     return code
 
 
@@ -103,7 +287,7 @@ def read_span(query: Mapping[str, str], zone: tzinfo) -> tuple[datetime, datetim
     """?from=2026-06-01&to=2026-06-30&form=pdf: from the start of one day to the end of another, both optional."""
     form = query.get("form", "pdf")
     if form not in ("pdf", "png", "svg", "json"):
-        raise InvalidValue("form", form)
+        raise InvalidParameter("form", form)
     first = read_day("from", query.get("from", "1970-01-01"))
     last = read_day("to", query.get("to", "9999-12-30"))
     until = datetime.combine(last, time(), zone) + timedelta(days=1)
@@ -111,11 +295,11 @@ def read_span(query: Mapping[str, str], zone: tzinfo) -> tuple[datetime, datetim
 
 
 def read_day(name: str, value: str) -> date:
-    """A day; one before or after all certificates is the first or the last there can be. Raises: InvalidValue."""
+    """A day; one before or after all certificates is the first or the last there can be. Raises: InvalidParameter."""
     try:
         return min(max(date.fromisoformat(value), _FIRST_DAY), _LAST_DAY)
     except ValueError as wrong:
-        raise InvalidValue(name, value) from wrong
+        raise InvalidParameter(name, value) from wrong
 
 
 def show_appearance(template: Template, course_name: str, related: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,7 +374,7 @@ _PUBLIC_REASONS: Mapping[str, str] = {
 
 
 def show_proof(proof: Proof) -> dict[str, Any]:
-    """What was found of one of a credential's proofs: whether it is the one that counts, or why not."""
+    """One of a credential's proofs: whether it is the one that counts, or why not."""
     return {"proof": proof.name, "counts": proof.why_not is None, "reason": proof.why_not}
 
 

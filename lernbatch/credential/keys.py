@@ -1,9 +1,9 @@
 """The keys that sign credentials: the first is made on first use, a command adds one, old keys keep verifying.
 
-A key set is a folder of PEM files `key-1.pem`, `key-2.pem`, … (Ed25519). The highest number with a private key signs,
-all verify. A retired key may be kept as its public half alone. A key that came into wrong hands is declared bad by a
-file `key-1.bad` beside it: it neither signs nor verifies any more. Beside them lies `identifiers.secret`, from which
-the ids of certificates follow: who keeps or shares the folder keeps or shares it too.
+A key set is a folder of PEM files `key-1.pem`, `key-2.pem`, … (Ed25519). The highest number that is a private key
+signs; all verify. A retired key may be kept as its public half alone. A key that came into wrong hands is declared bad
+by a file `key-1.bad` beside it: it neither signs nor verifies any more. Beside them lies `identifiers.secret`, from
+which the ids of certificates follow: who keeps or shares the folder keeps or shares it too.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ SCHEMA = "https://purl.imsglobal.org/spec/ob/v3p0/schema/json/ob_v3p0_achievemen
 
 @dataclass(frozen=True, slots=True)
 class Award:
-    """What a credential says. Texts are as people wrote them; `evidence` is name → sentence."""
+    """What a credential says. Texts are as people wrote them."""
 
     identifier: str  # a URL: where the certificate is shown
     name: str
@@ -28,10 +28,10 @@ class Award:
     issuer_url: str
     recipient_id: str
     recipient_name: str
-    course_id: str
-    course_name: str
-    batch_id: str
-    narrative: str
+    achievement_id: str  # a URI: the same for all who earn the same
+    achievement_code: str  # for people
+    description: str
+    narrative: str  # of the criteria
     earned_at: datetime
     earned_on: date  # the same, as a day of the platform's zone
     expires_at: datetime | None
@@ -44,15 +44,14 @@ class Award:
 def build(award: Award, did: str) -> dict[str, Any]:
     """The credential of `award`, unsigned. No number in it is a fraction, so every JSON reader agrees on its bytes."""
     salt = award.identifier.rpartition("/")[2]  # as hard to guess as the certificate's number is
-    achievement_id = f"urn:lernbatch:{award.batch_id}:{sha256(award.name.encode()).hexdigest()[:16]}"
     achievement: dict[str, Any] = {
-        "id": achievement_id,
+        "id": award.achievement_id,
         "type": ["Achievement"],
         "achievementType": "Certificate",
         "name": award.name,
-        "description": award.course_name,
+        "description": award.description,
         "criteria": {"narrative": award.narrative},
-        "humanCode": award.course_id,
+        "humanCode": award.achievement_code,
     }
     subject: dict[str, Any] = {
         "type": ["AchievementSubject"],
@@ -73,7 +72,7 @@ def build(award: Award, did: str) -> dict[str, Any]:
         percent = f"{award.percent:.2f}".rstrip("0").rstrip(".")
         achievement["resultDescription"] = [
             {
-                "id": f"{achievement_id}:score",
+                "id": f"{award.achievement_id}:score",
                 "type": ["ResultDescription"],
                 "name": "Score",
                 "resultType": "Percent",
@@ -81,7 +80,9 @@ def build(award: Award, did: str) -> dict[str, Any]:
                 "valueMax": "100",
             }
         ]
-        subject["result"] = [{"type": ["Result"], "resultDescription": f"{achievement_id}:score", "value": percent}]
+        subject["result"] = [
+            {"type": ["Result"], "resultDescription": f"{award.achievement_id}:score", "value": percent}
+        ]
         evidence.append({"type": ["Evidence"], "name": "Score", "narrative": f"Scored {percent} %."})
     made: dict[str, Any] = {
         "@context": CONTEXT,

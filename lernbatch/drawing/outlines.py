@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element
 
 from lernbatch.drawing.styles import SIZES
 from lernbatch.drawing.svg import FILLED, SPACE, SVG, Scale, coordinates, length, local, numbers, size
-from lernbatch.drawing.typesetting import Cluster, FontSet, Style, nearest
+from lernbatch.drawing.typesetting import FontSet, GlyphCluster, TextStyle, nearest
 
 MARGIN = 0.04  # of the picture's width that a name leaves free at each side before it is made smaller
 _TEXT_ONLY = frozenset(
@@ -38,7 +38,7 @@ _TRANSFORM = re.compile(r"([a-zA-Z]+)\s*\(([^)]*)\)")
 class _Set:
     """The properties of text that are inherited."""
 
-    style: Style = field(default_factory=Style)
+    style: TextStyle = field(default_factory=TextStyle)
     anchor: str = "start"
     preserve: bool = False
     family: str = ""
@@ -103,7 +103,7 @@ class _Placed:
 
     letter: _Letter
     run: _Letter  # the first letter of its run, which says where that stands
-    cluster: Cluster
+    cluster: GlyphCluster
     advance: float
     gap: float = 0.0  # after it, to be as long as is asked
     stretch: float = 1.0
@@ -111,7 +111,7 @@ class _Placed:
     y: float = 0.0
 
 
-def outline(root: Element, case: FontSet) -> list[str]:
+def outline(root: Element, fonts: FontSet) -> list[str]:
     """Turn every text into outlines, in place; what is drawn otherwise than it is written, as sentences.
 
     The words stay as the drawing's label, for people who listen.
@@ -124,7 +124,7 @@ def outline(root: Element, case: FontSet) -> list[str]:
         own = _inherit(element, inherited, frame, rem)
         for index, child in enumerate(list(element)):
             if child.tag == f"{SVG}text":
-                drawing = _Text(child, own, _moved(frame, child), rem, case)
+                drawing = _Text(child, own, _moved(frame, child), rem, fonts)
                 element[index] = drawing.drawn(alone=element.tag == f"{SVG}clipPath")
                 said.extend(drawing.said)
             else:
@@ -141,8 +141,8 @@ def outline(root: Element, case: FontSet) -> list[str]:
 class _Text:
     """One text while it is laid out."""
 
-    def __init__(self, element: Element, inherited: _Set, frame: _Frame, rem: float, case: FontSet) -> None:
-        self._element, self._frame, self._rem, self._case = element, frame, rem, case
+    def __init__(self, element: Element, inherited: _Set, frame: _Frame, rem: float, fonts: FontSet) -> None:
+        self._element, self._frame, self._rem, self._fonts = element, frame, rem, fonts
         self.said: list[str] = []
         self._spans: list[_Span] = []
         self._letters = _collapsed(list(self._read(element, inherited, None)))
@@ -212,7 +212,7 @@ class _Text:
         span.lined = around + (span,) * (len(own.lines) - len(around))
         return span
 
-    def _scale(self, style: Style, whole: float) -> Scale:
+    def _scale(self, style: TextStyle, whole: float) -> Scale:
         return Scale(style.size, style.ex, style.ch, self._rem, whole)
 
     def _paths(self) -> Iterator[Element]:
@@ -240,7 +240,7 @@ class _Text:
                 letter_spacing=style.letter_spacing * factor,
                 word_spacing=style.word_spacing * factor,
             )
-            for cluster in self._case.clusters("".join(letter.text for letter in run), style):
+            for cluster in self._fonts.clusters("".join(letter.text for letter in run), style):
                 placed.append(_Placed(run[cluster.start], run[0], cluster, cluster.advance))
             start = end
         for span in reversed(self._spans):
@@ -382,7 +382,7 @@ def _painted(placed: Sequence[_Placed]) -> Iterator[Element]:
             yield Element(f"{SVG}path", {"d": path, **span.paint, **moved})
 
 
-def _line(name: str, style: Style) -> tuple[float, float]:
+def _line(name: str, style: TextStyle) -> tuple[float, float]:
     """Where a line under, over or through text is, from its baseline, and how thick. Source: Chromium's."""
     thick = style.size / 10
     gap = max(1.0, ceil(thick / 2))
@@ -403,7 +403,7 @@ def _inherit(element: Element, inherited: _Set, frame: _Frame, rem: float) -> _S
         space = {"preserve": "pre", "default": "normal"}.get(said.get(SPACE, ""), "")
     baseline = said.get("dominant-baseline", "auto")
     return _Set(
-        style=Style(
+        style=TextStyle(
             size=own,
             bold=_bold(weight, family) if weight or named else style.bold,
             italic=slant.startswith(("italic", "oblique")) if slant else style.italic or _slanted(family),
@@ -422,7 +422,7 @@ def _inherit(element: Element, inherited: _Set, frame: _Frame, rem: float) -> _S
     )
 
 
-def _font_size(said: str, inherited: Style, rem: float) -> float:
+def _font_size(said: str, inherited: TextStyle, rem: float) -> float:
     relative = {"larger": 1.2, "smaller": 1 / 1.2}
     if said in SIZES:
         size = SIZES[said]
@@ -451,7 +451,7 @@ def _slanted(family: str) -> bool:
     return bool(re.search(r"(?:[-\s]|bold)(?:italic|oblique)", family.partition(",")[0], re.IGNORECASE))
 
 
-def _risen(element: Element, style: Style, rem: float) -> float:
+def _risen(element: Element, style: TextStyle, rem: float) -> float:
     """How far a span's baseline is raised above that of the one around it."""
     said = element.get("baseline-shift", "").strip().lower()
     half = (style.ascent + style.descent) / 2

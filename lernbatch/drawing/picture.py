@@ -51,13 +51,13 @@ def default_design() -> Design:
     return Design(resources.files("lernbatch.drawing").joinpath("default.svg").read_bytes())
 
 
-def draw(design: Design, values: Mapping[str, Any], zone: tzinfo, case: FontSet) -> bytes:
+def draw(design: Design, values: Mapping[str, Any], zone: tzinfo, fonts: FontSet) -> bytes:
     """The certificate as SVG. `values`: what templates may name, nested as they name it. Raises: BadPicture."""
-    return _drawn(design, values, zone, case, 0, [])
+    return _drawn(design, values, zone, fonts, 0, [])
 
 
 def _drawn(
-    design: Design, values: Mapping[str, Any], zone: tzinfo, case: FontSet, depth: int, said: list[str]
+    design: Design, values: Mapping[str, Any], zone: tzinfo, fonts: FontSet, depth: int, said: list[str]
 ) -> bytes:
     """The SVG as it is shown; `depth`: how many SVGs it is inside of. What is left out is added to `said`."""
     if depth > MAX_INNER:
@@ -70,9 +70,9 @@ def _drawn(
     svg.fill(root, lambda placeholder: value_of(placeholder, values, zone))
     said += styles.resolve(root)
     said += pictures.embed(
-        root, design.embedded, lambda inner: _drawn(Design(inner), values, zone, case, depth + 1, said)
+        root, design.embedded, lambda inner: _drawn(Design(inner), values, zone, fonts, depth + 1, said)
     )
-    said += outlines.outline(root, case)
+    said += outlines.outline(root, fonts)
     return svg.write(root)
 
 
@@ -127,13 +127,13 @@ def _size(picture: bytes) -> tuple[float, float]:
     return svg.size(svg.parse(picture))
 
 
-def check(source: bytes, case: FontSet) -> tuple[bytes, list[str]]:
+def check(source: bytes, fonts: FontSet) -> tuple[bytes, list[str]]:
     """A template as it is drawn without values, and what of it is left out or drawn otherwise, as sentences.
 
     Raises: BadPicture, when it is unsafe, broken, or asks for what nobody can give.
     """
     said: list[str] = []
-    drawn = _drawn(Design(source), {}, UTC, case, 0, said)
+    drawn = _drawn(Design(source), {}, UTC, fonts, 0, said)
     return drawn, [sentence[:MAX_SENTENCE] for sentence in dict.fromkeys(said)][:MAX_SENTENCES]
 
 

@@ -1,4 +1,4 @@
-"""The press: pictures are drawn in a process of their own, which a template may end without harm to anybody.
+"""The renderer: pictures are drawn in a sandboxed process of their own, which a template may end without harm.
 
 Templates come from outside, and an SVG of two hundred bytes can ask its renderer for hours, for all memory, or for
 more stack than there is. So every drawing has its seconds and its memory, and one that wants more is told so.
@@ -45,7 +45,7 @@ EXECUTOR = ThreadPoolExecutor(1, thread_name_prefix="drawing")
 
 @dataclass(frozen=True, slots=True)
 class RenderJob:
-    """What is to be drawn; `form`: svg, png, pdf, or check, which draws a template without values in all of them."""
+    """What to draw. `form`: svg, png, pdf, or check, which draws a template without values in all three."""
 
     form: str
     source: bytes
@@ -61,7 +61,7 @@ class RenderJob:
 
 @dataclass(frozen=True, slots=True)
 class RenderResult:
-    """What came of a job: the picture, or why there is none."""
+    """The result of a job: the picture, or why there is none."""
 
     picture: bytes = b""
     bad: str | None = None
@@ -86,9 +86,9 @@ class Renderer:
 
     def _work(self, job: RenderJob) -> RenderResult:
         with self._lock:
-            asked, answers = self._pipes()
+            jobs, answers = self._pipes()
             try:
-                _write(asked, msgspec.msgpack.encode(job))
+                _write(jobs, msgspec.msgpack.encode(job))
                 drawn = msgspec.msgpack.decode(_read(answers, WAIT_SECONDS), type=RenderResult)
             except (OSError, EOFError) as ended:
                 raise BadPicture(f"The picture cannot be drawn: {self._end()}") from ended
@@ -105,7 +105,7 @@ class Renderer:
         """To and from the process that draws."""
         if self._process is None or self._left == 0 or self._process.poll() is not None:
             self._end()
-            # Nothing but the way to our code is handed on: what the renderer does not know it cannot give away.
+            # The child's environment holds PYTHONPATH only, so a renderer cannot leak our secrets.
             environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-m", __spec__.name, str(self._seconds)],
@@ -121,7 +121,7 @@ class Renderer:
         return self._process.stdin.fileno(), self._process.stdout.fileno()
 
     def _end(self) -> str:
-        """End the process, and say how it had ended if it did by itself."""
+        """End the process. Returns why it ended, if it did so by itself."""
         process, self._process = self._process, None
         if process is None:
             return ""
@@ -144,7 +144,7 @@ atexit.register(RENDERER.close)
 
 
 def main() -> None:
-    """Draw what is asked for until nobody asks any more."""
+    """Draw jobs from the standard input until it is closed."""
     seconds = int(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the service, which then has no more to ask
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -169,14 +169,14 @@ def _done(job: RenderJob) -> RenderResult:
 
 
 def _check(job: RenderJob) -> RenderResult:
-    drawn, warnings = picture.check(job.source, _case(job.fonts))
+    drawn, warnings = picture.check(job.source, _fonts(job.fonts))
     picture.png(drawn)
     picture.pdf(drawn, job.credential, job.title, job.author, _EPOCH)
     return RenderResult(warnings=warnings)
 
 
 def _draw(job: RenderJob) -> bytes:
-    drawn = picture.draw(Design(job.source, job.embedded), job.values, ZoneInfo(job.zone), _case(job.fonts))
+    drawn = picture.draw(Design(job.source, job.embedded), job.values, ZoneInfo(job.zone), _fonts(job.fonts))
     if job.form == "png":
         return picture.png(drawn)
     if job.form == "pdf":
@@ -185,7 +185,7 @@ def _draw(job: RenderJob) -> bytes:
 
 
 @cache
-def _case(fonts: str | None) -> FontSet:
+def _fonts(fonts: str | None) -> FontSet:
     return FontSet(Path(fonts) if fonts else None)
 
 

@@ -75,7 +75,7 @@ _INVISIBLE = frozenset("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad\n\t\r")
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class TextStyle:
     """How text is set. `size` in the picture's units."""
 
     size: float = 16
@@ -128,7 +128,7 @@ class Glyph:
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class GlyphCluster:
     """Letters that are shaped together: where they begin in their text, and how far the pen goes."""
 
     start: int
@@ -222,10 +222,10 @@ class FontSet:
     def lacks(self, text: str) -> str:
         """The characters of `text`, each once, that no font can draw."""
         return "".join(
-            dict.fromkeys(c for c in text if c not in _INVISIBLE and self._face(c, script_of(c), Style()) is None)
+            dict.fromkeys(c for c in text if c not in _INVISIBLE and self._face(c, script_of(c), TextStyle()) is None)
         )
 
-    def clusters(self, text: str, style: Style) -> list[Cluster]:
+    def clusters(self, text: str, style: TextStyle) -> list[GlyphCluster]:
         """`text` in one line, from left to right. What no font can draw becomes an empty box."""
         clusters = []
         for run, direction, run_start in bidi.visual_runs(text):
@@ -240,10 +240,10 @@ class FontSet:
                         x += advance * scale
                     if x:
                         x += style.letter_spacing + (style.word_spacing if piece[first] in " \u00a0" else 0)
-                    clusters.append(Cluster(start + first, x, tuple(placed)))
+                    clusters.append(GlyphCluster(start + first, x, tuple(placed)))
         return clusters
 
-    def _pieces(self, run: str, start: int, style: Style) -> Iterator[tuple[Face, str, str, int]]:
+    def _pieces(self, run: str, start: int, style: TextStyle) -> Iterator[tuple[Face, str, str, int]]:
         """`run` cut where the font changes. Spaces and signs stay with the letters before them if their font can."""
         script, piece, current = "", "", None
         for character in run:
@@ -259,7 +259,7 @@ class FontSet:
         if current is not None:
             yield current, _script_of_face(current), piece, start
 
-    def _face(self, character: str, script: str, style: Style) -> Face | None:
+    def _face(self, character: str, script: str, style: TextStyle) -> Face | None:
         # A script font has few letters; what it lacks is drawn in italics rather than upright among its own.
         beside = _ours("", replace(style, kind="serif", italic=True)) if style.kind == "script" else _ours("", style)
         candidates = [_ours(script, style), _ours("", style), beside, *self._more]
@@ -289,7 +289,7 @@ def script_of(character: str) -> str:
     return _SCRIPTS[place][2]
 
 
-def _ours(script: str, style: Style) -> Face:
+def _ours(script: str, style: TextStyle) -> Face:
     if not script:
         look = ("Bold" if style.bold else "") + ("Italic" if style.italic and style.kind != "script" else "")
         return _load(f"{style.family.replace(' ', '')}-{look or 'Regular'}")
@@ -304,7 +304,7 @@ def _load(name: str) -> Face:
 
 
 def _shaped(
-    face: Face, script: str, text: str, direction: int, style: Style
+    face: Face, script: str, text: str, direction: int, style: TextStyle
 ) -> Iterator[tuple[int, int, int, int, int]]:
     """Place in the text, glyph, its shift right and up, and the advance, in font units, from left to right."""
     buffer = hb.Buffer()

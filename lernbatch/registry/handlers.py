@@ -24,6 +24,7 @@ from lernbatch.errors import Missing, NotFound, Refused, Unauthorized
 from lernbatch.registry import wire
 from lernbatch.web.envelope import decode
 from lernbatch.web.request import Call
+from lernbatch.web.schema import Empty, takes
 
 Q = sql.load("lernbatch.certificate")
 LIMIT = 100
@@ -47,6 +48,7 @@ class InvalidCertificate(Refused):
     message = "Invalid certificate id or access code."
 
 
+@takes(produces="application/json")
 async def search(call: Call) -> Response:
     """POST /api/rc/certificate/v1/search {"filters": {"recipient": {"id": {"eq": "u1"}}}} → [TrainingCertificate, …]"""
     body = decode(await call.read_body() or b"{}")
@@ -56,10 +58,11 @@ async def search(call: Call) -> Response:
     user_id = _equal(recipient.get("id")) or _equal(filters.get("recipientId"))
     course_id = _equal(training.get("id")) or _equal(filters.get("courseId"))
     batch_id = _equal(training.get("batchId")) or _equal(filters.get("batchId"))
-    found = await _of_learner(call, user_id or call.caller.subject, course_id, batch_id)
-    return _json([record.show_entity(one, _base(call), known=True) for one in found])
+    certificates = await _of_learner(call, user_id or call.caller.subject, course_id, batch_id)
+    return _json([record.show_entity(one, _base(call), known=True) for one in certificates])
 
 
+@takes(produces="application/json")
 async def download(call: Call) -> Response:
     """GET /api/rc/certificate/v1/download/{id}: the record, or its picture as the header Accept asks."""
     certificate = await _found(call)
@@ -73,6 +76,7 @@ async def download(call: Call) -> Response:
     return Response(picture, media_type=pictures.MEDIA_TYPES[form], headers=pictures.protection(form))
 
 
+@takes(produces="application/json")
 async def key(call: Call) -> Response:
     """GET /api/rc/certificate/v1/key/{id}: a public key by its name, as PEM."""
     found = keys.key_set(call.services.config).find(call.parameters["key_id"])
@@ -82,21 +86,25 @@ async def key(call: Call) -> Response:
     return _json({"osid": found.name, "alg": "Ed25519", "value": pem})
 
 
-async def legacy_search(call: Call) -> Mapping[str, Any]:
+@takes(Empty)
+async def legacy_search(call: Call) -> wire.RegistrySearchAnswer:
     """POST /certs/v1/registry/search: as the index answered, for the recipient named anywhere in the query."""
     user_id = _named(call.request, "recipient") or call.caller.subject
-    found = await _of_learner(call, user_id, None, None)
-    return {"response": {"count": len(found), "content": [wire.show_hit(one) for one in found]}}
+    certificates = await _of_learner(call, user_id, None, None)
+    content = [wire.show_hit(certificate) for certificate in certificates]
+    return wire.RegistrySearchAnswer(response=wire.RegistryHits(count=len(content), content=content))
 
 
-async def legacy_download(call: Call) -> Mapping[str, Any]:
+@takes()
+async def legacy_download(call: Call) -> wire.PrintableCertificate:
     """GET /certs/v2/registry/download/{id}: the SVG as a data URL."""
     certificate = await _found(call)
     picture = (await _picture(call, certificate, "svg")).decode()
-    return {"printUri": f"data:image/svg+xml,{quote(picture, safe='')}"}
+    return wire.PrintableCertificate(print_uri=f"data:image/svg+xml,{quote(picture, safe='')}")
 
 
-async def legacy_download_by_url(call: Call) -> Mapping[str, Any]:
+@takes(wire.PdfRequest)
+async def legacy_download_by_url(call: Call) -> wire.PdfLink:
     """POST /certs/v1/registry/download {"pdfUrl": …}: a link to the PDF of the certificate that the URL ends with."""
     url = call.request.get("pdfUrl")
     if not isinstance(url, str) or not url.strip():
@@ -104,36 +112,41 @@ async def legacy_download_by_url(call: Call) -> Mapping[str, Any]:
     certificate = await verification.find(call.services, url.rstrip("/").rpartition("/")[2].partition(".")[0])
     if certificate is None:
         raise NotFound
-    return {"signedUrl": f"{_base(call)}/certs/{certificate.certificate_id}.pdf"}
+    return wire.PdfLink(signed_url=f"{_base(call)}/certs/{certificate.certificate_id}.pdf")
 
 
-async def legacy_read(call: Call) -> Mapping[str, Any]:
+@takes()
+async def legacy_read(call: Call) -> wire.RegistryRecordAnswer:
     """GET /certs/v1/registry/read/{id}"""
     certificate = await _found(call)
     known = await _knows(call, certificate)
-    return {"response": wire.show_record(certificate, _base(call), known=known)}
+    return wire.RegistryRecordAnswer(response=wire.show_record(certificate, _base(call), known=known))
 
 
-async def legacy_validate(call: Call) -> Mapping[str, Any]:
+@takes(wire.ValidationRequest)
+async def legacy_validate(call: Call) -> wire.RegistryRecordAnswer:
     """POST /certs/v1/registry/validate {"certId": …, "accessCode": …}; ours have no access code (contract §4.9)."""
     certificate_id = call.request.get("certId")
     if not isinstance(certificate_id, str) or not certificate_id.strip():
         raise Missing("certId")
-    looked = await verification.check(call.services, certificate_id)
-    if looked is None or looked.standing != "valid":
+    checked = await verification.check(call.services, certificate_id)
+    if checked is None or checked.standing != "valid":
         raise InvalidCertificate
-    return {"response": wire.show_record(looked.certificate, _base(call), known=False)}
+    return wire.RegistryRecordAnswer(response=wire.show_record(checked.certificate, _base(call), known=False))
 
 
-async def legacy_verify(call: Call) -> Mapping[str, Any]:
+@takes(wire.VerificationRequest)
+async def legacy_verify(call: Call) -> wire.VerificationAnswer:
     """POST /certs/v1/registry/verify {"data": {"id": "https://…/certs/{id}"}} or {"id": …}"""
     named = _object(call.request.get("data")).get("id") or call.request.get("id")
     if not isinstance(named, str) or not named.strip():
         raise Missing("id")
-    looked = await verification.check(call.services, named.rstrip("/").rpartition("/")[2])
-    valid = looked is not None and looked.standing == "valid"
-    message = [] if valid else [f"ERROR: {looked.standing if looked else 'unknown'}"]
-    return {"response": {"valid": valid, "messages": message, "errorCount": len(message)}}
+    checked = await verification.check(call.services, named.rstrip("/").rpartition("/")[2])
+    valid = checked is not None and checked.standing == "valid"
+    messages = [] if valid else [f"ERROR: {checked.standing if checked else 'unknown'}"]
+    return wire.VerificationAnswer(
+        response=wire.Verification(valid=valid, messages=messages, error_count=len(messages))
+    )
 
 
 async def _of_learner(

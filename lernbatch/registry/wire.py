@@ -3,17 +3,92 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType
 
 from lernbatch.certificate.model import Certificate
 from lernbatch.certificate.record import recipient_id
 from lernbatch.certificate.wire import (
+    CertificateId,
     claimed_issuer,
     iso_millis,
     recipient_name,
     vouching_name,
 )
 from lernbatch.template.rules import shareable
+from lernbatch.web.schema import Fields
+
+
+class RegistryHits(Fields):
+    """What the index answers to a search."""
+
+    count: int
+    content: list[dict[str, Any]]
+
+
+class RegistrySearchAnswer(Fields):
+    """The certificates of a learner, as the index holds them."""
+
+    response: RegistryHits
+
+
+class PrintableCertificate(Fields):
+    """A certificate as a picture."""
+
+    print_uri: Annotated[str, Meta(description="The SVG as a data URL.")]
+
+
+class PdfRequest(Fields):
+    """The PDF of a certificate, by its address."""
+
+    pdf_url: str
+
+
+class PdfLink(Fields):
+    """Where the PDF is downloaded."""
+
+    signed_url: str
+
+
+class RegistryRecordAnswer(Fields):
+    """A certificate as certreg keeps it."""
+
+    response: dict[str, Any]
+
+
+class ValidationRequest(Fields):
+    """A certificate by its number; ours have no access code."""
+
+    cert_id: CertificateId
+    access_code: str | UnsetType = UNSET
+
+
+class CertificateReference(Fields):
+    """A certificate by the address that its `id` is."""
+
+    id: str | UnsetType = UNSET
+
+
+class VerificationRequest(Fields):
+    """A certificate's record, or its `id` alone."""
+
+    data: CertificateReference | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+
+
+class Verification(Fields):
+    """Whether a certificate is valid, and if not, why."""
+
+    valid: bool
+    messages: list[str]
+    error_count: int
+
+
+class VerificationAnswer(Fields):
+    """The answer of a verification."""
+
+    response: Verification
 
 
 def show_hit(certificate: Certificate) -> dict[str, Any]:

@@ -40,31 +40,31 @@ NOT_COMPLETED = "not completed yet"
 def evaluate(
     template: Template, learner: LearnerFacts, assessments: Sequence[str], *, again: bool = False, named: bool = False
 ) -> CriteriaResult:
-    """Whether `learner` has earned `template`, as a tree of findings.
+    """Whether `learner` has earned `template`, as a tree of results.
 
-    `assessments`: ids of the course's contents that have scores. `again`: what is issued already does not count.
-    `named`: this learner was asked for by name, so what was decided for this learner alone may change.
+    `assessments`: ids of the course's contents that have scores. `again`: an issued certificate does not count.
+    `named`: an issue call named this learner, so a revoked or suspended certificate may be replaced.
     Source: contract jobs §4.2.
     """
     issued = learner.issued.get(template.name.lower())
     if issued is not None and not again:
         return CriteriaResult("certificate", CriteriaOutcome.ISSUED, "issued", {"identifier": issued})
-    decided = passed_over(template, learner, again=again, named=named)
-    if decided is not None:
-        return CriteriaResult("certificate", CriteriaOutcome.UNMET, decided)
+    reason = passed_over(template, learner, again=again, named=named)
+    if reason is not None:
+        return CriteriaResult("certificate", CriteriaOutcome.UNMET, reason)
     if not learner.active:
         return CriteriaResult("certificate", CriteriaOutcome.UNMET, "not enrolled any more")
     criteria = template.criteria
     parts = [
         *_enrolment(criteria, learner),
-        *(finding for asked in criteria.assessments for finding in _assessment(asked, learner, assessments)),
+        *(result for criterion in criteria.assessments for result in _assessment(criterion, learner, assessments)),
         *(_attribute(key, wanted, learner) for key, wanted in criteria.user.items()),
     ]
     return _all("certificate", parts)
 
 
 def awards_early(template: Template) -> bool:
-    """Whether coming in, or beginning, may suffice: then neither a completion nor a score makes somebody eligible."""
+    """Whether enrolling, or starting, may suffice: then neither a completion nor a score makes a learner due."""
     criteria = template.criteria
     beginner = LearnerFacts(
         user_id="",
@@ -103,31 +103,31 @@ def _enrolment(criteria: Criteria, learner: LearnerFacts) -> Iterable[CriteriaRe
 
 
 def _assessment(
-    asked: AssessmentCriterion, learner: LearnerFacts, assessments: Sequence[str]
+    criterion: AssessmentCriterion, learner: LearnerFacts, assessments: Sequence[str]
 ) -> Iterable[CriteriaResult]:
-    if asked.score is not None:
-        yield _score(asked, asked.score, learner, assessments)
-    for content_id, bound in asked.contents.items():
+    if criterion.score is not None:
+        yield _score(criterion, criterion.score, learner, assessments)
+    for content_id, bound in criterion.contents.items():
         yield _compared("assessment of a content", bound, learner.scores.get(content_id), content_id)
-    if asked.attempts is not None:
-        yield _attempts(asked.attempts, learner, tuple(asked.contents) or assessments)
+    if criterion.attempts is not None:
+        yield _attempts(criterion.attempts, learner, tuple(criterion.contents) or assessments)
 
 
 def _score(
-    asked: AssessmentCriterion, bound: ScoreBound, learner: LearnerFacts, assessments: Sequence[str]
+    criterion: AssessmentCriterion, bound: ScoreBound, learner: LearnerFacts, assessments: Sequence[str]
 ) -> CriteriaResult:
     percents = {
         content_id: learner.scores[content_id].percent for content_id in assessments if content_id in learner.scores
     }
-    evidence = {"percents": percents, "mode": asked.mode.value}
-    if asked.mode is Mode.ALL:
+    evidence = {"percents": percents, "mode": criterion.mode.value}
+    if criterion.mode is Mode.ALL:
         missing = [content_id for content_id in assessments if content_id not in percents]
         if missing:
             return CriteriaResult(
                 "assessment", CriteriaOutcome.WAITING, "waiting for a score", {**evidence, "missing": missing}
             )
         return _bounded(bound, min(percents.values(), default=0.0), evidence, each=tuple(percents.values()))
-    if asked.mode is Mode.AVERAGE:
+    if criterion.mode is Mode.AVERAGE:
         score = sum(percents.values()) / len(assessments) if assessments else 0.0
     else:
         score = max(percents.values(), default=0.0)
@@ -152,9 +152,11 @@ def _compared(rule: str, bound: ScoreBound, score: BestScore | None, content_id:
 
 
 def _attempts(bound: ScoreBound, learner: LearnerFacts, contents: Sequence[str]) -> CriteriaResult:
-    made = {content_id: learner.scores[content_id].attempts for content_id in contents if content_id in learner.scores}
-    evidence = {"attempts": made, "wanted": str(bound)}
-    if all(holds(bound, count) for count in made.values()):
+    attempts = {
+        content_id: learner.scores[content_id].attempts for content_id in contents if content_id in learner.scores
+    }
+    evidence = {"attempts": attempts, "wanted": str(bound)}
+    if all(holds(bound, count) for count in attempts.values()):
         return CriteriaResult("attempts", CriteriaOutcome.MET, f"attempts {bound}", evidence)
     return CriteriaResult("attempts", CriteriaOutcome.UNMET, f"attempts are not {bound}", evidence)
 
@@ -196,9 +198,9 @@ def lacking(template: Template, recipient_name: str) -> str | None:
     return None if recipient_name else "The user service knows no name of this learner."
 
 
-def percent_of(finding: CriteriaResult) -> float | None:
+def percent_of(result: CriteriaResult) -> float | None:
     """The score that counted; None where none was asked for."""
-    for part in finding.parts:
+    for part in result.parts:
         percent = part.evidence.get("percent")
         if isinstance(percent, int | float):
             return float(percent)
@@ -211,7 +213,7 @@ def related(template: Template, learner: LearnerFacts, places: Mapping[str, str]
     Of the user only what is SHAREABLE. Source: contract jobs §4.1, §4.4.
     """
     attributes = learner.attributes or {}
-    known: dict[str, Mapping[str, Any]] = {
+    blocks: dict[str, Mapping[str, Any]] = {
         "enrollment": {"status": learner.status},
         "assessment": {"score": {content_id: score.percent for content_id, score in learner.scores.items()}},
         "location": places,
@@ -222,8 +224,8 @@ def related(template: Template, learner: LearnerFacts, places: Mapping[str, str]
         wanted = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
         if block == "user":
             out |= {name: attributes[name] for name in wanted if name in SHAREABLE and name in attributes}
-        elif found := {name: known[block][name] for name in wanted if name in known.get(block, {})}:
-            out[block] = found
+        elif values := {name: blocks[block][name] for name in wanted if name in blocks.get(block, {})}:
+            out[block] = values
     return out
 
 
@@ -233,17 +235,17 @@ def needs_scores(criteria: Criteria) -> bool:
 
 def never_satisfied(criteria: Criteria, leaf_nodes: Iterable[str], assessments: Sequence[str]) -> list[str]:
     """Why nobody can ever earn a template on this course, as sentences; empty: somebody can."""
-    reasons, known = [], frozenset(leaf_nodes)
+    reasons, content_ids = [], frozenset(leaf_nodes)
     nobody = BestScore(0, 1, 0)
-    for asked in criteria.assessments:
-        if asked.score is not None and not assessments and not holds(asked.score, nobody.percent):
-            reasons.append(f"It asks for a score {asked.score} %, and the course has no assessment.")
-        for content_id in asked.contents:
-            if content_id not in known:
+    for criterion in criteria.assessments:
+        if criterion.score is not None and not assessments and not holds(criterion.score, nobody.percent):
+            reasons.append(f"It asks for a score {criterion.score} %, and the course has no assessment.")
+        for content_id in criterion.contents:
+            if content_id not in content_ids:
                 reasons.append(f"It asks for a score in {content_id}, which is not in the course.")
             elif content_id not in assessments:
                 reasons.append(f"It asks for a score in {content_id}, which is no assessment.")
-        for bound in filter(None, (asked.score, *asked.contents.values())):
+        for bound in filter(None, (criterion.score, *criterion.contents.values())):
             if bound.operator not in OPERATORS:
                 reasons.append(f"It compares by {bound.operator}, which is never true.")
             elif not any(holds(bound, percent) for percent in (0, 100, bound.threshold)) or _out_of_reach(bound):
@@ -263,12 +265,12 @@ def narrative(template: Template) -> str:
     said = []
     if template.criteria.enrolment_status == Progress.COMPLETED:
         said.append("completed the course")
-    for asked in template.criteria.assessments:
-        if asked.score is not None:
-            said.append(f"scored {in_words(asked.score)} % {_MODES[asked.mode]}")
-        said.extend(f"scored {in_words(bound)} % in {content_id}" for content_id, bound in asked.contents.items())
-        if asked.attempts is not None:
-            said.append(f"needed {in_words(asked.attempts)} attempts")
+    for criterion in template.criteria.assessments:
+        if criterion.score is not None:
+            said.append(f"scored {in_words(criterion.score)} % {_MODES[criterion.mode]}")
+        said.extend(f"scored {in_words(bound)} % in {content_id}" for content_id, bound in criterion.contents.items())
+        if criterion.attempts is not None:
+            said.append(f"needed {in_words(criterion.attempts)} attempts")
     for key, value in template.criteria.user.items():
         said.append(f"has the {key} {value}" if key in SHAREABLE else f"has the {key} that was asked for")
     if not said:

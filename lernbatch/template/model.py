@@ -1,4 +1,4 @@
-"""The nouns of templates: what is awarded, its criteria, and the facts they are held against."""
+"""The nouns of templates: what is awarded, its criteria, and the facts they are evaluated by."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ class Withdrawal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """That somebody took away the latest certificate a learner had of a template."""
+class WithdrawnCertificate:
+    """The latest certificate that a learner had of a template, which somebody revoked or suspended."""
 
     template_id: str
     name: str
@@ -115,7 +115,7 @@ class BestScore:
 
 @dataclass(frozen=True, slots=True)
 class LearnerFacts:
-    """What is known of a learner in a batch when criteria are judged. `attributes` None: nobody knows this user."""
+    """What criteria are evaluated by: one learner in one batch. `attributes` None: the user is unknown or blocked."""
 
     user_id: str
     active: bool
@@ -125,11 +125,11 @@ class LearnerFacts:
     scores: Mapping[str, BestScore]
     issued: Mapping[str, str]  # certificate name in lower case → its id
     attributes: Mapping[str, Any] | None
-    decisions: Sequence[Decision] = ()  # about certificates of this batch; none that something newer has undone
+    withdrawn: Sequence[WithdrawnCertificate] = ()  # of this batch, without those that a newer certificate replaces
 
 
 class CriteriaOutcome(StrEnum):
-    """What was found: it holds, it may come to hold, or it does not; or the certificate is there already."""
+    """The result of a criterion: met, not met yet, or unmet; or the certificate is issued already."""
 
     MET = "met"
     WAITING = "waiting"

@@ -158,7 +158,7 @@ def passed_over(template: Template, learner: LearnerFacts, *, again: bool, named
     """
     if again and named:
         return None
-    for decision in learner.decisions:
+    for decision in learner.withdrawn:
         same = decision.template_id == template.template_id or decision.name.lower() == template.name.lower()
         if same:
             return decision.status.value

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from lernbatch.errors import Malformed, Missing, Refused, Unmappable, WrongType
 from lernbatch.template.criteria import OPERATORS
@@ -24,6 +25,7 @@ from lernbatch.template.model import (
 )
 from lernbatch.template.rules import DAYS, SHAREABLE
 from lernbatch.web.fields import blank, text
+from lernbatch.web.schema import BatchId, CourseId, Done, Fields
 
 MAX_TEMPLATE_BYTES = 64 * 1024
 
@@ -66,6 +68,158 @@ class Attachment:
     batch_id: str
     template_id: str
     template: Mapping[str, Any]
+
+
+TemplateId: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="The template's asset, or `default` for the one that comes with the service.", examples=["default"]
+    ),
+]
+Threshold: TypeAlias = Annotated[
+    dict[str, float], Meta(description="An operator and its threshold: `>=`, `<=`, `eq`, …")
+]
+
+
+class EnrolmentCriterion(Fields):
+    """How far an enrolment must be."""
+
+    status: Annotated[int, Meta(description="0, 1 or 2.", examples=[2])]
+
+
+class ScoreCriterion(Fields):
+    """The score of any assessment of the course."""
+
+    score: Threshold
+
+
+class ScoresCriterion(Fields):
+    """Scores of several assessments."""
+
+    mode: Annotated[
+        Literal["any", "all", "average"] | UnsetType, Meta(description="How several assessments make one score.")
+    ] = UNSET
+    score: Threshold | UnsetType = UNSET
+    contents: Annotated[dict[str, Threshold] | UnsetType, Meta(description="Bounds of single contents.")] = UNSET
+    attempts: Threshold | UnsetType = UNSET
+
+
+class UserCriterion(Fields):
+    """What a user must be."""
+
+    root_org_id: str
+    root_org_name: str | UnsetType = UNSET
+    user_type: str | UnsetType = UNSET
+    user_sub_type: str | UnsetType = UNSET
+
+
+class TemplateCriteria(Fields):
+    """To whom a template is awarded: every part that is given must hold."""
+
+    enrollment: EnrolmentCriterion | UnsetType = UNSET
+    assessment: ScoreCriterion | UnsetType = UNSET
+    assessments: ScoresCriterion | UnsetType = UNSET
+    user: UserCriterion | UnsetType = UNSET
+
+
+class IssuerFields(Fields):
+    """Who awards."""
+
+    name: str
+    url: str
+
+
+class SignatoryFields(Fields):
+    """Who signs; `image` is the address of the signature's picture."""
+
+    name: str
+    id: str
+    designation: str
+    image: str
+
+
+class MailFields(Fields):
+    """The texts and the picture of the mail that a learner gets."""
+
+    subject: str | UnsetType = UNSET
+    email_template_type: str | UnsetType = UNSET
+    regards: str | UnsetType = UNSET
+    regardsperson: str | UnsetType = UNSET
+    state_img_url: str | UnsetType = UNSET
+
+
+class ValidityFields(Fields):
+    """For how long a certificate is valid."""
+
+    days: Annotated[
+        int, Meta(description="Days after which it expires; none: never.", ge=DAYS[0], le=DAYS[-1], examples=[365])
+    ]
+
+
+class TemplateFields(Fields):
+    """A template as it is attached to a batch."""
+
+    identifier: TemplateId
+    criteria: TemplateCriteria
+    name: Annotated[
+        str | UnsetType, Meta(description="The certificate's title, for `default`; else the asset's counts.")
+    ] = UNSET
+    issuer: IssuerFields | UnsetType = UNSET
+    signatory_list: list[SignatoryFields] | UnsetType = UNSET
+    notify_template: MailFields | UnsetType = UNSET
+    additional_props: dict[str, Any] | UnsetType = UNSET
+    preview_url: str | UnsetType = UNSET
+    validity: ValidityFields | UnsetType = UNSET
+
+
+class TemplateOfBatch(Fields):
+    """A batch, and the template that it is to award."""
+
+    course_id: CourseId
+    batch_id: BatchId
+    template: TemplateFields
+
+
+class TemplateAttachment(Fields):
+    """Puts a template on a batch."""
+
+    batch: TemplateOfBatch
+
+
+class TemplateName(Fields):
+    """A template by its id."""
+
+    identifier: TemplateId
+
+
+class DetachedTemplate(Fields):
+    """A batch, and the template that it awards no more."""
+
+    course_id: CourseId
+    batch_id: BatchId
+    template: TemplateName
+
+
+class TemplateDetachment(Fields):
+    """Takes a template off a batch."""
+
+    batch: DetachedTemplate
+
+
+class AttachedTemplate(Done, kw_only=True):
+    """The template is attached."""
+
+    warnings: Annotated[list[str] | UnsetType, Meta(description="What its owner should know.")] = UNSET
+
+
+class DecisionFields(Fields):
+    """Why a learner has earned a template or has not."""
+
+    rule: str
+    outcome: Literal["met", "waiting", "unmet", "issued"]
+    because: str
+    evidence: dict[str, Any] | UnsetType = UNSET
+    parts: list[dict[str, Any]] | UnsetType = UNSET
 
 
 def read_detachment(request: dict[str, Any]) -> Attachment:

@@ -65,7 +65,7 @@ class Cohort:
         return self.service.call("POST", path, by, self.request(userIds=[one.user_id for one in people]))
 
     def work(self) -> int:
-        """Let the worker judge whoever is due; how many."""
+        """Let the worker evaluate everybody who is due. Returns their number."""
         total = 0
         while done := self.service.run(jobs.issue_due(self.service.services)):
             total += done

@@ -12,7 +12,7 @@ from tests.running import Running
 
 @pytest.fixture
 def nothing_due(service: Running) -> None:
-    """What tests before left to be judged, in the database they share, is nobody's business any more."""
+    """Forget the due rows and re-checks that earlier tests left in the database they share."""
     service.sql("DELETE FROM certificate_due")
     service.sql("DELETE FROM template_recheck")
 

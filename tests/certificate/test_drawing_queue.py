@@ -24,7 +24,7 @@ class Scene:
 
     async def hold(self) -> None:
         async def holding() -> None:
-            async with self.queue.turn("holder", None):
+            async with self.queue.slot("holder", None):
                 self._held.set()
                 await self._release.wait()
 
@@ -33,7 +33,7 @@ class Scene:
 
     async def come(self, client: str, seconds: float | None = None) -> asyncio.Task[None]:
         async def draw() -> None:
-            async with self.queue.turn(client, seconds):
+            async with self.queue.slot(client, seconds):
                 self.order.append(client)
 
         task = asyncio.create_task(draw())
@@ -99,7 +99,7 @@ def test_who_waits_too_long_or_gives_up_leaves_the_place_to_others() -> None:
             await late
         gone.cancel()
         await it.release()
-        async with it.queue.turn("later", 0.01):  # nobody holds it any more
+        async with it.queue.slot("later", 0.01):  # nobody holds it any more
             it.order.append("later")
         return it.order
 
@@ -109,7 +109,7 @@ def test_who_waits_too_long_or_gives_up_leaves_the_place_to_others() -> None:
 def test_who_gives_up_in_the_moment_of_the_turn_hands_it_on() -> None:
     async def scene() -> list[str]:
         it = Scene()
-        async with it.queue.turn("holder", None):
+        async with it.queue.slot("holder", None):
             gone = await it.come("gone")
             await it.come("next")
         gone.cancel()  # it was given the place, and has not run since
@@ -131,7 +131,7 @@ def held_place(hurried: Running) -> Iterator[None]:
     held, done = threading.Event(), threading.Event()
 
     async def hold() -> None:
-        async with drawing_queue.drawing_queue().turn("somebody else", None):
+        async with drawing_queue.drawing_queue().slot("somebody else", None):
             held.set()
             await asyncio.to_thread(done.wait, 60)
 

@@ -22,7 +22,7 @@ def test_who_completed_before_the_template_came_gets_the_certificate(cohort: Coh
     assert cohort.due() == []
 
 
-def test_two_templates_are_judged_each_by_its_own_criteria(cohort: Cohort) -> None:
+def test_two_templates_are_evaluated_each_by_its_own_criteria(cohort: Cohort) -> None:
     cohort.enrol(ASHA, percent=82)
     cohort.enrol(IMRAN, percent=40)
     cohort.attach()
@@ -96,7 +96,7 @@ def test_the_issue_api_answers_as_the_contract_says(cohort: Cohort) -> None:
     }
 
 
-def test_without_user_ids_all_who_completed_are_judged(cohort: Cohort) -> None:
+def test_without_user_ids_all_who_completed_are_evaluated(cohort: Cohort) -> None:
     cohort.attach()
     cohort.enrol(ASHA)
     cohort.enrol(KAVYA)
@@ -267,7 +267,7 @@ def test_who_begins_gets_what_is_awarded_for_beginning(cohort: Cohort) -> None:
     cohort.work()
     assert [row["user_id"] for row in cohort.certificates()] == [ASHA.user_id]
     cohort.service.clock.move(seconds=11)
-    assert cohort.work() == 0  # who has it is not judged for ever
+    assert cohort.work() == 0  # who has it is not evaluated for ever
 
 
 def test_a_batch_is_not_looked_at_any_longer_than_it_awards_for_coming_in(cohort: Cohort) -> None:

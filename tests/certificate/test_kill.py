@@ -106,7 +106,7 @@ def test_twins_at_once_share_the_work(service: Running) -> None:
     check(cohort)
 
 
-def test_news_while_somebody_judges_is_judged_again(cohort: Cohort) -> None:
+def test_news_during_an_evaluation_is_evaluated_again(cohort: Cohort) -> None:
     cohort.enrol(ASHA)
     cohort.attach()
     now = cohort.service.clock.now()
@@ -144,7 +144,7 @@ def test_a_learner_who_fails_harms_nobody_and_is_parked_in_the_end(cohort: Cohor
     assert pauses[0] < timedelta(seconds=3) < timedelta(minutes=10) < pauses[-1]
 
 
-def test_learners_who_score_while_they_are_judged_block_nobody(service: Running) -> None:
+def test_learners_who_score_while_they_are_evaluated_block_nobody(service: Running) -> None:
     """Progress locks the enrolment and then the due row; issuing the other way would deadlock with it."""
     cohort = new_cohort(service)
     fill(cohort)

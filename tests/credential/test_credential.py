@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -28,9 +29,9 @@ AWARD = Award(
     issuer_url="https://board.example",
     recipient_id="u1",
     recipient_name="आशा கௌரி عاشہ \U0001f600 \x7f",
-    course_id="do_1",
-    course_name="Early mathematics\n",
-    batch_id="b1",
+    achievement_id="urn:lernbatch:b1:5f0c",
+    achievement_code="do_1",
+    description="Early mathematics\n",
     narrative="Completed the course.",
     earned_at=NOW,
     earned_on=date(2026, 7, 1),
@@ -81,6 +82,21 @@ def test_ours_verify_with_our_key_and_with_anothers_code(issuer_keys: KeySet, si
     token = vc_jwt.jwt(signed, issuer_keys)
     assert proof.verify(token.encode(), issuer_keys.keys).trusted
     assert verifier.jwt_holds(token, issuer_keys.jwks)
+
+
+def test_the_token_is_its_canonical_parts_and_their_signature(issuer_keys: KeySet, signed: dict[str, Any]) -> None:
+    token = vc_jwt.jwt(signed, issuer_keys)
+    encoded, signature = token.rpartition(".")[::2]
+    header, payload = (urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in encoded.split("."))
+    assert (header, payload) == (rfc8785.dumps(json.loads(header)), rfc8785.dumps(json.loads(payload)))
+    assert json.loads(header) == {
+        "alg": "EdDSA",
+        "cty": "vc",
+        "kid": issuer_keys.method(issuer_keys.signing),
+        "typ": "vc+jwt",
+    }
+    expected = urlsafe_b64encode(issuer_keys.signing.sign(encoded.encode())).rstrip(b"=").decode()
+    assert signature == expected
 
 
 def test_a_change_of_any_byte_is_noticed_by_both(issuer_keys: KeySet, signed: dict[str, Any]) -> None:

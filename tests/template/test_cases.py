@@ -49,7 +49,7 @@ def around(cohort: Cohort, path: str, **changed: Any) -> tuple[int, str | None, 
     return said(cohort.service, path, {"batch": {key: value for key, value in batch.items() if value is not ...}})
 
 
-def judged_by(cohort: Cohort, **criteria: Any) -> tuple[int, str | None, str | None]:
+def evaluated(cohort: Cohort, **criteria: Any) -> tuple[int, str | None, str | None]:
     return adding(cohort, criteria=criteria)
 
 
@@ -93,49 +93,49 @@ def test_a08_criteria_are_no_object(cohort: Cohort) -> None:
 
 
 def test_a09_criteria_ask_for_nothing(cohort: Cohort) -> None:
-    assert judged_by(cohort) == missing("Enrollment or Status")
+    assert evaluated(cohort) == missing("Enrollment or Status")
 
 
 def test_a10_enrolment_criteria_are_no_object(cohort: Cohort) -> None:
-    assert judged_by(cohort, enrollment=2) == wrong_type("enrollment", "Map")
+    assert evaluated(cohort, enrollment=2) == wrong_type("enrollment", "Map")
 
 
 def test_a11_enrolment_criteria_lack_a_status(cohort: Cohort) -> None:
-    assert judged_by(cohort, enrollment={}) == missing("status")
+    assert evaluated(cohort, enrollment={}) == missing("status")
 
 
 def test_a12_enrolment_criteria_have_more_than_a_status(cohort: Cohort) -> None:
     refusal = 400, PROPERTY, "Invalid property for Enrollment."
-    assert judged_by(cohort, enrollment={"status": 2, "progress": 100}) == refusal
+    assert evaluated(cohort, enrollment={"status": 2, "progress": 100}) == refusal
 
 
 def test_a13_assessment_criteria_are_no_object(cohort: Cohort) -> None:
-    assert judged_by(cohort, assessment=70) == wrong_type("assessment", "Map")
+    assert evaluated(cohort, assessment=70) == wrong_type("assessment", "Map")
 
 
 def test_a14_assessment_criteria_lack_a_score(cohort: Cohort) -> None:
-    assert judged_by(cohort, assessment={}) == missing("score")
+    assert evaluated(cohort, assessment={}) == missing("score")
 
 
 def test_a15_assessment_criteria_have_more_than_a_score(cohort: Cohort) -> None:
     refusal = 400, PROPERTY, "Invalid property for Assessment."
-    assert judged_by(cohort, assessment={"score": {">=": 70}, "attempts": 1}) == refusal
+    assert evaluated(cohort, assessment={"score": {">=": 70}, "attempts": 1}) == refusal
 
 
 def test_a16_the_score_is_no_object(cohort: Cohort) -> None:
-    assert judged_by(cohort, assessment={"score": 70}) == wrong_type("score", "Map")
+    assert evaluated(cohort, assessment={"score": 70}) == wrong_type("score", "Map")
 
 
 def test_a17_the_score_has_no_known_comparison(cohort: Cohort) -> None:
-    assert judged_by(cohort, assessment={"score": {"~": 70}}) == (400, PROPERTY, "Invalid property for Score.")
+    assert evaluated(cohort, assessment={"score": {"~": 70}}) == (400, PROPERTY, "Invalid property for Score.")
 
 
 def test_a18_user_criteria_are_no_object(cohort: Cohort) -> None:
-    assert judged_by(cohort, enrollment={"status": 2}, user="org") == wrong_type("user", "Map")
+    assert evaluated(cohort, enrollment={"status": 2}, user="org") == wrong_type("user", "Map")
 
 
 def test_a19_user_criteria_lack_an_organisation(cohort: Cohort) -> None:
-    assert judged_by(cohort, enrollment={"status": 2}, user={"state": "Kerala"}) == missing("rootOrgId")
+    assert evaluated(cohort, enrollment={"status": 2}, user={"state": "Kerala"}) == missing("rootOrgId")
 
 
 def test_a20_the_issuer_is_no_object(cohort: Cohort) -> None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from lernbatch.certificate import rules
 from lernbatch.template import criteria as criteria_of
 from lernbatch.template import wire as templates
 from lernbatch.template.model import (
     BestScore,
     CriteriaOutcome,
     CriteriaResult,
-    Decision,
     LearnerFacts,
     Template,
     Withdrawal,
+    WithdrawnCertificate,
 )
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -29,7 +27,7 @@ MET, WAITING, UNMET, ISSUED = (
     CriteriaOutcome.ISSUED,
 )
 COMPLETED = {"enrollment": {"status": 2}}
-REVOKED, SUSPENDED = (Decision("t", "Merit", to) for to in Withdrawal)
+REVOKED, SUSPENDED = (WithdrawnCertificate("t", "Merit", to) for to in Withdrawal)
 
 
 def template(criteria: dict[str, Any]) -> Template:
@@ -42,7 +40,9 @@ def learner(status: int = 2, q: float | None = None, r: float | None = None, **f
     return LearnerFacts("u", status=status, completed_at=NOW, updated_at=NOW, scores=scores, **given)
 
 
-def judged(criteria: dict[str, Any], who: LearnerFacts, *, again: bool = False, named: bool = False) -> CriteriaResult:
+def evaluated(
+    criteria: dict[str, Any], who: LearnerFacts, *, again: bool = False, named: bool = False
+) -> CriteriaResult:
     return criteria_of.evaluate(template(criteria), who, ("q", "r"), again=again, named=named)
 
 
@@ -95,40 +95,52 @@ def more(**asked: Any) -> dict[str, Any]:
         (more(score={">=": 50}, attempts={"<=": 2}), learner(q=60), MET, "all criteria met"),
         (more(score={">=": 50}, attempts={"<=": 1}), learner(q=60), UNMET, "attempts are not <= 1"),
         (COMPLETED, learner(issued={"merit": "c1"}), ISSUED, "issued"),
-        (COMPLETED, learner(decisions=[REVOKED]), UNMET, "revoked"),
+        (COMPLETED, learner(withdrawn=[REVOKED]), UNMET, "revoked"),
     ],
 )
 def test_criteria(criteria: dict[str, Any], who: LearnerFacts, outcome: CriteriaOutcome, because: str) -> None:
-    found = judged(criteria, who)
+    found = evaluated(criteria, who)
     assert (found.outcome, found.because) == (outcome, because)
 
 
 def test_asked_again_by_name_neither_an_issue_nor_a_decision_counts() -> None:
-    for who in (learner(issued={"merit": "c1"}), learner(decisions=[REVOKED]), learner(decisions=[SUSPENDED])):
-        assert judged(COMPLETED, who, again=True, named=True).outcome is MET
+    for who in (learner(issued={"merit": "c1"}), learner(withdrawn=[REVOKED]), learner(withdrawn=[SUSPENDED])):
+        assert evaluated(COMPLETED, who, again=True, named=True).outcome is MET
 
 
 @pytest.mark.parametrize(
     ("decision", "again", "named", "because"),
     [
-        (Decision("t", "Merit", Withdrawal.REVOKED), True, False, "revoked"),
-        (Decision("t", "Merit", Withdrawal.SUSPENDED), True, False, "suspended"),
+        (WithdrawnCertificate("t", "Merit", Withdrawal.REVOKED), True, False, "revoked"),
+        (WithdrawnCertificate("t", "Merit", Withdrawal.SUSPENDED), True, False, "suspended"),
         (
-            Decision("other", "MERIT", Withdrawal.SUSPENDED),
+            WithdrawnCertificate("other", "MERIT", Withdrawal.SUSPENDED),
             True,
             False,
             "suspended",
         ),  # the same certificate by its name
-        (Decision("t", "An older name", Withdrawal.SUSPENDED), True, False, "suspended"),
-        (Decision("other", "Other", Withdrawal.SUSPENDED), True, False, "all criteria met"),
-        (Decision("other", "Other", Withdrawal.REVOKED), True, False, "another certificate of this batch was revoked"),
-        (Decision("other", "Other", Withdrawal.REVOKED), False, False, "another certificate of this batch was revoked"),
-        (Decision("other", "Other", Withdrawal.REVOKED), False, True, "all criteria met"),
-        (Decision("t", "Merit", Withdrawal.REVOKED), False, True, "revoked"),
+        (WithdrawnCertificate("t", "An older name", Withdrawal.SUSPENDED), True, False, "suspended"),
+        (WithdrawnCertificate("other", "Other", Withdrawal.SUSPENDED), True, False, "all criteria met"),
+        (
+            WithdrawnCertificate("other", "Other", Withdrawal.REVOKED),
+            True,
+            False,
+            "another certificate of this batch was revoked",
+        ),
+        (
+            WithdrawnCertificate("other", "Other", Withdrawal.REVOKED),
+            False,
+            False,
+            "another certificate of this batch was revoked",
+        ),
+        (WithdrawnCertificate("other", "Other", Withdrawal.REVOKED), False, True, "all criteria met"),
+        (WithdrawnCertificate("t", "Merit", Withdrawal.REVOKED), False, True, "revoked"),
     ],
 )
-def test_what_was_decided_for_one_learner(decision: Decision, again: bool, named: bool, because: str) -> None:
-    assert judged(COMPLETED, learner(decisions=[decision]), again=again, named=named).because == because
+def test_what_was_decided_for_one_learner(
+    decision: WithdrawnCertificate, again: bool, named: bool, because: str
+) -> None:
+    assert evaluated(COMPLETED, learner(withdrawn=[decision]), again=again, named=named).because == because
 
 
 def test_a_score_without_a_maximum_is_out_of_one() -> None:
@@ -136,7 +148,7 @@ def test_a_score_without_a_maximum_is_out_of_one() -> None:
 
 
 def test_the_tree_holds_the_evidence() -> None:
-    found = judged({**score({">=": 70}), "user": {"rootOrgId": "o1"}}, learner(q=82))
+    found = evaluated({**score({">=": 70}), "user": {"rootOrgId": "o1"}}, learner(q=82))
     assert [part.rule for part in found.parts] == ["enrolment", "assessment", "user"]
     assert found.parts[1].evidence["percents"] == {"q": 82.0}
     assert criteria_of.percent_of(found) == 82
@@ -180,26 +192,11 @@ def test_criteria_in_words() -> None:
     )
 
 
-def test_an_id_follows_from_what_it_is_for() -> None:
-    one = rules.certificate_id(b"secret", "b", "u", "t", 1)
-    assert UUID(one)
-    assert one == rules.certificate_id(b"secret", "b", "u", "t", 1)
-    assert one != rules.certificate_id(b"secret", "b", "u", "t", 2)
-    assert one != rules.certificate_id(b"another", "b", "u", "t", 1)
-
-
 def test_what_is_private_of_a_user_stands_in_no_decision_and_no_narrative() -> None:
     asked = {"user": {"rootOrgId": "o1", "phone": "98450"}}
-    found = judged(asked, learner(attributes={"rootOrgId": "o1", "phone": "98450"}))
+    found = evaluated(asked, learner(attributes={"rootOrgId": "o1", "phone": "98450"}))
     assert found.outcome is MET
     assert "98450" not in f"{templates.show_result(found)} {criteria_of.narrative(template(asked))}"
-
-
-def test_standing_ends_with_the_expiry() -> None:
-    assert rules.validity("active", None, NOW) == "valid"
-    assert rules.validity("active", NOW, NOW) == "expired"
-    assert rules.validity("active", NOW + timedelta(seconds=1), NOW) == "valid"
-    assert rules.validity("revoked", NOW, NOW) == "revoked"
 
 
 @pytest.mark.parametrize(
