@@ -60,7 +60,7 @@ def analytics_api(name: str) -> Callable[[Callable[[Call], Awaitable[Fields]]], 
         async def answer(call: Call) -> Answer:
             now = call.services.clock.now()
             try:
-                return json_response(_envelope(name, now, result=await handler(call)), 200, handlers.NO_STORE)
+                return json_response(_envelope(name, now, result=await handler(call)), 200)
             except (Refused, Forbidden, NotAuthenticated, NoSuchRequest) as error:
                 return json_response(_envelope(name, now, error=error), error.http_status)
             except (Malformed, Unmappable):
