@@ -9,34 +9,32 @@ from starlette.responses import Response, StreamingResponse
 from lernbatch.archive.store import Store
 from lernbatch.errors import Missing, NotFound
 from lernbatch.exhaust import actions, rules, wire
-from lernbatch.web.answers import Headed
 from lernbatch.web.request import Call
 from lernbatch.web.schema import takes
 
 CHANNEL_HEADER = "x-channel-id"
 LIST_LIMIT = 100
-NO_STORE = {"cache-control": "no-store"}  # the links in an answer open files for whoever holds them
 REFUSED = {403: "No fitting role, another organisation, or none of the batches is the caller's"}
 
 
-@takes(wire.ReportRequest, result=wire.ReportJob, also=REFUSED)
-async def submit(call: Call) -> Headed:
+@takes(wire.ReportRequest, also=REFUSED)
+async def submit(call: Call) -> wire.ReportJob:
     """POST /v1/jobrequest/submit: the caller is who asks, whatever the request says (E60)."""
     # What is missing is said first, so the channel, which the user service tells, comes after.
     submission = wire.read_submission(call.request, call.caller.user_id or "", "", Missing)
     channel = await actions.admitted(call.services, call.caller, call.headers.get(CHANNEL_HEADER))
     requester = rules.requester(call.services.config, call.caller)
     linked = await actions.submit(call.services, requester, replace(submission, channel=channel))
-    return Headed(wire.show_request(linked), NO_STORE)
+    return wire.show_request(linked)
 
 
-@takes(result=wire.ReportJobs, also=REFUSED)
-async def list_of_tag(call: Call) -> Headed:
+@takes(also=REFUSED)
+async def list_of_tag(call: Call) -> wire.ReportJobs:
     """GET /v1/jobrequest/list/{tag}"""
     channel = await actions.admitted(call.services, call.caller, call.headers.get(CHANNEL_HEADER))
     requester = rules.requester(call.services.config, call.caller)
     linked = await actions.of_tag(call.services, requester, call.parameters["tag"], channel, LIST_LIMIT)
-    return Headed(wire.show_list(linked), NO_STORE)
+    return wire.show_list(linked)
 
 
 @takes(

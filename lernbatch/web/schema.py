@@ -188,11 +188,6 @@ def about(schema: Schema, said: str) -> Schema:
     return {**schema, "description": said}
 
 
-def keyed(values: Schema, about: str = "") -> Schema:
-    """An object whose keys are ids."""
-    return _told("object", about, None, additionalProperties=values)
-
-
 def maybe(schema: Schema) -> Schema:
     """The same, or null."""
     kind = schema["type"]
@@ -207,6 +202,3 @@ def _told(kind: str, about: str, example: object, **more: Any) -> Schema:
 
 
 DONE = record("response", response=text(example="SUCCESS"))
-COURSE_ID = text("The course; `collectionId` means the same.", example="do_31412345678901234561")
-BATCH_ID = text("The batch.", example="01412345678901234567")
-USER_ID = text("A person.", example="5f1c7a3e-5b5c-4d6e-8f00-1a2b3c4d5e6f")
