@@ -85,13 +85,14 @@ imports: $(VENV)/.ready-to-check
 	@$(BIN)/lint-imports --no-logo
 
 dead: $(VENV)/.ready-to-check
-	@$(BIN)/vulture
+	@mkdir -p build && $(BIN)/python -m tests.wire_fields > build/wire_fields.py
+	@$(BIN)/vulture lernbatch sandbox postgres_supervisor build/wire_fields.py
 
 coverage-of-contract: $(VENV)/.ready-to-check
 	@$(BIN)/python -m tests.contract_coverage
 
 fuzz: $(VENV)/.ready-to-check
-	@EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest tests/house/test_openapi.py
+	@EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest tests/project/test_openapi.py
 
 docs: $(VENV)/.ready-for-docs
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs

@@ -22,6 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+import sandbox
 from lernbatch import app
 from lernbatch.batch.search import actions, compose, wire
 from lernbatch.config import Config
@@ -160,6 +161,7 @@ def main() -> None:
     given = parser.parse_args()
     with TemporaryDirectory() as folder, embedded.running(Path(folder) / "home") as dsn:
         asyncio.run(migrate(dsn))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         began = time.perf_counter()
         asyncio.run(fill(dsn, given.batches))
         Console().print(f"{given.batches:,} batches written in {time.perf_counter() - began:.0f} s")

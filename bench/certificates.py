@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 import asyncpg
 
+import sandbox
 from lernbatch import app
 from lernbatch.certificate import issue, pictures, verification
 from lernbatch.config import Config
@@ -84,7 +85,7 @@ async def fill(dsn: str, learners: int) -> None:
             TEMPLATES,
         )
         await conn.execute(
-            """INSERT INTO neighbour_person (user_id, first_name, last_name)
+            """INSERT INTO sandbox_person (user_id, first_name, last_name)
                SELECT 'learner-' || lpad(n::text, 7, '0'), 'आशा', 'Kumari ' || n
                  FROM generate_series(1, $1::int) AS n""",
             learners,
@@ -140,15 +141,15 @@ async def look(dsn: str, home: Path, sample: int = 40) -> list[str]:
     async with app.services(Config(home=home), dsn) as services:
         ids = [row[0] for row in await services.pool.fetch("SELECT certificate_id FROM certificate LIMIT $1", sample)]
         found = [one for one in [await verification.find(services, number) for number in ids] if one is not None]
-        trusted = keys.ring(services.config).keys
+        trusted = keys.key_set(services.config).keys
         verified = 0
         for one in found:
-            verified += proof.verify(await pictures.shown(services, one, "json", "URL"), trusted).trusted
+            verified += proof.verify(await pictures.render(services, one, "json", "URL"), trusted).trusted
         lines = [f"verified {verified} of {len(found)}"]
         for form in ("svg", "pdf", "png"):
             began = time.perf_counter()
             for one in found:
-                await pictures.shown(services, one, form, "URL")
+                await pictures.render(services, one, form, "URL")
             lines.append(f"{form}: {(time.perf_counter() - began) / len(found) * 1000:.1f} ms each")
         return lines
 
@@ -161,8 +162,9 @@ def main() -> None:
     with TemporaryDirectory() as folder, embedded.running(Path(folder) / "pg") as dsn:
         home = Path(folder) / "home"
         asyncio.run(migrate(dsn))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         asyncio.run(fill(dsn, asked.learners))
-        keys.ring(Config(home=home))
+        keys.key_set(Config(home=home))
         print(f"{asked.learners} learners due, {asked.workers} worker processes")
         began = time.perf_counter()
         context = multiprocessing.get_context("spawn")

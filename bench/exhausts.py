@@ -31,6 +31,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+import sandbox
 from bench import database, hot_path
 from bench.generator import Plan
 from lernbatch import app
@@ -41,6 +42,7 @@ from lernbatch.database.migrate import migrate
 from lernbatch.exhaust import actions, jobs
 from lernbatch.exhaust.model import Requester, Submission
 from lernbatch.report.model import Dataset
+from lernbatch.sealing import seal_of
 from postgres_supervisor import embedded
 
 COURSE, CHANNEL, KEY = "do_3148000000000000001", "0126000000000000001", "abc12345"
@@ -107,6 +109,7 @@ def main() -> None:
     with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
         home = Path(folder)
         asyncio.run(migrate(dsn))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         with Progress() as bar:
             asyncio.run(load(home, dsn, size, bar))
         found = [measure(home, dsn, size, dataset) for dataset in TARGETS]
@@ -188,7 +191,7 @@ async def load(home: Path, dsn: str, size: Size, bar: Progress) -> None:
     """Fill the empty database: a course, its batches with their learners, their profiles, consents and attempts."""
     conn = await db.connect(dsn)
     now = datetime.now(UTC)
-    seal = actions.seal(Config(home=home))
+    seal = seal_of(Config(home=home))
     task = bar.add_task("loading", total=size.batches)
     course = courses.read_tree(TREE)
     await conn.execute(

@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+import sandbox
 from bench import database, pgbench, processor
 from bench.generator import Plan
 from lernbatch.config import Config
@@ -52,6 +53,7 @@ def main() -> None:
     with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
         began = time.perf_counter()
         asyncio.run(migrate(dsn))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         asyncio.run(database.load(dsn, size))
         print(
             f"{size.enrolments:,} enrolments of {size.contents} contents loaded in {time.perf_counter() - began:.0f} s"

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
+import sandbox
 from bench import database, hot_path
 from bench.generator import Plan
 from lernbatch.database.migrate import migrate
@@ -28,6 +29,7 @@ def main() -> None:
     size = database.Size(given.enrolments, 20)
     with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
         asyncio.run(migrate(dsn))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         asyncio.run(database.load(dsn, size))
         _watch(Path(folder), size, given.minutes, given.workers)
 

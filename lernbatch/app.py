@@ -1,46 +1,41 @@
-"""The ASGI application: routes, start and stop."""
+"""The ASGI application: what it is composed of, its start and stop."""
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import AsyncIterator, Mapping
+import socket
+import sys
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import asyncpg
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
 
-from lernbatch import log, metrics
+from lernbatch import log
 from lernbatch.account import ended
 from lernbatch.clock import Clock
-from lernbatch.config import Config
+from lernbatch.config import Config, load
+from lernbatch.course.cache import CourseCache
 from lernbatch.database import db
 from lernbatch.database.coalescer import Coalescers
-from lernbatch.errors import Forbidden, LernbatchError, Unavailable
+from lernbatch.errors import Unusable
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
 from lernbatch.ops import gauges
-from lernbatch.routes import ENTRANCES
+from lernbatch.routes import ROUTES
 from lernbatch.schedule import JOBS
-from lernbatch.services import Services, Wake
+from lernbatch.services import JobSignal, Services
 from lernbatch.sunbird import Sunbird
 from lernbatch.sunbird.users import ACTIVE
-from lernbatch.web import http
+from lernbatch.web import failures, server
+from lernbatch.web.endpoint import starlette_routes
 from lernbatch.web.envelope import Bodies
-from lernbatch.web.tokens import Gate, Keys
+from lernbatch.web.middleware import Middleware, NoSuchRoute
+from lernbatch.web.tokens import PublicKeys, TokenVerifier
+from sandbox import app as sandbox
 from sandbox import identity
-
-
-class NoSuchRoute(LernbatchError):
-    """Nothing answers this path (404) or this method on it (404 too, as the reference says)."""
-
-    http_status = 404
-    code = "RESOURCE_NOT_FOUND"
-    message = "Requested resource not found"
 
 
 @asynccontextmanager
@@ -56,27 +51,28 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
                 wait_seconds=config.pool_wait_seconds,
             )
         )
-        sunbird = await opened.enter_async_context(Sunbird.open(config, pool, clock))
-        keys = Keys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
+        sunbird = await opened.enter_async_context(Sunbird.open(config, sandbox.application(pool, config, clock)))
+        keys = PublicKeys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
         kafka = Producer(config)
         opened.push_async_callback(kafka.close)
         coalescers = Coalescers(enabled=config.coalescing_enabled)
-        gate = Gate(config, clock, keys)
-        sunbird.users.tell(lambda person: gate.heard(person.user_id, is_active=person.status == ACTIVE))
+        tokens = TokenVerifier(config, clock, keys)
+        sunbird.users.tell(lambda person: tokens.note(person.user_id, is_active=person.status == ACTIVE))
         yield Services(
             config,
             clock,
             pool,
-            gate,
+            tokens,
             sunbird,
             kafka,
-            Wake(),
+            JobSignal(),
             coalescers,
             Bodies(config.bodies_at_once_bytes),
+            CourseCache(),
         )
 
 
-def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:
+def create(config: Config, dsn: str, clock: Clock | None = None) -> Middleware:
     """The application. `dsn` is a migrated database; `clock` is moved by tests."""
 
     @asynccontextmanager
@@ -91,113 +87,30 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:
                 yield
 
     async def unknown(request: Request, _: Exception) -> Response:
-        return http.failed(request, NoSuchRoute())
+        return failures.failed(request, NoSuchRoute())
 
-    app = Starlette(routes=http.routes(ENTRANCES), lifespan=lifespan, exception_handlers={HTTPException: unknown})
+    app = Starlette(routes=starlette_routes(ROUTES), lifespan=lifespan, exception_handlers={HTTPException: unknown})
     app.router.redirect_slashes = False
-    app.state.entrances = tuple(ENTRANCES)  # what /openapi.json and /docs tell of
+    app.state.routes = tuple(ROUTES)  # for /openapi.json and /docs
     app.state.operators_port = None  # the only one with what is for operators
     app.state.leaving = app.state.unhealthy = False  # what /readyz and the health gate go by
-    return Front(app)
+    return Middleware(app)
 
 
-class Front:
-    """What every request passes: its id, its log line, its timing; and whatever escapes becomes an envelope."""
-
-    def __init__(self, app: Starlette) -> None:
-        self.app = app
-        self._routes = Routes([route for route in app.routes if isinstance(route, Route)])
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """What the application holds is open, and its jobs run, until the block ends."""
-        async with self.app.router.lifespan_context(self.app):
-            yield
-
-    def leave(self) -> None:
-        """Say on /readyz that this process is about to stop."""
-        self.app.state.leaving = True
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        headers = scope["lernbatch.headers"] = http.read_headers(scope)
-        message_id = scope["lernbatch.message_id"] = http.message_id_of(headers)
-        log.bind(request_id=message_id)
-        began = time.perf_counter()
-        status = 500
-
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"].append((b"x-request-id", message_id.encode("latin-1")))
-            await send(message)
-
-        try:
-            if scope["method"] == "OPTIONS":
-                await self._preflight(scope, headers)(scope, receive, noting)
-            elif self.app.state.unhealthy and not _is_for_operators(scope["path"]):
-                scope["app"] = self.app
-                await http.failed(Request(scope), Unavailable())(scope, receive, noting)
-            elif (found := self._routes.find(scope["method"], scope["path"])) and self._is_here(found[0], scope):
-                route, parameters = found
-                scope.update(app=self.app, route=route, path_params=parameters)
-                await route.app(scope, receive, noting)
-            elif found:
-                scope["app"] = self.app
-                await http.failed(Request(scope), NoSuchRoute())(scope, receive, noting)
-            else:
-                await self.app(scope, receive, noting)
-        finally:
-            seconds = time.perf_counter() - began
-            name = getattr(scope.get("route"), "name", "none")
-            metrics.answered(name, status, seconds)
-            log.debug("request", route=name, status=status, seconds=round(seconds, 4))
-
-    def _preflight(self, scope: Scope, headers: Mapping[str, str]) -> Response:
-        """Pages of any origin may call what is not closed; what is, answers none."""
-        found = self._routes.find(headers.get("access-control-request-method", ""), scope["path"])
-        if found is None or not http.entrance_of(found[0]).is_closed:
-            return http.options()
-        scope["app"] = self.app
-        answer = http.failed(Request(scope), Forbidden())
-        del answer.headers["access-control-allow-origin"]
-        return answer
-
-    def _is_here(self, route: Route, scope: Scope) -> bool:
-        """Whether the port on which the request came answers that route."""
-        port: int | None = self.app.state.operators_port
-        return port is None or scope["server"][1] == port or not http.entrance_of(route).operators
+def main() -> None:
+    """One of several processes: `python -m lernbatch.app PARENT SOCKET [SOCKET]`, all descriptors."""
+    parent, *descriptors = map(int, sys.argv[1:])
+    try:
+        settings = load()
+        log.configure(settings.log_level)
+        assert settings.database_url is not None
+        socks = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        server.serve(create(settings, settings.database_url.get_secret_value()), settings, socks, parent)
+    except Unusable as wrong:
+        sys.exit(f"lernbatch: {wrong}")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as unreachable:
+        sys.exit(f"lernbatch: The database cannot be reached: {unreachable}.")
 
 
-class Routes:
-    """Routes that are found at once: those without parameters, and those whose last segment is the only one.
-
-    For the others there is Starlette, which tries one after the other: a tenth of a list of enrolled courses.
-    """
-
-    def __init__(self, routes: list[Route]) -> None:
-        self._fixed: dict[tuple[str, str], Route] = {}
-        self._ending: dict[tuple[str, str], tuple[Route, str]] = {}
-        for route in routes:
-            ending = re.fullmatch(r"([^{}]*/){(\w+)}", route.path)
-            for method in route.methods or ():
-                if "{" not in route.path:
-                    self._fixed.setdefault((method, route.path), route)
-                elif ending:
-                    self._ending.setdefault((method, ending[1]), (route, ending[2]))
-
-    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """The route of that method and path, with its parameters."""
-        if fixed := self._fixed.get((method, path)):
-            return fixed, {}
-        start, slash, last = path.rpartition("/")
-        found = self._ending.get((method, start + slash))
-        return (found[0], {found[1]: last}) if found and last else None
-
-
-def _is_for_operators(path: str) -> bool:
-    """What the health gate lets through (contract batches §1.7), and our own probes."""
-    return path.endswith("health") or path in ("/livez", "/readyz", "/metrics")
+if __name__ == "__main__":
+    main()

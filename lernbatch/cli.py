@@ -28,12 +28,12 @@ app.command(db)
 ELSEWHERE = {
     "demo": (
         "sandbox.demo.command:demo",
-        "Watch a batch live its life on bundled input, through real HTTP; then try the service it leaves running.",
+        "Run a batch from creation to certificates on bundled input, over real HTTP; the service then runs on.",
     ),
     "exhaust": ("lernbatch.exhaust.commands:app", "Make reports of batches."),
     "certificate": (
         "lernbatch.certificate.commands:app",
-        "Certificates: why, again, away, all of a batch, new keys.",
+        "Certificates: explain, retry, revoke, download those of a batch, make new keys.",
     ),
     "verify": (
         "lernbatch.certificate.commands:verify",
@@ -41,30 +41,31 @@ ELSEWHERE = {
         "without server or network.",
     ),
     "batch": ("lernbatch.batch.commands:batch", "Batches."),
-    "account": ("lernbatch.account.commands:app", "Accounts: merge two, forget one."),
+    "account": ("lernbatch.account.commands:app", "Accounts: merge two, erase one."),
     "reconcile": (
         "lernbatch.progress.commands:reconcile",
-        "Recompute enrolments from what is stored and print the differences. Exits with 1 if there are any.",
+        "Recompute enrolments from the stored states and attempts, and report what differs. Exit code 0: nothing does.",
     ),
     "explain": (
         "lernbatch.summary.commands:explain",
-        "Say why a learner has this status and percentage, what is missing, and what becomes of certificates.",
+        "Explain a learner's status and percentage, what is missing, and whether a certificate follows.",
     ),
     "import": (
         "sandbox.commands:imports",
-        "Fill the bundled neighbours from files; of each file the good rows go in, or nothing.",
+        "Fill the sandbox from files; of each file the good rows go in, or nothing.",
     ),
-    "neighbours": (
-        "sandbox.commands:neighbours",
-        "Serve the bundled neighbours over TCP, for other programs or for a service elsewhere, until SIGTERM.",
+    "sandbox": (
+        "sandbox.commands:serve",
+        "Serve the sandbox over TCP, for other programs or for a service elsewhere, until SIGTERM.",
     ),
+    "neighbours": ("sandbox.commands:neighbours", "The old name of `sandbox`; it goes in the next version."),
     "token": (
         "sandbox.commands:token",
         "Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.",
     ),
     "replay": (
         "lernbatch.jobs.outbox.commands:replay",
-        "Send again what the outbox has given up: each event as it was written.",
+        "Send the parked events of the outbox again, each as it was written.",
     ),
 }
 
@@ -84,7 +85,7 @@ def command_line(words: Sequence[str]) -> App:
 
 
 def main() -> None:
-    """Run the command of `sys.argv`; 0: done, 1: it could not, 2: it was asked wrongly, 130: interrupted."""
+    """Run the command of `sys.argv`; 0: done, 1: it failed, 2: wrong arguments, 130: interrupted."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what a command opened is closed
     try:
         command_line(sys.argv[1:])(sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
@@ -129,8 +130,8 @@ def serve(
         jobs: work on jobs too, or leave them to `lernbatch worker`
     """
     from lernbatch import command, config
+    from lernbatch.app import create
     from lernbatch.database import opening
-    from lernbatch.database.migrate import migrate
     from lernbatch.web import server
 
     settings = command.settings()
@@ -145,13 +146,15 @@ def serve(
         for each in socks:
             opened.enter_context(each)
         dsn = opened.enter_context(opening.opened(settings))
-        asyncio.run(migrate(dsn))
+        asyncio.run(command.migrate(settings, dsn))
         described = server.url(socks[-1])
         print(f"Lernbatch serves {server.url(sock)}, its API is described at {described}/docs", flush=True)
         if workers == 1:
-            server.serve(settings.model_copy(update=changed), dsn, socks)
+            settings = settings.model_copy(update=changed)
+            server.serve(create(settings, dsn), settings, socks)
         else:
-            server.serve_many(dsn, socks, workers, {f"LERNBATCH_{k.upper()}": str(v) for k, v in changed.items()})
+            variables = {f"LERNBATCH_{name.upper()}": str(value) for name, value in changed.items()}
+            server.serve_many("lernbatch.app", dsn, socks, workers, variables)
 
 
 def _at_least_one(number: int) -> None:
@@ -170,15 +173,15 @@ def work() -> None:
     from lernbatch.jobs import worker
     from lernbatch.schedule import JOBS
 
-    async def until_told() -> None:
-        told = asyncio.Event()
+    async def until_stopped() -> None:
+        stopped = asyncio.Event()
         for sign in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(sign, told.set)
+            asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
         async with command.services() as held, worker.running(held, JOBS):
             print("Lernbatch works on jobs.", flush=True)
-            await told.wait()
+            await stopped.wait()
 
-    asyncio.run(until_told())
+    asyncio.run(until_stopped())
 
 
 @app.command
@@ -192,16 +195,21 @@ def job(name: str) -> None:
     """
     from lernbatch import command
     from lernbatch.jobs import worker
-    from lernbatch.schedule import JOBS
+    from lernbatch.schedule import JOBS, RENAMED
 
-    wanted = next((job for job in JOBS if job.kind == name), None)
-    if wanted is None:
-        known = ", ".join(sorted(job.kind for job in JOBS))
-        raise Unusable(f"There is no job {name}; the jobs are: {known}.")
+    if name in RENAMED:
+        print(
+            f"lernbatch: {name} is now called {RENAMED[name]}; the old name goes in the next version.", file=sys.stderr
+        )
+        name = RENAMED[name]
+    job = next((job for job in JOBS if job.kind == name), None)
+    if job is None:
+        kinds = ", ".join(sorted(job.kind for job in JOBS))
+        raise Unusable(f"There is no job {name}; the jobs are: {kinds}.")
 
     async def once() -> int:
         async with command.services() as held:
-            return await worker.run_now(held, wanted)
+            return await worker.run_now(held, job)
 
     print(f"{name}: {asyncio.run(once())} done.")
 
@@ -214,10 +222,10 @@ def migrate_() -> None:
     """
     from lernbatch import command
     from lernbatch.database import opening
-    from lernbatch.database.migrate import migrate
 
-    with opening.opened(command.settings()) as dsn:
-        applied = asyncio.run(migrate(dsn))
+    settings = command.settings()
+    with opening.opened(settings) as dsn:
+        applied = asyncio.run(command.migrate(settings, dsn))
     print("\n".join([*applied, f"{len(applied)} migrations applied."]) if applied else "Nothing to migrate.")
 
 
@@ -259,7 +267,7 @@ def config_(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] =
 
 @app.command
 def check() -> None:
-    """Look whether this installation is healthy: database, migrations, keys, folders, neighbours, clock, disk.
+    """Check whether this installation is healthy: database, migrations, keys, folders, other services, clock, disk.
 
     Example: `lernbatch check`
     """

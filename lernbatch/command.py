@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+import sandbox
 from lernbatch import config, log
 from lernbatch.config import Config
 from lernbatch.database import db, opening
+from lernbatch.database import migrate as migrations
 from lernbatch.database.db import Connection
-from lernbatch.database.migrate import migrate
 
 if TYPE_CHECKING:
     from lernbatch.services import Services
@@ -32,7 +33,17 @@ def settings() -> Config:
     """The settings of this process, and its log as they say. Raises: Unusable."""
     read = config.load()
     log.configure(read.log_level)
+    for old, new in config.outdated().items():
+        log.warning("a setting has a new name; the old one goes in the next version", old=old, new=new)
     return read
+
+
+async def migrate(read: Config, dsn: str, *, with_sandbox: bool = False) -> list[str]:
+    """Apply what the product's tables lack, and the sandbox's where it answers; returns the migrations' names."""
+    applied = await migrations.migrate(dsn)
+    if with_sandbox or read.uses_sandbox:
+        applied += await migrations.migrate(dsn, sandbox.MIGRATIONS)
+    return applied
 
 
 @asynccontextmanager
@@ -42,17 +53,17 @@ async def services() -> AsyncIterator[Services]:
 
     read = settings()
     with opening.opened(read) as dsn:
-        await migrate(dsn)
+        await migrate(read, dsn)
         async with opened(read, dsn) as held:
             yield held
 
 
 @asynccontextmanager
-async def connection() -> AsyncIterator[tuple[Config, Connection]]:
-    """The settings, and a connection to the migrated database: enough for a command that asks no other service."""
+async def connection(*, with_sandbox: bool = False) -> AsyncIterator[tuple[Config, Connection]]:
+    """The settings, and a connection to the migrated database: enough for a command that calls no other service."""
     read = settings()
     with opening.opened(read) as dsn:
-        await migrate(dsn)
+        await migrate(read, dsn, with_sandbox=with_sandbox)
         conn = await db.connect(dsn)
         try:
             yield read, conn

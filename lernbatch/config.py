@@ -69,6 +69,17 @@ REFERENCE_NAMES: dict[str, tuple[str, ...]] = {
     "platform_name": ("sunbird_instance_name",),
     "exhaust_encryption_salt": ("sunbird_encryption_key",),
 }
+# Settings that had another name in the version before: it works in this one, with a warning, and then goes.
+RENAMED: dict[str, str] = {
+    "upstream_breaker_seconds": "upstream_rest_seconds",
+    "exhaust_batches_per_lease": "exhaust_batches_per_turn",
+}
+
+
+def variables(field: str) -> tuple[str, ...]:
+    """The variables that supply `field`, of which the first that is set counts: ours, our old one, the reference's."""
+    ours = (field, RENAMED[field]) if field in RENAMED else (field,)
+    return (*(f"LERNBATCH_{name}".upper() for name in ours), *REFERENCE_NAMES.get(field, ()))
 
 
 def _zone(value: object) -> object:
@@ -103,9 +114,7 @@ class Config(BaseSettings):
         populate_by_name=True,
         env_prefix="LERNBATCH_",  # of the bare names, which would otherwise be read too: HOME, PORT …
         arbitrary_types_allowed=True,
-        alias_generator=AliasGenerator(
-            validation_alias=lambda name: AliasChoices(f"LERNBATCH_{name}".upper(), *REFERENCE_NAMES.get(name, ()))
-        ),
+        alias_generator=AliasGenerator(validation_alias=lambda name: AliasChoices(*variables(name))),
     )
 
     # where things are
@@ -164,7 +173,6 @@ class Config(BaseSettings):
     enrolment_list_size: int = Field(1000, ge=1)
     bulk_row_limit: int = Field(100_000, ge=1)
     bulk_days: int = Field(90, ge=1)  # for which files of people and roster changes are kept after they are done
-    roster_lookup_calls: int = Field(1000, ge=1)
     attempts_limit: int = Field(25, ge=1)
     max_contents_per_update: int = Field(1000, ge=1)
     search_seconds: float = Field(5, gt=0)  # for a search with all its statements
@@ -179,7 +187,7 @@ class Config(BaseSettings):
     course_policy: Literal["adopt", "keep"] = "adopt"  # what a running batch does when its course is republished
     course_refresh_seconds: float = 3600
 
-    # the other services; none: the bundled neighbours answer in-process
+    # the other services; none: the bundled sandbox answers in-process
     content_url: str | None = None
     content_read_path: str = "/content/v3/read/"
     content_update_path: str = "/content/v4/system/update/"
@@ -214,8 +222,8 @@ class Config(BaseSettings):
     upstream_timeout_seconds: float = Field(10, gt=0)  # for one attempt as a whole
     upstream_connections: int = Field(20, ge=1)  # to each service
     upstream_max_bytes: int = Field(32 * 1024 * 1024, ge=1)  # of one answer
-    upstream_failures: int = Field(5, ge=1)  # in a row; then a service is left alone for upstream_rest_seconds
-    upstream_rest_seconds: float = Field(5, gt=0)
+    upstream_failures: int = Field(5, ge=1)  # in a row; then a service is left alone for upstream_breaker_seconds
+    upstream_breaker_seconds: float = Field(5, gt=0)
     upstream_attempts: int = Field(3, ge=1, le=10)  # of calls that may be repeated
     upstream_calls_per_request: int = Field(1000, ge=1)  # repetitions too; jobs have no such bound
 
@@ -278,7 +286,7 @@ class Config(BaseSettings):
     exhaust_profile_hours: float = Field(24, ge=0)  # how old a person's profile in a report may be
     exhaust_consent_minutes: float = Field(5, ge=0)  # how old what we know of a consent may be
     exhaust_consents_per_run: int = Field(1000, ge=1)  # asked about again each minute while files rest on them
-    exhaust_batches_per_turn: int = Field(20, ge=1)  # then the next organisation's request has its turn
+    exhaust_batches_per_lease: int = Field(20, ge=1)  # then the next organisation's request has its turn
     exhaust_rows_per_second: int = Field(0, ge=0)  # of one worker; 0: as fast as it goes
     custodian_org: str = ""  # the organisation of people without one: nobody's data is shared with it
     exhaust_batches_per_request: int = Field(20, ge=1)
@@ -309,6 +317,18 @@ class Config(BaseSettings):
     status_seconds: float = Field(60, gt=0)  # how often batches whose status is due are looked for, midnights included
     lease_seconds: float = Field(60, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def uses_sandbox(self) -> bool:
+        """Whether the bundled sandbox answers for any of the other services, because no URL names one."""
+        return None in (
+            self.content_url,
+            self.search_url,
+            self.questionset_url,
+            self.user_org_url,
+            self.group_url,
+            self.certificate_service_url,
+        )
 
     @property
     def cloud_store_url(self) -> str:
@@ -342,12 +362,18 @@ def load(**overrides: Any) -> Config:
 def source(field: str) -> str | None:
     """The environment variable that supplies `field`, as it is spelled there; None: the default."""
     present = {name.lower(): name for name, value in os.environ.items() if value}
-    choices = (f"lernbatch_{field}", *(name.lower() for name in REFERENCE_NAMES.get(field, ())))
-    return next((present[choice] for choice in choices if choice in present), None)
+    return next((present[name.lower()] for name in variables(field) if name.lower() in present), None)
+
+
+def outdated() -> dict[str, str]:
+    """The variables that are set under their old name, and the new name of each."""
+    present = {name.upper() for name, value in os.environ.items() if value}
+    names = {f"LERNBATCH_{old}".upper(): f"LERNBATCH_{new}".upper() for new, old in RENAMED.items()}
+    return {old: new for old, new in names.items() if old in present}
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownSetting:
     """A setting as an operator may see it; `source`: the variable that supplied it, or `default`."""
 
     name: str
@@ -355,10 +381,10 @@ class Shown:
     source: str
 
 
-def shown(settings: Config) -> list[Shown]:
+def shown(settings: Config) -> list[ShownSetting]:
     """Every setting, secrets masked."""
     values = ((name, getattr(settings, name)) for name in Config.model_fields)
-    return [Shown(name, _show(value), source(name) or "default") for name, value in values]
+    return [ShownSetting(name, _show(value), source(name) or "default") for name, value in values]
 
 
 def _show(value: object) -> str:

@@ -30,7 +30,7 @@ CREATE TABLE batch (
   start_date           date        NOT NULL,
   end_date             date,                         -- its last day; null: open ended
   enrolment_start_date date,
-  enrolment_end_date   date,                         -- null: the day before end_date, and follows it
+  enrolment_end_date   date,                         -- as the caller set it; null: see enrolment_closes_on
   time_zone            text,                         -- null: the installation's
   capacity             integer,                      -- null: unbounded
   leave_policy         text,                         -- null: always
@@ -40,6 +40,8 @@ CREATE TABLE batch (
   created_at           timestamptz NOT NULL,
   updated_at           timestamptz,
   revision             bigint      NOT NULL DEFAULT 1, -- counts changes, so two mentors do not overwrite each other
+  enrolment_closes_on  date,                         -- the last day of enrolment, by rules.enrolment_end; null: none
+  enrolment_closes_before smallint,                  -- the setting by which it was worked out; null: not yet
   CHECK (status IN (0, 1, 2)),
   CHECK (end_date IS NULL OR end_date > start_date),
   CHECK (capacity IS NULL OR capacity > 0),
@@ -47,6 +49,7 @@ CREATE TABLE batch (
 );
 
 CREATE INDEX batch_due ON batch (due_on) WHERE due_on IS NOT NULL; -- batch.batches_due
+CREATE INDEX batch_closing ON batch (enrolment_closes_before);      -- batch.batches_closing_otherwise
 CREATE INDEX batch_of_course ON batch (course_id, status);         -- the batches of a course
 
 -- Searching batches (batch/search/fragments.sql): letter case never counts, and words are found in any script.
@@ -85,17 +88,17 @@ CREATE TABLE batch_listing (
 
 CREATE INDEX batch_listing_due ON batch_listing (course_id) WHERE due; -- batch.claim_listings
 
--- One row: the answer of a call that carried an Idempotency-Key, kept for a day, so that its repetition gets the same.
+-- One row: the outcome of a call that carried an Idempotency-Key, kept for a day, so that its repetition gets the same.
 CREATE TABLE idempotency_key (
   scope      text        NOT NULL, -- method, path and caller
   key        text        NOT NULL,
   body_hash  text        NOT NULL, -- of the request, so that another one under the same key is noticed
-  answer     jsonb       NOT NULL,
+  answer     jsonb       NOT NULL, -- what the answer is shown from: the id of the batch that was made
   created_at timestamptz NOT NULL,
   PRIMARY KEY (scope, key)
 );
 
-CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- forget_keys
+CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- forget_answers
 
 -- One row: one learner in one batch, with everything the learner has done there. Unenrolled is inactive, not gone.
 -- No index stands on a column that progress changes, so that updates stay heap-only; hence the fill factor.
@@ -286,18 +289,18 @@ CREATE TABLE job (
   last_error   text
 );
 
--- One row: a learner whose certificates in a batch are to be judged, all templates at once. Written in the transaction
+-- One row: a learner whose certificates in a batch are to be evaluated, all templates at once. Written in the transaction
 -- that may have made the learner eligible (completion, a better score, a template added, the issue API), always as
 --   INSERT INTO certificate_due (user_id, batch_id, due_at, reason) …
 --   ON CONFLICT (user_id, batch_id) DO UPDATE
---   SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, parked = false
--- so that news which arrives while a worker judges takes the row from that worker: it is judged again.
+--   SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false
+-- so that news which arrives while a worker evaluates takes the row from that worker: it is evaluated again.
 -- due → claimed (due_at moves to the end of the lease) → deleted; or, on failure, due later; or, given up, parked.
 CREATE TABLE certificate_due (
-  user_id   text        NOT NULL,               -- '': the batch, whose learners are looked at again
+  user_id   text        NOT NULL,
   batch_id  text        NOT NULL,
   due_at    timestamptz NOT NULL,
-  reason    text        NOT NULL,               -- completed, score, template, asked, enrolled; of a batch: see looks.py
+  reason    text        NOT NULL,               -- completed, score, template, asked, enrolled
   re_issue  boolean     NOT NULL DEFAULT false, -- asked to replace what was issued
   claim     text,                               -- the worker's run that holds it; null: nobody
   attempts  smallint    NOT NULL DEFAULT 0,
@@ -309,6 +312,16 @@ CREATE TABLE certificate_due (
 
 CREATE INDEX certificate_due_next ON certificate_due (due_at) WHERE NOT parked; -- certificate.claim_due
 CREATE INDEX certificate_due_of_batch ON certificate_due (batch_id);            -- explain
+
+-- One row: a batch whose learners are checked again at a time, because neither a completion nor a score makes them due.
+-- Deleted when no template of the batch needs another re-check; else due later.
+CREATE TABLE template_recheck (
+  batch_id text        PRIMARY KEY,
+  due_at   timestamptz NOT NULL,
+  reason   text        NOT NULL -- template, enrolled, over: see certificate/rechecks.py
+);
+
+CREATE INDEX template_recheck_next ON template_recheck (due_at); -- certificate.rechecks_due
 
 -- How many places of the status lists are given: the next is in list n / 131072. Gaps are harmless. Which of its list's
 -- bits it is follows from the list's key, so that places tell nothing of the order of issue; see status.place.
@@ -356,85 +369,6 @@ CREATE TABLE certificate_file (
   media_type text        NOT NULL,
   body       bytea       NOT NULL,
   fetched_at timestamptz NOT NULL
-);
-
--- ── What the bundled neighbours serve ──
-
--- One row: a published content, course, unit or question set as the content service describes it.
-CREATE TABLE neighbour_content (
-  content_id text        PRIMARY KEY,
-  metadata   jsonb       NOT NULL, -- without the tree
-  hierarchy  jsonb,                -- the whole node with its children; only of what was imported or created as a root
-  updated_at timestamptz NOT NULL
-);
-
--- One row: an organisation. Root organisations own people and courses.
-CREATE TABLE neighbour_organisation (
-  org_id  text     PRIMARY KEY,
-  name    text     NOT NULL,
-  channel text     NOT NULL,
-  is_root boolean  NOT NULL,
-  status  smallint NOT NULL DEFAULT 1
-);
-
--- One row: a person as the user service knows them.
-CREATE TABLE neighbour_person (
-  user_id       text     PRIMARY KEY,
-  first_name    text     NOT NULL,
-  last_name     text     NOT NULL DEFAULT '',
-  org_id        text     NOT NULL DEFAULT '', -- the root organisation
-  roles         text[]   NOT NULL DEFAULT '{}', -- ROLE (in the own organisation) or ROLE@organisation
-  state         text     NOT NULL DEFAULT '',
-  district      text     NOT NULL DEFAULT '',
-  block         text     NOT NULL DEFAULT '',
-  cluster       text     NOT NULL DEFAULT '',
-  school_name   text     NOT NULL DEFAULT '',
-  school_id     text     NOT NULL DEFAULT '',
-  board         text     NOT NULL DEFAULT '',
-  user_type     text     NOT NULL DEFAULT '',
-  user_sub_type text     NOT NULL DEFAULT '',
-  email         text     NOT NULL DEFAULT '',
-  phone         text     NOT NULL DEFAULT '',
-  status        smallint NOT NULL DEFAULT 1, -- 0 inactive, 1 active, 2 deleted
-  managed_by    text     NOT NULL DEFAULT '', -- the parent or teacher who acts for them
-  CHECK (status IN (0, 1, 2))
-);
-
--- One row: whether a person lets an organisation see their data within one course. The latest answer counts.
-CREATE TABLE neighbour_consent (
-  user_id     text        NOT NULL,
-  consumer_id text        NOT NULL, -- the organisation that asks
-  object_id   text        NOT NULL, -- the course
-  consent_id  text        NOT NULL,
-  status      text        NOT NULL, -- ACTIVE, REVOKED, DELETED
-  updated_at  timestamptz NOT NULL,
-  expires_at  timestamptz,          -- null: never
-  PRIMARY KEY (user_id, consumer_id, object_id)
-);
-
-CREATE INDEX neighbour_consent_of_object ON neighbour_consent (object_id, consumer_id, user_id); -- consents
-
--- One row: a group of people; members as the group service shows them.
-CREATE TABLE neighbour_group (
-  group_id text  PRIMARY KEY,
-  name     text  NOT NULL,
-  members  jsonb NOT NULL
-);
-
--- One row: a certificate template.
-CREATE TABLE neighbour_template (
-  template_id text    PRIMARY KEY,
-  legacy      boolean NOT NULL DEFAULT false, -- known to the certificate service only, not to the content service
-  metadata    jsonb   NOT NULL,
-  svg         text    NOT NULL DEFAULT ''
-);
-
--- One row: a message that was handed to the notification service, kept so that it can be looked at.
-CREATE TABLE neighbour_message (
-  message_id bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  kind       text        NOT NULL, -- email, notification, feed
-  request    jsonb       NOT NULL,
-  sent_at    timestamptz NOT NULL
 );
 
 -- One row: a report that somebody asked for. SUBMITTED → PROCESSING when a worker claims it (leased) → SUCCESS or
@@ -526,11 +460,11 @@ CREATE TABLE consent (
   PRIMARY KEY (user_id, consumer_id, object_id)
 );
 
-CREATE INDEX consent_active ON consent (consumer_id, object_id, fetched_at)                -- exhaust.consents_to_recheck
+CREATE INDEX consent_active ON consent (consumer_id, object_id, fetched_at)                -- person.consents_to_recheck
  WHERE lower(status) = 'active';
 CREATE INDEX consent_withdrawn ON consent (consumer_id, object_id, withdrawn_at)           -- exhaust.close_withdrawn
  WHERE withdrawn_at IS NOT NULL;
-CREATE INDEX consent_expiry ON consent (expires_at)                                        -- exhaust.expire_consents
+CREATE INDEX consent_expiry ON consent (expires_at)                                        -- person.expire_consents
  WHERE lower(status) = 'active' AND (withdrawn_at IS NULL OR withdrawn_at < expires_at);
 
 -- What analysts may read: no names, but ids of people with their places, which are personal data, too; and columns instead of the shapes that things are stored in. These are kept

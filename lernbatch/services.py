@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from lernbatch.clock import Clock
-from lernbatch.config import Config
-from lernbatch.course.cache import Shelf
-from lernbatch.database.coalescer import Coalescers
-from lernbatch.database.db import Pool
-from lernbatch.jobs.outbox.kafka import Producer
-from lernbatch.sunbird import Sunbird
-from lernbatch.web.envelope import Bodies
-from lernbatch.web.tokens import Gate
+if TYPE_CHECKING:  # the composition in app.py makes them; the ground knows their types alone
+    from lernbatch.clock import Clock
+    from lernbatch.config import Config
+    from lernbatch.course.cache import CourseCache
+    from lernbatch.database.coalescer import Coalescers
+    from lernbatch.database.db import Pool
+    from lernbatch.jobs.outbox.kafka import Producer
+    from lernbatch.sunbird import Sunbird
+    from lernbatch.web.envelope import Bodies
+    from lernbatch.web.tokens import TokenVerifier
 
 
-class Wake:
+class JobSignal:
     """A hint to this process's jobs that something may have become due. Nothing depends on its arrival."""
 
     def __init__(self) -> None:
@@ -42,11 +44,11 @@ class Services:
     config: Config
     clock: Clock
     pool: Pool
-    gate: Gate
+    tokens: TokenVerifier
     sunbird: Sunbird
     kafka: Producer
-    wake: Wake
+    wake: JobSignal
     coalescers: Coalescers
     bodies: Bodies
+    courses: CourseCache
     batch_locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # who changes one
-    courses: Shelf = field(default_factory=Shelf)

@@ -1,1 +1,1 @@
-"""PostgreSQL for Lernbatch: the embedded server, the pool of connections, the migrations."""
+"""Supervises an embedded PostgreSQL server; it knows nothing of whom it serves."""

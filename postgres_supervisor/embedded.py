@@ -9,30 +9,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
 import asyncpg
 
-from lernbatch import log
-from lernbatch.errors import Unusable
 from postgres_supervisor import keeper
 from postgres_supervisor.binaries import binaries, server_version
 from postgres_supervisor.cluster import Cluster, Died, StillStarting
+from postgres_supervisor.errors import SupervisorError
 from postgres_supervisor.locks import opened, turn
 from postgres_supervisor.processes import own_user
 from postgres_supervisor.reasons import explained, failure
 
 __all__ = ["binaries", "running", "server_version"]
 
+_LOG = logging.getLogger("postgres_supervisor")
+Warn: TypeAlias = Callable[[str], object]
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 LOOK_SECONDS = 0.5  # a look at the server is two small files
 LONGEST_PAUSE_SECONDS = 30.0  # between two vain attempts to start it again
@@ -45,22 +48,25 @@ def running(
     bin_dir: Path | None = None,
     port: int | None = None,
     options: Mapping[str, str] = NO_OPTIONS,
+    warn: Warn = _LOG.warning,
 ) -> Iterator[str]:
     """A running server with its data under `home`/postgres; yields the DSN of its database `lernbatch`.
 
     A server that already runs there is shared; `bin_dir`, `port` and `options` (settings of PostgreSQL) are then those
     of who started it. With `port` it listens on 127.0.0.1, too; without, on a Unix socket alone if the path allows.
-    One that dies is started again within seconds; where that cannot be, a line of the log says why.
+    One that dies is started again within seconds; `warn` is called with a sentence when that happens, or cannot.
 
-    Raises: Unusable, with one sentence for the operator.
+    Raises: SupervisorError, with one sentence for the operator.
     """
     if sys.platform != "linux":
-        raise Unusable("The embedded PostgreSQL runs on Linux only: set LERNBATCH_DATABASE_URL to a server of yours.")
+        raise SupervisorError(
+            "The embedded PostgreSQL runs on Linux only: set LERNBATCH_DATABASE_URL to a server of yours."
+        )
     with explained(home):
         cluster = Cluster(_folder(home), binaries(bin_dir))
         users, dsn = _join(cluster, port, options)
     leaving = threading.Event()
-    watch = threading.Thread(target=_watch, args=(cluster, dsn, port, options, leaving), daemon=True)
+    watch = threading.Thread(target=_watch, args=(cluster, dsn, port, options, warn, leaving), daemon=True)
     watch.start()
     try:
         yield dsn
@@ -117,7 +123,14 @@ def _started(cluster: Cluster, port: int | None, options: Mapping[str, str]) -> 
     return _ensure_database(cluster)
 
 
-def _watch(cluster: Cluster, dsn: str, port: int | None, options: Mapping[str, str], leaving: threading.Event) -> None:
+def _watch(
+    cluster: Cluster,
+    dsn: str,
+    port: int | None,
+    options: Mapping[str, str],
+    warn: Warn,
+    leaving: threading.Event,
+) -> None:
     """Start the server again whenever it died, where its users expect it, until we leave."""
     port = urlsplit(dsn).port or port
     pause = LOOK_SECONDS
@@ -128,13 +141,13 @@ def _watch(cluster: Cluster, dsn: str, port: int | None, options: Mapping[str, s
         try:
             with explained(cluster.folder), turn(cluster.folder):
                 if not leaving.is_set() and _ready(cluster, port, options) != dsn:
-                    log.warning("the database server is elsewhere now, and this process ends")
+                    warn("the database server is elsewhere now, and this process ends")
                     os.kill(os.getpid(), signal.SIGTERM)
                     return
-            log.warning("the database server had died and was started again")
-        except Unusable as reason:
+            warn("the database server had died and was started again")
+        except SupervisorError as reason:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            log.warning("the database server has died and cannot be started again", reason=str(reason))
+            warn(f"the database server has died and cannot be started again: {reason}")
 
 
 def _part(cluster: Cluster, users: int) -> bool:
@@ -170,7 +183,7 @@ def _ensure_database(cluster: Cluster) -> str:
         try:
             aside.submit(asyncio.run, ensure()).result()
         except asyncpg.InvalidPasswordError as error:
-            raise Unusable(
+            raise SupervisorError(
                 f"The password in {cluster.folder / 'password'} is not that of the server: restore the file, "
                 "or remove it while no command runs to get a new one."
             ) from error

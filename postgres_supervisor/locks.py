@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
-from lernbatch.errors import Unusable
 from postgres_supervisor.cluster import START_SECONDS, STOP_SECONDS
+from postgres_supervisor.errors import SupervisorError
 
 TURN_SECONDS = START_SECONDS + STOP_SECONDS
 
@@ -31,7 +31,7 @@ def turn(folder: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise Unusable(
+                    raise SupervisorError(
                         f"Another command has been starting or stopping the database server in {folder} "
                         f"for {TURN_SECONDS:g} seconds: end that command, then try again."
                     ) from None

@@ -21,8 +21,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
-from lernbatch.errors import Unusable
 from postgres_supervisor.binaries import read_version
+from postgres_supervisor.errors import SupervisorError
 from postgres_supervisor.reasons import refused
 
 LAUNCHER = Path(__file__).with_name("unprivileged.py")
@@ -83,7 +83,7 @@ class Processes:
                     timeout=RUN_SECONDS,
                 )
             except subprocess.TimeoutExpired as error:
-                raise Unusable(
+                raise SupervisorError(
                     f"{program} was not done with {self.folder} after {RUN_SECONDS:g} seconds: "
                     "see what keeps its disk busy, then try again."
                 ) from error
@@ -108,7 +108,7 @@ class Processes:
         """Asked the way all is run, so that what stands in the way is told before anything is made."""
         told = self.run("postgres", "--version")
         if refusal := refused(told.stderr):
-            raise Unusable(refusal)
+            raise SupervisorError(refusal)
         return read_version(self.bin_dir / "postgres", told)
 
     def owner(self) -> tuple[int, int]:
@@ -120,7 +120,7 @@ class Processes:
         if data.exists():
             about = data.stat()
             if us not in (0, about.st_uid) or about.st_uid == 0:
-                raise Unusable(
+                raise SupervisorError(
                     f"{data} belongs to the user {about.st_uid}, under whom PostgreSQL cannot be run from here: "
                     "start it as the user who made it, or give it to the right one (chown -R)."
                 )
@@ -135,7 +135,7 @@ class Processes:
                 return pwd.getpwnam("nobody").pw_uid, group
             return pwd.getpwuid(user).pw_uid, group
         except KeyError as error:
-            raise Unusable(
+            raise SupervisorError(
                 f"PostgreSQL must be set up under a user with a name, and {os.geteuid() or 'nobody'} is not in "
                 "/etc/passwd: add it there, or start as another user."
             ) from error
@@ -161,7 +161,7 @@ def own_user(folder: Path) -> tuple[int, int]:
         user = NAMELESS_USERS[(folder.stat().st_ino + step) % count]
         if not (_has(pwd.getpwuid, user) or _has(grp.getgrgid, user)):
             return user, user
-    raise Unusable(
+    raise SupervisorError(
         f"Every user from {NAMELESS_USERS[0]} to {NAMELESS_USERS[-1]} has a name here, and root runs PostgreSQL "
         "under one that has none: start it as an ordinary user."
     )

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from lernbatch.errors import Unusable
+from postgres_supervisor.errors import SupervisorError
 
 ROOM_BYTES = 32_000_000  # two segments of the write-ahead log; with less a server does not start
 
@@ -19,17 +19,19 @@ _REFUSAL = re.compile("^lernbatch: (.*)$", re.MULTILINE)
 _LABEL = re.compile(r"^.*?\b(?:FATAL|PANIC|ERROR|LOG|HINT|DETAIL|error|hint|detail):\s+")
 
 
-def failure(what: str, told: str, folder: Path) -> Unusable:
+def failure(what: str, told: str, folder: Path) -> SupervisorError:
     """`told` is the output of a program of PostgreSQL that failed, and `folder` is where it writes."""
     if refusal := refused(told):
-        return Unusable(f"{what}: {refusal}")
+        return SupervisorError(f"{what}: {refusal}")
     room = os.statvfs(folder)
     # On a full disk the log stays empty, too.
     if _FULL.search(told) or ("FATAL" not in told and room.f_bavail * room.f_frsize < ROOM_BYTES):
-        return Unusable(f"{what}: the disk of {folder} is full (or a quota or file size limit is reached), make room.")
+        return SupervisorError(
+            f"{what}: the disk of {folder} is full (or a quota or file size limit is reached), make room."
+        )
     if taken := _TAKEN.search(told):
-        return Unusable(f"{what}: the port is taken by another program on {taken[1]}, choose another port.")
-    return Unusable(f"{what}: {compact(told) or 'it gave no reason'}.")
+        return SupervisorError(f"{what}: the port is taken by another program on {taken[1]}, choose another port.")
+    return SupervisorError(f"{what}: {compact(told) or 'it gave no reason'}.")
 
 
 def refused(told: str) -> str | None:
@@ -52,10 +54,12 @@ def explained(home: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename or home
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise Unusable(f"The disk of {home} is full (or a quota is reached): make room.") from error
+            raise SupervisorError(f"The disk of {home} is full (or a quota is reached): make room.") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise Unusable(
+            raise SupervisorError(
                 f"{where} is not open to the user {os.geteuid()} ({error.strerror}): "
                 f"give this user the right to it, or choose another folder than {home}."
             ) from error
-        raise Unusable(f"{where} cannot be used ({error.strerror}): choose another folder than {home}.") from error
+        raise SupervisorError(
+            f"{where} cannot be used ({error.strerror}): choose another folder than {home}."
+        ) from error

@@ -1,4 +1,4 @@
-"""How a request to the neighbours becomes an `Asked`, and what it is answered: the platform's envelope."""
+"""How a request to the sandbox becomes a `SandboxRequest`, and a result its answer: the platform's envelope."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Answer: TypeAlias = Mapping[str, Any] | Response
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request, read: what the neighbours' handlers work with."""
+class SandboxRequest:
+    """One request, read: what the sandbox's handlers work with."""
 
     pool: Pool
     clock: Clock
@@ -34,7 +34,7 @@ class Asked:
     request: Mapping[str, Any]  # the envelope's `request` object
 
 
-Handler: TypeAlias = Callable[[Asked], Awaitable[Answer]]
+Handler: TypeAlias = Callable[[SandboxRequest], Awaitable[Answer]]
 
 
 class Invalid(Refused):
@@ -55,19 +55,19 @@ class NoSuchNode(NotFound):
 def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     """`handler` as Starlette calls it. Failures become envelopes here, and only here."""
 
-    async def answer(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         try:
-            found = await handler(await _read(request))
+            answer = await handler(await _read(request))
         except LernbatchError as failure:
             return _failed(request, failure)
         except db.UNSTORABLE:
             return _failed(request, Unstorable())
-        except Exception as bug:  # noqa: BLE001 - the one place where a failure of the neighbours becomes an answer
-            log.exception("a bug in the neighbours", error=bug, route=request.scope["route"].path)
+        except Exception as bug:  # noqa: BLE001 - the one place where a failure of the sandbox becomes an answer
+            log.exception("a bug in the sandbox", error=bug, route=request.scope["route"].path)
             return _failed(request, LernbatchError("Something went wrong.", code="ERR_SYSTEM_EXCEPTION"))
-        return found if isinstance(found, Response) else _respond(request, 200, "OK", found)
+        return answer if isinstance(answer, Response) else _respond(request, 200, "OK", answer)
 
-    return answer
+    return respond
 
 
 async def unknown_path(request: Request, _: Exception) -> Response:
@@ -75,10 +75,10 @@ async def unknown_path(request: Request, _: Exception) -> Response:
     return _failed(request, NotFound())
 
 
-async def _read(request: Request) -> Asked:
+async def _read(request: Request) -> SandboxRequest:
     body = await envelope.read_body(request, request.app.state.max_body_bytes)
     read = envelope.read_request(body, "json") if body else {}
-    return Asked(
+    return SandboxRequest(
         request.app.state.pool,
         request.app.state.clock,
         request.path_params.get("identifier", ""),

@@ -1,4 +1,4 @@
-"""The bundled neighbours as one ASGI application: every path they answer, on one page."""
+"""The sandbox as one ASGI application: every path it answers, on one page."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from sandbox.answer import Handler
 
 
 def application(pool: Pool, config: Config, clock: Clock) -> Starlette:
-    """The neighbours on a pool that somebody else closes."""
+    """The sandbox on a pool that somebody else closes."""
     app = _application(config, clock)
     app.state.pool = pool
     return app
 
 
 def standalone(config: Config, dsn: str) -> Starlette:
-    """The neighbours for a server of their own: their pool opens and closes with it."""
+    """The sandbox for a server of its own: its pool opens and closes with it."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -45,7 +45,10 @@ def _application(config: Config, clock: Clock, lifespan: Any = None) -> Starlett
 
 
 def _routes(config: Config) -> Iterator[Route]:
-    """The configured paths, and those by which the platform knows the same calls. After "/" an id follows."""
+    """The configured paths, and those by which the platform knows the same calls. After "/" an id follows.
+
+    Paths under /neighbours/ are those of the version before, and stay for this one.
+    """
     c = config
     yield from chain(
         _row("GET", contents.read, c.content_read_path, "/content/v3/read/", "/content/v4/read/"),
@@ -59,17 +62,17 @@ def _routes(config: Config) -> Iterator[Route]:
         _row("GET", contents.questions, "/questionset/v2/hierarchy/", "/questionset/v1/hierarchy/"),
         _row("GET", contents.template, f"{c.template_read_path}/"),
         _row("GET", contents.certificate_template, f"{c.certificate_template_read_path}/"),
-        _row("GET", contents.picture, contents.PICTURES),
+        _row("GET", contents.picture, contents.PICTURES, "/neighbours/template/"),
         _row("GET", people.read, f"{c.user_read_path}/", "/v1/user/read/", "/v5/user/read/"),
-        _row("POST", people.listed, people.PEOPLE),
-        _row("POST", people.consents_listed, people.CONSENTS),
+        _row("POST", people.listed, "/sandbox/people", "/neighbours/people"),
+        _row("POST", people.consents_listed, "/sandbox/consents", "/neighbours/consents"),
         _row("POST", people.organisations, c.org_search_path),
         _row("POST", people.consents, c.consent_path, "/v2/user/consent/read"),
         _row("GET", people.group, c.group_read_path, "/v1/group/read/"),
         _row("POST", people.email, c.email_path),
         _row("POST", people.notification, c.notification_path),
         _row("POST", people.feed, c.feed_path),
-        _row("GET", people.messages, "/neighbours/messages"),
+        _row("GET", people.messages, "/sandbox/messages", "/neighbours/messages"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Commands of the bundled neighbours: fill them, make tokens for them, serve them over TCP."""
+"""Commands of the sandbox: fill it, make tokens for it, serve it over TCP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lernbatch.clock import Clock
 from lernbatch.database import db
 from lernbatch.database.db import Connection
 from lernbatch.errors import Unusable
-from lernbatch.web.tokens import Role
+from lernbatch.web.caller import Role
 from sandbox import identity, importing, people
 from sandbox.importing import Imported
 from sandbox.published import NotImportable
@@ -24,9 +24,7 @@ from sandbox.published import NotImportable
 PROBLEMS_SHOWN = 20
 Import: TypeAlias = Callable[[Connection, Path, datetime], Awaitable[str | Imported]]
 
-imports = App(
-    name="import", help="Fill the bundled neighbours from files; of each file the good rows go in, or nothing."
-)
+imports = App(name="import", help="Fill the sandbox from files; of each file the good rows go in, or nothing.")
 
 
 @imports.command
@@ -136,7 +134,9 @@ def token(
 
 async def _token(user: str, expired: bool, child: str | None, names: list[str] | None) -> str:
     async with command.connection() as (settings, conn):
-        person = await db.one(conn, people.Person, people.Q.people_by_ids, user_ids=[child or user])
+        person = None
+        if settings.uses_sandbox:
+            person = await db.one(conn, people.SandboxPerson, people.Q.people_by_ids, user_ids=[child or user])
         organisation = frozenset([person.org_id] if person and person.org_id else [])
         roles = _roles((person.roles if person else ["PUBLIC"]) if names is None else names, organisation)
         return identity.mint(
@@ -156,8 +156,29 @@ def _roles(names: Iterable[str], own: frozenset[str]) -> list[Role]:
     return [Role(role, frozenset([elsewhere]) if elsewhere else own) for role, _, elsewhere in named]
 
 
+def serve(*, host: str = "127.0.0.1", port: int = 8001) -> None:
+    """Serve the sandbox over TCP, for other programs or for a service elsewhere, until SIGTERM.
+
+    Example: `lernbatch sandbox --port 8001`
+
+    Args:
+        host: the address to listen on
+        port: the port to listen on, 0 takes a free one
+    """
+    from lernbatch.database import opening
+    from lernbatch.web import server
+    from sandbox.app import standalone
+
+    settings = command.settings()
+    sock = server.listening(host, port)
+    with sock, opening.opened(settings) as dsn:
+        asyncio.run(command.migrate(settings, dsn, with_sandbox=True))
+        print(f"The sandbox answers on {server.url(sock)}", flush=True)
+        server.serve_alone(standalone(settings, dsn), settings, sock)
+
+
 def neighbours(*, host: str = "127.0.0.1", port: int = 8001) -> None:
-    """Serve the bundled neighbours over TCP, for other programs or for a service elsewhere, until SIGTERM.
+    """The old name of `lernbatch sandbox`; it goes in the next version.
 
     Example: `lernbatch neighbours --port 8001`
 
@@ -165,17 +186,8 @@ def neighbours(*, host: str = "127.0.0.1", port: int = 8001) -> None:
         host: the address to listen on
         port: the port to listen on, 0 takes a free one
     """
-    from lernbatch.database import opening
-    from lernbatch.database.migrate import migrate
-    from lernbatch.web import server
-    from sandbox.app import standalone
-
-    settings = command.settings()
-    sock = server.listening(host, port)
-    with sock, opening.opened(settings) as dsn:
-        asyncio.run(migrate(dsn))
-        print(f"The neighbours answer on {server.url(sock)}", flush=True)
-        server.serve_alone(standalone(settings, dsn), settings, sock)
+    print("lernbatch: `neighbours` is now called `sandbox`; the old name goes in the next version.", file=sys.stderr)
+    serve(host=host, port=port)
 
 
 def _import(files: list[Path], one: Import) -> None:
@@ -185,7 +197,7 @@ def _import(files: list[Path], one: Import) -> None:
 
 
 async def _each(files: list[Path], one: Import) -> list[bool]:
-    async with command.connection() as (settings, conn):
+    async with command.connection(with_sandbox=True) as (settings, conn):
         now = Clock(settings.time_zone).now()
         return [await _tell(file, one(conn, file, now)) for file in files]
 

@@ -1,4 +1,4 @@
-"""What the content, search and question set services answer, from `neighbour_content` and `neighbour_template`."""
+"""What the content, search and question set services answer, from `sandbox_content` and `sandbox_template`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from starlette.responses import Response
 
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection, Pool
-from sandbox.answer import Answer, Asked, Invalid, NoSuchNode
+from sandbox.answer import Answer, Invalid, NoSuchNode, SandboxRequest
 
 Q = sql.load("sandbox")
-PICTURES = "/neighbours/template/"
+PICTURES = "/sandbox/template/"
 LARGEST_PAGE = 10_000
 _DEFAULT_PAGE = 100
 _QUESTION_SET = "QuestionSet"
@@ -39,67 +39,67 @@ class _Template:
     metadata: dict[str, Any]
 
 
-async def read(asked: Asked) -> Answer:
+async def read(call: SandboxRequest) -> Answer:
     """GET …/read/{id}?fields=…: the metadata, or the named fields of it."""
-    content = await _content(asked, asked.identifier)
-    return {"content": _chosen(content.metadata, asked.query.get("fields", ""))}
+    content = await _content(call, call.identifier)
+    return {"content": _chosen(content.metadata, call.query.get("fields", ""))}
 
 
-async def hierarchy(asked: Asked) -> Answer:
+async def hierarchy(call: SandboxRequest) -> Answer:
     """GET …/hierarchy/{id}: the published tree with the metadata of today."""
-    content = await _content(asked, asked.identifier)
+    content = await _content(call, call.identifier)
     if content.hierarchy is None or content.metadata.get("status") not in ("Live", "Unlisted"):
-        raise NoSuchNode(asked.identifier)
+        raise NoSuchNode(call.identifier)
     return {"content": {**content.hierarchy, **content.metadata}}
 
 
-async def update(asked: Asked) -> Answer:
+async def update(call: SandboxRequest) -> Answer:
     """PATCH …/system/update/{id}: the fields sent replace those that are there; null removes one."""
-    sent = asked.request.get("content")
+    sent = call.request.get("content")
     if not isinstance(sent, dict):
         raise Invalid("The content to update is missing.")
     changed = await db.run(
-        asked.pool,
+        call.pool,
         Q.change_content,
-        content_id=asked.identifier,
+        content_id=call.identifier,
         changes={key: value for key, value in sent.items() if value is not None},
         removed=[key for key, value in sent.items() if value is None],
-        now=asked.clock.now(),
+        now=call.clock.now(),
     )
     if not changed:
-        raise NoSuchNode(asked.identifier)
-    return {"node_id": asked.identifier, "identifier": asked.identifier}
+        raise NoSuchNode(call.identifier)
+    return {"node_id": call.identifier, "identifier": call.identifier}
 
 
-async def create(asked: Asked) -> Answer:
+async def create(call: SandboxRequest) -> Answer:
     """POST /content/v3/create: a draft."""
-    sent = asked.request.get("content")
+    sent = call.request.get("content")
     if not isinstance(sent, dict) or not sent.get("name"):
         raise Invalid("The content to create, or its name, is missing.")
-    content_id = new_content_id(asked.clock.now_ms())
-    version_key = str(asked.clock.now_ms())
+    content_id = new_content_id(call.clock.now_ms())
+    version_key = str(call.clock.now_ms())
     metadata = {**sent, "identifier": content_id, "status": "Draft", "versionKey": version_key}
-    await put(asked.pool, [(metadata, None)], asked.clock.now())
+    await put(call.pool, [(metadata, None)], call.clock.now())
     return {"identifier": content_id, "node_id": content_id, "versionKey": version_key}
 
 
-async def copy(asked: Asked) -> Answer:
+async def copy(call: SandboxRequest) -> Answer:
     """POST /content/v3/copy/{id}: a draft with everything below the original."""
-    source = await _content(asked, asked.identifier)
-    sent = asked.request.get("content")
-    content_id = new_content_id(asked.clock.now_ms())
-    version_key = str(asked.clock.now_ms())
+    source = await _content(call, call.identifier)
+    sent = call.request.get("content")
+    content_id = new_content_id(call.clock.now_ms())
+    version_key = str(call.clock.now_ms())
     metadata = {**source.metadata, **(sent if isinstance(sent, dict) else {})}
-    metadata |= {"identifier": content_id, "origin": asked.identifier, "status": "Draft", "versionKey": version_key}
+    metadata |= {"identifier": content_id, "origin": call.identifier, "status": "Draft", "versionKey": version_key}
     metadata.pop("batches", None)
     tree = None if source.hierarchy is None else {**source.hierarchy, **metadata}
-    await put(asked.pool, [(metadata, tree)], asked.clock.now())
-    return {"node_id": {asked.identifier: content_id}, "versionKey": version_key}
+    await put(call.pool, [(metadata, tree)], call.clock.now())
+    return {"node_id": {call.identifier: content_id}, "versionKey": version_key}
 
 
-async def update_hierarchy(asked: Asked) -> Answer:
+async def update_hierarchy(call: SandboxRequest) -> Answer:
     """PATCH /content/v3/hierarchy/update: a draft's tree from `nodesModified` and `hierarchy`."""
-    data = asked.request.get("data")
+    data = call.request.get("data")
     nodes = data.get("nodesModified") if isinstance(data, dict) else None
     links = data.get("hierarchy") if isinstance(data, dict) else None
     if not isinstance(nodes, dict) or not isinstance(links, dict):
@@ -107,9 +107,9 @@ async def update_hierarchy(asked: Asked) -> Answer:
     root_id = next((key for key, link in links.items() if isinstance(link, dict) and link.get("root")), None)
     if root_id is None:
         raise Invalid("The hierarchy has no root.")
-    root = await _content(asked, root_id)
-    identifiers = {key: new_content_id(asked.clock.now_ms()) for key, node in nodes.items() if node.get("isNew")}
-    known = await _found(asked, [key for link in links.values() for key in link.get("children", ())])
+    root = await _content(call, root_id)
+    identifiers = {key: new_content_id(call.clock.now_ms()) for key, node in nodes.items() if node.get("isNew")}
+    known = await _found(call, [key for link in links.values() for key in link.get("children", ())])
 
     def build(key: str, above: frozenset[str]) -> dict[str, Any]:
         if key in above:
@@ -119,31 +119,31 @@ async def update_hierarchy(asked: Asked) -> Answer:
         children = [build(child, above | {key}) for child in links.get(key, {}).get("children", ())]
         return {**node, "children": children} if children else node
 
-    version_key = str(asked.clock.now_ms())
+    version_key = str(call.clock.now_ms())
     metadata = {**root.metadata, "versionKey": version_key}
     tree = {**build(root_id, frozenset()), **metadata}
-    await put(asked.pool, [(metadata, tree)], asked.clock.now())
+    await put(call.pool, [(metadata, tree)], call.clock.now())
     return {"content_id": root_id, "identifiers": identifiers, "versionKey": version_key}
 
 
-async def search(asked: Asked) -> Answer:
+async def search(call: SandboxRequest) -> Answer:
     """POST …/search: contents by filters on their metadata; without a status filter only live ones."""
-    filters = asked.request.get("filters") or {}
+    filters = call.request.get("filters") or {}
     if not isinstance(filters, dict):
         raise Invalid("The filters are no object.")
     accepted = {key: _accepted(key, value) for key, value in filters.items() if value not in (None, [])}
     if "status" not in filters:
         accepted["status"] = ["Live"]
     hits = await db.all(
-        asked.pool,
+        call.pool,
         _Hit,
         Q.contents_matching,
         content_ids=accepted.pop("identifier", None),
         filters=accepted,
-        limit=_bounded(asked.request.get("limit"), _DEFAULT_PAGE),
-        offset=_bounded(asked.request.get("offset"), 0),
+        limit=_bounded(call.request.get("limit"), _DEFAULT_PAGE),
+        offset=_bounded(call.request.get("offset"), 0),
     )
-    fields = asked.request.get("fields")
+    fields = call.request.get("fields")
     shown = [_chosen(hit.metadata, ",".join(fields) if isinstance(fields, list) else "") for hit in hits]
     kinds = [hit.metadata.get("objectType") == _QUESTION_SET for hit in hits]
     answer: dict[str, Any] = {"count": hits[0].total if hits else 0}
@@ -154,37 +154,37 @@ async def search(asked: Asked) -> Answer:
     return answer
 
 
-async def question_set(asked: Asked) -> Answer:
+async def question_set(call: SandboxRequest) -> Answer:
     """GET …/questionset/…/read/{id}: the metadata of a question set."""
-    content = await _content(asked, asked.identifier)
+    content = await _content(call, call.identifier)
     if content.metadata.get("objectType") != _QUESTION_SET:
-        raise NoSuchNode(asked.identifier)
-    return {"questionset": _chosen(content.metadata, asked.query.get("fields", ""))}
+        raise NoSuchNode(call.identifier)
+    return {"questionset": _chosen(content.metadata, call.query.get("fields", ""))}
 
 
-async def questions(asked: Asked) -> Answer:
+async def questions(call: SandboxRequest) -> Answer:
     """GET …/questionset/…/hierarchy/{id}: a question set with its questions."""
-    content = await _content(asked, asked.identifier)
+    content = await _content(call, call.identifier)
     if content.hierarchy is None or content.metadata.get("objectType") != _QUESTION_SET:
-        raise NoSuchNode(asked.identifier)
+        raise NoSuchNode(call.identifier)
     return {"questionset": content.hierarchy}
 
 
-async def template(asked: Asked) -> Answer:
+async def template(call: SandboxRequest) -> Answer:
     """GET /asset/v4/read/{id}: a certificate template that is an asset of the content service."""
-    return {"content": await _template(asked, legacy=False)}
+    return {"content": await _template(call, legacy=False)}
 
 
-async def certificate_template(asked: Asked) -> Answer:
+async def certificate_template(call: SandboxRequest) -> Answer:
     """GET /cert/v1/template/read/{id}: a template that only the certificate service knows."""
-    return {"certificate": {"template": await _template(asked, legacy=True)}}
+    return {"certificate": {"template": await _template(call, legacy=True)}}
 
 
-async def picture(asked: Asked) -> Answer:
+async def picture(call: SandboxRequest) -> Answer:
     """GET the SVG of a template, where its `artifactUrl` points to."""
-    svg = await db.value(asked.pool, Q.template_picture, template_id=asked.identifier.removesuffix(".svg"))
+    svg = await db.value(call.pool, Q.template_picture, template_id=call.identifier.removesuffix(".svg"))
     if svg is None:
-        raise NoSuchNode(asked.identifier)
+        raise NoSuchNode(call.identifier)
     return Response(svg, media_type="image/svg+xml")
 
 
@@ -208,16 +208,16 @@ async def put(
     )
 
 
-async def _content(asked: Asked, content_id: str) -> _Content:
-    found = await db.one(asked.pool, _Content, Q.content_by_id, content_id=content_id)
+async def _content(call: SandboxRequest, content_id: str) -> _Content:
+    found = await db.one(call.pool, _Content, Q.content_by_id, content_id=content_id)
     if found is None:
         raise NoSuchNode(content_id)
     return found
 
 
-async def _found(asked: Asked, content_ids: list[str]) -> dict[str, dict[str, Any]]:
+async def _found(call: SandboxRequest, content_ids: list[str]) -> dict[str, dict[str, Any]]:
     hits = await db.all(
-        asked.pool,
+        call.pool,
         _Hit,
         Q.contents_matching,
         content_ids=content_ids,
@@ -228,11 +228,11 @@ async def _found(asked: Asked, content_ids: list[str]) -> dict[str, dict[str, An
     return {hit.metadata["identifier"]: hit.metadata for hit in hits}
 
 
-async def _template(asked: Asked, *, legacy: bool) -> dict[str, Any]:
-    found = await db.one(asked.pool, _Template, Q.template_by_id, template_id=asked.identifier, legacy=legacy)
+async def _template(call: SandboxRequest, *, legacy: bool) -> dict[str, Any]:
+    found = await db.one(call.pool, _Template, Q.template_by_id, template_id=call.identifier, legacy=legacy)
     if found is None:
-        raise NoSuchNode(asked.identifier)
-    return _chosen(found.metadata, asked.query.get("fields", ""))
+        raise NoSuchNode(call.identifier)
+    return _chosen(found.metadata, call.query.get("fields", ""))
 
 
 def _chosen(metadata: dict[str, Any], fields: str) -> dict[str, Any]:

@@ -47,8 +47,8 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """A row of people; the fields are the columns of `neighbour_person`. `roles`: with `|` between them."""
+class PersonRow:
+    """A row of people; the fields are the columns of `sandbox_person`. `roles`: with `|` between them."""
 
     user_id: str
     first_name: str
@@ -71,7 +71,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Organisation:
+class OrganisationRow:
     """A row of organisations."""
 
     org_id: str
@@ -81,7 +81,7 @@ class Organisation:
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
+class ConsentRow:
     """A row of consents."""
 
     user_id: str
@@ -104,19 +104,19 @@ class Roster(Generic[Row]):
     problems: list[Problem] = field(default_factory=list)
 
 
-def people(path: Path) -> Roster[Person]:
+def people(path: Path) -> Roster[PersonRow]:
     """The people of a file. Raises: NotImportable, when it is no CSV of people at all."""
-    columns = tuple(Person.__dataclass_fields__)
+    columns = tuple(PersonRow.__dataclass_fields__)
     return _read(path, columns, ("user_id", "first_name"), _person, lambda person: person.user_id)
 
 
-def organisations(path: Path) -> Roster[Organisation]:
+def organisations(path: Path) -> Roster[OrganisationRow]:
     """The organisations of a file. Raises: NotImportable."""
     columns = ("org_id", "name", "channel", "is_root")
     return _read(path, columns, ("org_id", "name"), _organisation, lambda organisation: organisation.org_id)
 
 
-def consents(path: Path, now: datetime) -> Roster[Consent]:
+def consents(path: Path, now: datetime) -> Roster[ConsentRow]:
     """The consents of a file; one that does not say when it was given was given `now`. Raises: NotImportable."""
     columns = ("user_id", "consumer_id", "object_id", "status", "updated_at", "expires_at")
     return _read(path, columns, columns[:3], lambda cells: _consent(cells, now), lambda consent: consent.key)
@@ -152,7 +152,7 @@ def _read(
     return roster
 
 
-def _person(values: dict[str, str]) -> Person:
+def _person(values: dict[str, str]) -> PersonRow:
     _check_id(values, "user_id")
     _check(bool(values.get("first_name")), "first_name is missing")
     for column in ("org_id", "managed_by"):
@@ -167,23 +167,23 @@ def _person(values: dict[str, str]) -> Person:
     _check(not phone or _PHONE.fullmatch(phone) is not None, "phone is no number")
     status = values.pop("status", "").lower()
     _check(status in _STATUSES, f"status {status!r} is none of active, inactive, deleted")
-    return Person(**{**values, "roles": "|".join(roles), "email": email, "phone": phone}, status=_STATUSES[status])
+    return PersonRow(**{**values, "roles": "|".join(roles), "email": email, "phone": phone}, status=_STATUSES[status])
 
 
-def _organisation(values: dict[str, str]) -> Organisation:
+def _organisation(values: dict[str, str]) -> OrganisationRow:
     _check_id(values, "org_id")
     _check(bool(values.get("name")), "name is missing")
     root = values.get("is_root", "").lower()
     _check(root in _ANSWERS, f"is_root {root!r} is neither yes nor no")
-    return Organisation(values["org_id"], values["name"], values.get("channel") or values["org_id"], _ANSWERS[root])
+    return OrganisationRow(values["org_id"], values["name"], values.get("channel") or values["org_id"], _ANSWERS[root])
 
 
-def _consent(values: dict[str, str], now: datetime) -> Consent:
+def _consent(values: dict[str, str], now: datetime) -> ConsentRow:
     for column in ("user_id", "consumer_id", "object_id"):
         _check_id(values, column)
     status = (values.get("status") or "ACTIVE").upper()
     _check(status in ("ACTIVE", "REVOKED", "DELETED"), f"status {status!r} is none of ACTIVE, REVOKED, DELETED")
-    return Consent(
+    return ConsentRow(
         user_id=values["user_id"],
         consumer_id=values["consumer_id"],
         object_id=values["object_id"],

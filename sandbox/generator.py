@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from sandbox.csv_files import Person
+from sandbox.csv_files import PersonRow
 
 ORGANISATIONS = ("org-lotus", "org-banyan")
 _CLUSTERS_PER_BLOCK = 5
@@ -57,14 +57,14 @@ _PLACES: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def generate_people(count: int, seed: int = 1, organisations: Sequence[str] = ORGANISATIONS) -> Iterator[Person]:
+def generate_people(count: int, seed: int = 1, organisations: Sequence[str] = ORGANISATIONS) -> Iterator[PersonRow]:
     """`count` people in `organisations`: mostly students, some teachers; a few lack what real records lack, too."""
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret
     for number in range(1, count + 1):
         yield _person(chance, seed, number, organisations)
 
 
-def _person(chance: random.Random, seed: int, number: int, organisations: Sequence[str]) -> Person:
+def _person(chance: random.Random, seed: int, number: int, organisations: Sequence[str]) -> PersonRow:
     _, first_names, last_names = chance.choices(_NAMES, [share for share, *_ in _NAMES])[0]
     state = chance.choice(tuple(_PLACES))
     district = chance.choice(tuple(_PLACES[state]))
@@ -73,7 +73,7 @@ def _person(chance: random.Random, seed: int, number: int, organisations: Sequen
     teaches = chance.random() < 0.15
     in_school = chance.random() < 0.9
     reachable = chance.random() < 0.8
-    return Person(
+    return PersonRow(
         user_id=str(UUID(int=chance.getrandbits(128), version=4)),
         first_name=chance.choice(first_names),
         last_name=chance.choice(last_names),

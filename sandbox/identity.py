@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from lernbatch.config import Config
-from lernbatch.web.tokens import Role
+from lernbatch.web.caller import Role
 
 LIFETIME = timedelta(days=1)
 _PROVIDER = "lernbatch-local"

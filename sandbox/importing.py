@@ -1,4 +1,4 @@
-"""Imports of files into the neighbours' tables. Each import is one transaction: the good rows of a file, or nothing."""
+"""Imports of files into the sandbox's tables. Each import is one transaction: the good rows of a file, or nothing."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lernbatch.course.model import Course
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from sandbox import contents, csv_files, published
-from sandbox.csv_files import Person, Problem
+from sandbox.csv_files import PersonRow, Problem
 from sandbox.published import NotImportable, Published
 
 Q = sql.load("sandbox")
-_COLUMNS = attrgetter(*Person.__dataclass_fields__)  # astuple would copy every value
+_COLUMNS = attrgetter(*PersonRow.__dataclass_fields__)  # astuple would copy every value
 SAMPLE = Path(__file__).parent / "data"
 
 
@@ -97,11 +97,11 @@ async def people(conn: Connection, path: Path) -> Imported:
     return Imported(len(good), tuple(sorted(problems, key=lambda problem: problem.line)))
 
 
-async def put_people(conn: Connection, rows: Sequence[Person]) -> None:
+async def put_people(conn: Connection, rows: Sequence[PersonRow]) -> None:
     """Keep people; one who is known is replaced. COPY into a table of the transaction, since there may be many."""
     async with conn.transaction():
         await db.run(conn, Q.make_arriving)
-        await conn.copy_records_to_table("neighbour_arriving", records=map(_COLUMNS, rows))
+        await conn.copy_records_to_table("sandbox_arriving", records=map(_COLUMNS, rows))
         await db.run(conn, Q.put_arrived)
         await db.run(conn, Q.drop_arriving)
 

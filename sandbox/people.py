@@ -9,16 +9,14 @@ from typing import Any
 from lernbatch.database import db, sql
 from lernbatch.errors import NotFound
 from lernbatch.web import envelope
-from sandbox.answer import Answer, Asked, Invalid, NoSuchNode
+from sandbox.answer import Answer, Invalid, NoSuchNode, SandboxRequest
 
 Q = sql.load("sandbox")
 LARGEST_PAGE = 1000
-PEOPLE = "/neighbours/people"
-CONSENTS = "/neighbours/consents"
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SandboxPerson:
     """A person with the name of their organisation. `roles`: ROLE (in the own organisation) or ROLE@organisation."""
 
     user_id: str
@@ -93,45 +91,45 @@ class NoSuchConsent(NotFound):
     message = "User consent not found."
 
 
-async def read(asked: Asked) -> Answer:
+async def read(call: SandboxRequest) -> Answer:
     """GET …/user/…/read/{id}: a person with places, roles and organisation."""
-    person = await db.one(asked.pool, Person, Q.people_by_ids, user_ids=[asked.identifier])
+    person = await db.one(call.pool, SandboxPerson, Q.people_by_ids, user_ids=[call.identifier])
     if person is None:
         raise NoSuchUser
     return {"response": show_person(person)}
 
 
-async def listed(asked: Asked) -> Answer:
-    """POST /neighbours/people with filter userId: many at once, which the platform's service has no call for."""
-    found = await db.all(asked.pool, Person, Q.people_by_ids, user_ids=_asked_people(asked))
+async def listed(call: SandboxRequest) -> Answer:
+    """POST /sandbox/people with filter userId: many at once, which the platform's service has no call for."""
+    found = await db.all(call.pool, SandboxPerson, Q.people_by_ids, user_ids=_people_ids(call))
     return {"response": {"count": len(found), "content": [show_person(person) for person in found]}}
 
 
-async def consents_listed(asked: Asked) -> Answer:
-    """POST /neighbours/consents with filters userId, consumerId, objectId: of many at once."""
-    filters = _filters(asked.request)
+async def consents_listed(call: SandboxRequest) -> Answer:
+    """POST /sandbox/consents with filters userId, consumerId, objectId: of many at once."""
+    filters = _filters(call.request)
     found = await db.all(
-        asked.pool,
+        call.pool,
         _Consent,
         Q.consents,
-        user_ids=_asked_people(asked),
+        user_ids=_people_ids(call),
         consumer_id=str(filters.get("consumerId")),
         object_id=str(filters.get("objectId")),
     )
     return {"response": {"count": len(found), "content": [_show_consent(given) for given in found]}}
 
 
-async def organisations(asked: Asked) -> Answer:
+async def organisations(call: SandboxRequest) -> Answer:
     """POST …/org/search with filters id and channel."""
-    filters = _filters(asked.request)
+    filters = _filters(call.request)
     found = await db.all(
-        asked.pool,
+        call.pool,
         _Organisation,
         Q.organisations_matching,
         org_ids=_texts(filters.get("id", filters.get("identifier"))),
         channels=_texts(filters.get("channel")),
-        limit=min(_number(asked.request.get("limit"), 100), LARGEST_PAGE),
-        offset=_number(asked.request.get("offset"), 0),
+        limit=min(_number(call.request.get("limit"), 100), LARGEST_PAGE),
+        offset=_number(call.request.get("offset"), 0),
     )
     content = [
         {
@@ -149,15 +147,15 @@ async def organisations(asked: Asked) -> Answer:
     return {"response": {"count": found[0].total if found else 0, "content": content}}
 
 
-async def consents(asked: Asked) -> Answer:
+async def consents(call: SandboxRequest) -> Answer:
     """POST …/user/consent/read: what one person said to one organisation about one course."""
-    consent = asked.request.get("consent")
+    consent = call.request.get("consent")
     filters = _filters(consent if isinstance(consent, dict) else {})
     wanted = {key: filters.get(key) for key in ("userId", "consumerId", "objectId")}
     if not all(isinstance(value, str) and value for value in wanted.values()):
         raise Invalid("userId, consumerId and objectId are needed.")
     found = await db.all(
-        asked.pool,
+        call.pool,
         _Consent,
         Q.consents,
         user_ids=[wanted["userId"]],
@@ -169,32 +167,32 @@ async def consents(asked: Asked) -> Answer:
     return {"consents": [_show_consent(given) for given in found]}
 
 
-async def group(asked: Asked) -> Answer:
+async def group(call: SandboxRequest) -> Answer:
     """GET …/group/read/{id}: the group and its members."""
-    found = await db.one(asked.pool, _Group, Q.group_by_id, group_id=asked.identifier)
+    found = await db.one(call.pool, _Group, Q.group_by_id, group_id=call.identifier)
     if found is None:
-        raise NoSuchNode(asked.identifier)
+        raise NoSuchNode(call.identifier)
     return {"id": found.group_id, "name": found.name, "status": "active", "members": found.members}
 
 
-async def email(asked: Asked) -> Answer:
+async def email(call: SandboxRequest) -> Answer:
     """POST /v1/notification/email: kept, so that it can be looked at."""
-    return await _keep(asked, "email")
+    return await _keep(call, "email")
 
 
-async def notification(asked: Asked) -> Answer:
+async def notification(call: SandboxRequest) -> Answer:
     """POST /v2/notification: kept."""
-    return await _keep(asked, "notification")
+    return await _keep(call, "notification")
 
 
-async def feed(asked: Asked) -> Answer:
+async def feed(call: SandboxRequest) -> Answer:
     """POST …/feed/v1/create: kept."""
-    return await _keep(asked, "feed")
+    return await _keep(call, "feed")
 
 
-async def messages(asked: Asked) -> Answer:
-    """GET /neighbours/messages?kind=…: the latest messages that were handed over."""
-    found = await db.all(asked.pool, _Message, Q.messages, kind=asked.query.get("kind"), limit=LARGEST_PAGE)
+async def messages(call: SandboxRequest) -> Answer:
+    """GET /sandbox/messages?kind=…: the latest messages that were handed over."""
+    found = await db.all(call.pool, _Message, Q.messages, kind=call.query.get("kind"), limit=LARGEST_PAGE)
     return {
         "messages": [
             {"kind": kept.kind, "request": kept.request, "sentAt": envelope.timestamp(kept.sent_at)} for kept in found
@@ -202,14 +200,14 @@ async def messages(asked: Asked) -> Answer:
     }
 
 
-async def _keep(asked: Asked, kind: str) -> Answer:
-    if not asked.request:
+async def _keep(call: SandboxRequest, kind: str) -> Answer:
+    if not call.request:
         raise Invalid("The message is missing.")
-    await db.run(asked.pool, Q.keep_message, kind=kind, request=dict(asked.request), now=asked.clock.now())
+    await db.run(call.pool, Q.keep_message, kind=kind, request=dict(call.request), now=call.clock.now())
     return {"response": "SUCCESS"}
 
 
-def show_person(person: Person) -> dict[str, Any]:
+def show_person(person: SandboxPerson) -> dict[str, Any]:
     """A person as the user service shows them."""
     return {
         "id": person.user_id,
@@ -269,8 +267,8 @@ def _filters(request: Any) -> dict[str, Any]:
     return filters
 
 
-def _asked_people(asked: Asked) -> list[str]:
-    user_ids = _texts(_filters(asked.request).get("userId")) or []
+def _people_ids(call: SandboxRequest) -> list[str]:
+    user_ids = _texts(_filters(call.request).get("userId")) or []
     if len(user_ids) > LARGEST_PAGE:
         raise Invalid(f"More than {LARGEST_PAGE} people are asked for.")
     return user_ids

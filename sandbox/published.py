@@ -11,6 +11,7 @@ import msgspec
 
 from lernbatch.course import rules
 from lernbatch.course.model import Course
+from lernbatch.sunbird.content import COLLECTION, is_trackable
 
 
 class NotImportable(Exception):
@@ -52,7 +53,7 @@ def read_course(data: Any, *, force_trackable: bool = False) -> Published:
         raise NotImportable(f"It cannot be imported: {deep}.") from deep
     _check(course, node)
     node |= {
-        "mimeType": rules.COLLECTION,
+        "mimeType": COLLECTION,
         "leafNodesCount": len(course.leaf_nodes),
         "leafNodes": [leaf.content_id for leaf in course.leaf_nodes],
     }
@@ -91,7 +92,7 @@ def _check(course: Course, node: Mapping[str, Any]) -> None:
             f"{course.course_id} does not say whether it is trackable: it was published before the key existed. "
             "Import it with --force-trackable to keep progress in it."
         )
-    if not rules.is_trackable(node):
+    if not is_trackable(node):
         raise NotImportable(f"{course.course_id} is not trackable: its trackable.enabled is not Yes.")
     if not course.leaf_nodes:
         raise NotImportable(f"{course.course_id} has no content to complete.")

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+import sandbox
 from lernbatch import log
 from lernbatch.database.migrate import migrate
 from postgres_supervisor import embedded
@@ -61,6 +62,7 @@ def template(server: str) -> str:
     name = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
     _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
     asyncio.run(migrate(named(server, name)))
+    asyncio.run(migrate(named(server, name), sandbox.MIGRATIONS))
     asyncio.run(seed(named(server, name)))
     return name
 

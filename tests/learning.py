@@ -25,7 +25,7 @@ def known_learner(service: Running, name: str = "Asha", org_id: str = HOME_ORG, 
     """Somebody nobody has seen before, whom the user service knows: others can bring them into a batch."""
     person = replace(new_learner(name), org_id=org_id)
     service.sql(
-        "INSERT INTO neighbour_person (user_id, first_name, last_name, org_id, status) VALUES ($1, $2, 'K', $3, $4)",
+        "INSERT INTO sandbox_person (user_id, first_name, last_name, org_id, status) VALUES ($1, $2, 'K', $3, $4)",
         person.user_id,
         name,
         org_id,

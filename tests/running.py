@@ -22,7 +22,7 @@ from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.services import Services
 from lernbatch.web import protocol
-from lernbatch.web.tokens import Role
+from lernbatch.web.caller import Role
 from sandbox import identity
 from tests.people import Person
 

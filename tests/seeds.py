@@ -143,7 +143,7 @@ async def seed(dsn: str) -> None:
         for tree in COURSES:
             await importing.put_course(conn, published.read_course({"result": {"content": tree}}), now)
         await conn.execute(
-            'UPDATE neighbour_content SET metadata = metadata || \'{"status":"Retired"}\' WHERE content_id = $1',
+            'UPDATE sandbox_content SET metadata = metadata || \'{"status":"Retired"}\' WHERE content_id = $1',
             RETIRED_COURSE,
         )
         with TemporaryDirectory() as folder:

@@ -6,6 +6,7 @@ from lernbatch import log, metrics
 from lernbatch.account import rules
 from lernbatch.account.model import EnrolmentRow, SupersededCertificate
 from lernbatch.database import db, sql
+from lernbatch.person import actions as person
 from lernbatch.progress import actions as progress
 from lernbatch.progress.model import Work
 from lernbatch.services import Services
@@ -72,8 +73,8 @@ async def merge(services: Services, from_id: str, into_id: str) -> int:
         await db.run(conn, Q.save_merge, **accounts, now=now)
         await db.run(conn, Q.save_ended, user_id=from_id, is_ended=True, now=now)
         await db.run(conn, Q.save_ended, user_id=into_id, is_ended=False, now=now)
-    services.gate.end(from_id)
-    services.gate.revive(into_id)
+    services.tokens.end(from_id)
+    services.tokens.revive(into_id)
     for row in merged:
         await progress.record_one(services, Work(into_id, row.batch_id, (), rewrite=True))
     log.info("accounts merged", batches=len(merged))
@@ -85,9 +86,8 @@ async def forget(services: Services, user_id: str) -> None:
     """Erase a deleted person's data; enrolments, scores and certificates stay (contract jobs §7.5)."""
     now = services.clock.now()
     async with services.pool.acquire() as conn, conn.transaction():
-        await db.run(conn, Q.erase_profile, user_id=user_id, now=now)
-        await db.run(conn, Q.erase_consents, user_id=user_id)
+        await person.forget(conn, user_id, now)
         await db.run(conn, Q.erase_certificate_copies, user_id=user_id)
         await db.run(conn, Q.save_ended, user_id=user_id, is_ended=True, now=now)
-    services.gate.end(user_id)
+    services.tokens.end(user_id)
     metrics.BUSINESS.labels("account-forgotten").inc()

@@ -59,4 +59,4 @@ async def read_since(services: Services, since: datetime) -> None:
     """Pass on to the token check which accounts have ended, or came back, from `since` on."""
     accounts = await db.all(services.pool, EndedAccount, Q.ended_since, since=since, limit=MOST_ACCOUNTS)
     for account in accounts:
-        (services.gate.end if account.is_ended else services.gate.revive)(account.user_id)
+        (services.tokens.end if account.is_ended else services.tokens.revive)(account.user_id)

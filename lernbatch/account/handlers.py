@@ -1,9 +1,9 @@
-"""HTTP entrances of accounts: whoever listens to the platform's topics hands its events over here."""
+"""HTTP routes of accounts: whoever listens to the platform's topics hands its events over here."""
 
 from __future__ import annotations
 
 from lernbatch.account import actions, wire
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 from lernbatch.web.schema import Done, takes
 
 

@@ -58,20 +58,9 @@ INSERT INTO merged_account (user_id, into_id, merged_at)
 VALUES (:from_id, :into_id, :now)
 ON CONFLICT (user_id) DO UPDATE SET into_id = EXCLUDED.into_id, merged_at = EXCLUDED.merged_at;
 
--- erase_profile
--- What reports show of a deleted person. Enrolments, scores and certificates stay.
-UPDATE profile
-   SET status = 2, org_name = '', state = '', district = '', block = '', cluster = '', school_id = '',
-       school_name = '', board = '', user_type = '', user_sub_type = '', sealed = NULL,
-       fetched_at = :now
- WHERE user_id = :user_id;
-
--- erase_consents
-DELETE FROM consent WHERE user_id = :user_id;
-
 -- erase_certificate_copies
--- A credential stays as it was signed, name included, so that it goes on verifying. What its template copied from the
--- profile is removed.
+-- The credential stays as it was signed, name included, so that it goes on verifying; what templates had copied beside
+-- it goes.
 UPDATE certificate SET template = template - 'related' WHERE user_id = :user_id AND template ? 'related';
 
 -- save_ended

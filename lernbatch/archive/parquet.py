@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from lernbatch.archive.model import Cell, Row
 
 
-class _Sink:
+class _ParquetSink:
     """A file that only remembers what was written since the last look."""
 
     closed = False
@@ -47,7 +47,7 @@ class Parquet:
     GROUP_ROWS = 10_000
 
     def __init__(self) -> None:
-        self._sink = _Sink()
+        self._sink = _ParquetSink()
         self._schema = pa.schema([])
         self._waiting: list[Row] = []
 

@@ -20,7 +20,7 @@ from obstore.store import LocalStore, from_url
 
 from lernbatch.config import Config
 from lernbatch.errors import Forbidden, NotFound, Unusable, Upstream
-from lernbatch.person.sealing import KeyRing
+from lernbatch.sealing import keys_of
 
 DOWNLOAD_PATH = "/v1/exhaust/files/"
 _CHUNK_BYTES = 5 * 1024 * 1024  # the least a part of a multipart upload may be on S3
@@ -35,9 +35,9 @@ class LinkExpired(Forbidden):
 class Store:
     """The files of one installation, by key: `progress-exhaust/9F8A…/b1_progress_20260702.zip`."""
 
-    def __init__(self, config: Config, keys: KeyRing) -> None:
+    def __init__(self, config: Config) -> None:
         self._store = _opened(config.file_store or str((config.home / "files").absolute()))
-        self._keys = keys
+        self._keys = keys_of(config)
         self._public_url = config.public_url.rstrip("/")
 
     async def put(self, path: str, content: AsyncIterator[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""What can be done with a batch: one function, one transaction, with what others must hear of it."""
+"""What can be done with a batch: one function, one transaction, the events in it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from lernbatch.batch import checks, dates, events, listings, rules
-from lernbatch.batch.model import Asking, Batch, Change, NewBatch, Participants, ParticipantsAsked, Status
-from lernbatch.batch.wire import show_created
+from lernbatch.batch.model import Batch, BatchChange, BatchStatus, NewBatch, Participants, ParticipantsQuery, Requester
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unauthorized
 from lernbatch.jobs.outbox.events import Event
 from lernbatch.services import Services
+from lernbatch.web.caller import Caller
 from lernbatch.web.idempotency import Remember
-from lernbatch.web.tokens import Caller
 
 Q = sql.load("lernbatch.batch")
-TRIES = 30  # of a change that another process gets ahead of; in each round one of them gets through
+TRIES = 30  # attempts of a change that another process gets ahead of; in each round one change gets through
 _counter = itertools.count()
 
 
@@ -44,78 +43,104 @@ class Unread(LernbatchError):
 
 
 async def create(
-    services: Services, asking: Asking, new: NewBatch, remember: Remember, *, inherited: Sequence[str] = ()
+    services: Services,
+    requester: Requester,
+    new: NewBatch,
+    remember: Remember[str],
+    *,
+    inherited_organisations: Sequence[str] = (),
 ) -> Batch:
-    """Make a batch. Raises the refusals of contract batches §3.1, C19 to C26, and rules.ForeignOrganisation.
+    """Create a batch and return it.
 
-    `inherited`: organisations of a batch that is the caller's already, for which another may be made.
+    Raises the refusals of contract batches §3.1, C19 to C26, and rules.ForeignOrganisation.
+
+    `remember`: is given the batch id inside the transaction. `inherited_organisations`: those of a batch that the
+    caller already has, for which another batch may be made.
     """
+    config, clock = services.config, services.clock
     course = await checks.check_course(services, new.course_id)
     await checks.check_organisations(services, new.created_for)
-    await checks.check_own_organisations(services, asking.caller, _without(new.created_for, inherited))
-    await checks.check_mentors(services, new.created_by, new.mentors, asking.caller.token)
+    await checks.check_own_organisations(services, requester.caller, _without(new.created_for, inherited_organisations))
+    await checks.check_mentors(services, new.created_by, new.mentors, requester.caller.token)
     if new.unknown_property:
         raise rules.UnknownProperty(new.unknown_property)
-    now = services.clock.now()
-    batch = rules.made(new, new_batch_id(services.clock.now_ms()), now, services.clock.zone)
+    batch = rules.new_batch(new, new_batch_id(clock.now_ms()), clock.now(), clock.zone)
     if _keeps_course(services):
         batch = replace(batch, course_version=course.version)
     with db.failing_as(NotInserted):
         async with services.pool.acquire() as conn, conn.transaction():
-            await remember(conn, show_created(batch))
-            await _insert(conn, batch)
-            heard = [events.created(services.config, services.clock.now_ms(), asking, batch)]
-            heard += _mails(services, batch, batch.mentors, events.INVITED)
-            await listings.tell(conn, services, [batch.course_id], heard)
+            await remember(conn, batch.batch_id)
+            await db.run(
+                conn,
+                Q.insert_batch,
+                batch_id=batch.batch_id,
+                course_id=batch.course_id,
+                created_by=batch.created_by,
+                templates=batch.templates,
+                created_at=batch.created_at,
+                **_changeable_columns(batch, config.enrolment_closes_days_before_end),
+            )
+            audit = events.created(config, clock.now_ms(), requester, batch)
+            mails = events.mails(batch, batch.mentors, events.INVITED) if config.mail_enabled else []
+            await listings.publish(conn, services, [batch.course_id], [audit, *mails])
     services.wake.now()
     return batch
 
 
-async def clone(services: Services, asking: Asking, source: Batch, new: NewBatch, remember: Remember) -> Batch:
-    """Make `new` after `source`, which the caller must be allowed to change. Raises: Unauthorized; as `create`."""
-    if not rules.may_change(asking.caller, source):
+async def clone(
+    services: Services, requester: Requester, source: Batch, new: NewBatch, remember: Remember[str]
+) -> Batch:
+    """Create `new` after `source`, which the caller must be allowed to change. Raises: Unauthorized; as `create`."""
+    if not rules.may_change(requester.caller, source):
         raise Unauthorized
-    return await create(services, asking, new, remember, inherited=source.created_for)
+    return await create(services, requester, new, remember, inherited_organisations=source.created_for)
 
 
-async def update(services: Services, asking: Asking, change: Change) -> Batch:
-    """Change a batch; as it is then. Raises the refusals of contract batches §3.2, U14 to U29.
+async def update(services: Services, requester: Requester, change: BatchChange) -> Batch:
+    """Change a batch and return it as it is then. Raises the refusals of contract batches §3.2, U14 to U29.
 
-    Two changes at once do not lose each other: in one process they wait for each other, and the later one of two
-    processes is judged and made again, on what the earlier one left. Raises: rules.TooManyChanges.
+    Concurrent changes do not lose each other. Within a process they wait for one another; a change that another process
+    got ahead of is checked and applied again, to what that process left. Raises: rules.TooManyChanges, after
+    `change_wait_seconds` of waiting or TRIES attempts.
     """
+    config = services.config
     lock = services.batch_locks.setdefault(change.batch_id, asyncio.Lock())
     try:
-        async with asyncio.timeout(services.config.change_wait_seconds):
+        async with asyncio.timeout(config.change_wait_seconds):
             await lock.acquire()
     except TimeoutError as late:
         raise rules.TooManyChanges from late
     try:
-        return await _update(services, asking, change)
+        for _ in range(TRIES):
+            with db.failing_as(NotUpdated):
+                stored = await find(services.pool, change.batch_id)
+            before, after = await checked_change(services, requester, stored, change)
+            with db.failing_as(NotUpdated):
+                async with services.pool.acquire() as conn, conn.transaction():
+                    if not await save(conn, after, config.enrolment_closes_days_before_end):
+                        continue  # another process was first
+                    if after.course_version != before.course_version:
+                        await db.run(conn, Q.follow_publication_again, course_id=after.course_id)
+                    audit = events.updated(config, services.clock.now_ms(), requester, after)
+                    mails: list[Event] = []
+                    if config.mail_enabled:
+                        mails += events.mails(after, _without(after.mentors, before.mentors), events.INVITED)
+                        mails += events.mails(after, _without(before.mentors, after.mentors), events.REMOVED)
+                    await listings.publish(conn, services, [after.course_id], [audit, *mails])
+            services.wake.now()
+            return after
     finally:
         lock.release()
-
-
-async def _update(services: Services, asking: Asking, change: Change) -> Batch:
-    for _ in range(TRIES):
-        with db.failing_as(NotUpdated):
-            batch = await find(services.pool, change.batch_id)
-        batch, changed = await checked_change(services, asking, batch, change)
-        with db.failing_as(NotUpdated):
-            async with services.pool.acquire() as conn, conn.transaction():
-                if await save(conn, changed):
-                    if changed.course_version != batch.course_version:
-                        await db.run(conn, Q.adopt_again, course_id=batch.course_id)
-                    await listings.tell(conn, services, [batch.course_id], _heard(services, asking, batch, changed))
-                    services.wake.now()
-                    return changed
     raise rules.TooManyChanges
 
 
 async def checked_change(
-    services: Services, asking: Asking, batch: Batch | None, change: Change
+    services: Services, requester: Requester, batch: Batch | None, change: BatchChange
 ) -> tuple[Batch, Batch]:
-    """The batch before and after `change`, when everything allows it, in the contract's order."""
+    """Return the batch before and after `change`. Raises the first refusal, in the order of contract batches §3.2.
+
+    `batch`: as it is stored; None: there is no such batch.
+    """
     if change.has_participants:
         raise rules.UnexpectedParameter("participants")
     if batch is None or batch.course_id != change.course_id:
@@ -130,64 +155,44 @@ async def checked_change(
     )
     dates.check_enrolment_start(changed.enrolment_start_date, last_day)
     await checks.check_course(services, batch.course_id)
-    if not rules.may_change(asking.caller, batch):
+    if not rules.may_change(requester.caller, batch):
         raise Unauthorized
     if change.revisions is not None and batch.revision not in change.revisions:
         raise rules.ChangedMeanwhile
     await checks.check_organisations(services, org_ids)
-    await checks.check_own_organisations(services, asking.caller, _without(org_ids, batch.created_for))
+    await checks.check_own_organisations(services, requester.caller, _without(org_ids, batch.created_for))
     added = _without(changed.mentors, batch.mentors)
-    await checks.check_mentors(services, batch.created_by, added, asking.caller.token)
+    await checks.check_mentors(services, batch.created_by, added, requester.caller.token)
     return batch, changed
 
 
-def _heard(services: Services, asking: Asking, before: Batch, after: Batch) -> list[Event]:
-    audit = events.updated(services.config, services.clock.now_ms(), asking, after)
-    invited = _mails(services, after, _without(after.mentors, before.mentors), events.INVITED)
-    return [audit, *invited, *_mails(services, after, _without(before.mentors, after.mentors), events.REMOVED)]
-
-
-def _mails(services: Services, batch: Batch, user_ids: Sequence[str], kind: tuple[str, str]) -> list[Event]:
-    return events.mails(batch, user_ids, kind) if services.config.mail_enabled else []
-
-
 def _keeps_course(services: Services) -> bool:
-    """Whether a batch stays with the publication of the course that it began with."""
+    """Whether a batch keeps the publication of the course with which it began."""
     return services.config.course_policy == "keep"
 
 
-def _without(these: Sequence[str], those: Sequence[str]) -> list[str]:
-    return [each for each in these if each not in those]
+def _without(ids: Sequence[str], others: Sequence[str]) -> list[str]:
+    return [each for each in ids if each not in others]
 
 
-async def _insert(conn: Connection, batch: Batch) -> None:
-    await db.run(
-        conn,
-        Q.insert_batch,
-        batch_id=batch.batch_id,
-        course_id=batch.course_id,
-        created_by=batch.created_by,
-        templates=batch.templates,
-        created_at=batch.created_at,
-        **_changeable(batch),
-    )
+async def save(conn: Connection, batch: Batch, closes_before: int) -> bool:
+    """Write `batch` over its former revision. Returns False when another revision is stored: nothing is written then.
 
-
-async def save(conn: Connection, batch: Batch) -> bool:
-    """Write `batch` over its revision before; False when that is no longer what is stored."""
-    written = await db.run(
+    `closes_before`: see rules.enrolment_end.
+    """
+    row_count = await db.run(
         conn,
         Q.update_batch,
         batch_id=batch.batch_id,
         updated_at=batch.updated_at,
         revision=batch.revision,
-        **_changeable(batch),
+        **_changeable_columns(batch, closes_before),
     )
-    return written == 1
+    return row_count == 1
 
 
-def _changeable(batch: Batch) -> dict[str, object]:
-    """The columns that both creating and changing write."""
+def _changeable_columns(batch: Batch, closes_before: int) -> dict[str, object]:
+    """Return the columns that both creating and changing write. `closes_before`: see rules.enrolment_end."""
     return {
         "name": batch.name,
         "description": batch.description,
@@ -203,45 +208,47 @@ def _changeable(batch: Batch) -> dict[str, object]:
         "leave_policy": batch.leave_policy,
         "status": batch.status,
         "course_version": batch.course_version,
-        "due_on": rules.status_due_on(Status(batch.status), batch.start_date, batch.end_date),
+        "due_on": rules.status_due_on(BatchStatus(batch.status), batch.start_date, batch.end_date),
+        "enrolment_closes_on": rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before),
+        "enrolment_closes_before": closes_before,
     }
 
 
 async def zone_of(services: Services, batch_id: str | None) -> ZoneInfo:
-    """The zone whose days a batch lives in; the platform's, when there is no such batch."""
+    """Return the time zone of a batch; the platform's, when the batch has none or does not exist."""
     batch = await find(services.pool, batch_id) if batch_id else None
     return ZoneInfo(batch.time_zone) if batch is not None and batch.time_zone else services.clock.zone
 
 
 async def find(conn: Connection, batch_id: str) -> Batch | None:
-    """The batch of that id, or None."""
+    """Return the batch with that id, or None."""
     return await db.one(conn, Batch, Q.batch_by_id, batch_id=batch_id)
 
 
 async def find_all(conn: Connection, batch_ids: Collection[str]) -> list[Batch]:
-    """The batches of those ids that exist, in no order."""
+    """Return the existing batches among those ids, in no order."""
     return await db.all(conn, Batch, Q.batches_by_ids, batch_ids=sorted(set(batch_ids))) if batch_ids else []
 
 
-async def participants(services: Services, caller: Caller, asked: ParticipantsAsked) -> Participants:
-    """The learners of a batch, to those who manage it; to others how many, and themselves. Raises: Unread.
+async def participants(services: Services, caller: Caller, query: ParticipantsQuery) -> Participants:
+    """Return the count and the ids of a batch's learners. Raises: Unread.
 
-    None when there is no such batch.
+    Callers who do not manage the batch get the count, and of the ids their own. No batch of that id has no learners.
     """
     conn = services.pool
     with db.failing_as(Unread):
-        batch = await find(conn, asked.batch_id)
+        batch = await find(conn, query.batch_id)
         manages = batch is not None and rules.may_manage(caller, batch, services.config)
-        count: int = await db.value(conn, Q.participant_count, batch_id=asked.batch_id, active=asked.active)
+        count: int = await db.value(conn, Q.participant_count, batch_id=query.batch_id, active=query.active)
         rows = await db.all(
             conn,
             _UserId,
             Q.participants,
-            batch_id=asked.batch_id,
-            active=asked.active,
+            batch_id=query.batch_id,
+            active=query.active,
             only=None if manages else caller.user_ids,
-            limit=asked.limit,
-            offset=asked.offset,
+            limit=query.limit,
+            offset=query.offset,
         )
     return Participants(count, [row.user_id for row in rows])
 
@@ -252,6 +259,6 @@ class _UserId:
 
 
 def new_batch_id(now_ms: int) -> str:
-    """Digits only, roughly in the order of time, 21 of them; text, not a number (contract batches §3.1)."""
-    moved = now_ms + random.randrange(999_999)  # noqa: S311 - an id, no secret
-    return f"0{moved * 8192}{next(_counter) % 1000:03d}"
+    """Return 21 digits as text, roughly in the order of time (contract batches §3.1)."""
+    shifted = now_ms + random.randrange(999_999)  # noqa: S311 - an id, no secret
+    return f"0{shifted * 8192}{next(_counter) % 1000:03d}"

@@ -1,4 +1,4 @@
-"""What the other services must confirm before a batch is written. Asked before, never inside, a transaction."""
+"""What other services confirm before a batch is written: called before a transaction, never inside one."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from lernbatch.course.model import Course
 from lernbatch.errors import Malformed, Upstream
 from lernbatch.services import Services
 from lernbatch.sunbird.http import mappings, text
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 
 async def check_course(services: Services, course_id: str) -> Course:
-    """A published collection whose progress is tracked. Raises: InvalidCourse, also when nobody can say (C19)."""
+    """Return the course, a published collection whose progress is tracked.
+
+    Raises: course.rules.InvalidCourse, also when the content service does not answer (C19).
+    """
     return await courses.offerable(services, course_id)
 
 
 async def check_organisations(services: Services, org_ids: Sequence[str]) -> None:
-    """Raises: rules.InvalidOrganisation, when one does not exist or nobody can say (C20, U16, U27)."""
+    """Raises: rules.InvalidOrganisation, when one does not exist or the service does not answer (C20, U16, U27)."""
     if not org_ids:
         return
     try:
@@ -31,10 +34,10 @@ async def check_organisations(services: Services, org_ids: Sequence[str]) -> Non
 
 
 async def check_own_organisations(services: Services, caller: Caller, org_ids: Sequence[str]) -> None:
-    """Batches are made for organisations that the caller belongs to or administers: their people can be brought in.
+    """Check that the caller belongs to these organisations or administers them.
 
-    The token's roles say where that is; only for others the user service is asked. Raises: rules.ForeignOrganisation;
-    Upstream.
+    The token's roles are looked at first; the user service is called only for organisations that they do not name.
+    Raises: rules.ForeignOrganisation; Upstream.
     """
     config = services.config
     if rules.is_unbounded(caller, config) or config.enrol_across_organisations:
@@ -44,19 +47,19 @@ async def check_own_organisations(services: Services, caller: Caller, org_ids: S
     if not others:
         return
     person = await services.sunbird.users.profile(caller.user_id or "", caller.token)
-    own = set()
+    own_ids = set()
     if person is not None and not person.is_deleted:
-        own = {text(place.get("organisationId")) for place in mappings(person.fields.get("organisations"))}
-        own.add(person.root_org_id)
-    if rules.foreign_organisations(caller, others, own - {""}, roles):
+        own_ids = {text(place.get("organisationId")) for place in mappings(person.fields.get("organisations"))}
+        own_ids.add(person.root_org_id)
+    if rules.foreign_organisations(caller, others, own_ids - {""}, roles):
         raise rules.ForeignOrganisation
 
 
 async def check_mentors(services: Services, creator: str | None, mentors: Sequence[str], token: str | None) -> None:
-    """People who exist and belong to the creator's root organisation (C21 to C24, U28).
+    """Check that the mentors exist and belong to the creator's root organisation (C21 to C24, U28).
 
-    Raises: rules.UnknownCreator, InvalidUser, ForeignMentor; what the user service says of the creator (§5.2), and
-    Malformed when it cannot say anything of a mentor.
+    Raises: rules.UnknownCreator, rules.InvalidUser, rules.ForeignMentor; the user service's refusal of the creator
+    (contract batches §5.2); Malformed, when the user service does not answer for the mentors.
     """
     if not mentors:
         return

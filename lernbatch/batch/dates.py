@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from lernbatch.batch.model import Batch, Change
+from lernbatch.batch.model import Batch, BatchChange
 from lernbatch.errors import Refused
 
 
@@ -103,7 +103,7 @@ def check_enrolment_start(enrolment_start: date | None, last_day: date | None) -
         raise EnrolmentStartsTooLate
 
 
-def check_change(batch: Batch, change: Change, today: date) -> None:
+def check_change(batch: Batch, change: BatchChange, today: date) -> None:
     """Raises the refusal of the first date of `change` that does not fit `batch` as it stands.
 
     Source: contract batches §3.2, U17 to U24. Enrolment's end is checked as it will be, so that a batch that is

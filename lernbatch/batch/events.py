@@ -1,4 +1,4 @@
-"""What others hear of batches: the course's list of them, audits, mails to mentors (contract batches §6)."""
+"""Events about batches: the list that a course shows, audits, mails to mentors (contract batches §6)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lernbatch.batch.model import Asking, Batch, OpenBatch, Status
+from lernbatch.batch.model import Batch, BatchStatus, ListedBatch, Requester, Transfer
 from lernbatch.batch.rules import day_in, enrolment_end, status_on
 from lernbatch.config import Config
 from lernbatch.jobs.outbox.events import CONTENT, MAIL, Event
-from lernbatch.jobs.outbox.telemetry import request_audit
+from lernbatch.jobs.outbox.telemetry import Origin, request_audit
 
 INVITED = ("Course Invitation", "batchMentorEnrol")
 REMOVED = ("Unenrolled from Training", "batchMentorUnenrol")
@@ -21,12 +21,12 @@ LISTED_BYTES = 2**20  # of one course's list: it becomes part of the course
 
 
 def listing(
-    course_id: str, batches: Sequence[OpenBatch], now: datetime, platform: ZoneInfo, closes_before: int
+    course_id: str, batches: Sequence[ListedBatch], now: datetime, platform: ZoneInfo, closes_before: int
 ) -> Event:
-    """The batches that learners can be in, as the course shows them; none: null (contract batches §6.1, jobs §1).
+    """The event with a course's list of batches that have not ended; without any, the list is null.
 
-    `batches`: the oldest first. The newest are shown, as far as they fit in LISTED_BYTES. `closes_before`: see
-    rules.enrolment_end.
+    `batches`: the oldest first. When they do not fit in LISTED_BYTES, the newest are listed. `closes_before`: see
+    rules.enrolment_end. Source: contract batches §6.1, jobs §1.
     """
     statuses = [
         status_on(day_in(batch.time_zone, now, platform), batch.start_date, batch.end_date) for batch in batches
@@ -34,7 +34,7 @@ def listing(
     shown = [
         _listed(batch, status, closes_before)
         for batch, status in zip(batches, statuses, strict=True)
-        if status is not Status.ENDED
+        if status is not BatchStatus.ENDED
     ]
     left = LISTED_BYTES
     for place in range(len(shown) - 1, -1, -1):
@@ -45,7 +45,7 @@ def listing(
     return Event(CONTENT, "batches", course_id, {"batches": shown or None})
 
 
-def _listed(batch: OpenBatch, status: Status, closes_before: int) -> dict[str, Any]:
+def _listed(batch: ListedBatch, status: BatchStatus, closes_before: int) -> dict[str, Any]:
     return {
         "batchId": batch.batch_id,
         "name": batch.name,
@@ -58,32 +58,45 @@ def _listed(batch: OpenBatch, status: Status, closes_before: int) -> dict[str, A
     }
 
 
-def created(config: Config, now_ms: int, asking: Asking, batch: Batch) -> Event:
+def created(config: Config, now_ms: int, requester: Requester, batch: Batch) -> Event:
     """The audit of a new batch."""
-    return _audit(config, now_ms, asking, batch, "Create", [(batch.course_id, "Course")])
+    return _audit(config, now_ms, requester, batch, "Create", [(batch.course_id, "Course")])
 
 
-def updated(config: Config, now_ms: int, asking: Asking, batch: Batch) -> Event:
+def updated(config: Config, now_ms: int, requester: Requester, batch: Batch) -> Event:
     """The audit of a changed batch."""
-    return _audit(config, now_ms, asking, batch, "Update", [])
+    return _audit(config, now_ms, requester, batch, "Update", [])
 
 
 def _audit(
-    config: Config, now_ms: int, asking: Asking, batch: Batch, state: str, cdata: Sequence[tuple[str, str]]
+    config: Config, now_ms: int, requester: Requester, batch: Batch, state: str, cdata: Sequence[tuple[str, str]]
 ) -> Event:
     return request_audit(
         config,
         now_ms,
-        asking.origin,
-        actor_id=asking.caller.user_id or "internal",
+        requester.origin,
+        actor_id=requester.caller.user_id or "internal",
         subject={"id": batch.batch_id, "type": "CourseBatch", "rollup": {"l1": batch.course_id}},
         cdata=cdata,
-        edata={"state": state, "props": list(asking.props)},
+        edata={"state": state, "props": list(requester.props)},
     )
 
 
-class Offer(Protocol):
-    """What a mail tells of a batch."""
+def transferred(config: Config, now_ms: int, transfer: Transfer, batch_id: str, course_id: str) -> Event:
+    """The audit of a batch that went from one person to another."""
+    return request_audit(
+        config,
+        now_ms,
+        Origin(channel=config.default_channel),
+        actor_id=transfer.asked_by,
+        subject={"id": batch_id, "type": "CourseBatch", "rollup": {"l1": course_id}},
+        cdata=[(transfer.from_user_id, "User"), (transfer.to_user_id, "User")],
+        edata={"state": "Update", "type": "ownership-transfer", "props": ["createdBy", "mentors"]},
+    )
+
+
+class MailedBatch(Protocol):
+    """What a mail says of a batch: the batch itself, or a learner's place in it."""
 
     @property
     def batch_id(self) -> str: ...
@@ -99,8 +112,8 @@ class Offer(Protocol):
     def created_for(self) -> Sequence[str]: ...
 
 
-def mails(batch: Offer, user_ids: Sequence[str], kind: tuple[str, str]) -> list[Event]:
-    """A mail to each whom a change of the batch concerns. What the course is called is asked when it leaves.
+def mails(batch: MailedBatch, user_ids: Sequence[str], kind: tuple[str, str]) -> list[Event]:
+    """One mail event per affected user. The course's name is looked up when the mail is sent.
 
     `kind`: subject and template.
     """
@@ -129,10 +142,10 @@ def mails(batch: Offer, user_ids: Sequence[str], kind: tuple[str, str]) -> list[
 def mail(
     config: Config, payload: Mapping[str, Any], course_name: str, logo_url: str, org_name: str | None
 ) -> dict[str, Any]:
-    """The request to the notification service for a mail of `mails` (contract batches §6.2)."""
-    written = {key: value for key, value in payload.items() if key not in ("batchId", "createdFor")}
+    """The request to the notification service for an event of `mails` (contract batches §6.2)."""
+    fields = {key: value for key, value in payload.items() if key not in ("batchId", "createdFor")}
     return {
-        **written,
+        **fields,
         "body": "Notification mail Body",
         "orgName": org_name,  # the reference reads it from the course, which has none
         "courseLogoUrl": logo_url,

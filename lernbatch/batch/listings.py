@@ -1,4 +1,4 @@
-"""The list of its batches that a course shows in the content service: told in every transaction that changes one."""
+"""The list of its batches that a course shows in the content service: published with every change of one of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from lernbatch.batch import events
-from lernbatch.batch.model import LONGEST_NAME, MOST_ORGANISATIONS, OpenBatch, ToList
+from lernbatch.batch.model import LONGEST_NAME, MOST_ORGANISATIONS, ListedBatch, ListingsRequest
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.jobs.outbox import actions as outbox
@@ -20,28 +20,31 @@ COURSES_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Course:
+class _CourseRow:
     course_id: str
 
 
-async def tell(conn: Connection, services: Services, course_ids: Collection[str], also: Sequence[Event] = ()) -> None:
-    """Tell the lists of `course_ids` as they are now, and `also`, in the caller's transaction.
+async def publish(
+    conn: Connection, services: Services, course_ids: Collection[str], also: Sequence[Event] = ()
+) -> None:
+    """Write the events with the lists of these courses, and the events `also`, in the caller's transaction.
 
-    The list is made from our own rows, after the lock: what another transaction changed before is in it (defect 32).
+    The lists are read after the rows of the courses are locked, so that they hold what other transactions have changed
+    (defect 32).
     """
     now, zone = services.clock.now(), services.clock.zone
     closes_before = services.config.enrolment_closes_days_before_end
-    await db.run(conn, Q.hold_listings, course_ids=sorted(course_ids), now=now)
+    await db.run(conn, Q.lock_listings, course_ids=sorted(course_ids), now=now)
     rows = await db.all(
         conn,
-        OpenBatch,
+        ListedBatch,
         Q.open_batches,
         course_ids=sorted(course_ids),
         limit=MOST_LISTED,
         name_length=LONGEST_NAME,
         organisations=MOST_ORGANISATIONS,
     )
-    by_course: dict[str, list[OpenBatch]] = defaultdict(list)
+    by_course: dict[str, list[ListedBatch]] = defaultdict(list)
     for row in rows:
         by_course[row.course_id].append(row)
     lists = [
@@ -50,24 +53,24 @@ async def tell(conn: Connection, services: Services, course_ids: Collection[str]
     await outbox.tell(conn, services, [*lists, *also])
 
 
-async def tell_due(services: Services) -> int:
-    """Tell again what somebody asked for; how many courses. Bounded."""
+async def publish_due(services: Services) -> int:
+    """Publish the lists that somebody requested, at most COURSES_AT_ONCE; returns how many."""
     async with services.pool.acquire() as conn, conn.transaction():
-        due = await db.all(conn, _Course, Q.claim_listings, limit=COURSES_AT_ONCE)
+        due = await db.all(conn, _CourseRow, Q.claim_listings, limit=COURSES_AT_ONCE)
         if due:
-            await tell(conn, services, [row.course_id for row in due])
+            await publish(conn, services, [row.course_id for row in due])
     return len(due)
 
 
-async def ask_again(services: Services, wanted: ToList) -> int:
-    """Have these lists told again, by the job batch.tell_listings; how many courses they are of."""
-    asked = await db.run(
+async def request(services: Services, requested: ListingsRequest) -> int:
+    """Request that the job batch.tell_listings publishes these lists; returns of how many courses they are."""
+    course_count = await db.run(
         services.pool,
-        Q.ask_for_listings,
+        Q.request_listings,
         now=services.clock.now(),
-        everything=wanted.everything,
-        course_ids=wanted.course_ids,
-        batch_ids=wanted.batch_ids,
+        everything=requested.everything,
+        course_ids=requested.course_ids,
+        batch_ids=requested.batch_ids,
     )
     services.wake.now()
-    return asked
+    return course_count

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import IntEnum
-from typing import Any
+from enum import Enum, IntEnum, auto
+from typing import Any, Literal, Protocol, TypeAlias
 
 from lernbatch.jobs.outbox.telemetry import Origin
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 OPEN = "open"
 INVITE_ONLY = "invite-only"
@@ -26,12 +26,34 @@ MOST_ORGANISATIONS = 500
 MOST_MENTORS = 500
 
 
-class Status(IntEnum):
+class BatchStatus(IntEnum):
     """Where a batch stands; the numbers are the wire's."""
 
     UPCOMING = 0
     ONGOING = 1
     ENDED = 2
+
+
+class EnrolmentState(Enum):
+    """Whether a batch takes learners on a given day, as far as its dates say."""
+
+    NOT_BEGUN = auto()
+    OPEN = auto()
+    CLOSED = auto()  # the last day of enrolment is over
+    ENDED = auto()  # the batch is over
+
+
+class BatchDates(Protocol):
+    """The days that a batch lives by, all in its own time zone."""
+
+    @property
+    def start_date(self) -> date: ...
+    @property
+    def end_date(self) -> date | None: ...
+    @property
+    def enrolment_start_date(self) -> date | None: ...
+    @property
+    def enrolment_end_date(self) -> date | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +84,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenBatch:
+class ListedBatch:
     """What a course's list shows of a batch that may not have ended."""
 
     batch_id: str
@@ -77,7 +99,7 @@ class OpenBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Requester:
     """Who asks and from where, for permissions and audits. `props`: the names of what the request sets."""
 
     caller: Caller
@@ -108,7 +130,7 @@ class NewBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BatchChange:
     """What an update call asks for. None: as it is; dates cannot be cleared (contract batches §3.2).
 
     `start_date` None: what was sent is no day, which is refused in its turn (U17).
@@ -126,7 +148,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class ParticipantsAsked:
+class ParticipantsQuery:
     """Which learners of a batch are asked for: those enrolled, or those who left."""
 
     batch_id: str
@@ -147,11 +169,14 @@ class Participants:
 class Situation:
     """How a batch is for people on one day. `last_enrolment_day` None: no last day; `places_left` None: no bound."""
 
-    status: Status
+    status: BatchStatus
     enrolment_is_open: bool
     last_enrolment_day: date | None
     may_leave: bool
     places_left: int | None
+
+
+Effect: TypeAlias = Literal["progress-ends", "progress-resumes", "may-no-longer-leave", "may-leave-again"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +188,7 @@ class Preview:
     after: Situation
     active: int
     unfinished: int
-    effects: tuple[str, ...]
+    effects: tuple[Effect, ...]
     affected: int
     user_ids: list[str]
 
@@ -179,7 +204,7 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
-class ToList:
+class ListingsRequest:
     """The courses whose lists are to be told again: named, or those of named batches, or all."""
 
     everything: bool

@@ -1,11 +1,11 @@
-"""What a change would do to the people of a batch, before anybody makes it."""
+"""The effects of a change on the people of a batch, worked out before anybody makes the change."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from lernbatch.batch import actions, rules
-from lernbatch.batch.model import Asking, Batch, Change, Preview, Situation
+from lernbatch.batch.model import Batch, BatchChange, Preview, Requester, Situation
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.services import Services
@@ -15,21 +15,21 @@ MOST_NAMED = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class _Learners:
-    """Of a batch: how many are in it, how many of them have not completed it, and the first of those."""
+class _UnfinishedLearners:
+    """Active learners of a batch: how many, how many have not completed it, and the first MOST_NAMED of the latter."""
 
     active: int
     unfinished: int
     user_ids: list[str]
 
 
-async def preview(services: Services, asking: Asking, change: Change) -> Preview:
-    """Who would be affected by `change`, and how. Raises what the change itself would.
+async def preview(services: Services, requester: Requester, change: BatchChange) -> Preview:
+    """Return the learners that `change` would affect, and its effects. Raises what the change itself would.
 
-    The change is really written and its effects are read back, in a transaction that is rolled back.
+    The change is written and its effects are read back, in a transaction that is rolled back.
     """
     batch, changed = await actions.checked_change(
-        services, asking, await actions.find(services.pool, change.batch_id), change
+        services, requester, await actions.find(services.pool, change.batch_id), change
     )
     async with services.pool.acquire() as conn:
         transaction = conn.transaction()
@@ -37,7 +37,7 @@ async def preview(services: Services, asking: Asking, change: Change) -> Preview
         try:
             learners = await _learners(conn, batch.batch_id)
             before = _situation(services, batch, learners)
-            await actions.save(conn, changed)
+            await actions.save(conn, changed, services.config.enrolment_closes_days_before_end)
             written = await actions.find(conn, batch.batch_id) or changed
             after = _situation(services, written, await _learners(conn, batch.batch_id))
         finally:
@@ -48,13 +48,13 @@ async def preview(services: Services, asking: Asking, change: Change) -> Preview
     return Preview(batch.batch_id, before, after, learners.active, learners.unfinished, effects, count, named)
 
 
-async def _learners(conn: Connection, batch_id: str) -> _Learners:
-    found = await db.one(conn, _Learners, Q.preview_learners, batch_id=batch_id, limit=MOST_NAMED)
-    assert found is not None, "an aggregate has always a row"
-    return found
+async def _learners(conn: Connection, batch_id: str) -> _UnfinishedLearners:
+    learners = await db.one(conn, _UnfinishedLearners, Q.preview_learners, batch_id=batch_id, limit=MOST_NAMED)
+    assert learners is not None, "an aggregate has always a row"
+    return learners
 
 
-def _situation(services: Services, batch: Batch, learners: _Learners) -> Situation:
+def _situation(services: Services, batch: Batch, learners: _UnfinishedLearners) -> Situation:
     today = rules.day_in(batch.time_zone, services.clock.now(), services.clock.zone)
     closes_before = services.config.enrolment_closes_days_before_end
     return Situation(

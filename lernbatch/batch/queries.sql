@@ -3,10 +3,10 @@
 -- insert_batch
 INSERT INTO batch (batch_id, course_id, name, description, enrolment_type, created_by, created_for, mentors,
                    start_date, end_date, enrolment_start_date, enrolment_end_date, time_zone, capacity, leave_policy,
-                   status, due_on, course_version, templates, created_at)
+                   status, due_on, enrolment_closes_on, enrolment_closes_before, course_version, templates, created_at)
 VALUES (:batch_id, :course_id, :name, :description, :enrolment_type, :created_by, :created_for, :mentors,
         :start_date, :end_date, :enrolment_start_date, :enrolment_end_date, :time_zone, :capacity, :leave_policy,
-        :status, :due_on, :course_version, :templates, :created_at);
+        :status, :due_on, :enrolment_closes_on, :enrolment_closes_before, :course_version, :templates, :created_at);
 
 -- batch_by_id
 SELECT batch_id, course_id, course_version, name, description, enrolment_type, created_by, created_for, mentors,
@@ -30,11 +30,12 @@ UPDATE batch
        enrolment_start_date = :enrolment_start_date, enrolment_end_date = :enrolment_end_date,
        time_zone = :time_zone, capacity = :capacity, leave_policy = :leave_policy,
        status = :status, due_on = :due_on, updated_at = :updated_at, revision = :revision,
+       enrolment_closes_on = :enrolment_closes_on, enrolment_closes_before = :enrolment_closes_before,
        course_version = :course_version
  WHERE batch_id = :batch_id
    AND revision = :revision - 1;
 
--- adopt_again
+-- follow_publication_again
 -- Learners of a reopened batch are measured by the newest publication, as those of its running sisters are.
 UPDATE adoption SET is_done = false, after_user_id = '', after_batch_id = '' WHERE course_id = :course_id;
 
@@ -45,7 +46,7 @@ SELECT (SELECT count(*) FROM enrolment WHERE :active AND batch_id = :batch_id AN
 
 -- participants
 -- As participant_count. :only: which of them may be told; null: all. By an expression the order is no index's: with the plain column PostgreSQL may look for the
--- learners of one batch among those of all, user by user (tests/house/test_plans.py).
+-- learners of one batch among those of all, user by user (tests/project/test_plans.py).
   SELECT user_id
     FROM (SELECT user_id FROM enrolment WHERE :active AND batch_id = :batch_id AND active
            UNION ALL
@@ -76,6 +77,22 @@ UPDATE batch
   FROM unnest(:batch_ids::text[], :statuses::smallint[], :due_on::date[]) AS moved (batch_id, status, due_on)
  WHERE batch.batch_id = moved.batch_id;
 
+-- batches_closing_otherwise
+-- Batches whose last day of enrolment was worked out with another value of the setting, or never. Not <> alone: by two
+-- ranges and a null the index finds them.
+SELECT batch_id, end_date, enrolment_end_date
+  FROM batch
+ WHERE enrolment_closes_before < :closes_before OR enrolment_closes_before > :closes_before
+    OR enrolment_closes_before IS NULL
+ LIMIT :limit
+   FOR UPDATE SKIP LOCKED;
+
+-- set_enrolment_ends
+UPDATE batch
+   SET enrolment_closes_on = worked_out.closes_on, enrolment_closes_before = :closes_before
+  FROM unnest(:batch_ids::text[], :closes_on::date[]) AS worked_out (batch_id, closes_on)
+ WHERE batch.batch_id = worked_out.batch_id;
+
 -- participants_of_batches
 -- One row for each batch that anybody ever joined, be it that all have left. Of those that the caller does not manage
 -- only :own are told; `most` bounds each batch, so that the answer as a whole is bounded.
@@ -100,7 +117,7 @@ SELECT wanted.batch_id,
          WHERE enrolment.batch_id = wanted.batch_id AND active AND status = 2) AS completed
   FROM unnest(:batch_ids::text[]) AS wanted (batch_id);
 
--- hold_listings
+-- lock_listings
 -- The row of a course is what changes of its batches wait for; in the order of the ids, so that none waits in a circle.
 INSERT INTO batch_listing (course_id, told_at)
 SELECT course_id, :now FROM unnest(:course_ids::text[]) AS course_id ORDER BY course_id
@@ -128,7 +145,7 @@ ORDER BY course_id
    LIMIT :limit
      FOR UPDATE SKIP LOCKED;
 
--- ask_for_listings
+-- request_listings
 INSERT INTO batch_listing (course_id, told_at, due)
 SELECT DISTINCT course_id, :now::timestamptz, true
   FROM batch

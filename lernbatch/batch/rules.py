@@ -14,14 +14,17 @@ from lernbatch.batch.model import (
     LEAVE_UNTIL_START,
     OPEN,
     Batch,
-    Change,
+    BatchChange,
+    BatchDates,
+    BatchStatus,
+    Effect,
+    EnrolmentState,
     NewBatch,
     Situation,
-    Status,
 )
 from lernbatch.config import Config
 from lernbatch.errors import Forbidden, LernbatchError, NotFound, Refused
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 # Of what is known of a user only this may be shown to anybody: in certificates, and in templates' criteria.
 SHAREABLE = ("rootOrgId", "rootOrgName", "userType", "userSubType")
@@ -108,21 +111,21 @@ class TooManyChanges(LernbatchError):
     message = "Many are changing this batch at this moment. Read it, and send the change again."
 
 
-def status_on(today: date, start: date, end: date | None) -> Status:
+def status_on(today: date, start: date, end: date | None) -> BatchStatus:
     """The status a batch has on `today`; its end date is its last day.
 
     Source: contract jobs §1, the effective dates of the status updater.
     """
     if end is not None and today > end:
-        return Status.ENDED
-    return Status.ONGOING if today >= start else Status.UPCOMING
+        return BatchStatus.ENDED
+    return BatchStatus.ONGOING if today >= start else BatchStatus.UPCOMING
 
 
-def status_due_on(status: Status, start: date, end: date | None) -> date | None:
+def status_due_on(status: BatchStatus, start: date, end: date | None) -> date | None:
     """The day on which `status` stops being right; None if never."""
-    if status is Status.UPCOMING:
+    if status is BatchStatus.UPCOMING:
         return start
-    if status is Status.ONGOING and end is not None and end < date.max:
+    if status is BatchStatus.ONGOING and end is not None and end < date.max:
         return end + timedelta(days=1)
     return None
 
@@ -132,7 +135,7 @@ def day_in(time_zone: str | None, now: datetime, platform: ZoneInfo) -> date:
     return now.astimezone(ZoneInfo(time_zone) if time_zone else platform).date()
 
 
-def status_now(batch: Batch, now: datetime, zone: ZoneInfo) -> Status:
+def status_now(batch: Batch, now: datetime, zone: ZoneInfo) -> BatchStatus:
     """The status of `batch` at `now`, whatever is stored. `zone`: the platform's."""
     return status_on(day_in(batch.time_zone, now, zone), batch.start_date, batch.end_date)
 
@@ -147,14 +150,20 @@ def enrolment_end(end: date | None, enrolment_end: date | None, closes_before: i
     return end - timedelta(days=closes_before)
 
 
-def enrolment_has_begun(today: date, enrolment_start: date | None) -> bool:
-    """Whether the first day on which learners may enrol has come; without one it has from the beginning."""
-    return enrolment_start is None or today >= enrolment_start
+def enrolment_state(batch: BatchDates, today: date, closes_before: int) -> EnrolmentState:
+    """Whether the dates of `batch` let learners in on `today`. This rule stands here alone.
 
-
-def has_room(capacity: int | None, learners: int) -> bool:
-    """Whether one more than `learners` fits."""
-    return capacity is None or learners < capacity
+    A batch that has ended is ENDED, whatever its enrolment dates say; one whose last day of enrolment lies before its
+    first is CLOSED. `closes_before`: see enrolment_end. Source: contract enrolment-and-progress §2.1, E08 to E10.
+    """
+    if status_on(today, batch.start_date, batch.end_date) is BatchStatus.ENDED:
+        return EnrolmentState.ENDED
+    last_day = enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)
+    if last_day is not None and today > last_day:
+        return EnrolmentState.CLOSED
+    if batch.enrolment_start_date is not None and today < batch.enrolment_start_date:
+        return EnrolmentState.NOT_BEGUN
+    return EnrolmentState.OPEN
 
 
 def may_leave(policy: str | None, today: date, start: date) -> bool:
@@ -166,19 +175,14 @@ def may_leave(policy: str | None, today: date, start: date) -> bool:
 
 def enrolment_is_open(batch: Batch, today: date, learners: int, closes_before: int) -> bool:
     """Whether somebody could enrol into `batch` on `today`, when `learners` are in it."""
-    last_day = enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)
-    return (
-        status_on(today, batch.start_date, batch.end_date) is not Status.ENDED
-        and enrolment_has_begun(today, batch.enrolment_start_date)
-        and (last_day is None or today <= last_day)
-        and has_room(batch.capacity, learners)
-    )
+    is_open = enrolment_state(batch, today, closes_before) is EnrolmentState.OPEN
+    return is_open and (batch.capacity is None or learners < batch.capacity)
 
 
-def effects(before: Situation, after: Situation) -> tuple[str, ...]:
+def effects(before: Situation, after: Situation) -> tuple[Effect, ...]:
     """What becomes different for learners who have not completed the batch."""
-    ended, ends = before.status is Status.ENDED, after.status is Status.ENDED
-    happens = {
+    ended, ends = before.status is BatchStatus.ENDED, after.status is BatchStatus.ENDED
+    happens: dict[Effect, bool] = {
         "progress-ends": ends and not ended,
         "progress-resumes": ended and not ends,
         "may-no-longer-leave": before.may_leave and not after.may_leave,
@@ -187,7 +191,7 @@ def effects(before: Situation, after: Situation) -> tuple[str, ...]:
     return tuple(effect for effect, does in happens.items() if does)
 
 
-def made(new: NewBatch, batch_id: str, now: datetime, zone: ZoneInfo) -> Batch:
+def new_batch(new: NewBatch, batch_id: str, now: datetime, zone: ZoneInfo) -> Batch:
     """The batch that `new` asks for, with the status that its dates give it. `zone`: the platform's."""
     batch = Batch(
         batch_id=batch_id,
@@ -206,7 +210,7 @@ def made(new: NewBatch, batch_id: str, now: datetime, zone: ZoneInfo) -> Batch:
         time_zone=new.time_zone,
         capacity=new.capacity,
         leave_policy=new.leave_policy,
-        status=Status.UPCOMING,
+        status=BatchStatus.UPCOMING,
         templates=new.templates,
         created_at=now,
         updated_at=None,
@@ -297,7 +301,7 @@ def foreign_organisations(
     return [org for org in organisation_ids if org not in own and not caller.administers([org], roles)]
 
 
-def changed(batch: Batch, change: Change, now: datetime, zone: ZoneInfo, *, keeps_course: bool) -> Batch:
+def changed(batch: Batch, change: BatchChange, now: datetime, zone: ZoneInfo, *, keeps_course: bool) -> Batch:
     """`batch` as `change` leaves it, one revision on, with the status that its new dates give it.
 
     One that is reopened follows its course's newest publication again, unless batches keep the one they began with.
@@ -312,7 +316,7 @@ def changed(batch: Batch, change: Change, now: datetime, zone: ZoneInfo, *, keep
         **change.fields,
     )
     status = status_now(moved, now, zone)
-    reopened = batch.status == Status.ENDED and status is not Status.ENDED
+    reopened = batch.status == BatchStatus.ENDED and status is not BatchStatus.ENDED
     version = None if reopened and not keeps_course else batch.course_version
     return replace(moved, status=status, course_version=version)
 

@@ -1,4 +1,4 @@
-"""Moving the stored status of batches with the days."""
+"""What is stored of a batch though a rule works it out: its status, which moves with the days, and enrolment's end."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _FURTHEST_EAST = timedelta(hours=14)  # nowhere is it later than this
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
-    """A batch whose status is due, and the day it is there."""
+class _DueBatch:
+    """A batch whose stored status is no longer right. `today`: the day in its own zone."""
 
     batch_id: str
     course_id: str
@@ -31,17 +31,27 @@ class _Zone:
     time_zone: str
 
 
-async def move(services: Services) -> int:
-    """Give due batches the status they have today, in their own zones, and tell their courses; how many moved.
+@dataclass(frozen=True, slots=True)
+class _EnrolmentDates:
+    """A batch whose stored last day of enrolment is not by today's setting."""
 
-    One bounded set, in one transaction with its events. Run again it finds nothing: what moved is no longer due.
+    batch_id: str
+    end_date: date | None
+    enrolment_end_date: date | None
+
+
+async def move(services: Services) -> int:
+    """Store the status that due batches have today, in their own zones; returns how many batches.
+
+    At most BATCHES_AT_ONCE, in one transaction with the lists of their courses. Moved batches are no longer due, so a
+    second run finds nothing.
     """
     now, platform = services.clock.now(), services.clock.zone
     async with services.pool.acquire() as conn, conn.transaction():
         zones = [None, *(row.time_zone for row in await db.all(conn, _Zone, Q.zones_in_use))]
         due = await db.all(
             conn,
-            _Due,
+            _DueBatch,
             Q.batches_due,
             zones=zones,
             todays=[rules.day_in(zone, now, platform) for zone in zones],
@@ -61,6 +71,26 @@ async def move(services: Services) -> int:
                 for status, batch in zip(statuses, due, strict=True)
             ],
         )
-        await listings.tell(conn, services, {batch.course_id for batch in due})
+        await listings.publish(conn, services, {batch.course_id for batch in due})
     metrics.BUSINESS.labels("batch-status-moved").inc(len(due))
     return len(due)
+
+
+async def store_enrolment_ends(services: Services) -> int:
+    """Work out the last day of enrolment of batches stored with another setting; returns how many.
+
+    One bounded set a run, in one transaction. Run again it finds nothing, until the setting changes.
+    """
+    closes_before = services.config.enrolment_closes_days_before_end
+    async with services.pool.acquire() as conn, conn.transaction():
+        batches = await db.all(
+            conn, _EnrolmentDates, Q.batches_closing_otherwise, closes_before=closes_before, limit=BATCHES_AT_ONCE
+        )
+        if batches:
+            last_days = [
+                rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before) for batch in batches
+            ]
+            batch_ids = [batch.batch_id for batch in batches]
+            named = {"batch_ids": batch_ids, "closes_on": last_days, "closes_before": closes_before}
+            await db.run(conn, Q.set_enrolment_ends, **named)
+    return len(batches)

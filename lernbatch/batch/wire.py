@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
+
+from msgspec import UNSET, Meta, UnsetType
 
 from lernbatch.batch import dates
 from lernbatch.batch.model import (
@@ -14,10 +16,11 @@ from lernbatch.batch.model import (
     MOST_MENTORS,
     MOST_ORGANISATIONS,
     Batch,
-    Change,
+    BatchChange,
     NewBatch,
 )
 from lernbatch.batch.rules import UnexpectedParameter, enrolment_end
+from lernbatch.batch.wire_document import EnrolmentType
 from lernbatch.batch.wire_fields import (
     InvalidValue,
     bounded,
@@ -34,6 +37,7 @@ from lernbatch.batch.wire_fields import (
 )
 from lernbatch.errors import Refused
 from lernbatch.web.fields import UnreadableDate, blank, course_id, text
+from lernbatch.web.schema import BatchId, CourseId, Day, Done, Fields, UserId
 
 _LENIENT_DATE = re.compile(r"\s*\d+-\d+-\d+")  # all that the reference's first look at a date asks for (U9)
 _PROPS = (
@@ -46,6 +50,88 @@ _NO_COLUMN = {"courseCreator": "coursecreator", "hashTagId": "hashtagid"}  # wha
 class InvalidProgressStatus(Refused):
     code = "INVALID_PROGRESS_STATUS"
     message = "Progress status value should be NOT_STARTED(0), STARTED(1), COMPLETED(2)."
+
+
+class BatchAdditions(Fields, kw_only=True):
+    """The fields of a batch that are ours; null takes one away."""
+
+    enrollment_start_date: (
+        Annotated[Day | None, Meta(description="The first day on which learners may enrol.")] | UnsetType
+    ) = UNSET
+    capacity: (
+        Annotated[Annotated[int, Meta(ge=1, le=2**31 - 1)] | None, Meta(description="At most so many learners.")]
+        | UnsetType
+    ) = UNSET
+    leave_policy: (
+        Annotated[Literal["always", "until-start", "never"] | None, Meta(description="When learners may leave.")]
+        | UnsetType
+    ) = UNSET
+    is_unenrollment_allowed: (
+        Annotated[bool | None, Meta(description="True: leavePolicy always; false: never.")] | UnsetType
+    ) = UNSET
+    time_zone: (
+        Annotated[str | None, Meta(description="Whose days the dates are.", examples=["Asia/Kolkata"])] | UnsetType
+    ) = UNSET
+
+
+class BatchFields(BatchAdditions, kw_only=True):
+    """What both a new batch and a change may set beside their mandatory fields."""
+
+    description: str | UnsetType | None = UNSET
+    end_date: Annotated[Day | None, Meta(description="The last day; null: open ended.")] | UnsetType = UNSET
+    enrollment_end_date: (
+        Annotated[Day | None, Meta(description="The last day on which learners may enrol.")] | UnsetType
+    ) = UNSET
+    created_for: (
+        Annotated[
+            list[Annotated[str, Meta(examples=["0126000000000000001"])]], Meta(description="Organisations it is for.")
+        ]
+        | UnsetType
+    ) = UNSET
+    mentors: Annotated[list[UserId], Meta(description="They may change the batch as its creator may.")] | UnsetType = (
+        UNSET
+    )
+
+
+class BatchCreation(BatchFields, kw_only=True):
+    """A new batch."""
+
+    course_id: CourseId
+    name: Annotated[str, Meta(examples=["June"])]
+    enrollment_type: EnrolmentType
+    start_date: Day
+
+
+class PrivateBatchCreation(BatchCreation, kw_only=True):
+    """A new batch that the platform makes in somebody's name."""
+
+    created_by: UserId | UnsetType | None = UNSET
+
+
+class BatchUpdate(BatchFields, kw_only=True):
+    """A change of a batch; a field that is absent stays as it is."""
+
+    course_id: CourseId
+    id: BatchId
+    name: Annotated[str, Meta(examples=["June"])] | UnsetType = UNSET
+    enrollment_type: EnrolmentType | UnsetType = UNSET
+    start_date: Day
+
+
+class BatchClone(BatchAdditions, kw_only=True):
+    """A batch after another one, with dates of its own."""
+
+    batch_id: BatchId
+    name: Annotated[str, Meta(examples=["July"])] | UnsetType = UNSET
+    start_date: Day
+    end_date: Day | UnsetType | None = UNSET
+    enrollment_end_date: Day | UnsetType | None = UNSET
+
+
+class CreatedBatch(Done, kw_only=True):
+    """The answer of a call that made a batch."""
+
+    batch_id: BatchId
 
 
 def read_new_batch(
@@ -106,7 +192,7 @@ def named_batch(request: dict[str, Any]) -> str | None:
     return named if isinstance(named, str) else None
 
 
-def read_change(request: dict[str, Any], now: datetime, own_zone: ZoneInfo) -> Change:
+def read_change(request: dict[str, Any], now: datetime, own_zone: ZoneInfo) -> BatchChange:
     """{"courseId": "do_1", "id": "0140…", "startDate": "2026-06-01", "endDate": "2026-07-31", "mentors": ["u1"]}
 
     Complains in the order of contract batches §3.2, U2 to U13. `own_zone`: the batch's, as it is stored.
@@ -130,7 +216,7 @@ def read_change(request: dict[str, Any], now: datetime, own_zone: ZoneInfo) -> C
         fields["mentors"] = unique(ids(mentors, "mentors", MOST_MENTORS))
     if (description := _description(request)) is not None:
         fields["description"] = description
-    return Change(
+    return BatchChange(
         course_id=course,
         batch_id=batch_id,
         start_date=start,
@@ -222,8 +308,3 @@ def read_clone(
 def read_props(request: dict[str, Any]) -> tuple[str, ...]:
     """Which of a batch's fields a request names, for its audit."""
     return tuple(key for key in request if key in _PROPS)
-
-
-def show_created(batch: Batch) -> dict[str, Any]:
-    """{"response": "SUCCESS", "batchId": "01400123456789012345"}"""
-    return {"response": "SUCCESS", "batchId": batch.batch_id}

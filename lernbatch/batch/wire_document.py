@@ -5,21 +5,60 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import SHAREABLE, day_in, enrolment_end, may_leave, status_now
 from lernbatch.config import Config
 from lernbatch.web.envelope import timestamp
+from lernbatch.web.schema import BatchId, CourseId, Day, Fields, UserId
 
 # Of a certificate template, what those see who do not manage the batch: no texts of mails, nothing about people.
 _PUBLIC_TEMPLATE = ("identifier", "name", "description", "url", "previewUrl", "issuer", "signatoryList", "criteria")
 _PUBLIC_CRITERIA = ("enrollment", "assessment", "assessments", "user")
 
 
+StatusNumber: TypeAlias = Annotated[int, Meta(description="0 upcoming, 1 ongoing, 2 ended.", ge=0, le=2)]
+EnrolmentType: TypeAlias = Annotated[
+    str, Meta(description="open or invite-only, in any letter case.", examples=["open"], pattern="^[A-Za-z-]+$")
+]
+
+
+class BatchDocument(Fields):
+    """A batch as read and search show it. A search that names `fields` shows those alone."""
+
+    batch_id: BatchId | UnsetType = UNSET
+    course_id: CourseId | UnsetType = UNSET
+    name: Annotated[str, Meta(examples=["June"])] | UnsetType = UNSET
+    enrollment_type: EnrolmentType | UnsetType = UNSET
+    status: StatusNumber | UnsetType = UNSET
+    start_date: Day | UnsetType = UNSET
+    end_date: Annotated[Day | None, Meta(description="The last day; null: open ended.")] | UnsetType = UNSET
+    effective_enrollment_end_date: (
+        Annotated[Day | None, Meta(description="The day after which nobody enrols.")] | UnsetType
+    ) = UNSET
+    created_by: UserId | UnsetType | None = UNSET
+    created_for: list[str] | UnsetType = UNSET
+    mentors: list[UserId] | UnsetType = UNSET
+    created_date: str | UnsetType | None = UNSET
+    updated_date: str | UnsetType | None = UNSET
+    cert_templates: (
+        Annotated[dict[str, dict[str, Any]], Meta(description="What is awarded, by template id.")] | UnsetType
+    ) = msgspec.field(default=UNSET, name="cert_templates")
+
+
+class BatchRead(Fields):
+    """The answer of a read."""
+
+    response: Annotated[BatchDocument, Meta(description="`{}` when there is no batch of that id.")]
+
+
 @dataclass(slots=True)
-class _Showing:
+class _ShownBatch:
     """A batch that is being shown, with what its dates depend on."""
 
     batch: Batch
@@ -57,7 +96,7 @@ class _Showing:
 
 
 # The document of read and search (contract batches §2.2, §3.3), field by field: lists of enrolled courses show a few.
-_FIELDS: dict[str, Callable[[_Showing], Any]] = {
+_FIELDS: dict[str, Callable[[_ShownBatch], Any]] = {
     "identifier": lambda it: it.batch.batch_id,
     "id": lambda it: it.batch.batch_id,
     "batchId": lambda it: it.batch.batch_id,
@@ -81,7 +120,7 @@ _FIELDS: dict[str, Callable[[_Showing], Any]] = {
     "cert_templates": lambda it: it.templates,
 }
 # What is left out where it was never set: the description, and fields of our own.
-_OPTIONAL: dict[str, Callable[[_Showing], Any]] = {
+_OPTIONAL: dict[str, Callable[[_ShownBatch], Any]] = {
     "description": lambda it: it.batch.description,
     "enrollmentStartDate": lambda it: it.first(it.batch.enrolment_start_date),
     "capacity": lambda it: it.batch.capacity,
@@ -92,7 +131,7 @@ _OPTIONAL: dict[str, Callable[[_Showing], Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class BatchStyle:
     """How an installation shows batches. `iso`: dates as UTC instants; `closes_before`: see rules.enrolment_end."""
 
     platform: ZoneInfo
@@ -100,19 +139,24 @@ class Style:
     closes_before: int = 1
 
     @classmethod
-    def of(cls, config: Config) -> Style:
+    def of(cls, config: Config) -> BatchStyle:
         return cls(config.time_zone, config.iso_dates, config.enrolment_closes_days_before_end)
 
 
 def show_batch(
-    batch: Batch, now: datetime, style: Style, *, fields: Iterable[str] | None = None, whole_templates: bool = False
+    batch: Batch,
+    now: datetime,
+    style: BatchStyle,
+    *,
+    fields: Iterable[str] | None = None,
+    whole_templates: bool = False,
 ) -> dict[str, Any]:
     """The document of read and search: one shape, whoever wrote last (defects 8, 9).
 
     `fields`: which are shown, by default all; `whole_templates`: for those who manage the batch, others see of a
     certificate template what learners need.
     """
-    showing = _Showing(batch, now, style.platform, style.iso, whole_templates, style.closes_before)
+    showing = _ShownBatch(batch, now, style.platform, style.iso, whole_templates, style.closes_before)
     wanted = (*_FIELDS, *_OPTIONAL) if fields is None else fields
     document = {key: _FIELDS[key](showing) for key in wanted if key in _FIELDS}
     optional = [(key, _OPTIONAL[key](showing)) for key in wanted if key in _OPTIONAL]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from lernbatch.batch.model import Participants, ParticipantsAsked, Preview, Situation, ToList, Transfer
+from msgspec import UNSET, Meta, UnsetType
+
+from lernbatch.batch.model import Effect, ListingsRequest, Participants, ParticipantsQuery, Preview, Transfer
 from lernbatch.batch.rules import InvalidRequest
-from lernbatch.batch.wire_document import show_date
+from lernbatch.batch.wire_document import StatusNumber, show_date
 from lernbatch.batch.wire_fields import mandatory, texts, whole
 from lernbatch.errors import Malformed, Refused
 from lernbatch.web.fields import text
+from lernbatch.web.schema import BatchId, Day, Done, Fields, UserId
 
 _SYNC_TYPES = ("user", "organisation", "batch", "user_course")
 
@@ -28,6 +31,102 @@ class InvalidObjectType(Refused):
     message = "Invalid Object Type."
 
 
+class ParticipantsOfBatch(Fields):
+    """Which learners of a batch."""
+
+    batch_id: BatchId
+    active: Annotated[bool, Meta(description="False: those who left.")] = True
+    limit: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    offset: Annotated[int, Meta(ge=0)] = 0
+
+
+class ParticipantsRequest(Fields):
+    """The ids of a batch's learners are asked for."""
+
+    batch: ParticipantsOfBatch
+
+
+class ParticipantIds(Fields):
+    """How many learners there are, and the ids of one page of them, in order."""
+
+    count: int
+    participants: list[UserId]
+
+
+class ParticipantsAnswer(Fields):
+    """The ids of a batch's learners."""
+
+    batch: ParticipantIds
+
+
+class OwnershipTransfer(Fields):
+    """All batches of one person go over to another."""
+
+    from_user_id: UserId
+    to_user_id: UserId
+
+
+class TransferredBatches(Done, kw_only=True):
+    """The answer of an ownership transfer."""
+
+    count: Annotated[int, Meta(description="Batches that changed hands.")]
+
+
+class SyncRequest(Fields, kw_only=True):
+    """What others show of batches is to be brought up to date."""
+
+    operation_for: str | UnsetType | None = UNSET
+    object_type: Annotated[Literal["batch", "user_course"], Meta(examples=["batch"])]
+    object_ids: (
+        Annotated[
+            list[Annotated[str, Meta(examples=["do_31412345678901234561"])]],
+            Meta(description="Course ids; none: all courses."),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class ShownSituation(Fields):
+    """What a learner may do in a batch today."""
+
+    status: StatusNumber
+    enrollment_open: Annotated[bool, Meta(description="Somebody could enrol today.")]
+    effective_enrollment_end_date: Day | None
+    may_leave: Annotated[bool, Meta(description="Learners may leave today.")]
+    places_left: Annotated[int | None, Meta(description="Null: no bound; negative: more learners than places.")]
+
+
+class LearnersInBatch(Fields):
+    """How many learners are active, and how many of them have not completed the batch."""
+
+    active: int
+    unfinished: int
+
+
+class AffectedLearners(Fields):
+    """The learners who notice a change, and what becomes different for them."""
+
+    count: int
+    effects: list[Effect]
+    user_ids: Annotated[list[UserId], Meta(description="The first thousand of them.")]
+
+
+class BatchPreview(Fields):
+    """A batch before and after a change, and the learners it affects."""
+
+    batch_id: BatchId
+    before: ShownSituation
+    after: ShownSituation
+    learners: LearnersInBatch
+    affected: AffectedLearners
+
+
+class PreviewAnswer(Fields):
+    """What a change would do."""
+
+    response: BatchPreview
+
+
 def read_if_match(header: str | None) -> frozenset[int] | None:
     """The revisions that an `If-Match` header names; None when any will do."""
     if header is None or header.strip() == "*":
@@ -36,7 +135,7 @@ def read_if_match(header: str | None) -> frozenset[int] | None:
     return frozenset(int(tag) for tag in tags if tag.isascii() and tag.isdigit() and len(tag) < 19)
 
 
-def read_participants(request: dict[str, Any], most: int) -> ParticipantsAsked:
+def read_participants(request: dict[str, Any], most: int) -> ParticipantsQuery:
     """{"batch": {"batchId": "0140…", "active": true, "limit": 100, "offset": 0}}
 
     Complains in the order of contract batches §3.5. `limit` and `offset` are ours; at most `most` ids are given.
@@ -50,12 +149,12 @@ def read_participants(request: dict[str, Any], most: int) -> ParticipantsAsked:
     if not isinstance(active, bool):
         raise Malformed
     limit, offset = whole(batch, "limit", most), whole(batch, "offset", 0)
-    return ParticipantsAsked(batch_id, active, min(limit, most), offset)
+    return ParticipantsQuery(batch_id, active, min(limit, most), offset)
 
 
-def show_participants(found: Participants) -> dict[str, Any]:
+def show_participants(participants: Participants) -> ParticipantsAnswer:
     """{"batch": {"count": 2, "participants": ["u1", "u2"]}}"""
-    return {"batch": {"count": found.count, "participants": found.user_ids}}
+    return ParticipantsAnswer(ParticipantIds(participants.count, participants.user_ids))
 
 
 def read_transfer(request: dict[str, Any], organisation_ids: list[str] | None, caller_id: str | None) -> Transfer:
@@ -68,12 +167,7 @@ def read_transfer(request: dict[str, Any], organisation_ids: list[str] | None, c
     )
 
 
-def show_transferred(count: int) -> dict[str, Any]:
-    """{"response": "SUCCESS", "count": 3}"""
-    return {"response": "SUCCESS", "count": count}
-
-
-def read_sync(request: dict[str, Any]) -> ToList | None:
+def read_sync(request: dict[str, Any]) -> ListingsRequest | None:
     """{"operationFor": "…", "objectType": "batch", "objectIds": ["do_1", {"courseid": "do_2", "batchid": "0140…"}]}
 
     None: nothing is to be done, for enrolments are read where they are kept. Complains as contract batches §3.7, Y1 to
@@ -95,36 +189,32 @@ def read_sync(request: dict[str, Any]) -> ToList | None:
     return _read_objects(ids or []) if kind == "batch" else None
 
 
-def _read_objects(ids: list[Any]) -> ToList:
+def _read_objects(ids: list[Any]) -> ListingsRequest:
     objects = [entry for entry in ids if isinstance(entry, dict)]
     courses = [entry for entry in ids if isinstance(entry, str)]
     courses += [entry["courseid"] for entry in objects if "batchid" not in entry and "courseid" in entry]
     batches = [entry["batchid"] for entry in objects if "batchid" in entry]
-    return ToList(everything=not ids, course_ids=texts(courses), batch_ids=texts(batches))
+    return ListingsRequest(everything=not ids, course_ids=texts(courses), batch_ids=texts(batches))
 
 
-def show_preview(preview: Preview) -> dict[str, Any]:
+def show_preview(preview: Preview) -> PreviewAnswer:
     """{"response": {"before": {"status": 1, …}, "after": {…}, "learners": {"active": 3, …}, "affected": …}}"""
-    return {
-        "response": {
-            "batchId": preview.batch_id,
-            "before": _show_situation(preview.before),
-            "after": _show_situation(preview.after),
-            "learners": {"active": preview.active, "unfinished": preview.unfinished},
-            "affected": {
-                "count": preview.affected,
-                "effects": preview.effects,
-                "userIds": preview.user_ids,
-            },
-        }
-    }
-
-
-def _show_situation(situation: Situation) -> dict[str, Any]:
-    return {
-        "status": situation.status,
-        "enrollmentOpen": situation.enrolment_is_open,
-        "effectiveEnrollmentEndDate": show_date(situation.last_enrolment_day),
-        "mayLeave": situation.may_leave,
-        "placesLeft": situation.places_left,
-    }
+    before, after = (
+        ShownSituation(
+            status=situation.status,
+            enrollment_open=situation.enrolment_is_open,
+            effective_enrollment_end_date=show_date(situation.last_enrolment_day),
+            may_leave=situation.may_leave,
+            places_left=situation.places_left,
+        )
+        for situation in (preview.before, preview.after)
+    )
+    return PreviewAnswer(
+        BatchPreview(
+            batch_id=preview.batch_id,
+            before=before,
+            after=after,
+            learners=LearnersInBatch(preview.active, preview.unfinished),
+            affected=AffectedLearners(preview.affected, list(preview.effects), preview.user_ids),
+        )
+    )

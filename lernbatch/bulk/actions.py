@@ -22,7 +22,7 @@ from lernbatch.enrolment.rules import NotToBring
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.services import Services
 from lernbatch.sunbird.users import Profile
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.bulk")
 SET_SIZE = 500

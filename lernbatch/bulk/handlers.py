@@ -1,4 +1,4 @@
-"""HTTP entrances of bulk enrolment: read, call, answer."""
+"""HTTP routes of bulk enrolment: read, call, answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lernbatch.bulk import actions, plans, wire
 from lernbatch.bulk.model import BulkKind
 from lernbatch.errors import Malformed
 from lernbatch.web.fields import mandatory
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 from lernbatch.web.schema import takes
 
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")

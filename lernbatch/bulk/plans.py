@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from uuid import uuid4
 
 from lernbatch.batch import actions as batches
-from lernbatch.batch.model import Batch, Status
+from lernbatch.batch.model import Batch, BatchStatus
 from lernbatch.batch.rules import InvalidBatch, status_on
 from lernbatch.bulk import rules
 from lernbatch.bulk.model import BatchMember, BulkChange, BulkPlan, BulkPlanRequest, Move, PlanFacts
@@ -18,7 +18,7 @@ from lernbatch.enrolment.model import EnrolmentRequest, EnrolmentSource
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.services import Services
 from lernbatch.sunbird.http import chunks
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.bulk")
 SET_SIZE = 250  # people who are moved in one statement
@@ -128,11 +128,11 @@ async def _unfit(
 ) -> set[str]:
     """Those who would be enrolled and whom the caller may not enrol. Raises: TooManyNew, Upstream."""
     coming = [user_id for user_id in request.user_ids if not (user_id in members and members[user_id].active)]
-    rules.check_lookups(services.sunbird.users.calls_for(len(coming)), services.config.roster_lookup_calls)
+    rules.check_lookups(services.sunbird.users.calls_for(len(coming)), services.config.upstream_calls_per_request)
     return await enrolment.unfit_of(services, caller, batch.created_for, coming)
 
 
 def _facts(services: Services, batch: Batch, members: dict[str, BatchMember], unfit: set[str]) -> PlanFacts:
     today = services.clock.today(batch.time_zone)
-    has_ended = status_on(today, batch.start_date, batch.end_date) is Status.ENDED
+    has_ended = status_on(today, batch.start_date, batch.end_date) is BatchStatus.ENDED
     return PlanFacts(batch.revision, has_ended, batch.capacity, members, unfit)

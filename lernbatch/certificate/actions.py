@@ -11,22 +11,22 @@ from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import may_manage
 from lernbatch.certificate import events, rechecks, rules
-from lernbatch.certificate.model import Standing
-from lernbatch.certificate.wire import Change, IssueRequest
+from lernbatch.certificate.model import CertificateStatus
+from lernbatch.certificate.wire import IssueRequest, StatusChange
 from lernbatch.credential import proof as credential
-from lernbatch.credential.keys import ring
+from lernbatch.credential.keys import key_set
 from lernbatch.database import db, sql
+from lernbatch.enrolment.model import Progress
 from lernbatch.errors import NotFound, Unauthorized
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.services import Services
 from lernbatch.sunbird.http import chunks
 from lernbatch.template import files
-from lernbatch.template import rules as template_rules
-from lernbatch.template import wire as template_wire
-from lernbatch.template.actions import _asset, _composed, _doubts
+from lernbatch.template.actions import compose, doubts_about, find_asset
 from lernbatch.template.model import DEFAULT_TEMPLATE
-from lernbatch.template.wire import Attachment
-from lernbatch.web.tokens import Caller
+from lernbatch.template.rules import NoSuchBatch, NotOfCourse
+from lernbatch.template.wire import Attachment, read_template
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.certificate")
 RE_SIGN_AT_ONCE = 200
@@ -34,14 +34,14 @@ EVENTS_AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueuedLearner:
     """Who is to be judged."""
 
     user_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class CertificateHolder:
     """Whose certificate it is."""
 
     user_id: str
@@ -57,7 +57,7 @@ class PassedOver:
 
 
 @dataclass(frozen=True, slots=True)
-class Issue:
+class QueuedIssue:
     """What came of asking for certificates: how many learners are judged, and how many of them are passed over."""
 
     due: int
@@ -65,7 +65,7 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignedCertificate:
     """A certificate's signed credential."""
 
     certificate_id: str
@@ -73,7 +73,7 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
-class ReSigned:
+class ReSigning:
     """How many certificates of bad keys are signed anew, and which are left since their records were changed."""
 
     count: int
@@ -81,44 +81,44 @@ class ReSigned:
 
 
 @dataclass(frozen=True, slots=True)
-class Attached:
+class AttachedTemplate:
     """What came of attaching a template: how many learners are judged now, and what its owner should know."""
 
     due: int
     warnings: list[str] = field(default_factory=list)
 
 
-async def attach(services: Services, caller: Caller, asked: Attachment) -> Attached:
+async def attach(services: Services, caller: Caller, asked: Attachment) -> AttachedTemplate:
     """Put a template on a batch, in place of one of the same id, and judge everybody it may be for.
 
     Raises the refusals of contract batches §4.1, A24 to A34; rules.UnreadableTemplate when its SVG is broken.
     """
-    batch = await owned_batch(services, caller, asked.batch_id, asked.course_id)
-    stored, doubts = await _composed(services, caller, batch, asked)
-    template = template_wire.read_template(asked.template_id, stored)
+    batch = await managed_batch(services, caller, asked.batch_id, asked.course_id)
+    stored, doubts = await compose(services, caller, batch, asked)
+    template = read_template(asked.template_id, stored)
     warnings = doubts + await files.fetch(services, template)
-    warnings += await _doubts(services, batch, template)
+    warnings += await doubts_about(services, batch, template)
     status = template.criteria.enrolment_status
     async with services.pool.acquire() as conn, conn.transaction():
         await db.run(conn, Q.attach_template, batch_id=batch.batch_id, template_id=asked.template_id, template=stored)
-        due = await _ask(conn, services, batch.batch_id, "template", status=status)
+        due = await _queue(conn, services, batch.batch_id, "template", status=status)
         passed_over = await _passed_over(conn, batch.batch_id, status)
-        await rechecks.begin(conn, batch.batch_id, services.clock.now())
+        await rechecks.schedule_first(conn, batch.batch_id, services.clock.now())
     services.wake.now()
     if passed_over.revoked:
         warnings.append(
             f"{passed_over.revoked} learners are passed over, because a certificate of theirs in this batch was "
             "revoked: only an issue call that names them awards this template to them."
         )
-    return Attached(len(due), warnings)
+    return AttachedTemplate(len(due), warnings)
 
 
-async def considered(
+async def compose_preview(
     services: Services, caller: Caller, batch: Batch, asked: Attachment
 ) -> tuple[dict[str, Any], list[str]]:
     """A template as it would be attached, and what its owner should know; nothing is kept."""
-    stored, doubts = await _composed(services, caller, batch, asked)
-    return stored, doubts + await _doubts(services, batch, template_wire.read_template(asked.template_id, stored))
+    stored, doubts = await compose(services, caller, batch, asked)
+    return stored, doubts + await doubts_about(services, batch, read_template(asked.template_id, stored))
 
 
 async def detach(services: Services, caller: Caller, asked: Attachment) -> None:
@@ -126,54 +126,58 @@ async def detach(services: Services, caller: Caller, asked: Attachment) -> None:
 
     One that is not attached must at least be a template: raises the refusals of contract batches §4.2, R9 to R13.
     """
-    batch = await owned_batch(services, caller, asked.batch_id, asked.course_id)
+    batch = await managed_batch(services, caller, asked.batch_id, asked.course_id)
     key = {"batch_id": batch.batch_id, "template_id": asked.template_id}
     detached = await db.run(services.pool, Q.detach_template, **key)
     if not detached and asked.template_id != DEFAULT_TEMPLATE:
-        await _asset(services, asked.template_id)
+        await find_asset(services, asked.template_id)
 
 
-async def ask(services: Services, caller: Caller, asked: IssueRequest, *, again: bool) -> Issue:
+async def queue_issue(services: Services, caller: Caller, asked: IssueRequest, *, again: bool) -> QueuedIssue:
     """Judge the named learners, or all who completed, now. `again`: also who has the certificate already.
 
     Without names it passes over what somebody decided for one learner (rules.passed_over).
     Raises the refusals of contract batches §4.3, I4 to I6.
     """
-    batch = await owned_batch(services, caller, asked.batch_id, asked.course_id)
+    batch = await managed_batch(services, caller, asked.batch_id, asked.course_id)
     if not batch.templates:
         raise rules.NoTemplates(batch.batch_id)
     named = list(asked.user_ids) or None
-    status = None if named else rules.COMPLETED
+    status = None if named else Progress.COMPLETED
     async with services.pool.acquire() as conn, conn.transaction():
-        due = await _ask(conn, services, batch.batch_id, "asked", user_ids=named, status=status, again=again)
+        due = await _queue(conn, services, batch.batch_id, "asked", user_ids=named, status=status, again=again)
         passed_over = PassedOver() if named else await _passed_over(conn, batch.batch_id, status)
-        if outbox.hears_kafka(services.config):
+        if outbox.publishes_to_kafka(services.config):
             now_ms = services.clock.now_ms()
             for some in chunks(due, EVENTS_AT_ONCE):  # others have their turn between
                 told = [events.instruction(services.config, now_ms, batch, one, again=again) for one in some]
                 await outbox.tell(conn, services, told)
     services.wake.now()
-    return Issue(len(due), passed_over)
+    return QueuedIssue(len(due), passed_over)
 
 
-async def change_standing(services: Services, caller: Caller, change: Change) -> None:
+async def change_status(services: Services, caller: Caller, change: StatusChange) -> None:
     """Revoke or suspend a certificate, or reinstate a suspended one; the status lists and its page say so at once.
 
     A revoked certificate leaves the learner's list; only a re-issue that names the learner gives another.
     Raises: NotFound, Unauthorized, rules.CannotChange.
     """
-    holders = await db.all(services.pool, Holder, Q.holders_of_certificate, certificate_id=change.certificate_id)
+    holders = await db.all(
+        services.pool, CertificateHolder, Q.holders_of_certificate, certificate_id=change.certificate_id
+    )
     if not holders:
         raise NotFound
     batch_id, user_ids = holders[0].batch_id, [holder.user_id for holder in holders]
-    await owned_batch(services, caller, batch_id)
+    await managed_batch(services, caller, batch_id)
     async with services.pool.acquire() as conn, conn.transaction():
         # The same locks in the same order as issuing takes them, or one would wait for the other for ever.
-        await db.all(conn, Holder, Q.lock_enrolments, user_ids=user_ids, batch_ids=[batch_id] * len(user_ids))
+        await db.all(
+            conn, CertificateHolder, Q.lock_enrolments, user_ids=user_ids, batch_ids=[batch_id] * len(user_ids)
+        )
         await db.run(conn, Q.withdraw_re_issue, user_ids=user_ids, batch_id=batch_id)
         changed = await db.run(
             conn,
-            Q.set_standing,
+            Q.set_status,
             certificate_id=change.certificate_id,
             status=change.standing.value,
             admitted=[one.value for one in rules.CHANGES[change.standing]],
@@ -184,19 +188,21 @@ async def change_standing(services: Services, caller: Caller, change: Change) ->
         )
         if not changed:
             raise rules.CannotChange(change.standing)
-        if change.standing is Standing.REVOKED:
+        if change.standing is CertificateStatus.REVOKED:
             entry = {"certificate_id": change.certificate_id, "batch_id": batch_id}
             await db.run(conn, Q.remove_entry, **entry, user_ids=user_ids)
 
 
-async def re_sign(services: Services) -> ReSigned:
+async def re_sign(services: Services) -> ReSigning:
     """Sign again, with the key that signs now, whatever a bad key has signed here. Can be done twice.
 
     What it says stays to the letter. A record that does not fit its signature was changed: it is not signed.
     """
-    keys_now, after, count, broken = ring(services.config), "", 0, []
+    keys_now, after, count, broken = key_set(services.config), "", 0, []
     names = [key.name for key in keys_now.bad]
-    while page := await db.all(services.pool, Signed, Q.signed_by, names=names, after=after, limit=RE_SIGN_AT_ONCE):
+    while page := await db.all(
+        services.pool, SignedCertificate, Q.signed_by, names=names, after=after, limit=RE_SIGN_AT_ONCE
+    ):
         signed = []
         for one in page:
             if credential.trusted_proofs(one.credential, keys_now.bad):
@@ -213,7 +219,7 @@ async def re_sign(services: Services) -> ReSigned:
             credentials=[document for _, document in signed],
         )
         count, after = count + len(signed), page[-1].certificate_id
-    return ReSigned(count, broken)
+    return ReSigning(count, broken)
 
 
 async def retry(services: Services, batch_id: str, user_id: str | None = None) -> int:
@@ -221,7 +227,7 @@ async def retry(services: Services, batch_id: str, user_id: str | None = None) -
     return await db.run(services.pool, Q.retry_parked, batch_id=batch_id, user_id=user_id, now=services.clock.now())
 
 
-async def _ask(
+async def _queue(
     conn: db.Connection,
     services: Services,
     batch_id: str,
@@ -234,8 +240,8 @@ async def _ask(
     """Have learners judged; whom."""
     rows = await db.all(
         conn,
-        Asked,
-        Q.ask_for_batch,
+        QueuedLearner,
+        Q.queue_learners,
         batch_id=batch_id,
         user_ids=user_ids,
         status=status,
@@ -252,16 +258,16 @@ async def _passed_over(conn: db.Connection, batch_id: str, status: int | None) -
     return passed_over or PassedOver()
 
 
-async def owned_batch(services: Services, caller: Caller, batch_id: str, course_id: str | None = None) -> Batch:
+async def managed_batch(services: Services, caller: Caller, batch_id: str, course_id: str | None = None) -> Batch:
     """The batch, if it exists, is of the course, and the caller may award in it.
 
     Raises: rules.NoSuchBatch, rules.NotOfCourse, Unauthorized.
     """
     batch = await batches.find(services.pool, batch_id)
     if batch is None:
-        raise template_rules.NoSuchBatch
+        raise NoSuchBatch
     if course_id is not None and batch.course_id != course_id:
-        raise template_rules.NotOfCourse
+        raise NotOfCourse
     if not may_manage(caller, batch, services.config):
         raise Unauthorized
     return batch

@@ -46,7 +46,7 @@ async def stream(
         async for certificate in _certificates(services, batch_id, since, until):
             try:
                 qr, client = services.config.certificate_qr, f"batch {batch_id}"
-                body = await pictures.shown(services, certificate, form, qr, client, patient=True)
+                body = await pictures.render(services, certificate, form, qr, client, patient=True)
             except BadPicture as bad:
                 log.warning("a certificate has no picture", certificate_id=certificate.certificate_id, error=str(bad))
                 continue

@@ -12,15 +12,16 @@ from cyclopts import App, Parameter
 
 from lernbatch import command
 from lernbatch.certificate import actions, bundle, explain, rules, wire
-from lernbatch.certificate.model import Standing
-from lernbatch.certificate.wire import Change
+from lernbatch.certificate.model import CertificateStatus
+from lernbatch.certificate.wire import StatusChange
 from lernbatch.credential import baking, keys, status_list, strict_json
 from lernbatch.credential import proof as credential
-from lernbatch.credential.keys import Key
+from lernbatch.credential.keys import IssuerKey
 from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.errors import Unusable
-from lernbatch.template.model import Finding
-from lernbatch.web.tokens import Caller
+from lernbatch.template.model import CriteriaResult
+from lernbatch.template.wire import read_result
+from lernbatch.web.caller import Caller
 
 app = App(name="certificate", help="Certificates: why, again, away, all of a batch, new keys.")
 OPERATOR = Caller(user_id="operator", authentication_enabled=False)
@@ -50,7 +51,7 @@ def explain_(batch_id: str, user_id: str | None = None, /) -> None:
             for one in explained.certificates:
                 at = f"{one.issued_at:%Y-%m-%d %H:%M:%S} UTC"
                 _say(f"{one.name} {one.certificate_id}: {one.status}, issued {at} because")
-                _say(*_tree(wire.read_decision(one.decision).parts))
+                _say(*_tree(read_result(one.decision).parts))
             if explained.waiting:
                 waiting = explained.waiting
                 parked = "parked" if waiting.parked else f"next at {waiting.due_at:%Y-%m-%d %H:%M:%S} UTC"
@@ -61,7 +62,7 @@ def explain_(batch_id: str, user_id: str | None = None, /) -> None:
     asyncio.run(work())
 
 
-def _tree(parts: Sequence[Finding], depth: int = 1) -> list[str]:
+def _tree(parts: Sequence[CriteriaResult], depth: int = 1) -> list[str]:
     lines = []
     for part in parts:
         evidence = ", ".join(f"{key} {value}" for key, value in part.evidence.items())
@@ -99,7 +100,7 @@ def revoke(certificate_id: str, /, *, reason: str, code: str | None = None) -> N
         reason: for those who manage the batch
         code: said on its page: issued-in-error, wrong-details, misconduct, under-review, holder-asked
     """
-    _change(certificate_id, Standing.REVOKED, reason, code)
+    _change(certificate_id, CertificateStatus.REVOKED, reason, code)
 
 
 @app.command
@@ -113,7 +114,7 @@ def suspend(certificate_id: str, /, *, reason: str, code: str | None = None) -> 
         reason: for those who manage the batch
         code: said on its page: issued-in-error, wrong-details, misconduct, under-review, holder-asked
     """
-    _change(certificate_id, Standing.SUSPENDED, reason, code)
+    _change(certificate_id, CertificateStatus.SUSPENDED, reason, code)
 
 
 @app.command
@@ -127,18 +128,18 @@ def reinstate(certificate_id: str, /, *, reason: str, code: str | None = None) -
         reason: for those who manage the batch
         code: said with it: review-passed, for instance
     """
-    _change(certificate_id, Standing.ACTIVE, reason, code)
+    _change(certificate_id, CertificateStatus.ACTIVE, reason, code)
 
 
-def _change(certificate_id: str, standing: Standing, reason: str, code: str | None) -> None:
+def _change(certificate_id: str, standing: CertificateStatus, reason: str, code: str | None) -> None:
     try:
-        change = Change(certificate_id, standing, reason, wire.read_code(code, standing))
+        change = StatusChange(certificate_id, standing, reason, wire.read_code(code, standing))
     except wire.InvalidValue as unknown:
         raise Unusable(f"{unknown} One of: {', '.join(wire.CODES_BY_HAND)}.") from unknown
 
     async def work() -> None:
         async with command.services() as held:
-            await actions.change_standing(held, OPERATOR, change)
+            await actions.change_status(held, OPERATOR, change)
 
     asyncio.run(work())
     _say(f"{certificate_id} is {standing.value}.")
@@ -185,7 +186,7 @@ def rotate_key() -> None:
     Example: `lernbatch certificate rotate-key`
     """
     folder = keys.folder_of(command.settings())
-    _say(f"{keys.turn(folder).name} signs from now on ({len(keys.read_ring(folder))} keys in {folder}).")
+    _say(f"{keys.add_key(folder).name} signs from now on ({len(keys.read_good_keys(folder))} keys in {folder}).")
 
 
 @app.command(name="distrust-key")
@@ -209,7 +210,7 @@ def re_sign() -> None:
     Example: `lernbatch certificate re-sign`
     """
 
-    async def work() -> actions.ReSigned:
+    async def work() -> actions.ReSigning:
         async with command.services() as held:
             return await actions.re_sign(held)
 
@@ -237,7 +238,7 @@ def verify(
         status_lists: saved status lists, to see whether it was revoked or suspended
     """
     try:
-        trusted = _keys(keys_file) if keys_file else keys.read_ring(keys.folder_of(command.settings()))
+        trusted = _keys(keys_file) if keys_file else keys.read_good_keys(keys.folder_of(command.settings()))
         signed, is_picture = baking.credential_in(_read(file))
         verified = credential.verify(signed, trusted)
         standing = _standing(verified.credential, status_lists or [], trusted)
@@ -268,7 +269,7 @@ def _read(file: Path) -> bytes:
         return opened.read(baking.MAX_BYTES + 1)
 
 
-def _keys(file: Path) -> list[Key]:
+def _keys(file: Path) -> list[IssuerKey]:
     """The keys of a did.json or jwks.json."""
     document = strict_json.read_json(file.read_bytes())
     try:
@@ -279,13 +280,13 @@ def _keys(file: Path) -> list[Key]:
         raise Unusable(f"{file} holds no keys that can be read.") from wrong
 
 
-def _standing(said: Any, lists: Sequence[Path], trusted: Sequence[Key]) -> str:
+def _standing(said: Any, lists: Sequence[Path], trusted: Sequence[IssuerKey]) -> str:
     expires = said.get("validUntil")
     try:
         until = datetime.fromisoformat(expires).astimezone(UTC) if expires else None
     except (TypeError, ValueError) as wrong:
         raise Unverifiable(f"Its validUntil {str(expires)[:60]!r} is no time.") from wrong
-    standing = rules.standing("active", until, datetime.now(UTC))
+    standing = rules.validity("active", until, datetime.now(UTC))
     for path in lists:
         listed = credential.verify(path.read_bytes(), trusted)
         if not listed.trusted:

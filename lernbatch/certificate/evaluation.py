@@ -1,4 +1,4 @@
-"""Judging: everything that decides whether learners have earned what their batches award, loaded set by set."""
+"""Evaluation: which learners have earned what their batches award. Facts are loaded for many learners at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from lernbatch import log
 from lernbatch.certificate import rules
-from lernbatch.certificate.model import Decision, Standing
+from lernbatch.certificate.model import CertificateStatus
 from lernbatch.course import actions as courses
 from lernbatch.course.model import Course
 from lernbatch.database import db, sql
@@ -18,17 +18,26 @@ from lernbatch.errors import Upstream
 from lernbatch.services import Services
 from lernbatch.sunbird.users import ACTIVE, Profile
 from lernbatch.template import criteria
-from lernbatch.template import wire as template_wire
-from lernbatch.template.model import Finding, Learner, Outcome, Score, Template
+from lernbatch.template.model import (
+    BestScore,
+    CriteriaOutcome,
+    CriteriaResult,
+    Decision,
+    LearnerFacts,
+    Template,
+    Withdrawal,
+)
+from lernbatch.template.wire import read_templates
 
 Q = sql.load("lernbatch.certificate")
 
-Key: TypeAlias = tuple[str, str]  # learner and batch
+EnrolmentKey: TypeAlias = tuple[str, str]  # learner and batch
+_VALID = (CertificateStatus.ACTIVE, CertificateStatus.SUSPENDED)  # of certificates that a learner has
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """A learner who is to be judged in a batch."""
+class DueLearner:
+    """A learner who is to be evaluated in a batch. `named`: an issue call named this one; `attempts`: failed ones."""
 
     user_id: str
     batch_id: str
@@ -38,13 +47,13 @@ class Due:
     attempts: int
 
     @property
-    def key(self) -> Key:
+    def key(self) -> EnrolmentKey:
         return self.user_id, self.batch_id
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """What judging needs of a batch."""
+class AwardingBatch:
+    """What an evaluation needs of a batch. `templates`: as the batch stores them, by id."""
 
     batch_id: str
     course_id: str
@@ -54,8 +63,8 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolment:
-    """What judging needs of an enrolment."""
+class EvaluatedEnrolment:
+    """What an evaluation needs of an enrolment."""
 
     user_id: str
     batch_id: str
@@ -67,12 +76,12 @@ class Enrolment:
     certificates: Sequence[Mapping[str, Any]]
 
     @property
-    def key(self) -> Key:
+    def key(self) -> EnrolmentKey:
         return self.user_id, self.batch_id
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LatestCertificate:
     """The latest certificate that a learner has of a template."""
 
     user_id: str
@@ -85,8 +94,8 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
-    """What was decided about a certificate of an account that was merged into a learner's."""
+class MergedDecision:
+    """A revoked or suspended certificate of an account that was merged into a learner's."""
 
     user_id: str
     batch_id: str
@@ -99,13 +108,13 @@ class Former:
 class Earned:
     """A template that a learner has earned: what its certificate will say."""
 
-    due: Due
-    batch: Batch
+    due: DueLearner
+    batch: AwardingBatch
     template: Template
     revision: int
     course_name: str
     person: Profile
-    finding: Finding
+    result: CriteriaResult
     related: Mapping[str, Any]  # what the template wants copied beside the certificate
     earned_at: datetime
 
@@ -116,7 +125,7 @@ class Earned:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class UnsavedCertificate:
     """A certificate, signed and not yet written. `issuer`: the name of who vouches for it."""
 
     earned: Earned
@@ -128,117 +137,129 @@ class Made:
 
 
 @dataclass(slots=True)
-class Judged:
-    """What came of a claimed set: what was earned, and why some learners could not be judged or served."""
+class Evaluation:
+    """The result for many learners: what they have earned, and why some cannot be evaluated or served now."""
 
     earned: list[Earned] = field(default_factory=list)
-    failures: dict[Key, str] = field(default_factory=dict)
+    failures: dict[EnrolmentKey, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Everything a set of due rows is judged by."""
+class EvaluationData:
+    """Everything that many learners are evaluated by."""
 
-    batches: Mapping[str, Batch]
+    batches: Mapping[str, AwardingBatch]
     templates: Mapping[str, Sequence[Template]]  # batch id → what it awards
     courses: Mapping[str, Course | None]
-    enrolments: Mapping[Key, Enrolment]
-    held: Mapping[Key, Mapping[str, Held]]
-    former: Mapping[Key, Sequence[Former]]
+    enrolments: Mapping[EnrolmentKey, EvaluatedEnrolment]
+    latest: Mapping[EnrolmentKey, Mapping[str, LatestCertificate]]
+    merged: Mapping[EnrolmentKey, Sequence[MergedDecision]]
     people: Mapping[str, Profile]
     failures: Mapping[str, str]  # user or batch id → why it could not be loaded
 
 
-async def judge(services: Services, due: Sequence[Due]) -> Judged:
-    """What the learners of `due` have earned, and why some cannot be judged or served now."""
-    known, judged, now = await load(services, due), Judged(), services.clock.now()
+async def evaluate(services: Services, due: Sequence[DueLearner]) -> Evaluation:
+    """Evaluate the learners of `due`; one whose facts cannot be read, or break a rule, is a failure of its own."""
+    data, evaluation, now = await load(services, due), Evaluation(), services.clock.now()
     for row in due:
-        enrolment, batch = known.enrolments.get(row.key), known.batches.get(row.batch_id)
-        failure = known.failures.get(row.user_id) or known.failures.get(row.batch_id)
+        enrolment, batch = data.enrolments.get(row.key), data.batches.get(row.batch_id)
+        failure = data.failures.get(row.user_id) or data.failures.get(row.batch_id)
         if failure:
-            judged.failures[row.key] = failure
+            evaluation.failures[row.key] = failure
         elif enrolment is not None and batch is not None:
             try:
-                judged.earned += _earned(judged, row, batch, enrolment, known, now)
-            except Exception as broken:  # noqa: BLE001 - what one learner's data cannot bear harms him alone
-                judged.failures[row.key] = failure_of("judged", row, broken)
-    return judged
+                evaluation.earned += _earned(evaluation, row, batch, enrolment, data, now)
+            except Exception as broken:  # noqa: BLE001 - bad data of one learner fails this learner alone
+                evaluation.failures[row.key] = describe_failure("judged", row, broken)
+    return evaluation
 
 
-def failure_of(done: str, row: Due, broken: Exception) -> str:
-    """Why a learner is tried again later, as explain says it; what the data said is for the log alone."""
+def describe_failure(done: str, row: DueLearner, broken: Exception) -> str:
+    """The sentence that explain shows of a failure; the exception's text goes to the log alone."""
     log.exception(f"a learner cannot be {done}", broken, batch_id=row.batch_id)
     return f"This certificate cannot be {done} ({type(broken).__name__})."
 
 
-async def load(services: Services, due: Sequence[Due]) -> Known:
-    """Everything that `due` is judged by, in as many round trips whatever their number."""
+async def load(services: Services, due: Sequence[DueLearner]) -> EvaluationData:
+    """Read what the learners of `due` are evaluated by; the number of statements does not grow with theirs."""
     keys = {"user_ids": [row.user_id for row in due], "batch_ids": [row.batch_id for row in due]}
     batch_ids = sorted({row.batch_id for row in due})
-    batches = {row.batch_id: row for row in await db.all(services.pool, Batch, Q.batches_of, batch_ids=batch_ids)}
+    batches = {
+        row.batch_id: row for row in await db.all(services.pool, AwardingBatch, Q.batches_of, batch_ids=batch_ids)
+    }
     failures: dict[str, str] = {}
-    trees: dict[str, Course | None] = {}
+    course_trees: dict[str, Course | None] = {}
     for batch in batches.values():
         try:
-            trees[batch.batch_id] = await courses.course(services, batch.course_id, batch.course_version)
+            course_trees[batch.batch_id] = await courses.course(services, batch.course_id, batch.course_version)
         except Upstream as failed:
             log.warning("a course cannot be read", course_id=batch.course_id, error=failed.detail)
             failures[batch.batch_id] = f"The course {batch.course_id} cannot be read."
-    enrolments = await db.all(services.pool, Enrolment, Q.enrolments_of, **keys)
-    held: dict[Key, dict[str, Held]] = defaultdict(dict)
-    for row in await db.all(services.pool, Held, Q.newest_of, **keys):
-        held[row.user_id, row.batch_id][row.template_id] = row
-    former: dict[Key, list[Former]] = defaultdict(list)
-    for decided in await db.all(services.pool, Former, Q.decided_before_merge, **keys):
-        former[decided.user_id, decided.batch_id].append(decided)
-    templates = {batch_id: template_wire.read_templates(batch.templates) for batch_id, batch in batches.items()}
+    enrolments = await db.all(services.pool, EvaluatedEnrolment, Q.enrolments_of, **keys)
+    latest: dict[EnrolmentKey, dict[str, LatestCertificate]] = defaultdict(dict)
+    for row in await db.all(services.pool, LatestCertificate, Q.newest_of, **keys):
+        latest[row.user_id, row.batch_id][row.template_id] = row
+    merged: dict[EnrolmentKey, list[MergedDecision]] = defaultdict(list)
+    for decision in await db.all(services.pool, MergedDecision, Q.decided_before_merge, **keys):
+        merged[decision.user_id, decision.batch_id].append(decision)
+    templates = {batch_id: read_templates(batch.templates) for batch_id, batch in batches.items()}
     people, unread = await services.sunbird.users.each(sorted({row.user_id for row in enrolments}))
     if unread:
         log.warning("people cannot be read", count=len(unread), error=next(iter(unread.values())))
     failures |= dict.fromkeys(unread, "The user service did not say who this is.")
     learners = {row.key: row for row in enrolments}
-    return Known(batches, templates, trees, learners, held, former, people, failures)
+    return EvaluationData(batches, templates, course_trees, learners, latest, merged, people, failures)
 
 
-def findings(row: Due, batch: Batch, enrolment: Enrolment, known: Known) -> Iterator[tuple[Template, Finding]]:
-    """Every template of the batch, judged on its own."""
-    course = known.courses[batch.batch_id]
+def results(
+    row: DueLearner, batch: AwardingBatch, enrolment: EvaluatedEnrolment, data: EvaluationData
+) -> Iterator[tuple[Template, CriteriaResult]]:
+    """Every template of the batch with the learner's result, each evaluated on its own."""
+    course = data.courses[batch.batch_id]
     assessments = [leaf.content_id for leaf in course.assessments] if course else []
-    learner = learner_of(enrolment, known)
-    for template in known.templates[batch.batch_id]:
-        yield template, criteria.judge(template, learner, assessments, again=row.re_issue, named=row.named)
+    learner = learner_facts(enrolment, data)
+    for template in data.templates[batch.batch_id]:
+        yield template, criteria.evaluate(template, learner, assessments, again=row.re_issue, named=row.named)
 
 
-def _earned(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, known: Known, now: datetime) -> list[Earned]:
-    """What one learner has earned; what he lacks is noted among the failures."""
-    course, person = known.courses[batch.batch_id], known.people.get(row.user_id)
-    held = known.held.get(row.key, {})
+def _earned(
+    evaluation: Evaluation,
+    row: DueLearner,
+    batch: AwardingBatch,
+    enrolment: EvaluatedEnrolment,
+    data: EvaluationData,
+    now: datetime,
+) -> list[Earned]:
+    """What one learner has earned; what is lacking is added to the failures."""
+    course, person = data.courses[batch.batch_id], data.people.get(row.user_id)
+    latest = data.latest.get(row.key, {})
     earned: list[Earned] = []
     names: set[str] = set()  # a learner gets one certificate of a name (contract jobs §4.1)
     # Of two templates with one name a new issue goes to that which the learner has already.
-    ordered = sorted(findings(row, batch, enrolment, known), key=lambda found: not _holds(held, found[0]))
-    for template, finding in ordered:
-        if finding.outcome is not Outcome.MET or person is None or person.status != ACTIVE:
+    ordered = sorted(results(row, batch, enrolment, data), key=lambda pair: not _holds(latest, pair[0]))
+    for template, result in ordered:
+        if result.outcome is not CriteriaOutcome.MET or person is None or person.status != ACTIVE:
             continue
         if template.name.lower() in names:
             continue
         lacking = criteria.lacking(template, person.name)
         if lacking:
-            judged.failures[row.key] = lacking
+            evaluation.failures[row.key] = lacking
             continue
         names.add(template.name.lower())
-        last = held.get(template.template_id)
+        previous = latest.get(template.template_id)
         name = course.name if course else batch.course_id
-        related = criteria.related(template, learner_of(enrolment, known), _places(person), name)
+        places = {"state": person.state, "district": person.district, "block": person.block, "cluster": person.cluster}
+        related = criteria.related(template, learner_facts(enrolment, data), places, name)
         earned.append(
             Earned(
                 due=row,
                 batch=batch,
                 template=template,
-                revision=last.revision + 1 if last else 1,
+                revision=previous.revision + 1 if previous else 1,
                 course_name=name,
                 person=person,
-                finding=finding,
+                result=result,
                 related=related,
                 earned_at=min(enrolment.completed_at or enrolment.updated_at, now),  # clocks of phones go ahead
             )
@@ -246,38 +267,39 @@ def _earned(judged: Judged, row: Due, batch: Batch, enrolment: Enrolment, known:
     return earned
 
 
-def _holds(held: Mapping[str, Held], template: Template) -> bool:
-    return template.template_id in held and held[template.template_id].status in (Standing.ACTIVE, Standing.SUSPENDED)
+def _holds(latest: Mapping[str, LatestCertificate], template: Template) -> bool:
+    return template.template_id in latest and latest[template.template_id].status in _VALID
 
 
-def learner_of(enrolment: Enrolment, known: Known) -> Learner:
-    """What criteria are judged by."""
-    person, held = known.people.get(enrolment.user_id), known.held.get(enrolment.key, {})
+def learner_facts(enrolment: EvaluatedEnrolment, data: EvaluationData) -> LearnerFacts:
+    """The facts about a learner that criteria are evaluated by."""
+    person, latest = data.people.get(enrolment.user_id), data.latest.get(enrolment.key, {})
     issued = {str(entry.get("name", "")).lower(): str(entry.get("identifier", "")) for entry in enrolment.certificates}
-    issued |= {one.name.lower(): one.certificate_id for one in held.values() if one.status in ("active", "suspended")}
-    decided: list[Held | Former] = [*held.values(), *known.former.get(enrolment.key, ())]
+    issued |= {
+        certificate.name.lower(): certificate.certificate_id
+        for certificate in latest.values()
+        if certificate.status in _VALID
+    }
+    decided: list[LatestCertificate | MergedDecision] = [*latest.values(), *data.merged.get(enrolment.key, ())]
     attributes = None
     if person is not None and person.status == ACTIVE:
         names = {"rootOrgName": person.org_name, "userType": person.user_type, "userSubType": person.user_sub_type}
         attributes = {**{name: value for name, value in names.items() if value}, **person.fields}
         attributes["rootOrgId"] = person.root_org_id
-    return Learner(
+    return LearnerFacts(
         user_id=enrolment.user_id,
         active=enrolment.active,
         status=enrolment.status,
         completed_at=enrolment.completed_at,
         updated_at=enrolment.updated_at,
-        scores={content_id: Score(*score[:3]) for content_id, score in enrolment.scores.items()},
+        scores={content_id: BestScore(*score[:3]) for content_id, score in enrolment.scores.items()},
         issued=issued,
         attributes=attributes,
         decisions=[
-            Decision(one.template_id, one.name, Standing(one.status))
-            for one in decided
-            if one.status == Standing.SUSPENDED
-            or (one.status == Standing.REVOKED and one.name.lower() not in issued)  # else a newer one stands for it
+            Decision(certificate.template_id, certificate.name, Withdrawal(certificate.status))
+            for certificate in decided
+            if certificate.status == CertificateStatus.SUSPENDED
+            # A revoked one of whose name the learner has a newer one does not count any more.
+            or (certificate.status == CertificateStatus.REVOKED and certificate.name.lower() not in issued)
         ],
     )
-
-
-def _places(person: Profile) -> dict[str, str]:
-    return {"state": person.state, "district": person.district, "block": person.block, "cluster": person.cluster}

@@ -9,27 +9,27 @@ from typing import Any
 from uuid import uuid4
 
 from lernbatch.batch.model import Batch
-from lernbatch.certificate import rules
-from lernbatch.certificate.evaluation import Earned, Made
+from lernbatch.certificate.evaluation import Earned, UnsavedCertificate
 from lernbatch.config import Config
 from lernbatch.credential.strict_json import instant
 from lernbatch.jobs.outbox.events import FEED, KAFKA, NOTIFICATION, Event, job_request
 from lernbatch.services import Services
 from lernbatch.template.files import real_url
+from lernbatch.template.rules import MAIL_LINKS, mail_fields
 
 
-def issued(services: Services, made: Made, now: datetime) -> Iterator[Event]:
+def issued(services: Services, made: UnsavedCertificate, now: datetime) -> Iterator[Event]:
     """The audit, the learner's feed, and mail and message where the template has texts for them."""
     earned, config = made.earned, services.config
     yield Event(KAFKA, config.topic_telemetry, earned.due.user_id, _audit(made, now))
     if config.certificate_feed_enabled:
         yield Event(FEED, "certificate", earned.due.user_id, _feed(earned))
     # Once more: a template may be older than the rule, or come from the reference's tables.
-    fields, _ = rules.mail_fields(earned.template.notify, config.mail_hosts, config.cloud_store_placeholder)
+    fields, _ = mail_fields(earned.template.notify, config.mail_hosts, config.cloud_store_placeholder)
     if fields:
         held_on = earned.earned_at.astimezone(services.clock.zone).date().isoformat()
         mail = {
-            **{key: real_url(config, value) if key in rules.MAIL_LINKS else value for key, value in fields.items()},
+            **{key: real_url(config, value) if key in MAIL_LINKS else value for key, value in fields.items()},
             "orgName": made.issuer,
             "firstName": earned.person.name,
             "TrainingName": earned.course_name,
@@ -65,7 +65,7 @@ def instruction(config: Config, now_ms: int, batch: Batch, user_id: str, *, agai
     return Event(KAFKA, config.topic_certificate, batch.batch_id, payload)
 
 
-def _audit(made: Made, now: datetime) -> dict[str, object]:
+def _audit(made: UnsavedCertificate, now: datetime) -> dict[str, object]:
     earned = made.earned
     at = int(now.timestamp() * 1000)
     return {

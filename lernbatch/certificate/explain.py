@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from lernbatch.certificate import evaluation, pictures, rules, wire
-from lernbatch.certificate.evaluation import Due, Known
+from lernbatch.certificate import evaluation, pictures, rules
+from lernbatch.certificate.evaluation import DueLearner, EvaluationData
 from lernbatch.certificate.model import Certificate
 from lernbatch.database import db, sql
+from lernbatch.enrolment.model import Progress
 from lernbatch.errors import NotFound
 from lernbatch.services import Services
 from lernbatch.template import criteria
-from lernbatch.template import wire as template_wire
-from lernbatch.template.model import Finding, Outcome, Template
+from lernbatch.template.model import CriteriaOutcome, CriteriaResult, Template
+from lernbatch.template.wire import read_templates, show_result
 
 Q = sql.load("lernbatch.certificate")
 PAGE = 1000
@@ -24,7 +25,7 @@ MAX_OF_LEARNER = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class DueState:
     """That a learner is to be judged, and what went wrong so far."""
 
     reason: str
@@ -35,17 +36,17 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class LearnerExplanation:
     """Everything about one learner's certificates in a batch."""
 
-    findings: list[tuple[Template, Finding]]
-    waiting: Waiting | None
+    findings: list[tuple[Template, CriteriaResult]]
+    waiting: DueState | None
     certificates: list[Certificate]
     undrawable: str  # characters of the name that no font at hand can draw
 
 
 @dataclass(slots=True)
-class Tally:
+class TemplateTally:
     """How the learners of a batch stand towards one template; each is counted in one of `outcomes`."""
 
     template: Template
@@ -55,7 +56,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class IssueFailure:
     """Why somebody's certificate could not be issued so far."""
 
     user_id: str
@@ -63,7 +64,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class DueGroup:
     """Learners of a batch who are to be judged, or failed, for one reason."""
 
     learners: int
@@ -73,24 +74,24 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class BatchExplanation:
     """How a batch stands: its learners, each template's tally, and who waits or failed."""
 
     learners: int
-    tallies: list[Tally]
-    queues: list[Queue]
+    tallies: list[TemplateTally]
+    queues: list[DueGroup]
     unread: Counter[str]
 
 
-async def learner(services: Services, batch_id: str, user_id: str) -> Explained:
+async def learner(services: Services, batch_id: str, user_id: str) -> LearnerExplanation:
     """Why this learner has or has not what the batch awards. Raises: NotFound, when not enrolled there."""
-    row = Due(user_id, batch_id, "explain", re_issue=False, named=False, attempts=0)
+    row = DueLearner(user_id, batch_id, "explain", re_issue=False, named=False, attempts=0)
     known = await evaluation.load(services, [row])
     if row.key not in known.enrolments or batch_id not in known.batches:
         raise NotFound
-    judged = list(evaluation.findings(row, known.batches[batch_id], known.enrolments[row.key], known))
+    judged = list(evaluation.results(row, known.batches[batch_id], known.enrolments[row.key], known))
     person = known.people.get(user_id)
-    case = pictures.case(services.config.certificate_font_folder)
+    case = pictures.fonts(services.config.certificate_font_folder)
     certificates = await db.all(
         services.pool,
         Certificate,
@@ -101,33 +102,33 @@ async def learner(services: Services, batch_id: str, user_id: str) -> Explained:
         active_only=False,
         limit=MAX_OF_LEARNER,
     )
-    return Explained(
+    return LearnerExplanation(
         findings=judged,
-        waiting=await db.one(services.pool, Waiting, Q.due_of_learner, user_id=user_id, batch_id=batch_id),
+        waiting=await db.one(services.pool, DueState, Q.due_of_learner, user_id=user_id, batch_id=batch_id),
         certificates=certificates,
         undrawable=case.lacks(person.name) if person else "",
     )
 
 
-async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] | None = None) -> Summary:
+async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] | None = None) -> BatchExplanation:
     """How all active learners of a batch stand; `templates` instead of its own: a preview of what they would give."""
-    tallies: dict[str, Tally] = {}
+    tallies: dict[str, TemplateTally] = {}
     unread: Counter[str] = Counter()
     learners, after = 0, ""
     while page := [row["user_id"] for row in await _page(services, batch_id, after)]:
-        due = [Due(user_id, batch_id, "explain", re_issue=False, named=False, attempts=0) for user_id in page]
+        due = [DueLearner(user_id, batch_id, "explain", re_issue=False, named=False, attempts=0) for user_id in page]
         known = await evaluation.load(services, due)
         if templates is not None:
-            known = replace(known, templates={batch_id: template_wire.read_templates(templates)})
+            known = replace(known, templates={batch_id: read_templates(templates)})
         errors: dict[str, str] = {}
         if templates is None:
-            failed = await db.all(services.pool, Failure, Q.failures_of, batch_id=batch_id, user_ids=page)
+            failed = await db.all(services.pool, IssueFailure, Q.failures_of, batch_id=batch_id, user_ids=page)
             errors = {failure.user_id: failure.error for failure in failed}
         for row in due:
             _count(row, known, errors.get(row.user_id), tallies, unread)
         learners, after = learners + len(page), page[-1]
-    queues = await db.all(services.pool, Queue, Q.due_of_batch, batch_id=batch_id)
-    return Summary(learners, list(tallies.values()), queues, unread)
+    queues = await db.all(services.pool, DueGroup, Q.due_of_batch, batch_id=batch_id)
+    return BatchExplanation(learners, list(tallies.values()), queues, unread)
 
 
 async def _page(services: Services, batch_id: str, after: str) -> list[Mapping[str, Any]]:
@@ -136,7 +137,9 @@ async def _page(services: Services, batch_id: str, after: str) -> list[Mapping[s
     return [dict(row) for row in await services.pool.fetch(statement.text, *arguments)]
 
 
-def _count(row: Due, known: Known, error: str | None, tallies: dict[str, Tally], unread: Counter[str]) -> None:
+def _count(
+    row: DueLearner, known: EvaluationData, error: str | None, tallies: dict[str, TemplateTally], unread: Counter[str]
+) -> None:
     enrolment, found = known.enrolments.get(row.key), known.batches.get(row.batch_id)
     if enrolment is None or found is None:
         return
@@ -144,36 +147,44 @@ def _count(row: Due, known: Known, error: str | None, tallies: dict[str, Tally],
     if failure:
         unread[failure] += 1
         for template in known.templates[row.batch_id]:
-            open_yet = _needs_completion(template) and enrolment.status != rules.COMPLETED
-            _add(tallies, template, Outcome.WAITING if open_yet else Outcome.MET, criteria.NOT_COMPLETED, failure)
+            open_yet = _needs_completion(template) and enrolment.status != Progress.COMPLETED
+            _add(
+                tallies,
+                template,
+                CriteriaOutcome.WAITING if open_yet else CriteriaOutcome.MET,
+                criteria.NOT_COMPLETED,
+                failure,
+            )
         return
-    for template, finding in evaluation.findings(row, found, enrolment, known):
+    for template, finding in evaluation.results(row, found, enrolment, known):
         _add(tallies, template, finding.outcome, finding.because, error)
 
 
-def _add(tallies: dict[str, Tally], template: Template, outcome: Outcome, because: str, failure: str | None) -> None:
-    tally = tallies.setdefault(template.template_id, Tally(template))
-    if outcome is Outcome.MET and failure:
+def _add(
+    tallies: dict[str, TemplateTally], template: Template, outcome: CriteriaOutcome, because: str, failure: str | None
+) -> None:
+    tally = tallies.setdefault(template.template_id, TemplateTally(template))
+    if outcome is CriteriaOutcome.MET and failure:
         tally.outcomes["failed"] += 1
         tally.failures[failure] += 1
         return
     tally.outcomes[outcome.value] += 1
-    if outcome not in (Outcome.MET, Outcome.ISSUED):
+    if outcome not in (CriteriaOutcome.MET, CriteriaOutcome.ISSUED):
         tally.reasons[because] += 1
 
 
 def _needs_completion(template: Template) -> bool:
-    return template.criteria.enrolment_status == rules.COMPLETED
+    return template.criteria.enrolment_status == Progress.COMPLETED
 
 
-def unnamed(summary: Summary) -> Summary:
+def without_small_groups(summary: BatchExplanation) -> BatchExplanation:
     """The same without groups of so few that a count names a person, where a template asks who its learners are."""
     tallies = [_unnamed(tally) if tally.template.criteria.user else tally for tally in summary.tallies]
     return replace(summary, tallies=tallies)
 
 
-def _unnamed(tally: Tally) -> Tally:
-    return Tally(
+def _unnamed(tally: TemplateTally) -> TemplateTally:
+    return TemplateTally(
         tally.template,
         rules.without_few(tally.outcomes),
         rules.without_few(tally.reasons),
@@ -181,20 +192,19 @@ def _unnamed(tally: Tally) -> Tally:
     )
 
 
-def in_one_line(tally: Tally) -> str:
+def in_one_line(tally: TemplateTally) -> str:
     """412 completed: 380 issued, 20 below 70 %, 9 waiting for a score, 3 failed: …; 88 not completed yet.
 
     Where completing is not asked for: 412 learners: …
     """
     learners, not_completed = tally.outcomes.total(), tally.reasons[criteria.NOT_COMPLETED]
     if tally.outcomes[rules.FEW]:
-        return (
-            f"{tally.template.name}: {learners} learners. What fewer than {rules.LEAST_GROUP} share is not told apart."
-        )
-    said = [f"{tally.outcomes[Outcome.ISSUED]} issued"]
+        least = rules.SMALLEST_GROUP
+        return f"{tally.template.name}: {learners} learners. What fewer than {least} share is not told apart."
+    said = [f"{tally.outcomes[CriteriaOutcome.ISSUED]} issued"]
     reasons = sorted(tally.reasons.items(), key=lambda reason: (-reason[1], reason[0]))
     said += [f"{count} {why}" for why, count in reasons if why != criteria.NOT_COMPLETED]
-    if met := tally.outcomes[Outcome.MET]:
+    if met := tally.outcomes[CriteriaOutcome.MET]:
         said.append(f"{met} earned and not issued yet")
     said += [f"{count} failed: {why}" for why, count in tally.failures.most_common()]
     if not _needs_completion(tally.template):
@@ -203,12 +213,12 @@ def in_one_line(tally: Tally) -> str:
     return f"{tally.template.name}: {completed} completed: {', '.join(said)}; {not_completed} not completed yet."
 
 
-def show_learner(explained: Explained, *, manages: bool = False) -> dict[str, Any]:
+def show_learner(explained: LearnerExplanation, *, manages: bool = False) -> dict[str, Any]:
     """The explanation of one learner as JSON. `manages`: for somebody who may read why a certificate was changed."""
     waiting = explained.waiting
     return {
         "templates": [
-            {"identifier": template.template_id, "name": template.name, "decision": wire.show_criteria_met(finding)}
+            {"identifier": template.template_id, "name": template.name, "decision": show_result(finding)}
             for template, finding in explained.findings
         ],
         "certificates": [
@@ -236,7 +246,7 @@ def show_learner(explained: Explained, *, manages: bool = False) -> dict[str, An
     }
 
 
-def show_batch(summary: Summary) -> dict[str, Any]:
+def show_batch(summary: BatchExplanation) -> dict[str, Any]:
     """The explanation of a batch as JSON."""
     return {
         "learners": summary.learners,

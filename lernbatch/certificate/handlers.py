@@ -1,4 +1,4 @@
-"""HTTP entrances of certificates: read, call, answer."""
+"""HTTP routes of certificates: read, call, answer."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from lernbatch.credential import status_list as status
 from lernbatch.drawing import picture
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import NotFound
-from lernbatch.template import wire as template_wire
-from lernbatch.web.http import Answer, Call
+from lernbatch.template.wire import read_attachment, read_detachment
+from lernbatch.web.answers import Answer
+from lernbatch.web.request import Call
 
 _PUBLIC = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
 
 
 async def add_template(call: Call) -> Mapping[str, Any]:
     """PATCH /v1/course/batch/cert/template/add"""
-    attached = await actions.attach(call.services, call.caller, template_wire.read_attachment(call.request))
+    attached = await actions.attach(call.services, call.caller, read_attachment(call.request))
     return {"response": "SUCCESS", **({"warnings": attached.warnings} if attached.warnings else {})}
 
 
 async def remove_template(call: Call) -> Mapping[str, Any]:
     """PATCH /v1/course/batch/cert/template/remove"""
-    await actions.detach(call.services, call.caller, template_wire.read_detachment(call.request))
+    await actions.detach(call.services, call.caller, read_detachment(call.request))
     return {"response": "SUCCESS"}
 
 
@@ -36,7 +37,7 @@ async def issue(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/cert/issue[?reIssue=true]"""
     asked = wire.read_issue(call.request)
     again = call.query.get("reIssue", "").lower() == "true"
-    issue = await actions.ask(call.services, call.caller, asked, again=again)
+    issue = await actions.queue_issue(call.services, call.caller, asked, again=again)
     said = f"Certificates issue action for Course Batch Id {asked.batch_id} submitted Successfully!"
     ids = {"batchId": asked.batch_id, "courseId": asked.course_id, "collectionId": asked.course_id}
     return {
@@ -50,16 +51,16 @@ async def issue(call: Call) -> Mapping[str, Any]:
 
 async def preview(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/cert/template/preview: whom a template would be for, without attaching it."""
-    asked = template_wire.read_attachment(call.request)
-    batch = await actions.owned_batch(call.services, call.caller, asked.batch_id, asked.course_id)
-    stored, doubts = await actions.considered(call.services, call.caller, batch, asked)
+    asked = read_attachment(call.request)
+    batch = await actions.managed_batch(call.services, call.caller, asked.batch_id, asked.course_id)
+    stored, doubts = await actions.compose_preview(call.services, call.caller, batch, asked)
     summary = await explain.batch(call.services, asked.batch_id, {asked.template_id: stored})
-    return {"response": explain.show_batch(explain.unnamed(summary)), "warnings": doubts}
+    return {"response": explain.show_batch(explain.without_small_groups(summary)), "warnings": doubts}
 
 
 async def explain_batch(call: Call) -> Mapping[str, Any]:
     """GET /v1/course/batch/cert/explain/{batch_id}: how the learners of a batch stand towards its templates."""
-    batch = await actions.owned_batch(call.services, call.caller, call.parameters["batch_id"])
+    batch = await actions.managed_batch(call.services, call.caller, call.parameters["batch_id"])
     return {"response": explain.show_batch(await explain.batch(call.services, batch.batch_id))}
 
 
@@ -68,7 +69,7 @@ async def explain_learner(call: Call) -> Mapping[str, Any]:
     batch_id, user_id = call.parameters["batch_id"], call.parameters["user_id"]
     oneself = call.caller.speaks_for(user_id)
     if not oneself:
-        await actions.owned_batch(call.services, call.caller, batch_id)
+        await actions.managed_batch(call.services, call.caller, batch_id)
     explained = await explain.learner(call.services, batch_id, user_id)
     return {"response": explain.show_learner(explained, manages=not oneself)}
 
@@ -76,19 +77,19 @@ async def explain_learner(call: Call) -> Mapping[str, Any]:
 async def retry(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/cert/retry {"batchId": …, "userId": …}: judge again what failed and was parked."""
     batch_id, user_id = wire.read_retry(call.request)
-    await actions.owned_batch(call.services, call.caller, batch_id)
+    await actions.managed_batch(call.services, call.caller, batch_id)
     return {"response": "SUCCESS", "count": await actions.retry(call.services, batch_id, user_id)}
 
 
 async def change_standing(call: Call) -> Mapping[str, Any]:
     """PATCH /v1/course/batch/cert/status {"identifier": …, "status": "revoked", "reason": …, "code": …}"""
-    await actions.change_standing(call.services, call.caller, wire.read_change(call.request))
+    await actions.change_status(call.services, call.caller, wire.read_change(call.request))
     return {"response": "SUCCESS"}
 
 
 async def bundled(call: Call) -> Response:
     """GET /v1/course/batch/cert/download/{batch_id}?from=2026-06-01&to=2026-06-30&form=pdf: a zip."""
-    batch = await actions.owned_batch(call.services, call.caller, call.parameters["batch_id"])
+    batch = await actions.managed_batch(call.services, call.caller, call.parameters["batch_id"])
     since, until, form = wire.read_span(call.query, call.services.clock.zone)
     return StreamingResponse(
         bundle.stream(call.services, batch.batch_id, since, until, form),
@@ -102,7 +103,7 @@ async def show(call: Call) -> Answer:
     name, _, form = call.parameters["name"].partition(".")
     if form:
         return await _file(call, name, form)
-    looked = await verification.look(call.services, name)
+    looked = await verification.check(call.services, name)
     if "application/json" in call.headers.get("accept", ""):
         if looked is None:
             raise NotFound
@@ -118,7 +119,7 @@ async def _file(call: Call, name: str, form: str) -> Response:
     qr = call.query.get("qr", call.services.config.certificate_qr)
     try:
         qr = qr if qr in picture.QR_KINDS else "URL"
-        body = await pictures.shown(call.services, certificate, form, qr, pictures.client_of(call))
+        body = await pictures.render(call.services, certificate, form, qr, pictures.client_of(call))
     except BadPicture as bad:
         raise NotFound(f"This certificate has no picture: {bad}") from bad
     headers = {**_PUBLIC, **pictures.protection(form), "Cache-Control": "public, max-age=300"}
@@ -150,12 +151,12 @@ async def status_list(call: Call) -> Answer:
 
 async def did_document(call: Call) -> Answer:
     """GET /.well-known/did.json: the issuer's keys, for who resolves did:web."""
-    return _json(keys.ring(call.services.config).document, "application/did+json", seconds=300)
+    return _json(keys.key_set(call.services.config).document, "application/did+json", seconds=300)
 
 
 async def jwks(call: Call) -> Answer:
     """GET /.well-known/jwks.json: the same keys as JSON Web Keys."""
-    return _json(keys.ring(call.services.config).jwks, seconds=300)
+    return _json(keys.key_set(call.services.config).jwks, seconds=300)
 
 
 def _json(value: object, media_type: str = "application/json", *, seconds: int = 0) -> Response:

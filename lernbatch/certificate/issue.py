@@ -1,8 +1,8 @@
 """Issuing: sign what due learners have earned, and write it once.
 
-A set of due rows is claimed, judged and signed outside any transaction; one transaction then takes the claims away and
-writes certificates, entries and events together. Whatever happens in between, a claim that was not taken away becomes
-due again, and a certificate's id is computed from what it is for: nothing is lost and nothing is issued twice.
+A set of due rows is claimed, evaluated and signed outside any transaction; one transaction then deletes the rows and
+writes certificates, entries and events together. Whatever happens in between, a claimed row that was not deleted
+becomes due again, and a certificate's id is computed from what it is for: nothing is lost or issued twice.
 """
 
 from __future__ import annotations
@@ -17,24 +17,34 @@ from uuid import uuid4
 import asyncpg
 
 from lernbatch import log, metrics
-from lernbatch.certificate import evaluation, events, issuers, rechecks, wire
-from lernbatch.certificate.evaluation import Due, Earned, Judged, Key, Made
+from lernbatch.certificate import events, rechecks, wire
+from lernbatch.certificate.evaluation import (
+    DueLearner,
+    Earned,
+    EnrolmentKey,
+    Evaluation,
+    UnsavedCertificate,
+    describe_failure,
+    evaluate,
+)
 from lernbatch.credential import keys, open_badge, proof, status_list
-from lernbatch.credential.keys import Ring
+from lernbatch.credential.keys import KeySet
 from lernbatch.credential.open_badge import Award
 from lernbatch.credential.status_list import LIST_SIZE
 from lernbatch.database import db, sql
 from lernbatch.errors import Unusable, Upstream
 from lernbatch.jobs.outbox import actions as outbox
+from lernbatch.jobs.pauses import pause_after
 from lernbatch.services import Services
-from lernbatch.template import criteria
+from lernbatch.template import criteria, issuers
 from lernbatch.template.files import real_url
+from lernbatch.template.wire import show_result
 
 Q = sql.load("lernbatch.certificate")
 LONGEST_PAUSE = timedelta(hours=1)
-_BREATHE_EVERY = 25  # learners signed before other tasks of the process get a turn
-# What a value does that the database cannot hold: NUL in a text, a lone surrogate, a row or a number too large.
-# ValueError is the driver's own word for it, before anything was sent.
+_PAUSE_EVERY = 25  # certificates signed before other tasks of the process may run
+# The database cannot hold a value: NUL in a text, a lone surrogate, a row or a number too large.
+# The driver raises ValueError for it before anything is sent.
 _REFUSED = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
@@ -44,7 +54,7 @@ _REFUSED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LockedRow:
     """The key of a row that is locked."""
 
     user_id: str
@@ -61,13 +71,16 @@ class StatusPlace:
 
 
 async def issue_due(services: Services) -> int:
-    """Judge one set of due learners; how many. Safe to kill, to repeat, and to run beside its twin."""
-    await rechecks.ask(services)
+    """Evaluate one set of due learners and issue what they have earned. Returns their number.
+
+    It may be killed, repeated, and run in several processes at once.
+    """
+    await rechecks.queue_due(services)
     claim = str(uuid4())
     now = services.clock.now()
     due = await db.all(
         services.pool,
-        Due,
+        DueLearner,
         Q.claim_due,
         now=now,
         until=now + timedelta(seconds=services.config.lease_seconds),
@@ -75,60 +88,66 @@ async def issue_due(services: Services) -> int:
         claim=claim,
     )
     if due:
-        judged = await evaluation.judge(services, due)
+        evaluation = await evaluate(services, due)
         try:
-            made = await _signed(services, judged)
-        except Unusable as unusable:  # a key that cannot be read: everybody waits, and explain says for what
+            certificates = await _signed(services, evaluation)
+        except Unusable as unusable:  # a key cannot be read: nobody gets a certificate, and explain says why
             log.warning("certificates cannot be signed", error=str(unusable))
-            made, judged = [], Judged(failures={row.key: keys.KeysUnusable.message for row in due})
-        await _write(services, claim, due, made, judged.failures)
+            certificates, evaluation = [], Evaluation(failures={row.key: keys.KeysUnusable.message for row in due})
+        await _write(services, claim, due, certificates, evaluation.failures)
     return len(due)
 
 
-async def _signed(services: Services, judged: Judged) -> list[Made]:
-    """The certificates, signed; other tasks of the process get their turn in between. Raises: Unusable."""
-    earned = judged.earned
+async def _signed(services: Services, evaluation: Evaluation) -> list[UnsavedCertificate]:
+    """Sign what was earned, with pauses for other tasks of the process. Raises: Unusable."""
+    earned = evaluation.earned
     if not earned:
         return []
     try:
-        vouching = await issuers.names(services, {one.batch.batch_id: one.batch.created_for for one in earned})
+        vouching = await issuers.names(services, {award.batch.batch_id: award.batch.created_for for award in earned})
     except Upstream as failed:
         log.warning("nobody is known to vouch for certificates", error=failed.detail)
-        judged.failures |= {one.due.key: "The organisation that awards this cannot be read." for one in earned}
+        evaluation.failures |= {award.due.key: "The organisation that awards this cannot be read." for award in earned}
         return []
     places = await db.all(
         services.pool, StatusPlace, Q.status_places, count=len(earned), size=LIST_SIZE, key=token_bytes(16)
     )
     indices = [one.number * LIST_SIZE + status_list.place(one.key, one.given_before) for one in places]
-    secret, made = keys.secret(keys.folder_of(services.config)), []
-    ring, now = keys.ring(services.config), services.clock.now()
+    secret, certificates = keys.secret(keys.folder_of(services.config)), []
+    issuer_keys, now = keys.key_set(services.config), services.clock.now()
     for count, (one, index) in enumerate(zip(earned, indices, strict=True), start=1):
         try:
             issuer = vouching[one.batch.batch_id]
-            made.append(_sign_one(services, ring, one, issuer, one.certificate_id(secret), index, now))
+            certificates.append(_sign_one(services, issuer_keys, one, issuer, one.certificate_id(secret), index, now))
         except Unusable:
             raise
-        except Exception as broken:  # noqa: BLE001 - what one learner's data cannot bear harms him alone
-            judged.failures[one.due.key] = evaluation.failure_of("signed", one.due, broken)
-        if count % _BREATHE_EVERY == 0:
+        except Exception as broken:  # noqa: BLE001 - bad data of one learner fails this learner alone
+            evaluation.failures[one.due.key] = describe_failure("signed", one.due, broken)
+        if count % _PAUSE_EVERY == 0:
             await asyncio.sleep(0)
-    return made
+    return certificates
 
 
 def _sign_one(
-    services: Services, ring: Ring, one: Earned, issuer: str, certificate_id: str, status_index: int, now: datetime
-) -> Made:
+    services: Services,
+    issuer_keys: KeySet,
+    one: Earned,
+    issuer: str,
+    certificate_id: str,
+    status_index: int,
+    now: datetime,
+) -> UnsavedCertificate:
     days = one.template.valid_days
     expires_at = None if days is None else one.earned_at + timedelta(days=days)
     award = award_of(services, one, issuer, certificate_id, status_index, expires_at)
-    signed = proof.sign(open_badge.build(award, ring.did), ring, now)
-    return Made(one, issuer, certificate_id, status_index, signed, expires_at)
+    signed = proof.sign(open_badge.build(award, issuer_keys.did), issuer_keys, now)
+    return UnsavedCertificate(one, issuer, certificate_id, status_index, signed, expires_at)
 
 
 def award_of(
     services: Services, one: Earned, issuer: str, certificate_id: str, status_index: int, expires_at: datetime | None
 ) -> Award:
-    """What the credential of something earned says."""
+    """What the credential of an earned certificate says."""
     base = services.config.public_url.rstrip("/")
     return Award(
         identifier=f"{base}/certs/{certificate_id}",
@@ -144,7 +163,7 @@ def award_of(
         earned_at=one.earned_at,
         earned_on=one.earned_at.astimezone(services.clock.zone).date(),
         expires_at=expires_at,
-        percent=criteria.percent_of(one.finding),
+        percent=criteria.percent_of(one.result),
         status_list_url=f"{base}/certs/status",
         status_list=status_index // LIST_SIZE,
         status_index=status_index % LIST_SIZE,
@@ -152,58 +171,81 @@ def award_of(
 
 
 async def _write(
-    services: Services, claim: str, due: Sequence[Due], made: Sequence[Made], failures: Mapping[Key, str]
+    services: Services,
+    claim: str,
+    due: Sequence[DueLearner],
+    certificates: Sequence[UnsavedCertificate],
+    failures: Mapping[EnrolmentKey, str],
 ) -> None:
-    """Write what was made; whose row the database refuses is found by halving, and fails alone.
+    """Write the certificates. A row that the database refuses is found by halving, and fails alone.
 
-    n learners with one such among them cost about 2 log2 n transactions more.
+    One such row among n learners costs about 2 log2 n transactions more.
     """
     try:
-        await _write_at_once(services, claim, due, made, failures)
+        await _write_at_once(services, claim, due, certificates, failures)
     except _REFUSED as refused:
         if len(due) == 1:
-            reason = evaluation.failure_of("written", due[0], refused)
+            reason = describe_failure("written", due[0], refused)
             await _write_at_once(services, claim, due, [], {due[0].key: reason})
             return
         middle = len(due) // 2
         for half in (due[:middle], due[middle:]):
             keys = {row.key for row in half}
-            await _write(services, claim, half, [one for one in made if one.earned.due.key in keys], failures)
+            await _write(
+                services,
+                claim,
+                half,
+                [certificate for certificate in certificates if certificate.earned.due.key in keys],
+                failures,
+            )
 
 
 async def _write_at_once(
-    services: Services, claim: str, due: Sequence[Due], made: Sequence[Made], failures: Mapping[Key, str]
+    services: Services,
+    claim: str,
+    due: Sequence[DueLearner],
+    certificates: Sequence[UnsavedCertificate],
+    failures: Mapping[EnrolmentKey, str],
 ) -> None:
-    """One transaction: take the claims away, and write what was made for those that were still ours."""
+    """One transaction: delete the due rows that are still ours, and write their certificates."""
     now = services.clock.now()
     async with services.pool.acquire() as conn, conn.transaction():
-        await db.all(conn, Row, Q.lock_enrolments, **_columns([one.earned.due.key for one in made]))
-        held = await db.all(conn, Row, Q.hold_claimed, claim=claim, **_columns([row.key for row in due]))
+        await db.all(
+            conn, LockedRow, Q.lock_enrolments, **_columns([certificate.earned.due.key for certificate in certificates])
+        )
+        held = await db.all(conn, LockedRow, Q.hold_claimed, claim=claim, **_columns([row.key for row in due]))
         ours = {(row.user_id, row.batch_id) for row in held}
         await db.run(conn, Q.drop_held, **_columns([key for key in ours if key not in failures]))
         failed = [row for row in due if row.key in ours and row.key in failures]
         await _postpone(conn, services, failed, failures)
         # A learner with a failure who asked for a new issue gets all of it at the next try, or he would get some twice.
         written = [
-            one
-            for one in made
-            if one.earned.due.key in ours and not (one.earned.due.re_issue and one.earned.due.key in failures)
+            certificate
+            for certificate in certificates
+            if certificate.earned.due.key in ours
+            and not (certificate.earned.due.re_issue and certificate.earned.due.key in failures)
         ]
         if written:
             await _insert(conn, written, now)
             await _add_entries(conn, services, written, now)
-            await outbox.tell(conn, services, [event for one in written for event in events.issued(services, one, now)])
+            await outbox.tell(
+                conn,
+                services,
+                [event for certificate in written for event in events.issued(services, certificate, now)],
+            )
     metrics.BUSINESS.labels("certificate-issued").inc(len(written))
     if failed:
         metrics.BUSINESS.labels("certificate-failed").inc(len(failed))
 
 
-def _columns(keys: Sequence[Key]) -> dict[str, list[str]]:
+def _columns(keys: Sequence[EnrolmentKey]) -> dict[str, list[str]]:
     return {"user_ids": [user_id for user_id, _ in keys], "batch_ids": [batch_id for _, batch_id in keys]}
 
 
-async def _postpone(conn: db.Connection, services: Services, rows: Sequence[Due], failures: Mapping[Key, str]) -> None:
-    """Have `rows` tried again later, or parked after too many tries."""
+async def _postpone(
+    conn: db.Connection, services: Services, rows: Sequence[DueLearner], failures: Mapping[EnrolmentKey, str]
+) -> None:
+    """Retry `rows` later, or park them after too many attempts."""
     now, tries = services.clock.now(), [row.attempts + 1 for row in rows]
     await db.run(
         conn,
@@ -211,53 +253,71 @@ async def _postpone(conn: db.Connection, services: Services, rows: Sequence[Due]
         **_columns([row.key for row in rows]),
         attempts=tries,
         errors=[failures[row.key][:500] for row in rows],
-        due_at=[now + min(timedelta(seconds=2.0 ** min(count, 20)), LONGEST_PAUSE) for count in tries],
+        due_at=[now + pause_after(count, LONGEST_PAUSE) for count in tries],
         parked=[count >= services.config.certificate_attempts for count in tries],
     )
 
 
-async def _insert(conn: db.Connection, made: Sequence[Made], now: datetime) -> None:
+async def _insert(conn: db.Connection, certificates: Sequence[UnsavedCertificate], now: datetime) -> None:
     """The new certificates; only then are those they replace superseded."""
     identity = {
-        **_columns([one.earned.due.key for one in made]),
-        "template_ids": [one.earned.template.template_id for one in made],
-        "revisions": [one.earned.revision for one in made],
+        **_columns([certificate.earned.due.key for certificate in certificates]),
+        "template_ids": [certificate.earned.template.template_id for certificate in certificates],
+        "revisions": [certificate.earned.revision for certificate in certificates],
     }
     await db.run(
         conn,
         Q.insert_certificates,
         **identity,
-        certificate_ids=[one.certificate_id for one in made],
-        course_ids=[one.earned.batch.course_id for one in made],
-        names=[one.earned.template.name for one in made],
-        status_indices=[one.status_index for one in made],
-        credentials=[one.credential for one in made],
-        templates=[wire.show_look(one.earned.template, one.earned.course_name, one.earned.related) for one in made],
-        decisions=[wire.show_criteria_met(one.earned.finding) for one in made],
-        earned_at=[one.earned.earned_at for one in made],
-        expires_at=[one.expires_at for one in made],
+        certificate_ids=[certificate.certificate_id for certificate in certificates],
+        course_ids=[certificate.earned.batch.course_id for certificate in certificates],
+        names=[certificate.earned.template.name for certificate in certificates],
+        status_indices=[certificate.status_index for certificate in certificates],
+        credentials=[certificate.credential for certificate in certificates],
+        templates=[
+            wire.show_appearance(
+                certificate.earned.template, certificate.earned.course_name, certificate.earned.related
+            )
+            for certificate in certificates
+        ],
+        decisions=[show_result(certificate.earned.result) for certificate in certificates],
+        earned_at=[certificate.earned.earned_at for certificate in certificates],
+        expires_at=[certificate.expires_at for certificate in certificates],
         now=now,
     )
-    if any(one.earned.revision > 1 or one.earned.due.re_issue for one in made):
-        names = [one.earned.template.name for one in made]
+    if any(certificate.earned.revision > 1 or certificate.earned.due.re_issue for certificate in certificates):
+        names = [certificate.earned.template.name for certificate in certificates]
         await db.run(
-            conn, Q.supersede, **identity, names=names, certificate_ids=[one.certificate_id for one in made], now=now
+            conn,
+            Q.supersede,
+            **identity,
+            names=names,
+            certificate_ids=[certificate.certificate_id for certificate in certificates],
+            now=now,
         )
-        await db.run(conn, Q.supersede_merged, **_columns([one.earned.due.key for one in made]), names=names, now=now)
+        await db.run(
+            conn,
+            Q.supersede_merged,
+            **_columns([certificate.earned.due.key for certificate in certificates]),
+            names=names,
+            now=now,
+        )
 
 
-async def _add_entries(conn: db.Connection, services: Services, made: Sequence[Made], now: datetime) -> None:
+async def _add_entries(
+    conn: db.Connection, services: Services, certificates: Sequence[UnsavedCertificate], now: datetime
+) -> None:
     await db.run(
         conn,
         Q.add_entries,
-        **_columns([one.earned.due.key for one in made]),
+        **_columns([certificate.earned.due.key for certificate in certificates]),
         entries=[
             wire.show_entry(
-                one.earned.template.name,
-                one.certificate_id,
+                certificate.earned.template.name,
+                certificate.certificate_id,
                 now,
-                real_url(services.config, one.earned.template.url),
+                real_url(services.config, certificate.earned.template.url),
             )
-            for one in made
+            for certificate in certificates
         ],
     )

@@ -1,4 +1,4 @@
-"""The nouns of certificates: templates with their criteria, what is known of a learner, what was decided and issued."""
+"""The nouns of certificates: what was issued, what it is worth now, and why that changed."""
 
 from __future__ import annotations
 
@@ -9,22 +9,13 @@ from enum import StrEnum
 from typing import Any
 
 
-class Standing(StrEnum):
+class CertificateStatus(StrEnum):
     """What a certificate is worth now; the names are the column's."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
     REVOKED = "revoked"
     SUPERSEDED = "superseded"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """That somebody revoked or suspended the latest certificate a learner had of a template."""
-
-    template_id: str
-    name: str
-    standing: Standing
 
 
 class ChangeCode(StrEnum):

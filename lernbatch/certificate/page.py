@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from lernbatch.certificate import wire
-from lernbatch.certificate.verification import Looked
+from lernbatch.certificate.verification import CheckedCertificate
 from lernbatch.drawing.dates import format_date
 
 HEADERS = {
@@ -38,7 +38,7 @@ _PAGES = Environment(
 )
 
 
-def certificate(looked: Looked | None, public_url: str, zone: tzinfo) -> HTMLResponse:
+def certificate(looked: CheckedCertificate | None, public_url: str, zone: tzinfo) -> HTMLResponse:
     """The page; 404 for an unknown number, as a page too."""
     standing = looked.standing if looked else "unknown"
     shown = wire.show_verification(looked.certificate, standing, looked.chain, public_url) if looked else None

@@ -10,20 +10,20 @@ from threading import Lock
 
 import rfc8785
 
-from lernbatch.certificate import wire
+from lernbatch.certificate import record, wire
 from lernbatch.certificate.drawing_queue import drawing_queue
 from lernbatch.certificate.model import Certificate
 from lernbatch.credential import baking, proof, vc_jwt
-from lernbatch.credential.keys import ring
+from lernbatch.credential.keys import key_set
 from lernbatch.drawing import picture, renderer
 from lernbatch.drawing.picture import Design
-from lernbatch.drawing.renderer import Job
+from lernbatch.drawing.renderer import RenderJob
 from lernbatch.drawing.svg import BadPicture
-from lernbatch.drawing.typesetting import Case
-from lernbatch.registry import wire as registry
+from lernbatch.drawing.typesetting import FontSet
+from lernbatch.drawing.values import placeholders
 from lernbatch.services import Services
 from lernbatch.template import files
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
 MEDIA_TYPES = {
     "svg": "image/svg+xml",
@@ -40,7 +40,7 @@ def protection(form: str) -> dict[str, str]:
     return {"X-Content-Type-Options": "nosniff", **({"Content-Security-Policy": drawn} if form == "svg" else {})}
 
 
-class Shelf:
+class PictureCache:
     """Drawn pictures, at most `size` bytes of them; the one not asked for longest goes first. For all threads."""
 
     def __init__(self, size: int) -> None:
@@ -62,10 +62,10 @@ class Shelf:
                 self._held -= len(gone)
 
 
-_SHELF = Shelf(64 * 1024 * 1024)
+_CACHE = PictureCache(64 * 1024 * 1024)
 
 
-async def shown(
+async def render(
     services: Services, certificate: Certificate, form: str, qr: str, client: str, *, patient: bool = False
 ) -> bytes:
     """The certificate as a file of one of MEDIA_TYPES. `qr`: what its code says; `client`: who waits for it.
@@ -76,13 +76,13 @@ async def shown(
     if form == "json":
         return rfc8785.dumps(dict(certificate.credential))
     if form == "jwt":
-        keys = ring(services.config)
+        keys = key_set(services.config)
         if not proof.trusted_proofs(certificate.credential, keys.keys):  # or a changed record would be signed here
             raise BadPicture("its record is not as a trusted key signed it.")
         return vc_jwt.jwt(certificate.credential, keys).encode()
-    signed_by = registry.key_name(certificate.credential)  # whoever signs anew draws anew
+    signed_by = record.key_name(certificate.credential)  # whoever signs anew draws anew
     key = (services.config.public_url, certificate.certificate_id, signed_by, form, qr)
-    drawn = _SHELF.get(key)
+    drawn = _CACHE.get(key)
     if drawn is None:
         images = [signatory["image"] for signatory in certificate.template["signatoryList"]]
         design = await files.design(services, certificate.template["url"], images)
@@ -90,7 +90,7 @@ async def shown(
         async with drawing_queue().turn(client, seconds):
             loop = asyncio.get_running_loop()
             work = (key, services, certificate, design, form, qr)
-            drawn = await loop.run_in_executor(renderer.EXECUTOR, _drawn_once, *work)
+            drawn = await loop.run_in_executor(renderer.EXECUTOR, _draw_once, *work)
     return drawn
 
 
@@ -100,14 +100,14 @@ def client_of(call: Call) -> str:
     return call.caller.user_id or address
 
 
-def _drawn_once(
+def _draw_once(
     key: tuple[str, ...], services: Services, certificate: Certificate, design: Design, form: str, qr: str
 ) -> bytes:
     """Who waited while somebody else asked for the same picture gets that."""
-    drawn = _SHELF.get(key)
+    drawn = _CACHE.get(key)
     if drawn is None:
         drawn = _draw(services, certificate, design, form, qr)
-        _SHELF.put(key, drawn)
+        _CACHE.put(key, drawn)
     return drawn
 
 
@@ -116,11 +116,11 @@ def _draw(services: Services, certificate: Certificate, design: Design, form: st
     public_url, zone = services.config.public_url.rstrip("/"), services.clock.zone
     code = picture.qr_png(picture.qr_content(f"{public_url}/certs/{certificate.certificate_id}", qr, signed))
     fonts = services.config.certificate_font_folder
-    job = Job(
+    job = RenderJob(
         form=form,
         source=design.source,
         embedded=design.embedded,
-        values=registry.show_values(certificate, public_url, zone, code),
+        values=placeholders(record.picture_values(certificate, public_url, code), zone),
         zone=str(zone),
         fonts=None if fonts is None else str(fonts),
         credential=signed,
@@ -128,11 +128,11 @@ def _draw(services: Services, certificate: Certificate, design: Design, form: st
         author=wire.vouching_name(certificate),
         made_at=certificate.issued_at,
     )
-    drawn = renderer.PRESS.draw(job)
+    drawn = renderer.RENDERER.draw(job)
     put_in = {"png": baking.to_png, "svg": baking.to_svg}
     return put_in[form](drawn, signed) if form in put_in else drawn  # a PDF has it already
 
 
 @cache
-def case(more: Path | None) -> Case:
-    return Case(more)
+def fonts(more: Path | None) -> FontSet:
+    return FontSet(more)

@@ -10,9 +10,9 @@ UPDATE batch
    SET templates = templates - :template_id::text, revision = revision + 1
  WHERE batch_id = :batch_id AND templates ? :template_id;
 
--- ask_for_batch
--- Everybody who may have earned something: all active learners with one of the statuses, or the named ones.
--- claim = NULL takes the row from a worker that is judging an older state of things.
+-- queue_learners
+-- Queue every active learner of a batch with the given enrolment status, or the named ones among them.
+-- claim = NULL takes the row from a worker that evaluates an older state.
 INSERT INTO certificate_due (user_id, batch_id, due_at, reason, re_issue, named)
 SELECT user_id, batch_id, :now, :reason, :re_issue, :user_ids::text[] IS NOT NULL
   FROM enrolment
@@ -41,37 +41,36 @@ SELECT count(DISTINCT user_id) FILTER (WHERE latest.status = 'revoked')::integer
   JOIN enrolment USING (user_id)
  WHERE enrolment.batch_id = :batch_id AND enrolment.active AND (:status::smallint IS NULL OR enrolment.status = :status);
 
--- look_again
--- A due row without a learner stands for the batch: its learners are looked at again, see ask_for_recent.
-INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
-SELECT '', batch_id, due_at, reason
-  FROM unnest(:batch_ids::text[], :due_at::timestamptz[], :reasons::text[]) AS look (batch_id, due_at, reason)
+-- schedule_rechecks
+INSERT INTO template_recheck (batch_id, due_at, reason)
+SELECT batch_id, due_at, reason
+  FROM unnest(:batch_ids::text[], :due_at::timestamptz[], :reasons::text[]) AS recheck (batch_id, due_at, reason)
  ORDER BY batch_id
-ON CONFLICT (user_id, batch_id) DO UPDATE SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason;
+ON CONFLICT (batch_id) DO UPDATE SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason;
 
--- looks_due
-  SELECT due.batch_id, due.due_at, due.reason, batch.templates, batch.status = 2 AS over
-    FROM certificate_due AS due
-    JOIN batch ON batch.batch_id = due.batch_id
-   WHERE due.user_id = '' AND due.due_at <= :now
-ORDER BY due.due_at
+-- rechecks_due
+  SELECT recheck.batch_id, recheck.due_at, recheck.reason, batch.templates, batch.status = 2 AS over
+    FROM template_recheck AS recheck
+    JOIN batch ON batch.batch_id = recheck.batch_id
+   WHERE recheck.due_at <= :now
+ORDER BY recheck.due_at
    LIMIT :limit
-     FOR UPDATE OF due SKIP LOCKED;
+     FOR UPDATE OF recheck SKIP LOCKED;
 
--- end_looks
-DELETE FROM certificate_due WHERE user_id = '' AND batch_id = ANY (:batch_ids::text[]);
+-- end_rechecks
+DELETE FROM template_recheck WHERE batch_id = ANY (:batch_ids::text[]);
 
--- ask_for_recent
--- Who completed in the very moment in which a template came was seen by neither: progress had read the batch without
--- the template, and attaching had not seen the completion yet. So a minute later whoever changed since is asked for.
--- And where coming in or beginning suffices nothing else makes learners due, so they are asked for as they come.
+-- queue_recent_learners
+-- A learner who completes while a template is attached can be missed by both: progress read the batch without the
+-- template, and attaching did not see the completion. So a minute later every learner who changed since is queued.
+-- Where enrolling or starting suffices, nothing else makes learners due, so recheck after recheck queues the new ones.
 INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
-SELECT enrolment.user_id, enrolment.batch_id, :now, look.reason
+SELECT enrolment.user_id, enrolment.batch_id, :now, recheck.reason
   FROM unnest(:batch_ids::text[], :since::timestamptz[], :changed::boolean[], :reasons::text[])
-    AS look (batch_id, since, changed, reason)
-  JOIN enrolment ON enrolment.batch_id = look.batch_id AND enrolment.active
- WHERE (enrolment.enrolled_at >= look.since OR (look.changed AND enrolment.updated_at >= look.since))
-   AND (look.reason = 'template'
+    AS recheck (batch_id, since, changed, reason)
+  JOIN enrolment ON enrolment.batch_id = recheck.batch_id AND enrolment.active
+ WHERE (enrolment.enrolled_at >= recheck.since OR (recheck.changed AND enrolment.updated_at >= recheck.since))
+   AND (recheck.reason = 'template'
         OR NOT EXISTS (SELECT FROM certificate
                         WHERE certificate.user_id = enrolment.user_id AND certificate.batch_id = enrolment.batch_id))
  ORDER BY enrolment.user_id, enrolment.batch_id
@@ -83,7 +82,7 @@ ON CONFLICT (user_id, batch_id) DO NOTHING;
 WITH claimed AS (
     SELECT user_id, batch_id
       FROM certificate_due
-     WHERE due_at <= :now AND NOT parked AND user_id <> ''
+     WHERE due_at <= :now AND NOT parked
   ORDER BY due_at
      LIMIT :limit
        FOR UPDATE SKIP LOCKED
@@ -105,16 +104,16 @@ SELECT batch_id, created_by, mentors, created_for FROM batch WHERE batch_id = AN
 -- enrolments_of
 SELECT enrolment.user_id, enrolment.batch_id, active, status, completed_at, updated_at, scores, certificates
   FROM enrolment
-  JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS wanted (user_id, batch_id)
-    ON enrolment.user_id = wanted.user_id AND enrolment.batch_id = wanted.batch_id;
+  JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS key (user_id, batch_id)
+    ON enrolment.user_id = key.user_id AND enrolment.batch_id = key.batch_id;
 
 -- newest_of
 -- The latest certificate of each template that these learners hold in these batches.
 SELECT DISTINCT ON (certificate.user_id, certificate.batch_id, template_id)
        certificate.user_id, certificate.batch_id, template_id, revision, certificate_id, name, status
   FROM certificate
-  JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS wanted (user_id, batch_id)
-    ON certificate.user_id = wanted.user_id AND certificate.batch_id = wanted.batch_id
+  JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS key (user_id, batch_id)
+    ON certificate.user_id = key.user_id AND certificate.batch_id = key.batch_id
  ORDER BY certificate.user_id, certificate.batch_id, template_id, revision DESC;
 
 -- decided_before_merge
@@ -159,8 +158,8 @@ SELECT last_value / :size::bigint FROM certificate_status_index;
 -- Progress locks an enrolment and then its due row, so issuing does too, in the order of the keys: no deadlock.
 SELECT enrolment.user_id, enrolment.batch_id
   FROM enrolment
-  JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS wanted (user_id, batch_id)
-    ON enrolment.user_id = wanted.user_id AND enrolment.batch_id = wanted.batch_id
+  JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS key (user_id, batch_id)
+    ON enrolment.user_id = key.user_id AND enrolment.batch_id = key.batch_id
  ORDER BY enrolment.user_id, enrolment.batch_id
    FOR NO KEY UPDATE OF enrolment;
 
@@ -168,8 +167,8 @@ SELECT enrolment.user_id, enrolment.batch_id
 -- Which due rows are still ours: one whose claim was taken away (news, or a lease that ended) is not.
 SELECT due.user_id, due.batch_id
   FROM certificate_due AS due
-  JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS judged (user_id, batch_id)
-    ON due.user_id = judged.user_id AND due.batch_id = judged.batch_id
+  JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS claimed (user_id, batch_id)
+    ON due.user_id = claimed.user_id AND due.batch_id = claimed.batch_id
  WHERE due.claim = :claim
  ORDER BY due.user_id, due.batch_id
    FOR UPDATE OF due;
@@ -295,7 +294,7 @@ UPDATE certificate_due
    SET re_issue = false, named = false, claim = NULL
  WHERE user_id = ANY (:user_ids::text[]) AND batch_id = :batch_id;
 
--- set_standing
+-- set_status
 -- Only what may change may change: a superseded or revoked certificate stays what it is.
 UPDATE certificate
    SET status = :status, changed_at = :now, changed_by = :changed_by, change_reason = :reason, change_code = :code
@@ -330,7 +329,7 @@ UPDATE certificate_due
  WHERE batch_id = :batch_id AND parked AND (:user_id::text IS NULL OR user_id = :user_id);
 
 -- learners_of_batch
--- A page of a batch's learners, for explain: judged one page at a time, however large the batch. By an expression the
+-- A page of a batch's learners, for explain: evaluated one page at a time, however large the batch. By an expression the
 -- order is no index's, or PostgreSQL may look for the learners of one batch among those of all.
 SELECT user_id
   FROM enrolment
@@ -342,7 +341,7 @@ SELECT user_id
 -- Who waits or failed, by reason.
 SELECT count(*)::integer AS learners, parked, error, min(due_at) AS due_at
   FROM certificate_due
- WHERE batch_id = :batch_id AND user_id <> ''
+ WHERE batch_id = :batch_id
  GROUP BY parked, error;
 
 -- failures_of

@@ -1,4 +1,4 @@
-"""Looking at a batch again: for learners whom neither a completion nor a score will make due."""
+"""Periodic re-checks of a batch, for templates that can be earned without a completion or a score."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from lernbatch.certificate import rules
 from lernbatch.database import db, sql
+from lernbatch.enrolment.model import Progress
 from lernbatch.services import Services
 from lernbatch.template import criteria
-from lernbatch.template import wire as template_wire
+from lernbatch.template.wire import read_templates
 
 Q = sql.load("lernbatch.certificate")
 LIMIT = 100  # batches at once
-# Longer than any request lasts: then what was under way at the look before is committed.
+# Longer than any request lasts: whatever was under way at the re-check before is committed by then.
 _OVERLAP = timedelta(seconds=60)
-# Why a look was planned → how long before.
-_PLANNED = {
-    "template": _OVERLAP,  # a template came
-    "enrolled": timedelta(seconds=10),  # one of the batch's templates is earned by coming in or beginning
+# Why a re-check was scheduled → after how long it is due.
+_DELAYS = {
+    "template": _OVERLAP,  # a template was attached
+    "enrolled": timedelta(seconds=10),  # one of the batch's templates is earned by enrolling or starting
     "over": timedelta(hours=1),  # the same, in a batch that ended and may be extended
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A batch that is to be looked at. `reason`: of _PLANNED."""
+class Recheck:
+    """A batch whose learners are to be checked again. `reason`: a key of _DELAYS; `over`: the batch has ended."""
 
     batch_id: str
     due_at: datetime
@@ -37,51 +37,47 @@ class Look:
 
     @property
     def since(self) -> datetime:
-        """From when on somebody may not have been seen by the look before."""
-        return self.due_at - _PLANNED[self.reason] - _OVERLAP
+        """The instant since which a learner may have been missed by the re-check before."""
+        return self.due_at - _DELAYS[self.reason] - _OVERLAP
 
 
-async def begin(conn: db.Connection, batch_id: str, now: datetime) -> None:
-    """Plan the first look at a batch to which a template came."""
-    await _plan(conn, {batch_id: "template"}, now)
+async def schedule_first(conn: db.Connection, batch_id: str, now: datetime) -> None:
+    """Schedule the first re-check of a batch to which a template was attached."""
+    await _schedule(conn, {batch_id: "template"}, now)
 
 
-async def ask(services: Services) -> None:
-    """Have those judged whom the looks that are due find, and plan the next ones where they are needed."""
+async def queue_due(services: Services) -> None:
+    """Queue the learners found by the re-checks that are due; schedule each batch's next one."""
     now = services.clock.now()
     async with services.pool.acquire() as conn, conn.transaction():
-        due = await db.all(conn, Look, Q.looks_due, now=now, limit=LIMIT)
+        due = await db.all(conn, Recheck, Q.rechecks_due, now=now, limit=LIMIT)
         if not due:
             return
-        early = {look.batch_id: _early_statuses(look) for look in due}
+        early = {recheck.batch_id: _early_statuses(recheck) for recheck in due}
         await db.run(
             conn,
-            Q.ask_for_recent,
-            batch_ids=[look.batch_id for look in due],
-            since=[look.since for look in due],
-            changed=[look.reason == "template" or rules.BEGUN in early[look.batch_id] for look in due],
-            reasons=["template" if look.reason == "template" else "enrolled" for look in due],
+            Q.queue_recent_learners,
+            batch_ids=[recheck.batch_id for recheck in due],
+            since=[recheck.since for recheck in due],
+            changed=[recheck.reason == "template" or Progress.STARTED in early[recheck.batch_id] for recheck in due],
+            reasons=["template" if recheck.reason == "template" else "enrolled" for recheck in due],
             now=now,
         )
-        await db.run(conn, Q.end_looks, batch_ids=[batch_id for batch_id, statuses in early.items() if not statuses])
-        again = {look.batch_id: "over" if look.over else "enrolled" for look in due if early[look.batch_id]}
-        await _plan(conn, again, now)
+        await db.run(conn, Q.end_rechecks, batch_ids=[batch_id for batch_id, statuses in early.items() if not statuses])
+        again = {recheck.batch_id: "over" if recheck.over else "enrolled" for recheck in due if early[recheck.batch_id]}
+        await _schedule(conn, again, now)
 
 
-def _early_statuses(look: Look) -> set[int | None]:
-    """What the batch's templates that are earned early ask of an enrolment: none of them, BEGUN, or no matter what."""
-    return {
-        one.criteria.enrolment_status
-        for one in template_wire.read_templates(look.templates)
-        if criteria.awards_early(one)
-    }
+def _early_statuses(recheck: Recheck) -> set[int | None]:
+    """The enrolment statuses that the batch's early earned templates ask for: STARTED, None for any; empty: none is."""
+    return {one.criteria.enrolment_status for one in read_templates(recheck.templates) if criteria.awards_early(one)}
 
 
-async def _plan(conn: db.Connection, reasons: Mapping[str, str], now: datetime) -> None:
+async def _schedule(conn: db.Connection, reasons: Mapping[str, str], now: datetime) -> None:
     await db.run(
         conn,
-        Q.look_again,
+        Q.schedule_rechecks,
         batch_ids=list(reasons),
-        due_at=[now + _PLANNED[reason] for reason in reasons.values()],
+        due_at=[now + _DELAYS[reason] for reason in reasons.values()],
         reasons=list(reasons.values()),
     )

@@ -9,7 +9,7 @@ from lernbatch.certificate import rules
 from lernbatch.certificate.model import Certificate, Revision
 from lernbatch.credential import proof
 from lernbatch.credential import status_list as status
-from lernbatch.credential.keys import ring
+from lernbatch.credential.keys import key_set
 from lernbatch.credential.proof import Proof
 from lernbatch.database import db, sql
 from lernbatch.errors import NotFound
@@ -19,7 +19,7 @@ Q = sql.load("lernbatch.certificate")
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class CheckedCertificate:
     """A certificate as somebody who checks it sees it. `standing`: valid, or why not, in one word."""
 
     certificate: Certificate
@@ -29,7 +29,7 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
-class Bit:
+class StatusBit:
     """A certificate that is not active, by its place in the status lists."""
 
     status_index: int
@@ -43,7 +43,7 @@ async def find(services: Services, certificate_id: str) -> Certificate | None:
     return await db.one(services.pool, Certificate, Q.certificate_by_id, certificate_id=certificate_id)
 
 
-async def look(services: Services, certificate_id: str) -> Looked | None:
+async def check(services: Services, certificate_id: str) -> CheckedCertificate | None:
     """The certificate, its signature checked again, and the chain it stands in; None when there is none."""
     certificate = await find(services, certificate_id)
     if certificate is None:
@@ -56,13 +56,13 @@ async def look(services: Services, certificate_id: str) -> Looked | None:
         batch_id=certificate.batch_id,
         certificate_id=certificate_id,
     )
-    standing = rules.standing(certificate.status, certificate.expires_at, services.clock.now())
-    keys = ring(services.config)
+    standing = rules.validity(certificate.status, certificate.expires_at, services.clock.now())
+    keys = key_set(services.config)
     proofs = proof.trusted_proofs(certificate.credential, keys.keys)
     if not proofs:
         proofs = proof.trusted_proofs(certificate.credential, keys.bad)
         standing = "broken" if not proofs else "untrusted" if standing == "valid" else standing
-    return Looked(certificate, standing, chain, proofs)
+    return CheckedCertificate(certificate, standing, chain, proofs)
 
 
 async def status_list(services: Services, purpose: str, number: int) -> dict[str, Any]:
@@ -70,8 +70,8 @@ async def status_list(services: Services, purpose: str, number: int) -> dict[str
     if number > await db.value(services.pool, Q.last_status_list, size=status.LIST_SIZE):
         raise NotFound
     first = number * status.LIST_SIZE
-    bits = await db.all(services.pool, Bit, Q.not_active_in_list, first=first, size=status.LIST_SIZE)
+    bits = await db.all(services.pool, StatusBit, Q.not_active_in_list, first=first, size=status.LIST_SIZE)
     set_bits = [bit.status_index - first for bit in bits if bit.status in status.PURPOSES[purpose]]
-    keys, now = ring(services.config), services.clock.now()
+    keys, now = key_set(services.config), services.clock.now()
     url = f"{services.config.public_url.rstrip('/')}/certs/status/{purpose}/{number}"
     return proof.sign(status.build(url, keys.did, purpose, set_bits, now), keys, now)

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from lernbatch.certificate.model import Certificate, ChangeCode, Revision, Standing
+from lernbatch.certificate.model import Certificate, CertificateStatus, ChangeCode, Revision
 from lernbatch.certificate.rules import on_behalf_of
 from lernbatch.credential.proof import Proof
 from lernbatch.errors import Malformed, Refused
 from lernbatch.template.model import (
-    Finding,
-    Outcome,
     Signatory,
     Template,
 )
-from lernbatch.template.wire import _mandatory
+from lernbatch.template.wire import mandatory
 from lernbatch.web.fields import course_id, text
 
 MAX_USERS = 10_000
@@ -49,18 +47,18 @@ class IssueRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StatusChange:
     """What a certificate becomes. `reason`: for those who manage the batch; `code`: for everybody."""
 
     certificate_id: str
-    standing: Standing
+    standing: CertificateStatus
     reason: str
     code: str | None = None
 
 
 def read_issue(request: dict[str, Any]) -> IssueRequest:
     """{"courseId": …, "batchId": …, "userIds": […]}; complains as I1 to I3."""
-    course, batch_id = course_id(request), _mandatory(request, "batchId")
+    course, batch_id = course_id(request), mandatory(request, "batchId")
     user_ids = request.get("userIds")
     if user_ids is None:
         user_ids = []
@@ -78,22 +76,24 @@ def show_passed_over(revoked: int, suspended: int) -> dict[str, Any]:
 
 def read_retry(request: dict[str, Any]) -> tuple[str, str | None]:
     """{"batchId": …, "userId": …}: the batch, and the learner or None for all."""
-    return _mandatory(request, "batchId"), text(request, "userId") or None
+    return mandatory(request, "batchId"), text(request, "userId") or None
 
 
-def read_change(request: dict[str, Any]) -> Change:
+def read_change(request: dict[str, Any]) -> StatusChange:
     """{"identifier": …, "status": "revoked", "reason": "…", "code": "issued-in-error"}; the code may be left out."""
-    certificate_id, status = _mandatory(request, "identifier"), _mandatory(request, "status")
-    if status not in (Standing.ACTIVE, Standing.SUSPENDED, Standing.REVOKED):
+    certificate_id, status = mandatory(request, "identifier"), mandatory(request, "status")
+    if status not in (CertificateStatus.ACTIVE, CertificateStatus.SUSPENDED, CertificateStatus.REVOKED):
         raise InvalidValue("status", status)
-    reason = _mandatory(request, "reason")[:500]
-    return Change(certificate_id, Standing(status), reason, read_code(text(request, "code"), Standing(status)))
+    reason = mandatory(request, "reason")[:500]
+    return StatusChange(
+        certificate_id, CertificateStatus(status), reason, read_code(text(request, "code"), CertificateStatus(status))
+    )
 
 
-def read_code(code: str | None, standing: Standing) -> str | None:
+def read_code(code: str | None, standing: CertificateStatus) -> str | None:
     """Why a certificate changes, for everybody; a suspension without a code is under review. Raises: InvalidValue."""
     if not code:
-        return ChangeCode.UNDER_REVIEW if standing is Standing.SUSPENDED else None
+        return ChangeCode.UNDER_REVIEW if standing is CertificateStatus.SUSPENDED else None
     if code not in CODES_BY_HAND:
         raise InvalidValue("code", code)
     return code
@@ -118,23 +118,7 @@ def read_day(name: str, value: str) -> date:
         raise InvalidValue(name, value) from wrong
 
 
-def show_criteria_met(finding: Finding) -> dict[str, Any]:
-    """A decision tree, as explain answers and as a certificate keeps it."""
-    shown: dict[str, Any] = {"rule": finding.rule, "outcome": finding.outcome.value, "because": finding.because}
-    if finding.evidence:
-        shown["evidence"] = dict(finding.evidence)
-    if finding.parts:
-        shown["parts"] = [show_criteria_met(part) for part in finding.parts]
-    return shown
-
-
-def read_decision(shown: Mapping[str, Any]) -> Finding:
-    """A decision tree as a certificate keeps it."""
-    parts = tuple(read_decision(part) for part in shown.get("parts", ()))
-    return Finding(shown["rule"], Outcome(shown["outcome"]), shown["because"], shown.get("evidence", {}), parts)
-
-
-def show_look(template: Template, course_name: str, related: Mapping[str, Any]) -> dict[str, Any]:
+def show_appearance(template: Template, course_name: str, related: Mapping[str, Any]) -> dict[str, Any]:
     """What a certificate keeps of its template: all that its picture and its older credential need."""
     return {
         "url": template.url,
@@ -234,7 +218,7 @@ def show_verification(
         "reasonCode": certificate.change_code,
         "criteria": certificate.credential["credentialSubject"]["achievement"]["criteria"]["narrative"],
         "evidence": [one["narrative"] for one in certificate.credential["evidence"]],
-        "supersededBy": chain[0].certificate_id if standing == Standing.SUPERSEDED else None,
+        "supersededBy": chain[0].certificate_id if standing == CertificateStatus.SUPERSEDED else None,
         "revisions": [
             {
                 "identifier": one.certificate_id,

@@ -1,4 +1,4 @@
-"""What can be done with courses: find the snapshot to work with, and fetch a newer one from the content service."""
+"""What can be done with courses: find the snapshot to work with, fetch a newer one from the content service."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from lernbatch.errors import Upstream
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.course")
-# With a snapshot at hand nobody waits longer than this for a newer one.
-PATIENCE_SECONDS = 2.0
-QUESTION_SETS_ASKED = 200
-_AT_ONCE = 8
+# Where an old snapshot is stored, nobody waits longer than this for a newer one.
+STALE_WAIT_SECONDS = 2.0
+MOST_COUNTED_QUESTION_SETS = 200  # of one course: each is a call
+_CONCURRENT_COUNTS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """Which publication of which course."""
+    """A publication of a course."""
 
     course_id: str
     version: str
@@ -32,13 +32,13 @@ class _Version:
 
 @dataclass(frozen=True, slots=True)
 class _Newest(_Version):
-    """The newest publication, and when it was fetched."""
+    """The newest publication of a course, and when it was fetched."""
 
     fetched_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _SnapshotRow:
     """A row of `course`."""
 
     course_id: str
@@ -51,44 +51,53 @@ class _Snapshot:
 
 
 async def course(services: Services, course_id: str, version: str | None = None) -> Course | None:
-    """The course as it is now, or as it was published in `version`; None when there is no such course.
+    """Return the course as it is now, or as it was published in `version`; None when there is no such course.
 
-    From memory, else from the table, else from the content service. One that is due for a refresh is still used when
-    the content service does not answer soon. Raises: Upstream, when it is not known here and cannot be fetched.
+    It comes from the cache, else from the table, else from the content service. A snapshot that is due for a refresh
+    is still used when the content service does not answer within STALE_WAIT_SECONDS, and for `version` the newest one
+    when that publication is lost. Raises: Upstream, when no snapshot is stored and none can be fetched.
     """
-    return await (_newest(services, course_id) if version is None else _pinned(services, course_id, version))
+    if version is None:
+        return await _newest(services, course_id)
+    course = services.courses.pinned(course_id, version)
+    if course is None:
+        stored = await _load(services, [_Version(course_id, version)])
+        course = stored.get(course_id) or await _newest(services, course_id)
+        if course is not None:
+            services.courses.keep_pinned(course, version)
+    return course
 
 
-async def at_hand(services: Services, course_ids: Collection[str]) -> dict[str, Course]:
-    """Course id → the newest snapshot, of any age, for many courses at once; one that was never seen is fetched.
+async def snapshots(services: Services, course_ids: Collection[str]) -> dict[str, Course]:
+    """Course id → its newest snapshot, of any age; a course without a snapshot is fetched.
 
     Courses that do not exist, or cannot be fetched now, are left out.
     """
-    shelf, now = services.courses, services.clock.now()
-    found = {course_id: known for course_id in course_ids if (known := shelf.of_any_age(course_id, now))}
-    wanted = [course_id for course_id in course_ids if course_id not in found]
-    if not wanted:
-        return found
-    newest = await db.all(services.pool, _Newest, Q.newest_versions, course_ids=wanted)
-    found |= await _load_newest(services, newest)
-    for one in newest:
-        shelf.keep(found[one.course_id], one.fetched_at, now, fresh=now < _due_at(services, one))
-    for course_id in wanted:
-        if course_id not in found and (fetched := await _if_reachable(services, course_id)) is not None:
-            found[course_id] = fetched
-    return found
-
-
-async def _if_reachable(services: Services, course_id: str) -> Course | None:
-    try:
-        return await course(services, course_id)
-    except Upstream as failure:
-        log.warning("a course cannot be read now", course_id=course_id, error=failure.detail)
-        return None
+    cache, now = services.courses, services.clock.now()
+    courses = {course_id: cached for course_id in course_ids if (cached := cache.of_any_age(course_id, now))}
+    missing = [course_id for course_id in course_ids if course_id not in courses]
+    if not missing:
+        return courses
+    newest = await db.all(services.pool, _Newest, Q.newest_versions, course_ids=missing)
+    courses |= await _load_newest(services, newest)
+    for version in newest:
+        is_fresh = now < _due_at(services, version)
+        cache.keep(courses[version.course_id], version.fetched_at, now, fresh=is_fresh)
+    for course_id in missing:
+        if course_id in courses:
+            continue
+        try:
+            fetched = await course(services, course_id)
+        except Upstream as failure:
+            log.warning("a course cannot be read now", course_id=course_id, error=failure.detail)
+            continue
+        if fetched is not None:
+            courses[course_id] = fetched
+    return courses
 
 
 async def offerable(services: Services, course_id: str) -> Course:
-    """The course, if batches of it can be made today: the content service is asked each time.
+    """Return the course, when batches of it may be made today. The content service is called each time.
 
     Raises: rules.InvalidCourse, also when the content service does not answer (contract batches §5.2).
     """
@@ -96,19 +105,19 @@ async def offerable(services: Services, course_id: str) -> Course:
         content = await services.sunbird.content.course(course_id)
         if content is None or content.status not in rules.PUBLISHED or not content.trackable:
             raise rules.InvalidCourse
-        found = await course(services, course_id)
-        if found is not None and not rules.is_publication(found, content.package_version):
-            found = await refresh(services, course_id)
+        snapshot = await course(services, course_id)
+        if snapshot is not None and not rules.is_publication(snapshot, content.package_version):
+            snapshot = await refresh(services, course_id)
     except Upstream as failure:
         log.warning("a course cannot be read now", course_id=course_id, error=failure.detail)
         raise rules.InvalidCourse from failure
-    if found is None or not found.leaf_nodes:
+    if snapshot is None or not snapshot.leaf_nodes:
         raise rules.InvalidCourse
-    return found
+    return snapshot
 
 
 async def refresh(services: Services, course_id: str) -> Course | None:
-    """Fetch the course whatever its age, as after it was republished; None when there is no such course any more.
+    """Fetch the course whatever the age of its snapshot, as after a republication; None when it no longer exists.
 
     Raises: Upstream.
     """
@@ -117,105 +126,88 @@ async def refresh(services: Services, course_id: str) -> Course | None:
 
 
 async def refresh_due(services: Services, *, limit: int = 50) -> int:
-    """Fetch the courses of running batches whose snapshot is older than the time to live; how many were fetched."""
+    """Fetch courses of running batches with a snapshot older than `course_refresh_seconds`; returns how many.
+
+    A course that cannot be fetched is left alone for a while. At most `limit` courses.
+    """
     now = services.clock.now()
     before = now - timedelta(seconds=services.config.course_refresh_seconds)
-    resting = services.courses.resting(now)
-    due = await services.pool.fetch(
-        Q.courses_due.text, *Q.courses_due.arguments({"before": before, "resting": resting, "limit": limit})
-    )
-    fetched = 0
-    for row in due:
+    due = {"before": before, "resting": services.courses.resting(now), "limit": limit}
+    rows = await services.pool.fetch(Q.courses_due.text, *Q.courses_due.arguments(due))
+    fetched_count = 0
+    for row in rows:
         try:
-            found = await refresh(services, row["course_id"])
+            snapshot = await refresh(services, row["course_id"])
         except Upstream as failure:
-            found = None
+            snapshot = None
             log.warning("a course cannot be refreshed", course_id=row["course_id"], error=failure.detail)
-        if found is None:
+        if snapshot is None:
             services.courses.rest(row["course_id"], now)
-        fetched += found is not None
-    return fetched
+        fetched_count += snapshot is not None
+    return fetched_count
 
 
 async def _newest(services: Services, course_id: str) -> Course | None:
-    shelf = services.courses
-    if (known := shelf.newest(course_id, services.clock.now())) is not None:
-        return known
-    lock = shelf.lock(course_id)
-    if lock.locked() and (seen := shelf.seen(course_id)) is not None:
-        return seen  # somebody is at it; an hour-old tree serves until they are done
+    cache = services.courses
+    if (cached := cache.newest(course_id, services.clock.now())) is not None:
+        return cached
+    lock = cache.lock(course_id)
+    if lock.locked() and (stale := cache.seen(course_id)) is not None:
+        return stale  # another call is fetching; an hour-old tree serves until it is done
     async with lock:
-        return shelf.newest(course_id, services.clock.now()) or await _find(services, course_id)
-
-
-async def _pinned(services: Services, course_id: str, version: str) -> Course | None:
-    """That publication; the newest in its place, should its snapshot be lost."""
-    found = services.courses.pinned(course_id, version)
-    if found is None:
-        loaded = await _load(services, [_Version(course_id, version)])
-        found = loaded.get(course_id) or await _newest(services, course_id)
-        if found is not None:
-            services.courses.keep_pinned(found, version)
-    return found
-
-
-async def _find(services: Services, course_id: str) -> Course | None:
-    """From the table if it is young enough there, else fetched, else from the table after all."""
-    now = services.clock.now()
-    newest = await db.one(services.pool, _Newest, Q.newest_versions, course_ids=[course_id])
-    if newest is None:
-        return await _fetch(services, course_id)
-    if now >= _due_at(services, newest):
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                if (fetched := await _fetch(services, course_id)) is not None:
-                    return fetched
-        except (Upstream, TimeoutError) as failure:
-            log.warning("an old snapshot is used", course_id=course_id, error=repr(failure))
-    found = (await _load_newest(services, [newest]))[course_id]
-    services.courses.keep(found, newest.fetched_at, now)  # an old one too: for a moment nobody asks again
-    return found
+        now = services.clock.now()
+        if (cached := cache.newest(course_id, now)) is not None:
+            return cached
+        newest = await db.one(services.pool, _Newest, Q.newest_versions, course_ids=[course_id])
+        if newest is None:
+            return await _fetch(services, course_id)
+        if now >= _due_at(services, newest):
+            try:
+                async with asyncio.timeout(STALE_WAIT_SECONDS):
+                    if (fetched := await _fetch(services, course_id)) is not None:
+                        return fetched
+            except (Upstream, TimeoutError) as failure:
+                log.warning("an old snapshot is used", course_id=course_id, error=repr(failure))
+        stored = (await _load_newest(services, [newest]))[course_id]
+        cache.keep(stored, newest.fetched_at, now)  # an old one too: for a moment nobody fetches again
+        return stored
 
 
 def _due_at(services: Services, newest: _Newest) -> datetime:
     return newest.fetched_at + timedelta(seconds=services.config.course_refresh_seconds)
 
 
-async def _stored(services: Services, course_id: str) -> Course | None:
-    newest = await db.all(services.pool, _Newest, Q.newest_versions, course_ids=[course_id])
-    return (await _load(services, newest)).get(course_id)
-
-
-async def _load(services: Services, wanted: Sequence[_Version]) -> dict[str, Course]:
-    """Course id → that publication from the table; what is not there is left out."""
-    ids, versions = [one.course_id for one in wanted], [one.version for one in wanted]
-    rows = await db.all(services.pool, _Snapshot, Q.snapshots, course_ids=ids, versions=versions) if wanted else []
-    return {row.course_id: _read(row) for row in rows}
+async def _load(services: Services, versions: Sequence[_Version]) -> dict[str, Course]:
+    """Course id → that publication from the table; a publication that is not stored is left out."""
+    if not versions:
+        return {}
+    named = {"course_ids": [each.course_id for each in versions], "versions": [each.version for each in versions]}
+    rows = await db.all(services.pool, _SnapshotRow, Q.snapshots, **named)
+    trees = [rules.load(row.tree) for row in rows]
+    return {
+        row.course_id: Course(
+            course_id=row.course_id,
+            version=row.version,
+            name=row.name,
+            status=row.status,
+            channel=row.channel,
+            leaf_nodes=tree.leaf_nodes,
+            units=tree.units,
+            content=row.content,
+        )
+        for row, tree in zip(rows, trees, strict=True)
+    }
 
 
 async def _load_newest(services: Services, newest: Sequence[_Newest]) -> dict[str, Course]:
-    """As `_load`; what this process knows already is not read again."""
-    shelf = services.courses
-    known = {one.course_id: same for one in newest if (same := shelf.unchanged(one.course_id, one.fetched_at))}
-    return known | await _load(services, [one for one in newest if one.course_id not in known])
-
-
-def _read(row: _Snapshot) -> Course:
-    tree = rules.load(row.tree)
-    return Course(
-        course_id=row.course_id,
-        version=row.version,
-        name=row.name,
-        status=row.status,
-        channel=row.channel,
-        leaf_nodes=tree.leaf_nodes,
-        units=tree.units,
-        content=row.content,
-    )
+    """As `_load`; a snapshot that the cache holds unchanged is not read again."""
+    cache = services.courses
+    cached = {row.course_id: course for row in newest if (course := cache.unchanged(row.course_id, row.fetched_at))}
+    return cached | await _load(services, [row for row in newest if row.course_id not in cached])
 
 
 async def _fetch(services: Services, course_id: str) -> Course | None:
-    """Fetch metadata and tree and keep them as the newest snapshot."""
+    """Fetch metadata and tree, and keep them as the newest snapshot. A retired course keeps its last tree."""
     content = await services.sunbird.content.course(course_id)
     if content is None:
         return None
@@ -223,49 +215,50 @@ async def _fetch(services: Services, course_id: str) -> Course | None:
     now = services.clock.now()
     if hierarchy is None:
         await db.run(services.pool, Q.set_status, course_id=course_id, status=content.status, now=now)
-        found = await _stored(services, course_id)
+        newest = await db.all(services.pool, _Newest, Q.newest_versions, course_ids=[course_id])
+        snapshot = (await _load(services, newest)).get(course_id)
     else:
-        found = rules.read_tree(hierarchy, {"identifier": course_id, "status": content.status})
-        found = await _with_question_counts(services, found)
-        await _store(services, found, now)
-    if found is not None:
-        services.courses.keep(found, now, now)
-    return found
+        tree = rules.read_tree(hierarchy, {"identifier": course_id, "status": content.status})
+        snapshot = await _with_question_counts(services, tree)
+        await db.run(
+            services.pool,
+            Q.upsert_snapshot,
+            course_id=snapshot.course_id,
+            version=snapshot.version,
+            name=snapshot.name,
+            status=snapshot.status,
+            channel=snapshot.channel,
+            content=snapshot.content,
+            tree=rules.dump(snapshot),
+            now=now,
+        )
+    if snapshot is not None:
+        services.courses.keep(snapshot, now, now)
+    return snapshot
 
 
-async def _store(services: Services, found: Course, now: datetime) -> None:
-    await db.run(
-        services.pool,
-        Q.put_snapshot,
-        course_id=found.course_id,
-        version=found.version,
-        name=found.name,
-        status=found.status,
-        channel=found.channel,
-        content=found.content,
-        tree=rules.dump(found),
-        now=now,
-    )
+async def _with_question_counts(services: Services, course: Course) -> Course:
+    """`course` with the numbers of questions that its tree does not have; None stays where nobody has them."""
+    uncounted = [leaf for leaf in course.assessments if leaf.total_questions is None][:MOST_COUNTED_QUESTION_SETS]
+    counted: dict[str, LeafNode] = {}
+    for start in range(0, len(uncounted), _CONCURRENT_COUNTS):
+        group = uncounted[start : start + _CONCURRENT_COUNTS]
+        counted |= {
+            leaf.content_id: leaf for leaf in await asyncio.gather(*(_counted(services, leaf) for leaf in group))
+        }
+    return replace(course, leaf_nodes=tuple(counted.get(leaf.content_id, leaf) for leaf in course.leaf_nodes))
 
 
-async def _with_question_counts(services: Services, found: Course) -> Course:
-    """`found` with the numbers of questions that its tree does not tell; one that nobody tells stays None."""
-    silent = [leaf for leaf in found.assessments if leaf.total_questions is None][:QUESTION_SETS_ASKED]
-    told: dict[str, LeafNode] = {}
-    for start in range(0, len(silent), _AT_ONCE):
-        leaves = await asyncio.gather(*(_ask(services, leaf) for leaf in silent[start : start + _AT_ONCE]))
-        told |= {leaf.content_id: leaf for leaf in leaves}
-    return replace(found, leaf_nodes=tuple(told.get(leaf.content_id, leaf) for leaf in found.leaf_nodes))
-
-
-async def _ask(services: Services, leaf: LeafNode) -> LeafNode:
+async def _counted(services: Services, leaf: LeafNode) -> LeafNode:
+    """`leaf` with the number of questions that its service gives; as it is when the service does not answer."""
     try:
         if leaf.object_type != "QuestionSet":
             return replace(leaf, total_questions=await services.sunbird.content.total_questions(leaf.content_id))
-        found = await services.sunbird.questions.question_set(leaf.content_id)
+        question_set = await services.sunbird.questions.question_set(leaf.content_id)
     except Upstream as failure:
         log.warning("questions cannot be counted", content_id=leaf.content_id, error=failure.detail)
         return leaf
-    if found is None:
+    if question_set is None:
         return leaf
-    return replace(leaf, total_questions=found.total_questions, max_attempts=leaf.max_attempts or found.max_attempts)
+    max_attempts = leaf.max_attempts or question_set.max_attempts
+    return replace(leaf, total_questions=question_set.total_questions, max_attempts=max_attempts)

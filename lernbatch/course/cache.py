@@ -1,4 +1,4 @@
-"""The courses a process has at hand, and who is fetching which: bounded, and never trusted for long."""
+"""A process's cache of courses, and the locks of those being fetched: bounded, and never trusted for long."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ RESTS_FOR = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedCourse:
     course: Course
     fetched_at: datetime
     trusted_until: datetime
     fresh: bool
 
 
-class Shelf:
+class CourseCache:
     """Courses by id and by publication; the least recently used one makes room."""
 
     def __init__(self, size: int = SIZE) -> None:
         self._size = size
-        self._newest: OrderedDict[str, _Kept] = OrderedDict()
+        self._newest: OrderedDict[str, _CachedCourse] = OrderedDict()
         self._pinned: OrderedDict[tuple[str, str], Course] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._resting: dict[str, datetime] = {}
 
     def newest(self, course_id: str, now: datetime) -> Course | None:
         """The newest snapshot, if it was compared with the table a moment ago and is not due for a refresh."""
-        kept = self._newest.get(course_id)
-        return kept.course if kept and kept.fresh and now < kept.trusted_until else None
+        entry = self._newest.get(course_id)
+        return entry.course if entry and entry.fresh and now < entry.trusted_until else None
 
     def of_any_age(self, course_id: str, now: datetime) -> Course | None:
         """The newest snapshot, if it was compared with the table a moment ago."""
-        kept = self._newest.get(course_id)
-        return kept.course if kept and now < kept.trusted_until else None
+        entry = self._newest.get(course_id)
+        return entry.course if entry and now < entry.trusted_until else None
 
     def seen(self, course_id: str) -> Course | None:
-        """The newest snapshot this process has seen, however long ago."""
-        kept = self._newest.get(course_id)
-        return kept.course if kept else None
+        """The newest snapshot in the cache, of any age and not compared with the table."""
+        entry = self._newest.get(course_id)
+        return entry.course if entry else None
 
     def pinned(self, course_id: str, version: str) -> Course | None:
         """That publication of the course; it never changes."""
@@ -58,12 +58,12 @@ class Shelf:
 
     def unchanged(self, course_id: str, fetched_at: datetime) -> Course | None:
         """The newest snapshot, if it is the one that was fetched then: its metadata may change, not its tree alone."""
-        kept = self._newest.get(course_id)
-        return kept.course if kept and kept.fetched_at == fetched_at else None
+        entry = self._newest.get(course_id)
+        return entry.course if entry and entry.fetched_at == fetched_at else None
 
     def keep(self, course: Course, fetched_at: datetime, now: datetime, *, fresh: bool = True) -> None:
         """`course` is the newest one, as of `now`; not `fresh`: it is due for a refresh."""
-        self._newest[course.course_id] = _Kept(course, fetched_at, now + TRUSTED_FOR, fresh)
+        self._newest[course.course_id] = _CachedCourse(course, fetched_at, now + TRUSTED_FOR, fresh)
         _make_room(self._newest, course.course_id, self._size)
         self.keep_pinned(course)
 
@@ -74,7 +74,7 @@ class Shelf:
         _make_room(self._pinned, key, self._size)
 
     def lock(self, course_id: str) -> asyncio.Lock:
-        """Who holds it fetches the course; the others wait for the outcome."""
+        """The lock of a course: its holder fetches the course, the others wait for the result."""
         return self._locks.setdefault(course_id, asyncio.Lock())
 
     def rest(self, course_id: str, now: datetime) -> None:
@@ -87,7 +87,7 @@ class Shelf:
         return list(self._resting)
 
 
-def _make_room(shelf: OrderedDict[Key, Value], used: Key, size: int) -> None:
-    shelf.move_to_end(used)
-    while len(shelf) > size:
-        shelf.popitem(last=False)
+def _make_room(entries: OrderedDict[Key, Value], used: Key, size: int) -> None:
+    entries.move_to_end(used)
+    while len(entries) > size:
+        entries.popitem(last=False)

@@ -19,24 +19,28 @@ class NotCreated(Refused):
 
 
 async def create(services: Services, new: NewCourse, channel: str) -> dict[str, Any]:
-    """Make the course and its tree; the content service's answer, with the id as `course_id`. Raises: NotCreated."""
+    """Create the course and its tree. Returns the content service's answer, with the id as `course_id` too.
+
+    Raises: NotCreated.
+    """
     content = services.sunbird.content
     if new.source is None:
-        made = _made(await content.create_course(new.course, channel))
-        identifier = text(made.get("identifier"))
+        created = _result_of(await content.create_course(new.course, channel))
+        identifier = text(created.get("identifier"))
     else:
         course = {"copyScheme": "TextBookToCourse", **new.course}
-        made = _made(await content.copy_course(new.source, course, channel))
-        identifier = text(mapping(made.get("node_id")).get(new.source))
+        created = _result_of(await content.copy_course(new.source, course, channel))
+        identifier = text(mapping(created.get("node_id")).get(new.source))
     if new.hierarchy:
         reply = await content.update_hierarchy(show_hierarchy(identifier, new), channel)
         if not reply.ok:
             raise NotCreated(reply.text)
-    shown = {key: value for key, value in made.items() if key != "node_id"}
-    return {**shown, "identifier": identifier, "course_id": identifier, "versionKey": made.get("versionKey")}
+    shown = {key: value for key, value in created.items() if key != "node_id"}
+    return {**shown, "identifier": identifier, "course_id": identifier, "versionKey": created.get("versionKey")}
 
 
-def _made(reply: Reply) -> Mapping[str, Any]:
+def _result_of(reply: Reply) -> Mapping[str, Any]:
+    """The result of a call that created a course. Raises: NotCreated, with the reasons that the service gave."""
     if reply.ok:
         return reply.result
     result = mapping(reply.envelope.get("result"))

@@ -7,5 +7,5 @@ from lernbatch.services import Services
 
 
 async def refresh_courses(services: Services) -> int:
-    """Fetch courses of running batches whose snapshot is too old; how many were fetched."""
+    """Fetch courses of running batches whose snapshot is too old; returns how many."""
     return await actions.refresh_due(services)

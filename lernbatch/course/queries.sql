@@ -12,7 +12,7 @@ SELECT course_id, version, name, status, channel, content, tree
  WHERE (course_id, version) IN (SELECT course_id, version FROM unnest(:course_ids::text[], :versions::text[])
                                     AS wanted (course_id, version));
 
--- put_snapshot
+-- upsert_snapshot
 -- The same publication seen again is as fresh as now; its metadata may have changed (retired, renamed).
 INSERT INTO course (course_id, version, name, status, channel, content, tree, fetched_at)
      VALUES (:course_id, :version, :name, :status, :channel, :content, :tree, :now)

@@ -14,7 +14,6 @@ from lernbatch.errors import Refused
 
 PUBLISHED = ("Live", "Unlisted")
 MAX_DEPTH = 64  # real trees have seven levels; a deeper one is a mistake, or an attempt at our stack
-COLLECTION = "application/vnd.ekstep.content-collection"
 _ANY_COLLECTION = "content-collection"  # some platforms renamed the vendor
 QUESTION_SET = "application/vnd.sunbird.questionset"
 
@@ -86,12 +85,6 @@ def load(tree: Any) -> Tree:
     return msgspec.convert(tree, Tree)
 
 
-def is_trackable(content: Mapping[str, Any]) -> bool:
-    """Whether progress in it is kept: `trackable.enabled` is Yes."""
-    trackable = content.get("trackable")
-    return isinstance(trackable, Mapping) and _text(trackable.get("enabled")).lower() == "yes"
-
-
 def is_collection(node: Mapping[str, Any]) -> bool:
     """Whether a node holds others rather than being opened itself.
 
@@ -113,7 +106,7 @@ def children(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Node:
     """A node of a walk. `unit_ids`: the units above it, outermost first."""
 
     identifier: str
@@ -125,7 +118,7 @@ class _Found:
 
 def _walk(
     parent: Mapping[str, Any], unit_ids: tuple[str, ...] = (), optional: bool = False, level: int = 1
-) -> Iterator[_Found]:
+) -> Iterator[_Node]:
     """Units and leaf nodes below `parent` in document order. What stands in an optional unit is optional."""
     if level > MAX_DEPTH:
         raise TooDeep(f"the tree has more than {MAX_DEPTH} levels")
@@ -134,11 +127,11 @@ def _walk(
         node_optional = optional or _is_optional(node)
         if not is_collection(node):
             if identifier:
-                yield _Found(identifier, node, unit_ids, node_optional, is_unit=False)
+                yield _Node(identifier, node, unit_ids, node_optional, is_unit=False)
         elif not identifier or identifier in unit_ids:
             yield from _walk(node, unit_ids, node_optional, level + 1)
         else:
-            yield _Found(identifier, node, unit_ids, node_optional, is_unit=True)
+            yield _Node(identifier, node, unit_ids, node_optional, is_unit=True)
             yield from _walk(node, (*unit_ids, identifier), node_optional, level + 1)
 
 
@@ -147,19 +140,19 @@ def _read_nodes(hierarchy: Mapping[str, Any]) -> Tree:
     units: dict[str, Unit] = {}
     below: dict[str, dict[str, None]] = {}  # unit → its leaf nodes; a dict, because it keeps their order
     root = _text(hierarchy.get("identifier"))
-    for found in _walk(hierarchy):
-        if found.identifier == root:
+    for node in _walk(hierarchy):
+        if node.identifier == root:
             continue
-        if found.is_unit:
-            units.setdefault(found.identifier, _read_unit(found))
+        if node.is_unit:
+            units.setdefault(node.identifier, _read_unit(node))
             continue
-        known = leaves.get(found.identifier)
-        if known is None:
-            leaves[found.identifier] = _read_leaf(found)
-        elif known.optional and not found.optional:
-            leaves[found.identifier] = replace(known, optional=False)
-        for unit_id in found.unit_ids:
-            below.setdefault(unit_id, {})[found.identifier] = None
+        leaf = leaves.get(node.identifier)
+        if leaf is None:
+            leaves[node.identifier] = _read_leaf(node)
+        elif leaf.optional and not node.optional:
+            leaves[node.identifier] = replace(leaf, optional=False)
+        for unit_id in node.unit_ids:
+            below.setdefault(unit_id, {})[node.identifier] = None
     counted = (
         replace(unit, leaf_node_ids=tuple(ids), leaf_nodes_count=len(ids))
         for unit, ids in ((unit, below.get(unit.unit_id, {})) for unit in units.values())
@@ -167,29 +160,29 @@ def _read_nodes(hierarchy: Mapping[str, Any]) -> Tree:
     return Tree(tuple(leaves.values()), tuple(counted))
 
 
-def _read_unit(found: _Found) -> Unit:
+def _read_unit(node: _Node) -> Unit:
     return Unit(
-        unit_id=found.identifier,
-        name=_text(found.node.get("name")),
-        depth=len(found.unit_ids) + 1,
+        unit_id=node.identifier,
+        name=_text(node.node.get("name")),
+        depth=len(node.unit_ids) + 1,
         leaf_node_ids=(),
         leaf_nodes_count=0,
-        content_type=_text(found.node.get("contentType")),
+        content_type=_text(node.node.get("contentType")),
     )
 
 
-def _read_leaf(found: _Found) -> LeafNode:
-    node = found.node
+def _read_leaf(leaf: _Node) -> LeafNode:
+    node = leaf.node
     mime_type = _text(node.get("mimeType"))
     return LeafNode(
-        content_id=found.identifier,
+        content_id=leaf.identifier,
         name=_text(node.get("name")),
         mime_type=mime_type,
         content_type=_text(node.get("contentType")),
         primary_category=_text(node.get("primaryCategory")),
         object_type="QuestionSet" if mime_type == QUESTION_SET else _text(node.get("objectType")) or "Content",
-        optional=found.optional,
-        unit_ids=found.unit_ids,
+        optional=leaf.optional,
+        unit_ids=leaf.unit_ids,
         total_questions=total_questions(node),
         max_attempts=_number(node.get("maxAttempts")),
     )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from lernbatch.course.model import NewCourse
 from lernbatch.errors import Malformed, Refused
+from lernbatch.web.schema import CourseId, Fields
 
 COLLECTION_MIME_TYPE = "application/vnd.ekstep.content-collection"
 MOST_NODES = 10_000
@@ -51,6 +55,40 @@ class TooLargeTree(Refused):
 
     code = "INVALID_REQUESTED_DATA"
     message = "Requested data for this operation is not valid."
+
+
+class CourseMetadata(Fields):
+    """What the content service keeps of a new course; other fields are passed on."""
+
+    name: Annotated[str, Meta(examples=["Early mathematics"])] | UnsetType = UNSET
+    content_type: Annotated[str, Meta(examples=["Course"])] | UnsetType = UNSET
+    mime_type: Annotated[str, Meta(examples=[COLLECTION_MIME_TYPE])] | UnsetType = UNSET
+
+
+class CourseUnit(Fields):
+    """A unit or a content of a new course; below it, in `children`, its own."""
+
+    identifier: str
+    mime_type: str
+    visibility: str
+    content_type: str
+    name: str
+
+
+class CourseCreation(Fields):
+    """A new course, or a copy of one."""
+
+    course: CourseMetadata
+    source: Annotated[str, Meta(description="A course to copy; not beside `hierarchy`.")] | UnsetType = UNSET
+    hierarchy: Annotated[list[CourseUnit], Meta(description="The units of a new course.")] | UnsetType = UNSET
+
+
+class CreatedCourse(Fields, kw_only=True):
+    """The content service's answer, with the id of the course under two names."""
+
+    course_id: CourseId = msgspec.field(name="course_id")
+    identifier: CourseId | UnsetType = UNSET
+    version_key: str
 
 
 def read_new_course(request: dict[str, Any]) -> NewCourse:

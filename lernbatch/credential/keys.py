@@ -1,6 +1,6 @@
-"""The key ring that signs credentials: made on first use, turned by a command, old keys go on verifying.
+"""The issuer keys that sign credentials: the first is made on first use, a command adds one, old keys go on verifying.
 
-A ring is a folder of PEM files `key-1.pem`, `key-2.pem`, … (Ed25519). The highest number that is a private key signs;
+A key set is a folder of PEM files `key-1.pem`, `key-2.pem`, … (Ed25519). The highest number that is a private key signs,
 all verify. A retired key may be kept as its public half alone. A key that came into wrong hands is declared bad by a
 file `key-1.bad` beside it: it neither signs nor verifies any more. Beside them lies `identifiers.secret`, from which
 the ids of certificates follow: who keeps or shares the folder keeps or shares it too.
@@ -31,10 +31,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
+from joserfc.jwk import OKPKey
 
 from lernbatch import keyfiles, log
 from lernbatch.config import Config
-from lernbatch.credential import keys
 from lernbatch.errors import LernbatchError, Unusable
 
 _ED25519_PUBLIC = b"\xed\x01"  # the multicodec prefix of a public key
@@ -56,7 +56,7 @@ class KeysUnusable(Unusable, LernbatchError):
 
 
 @dataclass(frozen=True)
-class Key:
+class IssuerKey:
     """One key pair, or only its public half. `name` is the public key itself, in multibase."""
 
     public: Ed25519PublicKey
@@ -69,14 +69,23 @@ class Key:
 
     @property
     def jwk(self) -> dict[str, str]:
-        """The public half as a JSON Web Key."""
+        """The public half as a JSON Web IssuerKey."""
         x = urlsafe_b64encode(self.public.public_bytes_raw()).rstrip(b"=").decode()
         return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.name, "alg": "EdDSA", "use": "sig"}
 
+    @property
+    def private_jwk(self) -> OKPKey:
+        """The private half, for signing tokens. Raises: KeysUnusable."""
+        return OKPKey.import_key(self._private_half())
+
     def sign(self, data: bytes) -> bytes:
+        """The signature of `data`. Raises: KeysUnusable."""
+        return self._private_half().sign(data)
+
+    def _private_half(self) -> Ed25519PrivateKey:
         if self.private is None:
             raise KeysUnusable(f"The key {self.name} has no private half here.")
-        return self.private.sign(data)
+        return self.private
 
     def verifies(self, signature: bytes, data: bytes) -> bool:
         try:
@@ -87,24 +96,24 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Ring:
+class KeySet:
     """The good keys of an issuer, the newest first, and the bad ones; `did` is the issuer's name in credentials."""
 
     did: str
-    keys: tuple[Key, ...]
-    bad: tuple[Key, ...] = ()
+    keys: tuple[IssuerKey, ...]
+    bad: tuple[IssuerKey, ...] = ()
 
     @property
-    def signing(self) -> Key:
+    def signing(self) -> IssuerKey:
         for key in self.keys:
             if key.private is not None:
                 return key
         raise KeysUnusable("No key of certificates is a private key: nothing can be signed.")
 
-    def find(self, name: str) -> Key | None:
+    def find(self, name: str) -> IssuerKey | None:
         return next((key for key in self.keys if key.name == name), None)
 
-    def method(self, key: Key) -> str:
+    def method(self, key: IssuerKey) -> str:
         """How credentials name a key."""
         return f"{self.did}#{key.name}"
 
@@ -139,12 +148,12 @@ def did_of(public_url: str) -> str:
 
 
 def folder_of(config: Config) -> Path:
-    """Where the ring of this installation lies."""
+    """The folder of this installation's key set."""
     return config.certificate_key_folder or config.home / "keys" / "certificates"
 
 
-def open_ring(folder: Path, public_url: str) -> Ring:
-    """The ring in `folder`; its first key is made if there is none.
+def open_key_set(folder: Path, public_url: str) -> KeySet:
+    """The key set in `folder`; its first key is made if there is none.
 
     Raises: Unusable, with a sentence, when a key cannot be read or made.
     """
@@ -153,20 +162,20 @@ def open_ring(folder: Path, public_url: str) -> Ring:
         _write(folder, 1)
         keys = read_all(folder)
     good, bad = (tuple(key for key in keys if key.is_bad is wrong) for wrong in (False, True))
-    return Ring(did_of(public_url), good, bad)
+    return KeySet(did_of(public_url), good, bad)
 
 
-def read_ring(folder: Path) -> tuple[Key, ...]:
+def read_good_keys(folder: Path) -> tuple[IssuerKey, ...]:
     """The good keys in `folder`, the newest first. Raises: Unusable."""
     return tuple(key for key in read_all(folder) if not key.is_bad)
 
 
-def read_all(folder: Path) -> tuple[Key, ...]:
+def read_all(folder: Path) -> tuple[IssuerKey, ...]:
     """All keys in `folder`, the newest first. Raises: Unusable."""
     return tuple(_read(folder, number) for number in sorted(_numbers(folder), reverse=True))
 
 
-def declare_bad(folder: Path, name: str, now: datetime) -> Key:
+def declare_bad(folder: Path, name: str, now: datetime) -> IssuerKey:
     """Trust a key no more; the one that signs from now on, which is made where no good one is left.
 
     Raises: Unusable, when no key in `folder` has that name.
@@ -178,12 +187,12 @@ def declare_bad(folder: Path, name: str, now: datetime) -> Key:
         _put(folder / f"key-{named[name]}.bad", f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}\n".encode())
     except OSError as closed:
         raise KeysUnusable(f"The key cannot be declared bad in {folder}: {closed.strerror}.") from closed
-    signing = next((key for key in read_ring(folder) if key.private is not None), None)
-    return signing or turn(folder)
+    signing = next((key for key in read_good_keys(folder) if key.private is not None), None)
+    return signing or add_key(folder)
 
 
-def turn(folder: Path) -> Key:
-    """Add a key that signs from now on; the others go on verifying. Running processes use it after a restart."""
+def add_key(folder: Path) -> IssuerKey:
+    """Add a key that signs from now on; older keys still verify. Running processes use it after a restart."""
     number = max(_numbers(folder), default=0) + 1
     _write(folder, number)
     return _read(folder, number)
@@ -217,7 +226,7 @@ def _numbers(folder: Path) -> list[int]:
     return [int(found.group(1)) for name in names if (found := _FILE.match(name))]
 
 
-def _read(folder: Path, number: int) -> Key:
+def _read(folder: Path, number: int) -> IssuerKey:
     path = folder / f"key-{number}.pem"
     try:
         pem = path.read_bytes()
@@ -234,7 +243,7 @@ def _read(folder: Path, number: int) -> Key:
         raise KeysUnusable(f"The certificate key {path} is no Ed25519 key.")
     if why is not None:
         raise KeysUnusable(f"The certificate key {path} {why}.")
-    return Key(public, None if is_bad else private, is_bad)
+    return IssuerKey(public, None if is_bad else private, is_bad)
 
 
 def _write(folder: Path, number: int) -> None:
@@ -277,40 +286,40 @@ def read_multibase(text: str) -> bytes:
     return b"\0" * zeros + number.to_bytes((number.bit_length() + 7) // 8)
 
 
-def key_of_name(name: str) -> Key:
+def key_of_name(name: str) -> IssuerKey:
     """The public key that a key's name spells. Raises: ValueError."""
     data = read_multibase(name)
     if data[:2] != _ED25519_PUBLIC or len(data) != 34:
         raise ValueError("not an Ed25519 key")
-    return Key(Ed25519PublicKey.from_public_bytes(data[2:]))
+    return IssuerKey(Ed25519PublicKey.from_public_bytes(data[2:]))
 
 
-def key_of_jwk(jwk: Mapping[str, Any]) -> Key:
-    """The public key of a JSON Web Key. Raises: ValueError, KeyError."""
+def key_of_jwk(jwk: Mapping[str, Any]) -> IssuerKey:
+    """The public key of a JSON Web IssuerKey. Raises: ValueError, KeyError."""
     if (jwk["kty"], jwk["crv"]) != ("OKP", "Ed25519"):
         raise ValueError("not an Ed25519 key")
     x = str(jwk["x"])
-    return Key(Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(x + "=" * (-len(x) % 4))))
+    return IssuerKey(Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(x + "=" * (-len(x) % 4))))
 
 
-def ring(config: Config) -> Ring:
-    """The keys that sign, read again when the folder changes. Raises: keys.KeysUnusable."""
-    folder = keys.folder_of(config)
+def key_set(config: Config) -> KeySet:
+    """The keys that sign, read again when the folder changes. Raises: KeysUnusable."""
+    folder = folder_of(config)
     try:
-        keys_now = _ring(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+        keys_now = _key_set(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
     except Unusable as unusable:
-        _tell_once(str(unusable))
+        _log_once(str(unusable))
         raise
-    _tell_once.cache_clear()
+    _log_once.cache_clear()
     return keys_now
 
 
 @lru_cache(16)
-def _tell_once(trouble: str) -> None:
+def _log_once(trouble: str) -> None:
     """A trouble that every request meets stands in the log once."""
     log.warning("certificate keys cannot be used", error=trouble)
 
 
 @cache
-def _ring(folder: Path, public_url: str, _changed: int) -> Ring:
-    return keys.open_ring(folder, public_url)
+def _key_set(folder: Path, public_url: str, _changed: int) -> KeySet:
+    return open_key_set(folder, public_url)

@@ -15,26 +15,26 @@ from typing import Any
 import rfc8785
 
 from lernbatch.credential import keys
-from lernbatch.credential.keys import Key, Ring
-from lernbatch.credential.strict_json import Unverifiable, _text, canonical, instant, read_json
-from lernbatch.credential.vc_jwt import _jwt_header, _jwt_holds, _jwt_payload
+from lernbatch.credential.keys import IssuerKey, KeySet
+from lernbatch.credential.strict_json import Unverifiable, canonical, instant, read_json, required_text
+from lernbatch.credential.vc_jwt import holds, read_header, read_payload
 
 MAX_BYTES = 256 * 1024
 MAX_PROOFS = 20
 _CHANGED = "The signature does not fit the content: it was changed after signing."
 
 
-def sign(unsigned: Mapping[str, Any], ring: Ring, now: datetime) -> dict[str, Any]:
+def sign(unsigned: Mapping[str, Any], issuer_keys: KeySet, now: datetime) -> dict[str, Any]:
     """`unsigned` with its proof. The same content, key and time give the same bytes.
 
     Source: W3C Data Integrity EdDSA Cryptosuites, §3.3 eddsa-jcs-2022.
     """
-    key = ring.signing
+    key = issuer_keys.signing
     proof = {
         "type": "DataIntegrityProof",
         "cryptosuite": "eddsa-jcs-2022",
         "created": instant(now),
-        "verificationMethod": ring.method(key),
+        "verificationMethod": issuer_keys.method(key),
         "proofPurpose": "assertionMethod",
         "@context": unsigned["@context"],
     }
@@ -56,11 +56,11 @@ def read(data: bytes) -> tuple[dict[str, Any], str | None]:
     except UnicodeDecodeError as wrong:
         raise Unverifiable("The file is no text.") from wrong
     if text.count(".") == 2 and not text.startswith("{"):
-        return _jwt_payload(text), text
+        return read_payload(text), text
     return read_json(text), None
 
 
-class Foreign(Unverifiable):
+class ForeignProof(Unverifiable):
     """Why a proof says nothing for or against a credential: it is of another kind, or of somebody else."""
 
 
@@ -73,19 +73,19 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedCredential:
     """A credential whose signature is right, and the key that made it. `trusted`: the key is one of those given.
 
     `proofs`: all that it has, in its order; none in a JWT, which has its one signature around it.
     """
 
     credential: Mapping[str, Any]
-    key: Key
+    key: IssuerKey
     trusted: bool
     proofs: tuple[Proof, ...] = ()
 
 
-def verify(data: bytes, trusted: Iterable[Key]) -> Verified:
+def verify(data: bytes, trusted: Iterable[IssuerKey]) -> VerifiedCredential:
     """Check the signature of a credential, JSON or JWT. Raises: Unverifiable, with the reason.
 
     With no trusted keys the credential's own key name is used: that shows the content was not changed since that key
@@ -96,26 +96,26 @@ def verify(data: bytes, trusted: Iterable[Key]) -> Verified:
     known = {key.name: key for key in trusted}
     if token is None:
         return _of_proofs(credential, known)
-    key = _key(credential, _text(_jwt_header(token), "kid"), known)
-    if not _jwt_holds(token, key):
+    key = _key(credential, required_text(read_header(token), "kid"), known)
+    if not holds(token, key):
         raise Unverifiable(_CHANGED)
-    return Verified(credential, key, trusted=key.name in known)
+    return VerifiedCredential(credential, key, trusted=key.name in known)
 
 
-def _key(credential: Mapping[str, Any], method: str, known: Mapping[str, Key]) -> Key:
-    """The issuer's key of that name. Raises: Foreign, Unverifiable."""
+def _key(credential: Mapping[str, Any], method: str, known: Mapping[str, IssuerKey]) -> IssuerKey:
+    """The issuer's key of that name. Raises: ForeignProof, Unverifiable."""
     issuer = credential.get("issuer")
     did = issuer.get("id") if isinstance(issuer, dict) else issuer
     controller, _, name = method.partition("#")
     if controller != did:
-        raise Foreign("The signing key is not the issuer's.")
+        raise ForeignProof("The signing key is not the issuer's.")
     try:
         return known.get(name) or keys.key_of_name(name)
     except ValueError as unreadable:
         raise Unverifiable(f"The key {name!r} is unknown here.") from unreadable
 
 
-def trusted_proofs(document: Mapping[str, Any], trusted: Iterable[Key]) -> tuple[Proof, ...]:
+def trusted_proofs(document: Mapping[str, Any], trusted: Iterable[IssuerKey]) -> tuple[Proof, ...]:
     """What was found of each proof of a credential; () where none of the `trusted` keys signed what it says."""
     try:
         verified = verify(json.dumps(document).encode(), trusted)
@@ -124,16 +124,16 @@ def trusted_proofs(document: Mapping[str, Any], trusted: Iterable[Key]) -> tuple
     return verified.proofs if verified.trusted else ()
 
 
-def _of_proofs(credential: Mapping[str, Any], known: Mapping[str, Key]) -> Verified:
+def _of_proofs(credential: Mapping[str, Any], known: Mapping[str, IssuerKey]) -> VerifiedCredential:
     proofs = credential.get("proof")
     proofs = proofs if isinstance(proofs, list) else [proofs]
     if not any(isinstance(proof, dict) for proof in proofs):
         raise Unverifiable("There is no proof in it.")
     if len(proofs) > MAX_PROOFS:
         raise Unverifiable(f"It has more than {MAX_PROOFS} proofs.")
-    looked: dict[int, Key | Unverifiable] = {}
+    looked: dict[int, IssuerKey | Unverifiable] = {}
     outcomes = [_outcome(credential, proof, proofs, known, looked) for proof in proofs]
-    holding = {place: outcome for place, outcome in enumerate(outcomes) if isinstance(outcome, Key)}
+    holding = {place: outcome for place, outcome in enumerate(outcomes) if isinstance(outcome, IssuerKey)}
     names = [_name_of(place, proof, len(proofs)) for place, proof in enumerate(proofs)]
     if not holding:
         if len(proofs) == 1:
@@ -146,7 +146,7 @@ def _of_proofs(credential: Mapping[str, Any], known: Mapping[str, Key]) -> Verif
         for place, outcome in enumerate(outcomes)
     ]
     key = holding[counts]
-    return Verified(credential, key, key.name in known, tuple(map(Proof, names, why_not)))
+    return VerifiedCredential(credential, key, key.name in known, tuple(map(Proof, names, why_not)))
 
 
 def _name_of(place: int, proof: Any, count: int) -> str:
@@ -160,9 +160,9 @@ def _outcome(
     credential: Mapping[str, Any],
     proof: Any,
     proofs: list[Any],
-    known: Mapping[str, Key],
-    looked: dict[int, Key | Unverifiable],
-) -> Key | Unverifiable:
+    known: Mapping[str, IssuerKey],
+    looked: dict[int, IssuerKey | Unverifiable],
+) -> IssuerKey | Unverifiable:
     """The key whose signature a proof is, or why it does not count. `looked`: the proofs looked at, by identity.
 
     Source: W3C Data Integrity, §4.7: a proof signs the document with the proofs that it names as previous.
@@ -174,13 +174,13 @@ def _outcome(
         if not isinstance(proof, dict):
             raise Unverifiable("It is no proof.")
         if (proof.get("type"), proof.get("cryptosuite")) != ("DataIntegrityProof", "eddsa-jcs-2022"):
-            raise Foreign("The proof is of a kind that is not known here.")
+            raise ForeignProof("The proof is of a kind that is not known here.")
         previous = _previous(proof, proofs)
         for one in previous:
             outcome = _outcome(credential, one, proofs, known, looked)
-            if isinstance(outcome, Unverifiable) and not isinstance(outcome, Foreign):
+            if isinstance(outcome, Unverifiable) and not isinstance(outcome, ForeignProof):
                 raise Unverifiable(f"It builds on a proof that does not count: {outcome}")
-        key = _key(credential, _text(proof, "verificationMethod"), known)
+        key = _key(credential, required_text(proof, "verificationMethod"), known)
         if not _proof_holds(credential, proof, previous, key):
             raise Unverifiable(_CHANGED)
         looked[id(proof)] = key
@@ -202,7 +202,7 @@ def _previous(proof: Mapping[str, Any], proofs: list[Any]) -> list[Any]:
     return previous
 
 
-def _proof_holds(credential: Mapping[str, Any], proof: Mapping[str, Any], previous: list[Any], key: Key) -> bool:
+def _proof_holds(credential: Mapping[str, Any], proof: Mapping[str, Any], previous: list[Any], key: IssuerKey) -> bool:
     if proof.get("proofPurpose") != "assertionMethod":
         raise Unverifiable("The proof was made for another purpose.")
     options = {name: value for name, value in proof.items() if name != "proofValue"}
@@ -212,7 +212,7 @@ def _proof_holds(credential: Mapping[str, Any], proof: Mapping[str, Any], previo
     if previous:
         unsigned["proof"] = previous
     try:
-        signature = keys.read_multibase(_text(proof, "proofValue"))
+        signature = keys.read_multibase(required_text(proof, "proofValue"))
         return key.verifies(signature, _hash(unsigned, options))
     except (ValueError, rfc8785.CanonicalizationError) as wrong:
         raise Unverifiable("The proof cannot be read.") from wrong

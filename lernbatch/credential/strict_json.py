@@ -21,7 +21,7 @@ def canonical(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _text(fields: Mapping[str, Any], name: str) -> str:
+def required_text(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str):
         raise Unverifiable(f"It has no {name}.")
@@ -51,5 +51,5 @@ def instant(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _seconds(text: str) -> int:
+def epoch_seconds(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp())

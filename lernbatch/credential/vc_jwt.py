@@ -2,41 +2,53 @@
 
 from __future__ import annotations
 
+import warnings
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from lernbatch.credential.keys import Key, Ring
-from lernbatch.credential.strict_json import Unverifiable, _seconds, canonical, read_json
+from joserfc import jws
+from joserfc.errors import SecurityWarning
+
+from lernbatch.credential.keys import IssuerKey, KeySet
+from lernbatch.credential.strict_json import Unverifiable, canonical, epoch_seconds, read_json
+
+_ALGORITHM = "EdDSA"
 
 
-def jwt(signed: Mapping[str, Any], ring: Ring) -> str:
+def jwt(signed: Mapping[str, Any], issuer_keys: KeySet) -> str:
     """The same credential as a VC-JWT (VC-JOSE-COSE, with the registered claims Open Badges asks for).
 
     The algorithm is named EdDSA, not RFC 9864's Ed25519, because that is the name verifiers know.
+    Raises: keys.KeysUnusable.
     """
-    key = ring.signing
+    key = issuer_keys.signing
     payload = {name: value for name, value in signed.items() if name != "proof"}
-    payload |= {"iss": ring.did, "jti": signed["id"], "nbf": _seconds(signed["validFrom"])}
+    payload |= {"iss": issuer_keys.did, "jti": signed["id"], "nbf": epoch_seconds(signed["validFrom"])}
     if "validUntil" in signed:
-        payload["exp"] = _seconds(signed["validUntil"])
-    header = {"alg": "EdDSA", "typ": "vc+jwt", "cty": "vc", "kid": ring.method(key)}
-    signing_input = f"{_base64(canonical(header))}.{_base64(canonical(payload))}"
-    return f"{signing_input}.{_base64(key.sign(signing_input.encode()))}"
+        payload["exp"] = epoch_seconds(signed["validUntil"])
+    header = {"alg": _ALGORITHM, "cty": "vc", "kid": issuer_keys.method(key), "typ": "vc+jwt"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SecurityWarning)  # about the algorithm's older name
+        return jws.serialize_compact(header, canonical(payload), key.private_jwk, algorithms=[_ALGORITHM])
 
 
-def _jwt_holds(token: str, key: Key) -> bool:
-    if _jwt_header(token).get("alg") not in ("EdDSA", "Ed25519"):
+def holds(token: str, key: IssuerKey) -> bool:
+    """Whether `key` signed the token. Its parts are read strictly, so that no two texts are one signature.
+
+    Raises: Unverifiable, when the token cannot be read or is signed in another way.
+    """
+    if read_header(token).get("alg") not in ("EdDSA", "Ed25519"):
         raise Unverifiable("The token is signed in a way that is not known here.")
     signing_input, _, signature = token.rpartition(".")
     return key.verifies(_unbase64(signature), signing_input.encode())
 
 
-def _jwt_header(token: str) -> dict[str, Any]:
+def read_header(token: str) -> dict[str, Any]:
     return read_json(_unbase64(token.partition(".")[0]))
 
 
-def _jwt_payload(token: str) -> dict[str, Any]:
+def read_payload(token: str) -> dict[str, Any]:
     return read_json(_unbase64(token.split(".")[1]))
 
 

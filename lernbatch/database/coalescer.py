@@ -1,7 +1,7 @@
 """Coalescing: work that arrives while earlier work is under way is done together, in one go.
 
 There is no timer: an idle coalescer begins at once, so a lone request is not delayed. Under load a flush takes what
-has gathered, and many requests share its round trips and its commit. See docs/decisions/0010-coalescing.md.
+has gathered, and many requests share its round trips and its commit. See docs/decisions/0008-coalescing.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 
@@ -16,15 +15,11 @@ LOCK_TIMEOUT_SECONDS = 10
 _OUTSIDE = "-- outside a transaction"
 _FILE = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 
-_TABLE = """
-CREATE TABLE IF NOT EXISTS migration (
-  name       text        PRIMARY KEY,
-  applied_at timestamptz NOT NULL DEFAULT now()
-)"""
-
 
 @dataclass(frozen=True, slots=True)
 class Migration:
+    """One numbered file."""
+
     name: str
     text: str
 
@@ -33,15 +28,27 @@ class Migration:
         return not self.text.startswith(_OUTSIDE)
 
 
-def migrations() -> list[Migration]:
-    """All migrations of this version, in order."""
-    folder = resources.files("lernbatch.migrations")
-    files = sorted((file for file in folder.iterdir() if _FILE.match(file.name)), key=lambda file: file.name)
-    return [Migration(file.name, file.read_text(encoding="utf-8")) for file in files]
+@dataclass(frozen=True, slots=True)
+class Migrations:
+    """The migrations of one set of tables: `package` holds the files, `table` the names of those applied."""
+
+    package: str
+    table: str
+
+    def files(self) -> list[Migration]:
+        """All of this version, in order."""
+        files = sorted(
+            (file for file in resources.files(self.package).iterdir() if _FILE.match(file.name)),
+            key=lambda file: file.name,
+        )
+        return [Migration(file.name, file.read_text(encoding="utf-8")) for file in files]
 
 
-async def migrate(dsn: str) -> list[str]:
-    """Apply what is missing; the names applied. Several processes may do this at once.
+PRODUCT = Migrations("lernbatch.migrations", "migration")
+
+
+async def migrate(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
+    """Apply the files of `migrations` that are missing; returns their names. Several processes may do this at once.
 
     Raises: Unusable, when the database cannot be reached or was made by a newer version.
     """
@@ -50,46 +57,49 @@ async def migrate(dsn: str) -> list[str]:
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as unreachable:
         raise Unusable(f"The database cannot be reached: {unreachable}.") from unreachable
     try:
-        return await _apply(conn, migrations())
+        async with conn.transaction():
+            # CREATE TABLE IF NOT EXISTS is not safe against its twin; the lock makes the second one wait.
+            await conn.execute("SELECT pg_advisory_xact_lock(hashtext('lernbatch.migrate'))")
+            await conn.execute(
+                f"CREATE TABLE IF NOT EXISTS {migrations.table}"
+                " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+            )
+        files = migrations.files()
+        newest = await conn.fetchval(f"SELECT max(name) FROM {migrations.table}")
+        if newest is not None and files and newest > files[-1].name:
+            raise Unusable(
+                f"The database was made by a newer version of lernbatch (it has {newest}); update lernbatch."
+            )
+        return [migration.name for migration in files if await _apply(conn, migrations, migration)]
     finally:
         await conn.close()
 
 
-async def _apply(conn: asyncpg.Connection, known: Iterable[Migration]) -> list[str]:
-    known = list(known)
-    async with conn.transaction():
-        # CREATE TABLE IF NOT EXISTS is not safe against its twin; the lock makes the second one wait.
-        await conn.execute("SELECT pg_advisory_xact_lock(hashtext('lernbatch.migrate'))")
-        await conn.execute(_TABLE)
-    newest = await conn.fetchval("SELECT max(name) FROM migration")
-    if newest is not None and known and newest > known[-1].name:
-        raise Unusable(f"The database was made by a newer version of lernbatch (it has {newest}); update lernbatch.")
-    return [migration.name for migration in known if await _apply_one(conn, migration)]
-
-
-async def _apply_one(conn: asyncpg.Connection, migration: Migration) -> bool:
+async def _apply(conn: asyncpg.Connection, migrations: Migrations, migration: Migration) -> bool:
+    """Apply `migration` unless that was done before; whether it was applied now."""
     async with conn.transaction():
         await conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
-        await conn.execute("LOCK TABLE migration IN EXCLUSIVE MODE")
-        if await conn.fetchval("SELECT true FROM migration WHERE name = $1", migration.name):
+        await conn.execute(f"LOCK TABLE {migrations.table} IN EXCLUSIVE MODE")
+        if await conn.fetchval(f"SELECT true FROM {migrations.table} WHERE name = $1", migration.name):
             return False
         if migration.transactional:
             await conn.execute(migration.text)
-            await conn.execute("INSERT INTO migration (name) VALUES ($1)", migration.name)
+            await conn.execute(f"INSERT INTO {migrations.table} (name) VALUES ($1)", migration.name)
             return True
     # Outside a transaction: such statements are written so that a second run does no harm.
     await conn.execute(migration.text)
-    await conn.execute("INSERT INTO migration (name) VALUES ($1) ON CONFLICT DO NOTHING", migration.name)
+    await conn.execute(f"INSERT INTO {migrations.table} (name) VALUES ($1) ON CONFLICT DO NOTHING", migration.name)
     return True
 
 
-async def pending(dsn: str) -> list[str]:
-    """The migrations that `dsn` lacks."""
-    conn = await asyncpg.connect(dsn, timeout=10)
+async def pending(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
+    """The files of `migrations` that `dsn` lacks."""
+    conn = await asyncpg.connect(dsn)
     try:
-        if await conn.fetchval("SELECT to_regclass('migration')") is None:
-            return [migration.name for migration in migrations()]
-        applied = {row["name"] for row in await conn.fetch("SELECT name FROM migration")}
-        return [migration.name for migration in migrations() if migration.name not in applied]
+        names = [migration.name for migration in migrations.files()]
+        if await conn.fetchval("SELECT to_regclass($1)", migrations.table) is None:
+            return names
+        applied = {row["name"] for row in await conn.fetch(f"SELECT name FROM {migrations.table}")}
+        return [name for name in names if name not in applied]
     finally:
         await conn.close()

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lernbatch import log
 from lernbatch.config import Config
+from lernbatch.errors import Unusable
 from postgres_supervisor import embedded
+from postgres_supervisor.errors import SupervisorError
 
 
 @contextmanager
@@ -18,5 +21,8 @@ def opened(config: Config) -> Iterator[str]:
     if config.database_url is not None:
         yield config.database_url.get_secret_value()
         return
-    with embedded.running(config.home, bin_dir=config.pg_bin, port=config.pg_port) as dsn:
-        yield dsn
+    try:
+        with embedded.running(config.home, bin_dir=config.pg_bin, port=config.pg_port, warn=log.warning) as dsn:
+            yield dsn
+    except SupervisorError as error:
+        raise Unusable(str(error)) from error

@@ -1,4 +1,4 @@
-"""Loads a room's `queries.sql`: named statements whose `:parameters` become `$n`."""
+"""Loads a room's `queries.sql`: named statements whose `:parameters` become `$n`, and the fragments they share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from importlib import resources
 
 # A name is a comment line of its own with one word; what follows up to the next name is the statement.
-_NAME = re.compile(r"^-- ([a-z][a-z0-9_]*)$", re.MULTILINE)
+# After `-- fragment NAME` it is a piece of SQL, which stands in later statements and fragments as `:{NAME}`.
+_NAME = re.compile(r"^-- (fragment )?([a-z][a-z0-9_]*)$", re.MULTILINE)
+_FRAGMENT = re.compile(r"(?<!:):\{([a-z][a-z0-9_]*)\}")
 # A parameter, but not a cast (`::text`), and nothing inside quotes or comments.
 _TOKEN = re.compile(r"'(?:[^']|'')*'|--[^\n]*|::\w+|:([a-z][a-z0-9_]*)")
 
@@ -47,13 +49,28 @@ def load(package: str) -> Queries:
 
 
 def parse(text: str) -> Queries:
-    """`text` cut at its names. Raises ValueError when a name stands twice."""
+    """`text` cut at its names. Raises ValueError when a name stands twice, or a fragment is unknown or unused."""
     parts = _NAME.split(text)
     statements: dict[str, Statement] = {}
-    for name, body in zip(parts[1::2], parts[2::2], strict=True):
-        if name in statements:
+    fragments: dict[str, str] = {}
+    used: set[str] = set()
+
+    def fragment(match: re.Match[str]) -> str:
+        if match[1] not in fragments:
+            raise ValueError(f"there is no fragment {match[1]} above its use")
+        used.add(match[1])
+        return fragments[match[1]]
+
+    for kind, name, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        if name in statements or name in fragments:
             raise ValueError(f"the statement {name} stands twice")
-        statements[name] = _statement(name, body)
+        body = _FRAGMENT.sub(fragment, body)
+        if kind:
+            fragments[name] = body.strip()
+        else:
+            statements[name] = _statement(name, body)
+    if unused := fragments.keys() - used:
+        raise ValueError(f"no statement uses the fragments {sorted(unused)}")
     return Queries(statements)
 
 

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element
 
 from lernbatch.drawing.styles import SIZES
 from lernbatch.drawing.svg import FILLED, SPACE, SVG, Scale, coordinates, length, local, numbers, size
-from lernbatch.drawing.typesetting import Case, Cluster, Style, nearest
+from lernbatch.drawing.typesetting import Cluster, FontSet, Style, nearest
 
 MARGIN = 0.04  # of the picture's width that a name leaves free at each side before it is made smaller
 _TEXT_ONLY = frozenset(
@@ -111,7 +111,7 @@ class _Placed:
     y: float = 0.0
 
 
-def outline(root: Element, case: Case) -> list[str]:
+def outline(root: Element, case: FontSet) -> list[str]:
     """Turn every text into outlines, in place; what is drawn otherwise than it is written, as sentences.
 
     The words stay as the drawing's label, for people who listen.
@@ -141,7 +141,7 @@ def outline(root: Element, case: Case) -> list[str]:
 class _Text:
     """One text while it is laid out."""
 
-    def __init__(self, element: Element, inherited: _Set, frame: _Frame, rem: float, case: Case) -> None:
+    def __init__(self, element: Element, inherited: _Set, frame: _Frame, rem: float, case: FontSet) -> None:
         self._element, self._frame, self._rem, self._case = element, frame, rem, case
         self.said: list[str] = []
         self._spans: list[_Span] = []

@@ -18,7 +18,7 @@ import typst
 from lernbatch.drawing import outlines, pictures, styles, svg
 from lernbatch.drawing.dates import format_date
 from lernbatch.drawing.svg import BadPicture
-from lernbatch.drawing.typesetting import Case
+from lernbatch.drawing.typesetting import FontSet
 
 QR_KINDS = ("URL", "URL-W3C-VC", "W3C-VC")
 MAX_DOTS = 4000  # of a side, in a PNG
@@ -51,12 +51,14 @@ def default_design() -> Design:
     return Design(resources.files("lernbatch.drawing").joinpath("default.svg").read_bytes())
 
 
-def draw(design: Design, values: Mapping[str, Any], zone: tzinfo, case: Case) -> bytes:
+def draw(design: Design, values: Mapping[str, Any], zone: tzinfo, case: FontSet) -> bytes:
     """The certificate as SVG. `values`: what templates may name, nested as they name it. Raises: BadPicture."""
     return _drawn(design, values, zone, case, 0, [])
 
 
-def _drawn(design: Design, values: Mapping[str, Any], zone: tzinfo, case: Case, depth: int, said: list[str]) -> bytes:
+def _drawn(
+    design: Design, values: Mapping[str, Any], zone: tzinfo, case: FontSet, depth: int, said: list[str]
+) -> bytes:
     """The SVG as it is shown; `depth`: how many SVGs it is inside of. What is left out is added to `said`."""
     if depth > MAX_INNER:
         raise BadPicture(f"it is more than {MAX_INNER} SVGs within each other.")
@@ -125,7 +127,7 @@ def _size(picture: bytes) -> tuple[float, float]:
     return svg.size(svg.parse(picture))
 
 
-def check(source: bytes, case: Case) -> tuple[bytes, list[str]]:
+def check(source: bytes, case: FontSet) -> tuple[bytes, list[str]]:
     """A template as it is drawn without values, and what of it is left out or drawn otherwise, as sentences.
 
     Raises: BadPicture, when it is unsafe, broken, or asks for what nobody can give.

@@ -31,7 +31,7 @@ import msgspec
 from lernbatch.drawing import picture
 from lernbatch.drawing.picture import Design
 from lernbatch.drawing.svg import BadPicture
-from lernbatch.drawing.typesetting import Case
+from lernbatch.drawing.typesetting import FontSet
 
 SECONDS = 10  # of processor time for one drawing; an ordinary one takes a quarter of one
 WAIT_SECONDS = 120  # for one drawing on a machine that is busy with other things
@@ -44,7 +44,7 @@ EXECUTOR = ThreadPoolExecutor(1, thread_name_prefix="drawing")
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RenderJob:
     """What is to be drawn; `form`: svg, png, pdf, or check, which draws a template without values in all of them."""
 
     form: str
@@ -60,7 +60,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class RenderResult:
     """What came of a job: the picture, or why there is none."""
 
     picture: bytes = b""
@@ -68,7 +68,7 @@ class Drawn:
     warnings: list[str] = field(default_factory=list)  # of a check
 
 
-class Press:
+class Renderer:
     """The drawing process; it is started when it is first needed, and again after it ended."""
 
     def __init__(self, seconds: int = SECONDS) -> None:
@@ -76,20 +76,20 @@ class Press:
         self._process: subprocess.Popen[bytes] | None = None
         self._left = 0
 
-    def draw(self, job: Job) -> bytes:
+    def draw(self, job: RenderJob) -> bytes:
         """The picture. Blocks; for any thread. Raises: BadPicture."""
         return self._work(job).picture
 
     def check(self, source: bytes) -> list[str]:
         """What of a template is left out or drawn otherwise. Blocks; for any thread. Raises: BadPicture."""
-        return self._work(Job("check", source)).warnings
+        return self._work(RenderJob("check", source)).warnings
 
-    def _work(self, job: Job) -> Drawn:
+    def _work(self, job: RenderJob) -> RenderResult:
         with self._lock:
             asked, answers = self._pipes()
             try:
                 _write(asked, msgspec.msgpack.encode(job))
-                drawn = msgspec.msgpack.decode(_read(answers, WAIT_SECONDS), type=Drawn)
+                drawn = msgspec.msgpack.decode(_read(answers, WAIT_SECONDS), type=RenderResult)
             except (OSError, EOFError) as ended:
                 raise BadPicture(f"The picture cannot be drawn: {self._end()}") from ended
         if drawn.bad is not None:
@@ -139,8 +139,8 @@ class Press:
         return f"it takes more than {MEMORY // 1024**3} GB of memory, or breaks the program that draws it."
 
 
-PRESS = Press()
-atexit.register(PRESS.close)
+RENDERER = Renderer()
+atexit.register(RENDERER.close)
 
 
 def main() -> None:
@@ -152,30 +152,30 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with suppress(EOFError):
         while True:
-            job = msgspec.msgpack.decode(_read(sys.stdin.fileno()), type=Job)
+            job = msgspec.msgpack.decode(_read(sys.stdin.fileno()), type=RenderJob)
             # Past the soft limit the system ends the process; it counts from the process's beginning.
             limit, (_, hard) = int(time.process_time()) + 1 + seconds, resource.getrlimit(resource.RLIMIT_CPU)
             resource.setrlimit(resource.RLIMIT_CPU, (limit if hard < 0 else min(limit, hard), hard))
             _write(sys.stdout.fileno(), msgspec.msgpack.encode(_done(job)))
 
 
-def _done(job: Job) -> Drawn:
+def _done(job: RenderJob) -> RenderResult:
     try:
-        return _check(job) if job.form == "check" else Drawn(_draw(job))
+        return _check(job) if job.form == "check" else RenderResult(_draw(job))
     except BadPicture as bad:
-        return Drawn(bad=str(bad))
+        return RenderResult(bad=str(bad))
     except MemoryError:
-        return Drawn(bad=f"The picture cannot be drawn: it takes more than {MEMORY // 1024**3} GB of memory.")
+        return RenderResult(bad=f"The picture cannot be drawn: it takes more than {MEMORY // 1024**3} GB of memory.")
 
 
-def _check(job: Job) -> Drawn:
+def _check(job: RenderJob) -> RenderResult:
     drawn, warnings = picture.check(job.source, _case(job.fonts))
     picture.png(drawn)
     picture.pdf(drawn, job.credential, job.title, job.author, _EPOCH)
-    return Drawn(warnings=warnings)
+    return RenderResult(warnings=warnings)
 
 
-def _draw(job: Job) -> bytes:
+def _draw(job: RenderJob) -> bytes:
     drawn = picture.draw(Design(job.source, job.embedded), job.values, ZoneInfo(job.zone), _case(job.fonts))
     if job.form == "png":
         return picture.png(drawn)
@@ -185,8 +185,8 @@ def _draw(job: Job) -> bytes:
 
 
 @cache
-def _case(fonts: str | None) -> Case:
-    return Case(Path(fonts) if fonts else None)
+def _case(fonts: str | None) -> FontSet:
+    return FontSet(Path(fonts) if fonts else None)
 
 
 def _write(pipe: int, message: bytes) -> None:

@@ -212,7 +212,7 @@ class _Pen:
         return
 
 
-class Case:
+class FontSet:
     """All fonts at hand: ours, and those in a folder of the operator's, which serve characters ours lack."""
 
     def __init__(self, more: Path | None = None) -> None:

@@ -30,7 +30,7 @@ from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.services import Services
 from lernbatch.sunbird.orgs import Organisation
 from lernbatch.threads import beside
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.enrolment")
 PATIENCE_SECONDS = 2.0  # a list does not wait longer for what stands beside its courses
@@ -321,7 +321,7 @@ async def unenrol_within(
         batch_ids=[batch_id for _, batch_id in leaving],
     )
     config, now_ms = services.config, services.clock.now_ms()
-    if gone and (config.mail_enabled or outbox.hears_kafka(config)):
+    if gone and (config.mail_enabled or outbox.publishes_to_kafka(config)):
         rows = await eligibilities(conn, [row.key for row in gone])
         outgoing = [
             event for row in gone for event in events.unenrolled(config, now_ms, leaving[row.key], rows[row.key])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lernbatch.batch.events import mails
 from lernbatch.config import Config
 from lernbatch.enrolment.model import Eligibility, EnrolmentRequest, EnrolmentSource
-from lernbatch.jobs.outbox.actions import hears_kafka
+from lernbatch.jobs.outbox.actions import publishes_to_kafka
 from lernbatch.jobs.outbox.events import Event
 from lernbatch.jobs.outbox.telemetry import request_audit
 
@@ -36,7 +36,7 @@ def _events(
 ) -> list[Event]:
     """The audit event (state, type, props), and the mail (subject, template) where the learner gets one."""
     events = []
-    if hears_kafka(config):
+    if publishes_to_kafka(config):
         state, kind, props = audit
         events.append(
             request_audit(

@@ -1,4 +1,4 @@
-"""HTTP entrances of enrolment: read, call, answer."""
+"""HTTP routes of enrolment: read, call, answer."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from lernbatch.batch.rules import administers
-from lernbatch.batch.wire_document import Style, show_batch
+from lernbatch.batch.wire_document import BatchStyle, show_batch
 from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions, wire
 from lernbatch.enrolment.model import EnrolmentRequest, EnrolmentSource, EnrolmentsQuery
 from lernbatch.errors import LernbatchError, Unauthorized
 from lernbatch.services import Services
+from lernbatch.web.caller import Caller
 from lernbatch.web.fields import mandatory
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 from lernbatch.web.schema import Done, takes
-from lernbatch.web.tokens import Caller
 
 
 @takes(wire.CourseBatch)
@@ -121,11 +121,11 @@ async def _list(call: Call, user_id: str) -> wire.EnrolmentList:
     options = wire.read_list(call.request, call.query, config.enrolment_list_size)
     query = EnrolmentsQuery(user_id, options.limit, options.course_ids, options.offset, options.cursor)
     page = await actions.list_of(services, query)
-    trees = await courses.at_hand(services, {enrolment.course_id for enrolment in page.enrolments})
+    trees = await courses.snapshots(services, {enrolment.course_id for enrolment in page.enrolments})
     measures = await actions.measures_of(services, page.enrolments)
     batches = {}
     if options.batch_fields is not None:
-        now, style = services.clock.now(), Style.of(config)
+        now, style = services.clock.now(), BatchStyle.of(config)
         rows = await actions.batches_of(services, frozenset(enrolment.batch_id for enrolment in page.enrolments))
         batches = {batch.batch_id: show_batch(batch, now, style, fields=options.batch_fields) for batch in rows}
     organisations = None

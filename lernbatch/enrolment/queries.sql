@@ -31,7 +31,7 @@ WITH asked AS (
     JOIN batch ON batch.batch_id = entered.batch_id AND batch.templates <> '{}'
    WHERE entered.enrolled_at < :now
   ON CONFLICT (user_id, batch_id) DO UPDATE
-     SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, parked = false
+     SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false
 ), published AS (
   INSERT INTO outbox (destination, topic, key, payload, created_at, due_at)
   SELECT event.destination, event.topic, event.key, event.payload, :now, :now

@@ -6,13 +6,13 @@ from collections.abc import Collection
 from datetime import date, datetime
 
 from lernbatch.batch import rules as batch
-from lernbatch.batch.model import Status
+from lernbatch.batch.model import BatchStatus, EnrolmentState
 from lernbatch.batch.rules import Person
 from lernbatch.config import Config
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Eligibility, Enrolment, Progress
 from lernbatch.errors import Refused
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 
 class WrongEnrolmentType(Refused):
@@ -90,12 +90,13 @@ def check_enrol(eligibility: Eligibility, today: date, *, alone: bool, closes_be
     The capacity is not looked at: only the database can say who gets the last seat.
     """
     check_type(eligibility, alone=alone)
-    check_running(eligibility, today)
-    last = batch.enrolment_end(eligibility.end_date, eligibility.enrolment_end_date, closes_before)
-    if last is not None and today > last:
-        raise EnrolmentClosed
-    if not batch.enrolment_has_begun(today, eligibility.enrolment_start_date):
-        raise EnrolmentNotOpen
+    match batch.enrolment_state(eligibility, today, closes_before):
+        case EnrolmentState.ENDED:
+            raise BatchEnded
+        case EnrolmentState.CLOSED:
+            raise EnrolmentClosed
+        case EnrolmentState.NOT_BEGUN:
+            raise EnrolmentNotOpen
     if eligibility.active:
         raise AlreadyEnrolled
 
@@ -125,7 +126,7 @@ def check_type(eligibility: Eligibility, *, alone: bool) -> None:
 
 def check_running(eligibility: Eligibility, today: date) -> None:
     """Raises: BatchEnded."""
-    if batch.status_on(today, eligibility.start_date, eligibility.end_date) is Status.ENDED:
+    if batch.status_on(today, eligibility.start_date, eligibility.end_date) is BatchStatus.ENDED:
         raise BatchEnded
 
 

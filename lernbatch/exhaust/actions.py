@@ -10,17 +10,16 @@ from typing import Any
 from lernbatch import log
 from lernbatch.archive import model
 from lernbatch.archive.store import Store
-from lernbatch.batch.rules import is_unbounded
 from lernbatch.config import Config
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.errors import Upstream
 from lernbatch.exhaust import manifest, rules, wire
-from lernbatch.exhaust.model import COUNTING, Request, Requester, Submission, Wanted
-from lernbatch.person.sealing import KeyRing, Seal, decrypt_as_reference, keys_of
-from lernbatch.report.model import Dataset, Offer
+from lernbatch.exhaust.model import COUNTING, Request, Requester, Selection, Submission
+from lernbatch.report.model import Dataset, ReportBatch
+from lernbatch.sealing import decrypt_as_reference, seal_of
 from lernbatch.services import Services
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.exhaust")
 SEARCHED_COURSES = 1000
@@ -28,26 +27,13 @@ POSTPONED = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class LinkedRequest:
     """A request with links that are made for this answer."""
 
     request: Request
     links: tuple[str, ...]
     manifest_link: str | None
     expire_at: datetime
-
-
-def seal(config: Config) -> Seal:
-    """What seals keys and personal data of this installation."""
-    return Seal(_keys(config))
-
-
-def store(config: Config) -> Store:
-    return Store(config, _keys(config))
-
-
-def _keys(config: Config) -> KeyRing:
-    return keys_of(config.home, config.exhaust_key.get_secret_value())
 
 
 async def admitted(services: Services, caller: Caller, channel: str | None) -> str:
@@ -69,17 +55,6 @@ async def admitted(services: Services, caller: Caller, channel: str | None) -> s
     return person.root_org_id or config.default_channel
 
 
-def requester(config: Config, caller: Caller) -> Requester:
-    """For whom a report is that `caller` asks for, or looks at: somebody who administers or reports for organisations.
-
-    Where an installation does not ask whose a batch is, anybody who may ask for reports at all may have them all.
-    """
-    if is_unbounded(caller, config):
-        return Requester(caller.user_id, None)
-    roles = (*config.report_roles, *config.administrator_roles)
-    return Requester(caller.user_id, caller.organisations_with(roles))
-
-
 async def submit(services: Services, requester: Requester, asked: Submission) -> Request:
     """Ask for a report; it is begun at once. One that was asked for today already is answered as it stands.
 
@@ -90,7 +65,7 @@ async def submit(services: Services, requester: Requester, asked: Submission) ->
     wanted = _readable(asked)
     if wanted is not None:
         await _check_owner(services, requester, asked.channel, asked.dataset, wanted)
-    fingerprint = seal(services.config).digest(wire.write_essence(asked))
+    fingerprint = seal_of(services.config).digest(wire.write_essence(asked))
     request_id, another_id = rules.request_ids(asked, services.clock.today(), fingerprint)
     request = await _insert(services, requester, asked, request_id, fingerprint)
     if request.fingerprint != fingerprint:  # the tag stands for another request, whose files answer another question
@@ -118,7 +93,7 @@ async def _insert(
         channel=asked.channel,
         config=dict(asked.config),
         output_format=asked.output_format,
-        sealed_key=None if asked.key is None else seal(services.config).close(asked.key.encode(), request_id),
+        sealed_key=None if asked.key is None else seal_of(services.config).close(asked.key.encode(), request_id),
         fingerprint=fingerprint,
         requester_id=requester.user_id,
         organisation_ids=None if organisation_ids is None else sorted(organisation_ids),
@@ -135,7 +110,7 @@ def password(config: Config, request: Request) -> str | None:
     """The key that the caller gave, plain; None without one."""
     if request.sealed_key is None:
         return None
-    return _plain(config, seal(config).open(request.sealed_key, request.request_id).decode()) or None
+    return _plain(config, seal_of(config).open(request.sealed_key, request.request_id).decode()) or None
 
 
 def _plain(config: Config, key: str) -> str:
@@ -179,28 +154,30 @@ async def visible(services: Services, requester: Requester, requests: Sequence[R
     return [request for request in requests if may_see(request)]
 
 
-async def shown(services: Services, requests: Sequence[Request]) -> list[Shown]:
+async def shown(services: Services, requests: Sequence[Request]) -> list[LinkedRequest]:
     """`requests` with links to their files that last from now (contract jobs §5.3)."""
     return [await _shown(services, request) for request in requests]
 
 
-async def _shown(services: Services, request: Request) -> Shown:
+async def _shown(services: Services, request: Request) -> LinkedRequest:
     now, lasts = services.clock.now(), timedelta(minutes=services.config.exhaust_link_minutes)
-    files = store(services.config)
+    files = Store(services.config)
     asked = {batch_id: place for place, batch_id in enumerate(_batch_ids(request))}
     delivered = sorted(request.deliveries, key=lambda one: asked.get(one["batchId"], len(asked)))
     links = tuple([await files.link(one["filePath"], now, lasts) for one in delivered])
     described = f"{manifest.folder(request.dataset, request.request_id)}/{manifest.NAME}" if links else None
-    return Shown(request, links, await files.link(described, now, lasts) if described else None, now + lasts)
+    return LinkedRequest(request, links, await files.link(described, now, lasts) if described else None, now + lasts)
 
 
-async def offers_of(conn: Connection, batch_ids: Sequence[str]) -> list[Offer]:
+async def offers_of(conn: Connection, batch_ids: Sequence[str]) -> list[ReportBatch]:
     """The batches that exist, each once, in the order of `batch_ids`."""
-    found = {one.batch_id: one for one in await db.all(conn, Offer, Q.batches_by_id, batch_ids=list(set(batch_ids)))}
+    found = {
+        one.batch_id: one for one in await db.all(conn, ReportBatch, Q.batches_by_id, batch_ids=list(set(batch_ids)))
+    }
     return [found[batch_id] for batch_id in dict.fromkeys(batch_ids) if batch_id in found]
 
 
-async def offers(services: Services, wanted: Wanted, dataset: Dataset, channel: str) -> list[Offer]:
+async def offers(services: Services, wanted: Selection, dataset: Dataset, channel: str) -> list[ReportBatch]:
     """The batches that a request is about (contract jobs §5.5, §6.1). Raises: Upstream."""
     if wanted.batch_ids:
         return await offers_of(services.pool, wanted.batch_ids)
@@ -211,15 +188,15 @@ async def offers(services: Services, wanted: Wanted, dataset: Dataset, channel: 
         filters if isinstance(filters, dict) else {}, fields=["identifier"], limit=SEARCHED_COURSES
     )
     course_ids = [str(hit["identifier"]) for hit in hits if "identifier" in hit]
-    return await db.all(services.pool, Offer, Q.batches_of_courses, course_ids=course_ids)
+    return await db.all(services.pool, ReportBatch, Q.batches_of_courses, course_ids=course_ids)
 
 
-async def _offers_of_channel(services: Services, wanted: Wanted, channel: str) -> list[Offer]:
+async def _offers_of_channel(services: Services, wanted: Selection, channel: str) -> list[ReportBatch]:
     """Batches of a channel: those that started from a day on, or all, or those that run or ended yesterday."""
     running = wanted.started_from is None and not wanted.all_batches
     return await db.all(
         services.pool,
-        Offer,
+        ReportBatch,
         Q.batches_of_channel,
         channel=channel,
         started_from=wanted.started_from,
@@ -236,7 +213,7 @@ async def forget(services: Services, request: Request) -> None:
 async def delete_files(services: Services, dataset: str, request_id: str) -> bool:
     """Delete the files of a request; False where the store does not: the request is due to be forgotten with them."""
     try:
-        await store(services.config).delete_folder(manifest.folder(dataset, request_id))
+        await Store(services.config).delete_folder(manifest.folder(dataset, request_id))
     except Upstream as failure:
         log.warning("the files of an exhaust stay", request_id=request_id, detail=failure.detail)
         await db.run(services.pool, Q.postpone_expiry, request_id=request_id, until=services.clock.now())
@@ -274,7 +251,7 @@ async def forget_expired(services: Services, *, limit: int = 100) -> int:
 async def _is_emptied(services: Services, conn: Connection, row: Mapping[str, Any]) -> bool:
     """Delete the files of an expired request; where that fails its row stays, and comes after the others."""
     try:
-        await store(services.config).delete_folder(manifest.folder(row["dataset"], row["request_id"]))
+        await Store(services.config).delete_folder(manifest.folder(row["dataset"], row["request_id"]))
     except Upstream as failure:
         log.warning("the files of an expired exhaust stay", request_id=row["request_id"], detail=failure.detail)
         until = services.clock.now() + POSTPONED
@@ -283,7 +260,7 @@ async def _is_emptied(services: Services, conn: Connection, row: Mapping[str, An
     return True
 
 
-def _readable(asked: Submission) -> Wanted | None:
+def _readable(asked: Submission) -> Selection | None:
     """What is wanted; None where the run will say what is wrong with it."""
     try:
         return wire.read_wanted(asked.config)
@@ -292,7 +269,7 @@ def _readable(asked: Submission) -> Wanted | None:
 
 
 async def _check_owner(
-    services: Services, requester: Requester, channel: str, dataset: Dataset, wanted: Wanted
+    services: Services, requester: Requester, channel: str, dataset: Dataset, wanted: Selection
 ) -> None:
     if wanted.search is not None or (dataset.spans_batches and not wanted.batch_ids):
         # Nobody can say beforehand which batches that will be; of those, the run leaves out what is not theirs.

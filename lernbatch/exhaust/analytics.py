@@ -16,7 +16,8 @@ from lernbatch.errors import Forbidden, LernbatchError, Malformed, NotAuthentica
 from lernbatch.exhaust import actions, handlers, rules, wire
 from lernbatch.exhaust.model import Request, Requester
 from lernbatch.web import envelope
-from lernbatch.web.http import Answer, Call, json_response
+from lernbatch.web.answers import Answer, json_response
+from lernbatch.web.request import Call
 
 CONSUMER_HEADER = "x-consumer-id"
 SEARCH_LIMIT = 10
@@ -63,7 +64,7 @@ def door(name: str) -> Callable[[Callable[[Call], Awaitable[Result]]], Callable[
         async def answer(call: Call) -> Answer:
             now = call.services.clock.now()
             try:
-                return json_response(_envelope(name, now, result=await handler(call)), 200, handlers.NO_STORE)
+                return json_response(_envelope(name, now, result=await handler(call)), 200)
             except (Refused, Forbidden, NotAuthenticated, NoSuchRequest) as error:
                 return json_response(_envelope(name, now, error=error), error.http_status)
             except (Malformed, Unmappable):
@@ -187,7 +188,7 @@ async def _admitted(call: Call) -> tuple[str, Requester]:
     if not channel:
         raise rules.ChannelMissing
     if caller.token is not None or not caller.authentication_enabled:
-        return await actions.admitted(call.services, caller, channel), actions.requester(config, caller)
+        return await actions.admitted(call.services, caller, channel), rules.requester(config, caller)
     consumer = caller.user_id or call.headers.get(CONSUMER_HEADER, "")
     shown = caller.user_id is not None or call.is_private
     if not shown or f"{consumer}:{channel}" not in config.exhaust_consumers:

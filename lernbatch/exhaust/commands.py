@@ -14,13 +14,14 @@ from uuid import uuid4
 from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lernbatch import command
+from lernbatch import command, sealing
 from lernbatch.archive.model import FileFormat, ZipEncryption
+from lernbatch.archive.store import Store
 from lernbatch.course.actions import course as find_course
 from lernbatch.errors import Unusable
 from lernbatch.exhaust import actions, resealing, worker
 from lernbatch.exhaust.model import Request, Requester, Status, Submission
-from lernbatch.person import sealing
+from lernbatch.person.resealing import ResealCount
 from lernbatch.report.model import Dataset
 from lernbatch.services import Services
 
@@ -32,7 +33,7 @@ _ANYBODY = Requester(None, None)
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReportOptions:
     """What to make, and where to put it."""
 
     batch: Annotated[list[str], Parameter(negative="")]
@@ -55,7 +56,7 @@ class Asked:
 
 
 @app.command
-def progress(*, asked: Asked) -> None:
+def progress(*, asked: ReportOptions) -> None:
     """How far the learners of batches are, and their scores.
 
     Example: `lernbatch exhaust progress --batch 0140000000000000001 --out reports`
@@ -64,7 +65,7 @@ def progress(*, asked: Asked) -> None:
 
 
 @app.command
-def userinfo(*, asked: Asked) -> None:
+def userinfo(*, asked: ReportOptions) -> None:
     """Who the learners of batches are, as far as they let the organisation see it.
 
     Example: `lernbatch exhaust userinfo --batch 0140000000000000001 --key abc12345`
@@ -73,7 +74,7 @@ def userinfo(*, asked: Asked) -> None:
 
 
 @app.command
-def response(*, asked: Asked) -> None:
+def response(*, asked: ReportOptions) -> None:
     """What the learners of batches have answered to each question.
 
     Example: `lernbatch exhaust response --batch 0140000000000000001 --format parquet`
@@ -101,7 +102,7 @@ def reseal() -> None:
     Example: `lernbatch exhaust reseal`
     """
 
-    async def work() -> resealing.Count:
+    async def work() -> ResealCount:
         async with command.services() as services:
             return await resealing.reseal(services)
 
@@ -113,13 +114,13 @@ def reseal() -> None:
         )
 
 
-def _make(dataset: Dataset, asked: Asked) -> None:
+def _make(dataset: Dataset, asked: ReportOptions) -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     for path in asyncio.run(_made(dataset, asked)):
         print(path)
 
 
-async def _made(dataset: Dataset, asked: Asked) -> list[Path]:
+async def _made(dataset: Dataset, asked: ReportOptions) -> list[Path]:
     """Ask for the files as the API does, work on what is due here, fetch what was made; then forget it.
 
     Raises: Unusable, with the request's own text, when it ends in FAILED.
@@ -183,7 +184,7 @@ def _opened(target: Path) -> BinaryIO:
 async def _fetched(services: Services, path: str, out: Path) -> Path:
     """Copy a file of the store into the folder `out`."""
     target = out / path.rpartition("/")[2]
-    _, content = await actions.store(services.config).read(path)
+    _, content = await Store(services.config).read(path)
     with await asyncio.to_thread(_opened, target) as file:
         async for piece in content:
             await asyncio.to_thread(file.write, bytes(piece))

@@ -13,15 +13,17 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lernbatch.archive import model, packing
 from lernbatch.archive.model import FileFormat, Level, ZipEncryption
 from lernbatch.archive.packing import Protection
+from lernbatch.archive.store import Store
 from lernbatch.course.actions import course as find_course
 from lernbatch.course.model import Course
 from lernbatch.database import sql
 from lernbatch.exhaust import actions, manifest, rules, streaming, wire
-from lernbatch.exhaust.lease import Failures, Turn
-from lernbatch.exhaust.model import LeftOut, Request, Wanted
-from lernbatch.person import profiles
-from lernbatch.report.model import Dataset, Filters, Offer
-from lernbatch.report.sources import Subject
+from lernbatch.exhaust.lease import Failures, Lease
+from lernbatch.exhaust.model import LeftOut, Request, Selection
+from lernbatch.exhaust.sources import ReportScope
+from lernbatch.person import consents, profiles
+from lernbatch.report.model import Dataset, Filters, ReportBatch
+from lernbatch.sealing import seal_of
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
@@ -32,25 +34,25 @@ ALL_BATCHES = "all"  # the name of the only part of a report that spans batches
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReportFile:
     """What one file is about. `name` is known to the request once it is delivered; `courses` by batch id."""
 
     name: str
-    batches: tuple[Offer, ...]
+    batches: tuple[ReportBatch, ...]
     courses: Mapping[str, Course]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DeliveryPlan:
     """What holds for every file of a request."""
 
     dataset: Dataset
-    wanted: Wanted
+    wanted: Selection
     filters: Filters
     protection: Protection
 
 
-async def make_files(turn: Turn, failures: Failures) -> bool:
+async def make_files(turn: Lease, failures: Failures) -> bool:
     """Make what is not delivered yet, as far as one turn goes; whether something is left for the next.
 
     What is wrong with a single file goes to `failures`. Raises: CannotBeMade, for what is wrong with all; Upstream.
@@ -61,21 +63,21 @@ async def make_files(turn: Turn, failures: Failures) -> bool:
     turn.deliveries = [wire.read_delivery(one) for one in turn.request.deliveries]
     if not turn.deliveries:  # what lies there is a dead worker's, or was closed before the request was asked for again
         folder = manifest.folder(turn.request.dataset, turn.request.request_id)
-        await actions.store(config).delete_folder(folder)
+        await Store(config).delete_folder(folder)
     delivered = {delivery.batch_id for delivery in turn.deliveries}
     turn.rows_before = sum(turn.row_counts.get(name, 0) for name in delivered)
     waiting = [part for part in parts if part.name not in delivered]
-    await _make_some(turn, plan, waiting[: config.exhaust_batches_per_turn], failures)
+    await _make_some(turn, plan, waiting[: config.exhaust_batches_per_lease], failures)
     if turn.deliveries:
         await _describe(turn, plan.protection)
-    return len(waiting) > config.exhaust_batches_per_turn
+    return len(waiting) > config.exhaust_batches_per_lease
 
 
-async def _make_some(turn: Turn, plan: Plan, parts: list[Part], failures: Failures) -> None:
+async def _make_some(turn: Lease, plan: DeliveryPlan, parts: list[ReportFile], failures: Failures) -> None:
     """Make the files of `parts`, FILES_AT_ONCE; one that fails leaves the others be. Raises: LeaseLost."""
     room = asyncio.Semaphore(FILES_AT_ONCE)
 
-    async def make_in_turn(part: Part) -> None:
+    async def make_in_turn(part: ReportFile) -> None:
         async with room:
             await _make_file(turn, plan, part)
 
@@ -85,16 +87,16 @@ async def _make_some(turn: Turn, plan: Plan, parts: list[Part], failures: Failur
             failures.note(failure, part.name)
 
 
-async def _plan(services: Services, request: Request) -> Plan:
+async def _plan(services: Services, request: Request) -> DeliveryPlan:
     dataset, wanted = Dataset(request.dataset), wire.read_wanted(request.config)
     key = actions.password(services.config, request)
     rules.check_selectors(wanted, dataset, key is not None, services.config.exhaust_batches_per_request)
     filters = await _filters(services, request, wanted)
     strong = rules.is_strong(ZipEncryption(request.zip_encryption), usually=services.config.exhaust_strong_zip)
-    return Plan(dataset, wanted, filters, _protection(services, dataset, key, strong=strong))
+    return DeliveryPlan(dataset, wanted, filters, _protection(services, dataset, key, strong=strong))
 
 
-async def _parts(turn: Turn, plan: Plan) -> list[Part]:
+async def _parts(turn: Lease, plan: DeliveryPlan) -> list[ReportFile]:
     """What files there will be, and how many rows are read for each."""
     offered = await _offered(turn, plan)
     statement = Q.attempts_of_batches if plan.dataset is Dataset.RESPONSE else Q.learners_of_batches
@@ -103,12 +105,12 @@ async def _parts(turn: Turn, plan: Plan) -> list[Part]:
     if plan.dataset.spans_batches:
         turn.row_counts = {ALL_BATCHES: sum(counts.values())}
         courses = {batch.batch_id: course for batch, course in offered}
-        return [Part(ALL_BATCHES, tuple(batch for batch, _ in offered), courses)]
+        return [ReportFile(ALL_BATCHES, tuple(batch for batch, _ in offered), courses)]
     turn.row_counts = {batch.batch_id: counts.get(batch.batch_id, 0) for batch, _ in offered}
-    return [Part(batch.batch_id, (batch,), {batch.batch_id: course}) for batch, course in offered]
+    return [ReportFile(batch.batch_id, (batch,), {batch.batch_id: course}) for batch, course in offered]
 
 
-async def _offered(turn: Turn, plan: Plan) -> list[tuple[Offer, Course]]:
+async def _offered(turn: Lease, plan: DeliveryPlan) -> list[tuple[ReportBatch, Course]]:
     """The requester's batches with their courses, without those of retired ones.
 
     Raises: NothingFound, Retired, NotTheirs.
@@ -162,7 +164,7 @@ def _public_key(path: Path | None) -> RSAPublicKey:
     return packing.public_key(pem)
 
 
-async def _filters(services: Services, request: Request, wanted: Wanted) -> Filters:
+async def _filters(services: Services, request: Request, wanted: Selection) -> Filters:
     if wanted.since_request is None:
         return wanted.filters
     earlier = await actions.find(services.pool, wanted.since_request)
@@ -171,13 +173,12 @@ async def _filters(services: Services, request: Request, wanted: Wanted) -> Filt
     return wire.changed_since(wanted.filters, earlier.submitted_at)
 
 
-async def _make_file(turn: Turn, plan: Plan, part: Part) -> None:
+async def _make_file(turn: Lease, plan: DeliveryPlan, part: ReportFile) -> None:
     turn.check()
     services, request = turn.services, turn.request
-    seal = actions.seal(services.config)
     for batch in part.batches:
-        await profiles.fetch_profiles(services, seal, batch.batch_id, turn.renew)
-    subject = Subject(
+        await profiles.fetch_profiles(services, batch.batch_id, turn.renew)
+    subject = ReportScope(
         dataset=plan.dataset,
         batches=part.batches,
         courses=part.courses,
@@ -186,29 +187,29 @@ async def _make_file(turn: Turn, plan: Plan, part: Part) -> None:
         filters=plan.filters,
         extras=plan.wanted.columns,
         titles=await _titles(services, plan.dataset, part),
-        unseal=lambda user_id, sealed: profiles.unsealed(seal, user_id, sealed),
+        unseal=partial(profiles.unseal, seal_of(services.config)),
     )
-    manner = streaming.Manner(
+    manner = streaming.FileOptions(
         name=part.name,
         folder=manifest.folder(request.dataset, request.request_id),
         wanted=rules.file_format(FileFormat(request.output_format), services.config.exhaust_csv_format),
         protection=plan.protection,
         expected_rows=turn.row_counts.get(part.name, 0),
-        put=actions.store(services.config).put,
+        put=Store(services.config).put,
         counted=partial(turn.counted, part.name),
     )
     begun_at = services.clock.now()
     await turn.deliver(await streaming.make(services, subject, manner), begun_at)
 
 
-async def _describe(turn: Turn, protection: Protection) -> None:
+async def _describe(turn: Lease, protection: Protection) -> None:
     """Put the manifest of all that is delivered so far. Raises: Upstream."""
     written = manifest.manifest(turn.request, turn.deliveries, turn.left_out, protection, turn.services.clock.now())
     path = f"{manifest.folder(turn.request.dataset, turn.request.request_id)}/{manifest.NAME}"
-    await actions.store(turn.services.config).put(path, manifest.pieces(written))
+    await Store(turn.services.config).put(path, manifest.pieces(written))
 
 
-async def _consents(turn: Turn, dataset: Dataset, part: Part) -> str:
+async def _consents(turn: Lease, dataset: Dataset, part: ReportFile) -> str:
     """Know the consents that a personal report needs; whom they must be given to, "" for nobody.
 
     Raises: ConsentNotAsked.
@@ -221,11 +222,11 @@ async def _consents(turn: Turn, dataset: Dataset, part: Part) -> str:
         raise rules.ConsentNotAsked
     if not asks or turn.request.channel == turn.services.config.custodian_org:
         return ""
-    await profiles.fetch_consents(turn.services, batch, turn.request.channel, turn.renew)
+    await consents.fetch_consents(turn.services, batch.batch_id, batch.course_id, turn.request.channel, turn.renew)
     return turn.request.channel
 
 
-async def _titles(services: Services, dataset: Dataset, part: Part) -> dict[str, str]:
+async def _titles(services: Services, dataset: Dataset, part: ReportFile) -> dict[str, str]:
     """Names of the question sets of a response exhaust: from the course, and from the search for what left it."""
     if dataset is not Dataset.RESPONSE:
         return {}

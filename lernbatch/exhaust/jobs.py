@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lernbatch.exhaust import actions, closing, worker
-from lernbatch.person import profiles
 from lernbatch.services import Services
 
 
@@ -15,11 +14,6 @@ async def run_due(services: Services) -> int:
 async def close_withdrawn(services: Services) -> int:
     """Close the files of people who withdrew their consent; how many requests."""
     return await closing.close_withdrawn(services)
-
-
-async def fetch_missing_people(services: Services) -> int:
-    """Read a set of the profiles that a summary by place lacked; how many, or 0 when none is missing."""
-    return await profiles.fetch_missing(services, actions.seal(services.config))
 
 
 async def forget_expired(services: Services) -> int:

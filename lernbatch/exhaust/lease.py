@@ -23,7 +23,7 @@ class LeaseLost(Exception):
 
 
 @dataclass(slots=True)
-class Turn:
+class Lease:
     """One worker's hold on a request, and how far it is."""
 
     services: Services

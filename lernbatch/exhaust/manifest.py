@@ -11,7 +11,7 @@ import msgspec
 from lernbatch.archive.model import ZipEncryption
 from lernbatch.archive.packing import Protection
 from lernbatch.exhaust.model import Delivery, LeftOut, Request
-from lernbatch.report import RULES_VERSION
+from lernbatch.report.model import RULES_VERSION
 
 NAME = "manifest.json"
 _BROKEN = (

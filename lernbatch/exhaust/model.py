@@ -106,7 +106,7 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Selection:
     """What a `datasetConfig` says: which batches, which learners, which columns beside the contract's."""
 
     batch_ids: tuple[str, ...] = ()  # as given, repeated ones too

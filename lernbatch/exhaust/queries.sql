@@ -131,26 +131,12 @@ UPDATE exhaust_request
         OR config #> '{filters,userIds}' ?| :user_ids::text[]
         OR config #>> '{filters,addedBy}' = ANY (:user_ids::text[]));
 
--- consents_to_recheck
--- Consents on which files rest that are there, those first that were not asked about for the longest time.
-  SELECT c.user_id, basis.channel AS consumer_id, basis.course_id
-    FROM (SELECT DISTINCT r.channel, b.course_id
-            FROM exhaust_request r
-            JOIN batch b ON b.batch_id = ANY (r.batch_ids)
-           WHERE r.dataset = ANY (:personal::text[]) AND r.deliveries <> '[]') basis
-    JOIN LATERAL (SELECT user_id, fetched_at
-                    FROM consent
-                   WHERE consumer_id = basis.channel AND object_id = basis.course_id
-                     AND lower(status) = 'active' AND fetched_at < :older_than
-                ORDER BY fetched_at
-                   LIMIT :limit) c ON true
-ORDER BY c.fetched_at
-   LIMIT :limit;
-
--- expire_consents
-UPDATE consent
-   SET withdrawn_at = expires_at
- WHERE lower(status) = 'active' AND expires_at <= :now AND (withdrawn_at IS NULL OR withdrawn_at < expires_at);
+-- consents_in_use
+-- The organisations and courses on whose consents files rest that are there.
+SELECT DISTINCT r.channel AS consumer_id, b.course_id
+  FROM exhaust_request r
+  JOIN batch b ON b.batch_id = ANY (r.batch_ids)
+ WHERE r.dataset = ANY (:personal::text[]) AND r.deliveries <> '[]';
 
 -- close_withdrawn
 -- Finished requests with files that were begun before a consent ended on which they rest.
@@ -318,70 +304,6 @@ LEFT JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AN
       AND (:changed_since::timestamptz IS NULL OR e.updated_at >= :changed_since)
  ORDER BY e.user_id;
 
--- people_to_fetch
--- Learners whose profile is missing or older than asked, in order, after `after`. By an expression the order is no
--- index's: with the plain column PostgreSQL looks for the learners of one batch among those of all, user by user.
-   SELECT e.user_id, p.user_id IS NULL AS missing
-     FROM enrolment e
-LEFT JOIN profile p USING (user_id)
-    WHERE e.batch_id = :batch_id AND e.active AND e.user_id > :after
-      AND (p.user_id IS NULL OR p.fetched_at < :older_than)
- ORDER BY e.user_id || ''
-    LIMIT :limit;
-
--- put_profiles
-INSERT INTO profile (user_id, status, root_org_id, org_name, state, district, block, cluster, school_id, school_name,
-                     board, user_type, user_sub_type, sealed, fetched_at)
-     SELECT p.user_id, p.status, p.root_org_id, p.org_name, p.state, p.district, p.block, p.cluster, p.school_id,
-            p.school_name, p.board, p.user_type, p.user_sub_type, p.sealed, :now
-       FROM unnest(:user_ids::text[], :statuses::smallint[], :root_org_ids::text[], :org_names::text[],
-                   :states::text[], :districts::text[], :blocks::text[], :clusters::text[], :school_ids::text[],
-                   :school_names::text[], :boards::text[], :user_types::text[], :user_sub_types::text[],
-                   :sealed::bytea[])
-            AS p (user_id, status, root_org_id, org_name, state, district, block, cluster, school_id, school_name,
-                  board, user_type, user_sub_type, sealed)
-ON CONFLICT (user_id) DO UPDATE
-        SET status = EXCLUDED.status, root_org_id = EXCLUDED.root_org_id, org_name = EXCLUDED.org_name,
-            state = EXCLUDED.state, district = EXCLUDED.district, block = EXCLUDED.block, cluster = EXCLUDED.cluster,
-            school_id = EXCLUDED.school_id, school_name = EXCLUDED.school_name, board = EXCLUDED.board,
-            user_type = EXCLUDED.user_type, user_sub_type = EXCLUDED.user_sub_type, sealed = EXCLUDED.sealed,
-            fetched_at = EXCLUDED.fetched_at;
-
--- consents_to_fetch
--- A consent that is known but old is no better than a missing one. Ordered as people_to_fetch.
-   SELECT e.user_id, true AS missing
-     FROM enrolment e
-LEFT JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AND c.object_id = e.course_id
-    WHERE e.batch_id = :batch_id AND e.active AND e.user_id > :after
-      AND (c.user_id IS NULL OR c.fetched_at < :older_than)
- ORDER BY e.user_id || ''
-    LIMIT :limit;
-
--- put_consents
-INSERT INTO consent (user_id, consumer_id, object_id, consent_id, status, updated_at, expires_at, fetched_at)
-     SELECT c.user_id, :consumer_id, :object_id, c.consent_id, c.status, c.updated_at, c.expires_at, :now
-       FROM unnest(:user_ids::text[], :consent_ids::text[], :statuses::text[], :updated_at::timestamptz[],
-                   :expires_at::timestamptz[]) AS c (user_id, consent_id, status, updated_at, expires_at)
-ON CONFLICT (user_id, consumer_id, object_id) DO UPDATE
-        SET consent_id = EXCLUDED.consent_id, status = EXCLUDED.status, updated_at = EXCLUDED.updated_at,
-            expires_at = EXCLUDED.expires_at, fetched_at = EXCLUDED.fetched_at,
-            withdrawn_at = CASE WHEN lower(consent.status) = 'active' AND lower(EXCLUDED.status) IS DISTINCT FROM 'active'
-                                THEN EXCLUDED.fetched_at ELSE consent.withdrawn_at END;
-
--- sealed_profiles
-  SELECT user_id AS about, sealed
-    FROM profile
-   WHERE user_id > :after AND sealed IS NOT NULL
-ORDER BY user_id
-   LIMIT :limit;
-
--- reseal_profiles
--- One that was written since it was read is sealed by the newest key already.
-UPDATE profile p
-   SET sealed = new.sealed
-  FROM unnest(:abouts::text[], :before::bytea[], :sealed::bytea[]) AS new (about, before, sealed)
- WHERE p.user_id = new.about AND p.sealed = new.before;
-
 -- sealed_keys
   SELECT request_id AS about, sealed_key AS sealed
     FROM exhaust_request
@@ -394,23 +316,3 @@ UPDATE exhaust_request r
    SET sealed_key = new.sealed
   FROM unnest(:abouts::text[], :before::bytea[], :sealed::bytea[]) AS new (about, before, sealed)
  WHERE r.request_id = new.about AND r.sealed_key = new.before;
-
--- people_due
-SELECT batch_id, after_user_id FROM people_due ORDER BY asked_at, batch_id LIMIT 1;
-
--- people_missing
--- Learners of a batch, in it or awarded, whose profile is not kept; ordered as people_to_fetch.
-  SELECT who.user_id
-    FROM (SELECT e.user_id FROM enrolment e WHERE e.batch_id = :batch_id AND e.active
-           UNION
-          SELECT c.user_id FROM certificate c WHERE c.batch_id = :batch_id) who
-   WHERE who.user_id > :after
-     AND NOT EXISTS (SELECT FROM profile p WHERE p.user_id = who.user_id)
-ORDER BY who.user_id || ''
-   LIMIT :limit;
-
--- note_people
-UPDATE people_due SET after_user_id = :after WHERE batch_id = :batch_id;
-
--- forget_people_due
-DELETE FROM people_due WHERE batch_id = :batch_id;

@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from lernbatch.archive.model import CannotBeMade, FileFormat, Level, ZipEncryption
-from lernbatch.batch.rules import owns
+from lernbatch.batch.rules import is_unbounded, owns
+from lernbatch.config import Config
 from lernbatch.errors import Forbidden, Refused
-from lernbatch.exhaust.model import Requester, Status, Submission, Wanted
-from lernbatch.report.model import Dataset, Filters, Offer
+from lernbatch.exhaust.model import Requester, Selection, Status, Submission
+from lernbatch.jobs.pauses import pause_after
+from lernbatch.report.model import Dataset, Filters, ReportBatch
 from lernbatch.report.user_info import PERSONAL_COLUMNS
+from lernbatch.web.caller import Caller
 
 MESSAGE_LENGTH = 300
 WORKER_DIED = "Internal Server Error: the worker that made it was killed at every attempt"
 CONSENT_WITHDRAWN = "A consent on which the files rested was withdrawn; ask for them again"
 PERSON_ERASED = "Somebody in the files was erased; ask for them again"
 _DETAIL_LENGTH = 250
-_LONGEST_PAUSE_SECONDS = 600
+_LONGEST_PAUSE = timedelta(minutes=10)
 
 
 class NotAuthorised(Forbidden):
@@ -113,12 +116,12 @@ def reports_for(requester: Requester, channel: str) -> bool:
     return requester.organisation_ids is None or channel in requester.organisation_ids
 
 
-def may_have(requester: Requester, batch: Offer) -> bool:
+def may_have(requester: Requester, batch: ReportBatch) -> bool:
     """Creator, mentors and those who report for its organisations may have reports of a batch, however it was found."""
     return owns(batch, requester.user_id, requester.organisation_ids)
 
 
-def check_selectors(wanted: Wanted, dataset: Dataset, has_key: bool, limit: int) -> None:
+def check_selectors(wanted: Selection, dataset: Dataset, has_key: bool, limit: int) -> None:
     """Raises: NoSelector, TooManyBatches, NotOfLearners, ColumnOfPeople (contract jobs §5.4, rules 7 and 8)."""
     if not wanted.batch_ids and wanted.search is None and not dataset.spans_batches:
         raise NoSelector
@@ -176,6 +179,16 @@ def outcome(iteration: int, failures: Sequence[str], *, passing: bool, unfinishe
         return Outcome(Status.SUCCESS, "", iteration)
     iteration += 1
     if unfinished or (passing and iteration < attempts):
-        pause = min(2.0**iteration, _LONGEST_PAUSE_SECONDS)
-        return Outcome(Status.SUBMITTED, message, iteration, timedelta(seconds=pause))
+        return Outcome(Status.SUBMITTED, message, iteration, pause_after(iteration, _LONGEST_PAUSE))
     return Outcome(Status.FAILED, message, iteration)
+
+
+def requester(config: Config, caller: Caller) -> Requester:
+    """For whom a report is that `caller` asks for, or looks at: somebody who administers or reports for organisations.
+
+    Where an installation does not ask whose a batch is, anybody who may ask for reports at all may have them all.
+    """
+    if is_unbounded(caller, config):
+        return Requester(caller.user_id, None)
+    roles = (*config.report_roles, *config.administrator_roles)
+    return Requester(caller.user_id, caller.organisations_with(roles))

@@ -21,8 +21,8 @@ from lernbatch.archive.packing import Packing, Protection
 from lernbatch.database.db import Connection
 from lernbatch.errors import Upstream
 from lernbatch.exhaust.model import Delivery
+from lernbatch.exhaust.sources import ReportScope, Source, basis, source
 from lernbatch.report.model import Dataset
-from lernbatch.report.sources import Source, Subject, basis, source
 from lernbatch.services import Services
 
 ROWS_AT_ONCE = 500  # from 250 to 2,000 the cost is the same, and small sets let the other work of a process in between
@@ -32,7 +32,7 @@ Counted = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class FileOptions:
     """How a file is made and where it goes. `name`: of the part of the request it is; `folder`: the key it stands
     under; `counted` is told of rows read, and returns when more may be."""
 
@@ -63,21 +63,21 @@ def file_name(dataset: Dataset, batch_id: str, at: datetime) -> str:
     return f"{start}{dataset.short}_{at:%Y%m%d}"
 
 
-async def make(services: Services, subject: Subject, manner: Manner) -> Delivery:
+async def make(services: Services, subject: ReportScope, options: FileOptions) -> Delivery:
     """Make the file about `subject` and put it into the store; what was delivered. Raises: Upstream."""
     at = services.clock.now().astimezone(services.clock.zone)
-    name = file_name(subject.dataset, manner.name, at)
+    name = file_name(subject.dataset, options.name, at)
     config = services.config
     async with snapshot(services) as conn:
-        writer = formats.format_of(manner.wanted, neutralised=config.csv_formulas_neutralised)
-        made = await _file(conn, await source(conn, services, subject), writer, name, at, manner)
+        writer = formats.format_of(options.wanted, neutralised=config.csv_formulas_neutralised)
+        made = await _file(conn, await source(conn, services, subject), writer, name, at, options)
         basis_path = None
         if subject.dataset is Dataset.USER_INFO:
-            quiet = replace(manner, wanted=FileFormat.CSV_RFC4180, counted=_unheard)
+            quiet = replace(options, wanted=FileFormat.CSV_RFC4180, counted=_unheard)
             writer = formats.format_of(quiet.wanted, neutralised=config.csv_formulas_neutralised)
             reasons = await _file(conn, basis(services, subject), writer, f"{name}_consents", at, quiet)
             basis_path = reasons.path
-    return Delivery(manner.name, made.path, made.size_bytes, made.row_count, made.sha256.hexdigest(), basis_path)
+    return Delivery(options.name, made.path, made.size_bytes, made.row_count, made.sha256.hexdigest(), basis_path)
 
 
 @dataclass(slots=True)
@@ -101,15 +101,21 @@ async def _unheard(_: int) -> None:
     """The rows of a second file about the same learners are not counted again."""
 
 
-async def _file(conn: Connection, made_of: Source, writer: Format, name: str, at: datetime, manner: Manner) -> _Tally:
+async def _file(
+    conn: Connection, made_of: Source, writer: Format, name: str, at: datetime, options: FileOptions
+) -> _Tally:
     packed = await asyncio.to_thread(  # the first one loads the libraries
-        packing.pack, f"{name}.{manner.wanted.extension}", at.timetuple()[:6], manner.protection, manner.expected_rows
+        packing.pack,
+        f"{name}.{options.wanted.extension}",
+        at.timetuple()[:6],
+        options.protection,
+        options.expected_rows,
     )
-    tally = _Tally(f"{manner.folder}/{name}.zip")
+    tally = _Tally(f"{options.folder}/{name}.zip")
 
     async def content() -> AsyncGenerator[bytes, None]:
         with tally:
-            async with aclosing(_pieces(conn, made_of, writer, packed, tally, manner.counted)) as pieces:
+            async with aclosing(_pieces(conn, made_of, writer, packed, tally, options.counted)) as pieces:
                 async for piece in pieces:
                     tally.sha256.update(piece)
                     tally.size_bytes += len(piece)
@@ -118,7 +124,7 @@ async def _file(conn: Connection, made_of: Source, writer: Format, name: str, at
     # The store is written to while the snapshot is open: the file is the snapshot, and is nowhere else.
     async with aclosing(content()) as stream:
         try:
-            await manner.put(tally.path, stream)
+            await options.put(tally.path, stream)
         except Upstream:
             if isinstance(tally.failure, Exception):  # a connection that broke while rows were read is not the store's
                 raise tally.failure from None

@@ -13,7 +13,7 @@ from lernbatch.archive import model
 from lernbatch.archive.model import FileFormat, ZipEncryption
 from lernbatch.errors import LernbatchError, Refused
 from lernbatch.exhaust import rules
-from lernbatch.exhaust.model import Delivery, Request, Status, Submission, Wanted
+from lernbatch.exhaust.model import Delivery, Request, Selection, Status, Submission
 from lernbatch.report.model import Dataset, Filters
 from lernbatch.report.progress import EXTRA_COLUMNS
 from lernbatch.report.user_info import PERSONAL_COLUMNS
@@ -100,7 +100,7 @@ def write_essence(asked: Submission) -> bytes:
     return msgspec.json.encode(essence, order="sorted")
 
 
-def read_wanted(config: Mapping[str, Any]) -> Wanted:
+def read_wanted(config: Mapping[str, Any]) -> Selection:
     """A `datasetConfig`: batchId wins over batchFilter over searchFilter.
 
     Ours: {"columns": ["attempts"], "filters": {"organisationIds": […], "districts": […], "blocks": […],
@@ -112,7 +112,7 @@ def read_wanted(config: Mapping[str, Any]) -> Wanted:
     for column in columns:
         if column not in COLUMNS:
             raise UnknownColumn(column)
-    return Wanted(
+    return Selection(
         batch_ids=batch_ids,
         search=search if isinstance(search, dict) and search and not batch_ids else None,
         started_from=_day(config.get("batchStartDate")),

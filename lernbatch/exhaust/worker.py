@@ -15,7 +15,7 @@ from lernbatch import log, metrics
 from lernbatch.database import db, sql
 from lernbatch.exhaust import rules
 from lernbatch.exhaust.delivery import make_files
-from lernbatch.exhaust.lease import Failures, LeaseLost, Turn
+from lernbatch.exhaust.lease import Failures, Lease, LeaseLost
 from lernbatch.exhaust.model import Request, Status
 from lernbatch.services import Services
 
@@ -43,7 +43,7 @@ async def take(services: Services, request_id: str | None = None) -> bool:
     request = await db.one(services.pool, Request, Q.claim_request, now=now, until=until, owner=owner, only=request_id)
     if request is None:
         return False
-    turn, began = Turn(services, request, owner), time.perf_counter()
+    turn, began = Lease(services, request, owner), time.perf_counter()
     try:
         async with _heartbeat(turn):
             result = await _work(turn)
@@ -54,7 +54,7 @@ async def take(services: Services, request_id: str | None = None) -> bool:
 
 
 @asynccontextmanager
-async def _heartbeat(turn: Turn) -> AsyncIterator[None]:
+async def _heartbeat(turn: Lease) -> AsyncIterator[None]:
     async def beat() -> None:
         pause = min(SHOWN_EVERY_SECONDS, turn.services.config.lease_seconds / 3)
         while True:
@@ -74,7 +74,7 @@ async def _heartbeat(turn: Turn) -> AsyncIterator[None]:
         await asyncio.wait([beating])
 
 
-async def _work(turn: Turn) -> rules.Outcome:
+async def _work(turn: Lease) -> rules.Outcome:
     failures = Failures()
     (ended,) = await asyncio.gather(make_files(turn, failures), return_exceptions=True)
     if isinstance(ended, BaseException):
@@ -88,7 +88,7 @@ async def _work(turn: Turn) -> rules.Outcome:
     )
 
 
-async def _finish(turn: Turn, result: rules.Outcome, began: float) -> None:
+async def _finish(turn: Lease, result: rules.Outcome, began: float) -> None:
     now = turn.services.clock.now()
     finished = result.retry_in is None
     metrics.BUSINESS.labels(f"exhaust {result.status.lower()}").inc()

@@ -21,12 +21,13 @@ import asyncpg
 from lernbatch import log, metrics
 from lernbatch.config import Config
 from lernbatch.database import db, sql
+from lernbatch.jobs.pauses import pause_after
 from lernbatch.services import Services
 from lernbatch.sunbird.http import IN_JOB
 
-Q = sql.load("lernbatch")
+Q = sql.load("lernbatch.jobs")
 OWNER = f"{os.getpid()}-{uuid4().hex[:8]}"
-LONGEST_PAUSE_SECONDS = 300
+LONGEST_PAUSE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,10 @@ async def _leased_turn(services: Services, job: Job, stop: asyncio.Event) -> flo
             failures, error = failures + 1, repr(wrong)[:1000]
         finally:
             beat.cancel()
-        pause = job.pause_seconds(services.config) if error is None else min(2.0**failures, LONGEST_PAUSE_SECONDS)
+        if error is None:
+            pause = timedelta(seconds=job.pause_seconds(services.config))
+        else:
+            pause = pause_after(failures, LONGEST_PAUSE)
         now = services.clock.now()
         await db.run(
             pool,
@@ -129,7 +133,7 @@ async def _leased_turn(services: Services, job: Job, stop: asyncio.Event) -> flo
             kind=job.kind,
             owner=OWNER,
             now=now,
-            next_run_at=now + timedelta(seconds=pause),
+            next_run_at=now + pause,
             count=count,
             failures=failures,
             error=error,
@@ -137,7 +141,7 @@ async def _leased_turn(services: Services, job: Job, stop: asyncio.Event) -> flo
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as unreachable:
         log.exception("the database cannot be reached", unreachable, kind=job.kind)
         return 5
-    return min(pause, 15)
+    return min(pause.total_seconds(), 15)
 
 
 async def _heartbeat(services: Services, job: Job, lease: timedelta) -> None:

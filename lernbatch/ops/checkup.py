@@ -18,7 +18,7 @@ from lernbatch.credential import keys as certificates
 from lernbatch.database import opening
 from lernbatch.database.migrate import pending
 from lernbatch.errors import Unusable
-from lernbatch.web.tokens import Keys
+from lernbatch.web.tokens import PublicKeys
 from sandbox import identity
 
 OLDEST_POSTGRES = 15
@@ -28,7 +28,7 @@ TIMEOUT_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """What one check found; `sentence` says what is, and what to do if it is not well."""
 
     name: str
@@ -36,83 +36,85 @@ class Finding:
     sentence: str
 
 
-async def run(config: Config) -> list[Finding]:
+async def run(config: Config) -> list[CheckResult]:
     """Every check, in the order in which an operator would mend what failed."""
-    found = [_home(config)]
+    results = [_home(config)]
     try:
         with opening.opened(config) as dsn:
-            found += [finding async for finding in _database(dsn)]
+            results += [result async for result in _database(dsn)]
     except Unusable as wrong:
-        found.append(Finding("database", False, str(wrong)))
-    found += [_keys(config), _certificate_keys(config), _files(config)]
-    found += [finding async for finding in _neighbours(config)]
-    found.append(_disk(config))
-    return found
+        results.append(CheckResult("database", False, str(wrong)))
+    results += [_keys(config), _certificate_keys(config), _files(config)]
+    results += [result async for result in _other_services(config)]
+    results.append(_disk(config))
+    return results
 
 
-async def _database(dsn: str) -> AsyncIterator[Finding]:
+async def _database(dsn: str) -> AsyncIterator[CheckResult]:
     try:
         conn = await asyncpg.connect(dsn, timeout=TIMEOUT_SECONDS)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as wrong:
-        yield Finding("database", False, f"It cannot be reached ({wrong or type(wrong).__name__}).")
+        yield CheckResult("database", False, f"It cannot be reached ({wrong or type(wrong).__name__}).")
         return
     try:
         version: str = await conn.fetchval("SHOW server_version")
-        told = f"PostgreSQL {version.partition(' ')[0]}"
+        sentence = f"PostgreSQL {version.partition(' ')[0]}"
         new_enough = conn.get_server_version().major >= OLDEST_POSTGRES
-        yield Finding("database", new_enough, f"{told}." if new_enough else f"{told} is older than {OLDEST_POSTGRES}.")
+        yield CheckResult(
+            "database", new_enough, f"{sentence}." if new_enough else f"{sentence} is older than {OLDEST_POSTGRES}."
+        )
         missing = await pending(dsn)
-        told = f"It lacks {', '.join(missing)}: run `lernbatch migrate`." if missing else "None is missing."
-        yield Finding("migrations", not missing, told)
+        sentence = f"It lacks {', '.join(missing)}: run `lernbatch migrate`." if missing else "None is missing."
+        yield CheckResult("migrations", not missing, sentence)
         theirs: datetime = await conn.fetchval("SELECT clock_timestamp()")
         skew = abs((datetime.now(UTC) - theirs).total_seconds())
-        yield Finding("clock", skew < CLOCK_SKEW_SECONDS, f"{skew:.1f} seconds apart from the database's.")
+        yield CheckResult("clock", skew < CLOCK_SKEW_SECONDS, f"{skew:.1f} seconds apart from the database's.")
     finally:
         await conn.close()
 
 
-def _home(config: Config) -> Finding:
+def _home(config: Config) -> CheckResult:
     return _writable("home", config.home)
 
 
-def _certificate_keys(config: Config) -> Finding:
+def _certificate_keys(config: Config) -> CheckResult:
     try:
-        found = certificates.read_ring(certificates.folder_of(config))
-        signs = bool(found) and certificates.Ring("", found).signing is not None
+        keys = certificates.read_good_keys(certificates.folder_of(config))
+        signs = bool(keys) and certificates.KeySet("", keys).signing is not None
     except Unusable as wrong:
-        return Finding("certificate keys", False, str(wrong))
-    return Finding("certificate keys", True, f"{len(found)} of them." if signs else "One is made at the first use.")
+        return CheckResult("certificate keys", False, str(wrong))
+    return CheckResult("certificate keys", True, f"{len(keys)} of them." if signs else "One is made at the first use.")
 
 
-def _files(config: Config) -> Finding:
+def _files(config: Config) -> CheckResult:
     store = config.file_store
     if store and "://" in store:
-        return Finding("files", True, f"Exhausts go to {store.partition('?')[0]}.")
+        return CheckResult("files", True, f"Exhausts go to {store.partition('?')[0]}.")
     return _writable("files", Path(store) if store else config.home / "files", mode=0o700)
 
 
-def _writable(name: str, folder: Path, mode: int = 0o777) -> Finding:
+def _writable(name: str, folder: Path, mode: int = 0o777) -> CheckResult:
     try:
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            return Finding(name, True, f"{folder} is writable.")
+            return CheckResult(name, True, f"{folder} is writable.")
     except OSError as wrong:
-        return Finding(name, False, f"{folder} is not writable ({wrong.strerror}).")
+        return CheckResult(name, False, f"{folder} is not writable ({wrong.strerror}).")
 
 
-def _keys(config: Config) -> Finding:
+def _keys(config: Config) -> CheckResult:
     folder = config.public_key_folder or identity.public_folder(config.home)
     try:
-        keys = Keys(folder, config.key_reload_seconds)
+        keys = PublicKeys(folder, config.key_reload_seconds)
         keys.load()
         count = len(keys.current())
     except (OSError, Unusable) as wrong:
-        return Finding("keys", False, f"The public keys cannot be read: {wrong}")
-    told = f"{count} public keys in {folder}." if count else f"No public key in {folder}: no token can be verified."
-    return Finding("keys", count > 0, told)
+        return CheckResult("keys", False, f"The public keys cannot be read: {wrong}")
+    sentence = f"{count} public keys in {folder}." if count else f"No public key in {folder}: no token can be verified."
+    return CheckResult("keys", count > 0, sentence)
 
 
-async def _neighbours(config: Config) -> AsyncIterator[Finding]:
+async def _other_services(config: Config) -> AsyncIterator[CheckResult]:
     addresses = {
         "content": config.content_url,
         "search": config.search_url,
@@ -124,15 +126,17 @@ async def _neighbours(config: Config) -> AsyncIterator[Finding]:
     async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
         for name, address in addresses.items():
             if address is None:
-                yield Finding(f"{name} service", True, "The bundled one.")
+                yield CheckResult(f"{name} service", True, "The sandbox answers for it.")
                 continue
             try:
                 answer = await client.get(address)
-                yield Finding(f"{name} service", True, f"{address} answers ({answer.status_code}).")
+                yield CheckResult(f"{name} service", True, f"{address} answers ({answer.status_code}).")
             except (httpx.HTTPError, httpx.InvalidURL) as wrong:
-                yield Finding(f"{name} service", False, f"{address} does not answer ({wrong or type(wrong).__name__}).")
+                yield CheckResult(
+                    f"{name} service", False, f"{address} does not answer ({wrong or type(wrong).__name__})."
+                )
 
 
-def _disk(config: Config) -> Finding:
+def _disk(config: Config) -> CheckResult:
     free = shutil.disk_usage(config.home if config.home.exists() else os.curdir).free
-    return Finding("disk", free >= FREE_DISK_BYTES, f"{free / 1024**3:.1f} GiB free under {config.home}.")
+    return CheckResult("disk", free >= FREE_DISK_BYTES, f"{free / 1024**3:.1f} GiB free under {config.home}.")

@@ -24,7 +24,7 @@ POOL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueLength:
     queue: str
     parked: bool
     length: int
@@ -55,7 +55,7 @@ async def page(services: Services) -> bytes:
 async def _queues(services: Services) -> bytes:
     now = services.clock.now()
     async with asyncio.timeout(3), services.pool.acquire() as conn:
-        queues = await db.all(conn, Queue, Q.queue_lengths, bound=COUNTED_AT_MOST)
+        queues = await db.all(conn, QueueLength, Q.queue_lengths, bound=COUNTED_AT_MOST)
         jobs = await db.all(conn, JobState, Q.jobs, now=now)
     shown = CollectorRegistry()
     shown.register(_Now([*_of_queues(queues, now), *_of_jobs(jobs, now)]))
@@ -72,7 +72,7 @@ class _Now:
         return self._found
 
 
-def _of_queues(queues: list[Queue], now: datetime) -> Iterable[Metric]:
+def _of_queues(queues: list[QueueLength], now: datetime) -> Iterable[Metric]:
     length = GaugeMetricFamily("lernbatch_queue_length", "Rows that wait, or were given up", labels=["queue", "state"])
     age = GaugeMetricFamily("lernbatch_queue_late_seconds", "How long the first has been due", labels=["queue"])
     found = {(queue.queue, queue.parked): queue for queue in queues}

@@ -1,4 +1,4 @@
-"""HTTP entrances for operators: health, readiness, metrics, the description of the API."""
+"""HTTP routes for operators: health, readiness, metrics, the description of the API."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from lernbatch.database import db
 from lernbatch.ops import gauges, health, wire
-from lernbatch.web import docs, envelope, http, openapi
-from lernbatch.web.http import Call, Entrance
+from lernbatch.web import docs, envelope, openapi
+from lernbatch.web.answers import json_response
+from lernbatch.web.request import Call
+from lernbatch.web.routing import Route
 
 
 async def health_of_all(call: Call) -> Mapping[str, Any]:
@@ -32,14 +34,14 @@ async def health_of_all(call: Call) -> Mapping[str, Any]:
 async def health_of_service(call: Call) -> Response:
     """GET /service/health: this process alone."""
     now = envelope.timestamp(call.services.clock.now())
-    return http.json_response(msgspec.json.encode(wire.show_service_health(now)), 200)
+    return json_response(msgspec.json.encode(wire.show_service_health(now)), 200)
 
 
 async def clear_cache(call: Call) -> Response:
     """DELETE /v1/cache/clear/{name}: there is no cache to clear; the answer is the reference's, code and all."""
     now, path = call.services.clock.now(), call.http.scope["lernbatch.path"]
     body, _ = envelope.success(path, call.message_id, now, {}, response_code="success")
-    return http.json_response(body, 200)
+    return json_response(body, 200)
 
 
 async def live(call: Call) -> Response:
@@ -67,20 +69,20 @@ async def metrics(call: Call) -> Response:
 async def describe(call: Call) -> Response:
     """GET /openapi.json: every call, for programs."""
     state = call.http.app.state
-    return http.json_response(_description(state.entrances, call.services.config.public_url), 200)
+    return json_response(_description(state.routes, call.services.config.public_url), 200)
 
 
 async def explain(call: Call) -> Response:
     """GET /docs: every call, for people."""
-    shown = _page(call.http.app.state.entrances, call.services.config.public_url)
+    shown = _page(call.http.app.state.routes, call.services.config.public_url)
     return HTMLResponse(shown, headers={"Content-Security-Policy": docs.SECURITY_POLICY})
 
 
 @cache
-def _description(entrances: tuple[Entrance, ...], url: str) -> bytes:
-    return msgspec.json.encode(openapi.document(entrances, url))
+def _description(routes: tuple[Route, ...], url: str) -> bytes:
+    return msgspec.json.encode(openapi.document(routes, url))
 
 
 @cache
-def _page(entrances: tuple[Entrance, ...], url: str) -> str:
-    return docs.page(entrances, url)
+def _page(routes: tuple[Route, ...], url: str) -> str:
+    return docs.page(routes, url)

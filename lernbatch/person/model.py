@@ -1,4 +1,4 @@
-"""What is known of a person."""
+"""The nouns of people: what is sealed of them, and the lookup of missing profiles."""
 
 from __future__ import annotations
 
@@ -13,3 +13,11 @@ class Personal:
     email: str = ""
     phone: str = ""
     external_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A batch whose missing profiles are being fetched, and the last user id that was tried."""
+
+    batch_id: str
+    after_user_id: str

@@ -47,7 +47,7 @@ async def record(services: Services, update: Update) -> Outcome:
 
     Raises: rules.NoEnrolmentFound (E50), when it asks to sync an enrolment that does not exist; Busy.
     """
-    config, now_ms, has_listeners = services.config, services.clock.now_ms(), outbox.hears_kafka(services.config)
+    config, now_ms, has_listeners = services.config, services.clock.now_ms(), outbox.publishes_to_kafka(services.config)
     if update.not_permitted is not None:
         metrics.BUSINESS.labels("state-of-foreign-user").inc(len(update.not_permitted.items))
         if has_listeners:
@@ -150,7 +150,7 @@ def _decide(
         row.scores = attempt_rules.scores(row.attempts.values())
     if learner.awards and (row.has_finished or row.scores_changed):
         row.due_reason = "completed" if row.has_finished else "score"
-    if outbox.hears_kafka(config):
+    if outbox.publishes_to_kafka(config):
         row.events += events.concluded(config, clock.now_ms(), row)
     return answers, row if row.has_changed else None
 
@@ -175,7 +175,7 @@ def _apply(services: Services, row: Row, course: Course, work: Work, timely: Wor
         known = course.leaf_node_ids | before.keys()
         reports = [replace(report, details=None) for report in reports if report.content_id in known]
         row.states = rules.merge_all(before, reports, now_ms)
-    if row.states is not before and outbox.hears_kafka(config):
+    if row.states is not before and outbox.publishes_to_kafka(config):
         row.events += events.contents_changed(config, now_ms, row, before, [report.content_id for report in reports])
     submissions = [submission for submission in timely.submissions if submission.course_id == course_id]
     for submission in submissions:
@@ -191,7 +191,7 @@ def _apply(services: Services, row: Row, course: Course, work: Work, timely: Wor
 def _submit(services: Services, row: Row, course: Course, submission: Submission) -> None:
     """Count an attempt, if it counts: then it is written, and published, with the row."""
     config, key = services.config, (submission.content_id, submission.attempt_id)
-    has_listeners, user_id = outbox.hears_kafka(config), row.learner.user_id
+    has_listeners, user_id = outbox.publishes_to_kafka(config), row.learner.user_id
     if (reason := attempt_rules.refusal(submission, course)) is not None:
         metrics.BUSINESS.labels("attempt-refused").inc()
         if has_listeners:

@@ -13,8 +13,8 @@ from lernbatch.errors import Forbidden, Upstream
 from lernbatch.progress import rules
 from lernbatch.progress.model import SCORES, STATES, Metric
 from lernbatch.services import Services
-from lernbatch.sunbird.groups import Member
-from lernbatch.web.tokens import Caller
+from lernbatch.sunbird.groups import GroupMember
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.progress")
 PAGE = 1000  # enrolments of a group's members, read at once
@@ -33,7 +33,7 @@ class ProgressRow:
     updated_at: datetime
 
 
-async def members_of(services: Services, caller: Caller, group_id: str) -> list[Member]:
+async def members_of(services: Services, caller: Caller, group_id: str) -> list[GroupMember]:
     """The members of a group that the caller is in. Raises: GroupUnread (E59), Forbidden."""
     try:
         members = await services.sunbird.groups.members(group_id, caller.token)
@@ -59,7 +59,7 @@ async def metrics_of(services: Services, user_ids: Sequence[str], activity_id: s
     if figures:
         return figures
     async for row in _progress_of(services, user_ids, None):
-        trees = await courses.at_hand(services, {row.course_id})
+        trees = await courses.snapshots(services, {row.course_id})
         if row.course_id in trees:
             count = rules.unit_progress(trees[row.course_id], STATES.decode(row.states)).get(activity_id)
             if count is not None:

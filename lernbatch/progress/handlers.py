@@ -1,4 +1,4 @@
-"""HTTP entrances of progress: read, call, answer."""
+"""HTTP routes of progress: read, call, answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from lernbatch.enrolment.actions import check_management
 from lernbatch.errors import NoAnswer
 from lernbatch.progress import actions, groups, rules, wire
 from lernbatch.progress.model import Update
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 from lernbatch.web.schema import Done, takes
 
 

@@ -1,4 +1,4 @@
--- Statements about progress. The first two are the hot path: see docs/decisions/0010-coalescing.md.
+-- Statements about progress. The first two are the hot path: see docs/decisions/0008-coalescing.md.
 
 -- learners
 -- Everything that reports of many learners need, in one read: the batch's dates, the row, its attempts if asked for.
@@ -64,7 +64,7 @@ WITH saved AS (
          AS new (user_id, batch_id, reason)
     JOIN saved ON saved.user_id = new.user_id AND saved.batch_id = new.batch_id
   ON CONFLICT (user_id, batch_id) DO UPDATE
-     SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, parked = false
+     SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false
 ), told AS (
   INSERT INTO outbox (destination, topic, key, payload, created_at, due_at)
   SELECT new.destination, new.topic, new.key, new.payload, :now, :now

@@ -64,7 +64,7 @@ async def differences(services: Services, batch_id: str | None = None) -> AsyncI
         after_batch_id=after[1],
         limit=PAGE,
     ):
-        trees = await courses.at_hand(services, {stored.course_id for stored in page})
+        trees = await courses.snapshots(services, {stored.course_id for stored in page})
         for stored in page:
             pinned = None
             if stored.course_version is not None:

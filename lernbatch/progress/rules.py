@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from lernbatch.batch import rules as batch
-from lernbatch.batch.model import Status
+from lernbatch.batch.model import BatchStatus
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Progress
 from lernbatch.errors import LernbatchError, NotAuthenticated, Refused
@@ -230,7 +230,7 @@ def timely(work: Work, learner: WithoutEnrolment | EnrolledLearner, today: date,
     `zone`: the batch's. `grace_days`: how long after the batch what was done in it is still taken.
     """
     start, end = learner.start_date, learner.end_date
-    if batch.status_on(today, start, end) is Status.ONGOING:
+    if batch.status_on(today, start, end) is BatchStatus.ONGOING:
         return work
 
     def is_late_but_honest(at_ms: int | None) -> bool:

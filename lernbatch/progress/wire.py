@@ -35,13 +35,13 @@ from lernbatch.progress.model import (
     Update,
     Work,
 )
+from lernbatch.web.caller import Caller
 from lernbatch.web.envelope import timestamp
 from lernbatch.web.fields import END_OF_TIME_MS, UnreadableDate, blank, text
 from lernbatch.web.schema import BatchId, CourseId, Done, Fields, Milliseconds, UserId
-from lernbatch.web.tokens import Caller
 
 if TYPE_CHECKING:
-    from lernbatch.sunbird.groups import Member
+    from lernbatch.sunbird.groups import GroupMember
 
 _QUARTER_MS = 15 * 60 * 1000  # no zone changes its offset between two of these
 _TWO = [f"{number:02d}" for number in range(60)]  # read sooner than formatted
@@ -493,7 +493,7 @@ class GroupActivity(Fields):
     agg: list[EnrolmentCount]
 
 
-class GroupMember(Fields, kw_only=True):
+class MemberProgress(Fields, kw_only=True):
     """A member with any progress."""
 
     user_id: UserId
@@ -509,7 +509,7 @@ class GroupProgress(Fields):
 
     group_id: str
     activity: GroupActivity
-    members: list[GroupMember]
+    members: list[MemberProgress]
 
 
 def read_group_query(request: Mapping[str, Any]) -> GroupQuery:
@@ -529,7 +529,7 @@ def read_group_query(request: Mapping[str, Any]) -> GroupQuery:
 
 
 def show_group(
-    query: GroupQuery, members: Sequence[Member], figures: Sequence[tuple[str, Sequence[Metric]]], now: datetime
+    query: GroupQuery, members: Sequence[GroupMember], figures: Sequence[tuple[str, Sequence[Metric]]], now: datetime
 ) -> GroupProgress:
     """The members with any progress, each with the figures; those without are left out."""
     by_id = {member.user_id: member for member in members}
@@ -539,7 +539,7 @@ def show_group(
         query.group_id,
         GroupActivity(query.activity_id, query.activity_type, [count]),
         [
-            GroupMember(
+            MemberProgress(
                 user_id=member.user_id,
                 name=UNSET if member.name is None else member.name,
                 role=UNSET if member.role is None else member.role,

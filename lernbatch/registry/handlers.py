@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.responses import Response
 
 from lernbatch.batch.rules import is_unbounded, may_manage
-from lernbatch.certificate import pictures, verification
+from lernbatch.certificate import pictures, record, verification
 from lernbatch.certificate.model import Certificate
 from lernbatch.credential import keys
 from lernbatch.database import db, sql
@@ -23,7 +23,7 @@ from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import Missing, NotFound, Refused, Unauthorized
 from lernbatch.registry import wire
 from lernbatch.web.envelope import decode
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
 Q = sql.load("lernbatch.certificate")
 LIMIT = 100
@@ -31,7 +31,7 @@ _STAFF = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
 
 
 @dataclass(frozen=True, slots=True)
-class Owners:
+class BatchOwners:
     """Who manages a batch."""
 
     batch_id: str
@@ -57,7 +57,7 @@ async def search(call: Call) -> Response:
     course_id = _equal(training.get("id")) or _equal(filters.get("courseId"))
     batch_id = _equal(training.get("batchId")) or _equal(filters.get("batchId"))
     found = await _of_learner(call, user_id or call.caller.subject, course_id, batch_id)
-    return _json([wire.show_entity(one, _base(call), known=True) for one in found])
+    return _json([record.show_entity(one, _base(call), known=True) for one in found])
 
 
 async def download(call: Call) -> Response:
@@ -66,7 +66,7 @@ async def download(call: Call) -> Response:
     accepted = call.headers.get("accept", "")
     form = next((form for form in ("svg", "pdf", "png") if pictures.MEDIA_TYPES[form] in accepted), None)
     if form is None:
-        shown = wire.show_entity(certificate, _base(call), known=await _knows(call, certificate))
+        shown = record.show_entity(certificate, _base(call), known=await _knows(call, certificate))
         # Portals parse the signed part themselves.
         return _json({**shown, "_osSignedData": msgspec.json.encode(shown["_osSignedData"]).decode()})
     picture = await _picture(call, certificate, form)
@@ -75,7 +75,7 @@ async def download(call: Call) -> Response:
 
 async def key(call: Call) -> Response:
     """GET /api/rc/certificate/v1/key/{id}: a public key by its name, as PEM."""
-    found = keys.ring(call.services.config).find(call.parameters["key_id"])
+    found = keys.key_set(call.services.config).find(call.parameters["key_id"])
     if found is None:
         raise NotFound
     pem = found.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -119,7 +119,7 @@ async def legacy_validate(call: Call) -> Mapping[str, Any]:
     certificate_id = call.request.get("certId")
     if not isinstance(certificate_id, str) or not certificate_id.strip():
         raise Missing("certId")
-    looked = await verification.look(call.services, certificate_id)
+    looked = await verification.check(call.services, certificate_id)
     if looked is None or looked.standing != "valid":
         raise InvalidCertificate
     return {"response": wire.show_record(looked.certificate, _base(call), known=False)}
@@ -130,7 +130,7 @@ async def legacy_verify(call: Call) -> Mapping[str, Any]:
     named = _object(call.request.get("data")).get("id") or call.request.get("id")
     if not isinstance(named, str) or not named.strip():
         raise Missing("id")
-    looked = await verification.look(call.services, named.rstrip("/").rpartition("/")[2])
+    looked = await verification.check(call.services, named.rstrip("/").rpartition("/")[2])
     valid = looked is not None and looked.standing == "valid"
     message = [] if valid else [f"ERROR: {looked.standing if looked else 'unknown'}"]
     return {"response": {"valid": valid, "messages": message, "errorCount": len(message)}}
@@ -174,7 +174,9 @@ async def _visible(call: Call, certificates: Sequence[Certificate]) -> list[Cert
     if is_unbounded(caller, config):
         return list(certificates)
     batch_ids = list({one.batch_id for one in certificates})
-    owners = {row.batch_id: row for row in await db.all(call.services.pool, Owners, Q.owners_of, batch_ids=batch_ids)}
+    owners = {
+        row.batch_id: row for row in await db.all(call.services.pool, BatchOwners, Q.owners_of, batch_ids=batch_ids)
+    }
     staff = (*_STAFF, *config.administrator_roles)
 
     def may_see(one: Certificate) -> bool:
@@ -200,7 +202,7 @@ async def _found(call: Call) -> Certificate:
 async def _picture(call: Call, certificate: Certificate, form: str) -> bytes:
     try:
         qr = call.services.config.certificate_qr
-        return await pictures.shown(call.services, certificate, form, qr, pictures.client_of(call))
+        return await pictures.render(call.services, certificate, form, qr, pictures.client_of(call))
     except BadPicture as bad:
         raise NotFound(f"This certificate has no picture: {bad}") from bad
 

@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 from lernbatch.archive.model import Row
 from lernbatch.course.model import Course
 from lernbatch.person.model import Personal
-from lernbatch.report import Report, cells
+from lernbatch.report import cells
 from lernbatch.report import columns as columns_of
+from lernbatch.report.model import Report
 from lernbatch.report.progress import ProgressOptions, assessments
 
 Unseal = Callable[[str, bytes | None], Personal]
 _SHOWN_OF_NAME, _SHOWN_OF_PHONE = 2, 4
 
 
-class Measured(NamedTuple):
+class MetricRow(NamedTuple):
     """A row of queries.sql, metric_rows. `sealed` is None without consent."""
 
     user_id: str
@@ -47,7 +48,7 @@ def course_progress(course: Course, unseal: Unseal) -> Report:
     columns = (*columns_of.COURSE_PROGRESS, *(f"{unit.unit_id} - Progress" for unit in units))
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
-        learner = Measured._make(record)
+        learner = MetricRow._make(record)
         own = learner.root_org_id == course.channel
         done, is_complete = learner.completed_ids, learner.completed_on is not None
         required = course.required_ids
@@ -73,7 +74,7 @@ def assessment(course: Course, unseal: Unseal, options: ProgressOptions) -> Repo
     ids = [leaf.content_id for leaf in scored]
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
-        learner = Measured._make(record)
+        learner = MetricRow._make(record)
         own = learner.root_org_id == course.channel
         return (
             (
@@ -86,7 +87,7 @@ def assessment(course: Course, unseal: Unseal, options: ProgressOptions) -> Repo
     return Report((*columns_of.ASSESSMENT, *(leaf.name for leaf in scored), "Total Score"), expand)
 
 
-def _who(learner: Measured, unseal: Unseal, *, own: bool) -> Row:
+def _who(learner: MetricRow, unseal: Unseal, *, own: bool) -> Row:
     """The first ten columns; what belongs to the school is shown to its own organisation only."""
     person = unseal(learner.user_id, learner.sealed)
     return (

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
+
+from lernbatch.archive.model import Row
 
 
 class Dataset(StrEnum):
@@ -50,7 +54,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ReportBatch:
     """A batch, as a report needs it."""
 
     batch_id: str
@@ -63,3 +67,15 @@ class Offer:
     end_date: date | None
     course_version: str | None = None  # the publication of the course it is held to; None: the newest
     has_templates: bool = False
+
+
+# Raised when a cell is computed otherwise than before; manifests name it.
+RULES_VERSION = "2"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`expand` makes a report's rows of one row of the database, given by position."""
+
+    columns: tuple[str, ...]
+    expand: Callable[[Sequence[Any]], Iterable[Row]]

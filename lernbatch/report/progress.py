@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from lernbatch.archive.model import Row
 from lernbatch.course.model import Course, LeafNode
-from lernbatch.report import Report, cells
+from lernbatch.report import cells
 from lernbatch.report import columns as columns_of
-from lernbatch.report.model import Offer
+from lernbatch.report.model import Report, ReportBatch
 
 # Columns that a request may add to the progress exhaust (`datasetConfig.columns`).
 EXTRA_COLUMNS = (
@@ -24,7 +24,7 @@ EXTRA_COLUMNS = (
 )
 
 
-class Learner(NamedTuple):
+class ProgressRow(NamedTuple):
     """A row of queries.sql, progress_rows. Texts are None where nobody is known by that id."""
 
     user_id: str
@@ -67,7 +67,7 @@ def assessments(course: Course, categories: Collection[str]) -> list[LeafNode]:
     ]
 
 
-def progress(course: Course, batch: Offer, scored_ids: Collection[str], options: ProgressOptions) -> Report:
+def progress(course: Course, batch: ReportBatch, scored_ids: Collection[str], options: ProgressOptions) -> Report:
     """The progress exhaust. `scored_ids`: contents in which somebody of the batch has a score."""
     all_scored = assessments(course, options.categories)
     scored = [leaf.content_id for leaf in all_scored if leaf.content_id in scored_ids]
@@ -85,7 +85,7 @@ def progress(course: Course, batch: Offer, scored_ids: Collection[str], options:
     columns += [name for extra in extras for name in extra.columns]
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
-        learner = Learner._make(record)
+        learner = ProgressRow._make(record)
         done, is_complete = learner.completed_ids, learner.completed_on is not None
         row: list[str | int | float | None] = [
             *head,
@@ -134,7 +134,7 @@ class _UnitColumns:
         columns = (f"{unit_id} - Progress", *((f"{unit_id} - Score",) if own else ()))
         return cls(columns, course.required_ids & inside, _needed(course, inside, options), own)
 
-    def cells(self, learner: Learner) -> list[str | int]:
+    def cells(self, learner: ProgressRow) -> list[str | int]:
         percent = cells.progress_percent(False, cells.counted(learner.completed_ids, self.required), self.needed)
         return [percent, cells.total_score(learner.scores, self.assessed)] if self.assessed else [percent]
 
@@ -146,10 +146,10 @@ def _needed(course: Course, leaf_ids: frozenset[str], options: ProgressOptions) 
 @dataclass(frozen=True, slots=True)
 class _Extra:
     columns: tuple[str, ...]
-    cells: Callable[[Learner], list[str | int | None]]
+    cells: Callable[[ProgressRow], list[str | int | None]]
 
 
-def _extra(name: str, course: Course, batch: Offer, scored: list[str], options: ProgressOptions) -> _Extra:
+def _extra(name: str, course: Course, batch: ReportBatch, scored: list[str], options: ProgressOptions) -> _Extra:
     if name == "attempts":
         columns = tuple(f"{content_id} - Attempts" for content_id in scored)
         return _Extra(columns, lambda learner: [cells.attempts_of(learner.scores, one) for one in scored])

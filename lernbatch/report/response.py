@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 
 from lernbatch.archive.model import Row
 from lernbatch.course.model import Course
-from lernbatch.report import Report, cells
+from lernbatch.report import cells
 from lernbatch.report import columns as columns_of
-from lernbatch.report.model import Offer
+from lernbatch.report.model import Report, ReportBatch
 
 _NO_QUESTION: Row = ("", "", "", "", None, None, None, "", "")
 
 
-class Attempt(NamedTuple):
+class ResponseRow(NamedTuple):
     """A row of queries.sql, response_rows."""
 
     user_id: str
@@ -25,12 +25,12 @@ class Attempt(NamedTuple):
     questions: list[dict[str, Any]]
 
 
-def response(course: Course, batch: Offer, titles: Mapping[str, str], zone: ZoneInfo) -> Report:
+def response(course: Course, batch: ReportBatch, titles: Mapping[str, str], zone: ZoneInfo) -> Report:
     """The response exhaust: a row a question, of all attempts. `titles` of question sets by id."""
     head = (course.course_id, course.name, f"BatchId_{batch.batch_id}", batch.name)
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
-        attempt = Attempt._make(record)
+        attempt = ResponseRow._make(record)
         start = (
             *head,
             attempt.user_id,

@@ -1,4 +1,4 @@
-"""Figures of batches instead of rows of learners (contract jobs §6.1, §6.2, §6.4)."""
+"""SummaryRow of batches instead of rows of learners (contract jobs §6.1, §6.2, §6.4)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from lernbatch.archive.model import Row
-from lernbatch.batch.model import Status
+from lernbatch.batch.model import BatchStatus
 from lernbatch.batch.rules import status_on
 from lernbatch.course.model import Course
-from lernbatch.report import Report, cells
+from lernbatch.report import cells
 from lernbatch.report import columns as columns_of
-from lernbatch.report.model import Offer
+from lernbatch.report.model import Report, ReportBatch
 
-_STATUS = {Status.UPCOMING: "Upcoming", Status.ONGOING: "Ongoing", Status.ENDED: "Expired"}
+_STATUS = {BatchStatus.UPCOMING: "Upcoming", BatchStatus.ONGOING: "Ongoing", BatchStatus.ENDED: "Expired"}
 
 
-class Figures(NamedTuple):
+class SummaryRow(NamedTuple):
     """A row of queries.sql, summary_rows. Texts are None where nobody is known."""
 
     batch_id: str
@@ -31,11 +31,11 @@ class Figures(NamedTuple):
     user_sub_type: str | None
 
 
-def summary(batches: Mapping[str, Offer], courses: Mapping[str, Course], now: datetime) -> Report:
+def summary(batches: Mapping[str, ReportBatch], courses: Mapping[str, Course], now: datetime) -> Report:
     """By batch, state and district. `courses` by batch id."""
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
-        figures = Figures._make(record)
+        figures = SummaryRow._make(record)
         batch = batches[figures.batch_id]
         course = courses[batch.batch_id]
         return (
@@ -69,11 +69,11 @@ def summary(batches: Mapping[str, Offer], courses: Mapping[str, Course], now: da
     return Report(columns_of.SUMMARY, expand)
 
 
-def summary_by_state(batches: Mapping[str, Offer], courses: Mapping[str, Course]) -> Report:
+def summary_by_state(batches: Mapping[str, ReportBatch], courses: Mapping[str, Course]) -> Report:
     """By batch and state. `courses` by batch id."""
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
-        figures = Figures._make(record)
+        figures = SummaryRow._make(record)
         batch = batches[figures.batch_id]
         course = courses[batch.batch_id]
         return (
@@ -95,11 +95,11 @@ def summary_by_state(batches: Mapping[str, Offer], courses: Mapping[str, Course]
     return Report(columns_of.SUMMARY_BY_STATE, expand)
 
 
-def enrolments(batches: Mapping[str, Offer], courses: Mapping[str, Course], today: date) -> Report:
+def enrolments(batches: Mapping[str, ReportBatch], courses: Mapping[str, Course], today: date) -> Report:
     """By batch, those without learners too. `courses` by batch id."""
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
-        figures = Figures._make(record)
+        figures = SummaryRow._make(record)
         batch = batches[figures.batch_id]
         status = _STATUS[status_on(today, batch.start_date, batch.end_date)]
         name = courses[batch.batch_id].name

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from lernbatch.archive.model import Row
 from lernbatch.course.model import Course
 from lernbatch.person.model import Personal
-from lernbatch.report import Report, cells
+from lernbatch.report import cells
 from lernbatch.report import columns as columns_of
-from lernbatch.report.model import Offer
+from lernbatch.report.model import Report, ReportBatch
 
 PERSONAL_COLUMNS = frozenset({"externalId"})  # that a request may add
 _ACCOUNT_STATUS = {0: "Inactive user", 1: "Active user", 2: "Deleted user"}
 
 
-class Consenting(NamedTuple):
+class UserInfoRow(NamedTuple):
     """A row of queries.sql, user_info_rows."""
 
     user_id: str
@@ -38,7 +38,7 @@ class Consenting(NamedTuple):
 
 def user_info(
     course: Course,
-    batch: Offer,
+    batch: ReportBatch,
     unseal: Callable[[str, bytes | None], Personal],
     *,
     with_status: bool,
@@ -50,7 +50,7 @@ def user_info(
     columns += ["External Id"] if with_external_id else []
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
-        learner = Consenting._make(record)
+        learner = UserInfoRow._make(record)
         person = unseal(learner.user_id, learner.sealed)
         status = (_ACCOUNT_STATUS.get(-1 if learner.status is None else learner.status, "Invalid user"),)
         return (
@@ -83,7 +83,7 @@ def basis() -> Report:
     """On what each row of a user info exhaust rests: for the manifest, not for the report."""
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
-        learner = Consenting._make(record)
+        learner = UserInfoRow._make(record)
         return ((learner.user_id, learner.consent_id, cells.day(learner.consented_on)),)
 
     return Report(("User UUID", "Consent Id", "Consent Date"), expand)

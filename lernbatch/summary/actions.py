@@ -17,7 +17,7 @@ from lernbatch.summary import rules
 from lernbatch.summary.model import Figure, Summary, SummaryQuery
 from lernbatch.sunbird.users import Profile
 from lernbatch.threads import beside
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.summary")
 CALLS_AT_ONCE = 10  # of the user service, by one summary: anybody may ask for it

@@ -17,7 +17,7 @@ from lernbatch.errors import Unauthorized
 from lernbatch.progress import rules
 from lernbatch.progress.model import SCORES, STATES, Scores, States
 from lernbatch.services import Services
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.summary")
 
@@ -46,7 +46,7 @@ class Explanation:
     course: Course
     states: States
     scores: Scores
-    certificates: certificates.Explained
+    certificates: certificates.LearnerExplanation
 
 
 async def explain(services: Services, user_id: str, batch_id: str, caller: Caller | None = None) -> Explanation:

@@ -1,4 +1,4 @@
-"""HTTP entrances of summaries."""
+"""HTTP routes of summaries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from lernbatch.errors import Missing
 from lernbatch.summary import actions, wire
 from lernbatch.summary import explain as explanations
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 from lernbatch.web.schema import takes
 
 

@@ -1,6 +1,6 @@
 """The other services of the platform: one thin typed client each.
 
-Where no address is configured, the bundled neighbours answer in this process, through the same clients.
+Where no address is configured, the bundled sandbox answers in this process, through the same clients.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from ssl import SSLContext
 
 import httpx
+from starlette.types import ASGIApp
 
-from lernbatch.clock import Clock
 from lernbatch.config import Config
-from lernbatch.database.db import Pool
 from lernbatch.sunbird.content import Content
 from lernbatch.sunbird.files import Files, PublicOnly, trusted_hosts
 from lernbatch.sunbird.groups import Groups
@@ -25,10 +24,10 @@ from lernbatch.sunbird.questions import Questions
 from lernbatch.sunbird.search import Search
 from lernbatch.sunbird.templates import Templates
 from lernbatch.sunbird.users import Lists, Users
-from sandbox import app as neighbours
-from sandbox.people import CONSENTS, PEOPLE
 
-IN_PROCESS = "http://neighbours"  # nobody is looked up under this name
+IN_PROCESS = "http://sandbox"  # nobody is looked up under this name
+# The sandbox lists many people, and their consents, in one call; the platform has no path of its own for that.
+SANDBOX_LISTS = Lists("/sandbox/people", "/sandbox/consents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +45,10 @@ class Sunbird:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, config: Config, pool: Pool, clock: Clock) -> AsyncIterator[Sunbird]:
-        """The clients, with their connections open until the block ends."""
+    async def open(cls, config: Config, sandbox: ASGIApp) -> AsyncIterator[Sunbird]:
+        """The clients, with their connections open until the block ends. `sandbox` answers where no URL is set."""
         async with AsyncExitStack() as opened:
-            bundled = httpx.ASGITransport(neighbours.application(pool, config, clock), raise_app_exceptions=False)
-
+            bundled = httpx.ASGITransport(sandbox, raise_app_exceptions=False)
             tls = httpx.create_ssl_context()  # once: reading the certificates takes longer than all the rest
 
             async def client(url: str | None) -> httpx.AsyncClient:
@@ -89,7 +87,7 @@ class Sunbird:
 
 def _lists(config: Config) -> Lists:
     if config.user_org_url is None:
-        return Lists(PEOPLE, CONSENTS)
+        return SANDBOX_LISTS
     return Lists(config.user_list_path, config.consent_list_path)
 
 

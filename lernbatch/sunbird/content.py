@@ -8,12 +8,14 @@ from typing import Any
 from urllib.parse import quote
 
 from lernbatch.config import Config
-from lernbatch.course import rules
 from lernbatch.sunbird.http import Remote, Reply, mapping, mappings, text
 
 _FIELDS = (
     "status,batches,leafNodesCount,trackable,mimeType,contentType,primaryCategory,name,channel,pkgVersion,userConsent"
 )
+
+
+COLLECTION = "application/vnd.ekstep.content-collection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def _read_content(content_id: str, content: Mapping[str, Any]) -> PublishedConte
         channel=text(content.get("channel")),
         mime_type=text(content.get("mimeType")),
         primary_category=text(content.get("primaryCategory") or content.get("contentType")),
-        trackable=rules.is_trackable(content),
+        trackable=is_trackable(content),
         user_consent=text(content.get("userConsent")).lower() == "yes",
         leaf_nodes_count=_count(content.get("leafNodesCount")),
         package_version=_count(content.get("pkgVersion")),
@@ -134,3 +136,9 @@ def _count(value: object) -> int:
 def _segment(value: str) -> str:
     """An id as one segment of a path: ids come from callers."""
     return quote(value, safe="")
+
+
+def is_trackable(content: Mapping[str, Any]) -> bool:
+    """Whether progress in it is kept: `trackable.enabled` is Yes."""
+    trackable = content.get("trackable")
+    return isinstance(trackable, Mapping) and text(trackable.get("enabled")).lower() == "yes"

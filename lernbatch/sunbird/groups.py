@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from lernbatch.config import Config
-from lernbatch.sunbird.http import Remote, bearer, mappings, text
-from lernbatch.web.tokens import TOKEN_HEADER
+from lernbatch.sunbird.http import TOKEN_HEADER, Remote, bearer, mappings, text
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class GroupMember:
     """A member as the group service shows them; None where it says nothing."""
 
     user_id: str
@@ -28,13 +27,13 @@ class Groups:
         self._remote, self._config = remote, config
         self._headers = bearer(config.platform_api_key)
 
-    async def members(self, group_id: str, token: str | None) -> list[Member]:
+    async def members(self, group_id: str, token: str | None) -> list[GroupMember]:
         """The members, in the group's order. `token`: the caller's. Raises: Upstream, for an unknown group too."""
         path = f"{self._config.group_read_path}{quote(group_id, safe='')}"
         headers = {**self._headers, TOKEN_HEADER: token} if token else self._headers
         reply = await self._remote.get(path, query={"fields": "members"}, headers=headers)
         return [
-            Member(
+            GroupMember(
                 user_id=text(entry.get("userId")),
                 name=entry.get("name"),
                 role=entry.get("role"),

@@ -18,6 +18,7 @@ from lernbatch import log
 from lernbatch.config import Config
 from lernbatch.errors import Upstream
 
+TOKEN_HEADER = "x-authenticated-user-token"  # noqa: S105 - the name of a header
 FIRST_PAUSE_SECONDS = 0.1
 _RESPONSE_STATUSES = {"RESOURCE_NOT_FOUND": 404, "CLIENT_ERROR": 400, "UNAUTHORIZED": 401, "SERVER_ERROR": 500}
 _WORTH_REPEATING = frozenset({429, 500, 502, 503, 504})
@@ -174,8 +175,8 @@ class Remote:
         self._attempts = config.upstream_attempts
         self._timeout_seconds = config.upstream_timeout_seconds
         self._max_bytes = config.upstream_max_bytes
-        self._of_callers = Breaker(config.upstream_failures, config.upstream_rest_seconds)
-        self._of_jobs = Breaker(config.upstream_failures, config.upstream_rest_seconds)
+        self._of_callers = Breaker(config.upstream_failures, config.upstream_breaker_seconds)
+        self._of_jobs = Breaker(config.upstream_failures, config.upstream_breaker_seconds)
 
     async def get(
         self,

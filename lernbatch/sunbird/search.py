@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lernbatch.config import Config
-from lernbatch.course.rules import COLLECTION
 from lernbatch.errors import Upstream
+from lernbatch.sunbird.content import COLLECTION
 from lernbatch.sunbird.http import Remote, bearer, chunks, mappings, text
 
 IDS_PER_CALL = 100

@@ -13,8 +13,7 @@ from urllib.parse import quote
 from lernbatch import log
 from lernbatch.config import Config
 from lernbatch.errors import Upstream
-from lernbatch.sunbird.http import Remote, bearer, chunks, mapping, mappings, text
-from lernbatch.web.tokens import TOKEN_HEADER
+from lernbatch.sunbird.http import TOKEN_HEADER, Remote, bearer, chunks, mapping, mappings, text
 
 PARALLEL_READS = 16
 IDS_PER_CALL = 500

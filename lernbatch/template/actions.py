@@ -7,20 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from lernbatch.batch.model import Batch
-from lernbatch.certificate import issuers, rules
 from lernbatch.config import Config
 from lernbatch.course import actions as courses
 from lernbatch.services import Services
 from lernbatch.sunbird.templates import CertificateTemplateAsset
-from lernbatch.template import criteria
-from lernbatch.template import rules as template_rules
-from lernbatch.template import wire as template_wire
+from lernbatch.template import criteria, issuers, rules, wire
 from lernbatch.template.model import DEFAULT_TEMPLATE, Template
 from lernbatch.template.wire import Attachment
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 
-async def _composed(
+async def compose(
     services: Services, caller: Caller, batch: Batch, asked: Attachment
 ) -> tuple[dict[str, Any], list[str]]:
     """The template as the batch keeps it, completed from the asset it names, and what of the request is left out.
@@ -29,10 +26,8 @@ async def _composed(
     """
     config = services.config
     administers = not caller.authentication_enabled or caller.administers(batch.created_for, config.administrator_roles)
-    if not administers and not template_rules.may_use(
-        asked.template_id, batch.created_for, config.certificate_templates
-    ):
-        raise template_rules.TemplateNotAllowed(asked.template_id)
+    if not administers and not rules.may_use(asked.template_id, batch.created_for, config.certificate_templates):
+        raise rules.TemplateNotAllowed(asked.template_id)
     notify, doubts = rules.mail_fields(
         asked.template.get("notifyTemplate") or {}, config.mail_hosts, config.cloud_store_placeholder
     )
@@ -46,7 +41,7 @@ async def _composed(
             issuer = None
         name = str(asked.template.get("name") or "Certificate")
         return _complete(asked, name, default_url(config), issuer or own, signatories), doubts
-    asset = await _asset(services, asked.template_id)
+    asset = await find_asset(services, asked.template_id)
     base = config.cloud_store_url
     url = asset.artifact_url
     if base and url.startswith(base):
@@ -54,13 +49,13 @@ async def _composed(
     return _complete(asked, asset.title, url, issuer or asset.issuer, signatories or asset.signatories), doubts
 
 
-async def _asset(services: Services, template_id: str) -> CertificateTemplateAsset:
+async def find_asset(services: Services, template_id: str) -> CertificateTemplateAsset:
     """A template as its service knows it. Raises the refusals of contract batches §4.1, A26 to A30."""
     asset = await services.sunbird.templates.template(template_id)
     if asset is None:
-        raise template_rules.UnknownTemplate(template_id)
+        raise rules.UnknownTemplate(template_id)
     if asset.template_id != template_id:
-        raise template_rules.InvalidTemplate(template_id)
+        raise rules.InvalidTemplate(template_id)
     return asset
 
 
@@ -69,8 +64,8 @@ def _complete(
 ) -> dict[str, Any]:
     signatories = [signatory for signatory in signatories or () if isinstance(signatory, dict) and signatory]
     if not issuer or not signatories:
-        raise template_rules.NoSigner(asked.template_id)
-    return template_wire.stored_template(asked, name=name, url=url, issuer=issuer, signatories=signatories)
+        raise rules.NoSigner(asked.template_id)
+    return wire.stored_template(asked, name=name, url=url, issuer=issuer, signatories=signatories)
 
 
 def default_url(config: Config) -> str:
@@ -78,16 +73,15 @@ def default_url(config: Config) -> str:
     return f"{config.public_url.rstrip('/')}/certs/templates/{DEFAULT_TEMPLATE}.svg"
 
 
-async def _doubts(services: Services, batch: Batch, template: Template) -> list[str]:
+async def doubts_about(services: Services, batch: Batch, template: Template) -> list[str]:
     """What may be wrong with a template although it can be attached, as sentences."""
     doubts = []
     others = [name for name in batch.templates if name != template.template_id]
     for other in others:
-        if template_wire.read_template(other, batch.templates[other]).name.lower() == template.name.lower():
+        if wire.read_template(other, batch.templates[other]).name.lower() == template.name.lower():
             doubts.append(f"Template {other} has the same name: a learner gets only one certificate of a name.")
     doubts += [
-        f"The user's {name} is not copied: anybody may see a certificate."
-        for name in template_rules.not_shareable(template)
+        f"The user's {name} is not copied: anybody may see a certificate." for name in rules.not_shareable(template)
     ]
     if criteria.needs_scores(template.criteria):
         course = await courses.course(services, batch.course_id, batch.course_version)

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lernbatch.certificate.rules import COMPLETED, passed_over
+from lernbatch.enrolment.model import Progress
 from lernbatch.template.model import (
     AssessmentCriterion,
-    Bound,
+    BestScore,
     Criteria,
-    Finding,
-    Learner,
+    CriteriaOutcome,
+    CriteriaResult,
+    LearnerFacts,
     Mode,
-    Outcome,
-    Score,
+    ScoreBound,
     Template,
 )
-from lernbatch.template.rules import DAYS, SHAREABLE
+from lernbatch.template.rules import DAYS, SHAREABLE, passed_over
 
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "EQ": operator.eq,
@@ -37,9 +37,9 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
 NOT_COMPLETED = "not completed yet"
 
 
-def judge(
-    template: Template, learner: Learner, assessments: Sequence[str], *, again: bool = False, named: bool = False
-) -> Finding:
+def evaluate(
+    template: Template, learner: LearnerFacts, assessments: Sequence[str], *, again: bool = False, named: bool = False
+) -> CriteriaResult:
     """Whether `learner` has earned `template`, as a tree of findings.
 
     `assessments`: ids of the course's contents that have scores. `again`: what is issued already does not count.
@@ -48,12 +48,12 @@ def judge(
     """
     issued = learner.issued.get(template.name.lower())
     if issued is not None and not again:
-        return Finding("certificate", Outcome.ISSUED, "issued", {"identifier": issued})
+        return CriteriaResult("certificate", CriteriaOutcome.ISSUED, "issued", {"identifier": issued})
     decided = passed_over(template, learner, again=again, named=named)
     if decided is not None:
-        return Finding("certificate", Outcome.UNMET, decided)
+        return CriteriaResult("certificate", CriteriaOutcome.UNMET, decided)
     if not learner.active:
-        return Finding("certificate", Outcome.UNMET, "not enrolled any more")
+        return CriteriaResult("certificate", CriteriaOutcome.UNMET, "not enrolled any more")
     criteria = template.criteria
     parts = [
         *_enrolment(criteria, learner),
@@ -66,7 +66,7 @@ def judge(
 def awards_early(template: Template) -> bool:
     """Whether coming in, or beginning, may suffice: then neither a completion nor a score makes somebody eligible."""
     criteria = template.criteria
-    beginner = Learner(
+    beginner = LearnerFacts(
         user_id="",
         active=True,
         status=criteria.enrolment_status or 0,
@@ -76,33 +76,35 @@ def awards_early(template: Template) -> bool:
         issued={},
         attributes=criteria.user,
     )
-    early = criteria.enrolment_status != COMPLETED
-    return early and judge(template, beginner, ("an assessment",)).outcome is Outcome.MET
+    early = criteria.enrolment_status != Progress.COMPLETED
+    return early and evaluate(template, beginner, ("an assessment",)).outcome is CriteriaOutcome.MET
 
 
-def _all(rule: str, parts: Sequence[Finding]) -> Finding:
+def _all(rule: str, parts: Sequence[CriteriaResult]) -> CriteriaResult:
     """Every part must be met; the first that is not says why."""
     for part in parts:
-        if part.outcome is not Outcome.MET:
-            return Finding(rule, part.outcome, part.because, parts=tuple(parts))
-    return Finding(rule, Outcome.MET, "all criteria met", parts=tuple(parts))
+        if part.outcome is not CriteriaOutcome.MET:
+            return CriteriaResult(rule, part.outcome, part.because, parts=tuple(parts))
+    return CriteriaResult(rule, CriteriaOutcome.MET, "all criteria met", parts=tuple(parts))
 
 
-def _enrolment(criteria: Criteria, learner: Learner) -> Iterable[Finding]:
+def _enrolment(criteria: Criteria, learner: LearnerFacts) -> Iterable[CriteriaResult]:
     wanted = criteria.enrolment_status
     if wanted is None:
         return
     evidence = {"status": learner.status, "wanted": wanted}
     if learner.status == wanted:
-        yield Finding("enrolment", Outcome.MET, "enrolment status reached", evidence)
+        yield CriteriaResult("enrolment", CriteriaOutcome.MET, "enrolment status reached", evidence)
     elif learner.status < wanted:
-        because = NOT_COMPLETED if wanted == COMPLETED else f"enrolment status {wanted} not reached yet"
-        yield Finding("enrolment", Outcome.WAITING, because, evidence)
+        because = NOT_COMPLETED if wanted == Progress.COMPLETED else f"enrolment status {wanted} not reached yet"
+        yield CriteriaResult("enrolment", CriteriaOutcome.WAITING, because, evidence)
     else:
-        yield Finding("enrolment", Outcome.UNMET, f"enrolment status is past {wanted}", evidence)
+        yield CriteriaResult("enrolment", CriteriaOutcome.UNMET, f"enrolment status is past {wanted}", evidence)
 
 
-def _assessment(asked: AssessmentCriterion, learner: Learner, assessments: Sequence[str]) -> Iterable[Finding]:
+def _assessment(
+    asked: AssessmentCriterion, learner: LearnerFacts, assessments: Sequence[str]
+) -> Iterable[CriteriaResult]:
     if asked.score is not None:
         yield _score(asked, asked.score, learner, assessments)
     for content_id, bound in asked.contents.items():
@@ -111,7 +113,9 @@ def _assessment(asked: AssessmentCriterion, learner: Learner, assessments: Seque
         yield _attempts(asked.attempts, learner, tuple(asked.contents) or assessments)
 
 
-def _score(asked: AssessmentCriterion, bound: Bound, learner: Learner, assessments: Sequence[str]) -> Finding:
+def _score(
+    asked: AssessmentCriterion, bound: ScoreBound, learner: LearnerFacts, assessments: Sequence[str]
+) -> CriteriaResult:
     percents = {
         content_id: learner.scores[content_id].percent for content_id in assessments if content_id in learner.scores
     }
@@ -119,56 +123,60 @@ def _score(asked: AssessmentCriterion, bound: Bound, learner: Learner, assessmen
     if asked.mode is Mode.ALL:
         missing = [content_id for content_id in assessments if content_id not in percents]
         if missing:
-            return Finding("assessment", Outcome.WAITING, "waiting for a score", {**evidence, "missing": missing})
+            return CriteriaResult(
+                "assessment", CriteriaOutcome.WAITING, "waiting for a score", {**evidence, "missing": missing}
+            )
         return _bounded(bound, min(percents.values(), default=0.0), evidence, each=tuple(percents.values()))
     if asked.mode is Mode.AVERAGE:
         score = sum(percents.values()) / len(assessments) if assessments else 0.0
     else:
         score = max(percents.values(), default=0.0)
     if not percents and not holds(bound, score):
-        return Finding("assessment", Outcome.WAITING, "waiting for a score", evidence)
+        return CriteriaResult("assessment", CriteriaOutcome.WAITING, "waiting for a score", evidence)
     return _bounded(bound, score, evidence, each=(score,))
 
 
-def _bounded(bound: Bound, score: float, evidence: Mapping[str, object], each: Sequence[float]) -> Finding:
+def _bounded(bound: ScoreBound, score: float, evidence: Mapping[str, object], each: Sequence[float]) -> CriteriaResult:
     evidence = {**evidence, "percent": score, "wanted": str(bound)}
     if all(holds(bound, value) for value in each):
-        return Finding("assessment", Outcome.MET, f"score {bound} %", evidence)
-    return Finding("assessment", Outcome.UNMET, missed(bound), evidence)
+        return CriteriaResult("assessment", CriteriaOutcome.MET, f"score {bound} %", evidence)
+    return CriteriaResult("assessment", CriteriaOutcome.UNMET, missed(bound), evidence)
 
 
-def _compared(rule: str, bound: Bound, score: Score | None, content_id: str) -> Finding:
+def _compared(rule: str, bound: ScoreBound, score: BestScore | None, content_id: str) -> CriteriaResult:
     if score is None:
-        return Finding(rule, Outcome.WAITING, "waiting for a score", {"contentId": content_id, "wanted": str(bound)})
+        return CriteriaResult(
+            rule, CriteriaOutcome.WAITING, "waiting for a score", {"contentId": content_id, "wanted": str(bound)}
+        )
     return _bounded(bound, score.percent, {"contentId": content_id}, each=(score.percent,))
 
 
-def _attempts(bound: Bound, learner: Learner, contents: Sequence[str]) -> Finding:
+def _attempts(bound: ScoreBound, learner: LearnerFacts, contents: Sequence[str]) -> CriteriaResult:
     made = {content_id: learner.scores[content_id].attempts for content_id in contents if content_id in learner.scores}
     evidence = {"attempts": made, "wanted": str(bound)}
     if all(holds(bound, count) for count in made.values()):
-        return Finding("attempts", Outcome.MET, f"attempts {bound}", evidence)
-    return Finding("attempts", Outcome.UNMET, f"attempts are not {bound}", evidence)
+        return CriteriaResult("attempts", CriteriaOutcome.MET, f"attempts {bound}", evidence)
+    return CriteriaResult("attempts", CriteriaOutcome.UNMET, f"attempts are not {bound}", evidence)
 
 
-def _attribute(key: str, wanted: object, learner: Learner) -> Finding:
+def _attribute(key: str, wanted: object, learner: LearnerFacts) -> CriteriaResult:
     if learner.attributes is None:
-        return Finding("user", Outcome.UNMET, "the user is unknown or blocked", {"attribute": key})
+        return CriteriaResult("user", CriteriaOutcome.UNMET, "the user is unknown or blocked", {"attribute": key})
     evidence: dict[str, object] = {"attribute": key}
     if key in SHAREABLE:
         evidence |= {"is": learner.attributes.get(key), "wanted": wanted}
     if key in learner.attributes and learner.attributes[key] == wanted:
-        return Finding("user", Outcome.MET, f"{key} is as asked", evidence)
-    return Finding("user", Outcome.UNMET, f"{key} is another", evidence)
+        return CriteriaResult("user", CriteriaOutcome.MET, f"{key} is as asked", evidence)
+    return CriteriaResult("user", CriteriaOutcome.UNMET, f"{key} is another", evidence)
 
 
-def holds(bound: Bound, value: float) -> bool:
+def holds(bound: ScoreBound, value: float) -> bool:
     """Whether the value meets the bound; an operator nobody knows is never met (contract jobs §4.2)."""
     compare = OPERATORS.get(bound.operator)
     return compare is not None and compare(value, bound.threshold)
 
 
-def missed(bound: Bound) -> str:
+def missed(bound: ScoreBound) -> str:
     """Why a score does not suffice, in the words of a report."""
     if bound.operator in (">=", ">"):
         return f"below {bound.threshold:g} %"
@@ -188,7 +196,7 @@ def lacking(template: Template, recipient_name: str) -> str | None:
     return None if recipient_name else "The user service knows no name of this learner."
 
 
-def percent_of(finding: Finding) -> float | None:
+def percent_of(finding: CriteriaResult) -> float | None:
     """The score that counted; None where none was asked for."""
     for part in finding.parts:
         percent = part.evidence.get("percent")
@@ -197,7 +205,7 @@ def percent_of(finding: Finding) -> float | None:
     return None
 
 
-def related(template: Template, learner: Learner, places: Mapping[str, str], course_name: str) -> dict[str, Any]:
+def related(template: Template, learner: LearnerFacts, places: Mapping[str, str], course_name: str) -> dict[str, Any]:
     """What a template's additionalProps have copied beside the certificate: the user's flat, others under their block.
 
     Of the user only what is SHAREABLE. Source: contract jobs §4.1, §4.4.
@@ -226,7 +234,7 @@ def needs_scores(criteria: Criteria) -> bool:
 def never_satisfied(criteria: Criteria, leaf_nodes: Iterable[str], assessments: Sequence[str]) -> list[str]:
     """Why nobody can ever earn a template on this course, as sentences; empty: somebody can."""
     reasons, known = [], frozenset(leaf_nodes)
-    nobody = Score(0, 1, 0)
+    nobody = BestScore(0, 1, 0)
     for asked in criteria.assessments:
         if asked.score is not None and not assessments and not holds(asked.score, nobody.percent):
             reasons.append(f"It asks for a score {asked.score} %, and the course has no assessment.")
@@ -243,7 +251,7 @@ def never_satisfied(criteria: Criteria, leaf_nodes: Iterable[str], assessments: 
     return reasons
 
 
-def _out_of_reach(bound: Bound) -> bool:
+def _out_of_reach(bound: ScoreBound) -> bool:
     least, most = bound.threshold < 0, bound.threshold > 100
     return (bound.operator in (">=", ">", "EQ", "eq", "=") and most) or (
         bound.operator in ("<=", "<", "EQ", "eq", "=") and least
@@ -253,7 +261,7 @@ def _out_of_reach(bound: Bound) -> bool:
 def narrative(template: Template) -> str:
     """The criteria in words, for people who look at a certificate."""
     said = []
-    if template.criteria.enrolment_status == COMPLETED:
+    if template.criteria.enrolment_status == Progress.COMPLETED:
         said.append("completed the course")
     for asked in template.criteria.assessments:
         if asked.score is not None:
@@ -270,7 +278,7 @@ def narrative(template: Template) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def in_words(bound: Bound) -> str:
+def in_words(bound: ScoreBound) -> str:
     """>= 70 → at least 70"""
     return f"{_WORDS.get(bound.operator, bound.operator)} {bound.threshold:g}"
 

@@ -13,7 +13,7 @@ from lernbatch.drawing.picture import Design
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import Upstream
 from lernbatch.services import Services
-from lernbatch.template import rules as template_rules
+from lernbatch.template import rules
 from lernbatch.template.model import DEFAULT_TEMPLATE, Template
 
 Q = sql.load("lernbatch.certificate")
@@ -22,7 +22,7 @@ MAX_PICTURE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class TemplateFile:
     """A file as it was fetched."""
 
     url: str
@@ -46,13 +46,13 @@ async def fetch(services: Services, template: Template) -> list[str]:
         warnings = await _check(source)
         wanted = [*svg.pictures(svg.parse(source)), *(signatory.image for signatory in template.signatories)]
     except BadPicture as bad:
-        raise template_rules.UnreadableTemplate(str(bad)) from bad
-    await _keep(services, File(template.url, "image/svg+xml", source))
+        raise rules.UnreadableTemplate(str(bad)) from bad
+    await _keep(services, TemplateFile(template.url, "image/svg+xml", source))
     return warnings + await _fetch_pictures(services, wanted)
 
 
 async def _check(source: bytes) -> list[str]:
-    return await asyncio.get_running_loop().run_in_executor(renderer.EXECUTOR, renderer.PRESS.check, source)
+    return await asyncio.get_running_loop().run_in_executor(renderer.EXECUTOR, renderer.RENDERER.check, source)
 
 
 async def _fetch_pictures(services: Services, urls: Iterable[str]) -> list[str]:
@@ -73,11 +73,11 @@ async def _fetch_pictures(services: Services, urls: Iterable[str]) -> list[str]:
             except BadPicture as bad:
                 warnings.append(f"The picture {url} is left out: {bad}")
                 continue
-        await _keep(services, File(url, media_type, body))
+        await _keep(services, TemplateFile(url, media_type, body))
     return warnings
 
 
-async def _keep(services: Services, file: File) -> None:
+async def _keep(services: Services, file: TemplateFile) -> None:
     now = services.clock.now()
     await db.run(services.pool, Q.put_file, url=file.url, media_type=file.media_type, body=file.body, now=now)
 
@@ -95,8 +95,8 @@ async def design(services: Services, url: str, images: Iterable[str]) -> Design:
     return Design(source, embedded)
 
 
-async def _files(services: Services, urls: Iterable[str]) -> Mapping[str, File]:
-    found = await db.all(services.pool, File, Q.files, urls=[url for url in urls if url])
+async def _files(services: Services, urls: Iterable[str]) -> Mapping[str, TemplateFile]:
+    found = await db.all(services.pool, TemplateFile, Q.files, urls=[url for url in urls if url])
     return {file.url: file for file in found}
 
 

@@ -8,13 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from lernbatch.certificate.model import Decision
-
 DEFAULT_TEMPLATE = "default"  # the id of our own template, which no other service knows
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class ScoreBound:
     """A comparison with a threshold, e.g. `>=` 70. The operator is one of `rules.OPERATORS`."""
 
     operator: str
@@ -36,10 +34,10 @@ class Mode(StrEnum):
 class AssessmentCriterion:
     """What scores are asked for. `contents`: thresholds of single contents, beside or instead of `score`."""
 
-    score: Bound | None
+    score: ScoreBound | None
     mode: Mode = Mode.ANY
-    contents: Mapping[str, Bound] = field(default_factory=dict)
-    attempts: Bound | None = None  # of each content that counts
+    contents: Mapping[str, ScoreBound] = field(default_factory=dict)
+    attempts: ScoreBound | None = None  # of each content that counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Criteria:
 
 
 @dataclass(frozen=True, slots=True)
-class Issuer:
+class TemplateIssuer:
     """Who awards. `public_keys`: ids of keys of the platform that the contract hands through."""
 
     name: str
@@ -78,15 +76,31 @@ class Template:
     name: str
     url: str
     criteria: Criteria
-    issuer: Issuer
+    issuer: TemplateIssuer
     signatories: tuple[Signatory, ...]
     notify: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, Any] = field(default_factory=dict)  # the contract's additionalProps
     valid_days: int | None = None  # None: for ever
 
 
+class Withdrawal(StrEnum):
+    """How somebody took a certificate away; the names are those of the certificate's status."""
+
+    REVOKED = "revoked"
+    SUSPENDED = "suspended"
+
+
 @dataclass(frozen=True, slots=True)
-class Score:
+class Decision:
+    """That somebody took away the latest certificate a learner had of a template."""
+
+    template_id: str
+    name: str
+    status: Withdrawal
+
+
+@dataclass(frozen=True, slots=True)
+class BestScore:
     """The best score of a learner in one content."""
 
     score: float
@@ -100,7 +114,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Learner:
+class LearnerFacts:
     """What is known of a learner in a batch when criteria are judged. `attributes` None: nobody knows this user."""
 
     user_id: str
@@ -108,13 +122,13 @@ class Learner:
     status: int
     completed_at: datetime | None
     updated_at: datetime
-    scores: Mapping[str, Score]
+    scores: Mapping[str, BestScore]
     issued: Mapping[str, str]  # certificate name in lower case → its id
     attributes: Mapping[str, Any] | None
     decisions: Sequence[Decision] = ()  # about certificates of this batch; none that something newer has undone
 
 
-class Outcome(StrEnum):
+class CriteriaOutcome(StrEnum):
     """What was found: it holds, it may come to hold, or it does not; or the certificate is there already."""
 
     MET = "met"
@@ -124,11 +138,11 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CriteriaResult:
     """A node of the decision tree. `because` is the same for all learners of one kind; `evidence` is the learner's."""
 
     rule: str
-    outcome: Outcome
+    outcome: CriteriaOutcome
     because: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
-    parts: tuple[Finding, ...] = ()
+    parts: tuple[CriteriaResult, ...] = ()

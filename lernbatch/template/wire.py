@@ -13,12 +13,14 @@ from lernbatch.template.criteria import OPERATORS
 from lernbatch.template.model import (
     DEFAULT_TEMPLATE,
     AssessmentCriterion,
-    Bound,
     Criteria,
-    Issuer,
+    CriteriaOutcome,
+    CriteriaResult,
     Mode,
+    ScoreBound,
     Signatory,
     Template,
+    TemplateIssuer,
 )
 from lernbatch.template.rules import DAYS, SHAREABLE
 from lernbatch.web.fields import blank, text
@@ -73,13 +75,13 @@ def read_detachment(request: dict[str, Any]) -> Attachment:
         raise Missing("batch")  # the reference answers 500 (defect 26)
     if not isinstance(batch, dict):
         raise WrongType("batch", "Map")
-    course, batch_id = _mandatory(batch, "courseId"), _mandatory(batch, "batchId")
+    course, batch_id = mandatory(batch, "courseId"), mandatory(batch, "batchId")
     if "template" not in batch:
         raise Missing("template")
     template = batch["template"]
     if not isinstance(template, dict):
         raise WrongType("template", "Map")
-    return Attachment(course, batch_id, _mandatory(template, "identifier"), template)
+    return Attachment(course, batch_id, mandatory(template, "identifier"), template)
 
 
 def read_attachment(request: dict[str, Any]) -> Attachment:
@@ -223,7 +225,9 @@ def read_template(template_id: str, stored: Mapping[str, Any]) -> Template:
         name=str(stored.get("name") or ""),
         url=str(stored.get("url") or ""),
         criteria=read_criteria(_object(stored.get("criteria"))),
-        issuer=Issuer(str(issuer.get("name") or ""), str(issuer.get("url") or ""), _texts(issuer.get("publicKey"))),
+        issuer=TemplateIssuer(
+            str(issuer.get("name") or ""), str(issuer.get("url") or ""), _texts(issuer.get("publicKey"))
+        ),
         signatories=tuple(_signatories(_list(stored.get("signatoryList")))),
         notify=notify,
         extras=extras,
@@ -261,20 +265,20 @@ def read_criteria(criteria: Mapping[str, Any]) -> Criteria:
     return Criteria(status, tuple(asked), user if isinstance(user, dict) else {})
 
 
-def _bound(value: Any) -> Bound | None:
+def _bound(value: Any) -> ScoreBound | None:
     """The first operator of an object; a bare number is an equality (contract jobs §4.2)."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return Bound("=", float(value))
+        return ScoreBound("=", float(value))
     if not isinstance(value, dict) or not value:
         return None
     operator, threshold = next(iter(value.items()))
     try:
-        return Bound(str(operator), float(threshold))
+        return ScoreBound(str(operator), float(threshold))
     except (TypeError, ValueError):
-        return Bound("unreadable", 0)
+        return ScoreBound("unreadable", 0)
 
 
-def _mandatory(fields: dict[str, Any], key: str) -> str:
+def mandatory(fields: dict[str, Any], key: str) -> str:
     value = text(fields, key)
     if value is None or blank(value):
         raise Missing(key)
@@ -321,3 +325,21 @@ def _signatories(entries: list[Any]) -> Iterable[Signatory]:
         if isinstance(entry, dict) and entry:
             name, identifier, designation, image = (str(entry.get(key) or "") for key in _TEXT_KEYS_OF_SIGNATORY)
             yield Signatory(name, identifier, designation, image)
+
+
+def show_result(finding: CriteriaResult) -> dict[str, Any]:
+    """A decision tree, as explain answers and as a certificate keeps it."""
+    shown: dict[str, Any] = {"rule": finding.rule, "outcome": finding.outcome.value, "because": finding.because}
+    if finding.evidence:
+        shown["evidence"] = dict(finding.evidence)
+    if finding.parts:
+        shown["parts"] = [show_result(part) for part in finding.parts]
+    return shown
+
+
+def read_result(shown: Mapping[str, Any]) -> CriteriaResult:
+    """A decision tree as a certificate keeps it."""
+    parts = tuple(read_result(part) for part in shown.get("parts", ()))
+    return CriteriaResult(
+        shown["rule"], CriteriaOutcome(shown["outcome"]), shown["because"], shown.get("evidence", {}), parts
+    )

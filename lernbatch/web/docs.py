@@ -14,8 +14,8 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lernbatch import __version__
-from lernbatch.web.http import Access, Entrance
 from lernbatch.web.openapi import Operation, operations
+from lernbatch.web.routing import Access, Route
 from lernbatch.web.schema import Components, Schema
 
 _STYLE = resources.files("lernbatch.ops").joinpath("templates", "docs.css").read_text(encoding="utf-8")
@@ -41,22 +41,22 @@ class Told:
     curl: str
 
 
-def page(entrances: Iterable[Entrance], url: str) -> str:
+def page(routes: Iterable[Route], url: str) -> str:
     """The whole page; `url`: where the service is reached."""
-    own = [operation for operation in operations(entrances) if not operation.by_gateway]
+    own = [operation for operation in operations(routes) if not operation.by_gateway]
     rooms = [(room, [_told(one, url) for one in group]) for room, group in groupby(own, lambda one: one.room)]
     return _pages.get_template("docs.html").render(rooms=rooms, url=url, version=__version__, style=_STYLE)
 
 
 def _told(operation: Operation, url: str) -> Told:
-    entrance, shape, components = operation.entrance, operation.shape, Components()
+    route, shape, components = operation.route, operation.shape, Components()
     return Told(
-        method=entrance.method,
-        path=entrance.path,
-        gateway=entrance.gateway,
+        method=route.method,
+        path=route.path,
+        gateway=route.gateway,
         summary=operation.summary,
-        access=_access(entrance.access),
-        roles=", ".join(entrance.roles),
+        access=_access(route.access),
+        roles=", ".join(route.roles),
         fields=list(_fields(components.schema(shape.request or shape.uploads or {}), components)),
         curl=_curl(operation, url),
     )
@@ -96,12 +96,12 @@ def _kinds(schema: Schema) -> list[str]:
 
 
 def _curl(operation: Operation, url: str) -> str:
-    entrance, shape, components = operation.entrance, operation.shape, Components()
+    route, shape, components = operation.route, operation.shape, Components()
     words = ["curl", "-s"]
-    if entrance.method not in ("GET", "POST") or (entrance.method == "POST" and shape.request is None):
-        words += ["-X", entrance.method]
+    if route.method not in ("GET", "POST") or (route.method == "POST" and shape.request is None):
+        words += ["-X", route.method]
     words.append(shlex.quote(url + operation.path))
-    if entrance.access in (Access.USER, Access.LATE_USER):
+    if route.access in (Access.USER, Access.LATE_USER):
         words.append('-H "X-Authenticated-User-Token: $TOKEN"')
     if shape.uploads is not None:
         form = components.resolve(components.schema(shape.uploads))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -14,9 +14,9 @@ from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Refused
 from lernbatch.services import Services
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
 
-Q = sql.load("lernbatch")
+Q = sql.load("lernbatch.web")
 LONGEST_KEY = 255
 KEPT = timedelta(days=1)
 FORGOTTEN_AT_ONCE = 1000
@@ -42,7 +42,7 @@ class Repeated(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class IdempotencyKey:
     """`scope`: whose key it is and for which call, so that callers do not meet each other's keys."""
 
     scope: str
@@ -50,39 +50,43 @@ class Key:
     body_hash: str
 
 
+Outcome = TypeVar("Outcome")  # what is kept of the work, as JSON has it: the id of what was made
+Remember: TypeAlias = Callable[[Connection, Outcome], Awaitable[None]]
+Work: TypeAlias = Callable[[Remember[Outcome]], Awaitable[Outcome]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Remembered:
     body_hash: str
-    answer: dict[str, Any]
+    answer: Any
 
 
-Remember: TypeAlias = Callable[[Connection, Mapping[str, Any]], Awaitable[None]]
-Work: TypeAlias = Callable[[Remember], Awaitable[Mapping[str, Any]]]
+async def once(call: Call, work: Work[Outcome]) -> Outcome:
+    """Do `work` and return its outcome, or return the outcome of the first call with the same key.
 
-
-async def once(call: Call, work: Work) -> Mapping[str, Any]:
-    """The answer of `work`, which calls what it is given with its answer, inside its transaction.
-
-    Without the header the work is just done. Raises: InvalidKey, KeyReused.
+    `work` is given a function that it calls with its outcome, inside its transaction. The handler shows the outcome, so
+    that the first call and its repetitions get the same answer. Without the header the work is just done.
+    Raises: InvalidKey, KeyReused.
     """
     key = _read_key(call)
     if key is None:
         return await work(_forget)
     services = call.services
 
-    async def remember(conn: Connection, answer: Mapping[str, Any]) -> None:
+    async def remember(conn: Connection, outcome: Outcome) -> None:
         named = {"scope": key.scope, "key": key.key, "body_hash": key.body_hash}
-        if not await db.run(conn, Q.remember_answer, **named, answer=answer, now=services.clock.now()):
+        if not await db.run(conn, Q.remember_answer, **named, answer=outcome, now=services.clock.now()):
             raise Repeated
 
-    if (answer := await _answered(services, key)) is not None:
-        return answer
+    first: Outcome | None = await _answered(services, key)
+    if first is not None:
+        return first
     try:
         return await work(remember)
     except Repeated:
-        answer = await _answered(services, key)
-        assert answer is not None, "the twin has committed"
-        return answer
+        first = await _answered(services, key)
+        assert first is not None, "the twin has committed"
+        return first
 
 
 async def forget_old(services: Services) -> int:
@@ -91,20 +95,20 @@ async def forget_old(services: Services) -> int:
     return await db.run(services.pool, Q.forget_answers, before=before, limit=FORGOTTEN_AT_ONCE)
 
 
-async def _forget(conn: Connection, answer: Mapping[str, Any]) -> None:
+async def _forget(conn: Connection, outcome: object) -> None:
     """Nothing is remembered of a call without a key."""
 
 
-async def _answered(services: Services, key: Key) -> dict[str, Any] | None:
-    found = await db.one(services.pool, _Remembered, Q.remembered_answer, scope=key.scope, key=key.key)
-    if found is None:
+async def _answered(services: Services, key: IdempotencyKey) -> Any:
+    row = await db.one(services.pool, _Remembered, Q.remembered_answer, scope=key.scope, key=key.key)
+    if row is None:
         return None
-    if found.body_hash != key.body_hash:
+    if row.body_hash != key.body_hash:
         raise KeyReused
-    return found.answer
+    return row.answer
 
 
-def _read_key(call: Call) -> Key | None:
+def _read_key(call: Call) -> IdempotencyKey | None:
     header = call.headers.get("idempotency-key")
     if header is None:
         return None
@@ -112,4 +116,4 @@ def _read_key(call: Call) -> Key | None:
         raise InvalidKey
     body = msgspec.json.encode(call.request, order="deterministic")
     path = call.http.scope["lernbatch.path"]
-    return Key(f"{path} {call.caller.user_id or ''}", header.strip(), hashlib.sha256(body).hexdigest())
+    return IdempotencyKey(f"{path} {call.caller.user_id or ''}", header.strip(), hashlib.sha256(body).hexdigest())

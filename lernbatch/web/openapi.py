@@ -11,7 +11,7 @@ from typing import Any
 
 from lernbatch import __version__
 from lernbatch.web import schema
-from lernbatch.web.http import Access, Entrance
+from lernbatch.web.routing import Access, Route
 from lernbatch.web.schema import Components, Schema, Shape, maybe, record, text
 
 _FAILURES = {
@@ -36,21 +36,21 @@ _SCHEMES = {
 class Operation:
     """One call at one path, with its shape."""
 
-    entrance: Entrance
+    route: Route
     path: str
     shape: Shape
     by_gateway: bool
 
     @property
     def room(self) -> str:
-        return room_of(self.entrance)
+        return room_of(self.route)
 
     @property
     def summary(self) -> str:
         """What the handler's docstring says of it, without method and path."""
-        told = " ".join((self.entrance.handler.__doc__ or "").split("\n\n")[0].split())
-        said = told.removeprefix(f"{self.entrance.method} {self.entrance.path}")
-        return said.lstrip(":;, ") or self.entrance.handler.__name__.replace("_", " ")
+        told = " ".join((self.route.handler.__doc__ or "").split("\n\n")[0].split())
+        said = told.removeprefix(f"{self.route.method} {self.route.path}")
+        return said.lstrip(":;, ") or self.route.handler.__name__.replace("_", " ")
 
     @property
     def parameters(self) -> list[str]:
@@ -58,37 +58,37 @@ class Operation:
         return re.findall(r"{(\w+)", self.path)
 
 
-def room_of(entrance: Entrance) -> str:
+def room_of(route: Route) -> str:
     """The room whose handler answers."""
-    return entrance.handler.__module__.split(".")[1]
+    return route.handler.__module__.split(".")[1]
 
 
-def shape_of(entrance: Entrance) -> Shape | None:
-    """What the entrance's handler takes and gives; None, until somebody says it."""
-    if shape := schema.shape_of(entrance.handler):
+def shape_of(route: Route) -> Shape | None:
+    """What the route's handler takes and gives; None, until somebody says it."""
+    if shape := schema.shape_of(route.handler):
         return shape
-    name = f"lernbatch.{room_of(entrance)}.shapes"
+    name = f"lernbatch.{room_of(route)}.shapes"
     shapes = import_module(name) if find_spec(name) else None
-    found: Shape | None = getattr(shapes, entrance.handler.__name__, None)
+    found: Shape | None = getattr(shapes, route.handler.__name__, None)
     return found
 
 
-def operations(entrances: Iterable[Entrance]) -> Iterable[Operation]:
+def operations(routes: Iterable[Route]) -> Iterable[Operation]:
     """Every call at every path it answers on."""
-    for entrance in entrances:
-        shape = shape_of(entrance) or Shape()
-        yield Operation(entrance, entrance.path, shape, by_gateway=False)
-        if entrance.gateway:
-            yield Operation(entrance, entrance.gateway, shape, by_gateway=True)
+    for route in routes:
+        shape = shape_of(route) or Shape()
+        yield Operation(route, route.path, shape, by_gateway=False)
+        if route.gateway:
+            yield Operation(route, route.gateway, shape, by_gateway=True)
 
 
-def document(entrances: Iterable[Entrance], url: str) -> dict[str, Any]:
+def document(routes: Iterable[Route], url: str) -> dict[str, Any]:
     """The whole document; `url`: where the service is reached."""
     paths: dict[str, dict[str, Any]] = {}
     components = Components()
-    for operation in operations(entrances):
+    for operation in operations(routes):
         path = re.sub(r"{(\w+):\w+}", r"{\1}", operation.path)
-        paths.setdefault(path, {})[operation.entrance.method.lower()] = _operation(operation, components)
+        paths.setdefault(path, {})[operation.route.method.lower()] = _operation(operation, components)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Lernbatch", "version": __version__, "license": {"name": "MIT", "identifier": "MIT"}},
@@ -105,9 +105,9 @@ def document(entrances: Iterable[Entrance], url: str) -> dict[str, Any]:
 
 
 def _operation(operation: Operation, components: Components) -> dict[str, Any]:
-    entrance, shape = operation.entrance, operation.shape
+    route, shape = operation.route, operation.shape
     described: dict[str, Any] = {
-        "operationId": f"{entrance.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', operation.path)}",
+        "operationId": f"{route.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', operation.path)}",
         "summary": operation.summary,
         "tags": [operation.room],
         "parameters": [
@@ -115,7 +115,7 @@ def _operation(operation: Operation, components: Components) -> dict[str, Any]:
             *({"name": name, "in": "query", "schema": components.schema(kind)} for name, kind in shape.query.items()),
         ],
         "responses": _responses(operation, components),
-        "security": _security(entrance.access),
+        "security": _security(route.access),
     }
     media, sent = "application/json", shape.request
     if shape.uploads is not None:
@@ -129,20 +129,20 @@ def _operation(operation: Operation, components: Components) -> dict[str, Any]:
 
 
 def _responses(operation: Operation, components: Components) -> dict[str, Any]:
-    entrance, shape = operation.entrance, operation.shape
+    route, shape = operation.route, operation.shape
     # A handler that answers without the envelope may fail without it.
     failed: Schema = {} if shape.produces else {"$ref": "#/components/schemas/Failure"}
     failure = {"application/json": {"schema": failed}}
     answers: dict[int, dict[str, Any]] = {200: {"description": "Done", "content": _success(shape, components)}}
     answers |= {status: {"description": said, "content": failure} for status, said in _FAILURES.items()}
-    if entrance.access in (Access.PRIVATE, Access.INTERNAL):
+    if route.access in (Access.PRIVATE, Access.INTERNAL):
         answers[403] = {"description": "Not from the configured networks, or from a page", "content": failure}
         answers[415] = {"description": "The body is not said to be JSON", "content": failure}
     plain = {"text/plain": {"schema": text()}, **failure}
-    if operation.by_gateway and entrance.about_caller:
+    if operation.by_gateway and route.about_caller:
         answers[403] = {"description": "Names somebody else than the caller", "content": plain}
-    if entrance.roles:
-        answers[403] = {"description": f"Needs one of the roles {', '.join(entrance.roles)}", "content": plain}
+    if route.roles:
+        answers[403] = {"description": f"Needs one of the roles {', '.join(route.roles)}", "content": plain}
     for status, said in shape.also.items():
         content = {**failure, **_success(shape, components)} if shape.produces else failure
         answers[status] = {"description": said, "content": content if status >= 400 else {}}

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection, with an end to what a client may take: see docs/decisions/0014-requests-have-an-end.md.
+"""HTTP/1.1 on one connection, with an end to what a client may take: see docs/decisions/0012-requests-have-an-end.md.
 
 uvicorn bounds neither the time in which a request arrives nor the size of its headers. Both are bounded here, and
 nowhere else: everything that is asked of uvicorn beyond its documented interface stands in this module.

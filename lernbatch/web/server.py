@@ -14,17 +14,17 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import FrameType
 
-import asyncpg
 import uvicorn
 import uvloop
 from prometheus_client import multiprocess
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from lernbatch import app, config, log
+from lernbatch import log
 from lernbatch.config import Config
 from lernbatch.errors import Unusable
 from lernbatch.web import protocol
+from lernbatch.web.middleware import Middleware
 
 KEEP_ALIVE_SECONDS = 75  # longer than the gateways before us keep theirs, so that they close first
 GRACE_SECONDS = 30  # for requests under way; a statement is cut off earlier
@@ -86,14 +86,13 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def serve(settings: Config, dsn: str, socks: Sequence[socket.socket], parent: int | None = None) -> None:
+def serve(application: Middleware, settings: Config, socks: Sequence[socket.socket], parent: int | None = None) -> None:
     """Answer on `socks` until SIGTERM, or until the process at the other end of pipe `parent` is gone.
 
     The first is for everybody, the second, if there is one, for operators.
     """
-    front = app.create(settings, dsn)
-    front.app.state.operators_port = socks[1].getsockname()[1] if len(socks) > 1 else None
-    server = Server(_served(front, settings), front.leave, settings.drain_seconds)
+    application.app.state.operators_port = socks[1].getsockname()[1] if len(socks) > 1 else None
+    server = Server(_served(application, settings), application.leave, settings.drain_seconds)
 
     def orphaned(parent: int) -> None:
         asyncio.get_running_loop().remove_reader(parent)
@@ -102,7 +101,7 @@ def serve(settings: Config, dsn: str, socks: Sequence[socket.socket], parent: in
     async def run() -> None:
         if parent is not None:
             asyncio.get_running_loop().add_reader(parent, orphaned, parent)
-        async with front.running():
+        async with application.running():
             _spare_collector()
             await server.serve(sockets=[*socks])
 
@@ -143,21 +142,24 @@ def _served(application: ASGIApp, settings: Config) -> uvicorn.Config:
     )
 
 
-def serve_many(dsn: str, socks: Sequence[socket.socket], count: int, variables: Mapping[str, str]) -> None:
+def serve_many(module: str, dsn: str, socks: Sequence[socket.socket], count: int, variables: Mapping[str, str]) -> None:
     """Keep `count` processes answering on `socks` until SIGTERM; one that ends is replaced.
 
-    `variables`: environment of theirs beside ours. Raises: Unusable, when they end as soon as they start.
+    `module` runs one as `python -m MODULE PARENT SOCKET [SOCKET]`, all descriptors; `variables`: its environment beside
+    ours. Raises: Unusable, when they end as soon as they start.
     """
     with tempfile.TemporaryDirectory(prefix="lernbatch-metrics-") as metrics_folder:
-        crew = Crew(socks, {**variables, "LERNBATCH_DATABASE_URL": dsn, "PROMETHEUS_MULTIPROC_DIR": metrics_folder})
-        _run(lambda: crew.run(count))
+        processes = WorkerProcesses(
+            module, socks, {**variables, "LERNBATCH_DATABASE_URL": dsn, "PROMETHEUS_MULTIPROC_DIR": metrics_folder}
+        )
+        _run(lambda: processes.run(count))
 
 
-class Crew:
+class WorkerProcesses:
     """The processes of one service. They end with us even when we are killed: each watches a pipe that we hold."""
 
-    def __init__(self, socks: Sequence[socket.socket], variables: Mapping[str, str]) -> None:
-        self._socks, self._variables = socks, variables
+    def __init__(self, module: str, socks: Sequence[socket.socket], variables: Mapping[str, str]) -> None:
+        self._module, self._socks, self._variables = module, socks, variables
         self._stop = asyncio.Event()
 
     async def run(self, count: int) -> None:
@@ -166,9 +168,9 @@ class Crew:
             loop.add_signal_handler(sign, self._stop.set)
         watched, held = os.pipe()
         try:
-            async with asyncio.TaskGroup() as crew:
+            async with asyncio.TaskGroup() as tasks:
                 for _ in range(count):
-                    crew.create_task(self._keep(watched))
+                    tasks.create_task(self._keep(watched))
         except* Unusable as wrong:
             raise wrong.exceptions[0] from None
         finally:
@@ -193,7 +195,7 @@ class Crew:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "lernbatch.web.server",
+            self._module,
             *map(str, descriptors),
             pass_fds=descriptors,
             env={**os.environ, **self._variables},
@@ -214,22 +216,3 @@ class Crew:
 def _run(main: Callable[[], Coroutine[None, None, None]]) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
-
-
-def main() -> None:
-    """One process of a crew: `python -m lernbatch.web.server PARENT SOCKET [SOCKET]`, all descriptors."""
-    parent, *descriptors = map(int, sys.argv[1:])
-    try:
-        settings = config.load()
-        log.configure(settings.log_level)
-        assert settings.database_url is not None
-        socks = [socket.socket(fileno=descriptor) for descriptor in descriptors]
-        serve(settings, settings.database_url.get_secret_value(), socks, parent)
-    except Unusable as wrong:
-        sys.exit(f"lernbatch: {wrong}")
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as unreachable:
-        sys.exit(f"lernbatch: The database cannot be reached: {unreachable}.")
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,7 @@ import re
 import time
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
@@ -21,8 +21,9 @@ from lernbatch import keyfiles, log
 from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.errors import NotAuthenticated, Unusable
+from lernbatch.sunbird.http import TOKEN_HEADER
+from lernbatch.web.caller import NOBODY, Caller, Role
 
-TOKEN_HEADER = "x-authenticated-user-token"  # noqa: S105 - the name of a header
 MANAGED_HEADER = "x-authenticated-for"
 _BEARER = "Bearer"  # what Keycloak calls the tokens that open calls; it signs ID and Refresh with the same key
 LEEWAY_SECONDS = 60  # by which another clock may be ahead
@@ -38,68 +39,6 @@ _KEY_ID = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._=+-]{0,127}(?<!\.bak)(?<!\.orig
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
-    """A role of the token; `organisation_ids` empty: everywhere."""
-
-    name: str
-    organisation_ids: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks (`user_id`, None: nobody known), on whose behalf, and with which roles."""
-
-    user_id: str | None = None
-    on_behalf_of: str | None = None
-    roles: tuple[Role, ...] = ()
-    token: str | None = field(default=None, repr=False)
-    authentication_enabled: bool = True
-    until: int | None = None  # epoch seconds: when the token ended that is shown late; None: it has not ended
-
-    @property
-    def subject(self) -> str | None:
-        """Whose data a call about oneself concerns: the managed user, else the caller."""
-        return self.on_behalf_of or self.user_id
-
-    @property
-    def is_user(self) -> bool:
-        """Whether a user's token was shown. Nobody, and a system that calls under its own name, have none."""
-        return self.token is not None
-
-    @property
-    def organisation_ids(self) -> frozenset[str]:
-        """The organisations in which the caller holds any role."""
-        return frozenset().union(*(role.organisation_ids for role in self.roles))
-
-    @property
-    def user_ids(self) -> list[str]:
-        """The caller, and the child in whose name they ask."""
-        return [user_id for user_id in (self.user_id, self.on_behalf_of) if user_id is not None]
-
-    def speaks_for(self, user_id: str | None) -> bool:
-        """Whether `user_id` is the caller, or the child in whose name they ask."""
-        return user_id in self.user_ids
-
-    def has_role(self, names: Iterable[str]) -> bool:
-        wanted = frozenset(names)
-        return any(role.name in wanted for role in self.roles)
-
-    def administers(self, organisation_ids: Iterable[str], names: Iterable[str]) -> bool:
-        """Whether one of the roles `names` is held for one of the organisations, or for all: then `()` will do."""
-        held_in = self.organisations_with(names)
-        return held_in is None or not held_in.isdisjoint(organisation_ids)
-
-    def organisations_with(self, names: Iterable[str]) -> frozenset[str] | None:
-        """The organisations for which one of the roles `names` is held; None: for all."""
-        wanted = frozenset(names)
-        held = [role.organisation_ids for role in self.roles if role.name in wanted]
-        return frozenset().union(*held) if all(held) else None
-
-
-NOBODY = Caller()
-
-
-@dataclass(frozen=True, slots=True)
 class Claims:
     """What a verified token says. `starts_at` and `expires_at`: epoch seconds. `parent_id` "": it is a main token."""
 
@@ -110,7 +49,7 @@ class Claims:
     roles: tuple[Role, ...]
 
 
-class Keys:
+class PublicKeys:
     """The public keys of a folder: one PEM file a key, named by key id. Looked at again now and then (defect 40).
 
     What is no RSA key of LEAST_RSA_BITS, cannot be read, or may be changed by anybody is no key; the log says so once.
@@ -176,10 +115,10 @@ def _read_key(path: Path) -> RSAKey | None:
     return None
 
 
-class Gate:
+class TokenVerifier:
     """Verifies tokens. A token is verified once and then remembered, by its digest, as long as the keys stay."""
 
-    def __init__(self, config: Config, clock: Clock, keys: Keys) -> None:
+    def __init__(self, config: Config, clock: Clock, keys: PublicKeys) -> None:
         self._config, self._clock, self._keys = config, clock, keys
         self._clients = _read_clients(config.machine_clients.get_secret_value())
         self._late_seconds = config.late_token_days * 86_400
@@ -196,8 +135,8 @@ class Gate:
         """The account is one again."""
         self._ended.discard(user_id)
 
-    def heard(self, user_id: str, *, is_active: bool) -> None:
-        """What the user service said of somebody, when it was asked for another reason."""
+    def note(self, user_id: str, *, is_active: bool) -> None:
+        """Note whether the user service calls an account active, when it was called for another reason."""
         if is_active:
             self._blocked.discard(user_id)
         elif len(self._blocked) < MOST_BLOCKED:

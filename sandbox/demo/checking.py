@@ -6,17 +6,17 @@ import json
 from collections.abc import Sequence
 
 from lernbatch.credential import keys, proof, strict_json
-from lernbatch.credential.keys import Key
+from lernbatch.credential.keys import IssuerKey
 from sandbox.demo.journey import Surprise
 
 
-def published_keys(did_document: bytes) -> list[Key]:
+def published_keys(did_document: bytes) -> list[IssuerKey]:
     """The keys that /.well-known/did.json names."""
     methods = json.loads(did_document)["verificationMethod"]
     return [keys.key_of_name(method["publicKeyMultibase"]) for method in methods]
 
 
-def check(data: bytes, trusted: Sequence[Key], number: int) -> None:
+def check(data: bytes, trusted: Sequence[IssuerKey], number: int) -> None:
     """The credential verifies, and does not once a byte of what it says is changed. Raises: Surprise.
 
     `number` chooses the byte, so that over many certificates many places are tried.
@@ -30,7 +30,7 @@ def check(data: bytes, trusted: Sequence[Key], number: int) -> None:
         raise Surprise(f"a certificate still verifies with byte {place} changed")
 
 
-def _verifies(data: bytes, trusted: Sequence[Key]) -> bool:
+def _verifies(data: bytes, trusted: Sequence[IssuerKey]) -> bool:
     try:
         return proof.verify(data, trusted).trusted
     except strict_json.Unverifiable:

@@ -22,13 +22,13 @@ from lernbatch import command
 from lernbatch.config import Config
 from lernbatch.database import db, opening
 from lernbatch.errors import Unusable
-from lernbatch.web.tokens import Role
+from lernbatch.web.caller import Role
 from sandbox import identity, importing
 from sandbox.demo import checking, expected, journey, report, service
-from sandbox.demo.expected import Figures
+from sandbox.demo.expected import ExpectedFigures
 from sandbox.demo.journey import Client, Journey, Surprise
 from sandbox.demo.report import Leftovers, Stage
-from sandbox.demo.story import COMPLETING, PASS_PERCENT, PASSING, Content, Learner
+from sandbox.demo.story import COMPLETING, PASS_PERCENT, PASSING, StoryContent, StoryLearner
 from sandbox.generator import generate_people
 
 CREATOR, MENTOR, ORGANISATION = "u-vikram", "u-meera", "org-lotus"
@@ -85,13 +85,13 @@ class Run:
     settings: Config
     url: str
     dsn: str
-    contents: list[Content]
+    contents: list[StoryContent]
     stages: list[Stage] = field(default_factory=list)
     client: Client = field(init=False)
     journey: Journey = field(init=False)
-    learners: list[Learner] = field(init=False)
+    learners: list[StoryLearner] = field(init=False)
 
-    async def all_of_it(self, count: int) -> Figures:
+    async def all_of_it(self, count: int) -> ExpectedFigures:
         """The whole journey; what came out."""
         async with AsyncExitStack() as opened:
             pools = [
@@ -107,7 +107,7 @@ class Run:
             await self._learn()
             await self._certificates()
             rows = await self._exhaust()
-            return Figures(
+            return ExpectedFigures(
                 learners_enrolled=await self.journey.count_active(),
                 updates_sent=self.journey.updates_sent,
                 completed=journey.completed(rows),
@@ -132,7 +132,7 @@ class Run:
                 await importing.put_people(conn, people)
             finally:
                 await conn.close()
-            self.learners = [Learner(number, person.user_id) for number, person in enumerate(people)]
+            self.learners = [StoryLearner(number, person.user_id) for number, person in enumerate(people)]
             self.journey = Journey(self.client, course.course_id, CREATOR, MENTOR, TEMPLATES, PASS_PERCENT)
             advance()
 
@@ -157,7 +157,7 @@ class Run:
         """Wait for every certificate that the criteria promise, and verify each with the published key alone."""
         earners = [learner for learner in self.learners if learner.way in COMPLETING]
 
-        async def obtain(learner: Learner) -> None:
+        async def obtain(learner: StoryLearner) -> None:
             await self.journey.await_certificates(learner.user_id, 2 if learner.way in PASSING else 1)
             for certificate_id in self.journey.certificates[learner.user_id]:
                 data = await self.client.get(f"/certs/{certificate_id}.json")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.demo.story import COMPLETING, CONTENTS_AN_UPDATE, PASSING, WAYS, Content, Way
+from sandbox.demo.story import COMPLETING, CONTENTS_AN_UPDATE, PASSING, WAYS, StoryContent, Way
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ExpectedFigures:
     """What a run must end with."""
 
     learners_enrolled: int
@@ -22,11 +22,11 @@ class Figures:
     exhaust_rows: int
 
 
-def contents(course_file: Path) -> list[Content]:
+def contents(course_file: Path) -> list[StoryContent]:
     """The leaf nodes of a hierarchy file, in document order, each once."""
     envelope = json.loads(course_file.read_text(encoding="utf-8"))
     root = envelope.get("result", envelope).get("content", envelope)
-    found: dict[str, Content] = {}
+    found: dict[str, StoryContent] = {}
 
     def walk(node: dict[str, Any]) -> None:
         for child in node.get("children") or []:
@@ -35,19 +35,19 @@ def contents(course_file: Path) -> list[Content]:
             elif child["mimeType"] != "application/vnd.ekstep.content-collection":
                 questions = child.get("totalQuestions") or 0
                 optional = bool((child.get("relationalMetadata") or {}).get("optional"))
-                found.setdefault(child["identifier"], Content(child["identifier"], questions, optional))
+                found.setdefault(child["identifier"], StoryContent(child["identifier"], questions, optional))
 
     walk(root)
     return list(found.values())
 
 
-def figures(leaf_nodes: list[Content], learners: int) -> Figures:
+def figures(leaf_nodes: list[StoryContent], learners: int) -> ExpectedFigures:
     """The closing figures of a run with so many learners."""
     ways = Counter(WAYS[number % len(WAYS)] for number in range(learners))
     passing = sum(ways[way] for way in PASSING)
     completing = sum(ways[way] for way in COMPLETING)
     active = learners - ways[Way.LEAVES]
-    return Figures(
+    return ExpectedFigures(
         learners_enrolled=active,
         updates_sent=sum(_updates(number, len(leaf_nodes)) for number in range(learners)),
         completed=completing,

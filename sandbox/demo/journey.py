@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from sandbox.demo.story import ENROL, UNENROL, Content, Learner, Step, steps
+from sandbox.demo.story import ENROL, UNENROL, Step, StoryContent, StoryLearner, steps
 
 CONNECTIONS = 32
 PATIENCE_SECONDS = 300
@@ -120,7 +120,7 @@ class Journey:
     async def _as_creator(self, method: str, path: str, request: Mapping[str, Any]) -> dict[str, Any]:
         return await self.client.call(method, path, self.creator_id, request)
 
-    async def take(self, learner: Learner, step: Step) -> None:
+    async def take(self, learner: StoryLearner, step: Step) -> None:
         """One request of a learner."""
         key = {"courseId": self.course_id, "batchId": self.batch_id}
         if step.kind in (ENROL, UNENROL):
@@ -136,11 +136,11 @@ class Journey:
         }
         await self.client.call("PATCH", "/api/course/v1/content/state/update", learner.user_id, request)
 
-    async def enrol(self, learner: Learner, contents: Sequence[Content], now_ms: int) -> None:
+    async def enrol(self, learner: StoryLearner, contents: Sequence[StoryContent], now_ms: int) -> None:
         """The learner's first step."""
         await self.take(learner, next(steps(learner, contents, now_ms)))
 
-    async def learn(self, learner: Learner, contents: Sequence[Content], now_ms: int) -> None:
+    async def learn(self, learner: StoryLearner, contents: Sequence[StoryContent], now_ms: int) -> None:
         """All of a learner's further steps."""
         for step in list(steps(learner, contents, now_ms))[1:]:
             await self.take(learner, step)

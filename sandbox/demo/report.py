@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 from rich.table import Table
 
-from sandbox.demo.expected import Figures
+from sandbox.demo.expected import ExpectedFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Leftovers:
     learner_token: str
 
 
-def show_figures(console: Console, seen: Figures, wanted: Figures) -> None:
+def show_figures(console: Console, seen: ExpectedFigures, wanted: ExpectedFigures) -> None:
     table = Table("what", "seen", "the input implies", "", title="What came out")
     implied = asdict(wanted)
     for name, value in asdict(seen).items():

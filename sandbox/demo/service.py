@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 
 import httpx
 
+from lernbatch import command
 from lernbatch.config import Config
-from lernbatch.database.migrate import migrate
 from lernbatch.errors import Unusable
 from lernbatch.web import server
 
@@ -24,12 +24,12 @@ START_SECONDS = 300  # a busy machine is slow; a service that ends is noticed at
 @contextmanager
 def started(settings: Config, dsn: str) -> Iterator[str]:
     """A ready service; yields its URL. It ends with us, even when we are killed: it watches a pipe that we hold."""
-    asyncio.run(migrate(dsn))
+    asyncio.run(command.migrate(settings, dsn))
     watched, held = os.pipe()
     with _listening(settings) as sock:
         url = server.url(sock)
         process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "lernbatch.web.server", str(sock.fileno()), str(watched)],
+            [sys.executable, "-m", "lernbatch.app", str(watched), str(sock.fileno())],
             pass_fds=(sock.fileno(), watched),
             env={
                 **os.environ,

@@ -39,7 +39,7 @@ PASSING = frozenset({Way.MASTERS, Way.RETURNS})
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class StoryContent:
     """A leaf node as the story needs it; `questions` 0: it is no question set."""
 
     content_id: str
@@ -48,7 +48,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Learner:
+class StoryLearner:
     number: int
     user_id: str
 
@@ -69,7 +69,7 @@ class Step:
 ENROL, UNENROL, UPDATE = "enrol", "unenrol", "update"
 
 
-def steps(learner: Learner, contents: Sequence[Content], now_ms: int) -> Iterator[Step]:
+def steps(learner: StoryLearner, contents: Sequence[StoryContent], now_ms: int) -> Iterator[Step]:
     """The requests of one learner, in order."""
     half = len(contents) // 2
     yield Step(ENROL)
@@ -90,7 +90,7 @@ def steps(learner: Learner, contents: Sequence[Content], now_ms: int) -> Iterato
             yield from _work(learner, contents, now_ms)
 
 
-def _work(learner: Learner, contents: Sequence[Content], now_ms: int) -> Iterator[Step]:
+def _work(learner: StoryLearner, contents: Sequence[StoryContent], now_ms: int) -> Iterator[Step]:
     """Open, then complete, a few contents an update; every fifth learner's phone sends each report twice."""
     for start in range(0, len(contents), CONTENTS_AN_UPDATE):
         part = contents[start : start + CONTENTS_AN_UPDATE]
@@ -105,11 +105,11 @@ def _work(learner: Learner, contents: Sequence[Content], now_ms: int) -> Iterato
             yield done
 
 
-def _state(content: Content, status: int, progress: int) -> dict[str, Any]:
+def _state(content: StoryContent, status: int, progress: int) -> dict[str, Any]:
     return {"contentId": content.content_id, "status": status, "progress": progress}
 
 
-def _attempt(learner: Learner, content: Content, now_ms: int) -> dict[str, Any]:
+def _attempt(learner: StoryLearner, content: StoryContent, now_ms: int) -> dict[str, Any]:
     right = content.questions if learner.way in PASSING else content.questions // 3
     return {
         "contentId": content.content_id,
@@ -120,7 +120,7 @@ def _attempt(learner: Learner, content: Content, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _answer(content: Content, number: int, right: bool, now_ms: int) -> dict[str, Any]:
+def _answer(content: StoryContent, number: int, right: bool, now_ms: int) -> dict[str, Any]:
     return {
         "eid": "ASSESS",
         "ets": now_ms + number,

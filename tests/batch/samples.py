@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-from lernbatch.batch.model import Batch, Status
+from lernbatch.batch.model import Batch, BatchStatus
 from tests.people import HOME_ORG, MEERA, VIKRAM
 from tests.seeds import COURSE
 
@@ -25,7 +25,7 @@ JUNE = Batch(
     time_zone=None,
     capacity=None,
     leave_policy=None,
-    status=Status.UPCOMING,
+    status=BatchStatus.UPCOMING,
     templates={},
     created_at=datetime(2026, 5, 1, 6, 30, tzinfo=UTC),
     updated_at=None,

@@ -28,7 +28,7 @@ def test_a_text_at_its_bound_is_kept_and_one_beyond_it_refused(service: Running,
     assert read(service, batch_id)[field] == longest
     before = stored(service)
     refused = (400, "INVALID_REQUESTED_DATA", f"{field} has more than {LONG[field]} characters.")
-    for value in (longest + letter, letter * 1_000_000):
+    for value in (longest + letter, letter * 200_000):
         assert refusal(creation(service, **{field: value})) == refused
         assert refusal(change(service, batch_id, **{field: value})) == refused
     assert stored(service) == before

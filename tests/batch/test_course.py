@@ -72,11 +72,11 @@ def test_k5_what_the_content_service_refuses_is_said(service: Running) -> None:
 
 @pytest.mark.parametrize("key", ["identifier", "mimeType", "visibility", "contentType", "name"])
 def test_k6_a_child_needs_its_fields_before_anything_is_made(service: Running, key: str) -> None:
-    before = service.sql("SELECT count(*) FROM neighbour_content")
+    before = service.sql("SELECT count(*) FROM sandbox_content")
     child = {name: value for name, value in UNIT["children"][0].items() if name != key}  # type: ignore[index,attr-defined]
     answer = creation(service, course=ALGEBRA, hierarchy=[{**UNIT, "children": [child]}])
     refused(answer, None, f"{key} is a mandatory parameter for child of parent with id: do_unit")
-    assert service.sql("SELECT count(*) FROM neighbour_content") == before
+    assert service.sql("SELECT count(*) FROM sandbox_content") == before
 
 
 def test_k7_a_tree_that_the_content_service_does_not_take_is_said(service: Running) -> None:
@@ -98,7 +98,7 @@ def test_a_course_is_created_with_its_tree(service: Running) -> None:
     assert result["course_id"] == result["identifier"]
     assert "node_id" not in result
     assert result["versionKey"]
-    stored = service.sql("SELECT hierarchy FROM neighbour_content WHERE content_id = $1", result["course_id"])
+    stored = service.sql("SELECT hierarchy FROM sandbox_content WHERE content_id = $1", result["course_id"])
     (unit,) = stored[0]["hierarchy"]["children"]
     assert (unit["name"], unit["origin"], unit["originData"]) == (
         "Numbers",
@@ -113,7 +113,7 @@ def test_a_course_is_copied_by_the_gateways_path(service: Running) -> None:
     request = {"course": {"name": "My algebra"}, "source": COURSE}
     answer = service.call("POST", "/api/course/v1/create", VIKRAM, request)
     course_id = answer.json()["result"]["course_id"]
-    metadata = service.sql("SELECT metadata FROM neighbour_content WHERE content_id = $1", course_id)[0]["metadata"]
+    metadata = service.sql("SELECT metadata FROM sandbox_content WHERE content_id = $1", course_id)[0]["metadata"]
     assert (metadata["name"], metadata["origin"], metadata["copyScheme"]) == ("My algebra", COURSE, "TextBookToCourse")
 
 
@@ -121,7 +121,7 @@ def test_nobody_without_a_token_or_by_the_gateway_without_a_role_writes_to_the_c
     service: Running,
 ) -> None:
     def contents() -> int:
-        return int(service.sql("SELECT count(*) FROM neighbour_content")[0][0])
+        return int(service.sql("SELECT count(*) FROM sandbox_content")[0][0])
 
     before, request = contents(), {"course": ALGEBRA}
     for path in (CREATE_COURSE, "/api/course/v1/create"):

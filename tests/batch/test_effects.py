@@ -64,7 +64,7 @@ def send(service: Running) -> None:
 
 def listed(service: Running, course_id: str = COURSE) -> Any:
     """What the course shows as its batches."""
-    rows = service.sql("SELECT metadata FROM neighbour_content WHERE content_id = $1", course_id)
+    rows = service.sql("SELECT metadata FROM sandbox_content WHERE content_id = $1", course_id)
     return rows[0]["metadata"].get("batches")
 
 
@@ -188,7 +188,7 @@ def test_new_mentors_are_invited_and_old_ones_told_once_each(telling: Running) -
 def test_a_mail_is_what_the_contract_says(telling: Running) -> None:
     batch_id = create(telling, mentors=[MEERA.user_id], name="June")
     send(telling)
-    kept = telling.sql("SELECT request FROM neighbour_message WHERE kind = 'email' ORDER BY message_id DESC LIMIT 1")
+    kept = telling.sql("SELECT request FROM sandbox_message WHERE kind = 'email' ORDER BY message_id DESC LIMIT 1")
     assert kept[0]["request"] == {
         "subject": "Course Invitation",
         "emailTemplateType": "batchMentorEnrol",
@@ -268,8 +268,8 @@ def test_a_sync_has_lists_told_again(telling: Running) -> None:
     for ids in ([COURSE], [], None, [{"courseid": COURSE}], [{"courseid": COURSE, "batchid": batch_id}]):
         answer = telling.call("POST", SYNC, None, {"objectType": "batch", "objectIds": ids})
         assert answer.json()["result"] == {"response": "SUCCESS"}
-        assert telling.run(jobs.tell_listings(telling.services)) == 1
-        assert telling.run(jobs.tell_listings(telling.services)) == 0
+        assert telling.run(jobs.publish_listings(telling.services)) == 1
+        assert telling.run(jobs.publish_listings(telling.services)) == 0
     assert len(events(telling, "content")) == 5
 
 

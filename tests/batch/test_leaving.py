@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lernbatch.batch import jobs
 from tests.learning import COURSE, SUCCESS, enrol, enrolled, new_batch, new_learner, refusal, unenrol
 from tests.people import VIKRAM
 from tests.running import Running, running
@@ -128,3 +130,27 @@ def test_a_batch_that_nobody_may_leave_is_so_where_learners_come_by_themselves(c
     batch_id = new_batch(closing, enrollmentType="invite-only", isUnenrollmentAllowed=False)
     asha = enrolled(closing, batch_id)
     assert refusal(unenrol(closing, asha, batch_id))[1] == "COURSE_BATCH_LEAVE_NOT_ALLOWED"
+
+
+def test_another_value_of_the_setting_moves_the_stored_last_day_of_enrolment(closing: Running) -> None:
+    today = closing.clock.today()
+    chosen = (today + timedelta(days=5)).isoformat()
+    follows, fixed = new_batch(closing, days=10), new_batch(closing, days=10, enrollmentEndDate=chosen)
+    config = closing.services.config.model_copy(update={"enrolment_closes_days_before_end": 1})
+    assert last_days(closing, follows, fixed) == [(today + timedelta(days=10)).isoformat(), chosen]
+    assert closing.run(jobs.store_enrolment_ends(closing.services)) == 0
+    assert closing.run(jobs.store_enrolment_ends(replace(closing.services, config=config))) >= 2
+    assert last_days(closing, follows, fixed) == [(today + timedelta(days=9)).isoformat(), chosen]
+    assert closing.run(jobs.store_enrolment_ends(closing.services)) >= 2  # and back again
+    assert last_days(closing, follows, fixed) == [(today + timedelta(days=10)).isoformat(), chosen]
+
+
+def last_days(service: Running, *batch_ids: str) -> list[str]:
+    """Of each batch the last day of enrolment by which a search finds it, among the next eleven."""
+    days = [(service.clock.today() + timedelta(days=ahead)).isoformat() for ahead in range(12)]
+    found = {}
+    for day in days:
+        search = {"filters": {"batchId": list(batch_ids), "effectiveEnrollmentEndDate": day}}
+        answer = service.call("POST", "/v1/course/batch/search", None, search)
+        found |= {batch["batchId"]: day for batch in answer.json()["result"]["response"]["content"]}
+    return [found[batch_id] for batch_id in batch_ids]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lernbatch.batch.search import conditions
-from lernbatch.batch.search.model import Kind
+from lernbatch.batch.search.model import FieldKind
 from tests.batch.calls import (
     GATEWAY,
     SEARCH,
@@ -454,5 +454,5 @@ def test_names_in_any_script_are_found_by_equality_and_by_words(service: Running
 def test_every_fragment_is_used() -> None:
     folder = Path(conditions.__file__).parent
     code = "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
-    kinds = {f"{kind}_{what}" for kind in Kind for what in ("one_of", "bound", "affix")}
+    kinds = {f"{kind}_{what}" for kind in FieldKind for what in ("one_of", "bound", "affix")}
     assert [name for name in conditions.PIECES.statements if f'"{name}"' not in code and name not in kinds] == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lernbatch.batch import dates
-from lernbatch.batch.model import Change
+from lernbatch.batch.model import BatchChange
 from tests.batch.calls import (
     GATEWAY,
     LEFT_OUT,
@@ -163,7 +163,7 @@ def test_u20_a_start_does_not_move_behind_the_end(service: Running, upcoming: st
 def test_u21_an_ended_batch_is_not_made_to_end_earlier() -> None:
     """Over HTTP U12 comes first, except for batches in zones that are far apart."""
     june = replace(JUNE, end_date=date(2026, 6, 10))
-    earlier = Change(june.course_id, june.batch_id, june.start_date, date(2026, 6, 9), None)
+    earlier = BatchChange(june.course_id, june.batch_id, june.start_date, date(2026, 6, 9), None)
     with pytest.raises(dates.AlreadyClosed):
         dates.check_change(june, earlier, date(2026, 6, 12))
 

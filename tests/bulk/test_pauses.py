@@ -22,8 +22,9 @@ MOVED = 20_000  # people who exist, and are enrolled one set after the other
 def service(module_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("home"), module_dsn, kafka_servers="") as service:
         service.sql(
-            """INSERT INTO neighbour_person (user_id, first_name, org_id)
-               SELECT 'p-' || n, 'Learner', $1 FROM generate_series(1, $2::integer) AS n""",
+            """INSERT INTO sandbox_person (user_id, first_name, org_id)
+               SELECT kind || n, 'Learner', $1
+                 FROM generate_series(1, $2::integer) AS n, unnest('{p-,e-}'::text[]) AS kind""",
             HOME_ORG,
             MOVED,
         )

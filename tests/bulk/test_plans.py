@@ -7,7 +7,7 @@ from typing import Any
 
 from lernbatch.config import Config
 from sandbox.app import standalone
-from tests.learning import complete, enrolled, new_batch, refusal, row, unenrol
+from tests.learning import complete, enrolled, new_batch, new_learner, refusal, row, unenrol
 from tests.people import ASHA, IMRAN, KAVYA, MEERA, RAVI, VIKRAM, Person
 from tests.running import Running, running, served
 from tests.seeds import LEAF_NODES
@@ -97,9 +97,9 @@ def test_a_plan_bounds_its_calls_to_the_user_service(dsn: str, tmp_path: Path) -
     """Where people are read one by one, as the platform's user service has it."""
     with (
         served(standalone(Config(home=tmp_path), dsn)) as user_org_url,
-        running(tmp_path, dsn, user_org_url=user_org_url, roster_lookup_calls=2) as service,
+        running(tmp_path, dsn, user_org_url=user_org_url, upstream_calls_per_request=10) as service,
     ):
-        batch_id = new_batch(service)
-        assert ask(service, "plan", batch_id, ASHA, KAVYA).status_code == 200
-        refused = refusal(ask(service, "plan", batch_id, ASHA, KAVYA, MEERA))
+        batch_id, people = new_batch(service), [new_learner() for _ in range(11)]
+        assert ask(service, "plan", batch_id, *people[1:]).status_code == 200
+        refused = refusal(ask(service, "plan", batch_id, *people))
         assert refused[:2] == (400, "ROSTER_TOO_MANY_NEW_LEARNERS")

@@ -87,9 +87,7 @@ class Cohort:
         return found
 
     def due(self) -> list[Any]:
-        return self.service.sql(
-            "SELECT * FROM certificate_due WHERE batch_id = $1 AND user_id <> '' ORDER BY user_id", self.batch_id
-        )
+        return self.service.sql("SELECT * FROM certificate_due WHERE batch_id = $1 ORDER BY user_id", self.batch_id)
 
 
 def new_cohort(service: Running, by: Person = VIKRAM) -> Cohort:

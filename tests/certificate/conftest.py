@@ -14,6 +14,7 @@ from tests.running import Running
 def nothing_due(service: Running) -> None:
     """What tests before left to be judged, in the database they share, is nobody's business any more."""
     service.sql("DELETE FROM certificate_due")
+    service.sql("DELETE FROM template_recheck")
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import pytest
 from lernbatch.certificate import actions, commands, page
 from lernbatch.credential import baking, keys, proof
 from lernbatch.errors import Unusable
-from tests.certificate import verifier
 from tests.certificate.cohort import Cohort, new_cohort
+from tests.credential import verifier
 from tests.people import ASHA, KAVYA
 from tests.running import Running, running
 
@@ -42,7 +42,7 @@ def cohort(leaking: Running) -> Cohort:
 
 def declare_bad(service: Running) -> str:
     """Declare the key bad that signs now; its name."""
-    name = keys.ring(service.config).signing.name
+    name = keys.key_set(service.config).signing.name
     keys.declare_bad(keys.folder_of(service.config), name, service.clock.now())
     return name
 
@@ -64,7 +64,7 @@ def test_what_a_bad_key_signed_is_not_valid_until_it_is_signed_anew(cohort: Coho
         assert service.call("GET", f"/certs/{number}.jwt").status_code == 404
         answer = service.call("POST", "/api/certreg/v1/certs/verify", None, {"data": {"id": number}})
         assert answer.json()["result"]["response"]["valid"] is False
-    assert service.run(actions.re_sign(service.services)) == actions.ReSigned(2, [])
+    assert service.run(actions.re_sign(service.services)) == actions.ReSigning(2, [])
     for number in numbers:
         assert shown(cohort, number)["valid"]
         after = service.call("GET", f"/certs/{number}.json").json()
@@ -73,8 +73,8 @@ def test_what_a_bad_key_signed_is_not_valid_until_it_is_signed_anew(cohort: Coho
     drawn = service.call("GET", f"/certs/{numbers[0]}.pdf").content
     assert drawn != pdf
     (inside,) = pypdf.PdfReader(io.BytesIO(drawn)).attachments[baking.FILE_NAME]
-    assert proof.verify(inside, keys.ring(service.config).keys).trusted
-    assert service.run(actions.re_sign(service.services)) == actions.ReSigned(0, [])
+    assert proof.verify(inside, keys.key_set(service.config).keys).trusted
+    assert service.run(actions.re_sign(service.services)) == actions.ReSigning(0, [])
 
 
 def test_others_stop_trusting_a_bad_key_by_our_document(cohort: Cohort) -> None:
@@ -89,7 +89,7 @@ def test_others_stop_trusting_a_bad_key_by_our_document(cohort: Cohort) -> None:
     service.run(actions.re_sign(service.services))
     new = service.call("GET", f"/certs/{number}.json").content
     assert verifier.proof_holds(new, did)
-    assert not proof.verify(old, keys.ring(service.config).keys).trusted
+    assert not proof.verify(old, keys.key_set(service.config).keys).trusted
 
 
 def test_a_record_that_was_changed_is_not_signed_anew_and_named(cohort: Cohort) -> None:
@@ -100,7 +100,7 @@ def test_a_record_that_was_changed_is_not_signed_anew_and_named(cohort: Cohort) 
     )
     assert service.call("GET", f"/certs/{number}.jwt").status_code == 404  # nor signed as a token
     declare_bad(service)
-    assert service.run(actions.re_sign(service.services)) == actions.ReSigned(1, [number])
+    assert service.run(actions.re_sign(service.services)) == actions.ReSigning(1, [number])
     assert shown(cohort, number)["standing"] == "broken"
 
 
@@ -124,15 +124,15 @@ def test_our_own_verifier_does_not_trust_it_either(cohort: Cohort, tmp_path: Pat
 
 
 def test_a_key_that_is_not_there_cannot_be_declared_bad(tmp_path: Path) -> None:
-    keys.open_ring(tmp_path, "https://lern.example")
+    keys.open_key_set(tmp_path, "https://lern.example")
     with pytest.raises(Unusable, match="is called z6Mk"):
         keys.declare_bad(tmp_path, "z6Mk", NOW)
 
 
 def test_an_older_good_key_that_can_sign_does(tmp_path: Path) -> None:
-    first = keys.open_ring(tmp_path, "https://lern.example").signing
-    second = keys.turn(tmp_path)
+    first = keys.open_key_set(tmp_path, "https://lern.example").signing
+    second = keys.add_key(tmp_path)
     assert keys.declare_bad(tmp_path, second.name, NOW).name == first.name
     assert keys.declare_bad(tmp_path, first.name, NOW).name not in (first.name, second.name)
     (tmp_path / "key-1.bad").write_text("nonsense")  # whatever it says
-    assert {key.name for key in keys.open_ring(tmp_path, "https://lern.example").bad} == {first.name, second.name}
+    assert {key.name for key in keys.open_key_set(tmp_path, "https://lern.example").bad} == {first.name, second.name}

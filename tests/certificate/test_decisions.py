@@ -110,7 +110,7 @@ def merge(service: Running, source: Person, target: Person) -> None:
 
 def account(cohort: Cohort, name: str) -> Person:
     person = Person(f"{name}-{cohort.batch_id}", name, "", ASHA.org_id)
-    cohort.service.sql("INSERT INTO neighbour_person (user_id, first_name) VALUES ($1, $2)", person.user_id, name)
+    cohort.service.sql("INSERT INTO sandbox_person (user_id, first_name) VALUES ($1, $2)", person.user_id, name)
     return person
 
 

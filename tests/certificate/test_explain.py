@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from lernbatch.certificate.keys import KeysUnusable
+from lernbatch.credential.keys import KeysUnusable
 from tests.certificate.cohort import MERIT, Cohort, new_cohort
 from tests.people import ASHA, IMRAN, KAVYA, MEERA, RAVI, VIKRAM, Person
 from tests.running import running
@@ -73,7 +73,7 @@ def test_learners_may_ask_of_themselves_and_of_nobody_else(cohort: Cohort) -> No
 
 def test_a_name_that_no_font_draws_is_told(cohort: Cohort) -> None:
     user_id = f"zhang-{cohort.batch_id}"
-    cohort.service.sql("INSERT INTO neighbour_person (user_id, first_name) VALUES ($1, '张伟 Asha')", user_id)
+    cohort.service.sql("INSERT INTO sandbox_person (user_id, first_name) VALUES ($1, '张伟 Asha')", user_id)
     cohort.put(user_id, 2, {})
     cohort.attach()
     cohort.work()
@@ -84,7 +84,7 @@ def test_a_name_that_no_font_draws_is_told(cohort: Cohort) -> None:
 
 def test_what_failed_is_told_with_the_reason_and_can_be_tried_again(cohort: Cohort) -> None:
     user_id = f"nameless-{cohort.batch_id}"
-    cohort.service.sql("INSERT INTO neighbour_person (user_id, first_name) VALUES ($1, '')", user_id)
+    cohort.service.sql("INSERT INTO sandbox_person (user_id, first_name) VALUES ($1, '')", user_id)
     cohort.put(user_id, 2, {})
     cohort.attach()
     cohort.work()
@@ -95,7 +95,7 @@ def test_what_failed_is_told_with_the_reason_and_can_be_tried_again(cohort: Coho
     cohort.service.sql(
         "UPDATE certificate_due SET parked = true WHERE batch_id = $1 AND user_id = $2", cohort.batch_id, user_id
     )
-    cohort.service.sql("UPDATE neighbour_person SET first_name = 'Lata' WHERE user_id = $1", user_id)
+    cohort.service.sql("UPDATE sandbox_person SET first_name = 'Lata' WHERE user_id = $1", user_id)
     assert cohort.work() == 0
     answer = cohort.service.call("POST", f"{PATH}/retry", VIKRAM, {"batchId": cohort.batch_id})
     assert answer.json()["result"] == {"response": "SUCCESS", "count": 1}

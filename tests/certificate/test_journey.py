@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from sandbox import importing
-from tests.certificate import verifier
 from tests.certificate.cohort import MERIT, Cohort
+from tests.credential import verifier
 from tests.learning import complete, enrol, item, new_batch, report
 from tests.people import ASHA, HOME_ORG, KAVYA, VIKRAM, Person
 from tests.running import Running

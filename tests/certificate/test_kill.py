@@ -45,7 +45,7 @@ def fill(cohort: Cohort) -> None:
     """Learners who all earn two certificates, known to the user service."""
     people = [f"learner-{cohort.batch_id}-{n:03d}" for n in range(LEARNERS)]
     cohort.service.sql(
-        "INSERT INTO neighbour_person (user_id, first_name) SELECT id, 'Learner' FROM unnest($1::text[]) AS id", people
+        "INSERT INTO sandbox_person (user_id, first_name) SELECT id, 'Learner' FROM unnest($1::text[]) AS id", people
     )
     for user_id in people:
         cohort.put(user_id, 2, {QUIZ: [9, 10, 1]})
@@ -112,12 +112,12 @@ def test_news_while_somebody_judges_is_judged_again(cohort: Cohort) -> None:
     now = cohort.service.clock.now()
     claim = {"now": now, "until": now + timedelta(seconds=60), "limit": 10, "claim": "me"}
     pool = cohort.service.services.pool
-    claimed = cohort.service.run(db.all(pool, evaluation.Due, issue.Q.claim_due, **claim))
+    claimed = cohort.service.run(db.all(pool, evaluation.DueLearner, issue.Q.claim_due, **claim))
     assert [row.user_id for row in claimed] == [ASHA.user_id]
     assert cohort.work() == 0  # it is somebody's
     cohort.ask(ASHA)
     keys = {"user_ids": [ASHA.user_id], "batch_ids": [cohort.batch_id]}
-    assert cohort.service.run(db.all(pool, issue.Row, issue.Q.hold_claimed, claim="me", **keys)) == []
+    assert cohort.service.run(db.all(pool, issue.LockedRow, issue.Q.hold_claimed, claim="me", **keys)) == []
     assert cohort.work() == 1
     assert len(cohort.certificates()) == 1
 
@@ -126,7 +126,7 @@ def test_a_learner_who_fails_harms_nobody_and_is_parked_in_the_end(cohort: Cohor
     for person in EVERYBODY:
         cohort.enrol(person)
     cohort.service.sql(
-        "INSERT INTO neighbour_person (user_id, first_name) VALUES ($1, '')", f"nameless-{cohort.batch_id}"
+        "INSERT INTO sandbox_person (user_id, first_name) VALUES ($1, '')", f"nameless-{cohort.batch_id}"
     )
     cohort.put(f"nameless-{cohort.batch_id}", 2, {})
     cohort.attach()

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from lernbatch.certificate import rules
 from lernbatch.credential import status_list
-from lernbatch.template import rules as template_rules
+from lernbatch.template import rules
 from tests.certificate.cohort import Cohort, new_cohort, template
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, OTHER_ORG, RAVI, VIKRAM, Person
 from tests.running import Running, running
@@ -93,7 +92,7 @@ def test_who_only_manages_a_batch_awards_by_templates_that_its_organisation_allo
     [("a", (), True), ("a", ("o1:a",), True), ("a", ("*:a",), True), ("a", ("o2:a",), False), ("b", ("o1:a",), False)],
 )
 def test_which_templates_may_be_used(template_id: str, allowed: tuple[str, ...], may: bool) -> None:
-    assert template_rules.may_use(template_id, ["o1"], allowed) is may
+    assert rules.may_use(template_id, ["o1"], allowed) is may
 
 
 HOSTS = frozenset({"lern.example", "pictures.example"})
@@ -278,7 +277,7 @@ def test_places_in_a_status_list_do_not_follow_the_order_of_issue(cohort: Cohort
     for number in range(40):
         cohort.put(ASHA.user_id if not number else f"place-{number}-{cohort.batch_id}", 2, {})
     cohort.service.sql(
-        "INSERT INTO neighbour_person (user_id, first_name)"
+        "INSERT INTO sandbox_person (user_id, first_name)"
         " SELECT 'place-' || n || '-' || $1, 'Lata' FROM generate_series(1, 39) AS n",
         cohort.batch_id,
     )

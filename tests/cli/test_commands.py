@@ -249,6 +249,15 @@ def test_db_url_is_the_dsn_in_use(installation: Installation) -> None:
     assert installation.run("db", "url").stdout.strip() == installation.dsn
 
 
+def test_old_names_of_commands_and_jobs_work_with_a_warning(installation: Installation) -> None:
+    done = installation.run("job", "roster.retention")
+    assert done.stdout == "bulk.retention: 0 done.\n"
+    assert "roster.retention is now called bulk.retention" in done.stderr
+    done = installation.run("neighbours", "--port", "70000")
+    assert "`neighbours` is now called `sandbox`" in done.stderr
+    assert "There is no port 70000" in done.stderr
+
+
 def test_job_runs_one_kind_and_says_how_many(installation: Installation) -> None:
     assert installation.run("job", "batch.move_statuses").stdout == "batch.move_statuses: 0 done.\n"
 
@@ -288,7 +297,7 @@ def test_import_says_what_went_in_and_names_the_lines_that_did_not(installation:
     assert done.stdout == f"{people}: 1 imported, 2 left out.\n"
     assert f"{people}, line 3: " in done.stderr
     assert f"{people}, line 4: " in done.stderr
-    assert rows(installation.dsn, "SELECT user_id FROM neighbour_person WHERE user_id IN ('u-1', 'u-2', 'u-3')") == [
+    assert rows(installation.dsn, "SELECT user_id FROM sandbox_person WHERE user_id IN ('u-1', 'u-2', 'u-3')") == [
         ("u-1",)
     ]
 

@@ -18,12 +18,12 @@ import httpx
 import pytest
 
 from lernbatch import config
-from lernbatch.web.tokens import Role
+from lernbatch.web.caller import Role
 from sandbox import identity
 from tests.cli.commands import WAIT_SECONDS, Installation, Serving, sentence, wait_for
 from tests.cli.test_commands import rows
 from tests.people import VIKRAM
-from tests.pg.servers import postmaster
+from tests.postgres_supervisor.servers import postmaster
 from tests.seeds import COURSE
 
 CLIENTS = 4

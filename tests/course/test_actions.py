@@ -67,7 +67,7 @@ def service(connected: tuple[Line, Running], line: Line) -> Running:
     """That service as if nobody had asked it for a course yet."""
     _, service = connected
     service.clock.ahead *= 0
-    service.sql("TRUNCATE course, batch, neighbour_content CASCADE")
+    service.sql("TRUNCATE course, batch, sandbox_content CASCADE")
     for tree in COURSES:
         put(service, tree)
     change(service, RETIRED_COURSE, {"status": "Retired"})
@@ -94,7 +94,7 @@ def put(service: Running, tree: dict[str, Any]) -> None:
 
 def change(service: Running, content_id: str, metadata: dict[str, Any]) -> None:
     """What the content service says of a content from now on."""
-    service.sql("UPDATE neighbour_content SET metadata = metadata || $1 WHERE content_id = $2", metadata, content_id)
+    service.sql("UPDATE sandbox_content SET metadata = metadata || $1 WHERE content_id = $2", metadata, content_id)
 
 
 def forget(service: Running) -> None:
@@ -232,7 +232,7 @@ def test_another_process_sees_that_a_course_was_retired(service: Running) -> Non
 
 def test_a_course_that_is_deleted_keeps_its_last_tree_for_those_in_it(service: Running) -> None:
     first = find(service)
-    service.sql("DELETE FROM neighbour_content WHERE content_id = $1", COURSE)
+    service.sql("DELETE FROM sandbox_content WHERE content_id = $1", COURSE)
     service.clock.move(seconds=service.config.course_refresh_seconds + 1)
     assert find(service) == first
     with pytest.raises(rules.InvalidCourse):
@@ -241,20 +241,20 @@ def test_a_course_that_is_deleted_keeps_its_last_tree_for_those_in_it(service: R
 
 def test_many_courses_at_hand_take_one_question_and_leave_out_what_is_not_there(service: Running, line: Line) -> None:
     wanted = {COURSE, SECOND_COURSE, RETIRED_COURSE, "do_nowhere"}
-    found = service.run(actions.at_hand(service.services, wanted))
+    found = service.run(actions.snapshots(service.services, wanted))
     assert set(found) == {COURSE, SECOND_COURSE}
     asked = len(line.paths)
     forget(service)
-    assert set(service.run(actions.at_hand(service.services, {COURSE, SECOND_COURSE}))) == {COURSE, SECOND_COURSE}
+    assert set(service.run(actions.snapshots(service.services, {COURSE, SECOND_COURSE}))) == {COURSE, SECOND_COURSE}
     assert len(line.paths) == asked
     line.cut = True
-    assert service.run(actions.at_hand(service.services, {"do_else"})) == {}
+    assert service.run(actions.snapshots(service.services, {"do_else"})) == {}
 
 
 def test_a_list_of_old_courses_keeps_nobody_from_refreshing_them(service: Running, line: Line) -> None:
     first = find(service)
     service.clock.move(seconds=service.config.course_refresh_seconds + 1)
-    assert service.run(actions.at_hand(service.services, {COURSE})) == {COURSE: first}
+    assert service.run(actions.snapshots(service.services, {COURSE})) == {COURSE: first}
     assert line.trees_fetched() == 1
     assert find(service) == first
     assert line.trees_fetched() == 2

@@ -14,9 +14,9 @@ from rich.console import Console
 
 from sandbox import importing
 from sandbox.demo import expected, report
-from sandbox.demo.story import UPDATE, Learner, Way, steps
+from sandbox.demo.story import UPDATE, StoryLearner, Way, steps
 from tests.cli.commands import Installation, wait_for
-from tests.pg.servers import postmaster
+from tests.postgres_supervisor.servers import postmaster
 
 SECONDS = 600  # on a busy machine
 
@@ -67,10 +67,10 @@ def test_a_figure_that_is_not_what_the_input_implies_is_marked() -> None:
 
 def test_the_story_sends_as_many_updates_as_are_expected_of_it() -> None:
     contents = expected.contents(importing.SAMPLE / "course.json")
-    learners = [Learner(number, f"u{number}") for number in range(60)]
+    learners = [StoryLearner(number, f"u{number}") for number in range(60)]
     sent = Counter(step.kind for learner in learners for step in steps(learner, contents, 0))
     assert sent[UPDATE] == expected.figures(contents, 60).updates_sent
 
 
 def test_every_way_is_taken_by_some_of_twenty_learners() -> None:
-    assert {Learner(number, "u").way for number in range(20)} == set(Way)
+    assert {StoryLearner(number, "u").way for number in range(20)} == set(Way)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.exhaust.reporting import Reporting
+from tests.reporting import Reporting
 from tests.running import Running, running
 
 

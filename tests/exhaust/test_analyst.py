@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.exhaust.reporting import Reporting
 from tests.people import ASHA, KAVYA
+from tests.reporting import Reporting
 from tests.seeds import BOOK, COURSE, QUIZ, VIDEO
 
 VIEWS = ("batch", "enrolment", "content_state", "score", "attempt", "answer", "learner")

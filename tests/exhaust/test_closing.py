@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lernbatch.exhaust import actions, jobs
-from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import ASHA, KAVYA, VIKRAM
+from tests.reporting import Reporting, unzipped
 from tests.running import Running, running
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import ASHA
+from tests.reporting import Reporting, unzipped
 from tests.running import Running
 
 

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 import asyncpg
 import pytest
 
-from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import HOME_ORG
+from tests.reporting import Reporting, unzipped
 from tests.running import Running
 
 WAIT_SECONDS = 300

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.exhaust.reporting import Reporting, unzipped
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, OTHER_ORG, VIKRAM, Person
+from tests.reporting import Reporting, unzipped
 from tests.running import Running, running
 from tests.seeds import COURSE, SECOND_COURSE
 
@@ -24,7 +24,7 @@ def people(request: pytest.FixtureRequest) -> None:
     service: Running = request.getfixturevalue("own" if "own" in request.fixturenames else "service")
     for person in (REPORTER, OTHER_ADMIN):
         service.sql(
-            """INSERT INTO neighbour_person (user_id, first_name, last_name, org_id, roles)
+            """INSERT INTO sandbox_person (user_id, first_name, last_name, org_id, roles)
                VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING""",
             person.user_id,
             person.first_name,
@@ -129,7 +129,7 @@ def test_a_role_counts_in_the_organisation_it_is_held_in(own: Running) -> None:
     batch = Reporting(own)
     elsewhere = Person("0b1e3c5a-0000-4000-8000-00000000ad04", "Ela", "Rao", OTHER_ORG, ("PUBLIC", "REPORT_ADMIN"))
     own.sql(
-        """INSERT INTO neighbour_person (user_id, first_name, last_name, org_id, roles)
+        """INSERT INTO sandbox_person (user_id, first_name, last_name, org_id, roles)
            VALUES ($1, 'Ela', 'Rao', $2, $3)""",
         elsewhere.user_id,
         HOME_ORG,

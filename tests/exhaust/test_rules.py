@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from lernbatch.archive.model import FileFormat, Level, ZipEncryption
+from lernbatch.config import Config
 from lernbatch.exhaust import rules, wire
-from lernbatch.exhaust.model import Requester, Status, Submission, Wanted
-from lernbatch.report import cells
-from lernbatch.report.model import Dataset, Offer
-from lernbatch.web.tokens import Caller, Role
+from lernbatch.exhaust.model import Requester, Selection, Status, Submission
+from lernbatch.report.model import Dataset, ReportBatch
+from lernbatch.web.caller import Caller, Role
 
 
 def test_a_request_is_known_by_dataset_tag_user_channel_and_day() -> None:
@@ -26,40 +27,6 @@ def test_a_request_is_known_by_dataset_tag_user_channel_and_day() -> None:
     assert (
         len({*ids(), *ids(b"2"), *ids(type="x")}) == 5
     )  # the contract's once, and one of its own for each other thing
-
-
-@pytest.mark.parametrize(
-    ("is_complete", "completed", "needed", "percent"),
-    [
-        (False, 0, 4, 0),
-        (False, 1, 8, 13),  # 12.5 is rounded up
-        (False, 2, 3, 67),
-        (False, 5, 4, 100),  # contents that left the course count no more than all
-        (True, 0, 4, 100),  # who completed the course stays so when it is republished
-        (False, 0, 0, 0),
-    ],
-)
-def test_progress_is_a_whole_percent(is_complete: bool, completed: int, needed: int, percent: int) -> None:
-    assert cells.progress_percent(is_complete, completed, needed) == percent
-
-
-@pytest.mark.parametrize(
-    ("score", "max_score", "cell"),
-    [(3, 4, "75%"), (2.67, 4, "67%"), (7, 100, "7%"), (0, 4, "0%"), (0, 0, ""), (1, 3, "34%")],
-)
-def test_a_score_is_a_percent_rounded_up(score: float, max_score: float, cell: str) -> None:
-    assert cells.score_percent(score, max_score) == cell
-
-
-def test_the_total_is_of_what_was_attempted() -> None:
-    scores = {"q1": [1, 2, 1], "q2": [3, 4, 1], "elsewhere": [0, 100, 1]}
-    assert cells.total_score(scores, ["q1", "q2", "q3"]) == "67%"
-    assert cells.total_score({}, ["q1"]) == ""
-
-
-def test_options_are_json_without_its_own_marks() -> None:
-    assert cells.options([{"1": '{"text":"a\nb"}'}]) == "[{'1':'{'text':'anb'}'}]".replace("anb", "ab")
-    assert cells.options(None) == ""
 
 
 OUTCOMES = [
@@ -81,25 +48,25 @@ def test_how_a_turn_ends(
 
 
 def test_a_request_needs_a_selector_and_user_info_a_key() -> None:
-    one = Wanted(batch_ids=("b1",))
+    one = Selection(batch_ids=("b1",))
     rules.check_selectors(one, Dataset.PROGRESS, False, 20)
-    for wanted, dataset in ((Wanted(), Dataset.PROGRESS), (one, Dataset.USER_INFO)):
+    for wanted, dataset in ((Selection(), Dataset.PROGRESS), (one, Dataset.USER_INFO)):
         with pytest.raises(rules.NoSelector, match="encrption"):
             rules.check_selectors(wanted, dataset, False, 20)
 
 
 def test_repeated_batches_count_towards_the_limit() -> None:
     with pytest.raises(rules.TooManyBatches, match="within 20"):
-        rules.check_selectors(Wanted(batch_ids=("b1",) * 21), Dataset.PROGRESS, False, 20)
+        rules.check_selectors(Selection(batch_ids=("b1",) * 21), Dataset.PROGRESS, False, 20)
 
 
 def test_one_batch_wins_over_several_and_both_over_a_search() -> None:
     everything = {"batchId": "b1", "batchFilter": ["b2", "b3"], "searchFilter": {"filters": {}}}
-    assert wire.read_wanted(everything) == Wanted(batch_ids=("b1",))
+    assert wire.read_wanted(everything) == Selection(batch_ids=("b1",))
     del everything["batchId"]
-    assert wire.read_wanted(everything) == Wanted(batch_ids=("b2", "b3"))
+    assert wire.read_wanted(everything) == Selection(batch_ids=("b2", "b3"))
     del everything["batchFilter"]
-    assert wire.read_wanted(everything) == Wanted(search={"filters": {}})
+    assert wire.read_wanted(everything) == Selection(search={"filters": {}})
 
 
 def test_a_key_becomes_a_password_unless_a_setting_says_otherwise() -> None:
@@ -108,8 +75,8 @@ def test_a_key_becomes_a_password_unless_a_setting_says_otherwise() -> None:
     assert rules.level_of(Dataset.USER_INFO, settings) is Level.PASSWORD
 
 
-def batch_of(*organisations: str, mentors: tuple[str, ...] = (), creator: str | None = "u1") -> Offer:
-    return Offer("b1", "do_1", "June", creator, list(organisations), list(mentors), date(2026, 6, 1), None)
+def batch_of(*organisations: str, mentors: tuple[str, ...] = (), creator: str | None = "u1") -> ReportBatch:
+    return ReportBatch("b1", "do_1", "June", creator, list(organisations), list(mentors), date(2026, 6, 1), None)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +94,7 @@ def batch_of(*organisations: str, mentors: tuple[str, ...] = (), creator: str | 
     ],
 )
 def test_who_may_have_reports_of_a_batch(
-    user_id: str | None, organisations: tuple[str, ...] | None, batch: Offer, may: bool
+    user_id: str | None, organisations: tuple[str, ...] | None, batch: ReportBatch, may: bool
 ) -> None:
     requester = Requester(user_id, None if organisations is None else frozenset(organisations))
     assert rules.may_have(requester, batch) is may
@@ -136,10 +103,16 @@ def test_who_may_have_reports_of_a_batch(
 def test_only_reporting_roles_count_and_each_where_it_is_held() -> None:
     roles = (Role("REPORT_ADMIN", frozenset({"A"})), Role("ORG_ADMIN", frozenset({"B"})), Role("PUBLIC"))
     caller = Caller("u1", roles=roles)
-    assert rules.requester(caller, {"REPORT_ADMIN"}, enforced=True) == Requester("u1", frozenset({"A"}))
-    assert rules.requester(caller, {"REPORT_ADMIN", "ORG_ADMIN"}, enforced=True).organisation_ids == {"A", "B"}
-    assert rules.requester(caller, {"PUBLIC"}, enforced=True).organisation_ids is None  # held everywhere
-    assert rules.requester(caller, {"REPORT_ADMIN"}, enforced=False).organisation_ids is None
+
+    def organisations(caller: Caller, *, enforced: bool = True, **settings: Any) -> frozenset[str] | None:
+        return rules.requester(Config(ownership_enforced=enforced, **settings), caller).organisation_ids
+
+    reporting, administering = {"report_roles": "REPORT_ADMIN"}, {"administrator_roles": "ORG_ADMIN"}
+    nobody = {"report_roles": "NONE", "administrator_roles": "NONE"}
+    assert rules.requester(Config(**(nobody | reporting)), caller) == Requester("u1", frozenset({"A"}))
+    assert organisations(caller, **(reporting | administering)) == {"A", "B"}
+    assert organisations(caller, **(nobody | {"report_roles": "PUBLIC"})) is None  # held everywhere
+    assert organisations(caller, enforced=False, **(nobody | reporting)) is None
 
 
 def test_what_csv_means_is_said_by_the_installation_alone_where_it_is_not_named() -> None:

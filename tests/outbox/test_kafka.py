@@ -20,9 +20,9 @@ from cryptography.x509.oid import NameOID
 from lernbatch.config import Config
 from lernbatch.errors import Unusable, Upstream
 from lernbatch.jobs.outbox import telemetry
-from lernbatch.jobs.outbox.kafka import Producer, TooLarge
+from lernbatch.jobs.outbox.kafka import EventTooLarge, Producer
 from lernbatch.jobs.outbox.telemetry import Origin
-from lernbatch.web import http
+from lernbatch.web import failures
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_an_event_that_no_broker_takes_holds_up_no_other() -> None:
 
     first, second, third = asyncio.run(work())
     assert (first, third) == (None, None)
-    assert isinstance(second, TooLarge)
+    assert isinstance(second, EventTooLarge)
     assert broker.taken == [b"a", b"c"]
 
 
@@ -169,7 +169,7 @@ def traces() -> Iterator[str]:
             except LookupError as cause:
                 raise RuntimeError("secret of u-asha") from cause
         except (ValueError, RuntimeError) as raised:
-            yield http._trace(raised)
+            yield failures.trace(raised)
 
 
 def test_a_trace_that_others_hear_says_where_and_not_of_whom() -> None:

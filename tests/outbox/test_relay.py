@@ -10,7 +10,7 @@ import pytest
 from lernbatch.errors import Upstream
 from lernbatch.jobs.outbox import actions
 from lernbatch.jobs.outbox.events import CONTENT, KAFKA, Event
-from lernbatch.jobs.outbox.relay import REFUSALS_BEFORE_PARKING, Due, Sender, one_by_one, relay, to_kafka
+from lernbatch.jobs.outbox.relay import REFUSALS_BEFORE_PARKING, DueEvent, Sender, one_by_one, relay, to_kafka
 from lernbatch.services import Services
 from tests.running import Running, running
 
@@ -22,7 +22,7 @@ class Heard:
         self.taken: list[str] = []
         self.failing: dict[str, Upstream] = {}
 
-    async def take(self, _: Services, event: Due) -> None:
+    async def take(self, _: Services, event: DueEvent) -> None:
         if event.topic in self.failing:
             raise self.failing[event.topic]
         self.taken.append(event.topic)

@@ -15,7 +15,7 @@ import pytest
 
 from lernbatch.bulk import actions as roster
 from tests.certificate.cohort import new_cohort
-from tests.learning import complete, enrol, enrolled, item, new_batch, new_learner, report, unenrol
+from tests.learning import complete, enrol, enrolled, item, known_learner, new_batch, new_learner, report, unenrol
 from tests.people import ADMIN, ASHA, HOME_ORG, IMRAN, KAVYA, MEERA, VIKRAM
 from tests.running import Running, running
 from tests.seeds import COURSE, QUIZ, REQUIRED, VIDEO, answer
@@ -184,7 +184,7 @@ def test_an_event_has_a_producer_and_a_channel_whatever_the_caller_sends(
 
 def test_people_of_one_request_have_an_event_each_with_the_request_in_cdata(heard: Running) -> None:
     batch_id = new_batch(heard)
-    people = [new_learner().user_id for _ in range(3)]
+    people = [known_learner(heard).user_id for _ in range(3)]
     request = {"userIds": people, "courseId": COURSE, "batchId": batch_id}
     heard.call("POST", "/v1/course/admin/enroll", VIKRAM, request, headers={"X-msgid": "m-9"})
     events = [event for event in told(heard) if event["actor"]["id"] in people]

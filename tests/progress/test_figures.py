@@ -47,7 +47,7 @@ def figures(service: Running, person: Person, batch_id: str, course_id: str) -> 
     done = {key for key, state in read.items() if state["status"] == 2} - set(explained["optional"])
     group_id = str(uuid4())
     member = {"userId": person.user_id, "name": "Asha", "role": "member"}
-    service.sql("INSERT INTO neighbour_group VALUES ($1, 'Class', $2)", group_id, [member])
+    service.sql("INSERT INTO sandbox_group VALUES ($1, 'Class', $2)", group_id, [member])
     asked = {"groupId": group_id, "activityId": course_id, "activityType": "Course"}
     (aggregated,) = service.call("POST", "/v1/group/activity/agg", person, asked).json()["result"]["members"]
     (count,) = [metric["value"] for metric in aggregated["agg"] if metric["metric"] == "completedCount"]

@@ -20,7 +20,7 @@ UNIT = "do_3100000000000000021"
 def new_group(service: Running, *people: Person) -> str:
     group_id = str(uuid4())
     members = [{"userId": person.user_id, "name": person.first_name, "role": "member"} for person in people]
-    service.sql("INSERT INTO neighbour_group VALUES ($1, 'Class 7b', $2)", group_id, members)
+    service.sql("INSERT INTO sandbox_group VALUES ($1, 'Class 7b', $2)", group_id, members)
     return group_id
 
 

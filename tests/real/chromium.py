@@ -15,7 +15,7 @@ from PIL import Image
 
 from lernbatch import drawing
 from lernbatch.drawing import svg
-from tests.certificate import beside_browser as browser
+from tests.drawing import beside_browser as browser
 
 FONTS = Path(drawing.__file__).parent / "fonts"
 _FACES = [  # family, weight, style, file, characters

@@ -13,5 +13,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if chromium.program() is None:
         terminalreporter.write_line(
             "NOT RUN: no Chromium is installed here (Debian's package is chromium), so templates were not drawn by it "
-            "again. Its pictures of before are compared with ours in tests/certificate."
+            "again. Its pictures of before are compared with ours in tests/drawing."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.certificate import beside_browser as beside
+from tests.drawing import beside_browser as beside
 from tests.real import chromium
 
 

@@ -77,7 +77,7 @@ def people(service: Running) -> dict[str, Person]:
         "blocked": known_learner(service, status=0),
         "deleted": known_learner(service, status=2),
         "unknown": new_learner(),
-        "a formula": Person("=cmd|' /C calc'!A0", "A", "B"),
+        "a formula": Person("=HYPERLINK('https://elsewhere.example')", "A", "B"),
     }
 
 
@@ -136,8 +136,8 @@ def test_undoing_brings_back_only_whom_one_may_bring_in_today(service: Running) 
 
     apply(ids)
     change_id = apply([])
-    service.sql("UPDATE neighbour_person SET status = 2 WHERE user_id = $1", deleted.user_id)
-    service.sql("UPDATE neighbour_person SET org_id = $2 WHERE user_id = $1", moved.user_id, OTHER_ORG)
+    service.sql("UPDATE sandbox_person SET status = 2 WHERE user_id = $1", deleted.user_id)
+    service.sql("UPDATE sandbox_person SET org_id = $2 WHERE user_id = $1", moved.user_id, OTHER_ORG)
     undone = service.call("POST", "/v1/batch/roster/undo", VIKRAM, {"changeId": change_id}).json()["result"]
     assert undone["returned"] == 1
     assert [is_in(service, batch_id, learner) for learner in (stays, deleted, moved)] == [True, False, False]

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from lernbatch.routes import ENTRANCES
-from lernbatch.web.http import GATEWAY_DENIAL, Entrance
+from lernbatch.routes import ROUTES
+from lernbatch.web.admission import GATEWAY_DENIAL
+from lernbatch.web.routing import Route
 from tests.batch.calls import CREATE, GATEWAY, wanted
 from tests.learning import item, known_learner, new_batch, row
 from tests.people import ASHA, HOME_ORG, KAVYA, OTHER_ORG, VIKRAM, Person
 from tests.running import Running, running
 from tests.seeds import COURSE
 
-WITH_ROLES = [entrance for entrance in ENTRANCES if entrance.roles and "PUBLIC" not in entrance.roles]
+WITH_ROLES = [route for route in ROUTES if route.roles and "PUBLIC" not in route.roles]
 KIRAN = Person("0b1e3c5a-0000-4000-8000-00000000c1a0", "Kiran", "", OTHER_ORG)
 ROLELESS = Person("0b1e3c5a-0000-4000-8000-00000000c1a1", "Nobody", "Special", OTHER_ORG, ())
 
@@ -24,11 +25,11 @@ def denied(answer: Any) -> bool:
     return (answer.status_code, answer.text) == (403, GATEWAY_DENIAL)
 
 
-@pytest.mark.parametrize("entrance", WITH_ROLES, ids=[entrance.path for entrance in WITH_ROLES])
-def test_a_learner_gets_one_answer_on_both_paths(service: Running, entrance: Entrance) -> None:
-    assert entrance.gateway is not None
-    assert denied(service.call(entrance.method, entrance.path, KIRAN, {}))
-    assert denied(service.call(entrance.method, entrance.gateway, KIRAN, {}))
+@pytest.mark.parametrize("route", WITH_ROLES, ids=[route.path for route in WITH_ROLES])
+def test_a_learner_gets_one_answer_on_both_paths(service: Running, route: Route) -> None:
+    assert route.gateway is not None
+    assert denied(service.call(route.method, route.path, KIRAN, {}))
+    assert denied(service.call(route.method, route.gateway, KIRAN, {}))
 
 
 def test_a_token_without_the_learners_role_enrols_nobody(service: Running) -> None:
@@ -51,8 +52,8 @@ def test_where_roles_are_asked_is_a_setting(
 
 @pytest.mark.parametrize("path", [CREATE, f"{GATEWAY}/create"])
 def test_a_system_with_a_key_of_its_own_needs_no_role(dsn: str, tmp_path: Path, path: str) -> None:
-    with running(tmp_path, dsn, machine_clients="timetable=secret") as service:
-        headers = {"X-Authenticated-Client-Id": "timetable", "X-Authenticated-Client-Token": "secret"}
+    with running(tmp_path, dsn, machine_clients="timetable=a-secret-of-sixteen") as service:
+        headers = {"X-Authenticated-Client-Id": "timetable", "X-Authenticated-Client-Token": "a-secret-of-sixteen"}
         assert service.call("POST", path, None, wanted(service), headers=headers).status_code == 200
 
 
@@ -152,8 +153,8 @@ def test_making_a_course_needs_a_creators_token(service: Running, person: Person
     request = {
         "course": {"name": "A", "contentType": "Course", "mimeType": "application/vnd.ekstep.content-collection"}
     }
-    before = service.sql("SELECT count(*) FROM neighbour_content")
+    before = service.sql("SELECT count(*) FROM sandbox_content")
     for path in ("/v1/course/create", "/api/course/v1/create"):
         assert service.call("POST", path, person, request).status_code == (401 if person is None else 403)
-    assert service.sql("SELECT count(*) FROM neighbour_content") == before
+    assert service.sql("SELECT count(*) FROM sandbox_content") == before
     assert service.call("POST", "/v1/course/create", VIKRAM, request).status_code == 200

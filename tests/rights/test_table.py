@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from lernbatch.routes import ENTRANCES
-from lernbatch.web.http import GATEWAY_DENIAL
+from lernbatch.routes import ROUTES
+from lernbatch.web.admission import GATEWAY_DENIAL
 from tests.rights.table import CALLERS, ROWS
 from tests.rights.world import SERVICE_PATHS, World, world
 
-SERVICE_PATHS |= {entrance.gateway: entrance.path for entrance in ENTRANCES if entrance.gateway}
+SERVICE_PATHS |= {route.gateway: route.path for route in ROUTES if route.gateway}
 PATHS = [
-    (entrance.method, path, f"{entrance.method} {entrance.path}")
-    for entrance in ENTRANCES
-    for path in (entrance.path, entrance.gateway)
+    (route.method, path, f"{route.method} {route.path}")
+    for route in ROUTES
+    for path in (route.path, route.gateway)
     if path
 ]
 NO_SUCH_REQUEST = "no job available with the given request_id and tag"
@@ -57,7 +57,7 @@ def letter(answer: httpx.Response) -> str:
 
 
 def test_every_route_has_its_row_and_every_row_a_letter_for_each_caller() -> None:
-    assert list(ROWS) == [f"{entrance.method} {entrance.path}" for entrance in ENTRANCES]
+    assert list(ROWS) == [f"{route.method} {route.path}" for route in ROUTES]
     assert {len(row.split()) for row in ROWS.values()} == {len(CALLERS)}
 
 

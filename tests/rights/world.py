@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 
-from lernbatch.exhaust.actions import store
+from lernbatch.archive.store import Store
 from tests.batch.calls import create, enrolled, wanted
+from tests.learning import at
 from tests.people import ASHA, HOME_ORG, KAVYA, MEERA, OTHER_ORG, VIKRAM, Person
 from tests.running import Running, running
 from tests.seeds import COURSE, QUIZ, VIDEO, answer
@@ -21,6 +22,7 @@ FOREIGN_MENTOR = Person("0b1e3c5a-0000-4000-8000-00000000f001", "Ravi", "D", OTH
 FOREIGN_ADMIN = Person("0b1e3c5a-0000-4000-8000-00000000f002", "Farhan", "Q", OTHER_ORG, ("PUBLIC", "ORG_ADMIN"))
 OWN_ADMIN = Person("0b1e3c5a-0000-4000-8000-00000000f003", "Lakshmi", "I", HOME_ORG, ("PUBLIC", "ORG_ADMIN"))
 REPORTER = Person("0b1e3c5a-0000-4000-8000-00000000f004", "Rekha", "P", HOME_ORG, ("PUBLIC", "REPORT_ADMIN"))
+HOUR = timedelta(hours=1)
 INSIDE = {"X-Forwarded-For": "10.0.0.5"}  # an address of the private networks, told by the trusted proxy
 
 
@@ -39,7 +41,7 @@ class World:
         self.service = service
         for person in (FOREIGN_MENTOR, FOREIGN_ADMIN, OWN_ADMIN, REPORTER):
             service.sql(
-                "INSERT INTO neighbour_person (user_id, first_name, org_id, roles) VALUES ($1, $2, $3, $4)",
+                "INSERT INTO sandbox_person (user_id, first_name, org_id, roles) VALUES ($1, $2, $3, $4)",
                 person.user_id,
                 person.first_name,
                 person.org_id,
@@ -55,7 +57,7 @@ class World:
             VIKRAM.user_id,
         )
         members = [{"userId": user.user_id, "role": "member", "status": "active"} for user in (ASHA, MEERA)]
-        service.sql("INSERT INTO neighbour_group VALUES ('group', 'Class 7b', $1)", members)
+        service.sql("INSERT INTO sandbox_group VALUES ('group', 'Class 7b', $1)", members)
         service.sql(
             """INSERT INTO certificate (user_id, batch_id, template_id, revision, certificate_id, course_id, name,
                                         status, status_index, credential, template, decision,
@@ -70,7 +72,7 @@ class World:
         asked = service.call("POST", "/v1/jobrequest/submit", VIKRAM, request)
         self.request_id = asked.json()["result"]["requestId"]
         config = service.config
-        link = service.run(store(config).link("a/b.csv", service.clock.now(), timedelta(hours=1)))
+        link = service.run(Store(config).link("a/b.csv", service.clock.now(), timedelta(hours=1)))
         self.file_query = link.partition("?")[2]
         self.callers = {caller.name: caller for caller in self._callers()}
 
@@ -84,7 +86,7 @@ class World:
             return Caller(name, person.user_id, person.org_id, self.service.headers(person) | headers)
 
         stale = {"X-Authenticated-User-Token": self.service.token(ASHA, expired=True)}
-        machine = {"X-Authenticated-Client-Id": "timetable", "X-Authenticated-Client-Token": "machine-key"}
+        machine = {"X-Authenticated-Client-Id": "timetable", "X-Authenticated-Client-Token": "machine-key-of-sixteen"}
         yield Caller("nobody", ASHA.user_id, HOME_ORG, {})
         yield of("learner", ASHA)
         yield Caller("stale token", ASHA.user_id, HOME_ORG, stale)
@@ -142,7 +144,8 @@ class World:
     def _body(self, path: str, caller: Caller) -> Any:
         service, ids = self.service, {"courseId": COURSE, "batchId": self.batch_id}
         today = service.clock.today().isoformat()
-        contents = [{**ids, "contentId": VIDEO, "status": 1}]
+        # Two hours ago the stale token was good.
+        contents = [{**ids, "contentId": VIDEO, "status": 1, "lastAccessTime": at(service.clock.now() - 2 * HOUR)}]
         template = {"identifier": "template", "criteria": {"enrollment": {"status": 2}}}
         file = {"data": f"batchId,userIds\n{self.batch_id},{KAVYA.user_id}\n"}
         report = {"tag": "tag", "dataset": "progress-exhaust", "datasetConfig": {"batchId": self.batch_id}}
@@ -212,6 +215,7 @@ class World:
             "/certs/v1/registry/validate": lambda: {"certId": "unknown"},
             "/certs/v1/registry/verify": lambda: {"id": "unknown"},
             "/certs/v1/registry/download": lambda: {"pdfUrl": "https://example.org/unknown.pdf"},
+            "/api/user/v1/certs/download": lambda: {"pdfUrl": "https://example.org/unknown.pdf"},
         }
         if path == "/api/rc/certificate/v1/search":
             return {"filters": {"recipient": {"id": {"eq": ASHA.user_id}}}}
@@ -227,6 +231,10 @@ SERVICE_PATHS: dict[str, str] = {}  # the gateway's path → the service's of th
 
 @contextmanager
 def world(home: Path, dsn: str) -> Iterator[World]:
-    settings = {"private_networks": "10.0.0.0/8", "machine_clients": "timetable=machine-key"}
+    settings = {
+        "private_networks": "10.0.0.0/8",
+        "trusted_proxies": "127.0.0.0/8",
+        "machine_clients": "timetable=machine-key-of-sixteen",
+    }
     with running(home, dsn, **settings) as service:
         yield World(service)

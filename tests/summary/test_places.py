@@ -12,7 +12,7 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from lernbatch.exhaust import jobs
+from lernbatch.person import jobs
 from tests.learning import refusal
 from tests.people import HOME_ORG, VIKRAM
 from tests.running import Running, running, served
@@ -105,7 +105,7 @@ def counts(result: dict[str, Any]) -> dict[str | None, int]:
 
 
 def read_people(service: Running) -> None:
-    while service.run(jobs.fetch_missing_people(service.services)):
+    while service.run(jobs.fetch_missing_profiles(service.services)):
         pass
 
 
@@ -156,9 +156,12 @@ def test_a_failing_user_service_leaves_the_places_open(placing: Running, users: 
 def test_one_request_causes_no_more_calls_than_the_setting_allows(placing: Running, users: UserService) -> None:
     batch_id = new_batch(placing)
     request = {"batchId": batch_id, "userIds": [f"learner-x-{number}" for number in range(200)]}
-    answer = placing.call("POST", "/v1/batch/roster/plan", VIKRAM, request)
-    assert refusal(answer)[:2] == (400, "DATA_SIZE_EXCEEDED")
+    adding = placing.call("POST", f"/v1/course/batch/users/add/{batch_id}", VIKRAM, request)
+    assert refusal(adding)[:2] == (400, "DATA_SIZE_EXCEEDED")
     assert len(users.asked) <= 150
+    users.asked.clear()
+    planning = placing.call("POST", "/v1/batch/roster/plan", VIKRAM, request)  # which knows beforehand
+    assert (refusal(planning)[:2], users.asked) == ((400, "ROSTER_TOO_MANY_NEW_LEARNERS"), [])
     users.asked.clear()
     request["userIds"] = request["userIds"][:30]  # the next request has a budget of its own
     assert placing.call("POST", "/v1/batch/roster/plan", VIKRAM, request).status_code == 200
@@ -169,7 +172,7 @@ def test_a_search_looks_up_few_creators(placing: Running, users: UserService) ->
     for number in range(130):
         new_batch(placing, f"learner-c-{number}", course_id)
     request = {"filters": {"courseId": course_id}, "limit": 130}
-    answer = placing.call("POST", "/v1/course/batch/search?creatorDetails=firstName", None, request)
+    answer = placing.call("POST", "/v1/course/batch/search?creatorDetails=firstName", VIKRAM, request)
     hits = answer.json()["result"]["response"]["content"]
     assert len(hits) == 130
     assert sum("creatorDetails" in hit for hit in hits) == len(users.asked) == 100

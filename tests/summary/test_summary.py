@@ -74,7 +74,7 @@ def test_a_place_with_few_learners_is_not_named_to_who_does_not_manage_the_batch
         learner = enrolled(service, batch_id)
         place = ("Goa" if district == "North Goa" else "Maharashtra", district)
         service.sql(
-            "INSERT INTO neighbour_person (user_id, first_name, state, district) VALUES ($1, 'A', $2, $3)",
+            "INSERT INTO sandbox_person (user_id, first_name, state, district) VALUES ($1, 'A', $2, $3)",
             learner.user_id,
             *place,
         )

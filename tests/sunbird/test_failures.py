@@ -133,7 +133,7 @@ def test_a_service_that_keeps_failing_is_left_alone_then_tried_once_and_trusted_
     scripted.answer(down, down, down, (200, OK))
     course = clients(lambda sunbird: sunbird.content.course("do_1"), upstream_attempts=4)
     scripted.answer(down, down, down, (200, OK))
-    seen = clients(work, upstream_failures=3, upstream_rest_seconds=2, upstream_attempts=1)
+    seen = clients(work, upstream_failures=3, upstream_breaker_seconds=2, upstream_attempts=1)
     assert seen[:4] == [*[UpstreamRefused] * 3, Resting]
     assert set(seen[4:-3]) == {Resting}
     assert seen[-3:] == [type(course)] * 3
@@ -153,7 +153,7 @@ def test_of_many_who_wait_for_a_resting_service_one_is_let_through(clients: Clie
         return seen
 
     scripted.answer((500, failed("SERVER_ERROR")), HANGS)
-    seen = clients(work, upstream_failures=1, upstream_rest_seconds=0.2, upstream_attempts=1)
+    seen = clients(work, upstream_failures=1, upstream_breaker_seconds=0.2, upstream_attempts=1)
     assert sum(isinstance(one, Resting) for one in seen) == 9
     assert len(scripted.requests) == 2
 
@@ -174,7 +174,7 @@ def test_what_fails_for_callers_does_not_stop_the_jobs_nor_the_other_way_round(
         return [job, *await asyncio.gather(sunbird.content.course("do_1"), return_exceptions=True)]
 
     scripted.answer((500, failed("SERVER_ERROR")), (200, OK))
-    job, caller = clients(work, upstream_failures=1, upstream_rest_seconds=60, upstream_attempts=1)
+    job, caller = clients(work, upstream_failures=1, upstream_breaker_seconds=60, upstream_attempts=1)
     assert (job.status, type(caller)) == ("Live", Resting)
 
 

@@ -1,4 +1,4 @@
-"""Looking for batches."""
+"""Searching batches."""
 
 from __future__ import annotations
 
@@ -13,98 +13,89 @@ from lernbatch.batch import rules
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import InvalidRequest
 from lernbatch.batch.search import compose
-from lernbatch.batch.search.fields import CLOSES_BEFORE
-from lernbatch.batch.search.model import Creator, Cursor, FacetValues, Found, LearnerCounts, Search
+from lernbatch.batch.search.model import BatchSearch, Creator, Cursor, FacetValues, LearnerCounts, SearchResult
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.errors import Malformed, Upstream
 from lernbatch.services import Services
 from lernbatch.threads import beside
-from lernbatch.web.tokens import Caller
+from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.batch")
 MOST_CREATORS = 100  # of one page; a page of a portal has 30 batches at most
 COUNTED = frozenset(("participantCount", "completedCount"))
 
 
-async def search(services: Services, asked: Search, caller: Caller) -> Found:
-    """The batches that match, and what was asked for beside them.
+async def search(services: Services, search: BatchSearch, caller: Caller) -> SearchResult:
+    """Return one page of the batches that match, with the facets, learners and creators that the search names.
 
-    Learners are told to those who manage a batch, names of creators to those who are known.
+    Ids of learners are shown to callers who manage their batch; names of creators to callers with an id.
 
-    Raises: Malformed, where a filter cannot be read, or when it takes longer than the setting allows (S4);
-    InvalidRequest, for values that no database takes.
+    Raises: Malformed, when a filter cannot be read, or the search takes longer than `search_seconds` (S4);
+    InvalidRequest, for values that the database does not take.
     """
-    compose.check(asked)
+    compose.check(search)
     try:
         async with asyncio.timeout(services.config.search_seconds), services.pool.acquire() as conn:
-            found = await _search(conn, services, asked, caller)
+            result = await _find(conn, services, search, caller)
     except TimeoutError as late:
         raise Malformed from late
     except asyncpg.DataError as unreadable:  # a cursor that is none of ours
         raise InvalidRequest from unreadable
-    is_known = caller.user_id is not None or rules.is_unbounded(caller, services.config)
-    if asked.with_creators and is_known:
-        return replace(found, creators=await _creators(services, found.batches, caller.token))
-    return found
+    has_id = caller.user_id is not None or rules.is_unbounded(caller, services.config)
+    if search.with_creators and has_id:
+        return replace(result, creators=await _creators(services, result.batches, caller.token))
+    return result
 
 
-async def _search(conn: Connection, services: Services, asked: Search, caller: Caller) -> Found:
+async def _find(conn: Connection, services: Services, search: BatchSearch, caller: Caller) -> SearchResult:
+    """The result without the creators, whom the user service knows."""
     zone = services.clock.zone
-    wanted = asked if asked.cursor is None else replace(asked, limit=asked.limit + 1)
-    text, arguments = compose.page(wanted, zone)
-    rows = await conn.fetch(_set(services, text), *arguments)
-    batches, keys = await beside(len(rows), _read, rows[: asked.limit])
-    text, arguments = compose.count(asked, zone)
-    count: int = await conn.fetchval(_set(services, text), *arguments)
+    # One row more than a page says whether there is a next one.
+    page = search if search.cursor is None else replace(search, limit=search.limit + 1)
+    text, arguments = compose.page(page, zone)
+    rows = await conn.fetch(text, *arguments)
+    batches, sort_keys = await beside(len(rows), _read_rows, rows[: search.limit])
+    text, arguments = compose.count(search, zone)
+    count: int = await conn.fetchval(text, *arguments)
+    facets = []
+    for facet in search.facets if count else ():
+        statement = compose.facet(search, facet, zone)
+        values = await conn.fetch(statement[0], *statement[1]) if statement is not None else []
+        facets.append(FacetValues(facet.field, [(row["value"], row["count"]) for row in values]))
     batch_ids = [batch.batch_id for batch in batches]
-    more = len(rows) > len(batches) and bool(batches)
     managed = frozenset(batch.batch_id for batch in batches if rules.may_manage(caller, batch, services.config))
-    is_counted = asked.with_participants or bool(COUNTED & set(asked.fields or ()))
-    counts = await _learner_counts(conn, batch_ids) if is_counted else {}
+    learner_counts: dict[str, LearnerCounts] = {}
     participants: Mapping[str, list[str]] = {}
-    if asked.with_participants:
-        participants = await _participants(conn, services, caller, counts, managed)
-    return Found(
+    if search.with_participants or COUNTED & set(search.fields or ()):
+        counts = await db.all(conn, _LearnerCountsRow, Q.learner_counts, batch_ids=batch_ids)
+        learner_counts = {row.batch_id: LearnerCounts(row.participants, row.completed) for row in counts}
+    if search.with_participants:
+        participants = await _participants(conn, services, caller, learner_counts, managed)
+    has_next = len(rows) > len(batches) and bool(batches)
+    return SearchResult(
         count=count,
         batches=batches,
-        facets=await _facets(conn, services, asked) if count else [],
-        next_cursor=Cursor(tuple(keys[len(batches) - 1]), batch_ids[-1]) if more else None,
+        facets=facets,
+        next_cursor=Cursor(tuple(sort_keys[len(batches) - 1]), batch_ids[-1]) if has_next else None,
         creators={},
         managed=managed,
         participants=participants,
-        learner_counts=counts,
+        learner_counts=learner_counts,
     )
 
 
-def _read(rows: Sequence[Any]) -> tuple[list[Batch], list[list[str | None]]]:
-    """The batches of rows, and by what each was sorted; there may be ten thousand."""
-    found = [dict(row) for row in rows]
-    keys = [row.pop("sort_keys") for row in found]
-    return [Batch(**row) for row in found], keys
-
-
-def _set(services: Services, text: str) -> str:
-    """The statement, with the installation's setting where a column depends on it."""
-    return text.replace(CLOSES_BEFORE, str(services.config.enrolment_closes_days_before_end))
-
-
-async def _facets(conn: Connection, services: Services, asked: Search) -> list[FacetValues]:
-    found = []
-    for facet in asked.facets:
-        statement = compose.facet(asked, facet, services.clock.zone)
-        rows: Sequence[Any] = ()
-        if statement is not None:
-            text, arguments = statement
-            rows = await conn.fetch(_set(services, text), *arguments)
-        found.append(FacetValues(facet.field, [(row["value"], row["count"]) for row in rows]))
-    return found
+def _read_rows(rows: Sequence[Any]) -> tuple[list[Batch], list[list[str | None]]]:
+    """The batches of up to ten thousand rows, and the sort keys of each."""
+    columns = [dict(row) for row in rows]
+    sort_keys = [row.pop("sort_keys") for row in columns]
+    return [Batch(**row) for row in columns], sort_keys
 
 
 async def _creators(services: Services, batches: Sequence[Batch], token: str | None) -> dict[str, Creator]:
-    """User id → who created a batch, for those the user service knows; a failing one knows nobody (defect 14).
+    """User id → the creator's name, for users whom the user service knows; none when it fails (defect 14).
 
-    Of a page with many creators the first ones alone: anybody may search, and each is a call of the user service.
+    At most MOST_CREATORS: anybody may search, and each creator is a call of the user service.
     """
     user_ids = list(dict.fromkeys(batch.created_by for batch in batches if batch.created_by))[:MOST_CREATORS]
     try:
@@ -115,7 +106,14 @@ async def _creators(services: Services, batches: Sequence[Batch], token: str | N
 
 
 @dataclass(frozen=True, slots=True)
-class _Learners:
+class _LearnerCountsRow:
+    batch_id: str
+    participants: int
+    completed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _ParticipantsRow:
     batch_id: str
     user_ids: list[str]
 
@@ -127,34 +125,22 @@ async def _participants(
     counts: Mapping[str, LearnerCounts],
     managed: Collection[str],
 ) -> dict[str, list[str]]:
-    """Batch id → ids of its active learners, of a batch that is not managed only the caller's.
+    """Batch id → the ids of its active learners; in a batch that the caller does not manage, the caller's alone.
 
-    A batch that nobody ever joined is not there. All lists together have as many ids as one answer may.
+    A batch that nobody ever joined is left out. All lists together have at most `participants_limit` ids.
     """
     left, own = services.config.participants_limit, caller.user_ids
-    most = []
+    limits = []
     for batch_id, count in counts.items():
-        most.append(min(count.participants, left) if batch_id in managed else len(own))
-        left -= most[-1] if batch_id in managed else 0
+        limits.append(min(count.participants, left) if batch_id in managed else len(own))
+        left -= limits[-1] if batch_id in managed else 0
     rows = await db.all(
         conn,
-        _Learners,
+        _ParticipantsRow,
         Q.participants_of_batches,
         batch_ids=list(counts),
         managed=[batch_id in managed for batch_id in counts],
-        most=most,
+        most=limits,
         own=own,
     )
     return {row.batch_id: row.user_ids for row in rows}
-
-
-@dataclass(frozen=True, slots=True)
-class _Counts:
-    batch_id: str
-    participants: int
-    completed: int
-
-
-async def _learner_counts(conn: Connection, batch_ids: list[str]) -> dict[str, LearnerCounts]:
-    rows = await db.all(conn, _Counts, Q.learner_counts, batch_ids=batch_ids)
-    return {row.batch_id: LearnerCounts(row.participants, row.completed) for row in rows}

@@ -7,15 +7,21 @@ from zoneinfo import ZoneInfo
 
 from lernbatch.batch.search.conditions import PIECES, Composer
 from lernbatch.batch.search.fields import FIELDS
-from lernbatch.batch.search.model import Cursor, Facet, Kind, Search, SortKey
+from lernbatch.batch.search.model import BatchSearch, Cursor, Facet, FieldKind, SortKey
 from lernbatch.errors import Malformed
 
-_TYPES = {Kind.TEXT: "text", Kind.TEXTS: "text", Kind.NUMBER: "numeric", Kind.DAY: "date", Kind.MOMENT: "timestamptz"}
+_TYPES = {
+    FieldKind.TEXT: "text",
+    FieldKind.TEXTS: "text",
+    FieldKind.NUMBER: "numeric",
+    FieldKind.DAY: "date",
+    FieldKind.MOMENT: "timestamptz",
+}
 FACET_VALUES = 10
 DAYS_IN_HISTOGRAM = 10_000
 
 
-def page(search: Search, zone: ZoneInfo) -> tuple[str, list[object]]:
+def page(search: BatchSearch, zone: ZoneInfo) -> tuple[str, list[object]]:
     """The statement for one page, with one row more than asked for when there is a cursor."""
     composer = Composer(zone)
     conditions = composer.all_of(search.conditions)
@@ -35,45 +41,45 @@ def page(search: Search, zone: ZoneInfo) -> tuple[str, list[object]]:
     return text, composer.arguments
 
 
-def count(search: Search, zone: ZoneInfo) -> tuple[str, list[object]]:
+def count(search: BatchSearch, zone: ZoneInfo) -> tuple[str, list[object]]:
     """The statement for how many match."""
     composer = Composer(zone)
     conditions = composer.all_of(search.conditions)
     return composer.piece("count", sql_parts={"conditions": conditions}), composer.arguments
 
 
-def facet(search: Search, facet: Facet, zone: ZoneInfo) -> tuple[str, list[object]] | None:
+def facet(search: BatchSearch, facet: Facet, zone: ZoneInfo) -> tuple[str, list[object]] | None:
     """The statement for the values of one facet; None for a field that no batch has."""
     field = FIELDS.get(facet.field)
     if field is None:
         return None
     composer = Composer(zone)
     column, source = field.column, ""
-    if field.kind is Kind.TEXTS:
+    if field.kind is FieldKind.TEXTS:
         column, source = "entry", f" CROSS JOIN LATERAL unnest(lowered({field.column})) AS entry"
-    if field.kind is Kind.TEXT:
+    if field.kind is FieldKind.TEXT:
         column = f"lower({column})"
-    if field.kind in (Kind.DAY, Kind.MOMENT):
+    if field.kind in (FieldKind.DAY, FieldKind.MOMENT):
         column = f"({column})::date::text"
     parts = {"value": column, "from": source, "conditions": composer.all_of(search.conditions)}
     name, limit = ("histogram", DAYS_IN_HISTOGRAM) if facet.by_day else ("facet", FACET_VALUES)
     return composer.piece(name, sql_parts=parts, limit=limit), composer.arguments
 
 
-def check(search: Search) -> None:
+def check(search: BatchSearch) -> None:
     """Raises: Malformed, where batches cannot be sorted by what is named, or it has no days to count (S4)."""
     if any(key.field not in FIELDS for key in search.sort):
         raise Malformed
-    days = {name for name, field in FIELDS.items() if field.kind is Kind.DAY}
+    days = {name for name, field in FIELDS.items() if field.kind is FieldKind.DAY}
     if any(facet.by_day and facet.field not in days for facet in search.facets):
         raise Malformed
 
 
 def _sort_column(key: SortKey) -> str:
     field = FIELDS[key.field]
-    if field.kind is Kind.TEXT:
+    if field.kind is FieldKind.TEXT:
         return f'lower({field.column}) COLLATE "C"'
-    if field.kind is Kind.TEXTS:
+    if field.kind is FieldKind.TEXTS:
         piece = PIECES.statements["last_text" if key.descending else "first_text"]
         return piece.text.replace("{column}", field.column)
     return field.column

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from lernbatch.batch.search import values
 from lernbatch.batch.search.fields import FIELDS, Field
-from lernbatch.batch.search.model import Affix, AnyOf, Bound, Condition, Exists, Kind, OneOf, Scalar, Word
+from lernbatch.batch.search.model import Affix, AnyOf, Comparison, Condition, Exists, FieldKind, OneOf, Scalar, Word
 from lernbatch.database import sql
 from lernbatch.errors import Malformed
 
@@ -30,7 +30,7 @@ class Composer:
         fragment = PIECES.statements[name]
         before = len(self.arguments)
         self.arguments += fragment.arguments(parameters)
-        text = re.sub(r"\$(\d+)", lambda found: f"${int(found.group(1)) + before}", fragment.text)
+        text = re.sub(r"\$(\d+)", lambda number: f"${int(number.group(1)) + before}", fragment.text)
         for part, replacement in (sql_parts or {}).items():
             text = text.replace("{" + part + "}", replacement)
         return text
@@ -42,12 +42,12 @@ class Composer:
         match condition:
             case OneOf(field, given):
                 return self._one_of(FIELDS.get(field), given)
-            case Bound(field, operator, value):
+            case Comparison(field, operator, value):
                 return self._bound(FIELDS.get(field), operator, value)
             case Affix(field, text, at_end):
                 return self._affix(FIELDS.get(field), text, at_end)
-            case Exists(field, wanted):
-                return self._exists(FIELDS.get(field), wanted)
+            case Exists(field, has_value):
+                return self._exists(FIELDS.get(field), has_value)
             case Word():
                 return self._word(condition)
             case AnyOf(conditions):
@@ -56,71 +56,71 @@ class Composer:
     def _one_of(self, field: Field | None, given: Sequence[Scalar]) -> str:
         if field is None:
             return _NOTHING
-        wanted: list[object]
+        operands: list[object]
         match field.kind:
-            case Kind.TEXT | Kind.TEXTS:
-                wanted = [values.text(value) for value in given]
-            case Kind.NUMBER:
+            case FieldKind.TEXT | FieldKind.TEXTS:
+                operands = [values.text(value) for value in given]
+            case FieldKind.NUMBER:
                 numbers = [values.number(value) for value in given]
-                wanted = [int(found) for found in numbers if found == found.to_integral_value()]
-            case Kind.DAY:
-                wanted = [day for value in given if (day := values.day(value)) is not None]
-            case Kind.MOMENT:
+                operands = [int(number) for number in numbers if number == number.to_integral_value()]
+            case FieldKind.DAY:
+                operands = [day for value in given if (day := values.day(value)) is not None]
+            case FieldKind.MOMENT:
                 moments = [values.moment(value, self.zone) for value in given]
-                wanted = [found.at for found in moments if found is not None and found.exact]
-        return self.piece(f"{field.kind}_one_of", sql_parts={"column": field.column}, values=wanted)
+                operands = [moment.at for moment in moments if moment is not None and moment.exact]
+        return self.piece(f"{field.kind}_one_of", sql_parts={"column": field.column}, values=operands)
 
     def _bound(self, field: Field | None, operator: str, value: Scalar) -> str:
         if field is None:
             return _NOTHING
-        wanted: object
+        operand: object
         match field.kind:
-            case Kind.TEXT | Kind.TEXTS:
-                wanted = values.text(value)
-            case Kind.NUMBER:
-                wanted = values.number(value)
-            case Kind.DAY:
-                operator, wanted = values.day_bound(operator, value)
-            case Kind.MOMENT:
+            case FieldKind.TEXT | FieldKind.TEXTS:
+                operand = values.text(value)
+            case FieldKind.NUMBER:
+                operand = values.number(value)
+            case FieldKind.DAY:
+                operator, operand = values.day_bound(operator, value)
+            case FieldKind.MOMENT:
                 bound = values.moment_bound(operator, value, self.zone)
                 if bound is None:
                     return _NOTHING
-                operator, wanted = bound
+                operator, operand = bound
         parts = {"column": field.column, "operator": operator}
-        return self.piece(f"{field.kind}_bound", sql_parts=parts, value=wanted)
+        return self.piece(f"{field.kind}_bound", sql_parts=parts, value=operand)
 
     def _affix(self, field: Field | None, text: str, at_end: bool) -> str:
         if field is None:
             return _NOTHING
-        if field.kind in (Kind.NUMBER, Kind.DAY):
+        if field.kind in (FieldKind.NUMBER, FieldKind.DAY):
             raise Malformed
         pattern = f"%{_literally(text)}" if at_end else f"{_literally(text)}%"
-        zone = {"zone": self.zone.key} if field.kind is Kind.MOMENT else {}
+        zone = {"zone": self.zone.key} if field.kind is FieldKind.MOMENT else {}
         return self.piece(f"{field.kind}_affix", sql_parts={"column": field.column}, pattern=pattern, **zone)
 
-    def _exists(self, field: Field | None, wanted: bool) -> str:
+    def _exists(self, field: Field | None, has_value: bool) -> str:
         if field is None:
-            return _NOTHING if wanted else _EVERYTHING
-        name = "texts_exists" if field.kind is Kind.TEXTS else "text_exists"
-        found = self.piece(name, sql_parts={"column": field.column})
-        return found if wanted else f"NOT ({found})"
+            return _NOTHING if has_value else _EVERYTHING
+        name = "texts_exists" if field.kind is FieldKind.TEXTS else "text_exists"
+        exists = self.piece(name, sql_parts={"column": field.column})
+        return exists if has_value else f"NOT ({exists})"
 
     def _word(self, word: Word) -> str:
-        found = [self._word_in(field, word.text) for field in word.fields] if word.fields else self._word_anywhere(word)
-        either = f"({' OR '.join(found)})" if found else _NOTHING
-        return either if word.wanted else f"NOT coalesce({either}, false)"
-
-    def _word_anywhere(self, word: Word) -> list[str]:
-        return [self._worded(word.text), *(self._word_in(field, word.text) for field in _IDS)]
+        if word.fields:
+            matches = [self._word_in(field, word.text) for field in word.fields]
+        else:
+            matches = [self._worded(word.text), *(self._word_in(field, word.text) for field in _IDS)]
+        either = f"({' OR '.join(matches)})" if matches else _NOTHING
+        return either if word.must_occur else f"NOT coalesce({either}, false)"
 
     def _word_in(self, name: str, word: str) -> str:
         field = FIELDS.get(name)
-        if field is None or field.kind not in (Kind.TEXT, Kind.TEXTS):
+        if field is None or field.kind not in (FieldKind.TEXT, FieldKind.TEXTS):
             return _NOTHING
         if name in _WORDED:
             within = self.piece("word_in_column", sql_parts={"column": field.column}, pattern=f"%{_literally(word)}%")
             return f"({self._worded(word)} AND {within})"
-        piece = "text_is_word" if field.kind is Kind.TEXT else "texts_have_word"
+        piece = "text_is_word" if field.kind is FieldKind.TEXT else "texts_have_word"
         return self.piece(piece, sql_parts={"column": field.column}, word=word)
 
     def _worded(self, word: str) -> str:

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any
 
 from lernbatch.batch.rules import InvalidRequest
-from lernbatch.batch.search.model import Affix, AnyOf, Bound, Condition, OneOf, Scalar, Word
+from lernbatch.batch.search.model import Affix, AnyOf, Comparison, Condition, OneOf, Scalar, Word
 from lernbatch.errors import Malformed
 
 MOST_CONDITIONS = 100
@@ -18,12 +18,13 @@ _OPERATORS = ("<=", ">=", "<", ">")
 
 
 def read_filters(filters: dict[str, Any]) -> list[Condition]:
-    found: list[Condition] = []
+    """The conditions of an object of filters, by field. Raises: Malformed."""
+    conditions: list[Condition] = []
     for key, value in filters.items():
         if key == "objectType":
             continue  # the reference puts its own there
-        found += _read_any_of(value) if key == "$or" else _read_filter(key, value)
-    return found
+        conditions += _read_any_of(value) if key == "$or" else _read_filter(key, value)
+    return conditions
 
 
 def _read_filter(field: str, value: object) -> list[Condition]:
@@ -37,7 +38,7 @@ def _read_filter(field: str, value: object) -> list[Condition]:
 
 def _read_operator(field: str, operator: str, operand: object) -> list[Condition]:
     if operator in _OPERATORS:
-        return [Bound(field, operator, _scalar(operand))]
+        return [Comparison(field, operator, _scalar(operand))]
     if operator in ("startsWith", "endsWith"):
         if not isinstance(operand, str):
             raise Malformed
@@ -48,7 +49,7 @@ def _read_operator(field: str, operator: str, operand: object) -> list[Condition
 def _read_any_of(value: object) -> list[Condition]:
     if not isinstance(value, dict):
         raise Malformed
-    either = tuple(OneOf(field, (_scalar(wanted),)) for field, wanted in value.items())
+    either = tuple(OneOf(field, (_scalar(operand),)) for field, operand in value.items())
     return [AnyOf(either)] if either else []
 
 
@@ -76,8 +77,8 @@ def read_words(request: dict[str, Any]) -> list[Condition]:
         raise InvalidRequest
     fields = tuple(read_names(request, "queryFields")) or None
     tokens = _tokens(unicodedata.normalize("NFC", query).lower())
-    words = [Word(text, fields, wanted=True) for sign, text in tokens if sign != "-"]
-    unwanted = [Word(text, fields, wanted=False) for sign, text in tokens if sign == "-"]
+    words = [Word(text, fields, must_occur=True) for sign, text in tokens if sign != "-"]
+    unwanted = [Word(text, fields, must_occur=False) for sign, text in tokens if sign == "-"]
     if len(tokens) > MOST_WORDS:
         raise InvalidRequest
     if len(words) < 2 or any(sign == "+" for sign, _ in tokens):
@@ -87,16 +88,16 @@ def read_words(request: dict[str, Any]) -> list[Condition]:
 
 def _tokens(query: str) -> list[tuple[str, str]]:
     """`asha "first run" -old` → [("", "asha"), ("", "first run"), ("-", "old")]"""
-    found, sign = [], ""
+    tokens, sign = [], ""
     for part, quoted in _parts(query):
         for word in [part] if quoted else part.split():
             signs = "" if quoted else word[: len(word) - len(word.lstrip("+-|"))]
             bare = word if quoted else word.lstrip("+-|").rstrip("*|").strip("()")
             sign = signs[-1:] or sign
             if bare.strip():
-                found.append((sign, bare.strip()))
+                tokens.append((sign, bare.strip()))
                 sign = ""
-    return found
+    return tokens
 
 
 def _parts(query: str) -> list[tuple[str, bool]]:
@@ -116,6 +117,7 @@ def check_bounds(conditions: list[Condition]) -> None:
 
 
 def read_names(request: dict[str, Any], key: str) -> list[str]:
+    """The texts in the list under `key`, at most MOST_NAMES. Raises: Malformed, InvalidRequest."""
     names = request.get(key)
     if names is None:
         return []

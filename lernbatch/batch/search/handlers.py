@@ -1,4 +1,4 @@
-"""HTTP entrance of the search."""
+"""HTTP handler of the search."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from lernbatch.batch.search import actions, wire
-from lernbatch.batch.wire_document import Style
+from lernbatch.batch.wire_document import BatchStyle
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.jobs.outbox import telemetry
-from lernbatch.jobs.outbox.actions import hears_kafka
+from lernbatch.jobs.outbox.actions import publishes_to_kafka
 from lernbatch.threads import beside
-from lernbatch.web.http import Call
+from lernbatch.web.request import Call
+from lernbatch.web.schema import takes
 
 
+@takes(wire.BatchSearchRequest, query=wire.BatchSearchParameters, result=wire.BatchSearchAnswer)
 async def search(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/search: anybody may look for batches; for their learners, who manages them."""
     services = call.services
-    asked = wire.read_search(call.request, call.query, filters_optional=services.config.search_without_filters)
-    found = await actions.search(services, asked, call.caller)
-    if hears_kafka(services.config):
-        edata = wire.show_telemetry(call.request, found)
+    search = wire.read_search(call.request, call.query, filters_optional=services.config.search_without_filters)
+    result = await actions.search(services, search, call.caller)
+    if publishes_to_kafka(services.config):
+        edata = wire.show_telemetry(call.request, result)
         event = telemetry.search(
             services.config, services.clock.now_ms(), call.origin, actor_id=call.actor_id, edata=edata
         )
         await outbox.tell(services.pool, services, [event])
-    style = Style.of(services.config)
-    return await beside(len(found.batches), wire.show_found, asked, found, services.clock.now(), style)
+    style = BatchStyle.of(services.config)
+    return await beside(len(result.batches), wire.show_result, search, result, services.clock.now(), style)

@@ -12,7 +12,7 @@ from lernbatch.batch.model import Batch
 Scalar: TypeAlias = str | int | float | bool
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """How a field's values compare."""
 
     TEXT = "text"  # whole, in any letter case
@@ -31,7 +31,7 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class Comparison:
     """The field is before or after a value; `operator` is one of < <= > >=."""
 
     field: str
@@ -53,16 +53,16 @@ class Exists:
     """The field has a value, or none."""
 
     field: str
-    wanted: bool
+    has_value: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A text that stands somewhere in the fields (None: in all), or must not."""
+    """A text that must occur in one of the fields (None: of all), or in none of them."""
 
     text: str
     fields: tuple[str, ...] | None
-    wanted: bool
+    must_occur: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class AnyOf:
     conditions: tuple[Condition, ...]
 
 
-Condition: TypeAlias = OneOf | Bound | Affix | Exists | Word | AnyOf
+Condition: TypeAlias = OneOf | Comparison | Affix | Exists | Word | AnyOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,9 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where the page before ended: its last batch, and that batch's values of the sort keys, as PostgreSQL spells them.
+    """The end of the page before: its last batch, and that batch's values of the sort keys, as PostgreSQL spells them.
 
-    `batch_id` None: the first page is asked for.
+    `batch_id` None: the first page.
     """
 
     values: tuple[str | None, ...] = ()
@@ -101,8 +101,8 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """What is asked for. All conditions hold; `fields` None: whole documents; `cursor` None: pages by offset."""
+class BatchSearch:
+    """A search. All conditions hold; `fields` None: whole documents; `cursor` None: pages by offset."""
 
     conditions: tuple[Condition, ...]
     sort: tuple[SortKey, ...]
@@ -125,21 +125,26 @@ class FacetValues:
 
 @dataclass(frozen=True, slots=True)
 class Creator:
+    """The name of a batch's creator."""
+
     first_name: str
     last_name: str
 
 
 @dataclass(frozen=True, slots=True)
 class LearnerCounts:
+    """Active learners of a batch, and how many of them have completed it."""
+
     participants: int
     completed: int
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The answer: how many batches match, one page of them, and what was asked for beside them, by batch or creator.
+class SearchResult:
+    """How many batches match, and one page of them.
 
-    `managed`: the ids of those that are the caller's.
+    `managed`: ids of the batches of the page that the caller manages. `creators`: by user id; `participants` and
+    `learner_counts`: by batch id; empty where the search does not name them.
     """
 
     count: int

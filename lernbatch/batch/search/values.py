@@ -35,12 +35,12 @@ def number(value: Scalar) -> Decimal:
     if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
         raise Malformed
     try:
-        found = Decimal(str(value).strip()) if len(str(value)) < 40 else Decimal("NaN")
+        parsed = Decimal(str(value).strip()) if len(str(value)) < 40 else Decimal("NaN")
     except ArithmeticError as wrong:
         raise Malformed from wrong
-    if not found.is_finite() or abs(found) >= _MOST:
+    if not parsed.is_finite() or abs(parsed) >= _MOST:
         raise Malformed
-    return found
+    return parsed
 
 
 def instant(value: Scalar) -> Instant:

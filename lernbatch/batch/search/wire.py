@@ -6,26 +6,114 @@ import base64
 import binascii
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import InvalidRequest
-from lernbatch.batch.search.filters import MOST_NAMES, check_bounds, read_filters, read_names, read_words
-from lernbatch.batch.search.model import Cursor, Exists, Facet, Found, Search, SortKey
-from lernbatch.batch.wire_document import Style, show_batch
+from lernbatch.batch.search.filters import LONGEST_QUERY, MOST_NAMES, check_bounds, read_filters, read_names, read_words
+from lernbatch.batch.search.model import BatchSearch, Cursor, Exists, Facet, SearchResult, SortKey
+from lernbatch.batch.wire_document import BatchDocument, BatchStyle, show_batch
 from lernbatch.batch.wire_fields import whole
 from lernbatch.errors import Malformed, NoAnswer
+from lernbatch.web.schema import Fields
 
 DEFAULT_LIMIT = 30
 WINDOW = 10_000  # limit and offset together, as the reference's index allows
 TOP = 5  # hits that telemetry names
-MOST_BYTES_TOLD = 65_536  # of a caller's filters
+MOST_FILTER_BYTES = 65_536  # of a caller's filters
 _DATE_HISTOGRAM = "DATE_HISTOGRAM"
 
 
-def read_search(request: dict[str, Any], query: Mapping[str, str], *, filters_optional: bool = False) -> Search:
+class BatchSearchRequest(Fields):
+    """What batches are looked for, and what is shown of them."""
+
+    filters: Annotated[
+        dict[str, Any],
+        Meta(
+            description="By field: a text, a number, a list of them, or an object of operators: < <= > >= startsWith"
+            " endsWith. By `$or`: an object of fields, of which one must fit.",
+            examples=[{"status": ["0", "1"]}],
+        ),
+    ]
+    query: (
+        Annotated[
+            Annotated[str, Meta(max_length=LONGEST_QUERY)] | None,
+            Meta(description="Words to look for.", examples=["June"]),
+        ]
+        | UnsetType
+    ) = UNSET
+    query_fields: list[Annotated[str, Meta(examples=["name"])]] | UnsetType = UNSET
+    fields: (
+        Annotated[
+            list[Annotated[str, Meta(examples=["batchId"])]],
+            Meta(description="What to show of each batch; none named: everything."),
+        ]
+        | UnsetType
+    ) = UNSET
+    sort_by: Annotated[dict[str, Literal["asc", "desc"]], Meta(examples=[{"createdDate": "desc"}])] | UnsetType = (
+        msgspec.field(default=UNSET, name="sort_by")
+    )
+    limit: Annotated[int, Meta(ge=0, le=WINDOW)] = DEFAULT_LIMIT
+    offset: Annotated[int, Meta(ge=0, le=WINDOW)] = 0
+    exists: list[Annotated[str, Meta(examples=["endDate"])]] | UnsetType = UNSET
+    not_exists: list[Annotated[str, Meta(examples=["endDate"])]] | UnsetType = msgspec.field(
+        default=UNSET, name="not_exists"
+    )
+    facets: (
+        Annotated[list[dict[str, Literal["DATE_HISTOGRAM"] | None]], Meta(description="Only the first object counts.")]
+        | UnsetType
+    ) = UNSET
+    cursor: (
+        Annotated[
+            str | None,
+            Meta(description='`nextCursor` of the page before; "" for the first page. Goes on as far as you like.'),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class BatchSearchParameters(Fields):
+    """The parameters of a search after `?`."""
+
+    creator_details: Annotated[str, Meta(description="Also who created each batch.")] | UnsetType = UNSET
+    fields: Annotated[str, Meta(description="`participants`: also the ids of each batch's learners.")] | UnsetType = (
+        UNSET
+    )
+
+
+class FacetValue(Fields):
+    """A value of a facet, and how many batches have it."""
+
+    name: str | int
+    count: int
+
+
+class ShownFacet(Fields):
+    """The most frequent values of a field, or its days in order."""
+
+    name: str
+    values: list[FacetValue]
+
+
+class BatchPage(Fields):
+    """One page of the batches that match."""
+
+    count: Annotated[int, Meta(description="All that match.")]
+    content: list[BatchDocument]
+    facets: Annotated[list[ShownFacet], Meta(description="If asked for.")] | UnsetType = UNSET
+    next_cursor: Annotated[str, Meta(description="Absent on the last page.")] | UnsetType = UNSET
+
+
+class BatchSearchAnswer(Fields):
+    """The answer of a search."""
+
+    response: BatchPage
+
+
+def read_search(request: dict[str, Any], query: Mapping[str, str], *, filters_optional: bool = False) -> BatchSearch:
     """{"filters": {"courseId": "do_1", "status": ["0", "1"]}, "sort_by": {"createdDate": "desc"}, "limit": 10}
 
     `query`: the query string. Raises: NoAnswer without filters (S1, at once: defect 21), Malformed (S2),
@@ -38,8 +126,8 @@ def read_search(request: dict[str, Any], query: Mapping[str, str], *, filters_op
         raise NoAnswer
     conditions = [
         *read_filters(filters),
-        *(Exists(name, wanted=True) for name in read_names(request, "exists")),
-        *(Exists(name, wanted=False) for name in read_names(request, "not_exists")),
+        *(Exists(name, has_value=True) for name in read_names(request, "exists")),
+        *(Exists(name, has_value=False) for name in read_names(request, "not_exists")),
         *read_words(request),
     ]
     check_bounds(conditions)
@@ -48,7 +136,7 @@ def read_search(request: dict[str, Any], query: Mapping[str, str], *, filters_op
     limit, offset = _read_window(request)
     sort = _read_sort(request.get("sort_by", {}))
     cursor = _read_cursor(request.get("cursor"), sort)
-    return Search(
+    return BatchSearch(
         conditions=tuple(conditions),
         sort=sort,
         limit=limit,
@@ -117,49 +205,51 @@ def _spelled(sort: tuple[SortKey, ...]) -> list[str]:
     return [f"{'-' if key.descending else '+'}{key.field}" for key in sort]
 
 
-def show_telemetry(request: dict[str, Any], found: Found) -> dict[str, Any]:
-    """What a SEARCH event says of a search (contract batches §3.4). Filters that no broker would take are left out."""
+def show_telemetry(request: dict[str, Any], result: SearchResult) -> dict[str, Any]:
+    """The edata of a SEARCH event (contract batches §3.4). Filters of more than MOST_FILTER_BYTES are left out."""
     filters = request.get("filters") or {}
     return {
         "type": "Course-batch",
         "query": request.get("query") or "",
-        "filters": filters if len(msgspec.json.encode(filters)) <= MOST_BYTES_TOLD else {},
+        "filters": filters if len(msgspec.json.encode(filters)) <= MOST_FILTER_BYTES else {},
         "sort": request.get("sort_by", {}),
-        "size": found.count,
-        "topn": [{"id": batch.batch_id} for batch in found.batches[:TOP]],
+        "size": result.count,
+        "topn": [{"id": batch.batch_id} for batch in result.batches[:TOP]],
     }
 
 
-def show_found(search: Search, found: Found, now: datetime, style: Style) -> dict[str, Any]:
+def show_result(search: BatchSearch, result: SearchResult, now: datetime, style: BatchStyle) -> dict[str, Any]:
     """{"response": {"count": 1, "content": [{"batchId": "0140…", …}]}}"""
     response: dict[str, Any] = {
-        "count": found.count,
-        "content": [_show_hit(search, found, batch, now, style) for batch in found.batches],
+        "count": result.count,
+        "content": [_show_hit(search, result, batch, now, style) for batch in result.batches],
     }
-    if found.facets:
+    if result.facets:
         response["facets"] = [
             {"name": facet.field, "values": [{"name": name, "count": count} for name, count in facet.values]}
-            for facet in found.facets
+            for facet in result.facets
         ]
-    if found.next_cursor is not None:
-        response["nextCursor"] = _show_cursor(found.next_cursor, search.sort)
+    if result.next_cursor is not None:
+        response["nextCursor"] = _show_cursor(result.next_cursor, search.sort)
     return {"response": response}
 
 
-def _show_hit(search: Search, found: Found, batch: Batch, now: datetime, style: Style) -> dict[str, Any]:
-    manages = batch.batch_id in found.managed
+def _show_hit(
+    search: BatchSearch, result: SearchResult, batch: Batch, now: datetime, style: BatchStyle
+) -> dict[str, Any]:
+    manages = batch.batch_id in result.managed
     document = show_batch(batch, now, style, whole_templates=manages)
-    if (counts := found.learner_counts.get(batch.batch_id)) is not None:
+    if (counts := result.learner_counts.get(batch.batch_id)) is not None:
         document |= {"participantCount": counts.participants, "completedCount": counts.completed}
     if search.fields is not None:
         del document["collectionId"]
     if search.fields:
         document = {key: value for key, value in document.items() if key in search.fields}
     if search.with_participants:
-        count = found.learner_counts[batch.batch_id].participants
+        count = result.learner_counts[batch.batch_id].participants
         nobody_yet: list[str] | None = None if manages and not count else []
-        document["participants"] = found.participants.get(batch.batch_id, nobody_yet)
+        document["participants"] = result.participants.get(batch.batch_id, nobody_yet)
         document["participantCount"] = count
-    if (creator := found.creators.get(batch.created_by or "")) is not None:
+    if (creator := result.creators.get(batch.created_by or "")) is not None:
         document["creatorDetails"] = {"firstName": creator.first_name, "lastName": creator.last_name}
     return document

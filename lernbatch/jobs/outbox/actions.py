@@ -28,7 +28,7 @@ def wanted(config: Config, events: Sequence[Event]) -> list[Event]:
     return [event for event in events if event.destination != KAFKA]
 
 
-def hears_kafka(config: Config) -> bool:
+def publishes_to_kafka(config: Config) -> bool:
     """Whether anybody hears Kafka's events, so that the hot path need not even make them."""
     return config.telemetry == "log" or (bool(config.kafka_servers) and config.telemetry == "kafka")
 

@@ -14,7 +14,7 @@ from lernbatch.errors import Unusable, Upstream
 _OVERHEAD_BYTES = 4096  # of a record beside its value, more than enough
 
 
-class TooLarge(Exception):
+class EventTooLarge(Exception):
     """No broker takes a record of that size."""
 
 
@@ -48,7 +48,7 @@ class Producer:
         try:
             for topic, key, value in records:
                 if len(key) + len(value) > self._config.kafka_max_event_bytes:
-                    pending.append(_refused(TooLarge(f"{len(value)} bytes")))
+                    pending.append(_refused(EventTooLarge(f"{len(value)} bytes")))
                 else:
                     pending.append(await producer.send(topic, value, key=key))
         except KafkaError as error:

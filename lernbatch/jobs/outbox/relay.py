@@ -13,19 +13,20 @@ import msgspec
 from lernbatch import log, metrics
 from lernbatch.database import db, sql
 from lernbatch.errors import Upstream
-from lernbatch.jobs.outbox.kafka import TooLarge
+from lernbatch.jobs.outbox.kafka import EventTooLarge
+from lernbatch.jobs.pauses import pause_after
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.jobs.outbox")
 
 SET_SIZE = 500
-LONGEST_PAUSE_SECONDS = 300
+LONGEST_PAUSE = timedelta(minutes=5)
 # A destination that is away is asked for ever; one that refuses an event is asked this often, then it is parked.
 REFUSALS_BEFORE_PARKING = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueEvent:
     """An event that may leave."""
 
     event_id: int
@@ -37,46 +38,46 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Undelivered:
     """An event that did not leave, and why. `refused`: sending it again is not likely to help."""
 
-    event: Due
+    event: DueEvent
     error: str
     refused: bool = False
 
 
 # Sends a set in order and returns what did not leave; what follows a failed event of the same key fails with it.
-Sender: TypeAlias = Callable[[Services, Sequence[Due]], Awaitable[list[Failure]]]
+Sender: TypeAlias = Callable[[Services, Sequence[DueEvent]], Awaitable[list[Undelivered]]]
 
 
-def one_by_one(send: Callable[[Services, Due], Awaitable[None]]) -> Sender:
+def one_by_one(send: Callable[[Services, DueEvent], Awaitable[None]]) -> Sender:
     """A sender that calls `send` for each event; `send` raises Upstream when the event was not taken."""
 
-    async def send_set(services: Services, events: Sequence[Due]) -> list[Failure]:
-        failures: dict[str, Failure] = {}
+    async def send_set(services: Services, events: Sequence[DueEvent]) -> list[Undelivered]:
+        failures: dict[str, Undelivered] = {}
         for event in events:
             if event.key not in failures:
                 try:
                     await send(services, event)
                 except Upstream as error:
                     refused = error.status is not None and 400 <= error.status < 500 and error.status != 429
-                    failures[event.key] = Failure(event, error.detail, refused)
+                    failures[event.key] = Undelivered(event, error.detail, refused)
         waiting = [event for event in events if event.key in failures and event != failures[event.key].event]
         behind = [event for event in waiting if event.event_id > failures[event.key].event.event_id]
-        return [*failures.values(), *(Failure(event, "waits for the event before it") for event in behind)]
+        return [*failures.values(), *(Undelivered(event, "waits for the event before it") for event in behind)]
 
     return send_set
 
 
-async def to_kafka(services: Services, events: Sequence[Due]) -> list[Failure]:
+async def to_kafka(services: Services, events: Sequence[DueEvent]) -> list[Undelivered]:
     """Send a set to Kafka; the idempotent producer keeps the order of each key."""
     records = [(event.topic, event.key.encode(), msgspec.json.encode(event.payload)) for event in events]
     try:
         answers = await services.kafka.send(records)
     except Upstream as error:
-        return [Failure(event, error.detail) for event in events]
+        return [Undelivered(event, error.detail) for event in events]
     return [
-        Failure(event, repr(answer), refused=isinstance(answer, TooLarge))
+        Undelivered(event, repr(answer), refused=isinstance(answer, EventTooLarge))
         for event, answer in zip(events, answers, strict=True)
         if answer is not None
     ]
@@ -84,11 +85,11 @@ async def to_kafka(services: Services, events: Sequence[Due]) -> list[Failure]:
 
 async def relay(services: Services, senders: Mapping[str, Sender]) -> int:
     """Send one set of due events; how many left. One process at a time does this (its job is leased)."""
-    due = await db.all(services.pool, Due, Q.due_events, now=services.clock.now(), limit=SET_SIZE)
-    by_destination: dict[str, list[Due]] = defaultdict(list)
+    due = await db.all(services.pool, DueEvent, Q.due_events, now=services.clock.now(), limit=SET_SIZE)
+    by_destination: dict[str, list[DueEvent]] = defaultdict(list)
     for event in due:
         by_destination[event.destination].append(event)
-    failures: list[Failure] = []
+    failures: list[Undelivered] = []
     for destination, events in by_destination.items():
         failures += await senders[destination](services, events)
     stayed = {failure.event.event_id for failure in failures}
@@ -100,7 +101,7 @@ async def relay(services: Services, senders: Mapping[str, Sender]) -> int:
     return len(sent)
 
 
-async def _postpone(services: Services, failures: list[Failure]) -> None:
+async def _postpone(services: Services, failures: list[Undelivered]) -> None:
     now = services.clock.now()
     tries = [failure.event.attempts + 1 for failure in failures]
     parked = [failure.refused and n >= REFUSALS_BEFORE_PARKING for failure, n in zip(failures, tries, strict=True)]
@@ -118,7 +119,7 @@ async def _postpone(services: Services, failures: list[Failure]) -> None:
         Q.postpone_events,
         event_ids=[failure.event.event_id for failure in failures],
         attempts=[min(n, 32_000) for n in tries],
-        due_at=[now + timedelta(seconds=min(2.0 ** min(n, 20), LONGEST_PAUSE_SECONDS)) for n in tries],
+        due_at=[now + pause_after(n, LONGEST_PAUSE) for n in tries],
         errors=[failure.error[:500] for failure in failures],
         parked=parked,
     )

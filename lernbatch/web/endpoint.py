@@ -1,0 +1,91 @@
+"""One route as an ASGI application: from the request to its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route as StarletteRoute
+from starlette.types import Receive, Scope, Send
+
+from lernbatch.database import db
+from lernbatch.services import Services
+from lernbatch.sunbird.http import BUDGET, Budget
+from lernbatch.web import admission, answers, failures
+from lernbatch.web.answers import Headed, JsonAnswer
+from lernbatch.web.request import Call, read_request
+from lernbatch.web.routing import Access, Route
+
+
+class Endpoint:
+    """A route at one of its two paths. An ASGI application saves Starlette's wrapping of functions."""
+
+    def __init__(self, route: Route, *, by_gateway: bool) -> None:
+        self.route, self._by_gateway = route, by_gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        services: Services = request.app.state.services
+        BUDGET.set(Budget(services.config.upstream_calls_per_request))
+        try:
+            response = await self._answer(request, services)
+        except Exception as error:  # noqa: BLE001 - the one place where every failure becomes an envelope
+            response = failures.failed(request, error)
+            await failures.publish(request, error, response.status_code)
+        finally:
+            if "lernbatch.held" in scope:
+                services.bodies.free(scope)
+        if self.route.is_closed:
+            response.raw_headers = [header for header in response.raw_headers if header[0] != answers.CORS[0]]
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request, services: Services) -> Response:
+        route, config, scope = self.route, services.config, request.scope
+        path = scope["lernbatch.path"] = route.fill(request.path_params)
+        message_id: str = scope["lernbatch.message_id"]
+
+        caller = admission.admit(route, request, services)
+        if admission.lacks_role(route, caller, config, by_gateway=self._by_gateway):
+            return PlainTextResponse(admission.GATEWAY_DENIAL, 403)
+        db.anonymous.set(route.access is Access.OPEN and caller.user_id is None and not route.vital)
+
+        largest_bytes = config.max_file_bytes if route.large else config.max_body_bytes
+        body = {} if route.raw else await read_request(route, request, services, largest_bytes)
+        is_for_caller = self._by_gateway and route.about_caller
+        if is_for_caller and admission.names_another(body, request.path_params, caller, config):
+            return PlainTextResponse(admission.GATEWAY_DENIAL, 403)
+
+        call = Call(services, caller, body, request.path_params, message_id, request, largest_bytes)
+        answer = await route.handler(call)
+        if isinstance(answer, Response):
+            if not isinstance(answer, JsonAnswer):
+                answer.headers.setdefault("cache-control", "no-store")
+                answer.headers.setdefault("x-content-type-options", "nosniff")
+            return answer
+        if isinstance(answer, Headed):
+            response = await answers.success(request, path, message_id, services, answer.result)
+            response.headers.update(answer.headers)
+            return response
+        return await answers.success(request, path, message_id, services, answer)
+
+
+def starlette_routes(routes: Iterable[Route]) -> list[StarletteRoute]:
+    """Every route as Starlette takes it, on its own path and on the gateway's."""
+    made = []
+    for route in routes:
+        made.append(_starlette_route(route, route.path, by_gateway=False))
+        if route.gateway:
+            made.append(_starlette_route(route, route.gateway, by_gateway=True))
+    return made
+
+
+def _starlette_route(route: Route, path: str, *, by_gateway: bool) -> StarletteRoute:
+    endpoint = Endpoint(route, by_gateway=by_gateway)
+    return StarletteRoute(path, endpoint, methods=[route.method], name=f"{route.method} {path}")
+
+
+def route_of(starlette_route: StarletteRoute) -> Route:
+    """The route that `starlette_routes` made Starlette's of."""
+    assert isinstance(starlette_route.app, Endpoint)
+    return starlette_route.app.route

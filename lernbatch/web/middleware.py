@@ -1,0 +1,104 @@
+"""What stands before every route: the request's id, log line and timing, preflights, ports and the health gate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+from starlette.types import Message, Receive, Scope, Send
+
+from lernbatch import log, metrics
+from lernbatch.errors import Forbidden, LernbatchError, Unavailable
+from lernbatch.web import answers, failures
+from lernbatch.web.endpoint import route_of
+from lernbatch.web.headers import message_id_of, read_headers
+from lernbatch.web.routing import RouteTable
+
+
+class NoSuchRoute(LernbatchError):
+    """Nothing answers this path (404) or this method on it (404 too, as the reference says)."""
+
+    http_status = 404
+    code = "RESOURCE_NOT_FOUND"
+    message = "Requested resource not found"
+
+
+class Middleware:
+    """What every request passes: its id, its log line, its timing; and whatever escapes becomes an envelope."""
+
+    def __init__(self, app: Starlette) -> None:
+        self.app = app
+        self._table = RouteTable([route for route in app.routes if isinstance(route, StarletteRoute)])
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """What the application holds is open, and its jobs run, until the block ends."""
+        async with self.app.router.lifespan_context(self.app):
+            yield
+
+    def leave(self) -> None:
+        """Say on /readyz that this process is about to stop."""
+        self.app.state.leaving = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = scope["lernbatch.headers"] = read_headers(scope)
+        message_id = scope["lernbatch.message_id"] = message_id_of(headers)
+        log.bind(request_id=message_id)
+        began = time.perf_counter()
+        status = 500
+
+        async def noted_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"].append((b"x-request-id", message_id.encode("latin-1")))
+            await send(message)
+
+        try:
+            if scope["method"] == "OPTIONS":
+                await self._preflight(scope, headers)(scope, receive, noted_send)
+            elif self.app.state.unhealthy and not _is_for_operators(scope["path"]):
+                scope["app"] = self.app
+                await failures.failed(Request(scope), Unavailable())(scope, receive, noted_send)
+            elif (match := self._table.find(scope["method"], scope["path"])) and self._is_here(match[0], scope):
+                route, parameters = match
+                scope.update(app=self.app, route=route, path_params=parameters)
+                await route.app(scope, receive, noted_send)
+            elif match:
+                scope["app"] = self.app
+                await failures.failed(Request(scope), NoSuchRoute())(scope, receive, noted_send)
+            else:
+                await self.app(scope, receive, noted_send)
+        finally:
+            seconds = time.perf_counter() - began
+            name = getattr(scope.get("route"), "name", "none")
+            metrics.answered(name, status, seconds)
+            log.debug("request", route=name, status=status, seconds=round(seconds, 4))
+
+    def _preflight(self, scope: Scope, headers: Mapping[str, str]) -> Response:
+        """Pages of any origin may call what is not closed; what is, answers none."""
+        match = self._table.find(headers.get("access-control-request-method", ""), scope["path"])
+        if match is None or not route_of(match[0]).is_closed:
+            return answers.preflight()
+        scope["app"] = self.app
+        answer = failures.failed(Request(scope), Forbidden())
+        del answer.headers["access-control-allow-origin"]
+        return answer
+
+    def _is_here(self, route: StarletteRoute, scope: Scope) -> bool:
+        """Whether the port on which the request came answers that route."""
+        port: int | None = self.app.state.operators_port
+        return port is None or scope["server"][1] == port or not route_of(route).operators
+
+
+def _is_for_operators(path: str) -> bool:
+    """What the health gate lets through (contract batches §1.7), and our own probes."""
+    return path.endswith("health") or path in ("/livez", "/readyz", "/metrics")

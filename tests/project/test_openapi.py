@@ -1,0 +1,112 @@
+"""The description of the API: every route is in it, it is right in itself, and the service keeps to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from jsonschema import Draft202012Validator
+from schemathesis.checks import CHECKS
+from schemathesis.config import (
+    CoveragePhaseConfig,
+    GenerationConfig,
+    PhasesConfig,
+    ProjectConfig,
+    ProjectsConfig,
+    SchemathesisConfig,
+)
+
+from lernbatch.routes import ROUTES
+from lernbatch.web import openapi, schema
+from lernbatch.web.schema import Components, Shape
+from tests.people import ADMIN
+from tests.running import Running
+
+DOCUMENT = openapi.document(ROUTES, "http://127.0.0.1")
+EXAMPLES = int(os.environ.get("EXAMPLES", "8"))  # a call; `make fuzz` tries many more, and others each time
+CALLED = ("status_code_conformance", "content_type_conformance", "response_schema_conformance")
+PROJECT = ProjectConfig(
+    generation=GenerationConfig(max_examples=EXAMPLES, deterministic="EXAMPLES" not in os.environ),
+    # Every boundary of every field is thousands of calls: the rooms' own tests have those that matter.
+    phases=PhasesConfig(coverage=CoveragePhaseConfig(enabled=False)),
+)
+CONFIG = SchemathesisConfig(projects=ProjectsConfig(default=PROJECT))
+# The gateway's paths lead to the same handlers.
+tried = schemathesis.openapi.from_dict(DOCUMENT, config=CONFIG).exclude(path_regex="^/api/")
+
+
+def test_every_entrance_is_described() -> None:
+    described = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    paths = [(route.method, path) for route in ROUTES for path in (route.path, route.gateway) if path]
+    assert described == {(method, path.replace(":path}", "}")) for method, path in paths}
+
+
+def test_every_entrance_has_a_shape_and_every_shape_a_handler() -> None:
+    told = {route.handler for route in ROUTES if schema.shape_of(route.handler)}
+    handlers = {(openapi.room_of(route), route.handler.__name__) for route in ROUTES if route.handler not in told}
+    rooms = [room for room in sorted({room for room, _ in handlers}) if find_spec(f"lernbatch.{room}.shapes")]
+    shapes = {
+        (room, name)
+        for room in rooms
+        for name, value in vars(import_module(f"lernbatch.{room}.shapes")).items()
+        if isinstance(value, Shape)
+    }
+    assert (handlers - shapes, shapes - handlers) == (set(), set())
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_summary() -> None:
+    found = [operation for methods in DOCUMENT["paths"].values() for operation in methods.values()]
+    names = [operation["operationId"] for operation in found]
+    assert len(names) == len(set(names))
+    assert all(operation["summary"] for operation in found)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_schemas_are_right_and_fit_their_own_examples(route: openapi.Route) -> None:
+    shape = openapi.shape_of(route)
+    assert shape is not None
+    components = Components()
+    for described in (shape.request, shape.result, *shape.query.values()):
+        if described is not None:
+            schema = components.schema(described)
+            whole = {**schema, "components": {"schemas": components.schemas}}
+            Draft202012Validator.check_schema(whole)
+            Draft202012Validator(whole).validate(components.example(schema))
+
+
+@pytest.fixture
+def flawless(service: Running) -> Iterator[Running]:
+    """The service, which must not meet an error that nobody foresaw."""
+    before = bugs(service)
+    yield service
+    assert bugs(service) == before
+
+
+def bugs(service: Running) -> float:
+    page = httpx.get(f"{service.url}/metrics", timeout=60).text
+    return float(next(line.split()[1] for line in page.splitlines() if line.startswith("lernbatch_bugs_total ")))
+
+
+def tries(examples: int) -> settings:
+    phases = [Phase.explicit, Phase.generate]
+    return settings(max_examples=examples, deadline=None, phases=phases, suppress_health_check=list(HealthCheck))
+
+
+@tried.parametrize()
+@tries(EXAMPLES)
+def test_whatever_comes_in_nothing_undocumented_goes_out(case: schemathesis.Case, flawless: Running) -> None:
+    response = case.call(base_url=flawless.url, headers=flawless.headers(ADMIN))
+    case.validate_response(response, checks=CHECKS.get_by_names(list(CALLED)))
+
+
+@tried.parametrize()
+@tries(max(EXAMPLES // 4, 1))
+def test_nor_to_somebody_without_a_token(case: schemathesis.Case, flawless: Running) -> None:
+    response = case.call(base_url=flawless.url)
+    case.validate_response(response, checks=CHECKS.get_by_names(list(CALLED)))

@@ -1,0 +1,147 @@
+"""No statement goes through a whole table of people: each one's generic plan, at a large number of rows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from lernbatch.database import sql
+from tests.project.modules import rooms_with_statements
+
+LEARNERS = 100_000
+LARGE = {"enrolment", "attempt", "certificate", "certificate_due", "profile", "consent", "bulk_person", "outbox"}
+# What may, and why.
+MAY = {
+    "ops.queue_lengths": "it stops at a bound",
+    "outbox.replay_parked": "an operator's command",
+    "outbox.due_events": "in the order of writing, which is the order in which they are due; it stops at a bound",
+    "progress.enrolments_to_recompute": "an operator's command goes through everybody, a page at a time",
+}
+MAY_OF_MANY = {
+    "certificate.queue_recent_learners": "of a hundred batches at once, which is a fifth of them",
+    "exhaust.summary_rows": "of as many",
+}
+LEADING = """
+SELECT i.relname AS index, t.relname AS table, a.attname AS column
+  FROM pg_index x
+  JOIN pg_class i ON i.oid = x.indexrelid
+  JOIN pg_class t ON t.oid = x.indrelid
+  JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = x.indkey[0]
+"""
+FILL = """
+INSERT INTO batch (batch_id, course_id, name, enrolment_type, start_date, status, created_at)
+SELECT 'batch-' || n, 'course-' || n % 50, 'June', 'open', '2026-06-01', 1, now()
+  FROM generate_series(1, :batches) AS n;
+
+INSERT INTO enrolment (user_id, batch_id, course_id, active, enrolled_at, updated_at)
+SELECT 'user-' || n, 'batch-' || b, 'course-' || b % 50, n % 20 > 0, now() - n * interval '1 minute', now()
+  FROM generate_series(1, :learners) AS n, LATERAL (SELECT 1 + n * 7 % :batches AS b) AS at;
+
+INSERT INTO attempt (user_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score, max_score, created_at,
+                     updated_at)
+SELECT 'user-' || n, 'batch-' || b, 'content', 'a', 'course-' || b % 50, n, 1, 2, now(), now()
+  FROM generate_series(1, :learners) AS n, LATERAL (SELECT 1 + n * 7 % :batches AS b) AS at;
+
+INSERT INTO certificate (user_id, batch_id, template_id, revision, certificate_id, course_id, name, status,
+                         status_index, credential, template, decision, earned_at, issued_at, changed_at)
+SELECT 'user-' || n, 'batch-' || b, 't', 1, 'certificate-' || n, 'course-' || b % 50, 'Completion',
+       CASE WHEN n % 5 = 0 THEN 'superseded' ELSE 'active' END, n, '{}', '{}', '{}', now(),
+       now() - n * interval '1 minute', now()
+  FROM generate_series(1, :learners) AS n, LATERAL (SELECT 1 + n * 7 % :batches AS b) AS at;
+
+INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
+SELECT 'user-' || n, 'batch-' || (1 + n * 7 % :batches), now() + n * interval '1 minute', 'completed'
+  FROM generate_series(1, :learners) AS n;
+
+INSERT INTO profile (user_id, status, root_org_id, fetched_at)
+SELECT 'user-' || n, 1, 'org-' || n % 20, now() - n * interval '1 minute' FROM generate_series(1, :learners) AS n;
+
+INSERT INTO consent (user_id, consumer_id, object_id, status, fetched_at)
+SELECT 'user-' || n, 'org-' || n % 20, 'course-' || n % 50, 'ACTIVE', now() FROM generate_series(1, :learners) AS n;
+
+INSERT INTO bulk_process (process_id, kind, uploaded_at, rows, people)
+SELECT 'process-' || n, 'batchLearnerEnrol', now(), 1, 200 FROM generate_series(1, :batches) AS n;
+
+INSERT INTO bulk_person (process_id, place, row_number, batch_id, user_id, outcome)
+SELECT 'process-' || (1 + n * 7 % :batches), n, 1, 'batch', 'user-' || n, CASE WHEN n % 9 > 0 THEN 'SUCCESS' END
+  FROM generate_series(1, :learners) AS n;
+
+INSERT INTO outbox (destination, topic, key, payload, created_at, due_at, parked)
+SELECT 'kafka', 'topic', 'user-' || n, '{}', now(), now() + n * interval '1 second', n % 100 = 0
+  FROM generate_series(1, :learners) AS n;
+"""
+
+
+def scans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every node of a plan that reads a table or an index."""
+    if "Scan" in plan["Node Type"]:
+        yield plan
+    for below in plan.get("Plans", ()):
+        yield from scans(below)
+
+
+def complaint(scan: dict[str, Any], leading: dict[str, tuple[str, str]]) -> str | None:
+    """Why a node goes through a whole table of people; None: it does not. `leading`: index → table, first column.
+
+    An index whose first column is not compared is read from end to end, and so is one by users within a bound alone.
+    """
+    if scan["Node Type"] == "Seq Scan" and scan["Relation Name"] in LARGE:
+        return f"reads all of {scan['Relation Name']}"
+    table, column = leading.get(scan.get("Index Name", ""), ("", ""))
+    if table not in LARGE:
+        return None
+    condition = scan.get("Index Cond", "")
+    compared = rf"\b{column} = " if column == "user_id" else rf"\b{column} [<=>]"
+    return None if re.search(compared, condition) else f"reads all of {scan['Index Name']} ({condition})"
+
+
+async def plans(dsn: str, batches: int) -> tuple[dict[str, dict[str, Any]], dict[str, tuple[str, str]]]:
+    """Statement → its generic plan, and index → its table and first column."""
+    conn = await asyncpg.connect(dsn)
+    found = {}
+    try:
+        await conn.execute(FILL.replace(":learners", str(LEARNERS)).replace(":batches", str(batches)))
+        await conn.execute("ANALYZE")
+        await conn.execute("SET plan_cache_mode = force_generic_plan; SET jit = off")
+        for room in rooms_with_statements():
+            async with conn.transaction():
+                for statement in sql.load(room).statements.values():
+                    if statement.text.startswith("CREATE TEMP"):
+                        await conn.execute(statement.text)
+                        continue
+                    kind = statement.text.lstrip().split(None, 1)[0].upper()
+                    if kind not in ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"):
+                        continue
+                    count = len((await conn.prepare(statement.text)).get_parameters())
+                    await conn.execute(f"PREPARE looked_at AS {statement.text}")
+                    values = f"({', '.join(['NULL'] * count)})" if count else ""
+                    told = await conn.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE looked_at{values}")
+                    await conn.execute("DEALLOCATE looked_at")
+                    found[f"{room.removeprefix('lernbatch.')}.{statement.name}"] = json.loads(told)[0]["Plan"]
+        rows = await conn.fetch(LEADING)
+    finally:
+        await conn.close()
+    return found, {row["index"]: (row["table"], row["column"]) for row in rows}
+
+
+async def complaints(dsn: str, batches: int) -> dict[str, str]:
+    found, leading = await plans(dsn, batches)
+    told = {
+        name: [wrong for scan in scans(plan) if (wrong := complaint(scan, leading))] for name, plan in found.items()
+    }
+    return {name: "; ".join(wrong) for name, wrong in told.items() if wrong}
+
+
+@pytest.mark.parametrize("batches", [500, 5_000])
+def test_no_statement_reads_a_whole_table_of_people(dsn: str, batches: int) -> None:
+    """In batches of 200 and of 20: what serves one of them may be wrong for the other."""
+    found = asyncio.run(complaints(dsn, batches))
+    may = MAY | (MAY_OF_MANY if batches == 500 else {})
+    assert {name: why for name, why in found.items() if name not in may} == {}
+    assert set(MAY) - set(found) == set(), "they no longer do"
