@@ -19,8 +19,9 @@ LARGE = {"enrolment", "attempt", "certificate", "certificate_due", "profile", "c
 # What may, and why.
 MAY = {
     "ops.queue_lengths": "it stops at a bound",
-    "outbox.replay_parked": "an operator's command",
-    "outbox.due_events": "in the order of writing, which is the order in which they are due; it stops at a bound",
+    "jobs.outbox.replay_parked": "an operator's command",
+    "jobs.outbox.due_events": "in the order of writing, which is the order in which they are due; it stops at a bound",
+    "person.sealed_profiles": "an operator's command goes through everybody, a page at a time",
     "progress.enrolments_to_recompute": "an operator's command goes through everybody, a page at a time",
 }
 MAY_OF_MANY = {
