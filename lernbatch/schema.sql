@@ -274,7 +274,7 @@ CREATE TABLE outbox (
   parked      boolean     NOT NULL DEFAULT false -- given up; `lernbatch replay` sends it again
 );
 
-CREATE INDEX outbox_due ON outbox (due_at, event_id) WHERE NOT parked;                -- outbox.due_events
+CREATE INDEX outbox_due ON outbox (due_at, event_id) WHERE NOT parked;                -- jobs.outbox.due_events
 CREATE INDEX outbox_of_key ON outbox (destination, key, event_id) WHERE NOT parked;  -- its order per key
 
 -- One row: one kind of background work, who runs it now and until when.
