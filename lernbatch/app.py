@@ -29,7 +29,7 @@ from lernbatch.schedule import JOBS
 from lernbatch.services import Services, Wake
 from lernbatch.sunbird import Sunbird
 from lernbatch.sunbird.users import ACTIVE
-from lernbatch.web import http
+from lernbatch.web import audit, http
 from lernbatch.web.envelope import Bodies
 from lernbatch.web.tokens import Gate, Keys
 from sandbox import identity
@@ -86,6 +86,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Front:
             async with (
                 gauges.watching(held.pool),
                 ended.watching(held),
+                audit.counting(held),
                 worker.running(held, JOBS) if config.jobs_enabled else AsyncExitStack(),
             ):
                 yield

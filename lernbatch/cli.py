@@ -41,7 +41,7 @@ ELSEWHERE = {
         "without server or network.",
     ),
     "batch": ("lernbatch.batch.commands:batch", "Batches."),
-    "account": ("lernbatch.account.commands:app", "Accounts: merge two, forget one."),
+    "account": ("lernbatch.account.commands:app", "Accounts: merge two, delete or erase one."),
     "reconcile": (
         "lernbatch.progress.commands:reconcile",
         "Reckon enrolments again from the stored states and attempts, and say what differs. 0: nothing does.",
@@ -62,6 +62,7 @@ ELSEWHERE = {
         "sandbox.commands:token",
         "Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.",
     ),
+    "audit": ("lernbatch.ops.commands:audit", "Print the audit trail: who did what to whom, when, from where."),
     "replay": (
         "lernbatch.jobs.outbox.commands:replay",
         "Send again what the outbox has given up: each event as it was written.",

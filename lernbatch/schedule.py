@@ -8,12 +8,13 @@ from lernbatch.batch import jobs as batch
 from lernbatch.bulk import jobs as roster
 from lernbatch.certificate import jobs as certificate
 from lernbatch.course import jobs as course
+from lernbatch.erasure import actions as erasure
 from lernbatch.exhaust import jobs as exhaust
 from lernbatch.jobs.outbox import events
 from lernbatch.jobs.outbox.relay import Sender, one_by_one, relay, to_kafka
 from lernbatch.jobs.worker import Job
+from lernbatch.ops import retention
 from lernbatch.progress import jobs as progress
-from lernbatch.web import idempotency
 
 # Who sends what the outbox holds, by destination.
 SENDERS: dict[str, Sender] = {
@@ -27,15 +28,14 @@ SENDERS: dict[str, Sender] = {
 JOBS: list[Job] = [
     Job("batch.move_statuses", batch.move_statuses, every_seconds=lambda config: config.status_seconds),
     Job("batch.tell_listings", batch.tell_listings, every_seconds=60),
-    Job("idempotency.forget", idempotency.forget_old, every_seconds=3600),
     Job("course.refresh", course.refresh_courses, every_seconds=300),
     Job("roster.work_on_files", roster.work_on_files, every_seconds=5),
-    Job("roster.retention", roster.retention, every_seconds=3600),
     Job("progress.adopt_courses", progress.adopt_courses, every_seconds=60),
     Job("certificate.issue_due", certificate.issue_due, every_seconds=2, together=True),
     Job("exhaust.run_due", exhaust.run_due, every_seconds=5, together=True),
     Job("exhaust.close_withdrawn", exhaust.close_withdrawn, every_seconds=60),
-    Job("exhaust.forget_expired", exhaust.forget_expired, every_seconds=60),
     Job("exhaust.fetch_missing_people", exhaust.fetch_missing_people, every_seconds=15),
+    Job("account.erase", erasure.erase_due, every_seconds=60, together=True),
+    Job("retention", retention.forget_old, every_seconds=60),
     Job("outbox.relay", partial(relay, senders=SENDERS), every_seconds=1),
 ]

@@ -14,6 +14,7 @@ from lernbatch.database.coalescer import Coalescers
 from lernbatch.database.db import Pool
 from lernbatch.jobs.outbox.kafka import Producer
 from lernbatch.sunbird import Sunbird
+from lernbatch.web.audit import Refusals
 from lernbatch.web.envelope import Bodies
 from lernbatch.web.tokens import Gate
 
@@ -50,3 +51,4 @@ class Services:
     bodies: Bodies
     batch_locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # who changes one
     courses: Shelf = field(default_factory=Shelf)
+    refusals: Refusals = field(default_factory=Refusals)

@@ -10,15 +10,19 @@ from lernbatch.account import rules
 from lernbatch.account.model import Enrolment, Merge, Superseded
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
+from lernbatch.erasure import actions as erasure
+from lernbatch.exhaust import actions as exhaust
 from lernbatch.progress import actions as progress
 from lernbatch.progress.model import Work
 from lernbatch.services import Services
 from lernbatch.threads import beside
+from lernbatch.web import audit
+from lernbatch.web.audit import By
 
 Q = sql.load("lernbatch.account")
 
 
-async def merge(services: Services, asked: Merge) -> int:
+async def merge(services: Services, asked: Merge, by: By = audit.OPERATOR) -> int:
     """Give one account's learning to another; of how many batches. Raises: SameAccount, AccountEnded, Upstream.
 
     It is one person by the platform's word, so that nobody is asked whose the batches are. An account that the user
@@ -48,6 +52,7 @@ async def merge(services: Services, asked: Merge) -> int:
         await db.run(conn, Q.note_merge, **both, now=now)
         await db.run(conn, Q.note_ended, user_id=asked.from_id, is_ended=True, now=now)
         await db.run(conn, Q.note_ended, user_id=asked.into_id, is_ended=False, now=now)
+        await audit.write(conn, now, by, "account.merge", whom=(asked.from_id, asked.into_id))
     services.gate.end(asked.from_id)
     services.gate.revive(asked.into_id)
     for row in merged:
@@ -88,12 +93,26 @@ async def _put(conn: Connection, services: Services, rows: Sequence[Enrolment]) 
     )
 
 
-async def forget(services: Services, user_id: str) -> None:
-    """What is kept here of a deleted person's data goes; enrolments, scores and certificates stay (contract §7.5)."""
+async def forget(services: Services, user_id: str, by: By = audit.OPERATOR, *, erase: bool = False) -> None:
+    """What is kept here of a deleted person's data goes; enrolments, scores and certificates stay (contract §7.5).
+
+    `erase`, an addition: those stay without the person; `erasure.erase_due` does it in steps, from now on.
+    Raises: AccountMerged.
+    """
     async with services.pool.acquire() as conn, conn.transaction():
+        now = services.clock.now()
+        if erase:
+            if await db.value(conn, Q.is_merged, user_id=user_id):
+                raise rules.AccountMerged
+            ended = await erasure.ask(conn, services, user_id)
+        else:
+            ended = [user_id]
+            await exhaust.withdraw_files_with(conn, ended, now)
+        await audit.write(conn, now, by, "account.erase" if erase else "account.delete", whom=ended)
         await db.run(conn, Q.forget_person, user_id=user_id, now=services.clock.now())
         await db.run(conn, Q.forget_consents, user_id=user_id)
         await db.run(conn, Q.forget_beside_certificates, user_id=user_id)
         await db.run(conn, Q.note_ended, user_id=user_id, is_ended=True, now=services.clock.now())
     services.gate.end(user_id)
+    services.wake.now()
     metrics.BUSINESS.labels("account-forgotten").inc()

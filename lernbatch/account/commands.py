@@ -9,8 +9,9 @@ from cyclopts import App
 from lernbatch import command
 from lernbatch.account import actions
 from lernbatch.account.model import Merge
+from lernbatch.erasure import actions as erasure
 
-app = App(name="account", help="Accounts: merge two, forget one.")
+app = App(name="account", help="Accounts: merge two, delete or erase one.")
 
 
 @app.command
@@ -31,19 +32,22 @@ def merge(from_id: str, into_id: str, /) -> None:
     print(f"{asyncio.run(work())} batches went over.")
 
 
-@app.command
-def forget(user_id: str, /) -> None:
-    """Drop what is kept here of a deleted person's data. Enrolments, scores and certificates stay.
+@app.command(name=["delete", "forget"])
+def delete(user_id: str, /, *, erase: bool = False) -> None:
+    """Drop what is kept here of a deleted person's data. What was learned stays; erased, without the person.
 
-    Example: `lernbatch account forget 0b1e3c5a`
+    Example: `lernbatch account delete --erase 0b1e3c5a`
 
     Args:
         user_id: the deleted account
+        erase: nothing that stays names the person any more: answers go, certificates are withdrawn. Cannot be undone
     """
 
     async def work() -> None:
         async with command.services() as held:
-            await actions.forget(held, user_id)
+            await actions.forget(held, user_id, erase=erase)
+            while erase and await erasure.erase_due(held):
+                pass
 
     asyncio.run(work())
-    print("Forgotten.")
+    print("Erased." if erase else "Forgotten.")

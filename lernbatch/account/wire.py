@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lernbatch.account.model import Merge
-from lernbatch.errors import Malformed
+from lernbatch.errors import Malformed, WrongType
 from lernbatch.web.envelope import decode
 from lernbatch.web.fields import mandatory
 
@@ -30,3 +30,11 @@ def read_merge(edata: Mapping[str, Any]) -> Merge:
 def read_deleted(edata: Mapping[str, Any]) -> str:
     """{"edata": {"action": "delete-user", "userId": "u-1"}}"""
     return mandatory(edata, "userId")
+
+
+def read_erase(edata: Mapping[str, Any]) -> bool:
+    """{"edata": {"action": "delete-user", "userId": "u-1", "erase": true}}, an addition. Raises: WrongType."""
+    erase = edata.get("erase", False)
+    if not isinstance(erase, bool):
+        raise WrongType("erase", "Boolean")
+    return erase

@@ -9,6 +9,7 @@ from typing import Any
 from lernbatch.batch import actions, listings, preview, rules, transfer, wire, wire_document, wire_participants
 from lernbatch.batch.model import Asking, Change
 from lernbatch.errors import Unauthorized
+from lernbatch.web import audit
 from lernbatch.web.http import Call, Headed
 from lernbatch.web.idempotency import Remember, once
 
@@ -88,7 +89,10 @@ async def read(call: Call) -> Headed:
 async def list_participants(call: Call) -> Mapping[str, Any]:
     """POST /v1/batch/participants/list: the ids of a batch's learners; to who does not manage it, their own."""
     asked = wire_participants.read_participants(call.request, call.services.config.participants_limit)
-    return wire_participants.show_participants(await actions.participants(call.services, call.caller, asked))
+    participants = await actions.participants(call.services, call.caller, asked)
+    if len(participants.user_ids) >= audit.MANY_PEOPLE:
+        await audit.note(call, "batch.participants", about=asked.batch_id)
+    return wire_participants.show_participants(participants)
 
 
 async def transfer_ownership(call: Call) -> Mapping[str, Any]:

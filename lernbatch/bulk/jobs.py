@@ -9,8 +9,3 @@ from lernbatch.services import Services
 async def work_on_files(services: Services) -> int:
     """Do one set of people of the file that waits longest; how many."""
     return await actions.work_on(services)
-
-
-async def retention(services: Services) -> int:
-    """Forget a bounded set of what was done long ago; how many rows."""
-    return await actions.forget_old(services)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from lernbatch.certificate import actions, bundle, explain, page, pictures, verification, wire
+from lernbatch.certificate import actions, bundle, explain, page, pictures, rules, verification, wire
 from lernbatch.credential import keys
 from lernbatch.credential import status_list as status
 from lernbatch.drawing import picture
@@ -106,6 +106,8 @@ async def show(call: Call) -> Answer:
     if "application/json" in call.headers.get("accept", ""):
         if looked is None:
             raise NotFound
+        if looked.standing == rules.WITHDRAWN:
+            return _json(wire.show_withdrawn(looked.certificate))
         shown = wire.show_verification(looked.certificate, looked.standing, looked.chain, _base(call))
         return _json({**shown, "proofs": [wire.show_proof(proof) for proof in looked.proofs]})
     return page.certificate(looked, _base(call), call.services.clock.zone)

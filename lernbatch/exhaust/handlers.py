@@ -8,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from lernbatch.errors import Missing, NotFound
 from lernbatch.exhaust import actions, wire
+from lernbatch.web import audit
 from lernbatch.web.http import Call, Headed
 
 CHANNEL_HEADER = "x-channel-id"
@@ -41,6 +42,7 @@ async def download(call: Call) -> Response:
     files.check_link(path, expires, signature, call.services.clock.now())
     if not await actions.is_there(call.services, path):
         raise NotFound
+    await audit.note(call, "exhaust.download", about=path)
     size, content = await files.read(path)
     name = path.rpartition("/")[2]
     return StreamingResponse(

@@ -7,16 +7,18 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
 
 from lernbatch.config import Config
 from lernbatch.credential import keys as certificates
-from lernbatch.database import opening
+from lernbatch.database import db, opening
 from lernbatch.database.migrate import pending
+from lernbatch.erasure import actions as erasure
 from lernbatch.errors import Unusable
 from lernbatch.web.tokens import Keys
 from sandbox import identity
@@ -25,6 +27,8 @@ OLDEST_POSTGRES = 15
 CLOCK_SKEW_SECONDS = 5
 FREE_DISK_BYTES = 512 * 1024 * 1024
 TIMEOUT_SECONDS = 5
+LONGEST_ERASURE = timedelta(days=1)
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ async def run(config: Config) -> list[Finding]:
             found += [finding async for finding in _database(dsn)]
     except Unusable as wrong:
         found.append(Finding("database", False, str(wrong)))
-    found += [_keys(config), _certificate_keys(config), _files(config)]
+    found += [_trust(config), _keys(config), _certificate_keys(config), _files(config)]
     found += [finding async for finding in _neighbours(config)]
     found.append(_disk(config))
     return found
@@ -64,11 +68,36 @@ async def _database(dsn: str) -> AsyncIterator[Finding]:
         missing = await pending(dsn)
         told = f"It lacks {', '.join(missing)}: run `lernbatch migrate`." if missing else "None is missing."
         yield Finding("migrations", not missing, told)
+        if not missing:
+            yield _erasures(await db.value(conn, erasure.Q.waiting_since))
         theirs: datetime = await conn.fetchval("SELECT clock_timestamp()")
         skew = abs((datetime.now(UTC) - theirs).total_seconds())
         yield Finding("clock", skew < CLOCK_SKEW_SECONDS, f"{skew:.1f} seconds apart from the database's.")
     finally:
         await conn.close()
+
+
+def _erasures(since: datetime | None) -> Finding:
+    late = since is not None and datetime.now(UTC) - since > LONGEST_ERASURE
+    told = "None waits." if since is None else f"The oldest was asked for at {since:%Y-%m-%d %H:%M} UTC."
+    return Finding("erasures", not late, f"{told} Do the jobs run?" if late else told)
+
+
+def _trust(config: Config) -> Finding:
+    """What lets callers do more than they may, where others can reach this installation."""
+    if config.host in LOOPBACK and urlsplit(config.public_url).hostname in LOOPBACK:
+        return Finding("trust", True, "Nobody reaches it from another machine.")
+    unfit = {
+        "LERNBATCH_AUTHENTICATION_ENABLED=false takes every call for anybody's": not config.authentication_enabled,
+        "without LERNBATCH_PUBLIC_KEY_FOLDER the tokens of `lernbatch token` count": config.public_key_folder is None,
+        "LERNBATCH_ROLES_ENFORCED=nowhere asks for no role": config.roles_enforced == "nowhere",
+        "LERNBATCH_OWNERSHIP_ENFORCED=false gives everybody every batch": not config.ownership_enforced,
+        "LERNBATCH_PRIVATE_NETWORKS opens /private/… to all": any(
+            network.prefixlen == 0 for network in config.private_networks
+        ),
+    }
+    told = [sentence for sentence, holds in unfit.items() if holds]
+    return Finding("trust", not told, f"{'; '.join(told)}." if told else "Tokens, roles and ownership are asked for.")
 
 
 def _home(config: Config) -> Finding:

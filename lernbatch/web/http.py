@@ -44,7 +44,7 @@ from lernbatch.jobs.outbox.actions import hears_kafka
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.services import Services
 from lernbatch.sunbird.http import BUDGET, Budget
-from lernbatch.web import envelope
+from lernbatch.web import audit, envelope
 from lernbatch.web.private import is_inside
 from lernbatch.web.schema import Fields
 from lernbatch.web.tokens import Caller
@@ -250,6 +250,8 @@ class Endpoint:
         finally:
             if "lernbatch.held" in scope:
                 request.app.state.services.bodies.free(scope)
+        if response.status_code in (401, 403):
+            await audit.refused(request, self.entrance, request.app.state.services)
         if self.entrance.is_closed:
             response.raw_headers = [header for header in response.raw_headers if header[0] != _CORS[0]]
         await response(scope, receive, send)
@@ -297,7 +299,8 @@ async def _answer(entrance: Entrance, request: Request, *, by_gateway: bool) -> 
     body = {} if entrance.raw else await _read(entrance, request, services, largest)
     if by_gateway and entrance.about_caller and _names_another(body, request.path_params, caller, config):
         return PlainTextResponse(GATEWAY_DENIAL, 403)
-    answer = await entrance.handler(Call(services, caller, body, request.path_params, message_id, request, largest))
+    call = Call(services, caller, body, request.path_params, message_id, request, largest)
+    answer = await (audit.noting(call, entrance) if entrance.path in audit.AUDITED else entrance.handler(call))
     if isinstance(answer, Response):
         if not isinstance(answer, _Json):
             answer.headers.setdefault("cache-control", "no-store")
