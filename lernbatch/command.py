@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -9,10 +11,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from lernbatch import config, log
+from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.database import db, opening
 from lernbatch.database.db import Connection
 from lernbatch.database.migrate import migrate
+from lernbatch.errors import Unusable
 
 if TYPE_CHECKING:
     from lernbatch.services import Services
@@ -58,3 +62,17 @@ async def connection() -> AsyncIterator[tuple[Config, Connection]]:
             yield read, conn
         finally:
             await conn.close()
+
+
+def note(what: str, *, about: str | None = None) -> None:
+    """Note in the audit trail what a command has done. Where that cannot be, it is said: the deed stands."""
+    from lernbatch.web import audit
+
+    async def work() -> None:
+        async with connection() as (read, conn):
+            await audit.write(conn, Clock(read.time_zone).now(), audit.OPERATOR, what, about=about)
+
+    try:
+        asyncio.run(work())
+    except (Unusable, *db.UNREACHABLE) as wrong:
+        print(f"lernbatch: {what} is not in the audit trail: {wrong}", file=sys.stderr)  # noqa: T201 - for the operator
