@@ -1,7 +1,7 @@
 """Holds the locks against a stored list of advisories. It needs no network, and says how old the list is.
 
-The list is kept by hand, since no package on the index carries a current one, and it is not complete: an empty answer is
-no proof. What was written down from memory, and not read at its source, is told apart.
+The list is kept by hand, since no package on the index carries a current one, and it is not complete: an empty answer
+is no proof. What was written down from memory, and not read at its source, is told apart.
 """
 
 from __future__ import annotations
