@@ -313,7 +313,6 @@ class Config(BaseSettings):
     audit_days: int = Field(365, ge=1)  # of the audit trail
     parked_event_days: int = Field(90, ge=1)  # of events that were given up
     answer_days: int = Field(0, ge=0)  # of answers in attempts, whose scores stay; 0: for ever
-    profile_days: int = Field(90, ge=1)  # of what the user service said of people who are in no batch
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

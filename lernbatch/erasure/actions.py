@@ -104,7 +104,6 @@ async def forget_old(services: Services) -> int:
     over = now - timedelta(days=config.late_token_days) - LONGEST_TOKEN
     rows = await db.run(pool, Q.forget_ended, before=over, limit=limit)
     rows += await db.run(pool, Q.forget_parked, before=now - timedelta(days=config.parked_event_days), limit=limit)
-    rows += await db.run(pool, Q.forget_profiles, before=now - timedelta(days=config.profile_days), limit=limit)
     if config.answer_days:
         rows += await db.run(pool, Q.forget_questions, before=now - timedelta(days=config.answer_days), limit=limit)
     return rows

@@ -238,12 +238,3 @@ UPDATE attempt
 -- Accounts of which no token can count any more, with or without this row.
 DELETE FROM ended_account
  WHERE user_id IN (SELECT user_id FROM ended_account WHERE changed_at < :before LIMIT :limit);
-
--- forget_profiles
--- Of people in no batch; the user service is asked again should they come back.
-DELETE FROM profile
- WHERE user_id IN (SELECT user_id
-                     FROM profile
-                    WHERE fetched_at < :before
-                      AND NOT EXISTS (SELECT FROM enrolment WHERE enrolment.user_id = profile.user_id)
-                    LIMIT :limit);

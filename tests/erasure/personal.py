@@ -55,7 +55,7 @@ PERSONAL = (
         "profile",
         ("user_id", "root_org_id"),
         "reports; analysts",
-        "`LERNBATCH_PROFILE_DAYS`, of who is in no batch; else while enrolled",
+        "as long as the enrolments; read anew for reports",
         "deleted",
     ),
     Personal(

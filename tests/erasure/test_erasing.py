@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,10 +13,11 @@ import pytest
 from lernbatch.credential import proof, status_list
 from lernbatch.credential.keys import ring
 from lernbatch.erasure import actions
+from lernbatch.ops import retention
 from tests.certificate.cohort import Cohort, new_cohort
 from tests.learning import known_learner, new_batch, new_learner, refusal, report
 from tests.people import VIKRAM, Person
-from tests.running import Running
+from tests.running import Running, running
 from tests.seeds import COURSE, QUIZ, answer
 
 DELETE = "/private/v1/user/account/delete"
@@ -226,25 +229,41 @@ def test_deleting_alone_ends_the_files_that_hold_the_person(service: Running, as
 
 
 def test_the_rest_of_retention_forgets_what_is_over(service: Running) -> None:
-    learner, batch_id = new_learner(), new_batch(service)
+    learner = new_learner()
     config = service.config
     service.sql("INSERT INTO ended_account VALUES ($1, true, now())", learner.user_id)
-    service.sql("INSERT INTO profile (user_id, fetched_at) VALUES ($1, now())", learner.user_id)
     service.sql(
         """INSERT INTO outbox (destination, topic, key, payload, created_at, due_at, parked)
            VALUES ('mail', '', $1, '{}', now(), now(), true)""",
         learner.user_id,
     )
-    from lernbatch.ops import retention
 
     def forget() -> None:
         while service.run(retention.forget_old(service.services)):
             pass
 
     forget()
-    assert set(traces(service, learner.user_id)) == {"ended_account", "profile", "outbox"}
-    over = timedelta(days=max(config.parked_event_days, config.profile_days, config.late_token_days + 30) + 1)
+    assert set(traces(service, learner.user_id)) == {"ended_account", "outbox"}
+    over = timedelta(days=max(config.parked_event_days, config.late_token_days + 30) + 1)
     service.clock.ahead = over
     forget()
     assert traces(service, learner.user_id) == {}
-    assert batch_id
+
+
+def test_answers_of_old_attempts_are_emptied_where_a_setting_says_so(
+    new_dsn: Callable[[], str], tmp_path: Path
+) -> None:
+    with running(tmp_path, new_dsn(), answer_days=30) as service:
+        for number, age in enumerate((40, 20)):
+            service.sql(
+                """INSERT INTO attempt (user_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score,
+                                        max_score, questions, created_at, updated_at)
+                   VALUES ($1, 'b', 'c', 'a', 'c', 1, 1, 1, '[{"said": "yes"}]', now(),
+                           now() - make_interval(days => $2))""",
+                str(number),
+                age,
+            )
+        while service.run(retention.forget_old(service.services)):
+            pass
+        rows = service.sql("SELECT questions, score FROM attempt ORDER BY user_id")
+        assert [(row["questions"], row["score"]) for row in rows] == [([], 1.0), ([{"said": "yes"}], 1.0)]
