@@ -195,6 +195,7 @@ CREATE TABLE bulk_person (
   PRIMARY KEY (process_id, place)
 );
 
+CREATE INDEX bulk_person_of_user ON bulk_person (user_id); -- erasure.erase_people
 CREATE INDEX bulk_person_open ON bulk_person (process_id, place) WHERE outcome IS NULL; -- roster.people_to_do
 
 -- One row: one plan for a batch's people that was carried out, so that it can be undone.

@@ -27,7 +27,6 @@ STEPS = (
     Q.erase_uploader,
     Q.erase_lines,
     Q.erase_people,
-    Q.erase_outcomes,
     Q.erase_changes,
     Q.erase_answers,
     Q.erase_events,

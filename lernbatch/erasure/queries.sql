@@ -126,17 +126,10 @@ UPDATE bulk_row
                                      LIMIT :limit);
 
 -- erase_people
+-- What became of a person may name them.
 UPDATE bulk_person
-   SET user_id = :pseudonym
+   SET user_id = :pseudonym, outcome = regexp_replace(outcome, :pattern, '\1' || :pseudonym, 'g')
  WHERE (process_id, place) IN (SELECT process_id, place FROM bulk_person WHERE user_id = :user_id LIMIT :limit);
-
--- erase_outcomes
-UPDATE bulk_person
-   SET outcome = regexp_replace(outcome, :pattern, '\1' || :pseudonym, 'g')
- WHERE (process_id, place) IN (SELECT process_id, place
-                                 FROM bulk_person
-                                WHERE position(:user_id IN outcome) > 0 AND outcome ~ :pattern
-                                LIMIT :limit);
 
 -- erase_changes
 -- Removed, not renamed: to undo a change must not bring the person back.
