@@ -150,7 +150,7 @@ def test_a_command_without_its_database_ends_with_1(installation: Installation) 
     assert sentence(done).startswith("The database cannot be reached")
 
 
-@pytest.mark.parametrize("words", [["config"], ["db", "url"], ["job", "exhaust.forget_expired"], ["exhaust", "reseal"]])
+@pytest.mark.parametrize("words", [["config"], ["db", "url"], ["job", "retention"], ["exhaust", "reseal"]])
 def test_a_command_whose_output_nobody_reads_says_so(installation: Installation, words: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
