@@ -10,7 +10,7 @@ import pytest
 from lernbatch.routes import ROUTES
 from lernbatch.web.admission import GATEWAY_DENIAL
 from lernbatch.web.routing import Route
-from tests.batch.calls import CREATE, GATEWAY, wanted
+from tests.batch.calls import CREATE, GATEWAY, creation_request
 from tests.learning import item, known_learner, new_batch, row
 from tests.people import ASHA, HOME_ORG, KAVYA, OTHER_ORG, VIKRAM, Person
 from tests.running import Running, running
@@ -45,7 +45,7 @@ def test_where_roles_are_asked_is_a_setting(
     dsn: str, tmp_path: Path, setting: str, by_service: bool, by_gateway: bool
 ) -> None:
     with running(tmp_path, dsn, roles_enforced=setting) as service:
-        request = wanted(service, createdFor=[OTHER_ORG])
+        request = creation_request(service, createdFor=[OTHER_ORG])
         assert denied(service.call("POST", CREATE, KIRAN, request)) is by_service
         assert denied(service.call("POST", f"{GATEWAY}/create", KIRAN, request)) is by_gateway
 
@@ -54,13 +54,13 @@ def test_where_roles_are_asked_is_a_setting(
 def test_a_system_with_a_key_of_its_own_needs_no_role(dsn: str, tmp_path: Path, path: str) -> None:
     with running(tmp_path, dsn, machine_clients="timetable=a-secret-of-sixteen") as service:
         headers = {"X-Authenticated-Client-Id": "timetable", "X-Authenticated-Client-Token": "a-secret-of-sixteen"}
-        assert service.call("POST", path, None, wanted(service), headers=headers).status_code == 200
+        assert service.call("POST", path, None, creation_request(service), headers=headers).status_code == 200
 
 
 def test_without_authentication_nobody_is_asked_for_a_role(dsn: str, tmp_path: Path) -> None:
     with running(tmp_path, dsn, authentication_enabled=False) as service:
         for path in (CREATE, f"{GATEWAY}/create"):
-            assert service.call("POST", path, None, wanted(service)).status_code == 200
+            assert service.call("POST", path, None, creation_request(service)).status_code == 200
 
 
 def test_a_learner_who_wants_to_award_degrees_to_strangers_does_not_get_past_his_first_step(service: Running) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import httpx
 
 from lernbatch.archive.store import Store
-from tests.batch.calls import create, enrolled, wanted
+from tests.batch.calls import create, creation_request
 from tests.learning import at
 from tests.people import ASHA, HOME_ORG, KAVYA, MEERA, OTHER_ORG, VIKRAM, Person
+from tests.rows import enrolled
 from tests.running import Running, running
 from tests.seeds import COURSE, QUIZ, VIDEO, answer
 
@@ -157,8 +158,8 @@ class World:
         }
         change = {"courseId": COURSE, "id": self.batch_id, "startDate": today, "name": "June"}
         requests: dict[str, Callable[[], object]] = {
-            "/v1/course/batch/create": lambda: wanted(service, createdFor=[caller.org_id]),
-            "/private/v1/course/batch/create": lambda: wanted(service, createdBy=VIKRAM.user_id),
+            "/v1/course/batch/create": lambda: creation_request(service, createdFor=[caller.org_id]),
+            "/private/v1/course/batch/create": lambda: creation_request(service, createdBy=VIKRAM.user_id),
             "/v1/course/batch/update": lambda: change,
             "/v1/course/batch/search": lambda: {"filters": {"batchId": self.batch_id}},
             "/v1/batch/participants/list": lambda: {"batch": {"batchId": self.batch_id}},
