@@ -22,7 +22,6 @@ RENAMED = {
     "batch.tell_listings": "batch.publish_listings",
     "roster.work_on_files": "bulk.process_files",
     "roster.retention": "retention",
-    "bulk.retention": "retention",
     "exhaust.forget_expired": "retention",
     "idempotency.forget": "retention",
     "progress.adopt_courses": "progress.follow_publications",
