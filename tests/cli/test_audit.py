@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lernbatch.routes import ENTRANCES
+from lernbatch.routes import ROUTES
 from lernbatch.web import audit
 from lernbatch.web.audit import AUDITED, Refusals
 from tests.cli.commands import Installation
@@ -36,8 +36,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory, module_dsn: str) -> Iterator
         yield service
 
 
-def test_every_audited_path_is_an_entrance() -> None:
-    assert set(AUDITED) <= {entrance.path for entrance in ENTRANCES}
+def test_every_audited_path_is_a_route() -> None:
+    assert set(AUDITED) <= {route.path for route in ROUTES}
 
 
 def test_an_act_on_others_is_noted_with_who_whom_where_and_request(service: Running) -> None:

@@ -142,6 +142,7 @@ OF_NOBODY = {
     "sandbox_organisation": "organisations",
     "sandbox_template": "templates",
     "migration": "our own",
+    "sandbox_migration": "the sandbox's own",
 }
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from lernbatch.credential import proof, status_list
-from lernbatch.credential.keys import ring
+from lernbatch.credential.keys import key_set
 from lernbatch.erasure import actions
 from lernbatch.ops import retention
 from tests.certificate.cohort import Cohort, new_cohort
@@ -144,7 +144,7 @@ def test_a_certificate_becomes_a_tombstone_with_its_bit_set(service: Running, co
     for form in ("svg", "pdf", "png", "json", "jwt"):
         assert service.call("GET", f"/certs/{number}.{form}").status_code == 404, form
     path = "/certs/status/" + entry["statusListCredential"].partition("/certs/status/")[2]
-    listed = proof.verify(service.call("GET", path).content, ring(service.config).keys)
+    listed = proof.verify(service.call("GET", path).content, key_set(service.config).keys)
     assert status_list.is_set(listed.credential, int(entry["statusListIndex"]))
     for method, door in (
         ("GET", f"/api/rc/certificate/v1/download/{number}"),
