@@ -16,7 +16,7 @@ COLUMNS = (
     "Date",
     "Course Name",
     "Batch Name",
-    "BatchStatus",
+    "Status",
     "Enrollment Count",
     "Completion Count",
 )

@@ -20,8 +20,9 @@ LARGE = {"enrolment", "attempt", "certificate", "certificate_due", "profile", "c
 MAY = {
     "ops.queue_lengths": "it stops at a bound",
     "erasure.erase_events": "an erasure, which is rare, goes through what waits, which is little",
-    "outbox.replay_parked": "an operator's command",
-    "outbox.due_events": "in the order of writing, which is the order in which they are due; it stops at a bound",
+    "jobs.outbox.replay_parked": "an operator's command",
+    "jobs.outbox.due_events": "in the order of writing, which is the order in which they are due; it stops at a bound",
+    "person.sealed_profiles": "an operator's command goes through everybody, a page at a time",
     "progress.enrolments_to_recompute": "an operator's command goes through everybody, a page at a time",
 }
 MAY_OF_MANY = {
