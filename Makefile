@@ -7,6 +7,8 @@
 #   make bench    the hot calls against the same SQL without HTTP
 #   make coverage-of-contract   which test holds which case of the contract: docs/contract-coverage.md
 #   make fuzz     calls of every kind, made up at random, against the API; EXAMPLES a call
+#   make advisories  the locks against a stored list of known weaknesses, without a network
+#   make sbom     the bill of materials (CycloneDX) of what is installed to run, in build
 #   make docs     the documentation site, from docs/, in build/docs; fails on a link that leads nowhere
 #   make setup    the virtual environment alone; every target above makes it when it is missing or old
 #   make format   format the code
@@ -26,7 +28,7 @@ UV ?= uv
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate
 
-.PHONY: help setup demo run test test-real check format lint types imports dead bench fuzz docs \
+.PHONY: help setup demo run test test-real check format lint types imports dead advisories sbom bench fuzz docs \
 	coverage-of-contract lock clean
 .DEFAULT_GOAL := help
 
@@ -68,7 +70,7 @@ test: $(VENV)/.ready-to-check
 test-real: $(VENV)/.ready-to-check
 	@tests/real/run.sh $(BIN)/python $(ARGS)
 
-check: lint types imports dead test
+check: lint types imports dead advisories test
 
 format: $(VENV)/.ready-to-check
 	@$(BIN)/ruff format .
@@ -87,6 +89,14 @@ imports: $(VENV)/.ready-to-check
 dead: $(VENV)/.ready-to-check
 	@mkdir -p build && $(BIN)/python -m tests.wire_fields > build/wire_fields.py
 	@$(BIN)/vulture lernbatch sandbox postgres_supervisor build/wire_fields.py
+
+advisories: $(VENV)/.ready-to-check
+	@$(BIN)/python -m supply.advisories requirements.lock requirements-dev.lock requirements-docs.lock
+
+sbom: $(VENV)/.ready
+	@mkdir -p build
+	@$(BIN)/python -m supply.sbom requirements.lock > build/lernbatch.cdx.json
+	@echo "The bill of materials is in build/lernbatch.cdx.json."
 
 coverage-of-contract: $(VENV)/.ready-to-check
 	@$(BIN)/python -m tests.contract_coverage

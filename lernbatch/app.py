@@ -29,7 +29,7 @@ from lernbatch.schedule import JOBS
 from lernbatch.services import JobSignal, Services
 from lernbatch.sunbird import Sunbird
 from lernbatch.sunbird.users import ACTIVE
-from lernbatch.web import failures, server
+from lernbatch.web import audit, failures, server
 from lernbatch.web.endpoint import starlette_routes
 from lernbatch.web.envelope import Bodies
 from lernbatch.web.middleware import Middleware, NoSuchRoute
@@ -69,6 +69,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             coalescers,
             Bodies(config.bodies_at_once_bytes),
             CourseCache(),
+            audit.Refusals(),
         )
 
 
@@ -82,6 +83,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Middleware:
             async with (
                 gauges.watching(held.pool),
                 ended.watching(held),
+                audit.counting(held),
                 worker.running(held, JOBS) if config.jobs_enabled else AsyncExitStack(),
             ):
                 yield

@@ -41,7 +41,7 @@ ELSEWHERE = {
         "without server or network.",
     ),
     "batch": ("lernbatch.batch.commands:batch", "Batches."),
-    "account": ("lernbatch.account.commands:app", "Accounts: merge two, erase one."),
+    "account": ("lernbatch.account.commands:app", "Accounts: merge two, delete or erase one."),
     "reconcile": (
         "lernbatch.progress.commands:reconcile",
         "Recompute enrolments from what is stored and print the differences. Exits with 1 if there are any.",
@@ -63,6 +63,7 @@ ELSEWHERE = {
         "sandbox.commands:token",
         "Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.",
     ),
+    "audit": ("lernbatch.ops.commands:audit", "Print the audit trail: who did what to whom, when, from where."),
     "replay": (
         "lernbatch.jobs.outbox.commands:replay",
         "Send the parked events of the outbox again, each as it was written.",

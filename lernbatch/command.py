@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -10,10 +12,12 @@ from rich.console import Console
 
 import sandbox
 from lernbatch import config, log
+from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.database import db, opening
 from lernbatch.database import migrate as migrations
 from lernbatch.database.db import Connection
+from lernbatch.errors import Unusable
 
 if TYPE_CHECKING:
     from lernbatch.services import Services
@@ -69,3 +73,17 @@ async def connection(*, with_sandbox: bool = False) -> AsyncIterator[tuple[Confi
             yield read, conn
         finally:
             await conn.close()
+
+
+def note(what: str, *, about: str | None = None) -> None:
+    """Note in the audit trail what a command has done. Where that cannot be, it is said: the deed stands."""
+    from lernbatch.web import audit
+
+    async def work() -> None:
+        async with connection() as (read, conn):
+            await audit.write(conn, Clock(read.time_zone).now(), audit.OPERATOR, what, about=about)
+
+    try:
+        asyncio.run(work())
+    except (Unusable, *db.UNREACHABLE) as wrong:
+        print(f"lernbatch: {what} is not in the audit trail: {wrong}", file=sys.stderr)  # noqa: T201 - for the operator

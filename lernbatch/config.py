@@ -316,6 +316,11 @@ class Config(BaseSettings):
     jobs_enabled: bool = True  # `serve` also works on jobs
     status_seconds: float = Field(60, gt=0)  # how often batches whose status is due are looked for, midnights included
     lease_seconds: float = Field(60, gt=0)
+
+    # what is kept for how long, beside bulk_days and those of exhausts
+    audit_days: int = Field(365, ge=1)  # of the audit trail
+    parked_event_days: int = Field(90, ge=1)  # of events that were given up
+    answer_days: int = Field(0, ge=0)  # of answers in attempts, whose scores stay; 0: for ever
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

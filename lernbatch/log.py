@@ -110,6 +110,8 @@ def configure(level: str) -> None:
     handler.addFilter(_BoundRepeats())
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=renderers, foreign_pre_chain=_SHARED))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    # It warns of every form that is none, each time in other words: the caller is told, the operator need not be.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 def bind(**values: object) -> None:

@@ -8,19 +8,22 @@ from lernbatch.batch import jobs as batch
 from lernbatch.bulk import jobs as bulk
 from lernbatch.certificate import jobs as certificate
 from lernbatch.course import jobs as course
+from lernbatch.erasure import actions as erasure
 from lernbatch.exhaust import jobs as exhaust
 from lernbatch.jobs.outbox import events
 from lernbatch.jobs.outbox.relay import Sender, one_by_one, relay, to_kafka
 from lernbatch.jobs.worker import Job
+from lernbatch.ops import retention
 from lernbatch.person import jobs as person
 from lernbatch.progress import jobs as progress
-from lernbatch.web import idempotency
 
 # Kinds that had another name in the version before; `lernbatch job` takes it in this one, with a warning.
 RENAMED = {
     "batch.tell_listings": "batch.publish_listings",
     "roster.work_on_files": "bulk.process_files",
-    "roster.retention": "bulk.retention",
+    "roster.retention": "retention",
+    "exhaust.forget_expired": "retention",
+    "idempotency.forget": "retention",
     "progress.adopt_courses": "progress.follow_publications",
 }
 # What sends the outbox's events, by destination.
@@ -36,15 +39,14 @@ JOBS: list[Job] = [
     Job("batch.move_statuses", batch.move_statuses, every_seconds=lambda config: config.status_seconds),
     Job("batch.store_enrolment_ends", batch.store_enrolment_ends, every_seconds=60),
     Job("batch.publish_listings", batch.publish_listings, every_seconds=60),
-    Job("idempotency.forget", idempotency.forget_old, every_seconds=3600),
     Job("course.refresh", course.refresh_courses, every_seconds=300),
     Job("bulk.process_files", bulk.process_files, every_seconds=5),
-    Job("bulk.retention", bulk.retention, every_seconds=3600),
     Job("progress.follow_publications", progress.follow_publications, every_seconds=60),
     Job("certificate.issue_due", certificate.issue_due, every_seconds=2, together=True),
     Job("exhaust.run_due", exhaust.run_due, every_seconds=5, together=True),
     Job("exhaust.close_withdrawn", exhaust.close_withdrawn, every_seconds=60),
-    Job("exhaust.forget_expired", exhaust.forget_expired, every_seconds=60),
     Job("exhaust.fetch_missing_people", person.fetch_missing_profiles, every_seconds=15),
+    Job("account.erase", erasure.erase_due, every_seconds=60, together=True),
+    Job("retention", retention.forget_old, every_seconds=60),
     Job("outbox.relay", partial(relay, senders=SENDERS), every_seconds=1),
 ]

@@ -98,7 +98,7 @@ CREATE TABLE idempotency_key (
   PRIMARY KEY (scope, key)
 );
 
-CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- forget_answers
+CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- web.forget_answers
 
 -- One row: one learner in one batch, with everything the learner has done there. Unenrolled is inactive, not gone.
 -- No index stands on a column that progress changes, so that updates stay heap-only; hence the fill factor.
@@ -128,6 +128,7 @@ CREATE TABLE enrolment (
 ) WITH (fillfactor = 70);
 
 CREATE INDEX enrolment_of_batch ON enrolment (batch_id) WHERE active; -- all that is asked per batch
+CREATE INDEX enrolment_added_by_other ON enrolment (added_by) WHERE added_by <> user_id; -- erasure.erase_adder
 
 -- Compressed, but kept beside the row as long as a page holds it: out of line, every update would write twice.
 ALTER TABLE enrolment ALTER COLUMN states SET STORAGE MAIN;
@@ -197,6 +198,7 @@ CREATE TABLE bulk_person (
   PRIMARY KEY (process_id, place)
 );
 
+CREATE INDEX bulk_person_of_user ON bulk_person (user_id); -- erasure.erase_people
 CREATE INDEX bulk_person_open ON bulk_person (process_id, place) WHERE outcome IS NULL; -- bulk.people_to_do
 
 -- One row: one plan for a batch's people that was carried out, so that it can be undone.
@@ -240,6 +242,34 @@ CREATE TABLE ended_account (
 );
 CREATE INDEX ended_account_changed ON ended_account (changed_at); -- what is new, every few seconds
 
+-- One row: an account that is being erased, and the name that stands for it in what stays. Deleted with the last trace.
+CREATE TABLE erasure (
+  user_id   text        PRIMARY KEY,
+  pseudonym text        NOT NULL, -- random, so that nobody can tell afterwards whose it was
+  asked_at  timestamptz NOT NULL
+);
+
+-- One row: an act on others, a read of many people's data, or a refusal. An act is noted as begun before it is done, so
+-- that none is without its row; `begun` that stays is one whose process died.
+CREATE TABLE audit (
+  audit_id     bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  noted_at     timestamptz NOT NULL,
+  what         text        NOT NULL, -- see web.audit.AUDITED; of a refusal the method and path of its route
+  outcome      text        NOT NULL,
+  who          text,                 -- null: nobody who is known
+  whom         text[]      NOT NULL DEFAULT '{}', -- the first hundred
+  about        text,                 -- the batch, certificate, file … that it was about
+  from_address text,
+  request_id   text,
+  times        integer     NOT NULL DEFAULT 1, -- refusals of one kind and minute beyond the first few are counted
+  CHECK (outcome IN ('begun', 'done', 'refused', 'failed')),
+  CHECK (cardinality(whom) <= 100)
+);
+
+CREATE INDEX audit_age ON audit (noted_at);                 -- web.forget_notes
+CREATE INDEX audit_of_who ON audit (who, noted_at);         -- web.notes
+CREATE INDEX audit_of_whom ON audit USING gin (whom);       -- web.notes
+
 CREATE INDEX enrolment_of_batch_left ON enrolment (batch_id) WHERE NOT active; -- who left
 
 -- One row: one try of a learner at one question set.
@@ -259,6 +289,7 @@ CREATE TABLE attempt (
 );
 
 CREATE INDEX attempt_of_batch ON attempt (batch_id); -- the response exhaust
+CREATE INDEX attempt_age ON attempt USING brin (updated_at); -- erasure.forget_questions, which is rare: small, cheap to keep
 
 -- One row: something others must hear, written in the transaction it reports and deleted once they have.
 CREATE TABLE outbox (
@@ -275,6 +306,7 @@ CREATE TABLE outbox (
 );
 
 CREATE INDEX outbox_due ON outbox (due_at, event_id) WHERE NOT parked;                -- jobs.outbox.due_events
+CREATE INDEX outbox_parked ON outbox (created_at) WHERE parked;                       -- erasure.forget_parked
 CREATE INDEX outbox_of_key ON outbox (destination, key, event_id) WHERE NOT parked;  -- its order per key
 
 -- One row: one kind of background work, who runs it now and until when.
@@ -361,6 +393,7 @@ CREATE TABLE certificate (
 
 CREATE INDEX certificate_by_id ON certificate (certificate_id);         -- pages and downloads
 CREATE INDEX certificate_of_batch ON certificate (batch_id, issued_at); -- zip of a batch, explain
+CREATE INDEX certificate_changed_by ON certificate (changed_by) WHERE changed_by IS NOT NULL; -- erasure.erase_changer
 CREATE INDEX certificate_not_active ON certificate (status_index) WHERE status <> 'active'; -- status lists
 
 -- One row: an SVG template or a signature picture, fetched once when its template was attached.

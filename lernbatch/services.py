@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the composition in app.py makes them; the ground knows thei
     from lernbatch.database.db import Pool
     from lernbatch.jobs.outbox.kafka import Producer
     from lernbatch.sunbird import Sunbird
+    from lernbatch.web.audit import Refusals
     from lernbatch.web.envelope import Bodies
     from lernbatch.web.tokens import TokenVerifier
 
@@ -51,4 +52,5 @@ class Services:
     coalescers: Coalescers
     bodies: Bodies
     courses: CourseCache
+    refusals: Refusals
     batch_locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # who changes one

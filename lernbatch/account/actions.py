@@ -6,16 +6,20 @@ from lernbatch import log, metrics
 from lernbatch.account import rules
 from lernbatch.account.model import EnrolmentRow, SupersededCertificate
 from lernbatch.database import db, sql
+from lernbatch.erasure import actions as erasure
+from lernbatch.exhaust import actions as exhaust
 from lernbatch.person import actions as person
 from lernbatch.progress import actions as progress
 from lernbatch.progress.model import Work
 from lernbatch.services import Services
 from lernbatch.threads import beside
+from lernbatch.web import audit
+from lernbatch.web.audit import By
 
 Q = sql.load("lernbatch.account")
 
 
-async def merge(services: Services, from_id: str, into_id: str) -> int:
+async def merge(services: Services, from_id: str, into_id: str, by: By = audit.OPERATOR) -> int:
     """Give one account's learning to another. Returns in how many batches the account given up was enrolled.
 
     The platform says that the two are one person, so nobody is asked for permission. An account that the user service
@@ -73,6 +77,7 @@ async def merge(services: Services, from_id: str, into_id: str) -> int:
         await db.run(conn, Q.save_merge, **accounts, now=now)
         await db.run(conn, Q.save_ended, user_id=from_id, is_ended=True, now=now)
         await db.run(conn, Q.save_ended, user_id=into_id, is_ended=False, now=now)
+        await audit.write(conn, now, by, "account.merge", whom=(from_id, into_id))
     services.tokens.end(from_id)
     services.tokens.revive(into_id)
     for row in merged:
@@ -82,12 +87,25 @@ async def merge(services: Services, from_id: str, into_id: str) -> int:
     return len(merged)
 
 
-async def forget(services: Services, user_id: str) -> None:
-    """Erase a deleted person's data; enrolments, scores and certificates stay (contract jobs §7.5)."""
+async def forget(services: Services, user_id: str, by: By = audit.OPERATOR, *, erase: bool = False) -> None:
+    """Erase what is kept of a deleted person; enrolments, scores and certificates stay (contract jobs §7.5).
+
+    `erase`, an addition: those stay without the person; `erasure.erase_due` does it in steps, from now on.
+    Raises: AccountMerged.
+    """
     now = services.clock.now()
     async with services.pool.acquire() as conn, conn.transaction():
+        if erase:
+            if await db.value(conn, Q.is_merged, user_id=user_id):
+                raise rules.AccountMerged
+            ended_ids = await erasure.ask(conn, services, user_id)
+        else:
+            ended_ids = [user_id]
+            await exhaust.withdraw_files_with(conn, ended_ids, now)
+        await audit.write(conn, now, by, "account.erase" if erase else "account.delete", whom=ended_ids)
         await person.forget(conn, user_id, now)
         await db.run(conn, Q.erase_certificate_copies, user_id=user_id)
         await db.run(conn, Q.save_ended, user_id=user_id, is_ended=True, now=now)
     services.tokens.end(user_id)
+    services.wake.now()
     metrics.BUSINESS.labels("account-forgotten").inc()

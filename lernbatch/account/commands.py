@@ -8,8 +8,9 @@ from cyclopts import App
 
 from lernbatch import command
 from lernbatch.account import actions
+from lernbatch.erasure import actions as erasure
 
-app = App(name="account", help="Accounts: merge two, erase one.")
+app = App(name="account", help="Accounts: merge two, delete or erase one.")
 
 
 @app.command
@@ -30,19 +31,22 @@ def merge(from_id: str, into_id: str, /) -> None:
     print(f"{asyncio.run(work())} batches went over.")
 
 
-@app.command
-def forget(user_id: str, /) -> None:
-    """Erase a deleted person's data. Enrolments, scores and certificates stay.
+@app.command(name=["delete", "forget"])
+def delete(user_id: str, /, *, erase: bool = False) -> None:
+    """Erase what is kept of a deleted person. What was learned stays; with --erase it no longer names the person.
 
-    Example: `lernbatch account forget 0b1e3c5a`
+    Example: `lernbatch account delete --erase 0b1e3c5a`
 
     Args:
         user_id: the deleted account
+        erase: nothing that stays names the person any more: answers go, certificates are withdrawn. Cannot be undone
     """
 
     async def work() -> None:
         async with command.services() as services:
-            await actions.forget(services, user_id)
+            await actions.forget(services, user_id, erase=erase)
+            while erase and await erasure.erase_due(services):
+                pass
 
     asyncio.run(work())
-    print("Forgotten.")
+    print("Erased." if erase else "Forgotten.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lernbatch.account import actions, wire
+from lernbatch.web import audit
 from lernbatch.web.request import Call
 from lernbatch.web.schema import Done, takes
 
@@ -11,7 +12,7 @@ from lernbatch.web.schema import Done, takes
 async def merge(call: Call) -> wire.MergedAccount:
     """POST /private/v1/user/account/merge: the event of the topic lms.user.account.merge."""
     merge = wire.read_merge(wire.read_event(await call.read_body()))
-    batches = await actions.merge(call.services, merge.from_account_id, merge.to_account_id)
+    batches = await actions.merge(call.services, merge.from_account_id, merge.to_account_id, audit.by(call))
     return wire.MergedAccount(batches=batches)
 
 
@@ -19,5 +20,5 @@ async def merge(call: Call) -> wire.MergedAccount:
 async def forget(call: Call) -> Done:
     """POST /private/v1/user/account/delete: the event of the topic delete.user."""
     deletion = wire.read_deletion(wire.read_event(await call.read_body()))
-    await actions.forget(call.services, deletion.user_id)
+    await actions.forget(call.services, deletion.user_id, audit.by(call), erase=deletion.erase)
     return Done()

@@ -77,3 +77,8 @@ ON CONFLICT (user_id) DO UPDATE SET is_ended = EXCLUDED.is_ended, changed_at = E
    WHERE changed_at >= :since
 ORDER BY changed_at DESC
    LIMIT :limit;
+
+-- is_merged
+-- Into one that is not being erased itself.
+SELECT EXISTS (SELECT FROM merged_account
+                WHERE user_id = :user_id AND into_id NOT IN (SELECT user_id FROM erasure));

@@ -27,6 +27,13 @@ class AccountEnded(Refused):
     message = "The account that stays is deleted or blocked."
 
 
+class AccountMerged(Refused):
+    """An addition: what such an account had is the other's now, certificates included."""
+
+    code = "INVALID_REQUESTED_DATA"
+    message = "The account was merged into another one: erase that one, and this is erased with it."
+
+
 def merged(
     source: EnrolmentRow, target: EnrolmentRow | None, into_id: str, superseded: Collection[str] = ()
 ) -> EnrolmentRow:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from lernbatch.errors import Malformed
+from lernbatch.errors import Malformed, WrongType
 from lernbatch.web.envelope import decode
 from lernbatch.web.fields import mandatory
 from lernbatch.web.schema import Done, Fields, UserId
@@ -33,9 +33,10 @@ class MergedAccount(Done, kw_only=True):
 
 
 class AccountDeletion(Fields):
-    """An account was deleted."""
+    """An account was deleted. `erase` is an addition."""
 
     user_id: UserId
+    erase: Annotated[bool, Meta(description="What stays names the person no more.")] = False
 
 
 class AccountDeletionEvent(Fields):
@@ -64,5 +65,8 @@ def read_merge(edata: Mapping[str, Any]) -> AccountMerge:
 
 
 def read_deletion(edata: Mapping[str, Any]) -> AccountDeletion:
-    """{"edata": {"action": "delete-user", "userId": "u-1"}}. Raises: Missing, WrongType."""
-    return AccountDeletion(mandatory(edata, "userId"))
+    """{"edata": {"action": "delete-user", "userId": "u-1", "erase": true}}. Raises: WrongType, Missing."""
+    erase = edata.get("erase", False)
+    if not isinstance(erase, bool):
+        raise WrongType("erase", "Boolean")
+    return AccountDeletion(mandatory(edata, "userId"), erase)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from lernbatch.batch import actions, listings, preview, rules, transfer, wire, wire_document, wire_participants
 from lernbatch.batch.model import BatchChange, ChangeRequester
 from lernbatch.errors import Unauthorized
+from lernbatch.web import audit
 from lernbatch.web.answers import Headed
 from lernbatch.web.idempotency import Remember, once
 from lernbatch.web.request import Call
@@ -103,7 +104,10 @@ async def read(call: Call) -> Headed:
 async def list_participants(call: Call) -> wire_participants.ParticipantsAnswer:
     """POST /v1/batch/participants/list: the ids of a batch's learners; to who does not manage it, their own."""
     query = wire_participants.read_participants(call.request, call.services.config.participants_limit)
-    return wire_participants.show_participants(await actions.participants(call.services, call.caller, query))
+    participants = await actions.participants(call.services, call.caller, query)
+    if len(participants.user_ids) >= audit.MANY_PEOPLE:
+        await audit.note(call, "batch.participants", about=query.batch_id)
+    return wire_participants.show_participants(participants)
 
 
 @takes(wire_participants.OwnershipTransfer)

@@ -9,8 +9,3 @@ from lernbatch.services import Services
 async def process_files(services: Services) -> int:
     """Process one set of people of the oldest open file. Returns how many."""
     return await actions.work_on_next(services)
-
-
-async def retention(services: Services) -> int:
-    """Delete a bounded set of what was done long ago. Returns how many rows."""
-    return await actions.forget_old(services)

@@ -141,6 +141,7 @@ def _change(certificate_id: str, standing: CertificateStatus, reason: str, code:
             await actions.change_status(held, OPERATOR, change)
 
     asyncio.run(work())
+    command.note("certificate.change", about=certificate_id)
     _say(f"{certificate_id} is {standing.value}.")
 
 
@@ -175,6 +176,7 @@ def zip_(
                     written += out.write(part)
             return written
 
+    command.note("certificate.zip", about=batch_id)
     _say(f"{asyncio.run(work())} bytes written to {file}.")
 
 
@@ -185,7 +187,9 @@ def rotate_key() -> None:
     Example: `lernbatch certificate rotate-key`
     """
     folder = keys.folder_of(command.settings())
-    _say(f"{keys.add_key(folder).name} signs from now on ({len(keys.read_good_keys(folder))} keys in {folder}).")
+    signing = keys.add_key(folder)
+    command.note("certificate.rotate-key", about=signing.name)
+    _say(f"{signing.name} signs from now on ({len(keys.read_good_keys(folder))} keys in {folder}).")
 
 
 @app.command(name="distrust-key")
@@ -199,6 +203,7 @@ def distrust_key(name: str, /) -> None:
     """
     folder = keys.folder_of(command.settings())
     signing = keys.declare_bad(folder, name.rpartition("#")[2], datetime.now(UTC))
+    command.note("certificate.distrust-key", about=name)
     _say(f"{name} is bad. {signing.name} signs from now on.", "Now run: lernbatch certificate re-sign")
 
 
@@ -214,6 +219,7 @@ def re_sign() -> None:
             return await actions.re_sign(held)
 
     done = asyncio.run(work())
+    command.note("certificate.re-sign")
     _say(f"{done.count} certificates are signed anew.")
     if done.broken:
         numbers = ", ".join(done.broken[:20])

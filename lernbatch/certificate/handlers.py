@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 from starlette.responses import Response, StreamingResponse
 
-from lernbatch.certificate import actions, bundle, explain, page, pictures, verification, wire
+from lernbatch.certificate import actions, bundle, explain, page, pictures, rules, verification, wire
 from lernbatch.credential import keys
 from lernbatch.credential import status_list as status
 from lernbatch.drawing import picture
@@ -129,6 +129,8 @@ async def show(call: Call) -> Answer:
     if "application/json" in call.headers.get("accept", ""):
         if checked is None:
             raise NotFound
+        if checked.standing == rules.WITHDRAWN:
+            return _json(wire.show_withdrawn(checked.certificate))
         shown = wire.show_verification(checked.certificate, checked.standing, checked.chain, _base(call))
         return _json({**shown, "proofs": [wire.show_proof(proof) for proof in checked.proofs]})
     return page.certificate(checked, _base(call), call.services.clock.zone)

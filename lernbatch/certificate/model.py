@@ -29,6 +29,7 @@ class ChangeCode(StrEnum):
     HOLDER_ASKED = "holder-asked"
     RE_ISSUED = "re-issued"  # ours alone
     ACCOUNTS_MERGED = "accounts-merged"  # ours alone
+    ERASED = "erased"  # ours alone: its holder was erased, and with them all that it said
 
 
 @dataclass(frozen=True, slots=True)

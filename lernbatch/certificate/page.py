@@ -9,7 +9,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from lernbatch.certificate import wire
+from lernbatch.certificate import rules, wire
 from lernbatch.certificate.verification import CheckedCertificate
 from lernbatch.drawing.dates import format_date
 
@@ -31,6 +31,7 @@ SENTENCES = {
     "superseded": "This certificate was replaced by a newer one.",
     "broken": "This certificate's record does not fit its signature. Do not trust it.",
     "untrusted": "The key that signed this certificate came into wrong hands. Its issuer will sign it anew.",
+    "withdrawn": "This certificate was withdrawn at the wish of its holder, who was erased here. It is not valid.",
     "unknown": "No certificate of this number was issued here.",
 }
 _PAGES = Environment(
@@ -41,7 +42,9 @@ _PAGES = Environment(
 def certificate(checked: CheckedCertificate | None, public_url: str, zone: tzinfo) -> HTMLResponse:
     """The page; 404 for an unknown number, as a page too."""
     standing = checked.standing if checked else "unknown"
-    shown = wire.show_verification(checked.certificate, standing, checked.chain, public_url) if checked else None
+    shown = None
+    if checked and standing != rules.WITHDRAWN:
+        shown = wire.show_verification(checked.certificate, standing, checked.chain, public_url)
 
     def day(at: str) -> str:
         return format_date(datetime.fromisoformat(at), "D MMMM YYYY", zone)

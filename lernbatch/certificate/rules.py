@@ -66,6 +66,9 @@ def without_few(counts: Counter[str]) -> Counter[str]:
     return Counter({**told, FEW: few} if few else told)
 
 
+WITHDRAWN = "withdrawn"  # the standing of a certificate whose holder was erased
+
+
 def validity(status: str, expires_at: datetime | None, now: datetime) -> str:
     """What a certificate is worth now: valid, or why not."""
     if status == CertificateStatus.ACTIVE:

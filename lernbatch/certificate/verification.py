@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lernbatch.certificate import rules
-from lernbatch.certificate.model import Certificate, Revision
+from lernbatch.certificate.model import Certificate, ChangeCode, Revision
 from lernbatch.credential import proof
 from lernbatch.credential import status_list as status
 from lernbatch.credential.keys import key_set
@@ -37,7 +37,12 @@ class StatusBit:
 
 
 async def find(services: Services, certificate_id: str) -> Certificate | None:
-    """The certificate of that id, or None."""
+    """The certificate of that id; None also where its holder was erased, and nothing of it can be shown."""
+    certificate = await _stored(services, certificate_id)
+    return None if certificate is None or certificate.change_code == ChangeCode.ERASED else certificate
+
+
+async def _stored(services: Services, certificate_id: str) -> Certificate | None:
     if len(certificate_id) > 100:
         return None
     return await db.one(services.pool, Certificate, Q.certificate_by_id, certificate_id=certificate_id)
@@ -45,9 +50,11 @@ async def find(services: Services, certificate_id: str) -> Certificate | None:
 
 async def check(services: Services, certificate_id: str) -> CheckedCertificate | None:
     """The certificate, its signature checked again, and the chain it stands in; None when there is none."""
-    certificate = await find(services, certificate_id)
+    certificate = await _stored(services, certificate_id)
     if certificate is None:
         return None
+    if certificate.change_code == ChangeCode.ERASED:
+        return CheckedCertificate(certificate, rules.WITHDRAWN, [], ())
     chain = await db.all(
         services.pool,
         Revision,

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from lernbatch.certificate.model import Certificate, CertificateStatus, ChangeCode, Revision
-from lernbatch.certificate.rules import on_behalf_of
+from lernbatch.certificate.rules import WITHDRAWN, on_behalf_of
 from lernbatch.credential.proof import Proof
 from lernbatch.errors import Malformed, Refused
 from lernbatch.template.model import (
@@ -28,7 +28,9 @@ CertificateId: TypeAlias = Annotated[
 ]
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(9999, 12, 30)  # in every zone these have an instant and a day after
 CODES_BY_HAND = tuple(
-    code.value for code in ChangeCode if code not in (ChangeCode.RE_ISSUED, ChangeCode.ACCOUNTS_MERGED)
+    code.value
+    for code in ChangeCode
+    if code not in (ChangeCode.RE_ISSUED, ChangeCode.ACCOUNTS_MERGED, ChangeCode.ERASED)
 )
 
 
@@ -370,6 +372,7 @@ _PUBLIC_REASONS: Mapping[str, str] = {
     ChangeCode.HOLDER_ASKED: "its holder asked for it",
     ChangeCode.RE_ISSUED: "re-issued",
     ChangeCode.ACCOUNTS_MERGED: "the holder's accounts were merged",
+    ChangeCode.ERASED: "withdrawn at the holder's wish",
 }
 
 
@@ -414,6 +417,18 @@ def show_verification(
         ],
         "downloads": {form: f"{base}.{form}" for form in ("svg", "png", "pdf", "json", "jwt")},
         "credential": certificate.credential,
+    }
+
+
+def show_withdrawn(certificate: Certificate) -> dict[str, Any]:
+    """What is left to say of a certificate whose holder was erased, as JSON."""
+    return {
+        "identifier": certificate.certificate_id,
+        "standing": WITHDRAWN,
+        "valid": False,
+        "changedOn": iso_millis(certificate.changed_at),
+        "reason": _PUBLIC_REASONS[ChangeCode.ERASED],
+        "reasonCode": ChangeCode.ERASED.value,
     }
 
 

@@ -92,6 +92,7 @@ def new_key() -> None:
     if settings.exhaust_key.get_secret_value():
         raise Unusable("The keys are in LERNBATCH_EXHAUST_KEY: add one there, as `1:…, 2:…`, then `exhaust reseal`.")
     print(f"{sealing.make_next_key(settings.home)} is the key from now on.")
+    command.note("exhaust.new-key")
     reseal()
 
 
@@ -107,6 +108,7 @@ def reseal() -> None:
             return await resealing.reseal(services)
 
     count = asyncio.run(work())
+    command.note("exhaust.reseal")
     print(f"{count.renewed} of {count.looked_at} sealed values were sealed anew.")
     if count.lost:
         raise Unusable(
@@ -116,6 +118,7 @@ def reseal() -> None:
 
 def _make(dataset: Dataset, options: ReportOptions) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
+    command.note("exhaust.make", about=f"{dataset.value} of {', '.join(options.batch)}")
     for path in asyncio.run(_deliver(dataset, options)):
         print(path)
 

@@ -9,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from lernbatch.archive.store import Store
 from lernbatch.errors import Missing, NotFound
 from lernbatch.exhaust import actions, rules, wire
+from lernbatch.web import audit
 from lernbatch.web.request import Call
 from lernbatch.web.schema import takes
 
@@ -49,6 +50,7 @@ async def download(call: Call) -> Response:
     store.check_link(path, expires, signature, call.services.clock.now())
     if not await actions.is_there(call.services, path):
         raise NotFound
+    await audit.note(call, "exhaust.download", about=path)
     size, content = await store.read(path)
     name = path.rpartition("/")[2]
     return StreamingResponse(

@@ -7,8 +7,9 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
@@ -16,8 +17,9 @@ import httpx
 import sandbox
 from lernbatch.config import Config
 from lernbatch.credential import keys as certificates
-from lernbatch.database import opening
+from lernbatch.database import db, opening
 from lernbatch.database.migrate import pending
+from lernbatch.erasure import actions as erasure
 from lernbatch.errors import Unusable
 from lernbatch.web.tokens import PublicKeys
 from sandbox import identity
@@ -26,6 +28,8 @@ OLDEST_POSTGRES = 15
 CLOCK_SKEW_SECONDS = 5
 FREE_DISK_BYTES = 512 * 1024 * 1024
 TIMEOUT_SECONDS = 5
+LONGEST_ERASURE = timedelta(days=1)
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ async def run(config: Config) -> list[CheckResult]:
             results += [result async for result in _database(config, dsn)]
     except Unusable as wrong:
         results.append(CheckResult("database", False, str(wrong)))
-    results += [_keys(config), _certificate_keys(config), _files(config)]
+    results += [_trust(config), _keys(config), _certificate_keys(config), _files(config)]
     results += [result async for result in _other_services(config)]
     results.append(_disk(config))
     return results
@@ -69,11 +73,38 @@ async def _database(config: Config, dsn: str) -> AsyncIterator[CheckResult]:
             missing += await pending(dsn, sandbox.MIGRATIONS)
         sentence = f"It lacks {', '.join(missing)}: run `lernbatch migrate`." if missing else "None is missing."
         yield CheckResult("migrations", not missing, sentence)
+        if not missing:
+            yield _erasures(await db.value(conn, erasure.Q.waiting_since))
         theirs: datetime = await conn.fetchval("SELECT clock_timestamp()")
         skew = abs((datetime.now(UTC) - theirs).total_seconds())
         yield CheckResult("clock", skew < CLOCK_SKEW_SECONDS, f"{skew:.1f} seconds apart from the database's.")
     finally:
         await conn.close()
+
+
+def _erasures(since: datetime | None) -> CheckResult:
+    is_late = since is not None and datetime.now(UTC) - since > LONGEST_ERASURE
+    sentence = "None waits." if since is None else f"The oldest was asked for at {since:%Y-%m-%d %H:%M} UTC."
+    return CheckResult("erasures", not is_late, f"{sentence} Do the jobs run?" if is_late else sentence)
+
+
+def _trust(config: Config) -> CheckResult:
+    """What lets callers do more than they may, where others can reach this installation."""
+    if config.host in LOOPBACK and urlsplit(config.public_url).hostname in LOOPBACK:
+        return CheckResult("trust", True, "Nobody reaches it from another machine.")
+    unfit = {
+        "LERNBATCH_AUTHENTICATION_ENABLED=false takes every call for anybody's": not config.authentication_enabled,
+        "without LERNBATCH_PUBLIC_KEY_FOLDER the tokens of `lernbatch token` count": config.public_key_folder is None,
+        "LERNBATCH_ROLES_ENFORCED=nowhere asks for no role": config.roles_enforced == "nowhere",
+        "LERNBATCH_OWNERSHIP_ENFORCED=false gives everybody every batch": not config.ownership_enforced,
+        "LERNBATCH_PRIVATE_NETWORKS opens /private/… to all": any(
+            network.prefixlen == 0 for network in config.private_networks
+        ),
+    }
+    reasons = [sentence for sentence, holds in unfit.items() if holds]
+    return CheckResult(
+        "trust", not reasons, f"{'; '.join(reasons)}." if reasons else "Tokens, roles and ownership are asked for."
+    )
 
 
 def _home(config: Config) -> CheckResult:

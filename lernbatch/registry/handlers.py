@@ -22,6 +22,7 @@ from lernbatch.database import db, sql
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import Missing, NotFound, Refused, Unauthorized
 from lernbatch.registry import wire
+from lernbatch.web import audit
 from lernbatch.web.envelope import decode
 from lernbatch.web.request import Call
 from lernbatch.web.schema import Empty, takes
@@ -168,6 +169,8 @@ async def _of_learner(
     visible = await _visible(call, certificates)
     if not visible and not call.caller.speaks_for(user_id) and not _teaches(call):
         raise Unauthorized
+    if visible and not call.caller.speaks_for(user_id):
+        await audit.note(call, "registry.search", whom=[user_id])
     return visible
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -12,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from lernbatch.database import db
 from lernbatch.services import Services
 from lernbatch.sunbird.http import BUDGET, Budget
-from lernbatch.web import admission, answers, failures
+from lernbatch.web import admission, answers, audit, failures
 from lernbatch.web.answers import Headed, JsonAnswer
 from lernbatch.web.request import Call, read_request
 from lernbatch.web.routing import Access, Route
@@ -36,6 +37,8 @@ class Endpoint:
         finally:
             if "lernbatch.held" in scope:
                 services.bodies.free(scope)
+        if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            await audit.refused(request, self.route, services)
         if self.route.is_closed:
             response.raw_headers = [header for header in response.raw_headers if header[0] != answers.CORS[0]]
         await response(scope, receive, send)
@@ -57,7 +60,7 @@ class Endpoint:
             return PlainTextResponse(admission.GATEWAY_DENIAL, 403)
 
         call = Call(services, caller, body, request.path_params, message_id, request, largest_bytes)
-        answer = await route.handler(call)
+        answer = await (audit.noting(call, route) if route.path in audit.AUDITED else route.handler(call))
         if isinstance(answer, Response):
             if not isinstance(answer, JsonAnswer):
                 answer.headers.setdefault("cache-control", "no-store")

@@ -1,4 +1,4 @@
--- Statements of calls that may be repeated.
+-- Statements of calls that may be repeated, and of the audit trail.
 
 -- remember_answer
 -- Written in the transaction of what it answers; a twin with the same key waits here until that has committed.
@@ -12,3 +12,26 @@ SELECT body_hash, answer FROM idempotency_key WHERE scope = :scope AND key = :ke
 -- forget_answers
 DELETE FROM idempotency_key
  WHERE (scope, key) IN (SELECT scope, key FROM idempotency_key WHERE created_at < :before LIMIT :limit);
+
+-- write_note
+INSERT INTO audit (noted_at, what, outcome, who, whom, about, from_address, request_id, times)
+VALUES (:now, :what, :outcome, :who, :whom, :about, :from_address, :request_id, :times)
+RETURNING audit_id;
+
+-- end_note
+UPDATE audit SET outcome = :outcome WHERE audit_id = :audit_id;
+
+-- notes
+-- The newest first.
+  SELECT audit_id, noted_at, what, outcome, who, whom, about, from_address, request_id, times
+    FROM audit
+   WHERE noted_at >= :since
+     AND (:who::text IS NULL OR who = :who)
+     AND (:whom::text IS NULL OR whom @> ARRAY[:whom::text])
+     AND (:what::text IS NULL OR left(what, length(:what)) = :what)
+     AND (noted_at, audit_id) < (:before, :before_id::bigint)
+ORDER BY noted_at DESC, audit_id DESC
+   LIMIT :limit;
+
+-- forget_notes
+DELETE FROM audit WHERE audit_id IN (SELECT audit_id FROM audit WHERE noted_at < :before LIMIT :limit);

@@ -150,7 +150,7 @@ def test_a_command_without_its_database_ends_with_1(installation: Installation) 
     assert sentence(done).startswith("The database cannot be reached")
 
 
-@pytest.mark.parametrize("words", [["config"], ["db", "url"], ["job", "exhaust.forget_expired"], ["exhaust", "reseal"]])
+@pytest.mark.parametrize("words", [["config"], ["db", "url"], ["job", "retention"], ["exhaust", "reseal"]])
 def test_a_command_whose_output_nobody_reads_says_so(installation: Installation, words: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -251,8 +251,8 @@ def test_db_url_is_the_dsn_in_use(installation: Installation) -> None:
 
 def test_old_names_of_commands_and_jobs_work_with_a_warning(installation: Installation) -> None:
     done = installation.run("job", "roster.retention")
-    assert done.stdout == "bulk.retention: 0 done.\n"
-    assert "roster.retention is now called bulk.retention" in done.stderr
+    assert done.stdout == "retention: 0 done.\n"
+    assert "roster.retention is now called retention" in done.stderr
     done = installation.run("neighbours", "--port", "70000")
     assert "`neighbours` is now called `sandbox`" in done.stderr
     assert "There is no port 70000" in done.stderr

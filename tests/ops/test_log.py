@@ -74,3 +74,22 @@ def test_a_line_of_a_library_says_what_was_left_out(monkeypatch: pytest.MonkeyPa
     watch.seconds += WINDOW_SECONDS
     assert bound.filter(records[0])
     assert records[0].getMessage() == "down 0 (3 such lines were left out before)"
+
+
+MALFORMED = """
+from lernbatch import log
+log.configure("debug")
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser
+for number in range(50):
+    try:
+        MultipartParser(b"b", {}).write(b"x" * number + b"not a form")
+    except MultipartParseError:
+        pass
+log.warning("the end")
+"""
+
+
+def test_a_form_that_is_none_is_the_caller_s_and_fills_no_log() -> None:
+    done = subprocess.run([sys.executable, "-c", MALFORMED], capture_output=True, text=True, check=True)
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == ["the end"]

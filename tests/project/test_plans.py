@@ -19,6 +19,7 @@ LARGE = {"enrolment", "attempt", "certificate", "certificate_due", "profile", "c
 # What may, and why.
 MAY = {
     "ops.queue_lengths": "it stops at a bound",
+    "erasure.erase_events": "an erasure, which is rare, goes through what waits, which is little",
     "jobs.outbox.replay_parked": "an operator's command",
     "jobs.outbox.due_events": "in the order of writing, which is the order in which they are due; it stops at a bound",
     "person.sealed_profiles": "an operator's command goes through everybody, a page at a time",

@@ -1,0 +1,113 @@
+"""Erasing people in bounded steps, and forgetting what was kept long enough. Both go on after a kill."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from lernbatch import log, metrics
+from lernbatch.database import db, sql
+from lernbatch.database.db import Connection
+from lernbatch.exhaust import actions as exhaust
+from lernbatch.services import Services
+
+Q = sql.load("lernbatch.erasure")
+ROWS_PER_STEP = 500
+FORGOTTEN_AT_ONCE = 1000
+LONGEST_TOKEN = timedelta(days=30)  # what was issued before an account ended has ended itself by then
+STEPS = (
+    Q.erase_enrolments,
+    Q.erase_adder,
+    Q.erase_attempts,
+    Q.erase_certificates,
+    Q.erase_changer,
+    Q.erase_due,
+    Q.erase_uploader,
+    Q.erase_lines,
+    Q.erase_people,
+    Q.erase_changes,
+    Q.erase_answers,
+    Q.erase_events,
+    Q.erase_merges,
+    Q.erase_adoptions,
+    Q.erase_lookups,
+    Q.erase_requester,
+    Q.erase_filters,
+    Q.erase_profile,
+    Q.erase_consents,
+    Q.erase_notes,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account that is to be erased."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An account that is being erased, and what stands for it in what stays."""
+
+    user_id: str
+    pseudonym: str
+
+
+async def ask(conn: Connection, services: Services, user_id: str) -> Sequence[str]:
+    """Have an account erased, and those that were merged into it; their ids. From now on nobody gets a file of them."""
+    now = services.clock.now()
+    user_ids = [account.user_id for account in await db.all(conn, Account, Q.ask, user_id=user_id, now=now)]
+    await exhaust.withdraw_files_with(conn, user_ids, now)
+    return user_ids
+
+
+async def erase_due(services: Services) -> int:
+    """Take one step at the erasure that waits longest, in one transaction; how many rows. 0: none waits.
+
+    An erasure is over when a step finds nothing more of the person.
+    """
+    now = services.clock.now()
+    async with services.pool.acquire() as conn, conn.transaction():
+        due = await db.one(conn, Due, Q.next_due)
+        if due is None:
+            return 0
+        given = {
+            "user_id": due.user_id,
+            "pseudonym": due.pseudonym,
+            "pattern": f"(^|[^[:alnum:]_.@-]){_literal(due.user_id)}(?![[:alnum:]_@-]|[.][[:alnum:]])",
+            "limit": ROWS_PER_STEP,
+            "now": now,
+        }
+        if await db.value(conn, Q.is_enrolled, user_id=due.user_id):
+            # Asked for since: where the person is can be told as long as the enrolments carry the id.
+            await exhaust.withdraw_files_with(conn, [due.user_id], now)
+        rows = await db.run(conn, Q.names_batches, user_id=due.user_id, limit=ROWS_PER_STEP)
+        await db.run(conn, Q.erase_batches, **{name: given[name] for name in Q.erase_batches.parameters})
+        for step in STEPS:
+            rows += await db.run(conn, step, **{name: given[name] for name in step.parameters})
+        if not rows:
+            await db.run(conn, Q.finish, user_id=due.user_id)
+    if not rows:
+        log.info("an account was erased", pseudonym=due.pseudonym)
+        metrics.BUSINESS.labels("account-erased").inc()
+    return rows or 1
+
+
+async def forget_old(services: Services) -> int:
+    """Forget a bounded set of what no other room forgets; how many rows."""
+    config, now, limit = services.config, services.clock.now(), FORGOTTEN_AT_ONCE
+    pool = services.pool
+    over = now - timedelta(days=config.late_token_days) - LONGEST_TOKEN
+    rows = await db.run(pool, Q.forget_ended, before=over, limit=limit)
+    rows += await db.run(pool, Q.forget_parked, before=now - timedelta(days=config.parked_event_days), limit=limit)
+    if config.answer_days:
+        rows += await db.run(pool, Q.forget_questions, before=now - timedelta(days=config.answer_days), limit=limit)
+    return rows
+
+
+def _literal(text: str) -> str:
+    """`text` as a regular expression of PostgreSQL that matches nothing else."""
+    return re.sub(r"([^\w\s])", r"\\\1", text)

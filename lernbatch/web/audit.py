@@ -1,0 +1,260 @@
+"""The audit trail: who did what to whom, when, from where. For acts on others, bulk reads of people, and refusals.
+
+An act is noted before it is done and its outcome after it, so that none is without its note, whatever dies in between.
+What has a transaction of its own for it (merging and deleting accounts) writes the note there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+
+from lernbatch import log
+from lernbatch.config import Config
+from lernbatch.database import db, sql
+from lernbatch.database.db import Connection, Pool
+from lernbatch.errors import LernbatchError, Upstream
+from lernbatch.services import Services
+from lernbatch.web.headers import headers_of
+
+if TYPE_CHECKING:  # they are above: what answers a request notes it here
+    from lernbatch.web.answers import Answer
+    from lernbatch.web.request import Call
+    from lernbatch.web.routing import Route
+
+Q = sql.load("lernbatch.web")
+MANY_PEOPLE = 100  # from how many on a list of people is a read in bulk
+MOST_PEOPLE = 100  # of a note
+LONGEST = 200  # characters of a text in a note
+REFUSALS_PER_KIND, REFUSALS_PER_MINUTE = 20, 100  # of a process that get a note each; the others are counted
+FORGOTTEN_AT_ONCE = 1000
+OTHERS = "several routes"
+
+# Acts, and reads of many people, by the path of their route.
+AUDITED: Mapping[str, str] = MappingProxyType(
+    {
+        "/v1/course/admin/enroll": "enrolment.enrol",
+        "/v1/course/admin/unenroll": "enrolment.unenrol",
+        "/v1/course/batch/users/add/{batch_id}": "enrolment.enrol",
+        "/v1/course/batch/users/remove/{batch_id}": "enrolment.unenrol",
+        "/v1/batch/bulk/enrollment": "roster.file",
+        "/v1/batch/bulk/unenrollment": "roster.file",
+        "/v1/batch/roster/apply": "roster.apply",
+        "/v1/batch/roster/undo": "roster.undo",
+        "/v1/course/batch/ownership/transfer": "batch.transfer",
+        "/v1/course/batch/cert/template/add": "certificate.attach",
+        "/v1/course/batch/cert/template/remove": "certificate.detach",
+        "/v1/course/batch/cert/issue": "certificate.award",
+        "/v1/course/batch/cert/status": "certificate.change",
+        "/v1/course/batch/cert/download/{batch_id}": "certificate.zip",
+        "/v1/jobrequest/submit": "exhaust.submit",
+        "/dataset/v1/request/submit": "exhaust.submit",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Whose doing it is, and from where."""
+
+    who: str | None
+    from_address: str | None
+    request_id: str | None
+
+
+OPERATOR = By("operator", None, None)  # of a command
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One row of the trail."""
+
+    audit_id: int
+    noted_at: datetime
+    what: str
+    outcome: str
+    who: str | None
+    whom: Sequence[str]
+    about: str | None
+    from_address: str | None
+    request_id: str | None
+    times: int
+
+
+@dataclass(slots=True)
+class Refusals:
+    """What this process has refused in the running minute: how many have notes, and how often the others came."""
+
+    written: Counter[str] = field(default_factory=Counter)
+    counted: Counter[str] = field(default_factory=Counter)
+
+    def is_told(self, what: str, *, is_known: bool) -> bool:
+        """Whether this one gets a note of its own; else it is counted. One by nobody who is known never does."""
+        if is_known and self.written[what] < REFUSALS_PER_KIND and self.written.total() < REFUSALS_PER_MINUTE:
+            self.written[what] += 1
+            return True
+        known_kind = what in self.counted or len(self.counted) < REFUSALS_PER_MINUTE
+        self.counted[what if known_kind else OTHERS] += 1
+        return False
+
+
+def by(call: Call) -> By:
+    """Who asks."""
+    who = call.caller.user_id or call.headers.get("x-consumer-id")
+    return By(who, _address(call.http, call.services.config), call.message_id)
+
+
+async def write(
+    conn: Connection | Pool,
+    now: datetime,
+    by: By,
+    what: str,
+    *,
+    whom: Iterable[str] = (),
+    about: str | None = None,
+    outcome: str = "done",
+    times: int = 1,
+) -> int:
+    """Write a note, in the caller's transaction where there is one; its number."""
+    audit_id: int = await db.value(
+        conn,
+        Q.write_note,
+        now=now,
+        what=what[:LONGEST],
+        outcome=outcome,
+        who=_bounded(by.who),
+        whom=[user_id[:LONGEST] for user_id in list(dict.fromkeys(whom))[:MOST_PEOPLE]],
+        about=_bounded(about),
+        from_address=_bounded(by.from_address),
+        request_id=_bounded(by.request_id),
+        times=times,
+    )
+    return audit_id
+
+
+async def note(call: Call, what: str, *, whom: Iterable[str] = (), about: str | None = None) -> None:
+    """Write down a read of people's data before it is answered."""
+    await write(call.services.pool, call.services.clock.now(), by(call), what, whom=whom, about=about)
+
+
+async def noting(call: Call, route: Route) -> Answer:
+    """The answer of a route of AUDITED, with its note."""
+    services, now = call.services, call.services.clock.now()
+    audit_id = await write(
+        services.pool,
+        now,
+        by(call),
+        AUDITED[route.path],
+        whom=_people(call.request),
+        about=_about(call.request, call.parameters),
+        outcome="begun",
+    )
+    outcome = "failed"
+    try:
+        answer = await route.handler(call)
+        outcome = "done"
+    except LernbatchError as error:
+        outcome = "refused" if error.http_status < 500 and not isinstance(error, Upstream) else "failed"
+        raise
+    finally:
+        try:
+            await db.run(services.pool, Q.end_note, audit_id=audit_id, outcome=outcome)
+        except db.UNREACHABLE as unreachable:  # the note says that it was begun, which is true
+            log.warning("the end of an act was not noted", error=repr(unreachable))
+    return answer
+
+
+async def refused(request: Request, route: Route, services: Services) -> None:
+    """Note a refusal with 401 or 403, or count it. Never fails: the refusal stands."""
+    try:
+        who = services.tokens.caller(headers_of(request.scope), required=False, accept_expired=True).user_id
+    except LernbatchError:  # a token or key that is none
+        who = None
+    what = f"{route.method} {route.path}"
+    if not services.refusals.is_told(what, is_known=who is not None):
+        return
+    by_whom = By(who, _address(request, services.config), request.scope["lernbatch.message_id"])
+    try:
+        await write(services.pool, services.clock.now(), by_whom, what, outcome="refused")
+    except db.UNREACHABLE as unreachable:
+        log.warning("a refusal was not noted", error=repr(unreachable))
+
+
+@asynccontextmanager
+async def counting(services: Services) -> AsyncIterator[None]:
+    """Refusals that are only counted are noted once a minute, one note a kind, and when the block ends."""
+
+    async def keep() -> None:
+        while True:
+            await asyncio.sleep(60)
+            await note_counted(services)
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await note_counted(services)
+
+
+async def note_counted(services: Services) -> None:
+    """Write down what was counted in this minute, and begin another. Never fails."""
+    counted = dict(services.refusals.counted)
+    services.refusals.counted.clear()
+    services.refusals.written.clear()
+    try:
+        for what, times in counted.items():
+            nobody = By(None, None, None)
+            await write(services.pool, services.clock.now(), nobody, what, outcome="refused", times=times)
+    except db.UNREACHABLE as unreachable:
+        log.warning("refusals were not noted", error=repr(unreachable))
+
+
+async def forget_old(services: Services) -> int:
+    """Forget a bounded set of the notes older than `audit_days`; how many."""
+    before = services.clock.now() - timedelta(days=services.config.audit_days)
+    return await db.run(services.pool, Q.forget_notes, before=before, limit=FORGOTTEN_AT_ONCE)
+
+
+def _people(body: Mapping[str, Any]) -> list[str]:
+    """Whom a request names, wherever the calls of AUDITED do."""
+    inner = [value for value in body.values() if isinstance(value, dict)]
+    named: list[Any] = []
+    for part in (body, *inner):
+        for key, value in part.items():
+            if key in ("userId", "userIds", "fromUserId", "toUserId", "currentOwner", "newOwner"):
+                named += value if isinstance(value, list) else [value]
+    return [user_id for user_id in named[:MOST_PEOPLE] if isinstance(user_id, str)]
+
+
+def _about(body: Mapping[str, Any], parameters: Mapping[str, str]) -> str | None:
+    inner = [value for value in body.values() if isinstance(value, dict)]
+    keys = ("batchId", "identifier", "changeId", "tag")
+    found = (part.get(key) for key in keys for part in (body, *inner))
+    named = next((value for value in found if isinstance(value, str)), None)
+    return named or parameters.get("batch_id")
+
+
+def _address(request: Request, config: Config) -> str | None:
+    """The peer's address; behind a proxy that is trusted, the one that it names last."""
+    peer = request.client.host if request.client else None
+    forwarded = headers_of(request.scope).get("x-forwarded-for", "")
+    try:
+        if peer and forwarded and any(ip_address(peer) in net for net in config.trusted_proxies):
+            return str(ip_address(forwarded.rpartition(",")[2].strip()))
+    except ValueError:
+        return peer
+    return peer
+
+
+def _bounded(text: str | None) -> str | None:
+    return None if text is None else text.replace("\x00", "")[:LONGEST]

@@ -1,0 +1,1 @@
+"""What the product is made of: the check of the locks against known advisories, and the bill of materials."""
