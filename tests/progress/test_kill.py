@@ -17,6 +17,7 @@ import asyncpg
 import httpx
 import msgspec
 
+import sandbox
 from lernbatch.config import Config
 from lernbatch.database.migrate import migrate
 from postgres_supervisor import embedded
@@ -144,6 +145,7 @@ def test_a_killed_database_loses_nothing_that_was_acknowledged(tmp_path: Path) -
     installation, people = Installation(tmp_path, None, {}), learners(tmp_path)
     with embedded.running(tmp_path, **server) as dsn:
         asyncio.run(migrate(dsn))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         asyncio.run(seed(dsn))
         asyncio.run(prepare(dsn))
         postmaster = int((tmp_path / "postgres/data/postmaster.pid").read_text().split()[0])
