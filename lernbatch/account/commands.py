@@ -31,9 +31,9 @@ def merge(from_id: str, into_id: str, /) -> None:
     print(f"{asyncio.run(work())} batches went over.")
 
 
-@app.command(name=["delete", "forget"])
+@app.command
 def delete(user_id: str, /, *, erase: bool = False) -> None:
-    """Erase what is kept of a deleted person. What was learned stays; with --erase it no longer names the person.
+    """Delete what is kept of a deleted person. What was learned stays; with --erase it no longer names the person.
 
     Example: `lernbatch account delete --erase 0b1e3c5a`
 
@@ -50,3 +50,16 @@ def delete(user_id: str, /, *, erase: bool = False) -> None:
 
     asyncio.run(work())
     print("Erased." if erase else "Forgotten.")
+
+
+@app.command
+def forget(user_id: str, /, *, erase: bool = False) -> None:
+    """Another name of `account delete`.
+
+    Example: `lernbatch account forget 0b1e3c5a`
+
+    Args:
+        user_id: the deleted account
+        erase: as of `account delete`
+    """
+    delete(user_id, erase=erase)
