@@ -63,7 +63,7 @@ ELSEWHERE = {
         "sandbox.commands:token",
         "Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.",
     ),
-    "audit": ("lernbatch.ops.commands:audit", "Print the audit trail: who did what to whom, when, from where."),
+    "audit": ("lernbatch.ops.commands:audit", "Print who did what to whom, when and from where, the newest first."),
     "replay": (
         "lernbatch.jobs.outbox.commands:replay",
         "Send the parked events of the outbox again, each as it was written.",
