@@ -1,7 +1,7 @@
 """Settings, from the environment: one frozen object, made once at start and passed on.
 
 Every setting is read from `LERNBATCH_<NAME>`; where the reference has a variable of the same meaning, its name
-works too (contract batches §2.5, enrolment-and-progress §6). Our own name wins.
+works too (contract batches §2.5, enrolment §6). Our own name wins.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ CREATE TABLE idempotency_key (
   PRIMARY KEY (scope, key)
 );
 
-CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- forget_answers
+CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- web.forget_answers
 
 -- One row: one learner in one batch, with everything the learner has done there. Unenrolled is inactive, not gone.
 -- No index stands on a column that progress changes, so that updates stay heap-only; hence the fill factor.
@@ -266,9 +266,9 @@ CREATE TABLE audit (
   CHECK (cardinality(whom) <= 100)
 );
 
-CREATE INDEX audit_age ON audit (noted_at);                 -- audit.forget_notes
-CREATE INDEX audit_of_who ON audit (who, noted_at);         -- audit.notes
-CREATE INDEX audit_of_whom ON audit USING gin (whom);       -- audit.notes
+CREATE INDEX audit_age ON audit (noted_at);                 -- web.forget_notes
+CREATE INDEX audit_of_who ON audit (who, noted_at);         -- web.notes
+CREATE INDEX audit_of_whom ON audit USING gin (whom);       -- web.notes
 
 CREATE INDEX enrolment_of_batch_left ON enrolment (batch_id) WHERE NOT active; -- who left
 
@@ -289,7 +289,7 @@ CREATE TABLE attempt (
 );
 
 CREATE INDEX attempt_of_batch ON attempt (batch_id); -- the response exhaust
-CREATE INDEX attempt_age ON attempt USING brin (updated_at); -- erasure.forget_answers, which is rare: small, cheap to keep
+CREATE INDEX attempt_age ON attempt USING brin (updated_at); -- erasure.forget_questions, which is rare: small, cheap to keep
 
 -- One row: something others must hear, written in the transaction it reports and deleted once they have.
 CREATE TABLE outbox (
@@ -305,7 +305,7 @@ CREATE TABLE outbox (
   parked      boolean     NOT NULL DEFAULT false -- given up; `lernbatch replay` sends it again
 );
 
-CREATE INDEX outbox_due ON outbox (due_at, event_id) WHERE NOT parked;                -- outbox.due_events
+CREATE INDEX outbox_due ON outbox (due_at, event_id) WHERE NOT parked;                -- jobs.outbox.due_events
 CREATE INDEX outbox_parked ON outbox (created_at) WHERE parked;                       -- erasure.forget_parked
 CREATE INDEX outbox_of_key ON outbox (destination, key, event_id) WHERE NOT parked;  -- its order per key
 

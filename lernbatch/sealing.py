@@ -1,6 +1,6 @@
 """Personal data and keys at rest: authenticated encryption, and the platform's old cipher, which must stay readable.
 
-Source: contract jobs §5.9, enrolment-and-progress §4.3.
+Source: contract jobs §5.9, enrolment §4.3.
 """
 
 from __future__ import annotations

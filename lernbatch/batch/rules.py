@@ -155,7 +155,7 @@ def enrolment_state(batch: BatchDates, today: date, closes_before: int) -> Enrol
     """Whether the dates of `batch` let learners in on `today`. This rule stands here alone.
 
     A batch that has ended is ENDED, whatever its enrolment dates say; one whose last day of enrolment lies before its
-    first is CLOSED. `closes_before`: see enrolment_end. Source: contract enrolment-and-progress §2.1, E08 to E10.
+    first is CLOSED. `closes_before`: see enrolment_end. Source: contract enrolment §2.1, E08 to E10.
     """
     if status_on(today, batch.start_date, batch.end_date) is BatchStatus.ENDED:
         return EnrolmentState.ENDED

@@ -22,21 +22,21 @@ _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
 @takes(uploads=wire.UploadForm)
-async def enrol_file(call: Call) -> wire.StoredFile:
+async def enrol_file(call: Call) -> wire.AcceptedFile:
     """POST /v1/batch/bulk/enrollment"""
     return await _store(call, BulkKind.ENROL)
 
 
 @takes(uploads=wire.UploadForm)
-async def unenrol_file(call: Call) -> wire.StoredFile:
+async def unenrol_file(call: Call) -> wire.AcceptedFile:
     """POST /v1/batch/bulk/unenrollment"""
     return await _store(call, BulkKind.UNENROL)
 
 
-async def _store(call: Call, kind: BulkKind) -> wire.StoredFile:
+async def _store(call: Call, kind: BulkKind) -> wire.AcceptedFile:
     data, most = await _file_in(call), call.services.config.bulk_row_limit
     lines = await asyncio.to_thread(wire.read_lines, data, most)
-    return wire.StoredFile(process_id=await actions.store_file(call.services, call.caller, kind, lines))
+    return wire.AcceptedFile(process_id=await actions.store_file(call.services, call.caller, kind, lines))
 
 
 async def _file_in(call: Call) -> bytes:

@@ -1,4 +1,4 @@
-"""The JSON and CSV of bulk enrolment (contract enrolment-and-progress §2.3, §2.4)."""
+"""The JSON and CSV of bulk enrolment (contract enrolment §2.3, §2.4)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class UploadForm(Fields):
     file: Annotated[str, Meta(description="CSV: batchId,userIds", extra_json_schema={"format": "binary"})]
 
 
-class StoredFile(Done, kw_only=True):
+class AcceptedFile(Done, kw_only=True):
     """A file that waits to be processed."""
 
     process_id: ProcessId

@@ -25,7 +25,7 @@ MAX_OF_LEARNER = 100
 
 
 @dataclass(frozen=True, slots=True)
-class EnrolledLearner:
+class ExplainedLearner:
     """A learner of a batch."""
 
     user_id: str
@@ -123,7 +123,7 @@ async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] 
     unread: Counter[str] = Counter()
     learners, after = 0, ""
     while rows := await db.all(
-        services.pool, EnrolledLearner, Q.learners_of_batch, batch_id=batch_id, after=after, limit=PAGE
+        services.pool, ExplainedLearner, Q.learners_of_batch, batch_id=batch_id, after=after, limit=PAGE
     ):
         page = [row.user_id for row in rows]
         due = [DueLearner(user_id, batch_id, "explain", re_issue=False, named=False, attempts=0) for user_id in page]

@@ -60,7 +60,7 @@ async def issue(call: Call) -> Mapping[str, Any]:
     }
 
 
-@takes(TemplateAttachment, result=wire.PreviewAnswer)
+@takes(TemplateAttachment, result=wire.TemplatePreview)
 async def preview(call: Call) -> Mapping[str, Any]:
     """POST /v1/course/batch/cert/template/preview: whom a template would be for, without attaching it."""
     attachment = read_attachment(call.request)

@@ -143,7 +143,7 @@ class BatchSummaryAnswer(Fields):
     response: BatchSummary
 
 
-class PreviewAnswer(Fields):
+class TemplatePreview(Fields):
     """The answer of a preview."""
 
     response: BatchSummary

@@ -1,4 +1,4 @@
-"""Creating a course: passed on to the content service, with the tree of units that the caller draws (contract §3.6)."""
+"""Creating a course: passed on to the content service, with the tree of units that the caller draws (batches §3.6)."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ PATIENCE_SECONDS = 2.0  # a list does not wait longer for what stands beside its
 
 
 async def enrol(services: Services, request: EnrolmentRequest) -> None:
-    """Enrol one learner. Raises the refusals of contract §2.1, E06 to E10, and BatchFull.
+    """Enrol one learner. Raises the refusals of contract enrolment §2.1, E06 to E10, and BatchFull.
 
     Most batches have no capacity: their requests are written together, without a lock. The others are done apart,
     under the lock of their batches, for which only those wait who want one of the seats.
@@ -75,7 +75,7 @@ async def unfit_of(
 
 
 async def unenrol(services: Services, request: EnrolmentRequest) -> None:
-    """Let one learner leave: nothing is deleted. Raises the refusals of contract §2.2, E06 and E11 to E15."""
+    """Let one learner leave: nothing is deleted. Raises the refusals of contract enrolment §2.2, E06 and E11 to E15."""
     refusals = await _unenrol(services, [request])
     if refusals[0] is not None:
         raise refusals[0]

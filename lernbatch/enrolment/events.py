@@ -1,4 +1,4 @@
-"""What others hear of enrolments (contract enrolment-and-progress §2.1.1)."""
+"""What others hear of enrolments (contract enrolment §2.1.1)."""
 
 from __future__ import annotations
 

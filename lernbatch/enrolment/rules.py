@@ -162,7 +162,7 @@ def accessed_at(enrolment: Enrolment) -> datetime | None:
 
 
 def shown_status(status: int, progress: int) -> Progress:
-    """The status that the list shows: completed stays completed, else what the progress says (contract §2.5.3)."""
+    """The status that the list shows: completed stays completed, else what the progress says (enrolment §2.5.3)."""
     if status == Progress.COMPLETED:
         return Progress.COMPLETED
     return Progress.NOT_STARTED if progress == 0 else Progress.STARTED

@@ -284,7 +284,7 @@ def show_list(
     organisations: Mapping[str, Organisation] | None,
     options: ListOptions,
 ) -> EnrolmentList:
-    """{"courses": […], "count": 1500, "nextCursor": "…"}: last opened first, the others as they came (contract §2.5.2).
+    """{"courses": […], "count": 1500, "nextCursor": "…"}: last opened first, the others as they came; enrolment §2.5.2.
 
     `courses`: those that were found; enrolments in others are left out, though they are counted. `measures`: the
     publications that batches measure by, where that is not the newest. `batches`: what is shown of the batches; empty

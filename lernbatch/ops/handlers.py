@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -17,9 +15,11 @@ from lernbatch.web import docs, envelope, openapi
 from lernbatch.web.answers import json_response
 from lernbatch.web.request import Call
 from lernbatch.web.routing import Route
+from lernbatch.web.schema import Empty, takes
 
 
-async def health_of_all(call: Call) -> Mapping[str, Any]:
+@takes()
+async def health_of_all(call: Call) -> wire.Health:
     """GET /health: always 200; what is wrong stands in the answer.
 
     The health gate, if there is one, goes by what is asked on the operators' port, if there is one.
@@ -28,15 +28,17 @@ async def health_of_all(call: Call) -> Mapping[str, Any]:
     port: int | None = call.http.app.state.operators_port
     if call.services.config.health_gate_enabled and port in (None, call.http.scope["server"][1]):
         call.http.app.state.unhealthy = not all(check.healthy for check in checks)
-    return {"response": wire.show_checks("Complete health check api", checks)}
+    return wire.Health(response=wire.show_checks("Complete health check api", checks))
 
 
+@takes(produces="application/json")
 async def health_of_service(call: Call) -> Response:
     """GET /service/health: this process alone."""
     now = envelope.timestamp(call.services.clock.now())
     return json_response(msgspec.json.encode(wire.show_service_health(now)), 200)
 
 
+@takes(result=Empty)
 async def clear_cache(call: Call) -> Response:
     """DELETE /v1/cache/clear/{name}: there is no cache to clear; the answer is the reference's, code and all."""
     now, path = call.services.clock.now(), call.http.scope["lernbatch.path"]
@@ -44,11 +46,13 @@ async def clear_cache(call: Call) -> Response:
     return json_response(body, 200)
 
 
+@takes(produces="text/plain")
 async def live(call: Call) -> Response:
     """GET /livez: the process answers; if not, start it again."""
     return PlainTextResponse("ok\n")
 
 
+@takes(produces="text/plain", also={503: "Do not send requests here now"})
 async def ready(call: Call) -> Response:
     """GET /readyz: whether to send requests here. 503 while stopping or without a database."""
     if call.http.app.state.leaving:
@@ -61,17 +65,20 @@ async def ready(call: Call) -> Response:
     return PlainTextResponse("ok\n")
 
 
+@takes(produces="text/plain")
 async def metrics(call: Call) -> Response:
     """GET /metrics, for Prometheus; of all processes of the service, whichever of them is asked."""
     return Response(await gauges.page(call.services), media_type=CONTENT_TYPE_LATEST)
 
 
+@takes(produces="application/json")
 async def describe(call: Call) -> Response:
     """GET /openapi.json: every call, for programs."""
     state = call.http.app.state
     return json_response(_description(state.routes, call.services.config.public_url), 200)
 
 
+@takes(produces="text/html")
 async def explain(call: Call) -> Response:
     """GET /docs: every call, for people."""
     shown = _page(call.http.app.state.routes, call.services.config.public_url)

@@ -5,23 +5,47 @@ from __future__ import annotations
 from typing import Any
 
 from lernbatch.ops.health import Check
+from lernbatch.web.schema import Fields
 
 
-def show_checks(name: str, checks: list[Check]) -> dict[str, Any]:
+class HealthCheck(Fields):
+    """One part that the service needs."""
+
+    name: str
+    healthy: bool
+    err: str
+    errmsg: str
+
+
+class HealthChecks(Fields):
+    """How the parts are."""
+
+    name: str
+    healthy: bool
+    checks: list[HealthCheck]
+
+
+class Health(Fields):
+    """The answer of /health."""
+
+    response: HealthChecks
+
+
+def show_checks(name: str, checks: list[Check]) -> HealthChecks:
     """{"name": "Complete health check api", "healthy": true, "checks": [{"name": "lms-service", …}]}"""
-    return {
-        "name": name,
-        "healthy": all(check.healthy for check in checks),
-        "checks": [
-            {
-                "name": check.name,
-                "healthy": check.healthy,
-                "err": "" if check.healthy else "CONNECTION_ERROR",
-                "errmsg": check.error,
-            }
+    return HealthChecks(
+        name=name,
+        healthy=all(check.healthy for check in checks),
+        checks=[
+            HealthCheck(
+                name=check.name,
+                healthy=check.healthy,
+                err="" if check.healthy else "CONNECTION_ERROR",
+                errmsg=check.error,
+            )
             for check in checks
         ],
-    }
+    )
 
 
 def show_service_health(timestamp: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What others hear of progress (contract enrolment-and-progress §3.4, jobs §2.7)."""
+"""What others hear of progress (contract enrolment §3.4, jobs §2.7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a group of learners has done in a course or one of its units (contract enrolment-and-progress §4.2)."""
+"""What a group of learners has done in a course or one of its units (contract enrolment §4.2)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE = 1000  # enrolments of a group's members, read at once
 
 
 @dataclass(frozen=True, slots=True)
-class ProgressRow:
+class GroupProgressRow:
     """An enrolment's figures; `states` and `scores` are JSON."""
 
     user_id: str
@@ -69,13 +69,13 @@ async def metrics_of(services: Services, user_ids: Sequence[str], activity_id: s
 
 async def _progress_of(
     services: Services, user_ids: Sequence[str], course_id: str | None
-) -> AsyncIterator[ProgressRow]:
+) -> AsyncIterator[GroupProgressRow]:
     """Everything that these people have done in the course, or in any; page by page, so that no bound cuts it short."""
     after = ("", "")
     while True:
         rows = await db.all(
             services.pool,
-            ProgressRow,
+            GroupProgressRow,
             Q.progress_of_people,
             user_ids=list(user_ids),
             course_id=course_id,

@@ -81,7 +81,7 @@ def check_before(update: Update, until_ms: int) -> None:
 def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentState:
     """The state after `report`; the very `stored` object when it says nothing new.
 
-    Source: contract enrolment-and-progress §3.2.1, without its losses: a first partial report keeps its progress,
+    Source: contract enrolment §3.2.1, without its losses: a first partial report keeps its progress,
     and nothing goes back under races.
     """
     old = _NOTHING if stored is None else stored

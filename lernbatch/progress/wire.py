@@ -238,7 +238,7 @@ def _check_items(contents: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _completed_by(submission: Submission) -> Report:
-    """Submitting an assessment completes its content, whatever the score (contract §3.2.1)."""
+    """Submitting an assessment completes its content, whatever the score (contract enrolment §3.2.1)."""
     return Report(
         submission.content_id,
         submission.course_id,
@@ -556,7 +556,7 @@ def _milliseconds(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-# The successor's calls that aggregate directly (contract §3.6). Here nothing waits to be aggregated, so they record.
+# The successor's calls that aggregate directly (enrolment §3.6). Here nothing waits to be aggregated, so they record.
 
 
 class MandatoryMissing(Refused):

@@ -126,7 +126,7 @@ async def legacy_read(call: Call) -> wire.RegistryRecordAnswer:
 
 @takes(wire.ValidationRequest)
 async def legacy_validate(call: Call) -> wire.RegistryRecordAnswer:
-    """POST /certs/v1/registry/validate {"certId": …, "accessCode": …}; ours have no access code (contract §4.9)."""
+    """POST /certs/v1/registry/validate {"certId": …, "accessCode": …}; ours have no access code (jobs §4.9)."""
     certificate_id = call.request.get("certId")
     if not isinstance(certificate_id, str) or not certificate_id.strip():
         raise Missing("certId")

@@ -109,7 +109,7 @@ def show_hit(certificate: Certificate) -> dict[str, Any]:
 
 
 def show_related(certificate: Certificate) -> dict[str, Any]:
-    """{"batchId": …, "courseId": …, "type": the certificate's name, …what the template wants beside it} (§4.4)"""
+    """{"batchId": …, "courseId": …, "type": the certificate's name, …what the template wants beside it} (jobs §4.4)"""
     own = {"batchId": certificate.batch_id, "courseId": certificate.course_id, "type": certificate.name}
     return {**shareable(certificate.template.get("related", {})), **own}
 

@@ -1,4 +1,4 @@
-"""The JSON of summaries (contract enrolment-and-progress §4.1)."""
+"""The JSON of summaries (contract enrolment §4.1)."""
 
 from __future__ import annotations
 

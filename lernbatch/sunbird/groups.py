@@ -21,7 +21,7 @@ class GroupMember:
 
 
 class Groups:
-    """Calls to the group service (contract enrolment-and-progress §4.2)."""
+    """Calls to the group service (contract enrolment §4.2)."""
 
     def __init__(self, remote: Remote, config: Config) -> None:
         self._remote, self._config = remote, config

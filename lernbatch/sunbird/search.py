@@ -23,7 +23,7 @@ class MailContent:
 
 
 class Search:
-    """Calls to the search service (contract enrolment-and-progress §8, D1, D3, D4; batches §1.7)."""
+    """Calls to the search service (contract enrolment §8, D1, D3, D4; batches §1.7)."""
 
     def __init__(self, remote: Remote, composite: Remote, config: Config) -> None:
         self._remote, self._composite, self._config = remote, composite, config

@@ -395,7 +395,7 @@ def read_templates(stored: Mapping[str, Any]) -> list[Template]:
 
 
 def read_criteria(criteria: Mapping[str, Any]) -> Criteria:
-    """{"enrollment": {"status": 2}, "assessment": {"score": {">=": 70}}, "user": {"rootOrgId": "1"}} (contract §4.2)"""
+    """{"enrollment": {"status": 2}, "assessment": {"score": {">=": 70}}, "user": {"rootOrgId": "1"}} (jobs §4.2)"""
     enrolment = criteria.get("enrollment")
     status = None
     if isinstance(enrolment, dict):

@@ -55,7 +55,7 @@ def lacks_role(route: Route, caller: Caller, config: Config, *, by_gateway: bool
 def names_another(body: Mapping[str, Any], parameters: Mapping[str, str], caller: Caller, config: Config) -> bool:
     """Whether a call about oneself names somebody else: a parent who forgot the child's header, for one.
 
-    Source: contract enrolment-and-progress §1.3, the gateway's policies.
+    Source: contract enrolment §1.3, the gateway's policies.
     """
     if not config.subject_enforced or not caller.is_user:
         return False

@@ -65,7 +65,9 @@ async def success(
     """`result` in the envelope of `path`, with its length in a header; compressed from the configured length on."""
     body, result_length = envelope.success(path, message_id, services.clock.now(), result)
     config = services.config
-    if url := config.cloud_store_url:  # stored URLs carry a placeholder; the answer names the store (contract §1.5)
+    if (
+        url := config.cloud_store_url
+    ):  # stored URLs carry a placeholder; the answer names the store (contract batches §1.5)
         body = body.replace(config.cloud_store_placeholder.encode(), url.encode())
     headers = {"x-response-length": str(result_length)}
     if config.gzip_enabled and result_length >= config.gzip_threshold_bytes:

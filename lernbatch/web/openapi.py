@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from lernbatch import __version__
 from lernbatch.web import schema
 from lernbatch.web.routing import Access, Route
-from lernbatch.web.schema import Components, Schema, Shape, maybe, record, text
+from lernbatch.web.schema import Components, Schema, Shape
 
 _FAILURES = {
     400: "The request must be changed: `params.err` says in which way",
@@ -29,6 +27,23 @@ _SCHEMES = {
     _TOKEN: ("X-Authenticated-User-Token", "A signed token of the identity provider."),
     _MANAGED: ("X-Authenticated-For", "The token of the managed user on whose behalf the caller acts."),
     _SERVICE: ("X-Service-Token", "Opens /private/… from outside the configured networks."),
+}
+
+
+_TEXT: Schema = {"type": "string"}
+_PARAMS: Schema = {
+    "type": "object",
+    "properties": {
+        "resmsgid": {"type": ["string", "null"]},
+        "msgid": {
+            "type": ["string", "null"],
+            "description": "The id of the request: X-msgId or X-Request-ID, else one of ours.",
+        },
+        "err": {"type": ["string", "null"], "description": "The code of the failure."},
+        "status": {"type": "string", "description": "`success`, or the code of the failure."},
+        "errmsg": {"type": ["string", "null"], "description": "What to change."},
+    },
+    "required": ["resmsgid", "msgid", "err", "status", "errmsg"],
 }
 
 
@@ -63,20 +78,10 @@ def room_of(route: Route) -> str:
     return route.handler.__module__.split(".")[1]
 
 
-def shape_of(route: Route) -> Shape | None:
-    """What the route's handler takes and gives; None, until somebody says it."""
-    if shape := schema.shape_of(route.handler):
-        return shape
-    name = f"lernbatch.{room_of(route)}.shapes"
-    shapes = import_module(name) if find_spec(name) else None
-    found: Shape | None = getattr(shapes, route.handler.__name__, None)
-    return found
-
-
 def operations(routes: Iterable[Route]) -> Iterable[Operation]:
     """Every call at every path it answers on."""
     for route in routes:
-        shape = shape_of(route) or Shape()
+        shape = schema.shape_of(route.handler) or Shape()
         yield Operation(route, route.path, shape, by_gateway=False)
         if route.gateway:
             yield Operation(route, route.gateway, shape, by_gateway=True)
@@ -95,7 +100,7 @@ def document(routes: Iterable[Route], url: str) -> dict[str, Any]:
         "servers": [{"url": url}],
         "paths": paths,
         "components": {
-            "schemas": {"Failure": _envelope(record()), "Params": _PARAMS, **components.schemas},
+            "schemas": {"Failure": _envelope({"type": "object"}), "Params": _PARAMS, **components.schemas},
             "securitySchemes": {
                 name: {"type": "apiKey", "in": "header", "name": header, "description": about}
                 for name, (header, about) in _SCHEMES.items()
@@ -111,7 +116,7 @@ def _operation(operation: Operation, components: Components) -> dict[str, Any]:
         "summary": operation.summary,
         "tags": [operation.room],
         "parameters": [
-            *({"name": name, "in": "path", "required": True, "schema": text()} for name in operation.parameters),
+            *({"name": name, "in": "path", "required": True, "schema": _TEXT} for name in operation.parameters),
             *({"name": name, "in": "query", "schema": components.schema(kind)} for name, kind in shape.query.items()),
         ],
         "responses": _responses(operation, components),
@@ -123,7 +128,7 @@ def _operation(operation: Operation, components: Components) -> dict[str, Any]:
     if sent is not None:
         body = components.schema(sent)
         if shape.uploads is None:
-            body = record("request", request=body)
+            body = {"type": "object", "properties": {"request": body}, "required": ["request"]}
         described["requestBody"] = {"required": True, "content": {media: {"schema": body}}}
     return described
 
@@ -137,8 +142,8 @@ def _responses(operation: Operation, components: Components) -> dict[str, Any]:
     answers |= {status: {"description": sentence, "content": failure} for status, sentence in _FAILURES.items()}
     if route.access in (Access.PRIVATE, Access.INTERNAL):
         answers[403] = {"description": "Not from the configured networks, or from a page", "content": failure}
-        answers[415] = {"description": "The body is not sentence to be JSON", "content": failure}
-    plain = {"text/plain": {"schema": text()}, **failure}
+        answers[415] = {"description": "The body is not said to be JSON", "content": failure}
+    plain = {"text/plain": {"schema": _TEXT}, **failure}
     if operation.by_gateway and route.about_caller:
         answers[403] = {"description": "Names somebody else than the caller", "content": plain}
     if route.roles:
@@ -153,8 +158,7 @@ def _success(shape: Shape, components: Components) -> dict[str, Any]:
     if not shape.produces:
         return {"application/json": {"schema": _envelope(components.schema(shape.result))}}
     return {
-        kind: {"schema": {} if "json" in kind or kind == "application/vc" else text()}
-        for kind in shape.produces.split()
+        kind: {"schema": {} if "json" in kind or kind == "application/vc" else _TEXT} for kind in shape.produces.split()
     }
 
 
@@ -172,22 +176,6 @@ def _security(access: Access) -> list[dict[str, list[str]]]:
 
 
 def _envelope(result: Schema) -> Schema:
-    return record(
-        "id ver ts params responseCode result",
-        id=text(),
-        ver=text(),
-        ts=text(),
-        params={"$ref": "#/components/schemas/Params"},
-        responseCode=text(),
-        result=result,
-    )
-
-
-_PARAMS = record(
-    "resmsgid msgid err status errmsg",
-    resmsgid=maybe(text()),
-    msgid=maybe(text("The id of the request: X-msgId or X-Request-ID, else one of ours.")),
-    err=maybe(text("The code of the failure.")),
-    status=text("`success`, or the code of the failure."),
-    errmsg=maybe(text("What to change.")),
-)
+    fields = dict.fromkeys(("id", "ver", "ts", "responseCode"), _TEXT)
+    fields |= {"params": {"$ref": "#/components/schemas/Params"}, "result": result}
+    return {"type": "object", "properties": fields, "required": sorted(fields)}

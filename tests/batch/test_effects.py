@@ -1,4 +1,4 @@
-"""What others hear of batches: the course's list, mails, telemetry; delayed by an outage, never lost (contract §6)."""
+"""What others hear of batches: the course's list, mails, telemetry; delayed by an outage, never lost (batches §6)."""
 
 from __future__ import annotations
 

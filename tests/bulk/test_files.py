@@ -1,4 +1,4 @@
-"""Files of people: contract enrolment-and-progress §2.3 and §2.4, case by case."""
+"""Files of people: contract enrolment §2.3 and §2.4, case by case."""
 
 from __future__ import annotations
 

@@ -10,12 +10,12 @@ from lernbatch.database import sql
 from tests.certificate.cohort import Cohort
 from tests.learning import complete
 from tests.people import ASHA
-from tests.project.modules import rooms_with_statements
+from tests.project.modules import packages_with_statements
 from tests.seeds import REQUIRED
 
 UPSERTS = [
     (f"{room}.{name}", statement.text)
-    for room in rooms_with_statements()
+    for room in packages_with_statements()
     for name, statement in sql.load(room).statements.items()
     if "INSERT INTO certificate_due" in statement.text and "DO UPDATE" in statement.text
 ]

@@ -1,4 +1,4 @@
-"""Coming into a batch: contract enrolment-and-progress §2.1, case by case."""
+"""Coming into a batch: contract enrolment §2.1, case by case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The courses a learner is enrolled in: contract enrolment-and-progress §2.5."""
+"""The courses a learner is enrolled in: contract enrolment §2.5."""
 
 from __future__ import annotations
 

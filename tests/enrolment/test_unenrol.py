@@ -1,4 +1,4 @@
-"""Leaving a batch: contract enrolment-and-progress §2.2, case by case."""
+"""Leaving a batch: contract enrolment §2.2, case by case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attempts and scores: contract enrolment-and-progress §3.2 (E45 to E48) and jobs §3."""
+"""Attempts and scores: contract enrolment §3.2 (E45 to E48) and jobs §3."""
 
 from __future__ import annotations
 

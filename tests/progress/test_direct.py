@@ -1,4 +1,4 @@
-"""The successor's calls that aggregate directly: contract enrolment-and-progress §3.6, case by case."""
+"""The successor's calls that aggregate directly: contract enrolment §3.6, case by case."""
 
 from __future__ import annotations
 

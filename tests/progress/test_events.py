@@ -1,4 +1,4 @@
-"""What others hear of enrolment and progress: contract enrolment-and-progress §2.1.1, §3.4 and jobs §2.7."""
+"""What others hear of enrolment and progress: contract enrolment §2.1.1, §3.4 and jobs §2.7."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a group has done: contract enrolment-and-progress §4.2, case by case."""
+"""What a group has done: contract enrolment §4.2, case by case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content state read: contract enrolment-and-progress §3.1, case by case."""
+"""Content state read: contract enrolment §3.1, case by case."""
 
 from __future__ import annotations
 

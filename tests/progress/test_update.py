@@ -1,4 +1,4 @@
-"""Content state update: contract enrolment-and-progress §3.2, case by case."""
+"""Content state update: contract enrolment §3.2, case by case."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Odd text wherever a text goes in: path, query, header, body, form, of every route and of the stand-ins. Never 500.
 
-The routes and what they take come from the route table and the shapes, so a new one is asked as well.
+The routes and what they take come from the route table and the handlers, so a new one is asked as well.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from lernbatch import metrics
 from lernbatch.errors import Unstorable
 from lernbatch.routes import ROUTES
 from lernbatch.web import envelope
-from lernbatch.web.openapi import Operation, operations, shape_of
+from lernbatch.web.openapi import Operation, operations
 from lernbatch.web.routing import Route
-from lernbatch.web.schema import Components, Schema, Shape
+from lernbatch.web.schema import Components, Schema, Shape, shape_of
 from sandbox.app import application
 from tests.learning import new_batch
 from tests.people import HOME_ORG, Person
@@ -180,7 +180,7 @@ def test_odd_text_in_a_body(service: Running, operation: Operation, ids: dict[st
 
 
 @pytest.mark.parametrize(
-    "route", [each for each in ROUTES if (shape_of(each) or Shape()).uploads], ids=lambda each: each.path
+    "route", [each for each in ROUTES if (shape_of(each.handler) or Shape()).uploads], ids=lambda each: each.path
 )
 def test_odd_text_in_a_form(service: Running, route: Route) -> None:
     headers = service.headers(EVERYTHING)

@@ -12,7 +12,7 @@ from lernbatch.errors import Unusable
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 ROWS = [line for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("| `LERNBATCH_")]
-# Contract batches §1.4 to §2.5 and enrolment-and-progress §6: the variables whose meaning is the same here.
+# Contract batches §1.4 to §2.5 and enrolment §6: the variables whose meaning is the same here.
 OF_THE_CONTRACT = """
     content_service_base_url content_read_url ekstep.content.update.url sunbird_search_service_api_base_url
     ekstep_content_search_url sunbird_user_org_api_base_url sunbird_read_user_api sunbird_search_organisation_api

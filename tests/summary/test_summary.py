@@ -1,4 +1,4 @@
-"""The figures of a batch: contract enrolment-and-progress §4.1, case by case."""
+"""The figures of a batch: contract enrolment §4.1, case by case."""
 
 from __future__ import annotations
 

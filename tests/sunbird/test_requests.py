@@ -1,4 +1,4 @@
-"""What the clients send, and what they make of odd answers (contract batches §5.1, enrolment-and-progress §8)."""
+"""What the clients send, and what they make of odd answers (contract batches §5.1, enrolment §8)."""
 
 from __future__ import annotations
 

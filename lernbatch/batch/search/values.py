@@ -1,4 +1,4 @@
-"""What a caller's JSON value means for a field of each kind. Unreadable ones end the search (contract §3.4, S4)."""
+"""What a caller's JSON value means for a field of each kind. Unreadable ones end the search (batches §3.4, S4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telemetry 3.0: the events that analytics reads (contract enrolment-and-progress §2.1.1, jobs §2.7, batches §6.3).
+"""Telemetry 3.0: the events that analytics reads (contract enrolment §2.1.1, jobs §2.7, batches §6.3).
 
 The pipeline refuses an event without a channel or a producer's id, and drops the second one of a `mid`. So both have a
 default, every event has a `mid` of its own, and the request that caused it stands in `cdata`.

@@ -1,4 +1,4 @@
-"""The JSON of assessments (contract enrolment-and-progress §3.2, jobs §3.1)."""
+"""The JSON of assessments (contract enrolment §3.2, jobs §3.1)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,181 @@
+"""Names and citations: one class name for one thing, indexes that name their statements, citations that resolve."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from lernbatch.database import sql
+from tests.project.modules import ROOTS, packages_with_statements
+
+REPOSITORY = ROOTS[0].parent
+PACKAGES = ("lernbatch", "sandbox", "postgres_supervisor")
+PAGES = {
+    "batches": "batches.md",
+    "enrolment": "enrolment-and-progress.md",
+    "jobs": "jobs-certificates-exhausts.md",
+    "migration": "migration.md",
+}
+# "batches §3.2": the page and the section. A bare section, or one of "the contract", leads nowhere.
+_CITATION = re.compile(r"(?:(?P<page>[\w-]+),? )?§ ?(?P<section>\d+(?:\.\d+)*)")
+_DEFECT = re.compile(r"\bdefects? (?P<number>[A-Z]?\d+)")
+_OTHERS = (
+    "EdDSA",
+    "Cryptosuite",
+    "Data Integrity",
+    "RFC",
+    "CSS",
+    "SVG 2",
+    "ECMA",
+    "VC-JOSE",
+)  # standards, with sections of their own
+
+
+def sources() -> list[Path]:
+    """The files that may cite: code, statements, tests, pages."""
+    folders = [*PACKAGES, "tests", "bench", "docs"]
+    found = [path for folder in folders for path in (REPOSITORY / folder).rglob("*")]
+    kinds = (".py", ".sql", ".md", ".html")
+    return [path for path in found if path.suffix in kinds and "docs/contract" not in path.as_posix()]
+
+
+def anchors(page: str) -> set[str]:
+    text = (REPOSITORY / "docs" / "contract" / PAGES[page]).read_text(encoding="utf-8")
+    return set(re.findall(r'<a id="(\w[\w.]*)">', text))
+
+
+def test_every_citation_of_the_contract_leads_to_a_section() -> None:
+    known = {page: anchors(page) for page in PAGES}
+    wrong = []
+    for path in sources():
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            page = None
+            for citation in _CITATION.finditer(line):
+                page = citation["page"] if citation["page"] in PAGES else page
+                if page is None and any(word in line for word in _OTHERS):
+                    continue
+                if page is None or f"s{citation['section']}" not in known[page]:
+                    wrong.append(f"{path.relative_to(REPOSITORY)}:{number}: {citation.group()}")
+    assert wrong == []
+
+
+def test_every_cited_defect_is_a_row_of_the_contract() -> None:
+    known = anchors("batches") | anchors("enrolment")
+    wrong = [
+        f"{path.relative_to(REPOSITORY)}: {citation.group()}"
+        for path in sources()
+        for citation in _DEFECT.finditer(path.read_text(encoding="utf-8"))
+        if f"d{citation['number']}" not in known
+    ]
+    assert wrong == []
+
+
+def class_names() -> dict[str, list[str]]:
+    """Class name (a leading underscore apart) → the modules that define it."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for package in PACKAGES:
+        for path in sorted((REPOSITORY / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    found[node.name.lstrip("_")].append(path.relative_to(REPOSITORY).as_posix())
+    return found
+
+
+# Names that may stand twice, each with the reason. At most one in twenty.
+EXCUSED: dict[str, str] = {
+    "Consent": "the sandbox stores what the client reads",
+    "Content": "the sandbox stores what the client reads",
+    "Event": "what others must hear; an assessment event is the contract's name for an answer",
+    "Organisation": "the sandbox stores what the client reads",
+    "Refused": "the protocol's is private: it ends the parsing of a request",
+    "Template": "the sandbox stores what the client reads",
+    "TooManyUsers": "one refusal of the contract, with a bound of each room's own",
+}
+
+
+def test_no_class_name_stands_for_two_things() -> None:
+    names = class_names()
+    twice = {name: where for name, where in names.items() if len(where) > 1 and name not in EXCUSED}
+    assert twice == {}
+    assert len(EXCUSED) <= len(names) / 20
+    assert [name for name in EXCUSED if len(names.get(name, [])) < 2] == []
+
+
+INDEX = re.compile(r"^CREATE (?:UNIQUE )?INDEX (?P<name>\w+)[^;]*;(?:[ ]*-- (?P<comment>.*))?$", re.MULTILINE)
+
+
+def test_the_comment_of_every_index_names_statements_that_exist() -> None:
+    statements = {
+        f"{room.removeprefix('lernbatch.')}.{name}"
+        for room in packages_with_statements()
+        for name in sql.load(room).statements
+    }
+    schema = (ROOTS[0] / "schema.sql").read_text(encoding="utf-8")
+    wrong = [
+        f"{index['name']}: {word}"
+        for index in INDEX.finditer(schema)
+        for word in re.findall(r"\b[a-z]+(?:\.[a-z]+)*\.[a-z_]+\b", index["comment"] or "")
+        if word not in statements
+    ]
+    assert wrong == []
+
+
+# Which rooms may write which table. A table that several rooms write is written together with what belongs to them: an
+# enrolment with its progress, its certificates and its account. Erasing a person reaches all of them.
+WRITERS: dict[str, tuple[str, ...]] = {
+    "adoption": ("batch", "erasure", "progress"),
+    "attempt": ("account", "erasure", "progress"),
+    "audit": ("erasure", "web"),
+    "batch": ("batch", "certificate", "erasure", "progress"),
+    "batch_listing": ("batch", "erasure"),
+    "bulk_person": ("bulk", "erasure"),
+    "bulk_process": ("bulk", "erasure"),
+    "bulk_row": ("bulk", "erasure"),
+    "certificate": ("account", "certificate", "erasure"),
+    "certificate_due": ("certificate", "enrolment", "erasure", "progress"),
+    "certificate_file": ("certificate",),
+    "certificate_status_list": ("certificate",),
+    "consent": ("erasure", "person"),
+    "course": ("course", "sandbox"),
+    "ended_account": ("account", "erasure"),
+    "enrolment": ("account", "certificate", "enrolment", "erasure", "progress"),
+    "erasure": ("erasure",),
+    "exhaust_request": ("erasure", "exhaust"),
+    "exhaust_turn": ("exhaust",),
+    "idempotency_key": ("erasure", "web"),
+    "job": ("jobs",),
+    "merged_account": ("account", "erasure"),
+    "outbox": ("enrolment", "erasure", "jobs.outbox", "progress"),
+    "people_due": ("erasure", "person", "summary"),
+    "profile": ("erasure", "person"),
+    "roster_change": ("bulk", "erasure"),
+    "template_recheck": ("certificate",),
+}
+_WRITE = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|COPY) (?:ONLY )?(\w+)", re.IGNORECASE)
+
+
+def written_tables() -> dict[str, set[str]]:
+    """Table → the rooms whose statements write it."""
+    tables = set(
+        re.findall(r"^CREATE TABLE (\w+)", (ROOTS[0] / "schema.sql").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    found: dict[str, set[str]] = defaultdict(set)
+    for room in packages_with_statements():
+        for statement in sql.load(room).statements.values():
+            for table in _WRITE.findall(statement.text):
+                if table in tables:
+                    found[table].add(room.removeprefix("lernbatch."))
+    return found
+
+
+@pytest.mark.parametrize("table", sorted(written_tables()))
+def test_a_table_is_written_by_its_rooms_alone(table: str) -> None:
+    assert written_tables()[table] == set(WRITERS[table])
+
+
+def test_every_table_that_is_listed_is_written() -> None:
+    assert set(WRITERS) == set(written_tables())
