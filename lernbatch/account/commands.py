@@ -31,7 +31,7 @@ def merge(from_id: str, into_id: str, /) -> None:
     print(f"{asyncio.run(work())} batches went over.")
 
 
-@app.command
+@app.command(name=["delete", "forget"])
 def delete(user_id: str, /, *, erase: bool = False) -> None:
     """Delete what is kept of a deleted person. What was learned stays; with --erase it no longer names the person.
 
@@ -50,16 +50,3 @@ def delete(user_id: str, /, *, erase: bool = False) -> None:
 
     asyncio.run(work())
     print("Erased." if erase else "Forgotten.")
-
-
-@app.command
-def forget(user_id: str, /, *, erase: bool = False) -> None:
-    """Another name of `account delete`.
-
-    Example: `lernbatch account forget 0b1e3c5a`
-
-    Args:
-        user_id: the deleted account
-        erase: as of `account delete`
-    """
-    delete(user_id, erase=erase)
