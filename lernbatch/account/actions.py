@@ -88,7 +88,7 @@ async def merge(services: Services, from_id: str, into_id: str, by: By = audit.O
 
 
 async def forget(services: Services, user_id: str, by: By = audit.OPERATOR, *, erase: bool = False) -> None:
-    """Erase what is kept of a deleted person; enrolments, scores and certificates stay (contract jobs §7.5).
+    """Delete what is kept of a deleted person; enrolments, scores and certificates stay (contract jobs §7.5).
 
     `erase`, an addition: those stay without the person; `erasure.erase_due` does it in steps, from now on.
     Raises: AccountMerged.

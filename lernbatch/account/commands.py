@@ -33,7 +33,7 @@ def merge(from_id: str, into_id: str, /) -> None:
 
 @app.command(name=["delete", "forget"])
 def delete(user_id: str, /, *, erase: bool = False) -> None:
-    """Erase what is kept of a deleted person. What was learned stays; with --erase it no longer names the person.
+    """Delete what is kept of a deleted person. What was learned stays; with --erase it no longer names the person.
 
     Example: `lernbatch account delete --erase 0b1e3c5a` (`lernbatch account forget 0b1e3c5a` is its old name)
 

@@ -162,19 +162,16 @@ def test_batches_are_made_for_ones_own_organisations(service: Running, organisat
 def test_organisations_are_ones_own_by_the_token_or_by_the_user_service(service: Running) -> None:
     moved = Person(RAVI.user_id, "Ravi", "Das", HOME_ORG, ("PUBLIC", "CONTENT_CREATOR"))  # the token says so
     for organisations in ([HOME_ORG], [OTHER_ORG], [HOME_ORG, OTHER_ORG]):
-        assert (
-            service.call("POST", CREATE, moved, creation_request(service, createdFor=organisations)).status_code == 200
-        )
+        request = creation_request(service, createdFor=organisations)
+        assert service.call("POST", CREATE, moved, request).status_code == 200
     nobody = Person("0b1e3c5a-0000-4000-8000-00000000dead", "No", "Body", HOME_ORG, ("PUBLIC", "CONTENT_CREATOR"))
     assert service.call("POST", CREATE, nobody, creation_request(service, createdFor=[OTHER_ORG])).status_code == 403
 
 
 def test_an_administrator_of_the_platform_makes_batches_for_every_organisation(service: Running) -> None:
     creator = Person(PLATFORM.user_id, "Prabha", "Rao", "", (*PLATFORM.roles, "CONTENT_CREATOR"))
-    assert (
-        service.call("POST", CREATE, creator, creation_request(service, createdFor=[HOME_ORG, OTHER_ORG])).status_code
-        == 200
-    )
+    request = creation_request(service, createdFor=[HOME_ORG, OTHER_ORG])
+    assert service.call("POST", CREATE, creator, request).status_code == 200
 
 
 def test_a_platform_across_organisations_makes_batches_for_all(dsn: str, tmp_path: Path) -> None:
