@@ -169,8 +169,14 @@ class InvalidCsv(Refused):
 
 
 class EmptyHeader(Refused):
+    """The first line is empty (E20)."""
+
     code = "EMPTY_HEADER_LINE"
     message = "Missing header line in CSV file."
+
+    def __init__(self, cause: Unreadable) -> None:
+        super().__init__()
+        self.details = _cause(cause)
 
 
 class InvalidColumn(Refused):
@@ -206,7 +212,7 @@ def read_lines(data: bytes, most: int) -> list[BulkLine]:
     except TooManyRows as many:
         raise TooManyInFile(most - 1) from many
     except NoHeader as empty:
-        raise EmptyHeader from empty
+        raise EmptyHeader(empty) from empty
     except UnknownColumns as unknown:
         raise InvalidColumn(unknown.names[0], unknown) from unknown
     except Unreadable as wrong:
