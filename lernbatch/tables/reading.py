@@ -77,6 +77,17 @@ def _separated(data: bytes, names: dict[str, str], escape: str | None) -> _Readi
     """CSV, by the separator that a line `sep=` names, else by the one that gives most of the known names."""
     separator, body = text.separator_line(text.decoded(data))
     first_line = 1 if separator is None else 2
+    reading = _best(body, separator, first_line, names, escape)
+    if not reading.fits:
+        bare = text.unquoted(body)
+        if bare:
+            inner = _best(bare, separator, first_line, names, escape)
+            return inner if inner.fits and inner.fitting > 1 else reading
+    return reading
+
+
+def _best(body: str, separator: str | None, first_line: int, names: dict[str, str], escape: str | None) -> _Reading:
+    """Raises: Unreadable, when no line can be read, or none is a header below an empty one."""
     readings: list[_Reading] = []
     refusal: Unreadable = NoRows()
     begins_empty = False
