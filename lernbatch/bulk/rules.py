@@ -74,6 +74,8 @@ def error_of(line: BulkLine, eligibility: Eligibility | None, *, may_manage: boo
     if eligibility is None:
         # The contract's text (E24), unless it can be seen what became of the id.
         batch_id = line.batch_id or ""
+        if not batch_id and len(people_of(line)) > 1:
+            return f"Line {line.row_number}: batchId is empty; {ids.OTHER_SEPARATOR}."
         flaw = ids.flaw(batch_id)
         if flaw is None and ids.has_lost_digits(batch_id):
             flaw = f"{batch_id!r} is a number whose last digits a spreadsheet has lost; {ids.AS_TEXT}"

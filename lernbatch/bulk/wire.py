@@ -24,7 +24,7 @@ from lernbatch.bulk.model import (
 from lernbatch.errors import Malformed, Missing, Refused
 from lernbatch.tables import ids, reading
 from lernbatch.tables.formulas import neutral
-from lernbatch.tables.model import NoHeader, NoRows, TooManyRows, TooWide, UnknownColumns, Unreadable
+from lernbatch.tables.model import NoHeader, NoRows, TableRow, TooManyRows, TooWide, UnknownColumns, Unreadable
 from lernbatch.web.envelope import decode
 from lernbatch.web.fields import mandatory
 from lernbatch.web.schema import BatchId, Done, Fields, UserId
@@ -169,8 +169,14 @@ class InvalidCsv(Refused):
 
 
 class EmptyHeader(Refused):
+    """The first line is empty (E20)."""
+
     code = "EMPTY_HEADER_LINE"
     message = "Missing header line in CSV file."
+
+    def __init__(self, cause: Unreadable) -> None:
+        super().__init__()
+        self.details = _cause(cause)
 
 
 class InvalidColumn(Refused):
@@ -194,19 +200,11 @@ def read_lines(data: bytes, most: int) -> list[BulkLine]:
     """
     try:
         table = reading.read(data, COLUMNS, escape="\\", most_rows=most)
-        lines = [
-            BulkLine(
-                row.line,
-                ids.cleaned(row.cells.get("batchId", "")) or None,
-                row.cells.get("userIds", "") or None,
-                None if row.problem is None else f"Line {row.line}: {row.problem}.",
-            )
-            for row in table.rows
-        ]
+        lines = [_read_line(row) for row in table.rows]
     except TooManyRows as many:
         raise TooManyInFile(most - 1) from many
     except NoHeader as empty:
-        raise EmptyHeader from empty
+        raise EmptyHeader(empty) from empty
     except UnknownColumns as unknown:
         raise InvalidColumn(unknown.names[0], unknown) from unknown
     except Unreadable as wrong:
@@ -216,6 +214,22 @@ def read_lines(data: bytes, most: int) -> list[BulkLine]:
     if sum(len(rules.people_of(line)) for line in lines) > most:
         raise TooManyInFile(most)
     return lines
+
+
+def _read_line(row: TableRow) -> BulkLine:
+    """A line whose values stand between another separator than the header's is one cell.
+
+    No batch's id has a separator in it, so what comes before the first one is the batch, and the rest are people.
+    """
+    batch_id, user_ids = row.cells.get("batchId", ""), row.cells.get("userIds", "")
+    if batch_id and not user_ids:
+        batch_id, user_ids = ids.first_and_others(batch_id)
+    return BulkLine(
+        row.line,
+        ids.cleaned(batch_id) or None,
+        user_ids or None,
+        None if row.problem is None else f"Line {row.line}: {row.problem}.",
+    )
 
 
 def read_json_data(body: bytes) -> bytes:

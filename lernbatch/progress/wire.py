@@ -223,7 +223,10 @@ def _is_plain(item: ReportedContent) -> bool:
 
 
 def _check_items(contents: Sequence[Mapping[str, Any]]) -> None:
-    """E41 to E44 of each, in the contract's order."""
+    """E41 to E44 of each, in the contract's order.
+
+    An empty lastAccessTime is none, an empty lastCompletedTime or lastUpdatedTime a wrong date: so the contract has it.
+    """
     for fields in contents:
         for key in ("lastUpdatedTime", "lastCompletedTime"):
             if fields.get(key) is not None and _read_date(fields[key]) is None:

@@ -14,6 +14,7 @@ _EDGES = "\ufeff\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069"
 _OUTSIDE = re.compile(f"^[\\s{_EDGES}]+|[\\s{_EDGES}]+$")
 _QUOTES = "\"'`´‘’‚‛“”„‟«»‹›＂＇"
 _TEXT_FORMULA = re.compile(r'="([^"]*)"')  # how people keep a spreadsheet from reading a number
+_WHOLE_DECIMAL = re.compile(r"[0-9]+[.,]0+")
 _EXPONENT = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?[eE]\+[0-9]+")
 _PLAIN = re.compile(r"[A-Za-z0-9_:.@-]*")  # as nearly all ids are
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
@@ -21,6 +22,7 @@ _KEPT_DIGITS = 15  # of a number in a spreadsheet; the others become zeros
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
 
 AS_TEXT = "give the column the format Text and enter the ids again"
+OTHER_SEPARATOR = "where a line has another separator than the header, save the table as CSV again"
 
 
 def trimmed(text: str) -> str:
@@ -47,16 +49,28 @@ def split(cell: str) -> list[str]:
     return [user_id for part in _SEPARATORS.split(cell) if (user_id := cleaned(part))]
 
 
+def first_and_others(cell: str) -> tuple[str, str]:
+    """What stands before the first separator of a cell, and what comes after it; "": nothing."""
+    bare = trimmed(cell)
+    separator = _SEPARATORS.search(bare)
+    return (bare[: separator.start()], trimmed(bare[separator.end() :])) if separator else (bare, "")
+
+
 def flaw(value: str) -> str | None:
     """Why this cannot be an id, with the remedy; None: it may be one. `value`: cleaned."""
     if len(value) > LONGEST_ID:
         return f"an id that begins with {value[:20]!r} has {len(value)} characters, more than {LONGEST_ID}"
+    if _WHOLE_DECIMAL.fullmatch(value):
+        return f"{value!r} is an id that was read as a number; {AS_TEXT}"
     if _PLAIN.fullmatch(value) and not _DATE.fullmatch(value):
         return None
     if _EXPONENT.fullmatch(value):
         return f"{value!r} is a number that a spreadsheet has shortened; {AS_TEXT}"
     if _DATE.fullmatch(value):
         return f"{value!r} is a date, which a spreadsheet made of an id; {AS_TEXT}"
+    separator = _SEPARATORS.search(value)
+    if separator:
+        return f"{value!r} holds {separator.group()!r}; {OTHER_SEPARATOR}"
     for character in value:
         if character.isspace():
             return f"{value!r} holds {_named(character)}; an id has none, and several ids need a comma between them"

@@ -77,22 +77,39 @@ def _separated(data: bytes, names: dict[str, str], escape: str | None) -> _Readi
     """CSV, by the separator that a line `sep=` names, else by the one that gives most of the known names."""
     separator, body = text.separator_line(text.decoded(data))
     first_line = 1 if separator is None else 2
+    reading = _best(body, separator, first_line, names, escape)
+    if not reading.fits:
+        bare = text.unquoted(body)
+        if bare:
+            inner = _best(bare, separator, first_line, names, escape)
+            return inner if inner.fits and inner.fitting > 1 else reading
+    return reading
+
+
+def _best(body: str, separator: str | None, first_line: int, names: dict[str, str], escape: str | None) -> _Reading:
+    """Raises: Unreadable, when no line can be read, or none is a header below an empty one."""
     readings: list[_Reading] = []
     refusal: Unreadable = NoRows()
+    begins_empty = False
     for candidate in text.SEPARATORS if separator is None else (separator,):
 
         def rows(_: int, candidate: str = candidate) -> Iterator[RawRow]:
             return text.rows(body, candidate, escape, first_line)
 
         top, failure = _top(rows(0))
-        if top and not any(top[0].values) and not body.startswith(" "):  # a blank is a name, if an unknown one
-            raise NoHeader
         if top:
+            if not any(top[0].values) and not body.startswith(" "):  # a blank is a name, if an unknown one
+                begins_empty = True
+                if len(top[0].values) < 2:  # an empty line; a row of separators is padding, as below the header
+                    raise NoHeader
             readings.append(_reading(rows, top, names))
         refusal = failure or refusal
     if not readings:
         raise refusal
-    return max(readings, key=lambda reading: reading.fitting)
+    reading = max(readings, key=lambda reading: reading.fitting)
+    if begins_empty and not reading.fits:
+        raise NoHeader
+    return reading
 
 
 def _sheet(data: bytes, names: dict[str, str], most_bytes: int) -> _Reading:

@@ -33,6 +33,8 @@ _OTHER_FILES = (
 _MARKUP = re.compile(rb"\s*<(!doctype|html|table|\?xml|meta)", re.IGNORECASE)
 _WINDOWS = tuple(f"cp{number}" for number in range(1250, 1259))
 _SEPARATOR_LINE = re.compile('"?sep=([^\\w\r\n"\\\\])"?[,;\t ]*(?:\r\n|\n|\r|$)', re.IGNORECASE)
+_LINE_END = re.compile("\r\n|\n|\r")
+_QUOTED_LINE = re.compile('"((?:[^"]|"")*)"[,;\t ]*')
 
 
 def decoded(data: bytes) -> str:
@@ -88,6 +90,20 @@ def separator_line(text: str) -> tuple[str | None, str]:
     """The separator that a first line `sep=;` names, and the rest of the text; None when there is no such line."""
     named = _SEPARATOR_LINE.match(text)
     return (named.group(1), text[named.end() :]) if named else (None, text)
+
+
+def unquoted(text: str) -> str | None:
+    """The text without the quotation marks around each of its lines; None when a line has none.
+
+    A program that took a whole line for one cell puts them there, and doubles those inside.
+    """
+    lines = []
+    for line in _LINE_END.split(text):
+        quoted = _QUOTED_LINE.fullmatch(line)
+        if line and not quoted:
+            return None
+        lines.append(quoted.group(1).replace('""', '"') if quoted else "")
+    return "\n".join(lines)
 
 
 def rows(text: str, separator: str, escape: str | None, first_line: int = 1) -> Iterator[RawRow]:

@@ -6,6 +6,7 @@ browser of the own network asks from there. So whatever such a request betrays i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeAlias
@@ -13,8 +14,9 @@ from typing import TypeAlias
 from lernbatch.config import Config
 
 # What proxies add. Of these only X-Forwarded-For is believed, and only where the setting trusted_proxies says whose.
-_FORWARDING = frozenset(("forwarded", "via", "x-real-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip"))
-_FORWARDING_PREFIXES = ("x-forwarded", "cf-", "x-original-", "x-envoy-external-", "fastly-client-")
+_is_forwarding = re.compile(
+    "(?:forwarded|via|x-real-ip)$|x-forwarded|x-original|x-azure-|x-envoy-external-|cf-|fastly-client|.*client-?ip"
+).match
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Networks: TypeAlias = Sequence[IPv4Network | IPv6Network]
@@ -27,7 +29,7 @@ def is_inside(peer: str, http_version: str, headers: Mapping[str, str], config: 
     """
     try:
         address = ip_address(peer)
-        if any(name in _FORWARDING or name.startswith(_FORWARDING_PREFIXES) for name in headers):
+        if any(map(_is_forwarding, headers)):
             if not _is_in(address, config.trusted_proxies):
                 return False
             address = _client(headers.get("x-forwarded-for", ""), config.trusted_proxies)

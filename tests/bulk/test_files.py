@@ -146,6 +146,13 @@ def test_e20_e21_e22_a_wrong_file_is_refused(service: Running, text: str, code: 
     assert message is None or found[2] == message
 
 
+@pytest.mark.parametrize("text", ["\n", "\nbatchId,userIds\n", ",,\n", ";\nB;u-1\n"])
+def test_e20_an_empty_header_names_its_line_and_the_cause(service: Running, text: str) -> None:
+    answer = upload(service, text)
+    assert refusal(answer)[:2] == (400, "EMPTY_HEADER_LINE")
+    assert answer.json()["result"] == {"reason": "it is empty; it must name the columns.", "line": 1}
+
+
 def test_e19_an_empty_file_is_refused(service: Running) -> None:
     answer = service.call("POST", ENROL, VIKRAM, data={"data": "\r"})
     assert refusal(answer)[1] in ("INVALID_CSV_FILE", "EMPTY_HEADER_LINE")

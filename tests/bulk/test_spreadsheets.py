@@ -53,6 +53,11 @@ def batch_id(service: Running) -> str:
         ("BatchId,userIds\nBATCH,{a}\n", "utf-8"),
         ("batchId\tuserIds\r\nBATCH\t{a}\r\n", "utf-16"),
         ("batchId,userIds\nBATCH,\u200b{a}\u00a0\n", "utf-8-sig"),
+        ("batchId;userIds\nBATCH,{a}\n", "utf-8"),
+        ("batchId,userIds\nBATCH;{a}\n", "utf-8"),
+        ("batchId,userIds\nBATCH\t{a}\n", "utf-8"),
+        ('batchId,userIds\n"BATCH,{a}"\n', "utf-8"),
+        ('"batchId,userIds"\n"BATCH,{a}"\n', "utf-8"),
         ("batchId,userIds\rBATCH,{a}\r\r\r", "utf-8"),
     ],
 )
@@ -77,6 +82,10 @@ def test_a_workbook_enrols_its_people(service: Running, batch_id: str) -> None:
     [
         ("1.47E+17,{a}", "Line 3: batchId '1.47E+17' is a number that a spreadsheet has shortened; give the column"),
         ("1412345678901230000,{a}", "Line 3: batchId '1412345678901230000' is a number whose last digits"),
+        ("137.0,{a}", "Line 3: batchId '137.0' is an id that was read as a number; give the column"),
+        ("BATCH,137.0", "Line 3: userIds '137.0' is an id that was read as a number; give the column"),
+        ("B-7;u-1,u-2", "Line 3: batchId 'B-7;u-1' holds ';'; where a line has another separator"),
+        (",BATCH;u-2", "Line 3: batchId is empty; where a line has another separator than the header, save"),
         ("BATCH,1.47E+17", "Line 3: userIds '1.47E+17' is a number that a spreadsheet has shortened"),
         ("BATCH,u-1 u-2", "Line 3: userIds 'u-1 u-2' holds a blank"),
         ("BATCH,u–1", "Line 3: userIds 'u–1' holds U+2013 EN DASH"),

@@ -99,9 +99,19 @@ def test_e34_without_a_body_the_failure_has_no_message_id(service: Running) -> N
 
 
 @pytest.mark.parametrize("key", ["lastUpdatedTime", "lastCompletedTime"])
-@pytest.mark.parametrize("value", ["2026-02-03", "2026-02-03 10:20:30.456+0000", "2026-13-03 10:20:30:456+0000", ""])
+@pytest.mark.parametrize(
+    "value", ["2026-02-03", "2026-02-03 10:20:30.456+0000", "2026-13-03 10:20:30:456+0000", "", "null"]
+)
 def test_e41_a_date_of_another_form_is_refused(service: Running, key: str, value: str) -> None:
     assert refusal(report(service, new_learner(), item("1", VIDEO, **{key: value}))) == DATE_ERROR
+
+
+@pytest.mark.parametrize("value", ["", "null", None])
+def test_an_empty_last_access_time_is_none(service: Running, value: str | None) -> None:
+    batch_id = new_batch(service)
+    asha = enrolled(service, batch_id)
+    assert report(service, asha, item(batch_id, VIDEO, 1, lastAccessTime=value)).status_code == 200
+    assert states(service, asha, batch_id)[VIDEO]["status"] == 1
 
 
 def test_e41_any_offset_will_do(service: Running) -> None:

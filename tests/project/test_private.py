@@ -36,7 +36,17 @@ FORWARDING = [
     "X-Cluster-Client-IP",
     "X-Envoy-External-Address",
     "X-Original-Forwarded-For",
+    "X-Original-Host",
+    "X-Original-URL",
+    "X-OriginalIP",
+    "X-ForwardedFor",
     "Fastly-Client-IP",
+    "X-Azure-ClientIP",
+    "X-Azure-SocketIP",
+    "X-Azure-Ref",
+    "Client-IP",
+    "X-Nginx-ClientIP",
+    "My-Edge-Client-IP-V6",
 ]
 
 
