@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.sunbird import Sunbird
+from sandbox import app as sandbox
 from tests.running import served
 
 T = TypeVar("T")
@@ -82,7 +83,8 @@ def clients(scripted: Script, tmp_path: Path) -> Clients:
 
         async def opened() -> T:
             pool: asyncpg.Pool = asyncpg.create_pool("postgresql://nobody@127.0.0.1:1/none", min_size=0)
-            async with Sunbird.open(config, pool, Clock(config.time_zone)) as sunbird:
+            bundled = sandbox.application(pool, config, Clock(config.time_zone))
+            async with Sunbird.open(config, bundled) as sunbird:
                 return await work(sunbird)
 
         return asyncio.run(opened())
