@@ -196,7 +196,12 @@ async def _enrol(
         batch = batches.get((person.user_id, person.batch_id))
         if batch is None:
             outcomes[person.place] = rules.NO_SUCH_BATCH
-        elif not enrolment_rules.may_bring_in(profiles.get(person.user_id), batch.created_for, file.reach):
+        elif not enrolment_rules.may_bring_in(
+            profiles.get(person.user_id),
+            batch.created_for,
+            file.reach,
+            has_ended=services.tokens.has_ended(person.user_id),
+        ):
             outcomes[person.place] = NotToBring.message
         else:
             fit.append(person)

@@ -22,13 +22,13 @@ def base_direction(text: str) -> int:
     return LEFT
 
 
-def visual_runs(text: str) -> list[tuple[str, int, int]]:
+def visual_runs(text: str, base: int | None = None) -> list[tuple[str, int, int]]:
     """`text` cut into runs of one direction, in the order in which they are drawn from left to right.
 
     A run is its characters in logical order (the shaper turns those that go right to left), its direction, and where
-    in `text` it begins.
+    in `text` it begins. `base`: the direction of the line; None: that of its first letter.
     """
-    base = base_direction(text)
+    base = base_direction(text) if base is None else base
     if base == LEFT and all(unicodedata.bidirectional(c) not in ("R", "AL", "AN") for c in text):
         return [(text, LEFT, 0)] if text else []
     levels = _levels(_resolved([unicodedata.bidirectional(c) for c in text], base), base)

@@ -13,10 +13,12 @@ from itertools import groupby
 from math import ceil
 from xml.etree.ElementTree import Element
 
+from lernbatch.drawing import bidi
 from lernbatch.drawing.styles import SIZES
 from lernbatch.drawing.svg import FILLED, SPACE, SVG, Scale, coordinates, length, local, numbers, size
 from lernbatch.drawing.typesetting import FontSet, GlyphCluster, TextStyle, nearest
 
+_BASES = {"ltr": bidi.LEFT, "rtl": bidi.RIGHT}
 MARGIN = 0.04  # of the picture's width that a name leaves free at each side before it is made smaller
 _TEXT_ONLY = frozenset(
     re.findall(
@@ -42,7 +44,7 @@ class _Set:
     anchor: str = "start"
     preserve: bool = False
     family: str = ""
-    right_to_left: bool = False
+    direction: str = ""  # "": not said; the first letter then says in which order they stand
     baseline: str = "auto"
     case: str = "none"
     lines: tuple[str, ...] = ()  # under, over and through the text
@@ -229,6 +231,7 @@ class _Text:
     def _set(self, chunk: Sequence[_Letter], factor: float) -> list[_Placed]:
         """The letters as they are shaped, runs of one style together; `factor`: of their sizes."""
         placed = []
+        base = _BASES.get(self._spans[0].set.direction)  # the line's direction is the text's, not a tspan's
         start = 0
         for end in range(1, len(chunk) + 1):
             if end < len(chunk) and not _begins_run(chunk[end - 1], chunk[end]):
@@ -240,7 +243,7 @@ class _Text:
                 letter_spacing=style.letter_spacing * factor,
                 word_spacing=style.word_spacing * factor,
             )
-            for cluster in self._fonts.clusters("".join(letter.text for letter in run), style):
+            for cluster in self._fonts.clusters("".join(letter.text for letter in run), style, base):
                 placed.append(_Placed(run[cluster.start], run[0], cluster, cluster.advance))
             start = end
         for span in reversed(self._spans):
@@ -352,7 +355,7 @@ def _lay(chunk: Sequence[_Letter], placed: Sequence[_Placed], x: float, y: float
 def _anchored(own: _Set) -> float:
     """Which part of its width a chunk stands to the left of its point. The letters do not say so, only `direction`."""
     part = _ANCHORS.get(own.anchor, 0.0)
-    return 1 - part if own.right_to_left else part
+    return 1 - part if own.direction == "rtl" else part
 
 
 def _painted(placed: Sequence[_Placed]) -> Iterator[Element]:
@@ -415,11 +418,16 @@ def _inherit(element: Element, inherited: _Set, frame: _Frame, rem: float) -> _S
         anchor=said.get("text-anchor", inherited.anchor).strip(),
         preserve=space.startswith(("pre", "break")) and space != "pre-line" if space else inherited.preserve,
         family=family,
-        right_to_left=said.get("direction", "rtl" if inherited.right_to_left else "") == "rtl",
+        direction=_direction(said.get("direction", ""), inherited.direction),
         baseline=inherited.baseline if baseline == "auto" else baseline,
         case=said.get("text-transform", inherited.case),
         lines=inherited.lines + tuple(line for line in _LINES if line in said.get("text-decoration", "")),
     )
+
+
+def _direction(said: str, inherited: str) -> str:
+    said = said.strip().lower()
+    return "ltr" if said == "initial" else said if said in ("ltr", "rtl") else inherited
 
 
 def _font_size(said: str, inherited: TextStyle, rem: float) -> float:

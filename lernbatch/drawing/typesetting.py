@@ -225,10 +225,10 @@ class FontSet:
             dict.fromkeys(c for c in text if c not in _INVISIBLE and self._face(c, script_of(c), TextStyle()) is None)
         )
 
-    def clusters(self, text: str, style: TextStyle) -> list[GlyphCluster]:
-        """`text` in one line, from left to right. What no font can draw becomes an empty box."""
+    def clusters(self, text: str, style: TextStyle, base: int | None = None) -> list[GlyphCluster]:
+        """`text` in one line, from left to right. What no font can draw becomes an empty box. `base`: as in bidi."""
         clusters = []
-        for run, direction, run_start in bidi.visual_runs(text):
+        for run, direction, run_start in bidi.visual_runs(text, base):
             pieces = list(self._pieces(run, run_start, style))
             for face, script, piece, start in reversed(pieces) if direction else pieces:
                 scale = style.size / face.units

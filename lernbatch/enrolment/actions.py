@@ -70,7 +70,11 @@ async def unfit_of(
     reach, homes = rules.reach(caller, services.config), created_for or caller.organisation_ids
     return await beside(
         len(user_ids),
-        lambda: {user_id for user_id in user_ids if not rules.may_bring_in(people.get(user_id), homes, reach)},
+        lambda: {
+            user_id
+            for user_id in user_ids
+            if not rules.may_bring_in(people.get(user_id), homes, reach, has_ended=services.tokens.has_ended(user_id))
+        },
     )
 
 

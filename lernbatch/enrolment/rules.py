@@ -137,13 +137,16 @@ def reach(caller: Caller, config: Config) -> list[str] | None:
     return batch.administered(caller, config)
 
 
-def may_bring_in(person: KnownUser | None, created_for: Collection[str], reach: Collection[str] | None) -> bool:
+def may_bring_in(
+    person: KnownUser | None, created_for: Collection[str], reach: Collection[str] | None, *, has_ended: bool
+) -> bool:
     """Whether who manages a batch may enrol `person` there: by hand, by a file, by a plan, by its undoing.
 
     The person exists, is active, and belongs by root organisation to `created_for`, for whom the batch is, or to
-    `reach`, the organisations that the caller administers. None: all.
+    `reach`, the organisations that the caller administers. None: all. `has_ended`: the account was deleted or merged
+    into another here, which the user service may still not say.
     """
-    return batch.is_of(person, None if reach is None else (*created_for, *reach))
+    return not has_ended and batch.is_of(person, None if reach is None else (*created_for, *reach))
 
 
 def leaf_nodes_to_show(enrolment: Enrolment, course: Course) -> int:

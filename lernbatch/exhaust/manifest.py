@@ -14,6 +14,7 @@ from lernbatch.exhaust.model import Delivery, ExhaustRequest, LeftOut
 from lernbatch.report.model import RULES_VERSION
 
 NAME = "manifest.json"
+_OPEN = "The file is not encrypted: whoever has it can read it. Ask with an encryptionKey."
 _BROKEN = (
     "The old zip encryption is broken: whoever has the file can open it without its key. "
     "Ask with zipEncryption aes256, and open the file with 7-Zip or the like."
@@ -57,7 +58,7 @@ def manifest(
 
 def _protection(protection: Protection) -> dict[str, Any]:
     encryption = protection.zip_encryption
-    warning = _BROKEN if encryption is ZipEncryption.ZIPCRYPTO else None
+    warning = {None: _OPEN, ZipEncryption.ZIPCRYPTO: _BROKEN}.get(encryption)
     return {"level": protection.level, "zipEncryption": encryption, "warning": warning}
 
 

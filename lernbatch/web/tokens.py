@@ -135,6 +135,10 @@ class TokenVerifier:
         """The account is one again."""
         self._ended.discard(user_id)
 
+    def has_ended(self, user_id: str) -> bool:
+        """Whether that account is deleted or merged into another, as far as this process was told (seconds ago)."""
+        return user_id in self._ended
+
     def note(self, user_id: str, *, is_active: bool) -> None:
         """Note whether the user service calls an account active, when it was called for another reason."""
         if is_active:

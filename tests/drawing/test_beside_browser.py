@@ -82,3 +82,38 @@ def test_the_places_of_a_placeholders_letters_are_not_those_of_a_names() -> None
     made = beside.ours(f'<svg {place(f"""<text x="{places}" y="50">{{{{n}}}}</text>""")}</svg>'.encode(), {"n": "Asha"})
     plain = beside.ours(f'<svg {place("""<text x="10" y="50">Asha</text>""")}</svg>'.encode())
     assert ImageChops.difference(made, plain).getbbox() is None
+
+
+@pytest.mark.parametrize(
+    ("words", "latin_is_left"),
+    [
+        ('<text x="390" y="60" direction="rtl" unicode-bidi="embed">{}</text>', False),
+        ('<text x="390" y="60" direction="rtl">{}</text>', False),
+        ('<text x="390" y="60" style="direction:rtl">{}</text>', False),
+        ('<g direction="rtl"><text x="390" y="60">{}</text></g>', False),
+        ('<text x="200" y="60" direction="rtl" text-anchor="middle">{}</text>', False),
+        ('<g direction="rtl"><text x="10" y="60" direction="ltr">{}</text></g>', True),
+        ('<text x="10" y="60" direction="ltr">{}</text>', True),
+        ('<text x="10" y="60">{}</text>', True),
+    ],
+)
+def test_direction_says_in_which_order_words_of_both_directions_stand(words: str, latin_is_left: bool) -> None:
+    mixed = '<tspan fill="#f00">abc</tspan> <tspan fill="#00f">ثنا</tspan>'
+    image = beside.ours(f'<svg font-size="40" {place(words.format(mixed))}</svg>'.encode())
+    not_blue, _, not_red = image.split()
+    latin = not_red.point(lambda level: 255 * (level < 100)).getbbox()  # red letters lack blue
+    arabic = not_blue.point(lambda level: 255 * (level < 100)).getbbox()
+    assert latin is not None
+    assert arabic is not None
+    assert (latin[0] < arabic[0]) is latin_is_left
+    assert latin[2] <= arabic[0] or arabic[2] <= latin[0]
+
+
+def test_direction_ltr_holds_where_the_first_letter_is_arabic() -> None:
+    words = '<text x="10" y="60" direction="ltr"><tspan fill="#f00">ثنا</tspan> <tspan fill="#00f">abc</tspan></text>'
+    image = beside.ours(f'<svg font-size="40" {place(words)}</svg>'.encode())
+    arabic = image.split()[2].point(lambda level: 255 * (level < 100)).getbbox()
+    latin = image.split()[0].point(lambda level: 255 * (level < 100)).getbbox()
+    assert arabic is not None
+    assert latin is not None
+    assert arabic[2] <= latin[0]

@@ -51,6 +51,7 @@ def test_a_request_may_ask_for_the_encryption_that_holds(reporting: Reporting) -
     told = [json.loads(reporting.fetch(job["manifestUrl"]))["protection"] for job in (old, new, reporting.made())]
     assert [one["zipEncryption"] for one in told] == ["zipcrypto", "aes256", None]
     assert ["broken" in (one["warning"] or "") for one in told] == [True, False, False]
+    assert ["not encrypted" in (one["warning"] or "") for one in told] == [False, False, True]
 
 
 def test_an_encryption_that_nobody_knows_is_refused(reporting: Reporting) -> None:

@@ -95,6 +95,23 @@ def test_only_active_people_of_the_batchs_organisations_come_in_and_others_are_t
 
 
 @pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("end", [{}, {"erase": True}])
+def test_an_account_that_ended_here_stays_out_while_the_user_service_still_calls_it_active(
+    service: Running, door: Door, end: dict[str, bool]
+) -> None:
+    batch_id = new_batch(service, enrollmentType="invite-only")
+    deleted, merged, stays = (known_learner(service) for _ in range(3))
+    service.call("POST", "/private/v1/user/account/delete", None, {"userId": deleted.user_id, **end})
+    accounts = {"fromAccountId": merged.user_id, "toAccountId": stays.user_id}
+    service.call("POST", "/private/v1/user/account/merge", None, accounts)
+    for by in (VIKRAM, PLATFORM):
+        for learner in (deleted, merged):
+            told = door(service, batch_id, learner, by)
+            assert (told, is_in(service, batch_id, learner)) == (NOT_TO_BRING, False)
+    assert door(service, batch_id, stays, VIKRAM) == "SUCCESS"
+
+
+@pytest.mark.parametrize("door", DOORS)
 def test_an_administrator_brings_in_people_of_every_organisation_that_he_administers(
     service: Running, door: Door
 ) -> None:
