@@ -289,7 +289,8 @@ class Config(BaseSettings):
     exhaust_batches_per_lease: int = Field(20, ge=1)  # then another organisation's request is next
     exhaust_rows_per_second: int = Field(0, ge=0)  # of one worker; 0: as fast as it goes
     custodian_org: str = ""  # the organisation of people without one: nobody's data is shared with it
-    exhaust_batches_per_request: int = Field(20, ge=1)
+    exhaust_batches_per_request: int = Field(20, ge=1)  # that are named; those of a search are not counted
+    exhaust_courses_per_search: int = Field(1000, ge=1)  # of a searchFilter
     exhaust_attempts: int = Field(3, ge=1)
     exhaust_retention_days: int = Field(30, ge=1)
     exhaust_personal_retention_days: int = Field(7, ge=1)

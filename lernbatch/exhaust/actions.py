@@ -28,7 +28,6 @@ from lernbatch.services import Services
 from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.exhaust")
-SEARCHED_COURSES = 1000
 POSTPONED = timedelta(hours=1)
 
 
@@ -203,7 +202,7 @@ async def batches_of(conn: Connection, batch_ids: Sequence[str]) -> list[ReportB
 async def selected_batches(
     services: Services, selection: Selection, dataset: Dataset, channel: str
 ) -> list[ReportBatch]:
-    """The batches that a request is about (contract jobs §5.5, §6.1). Bound: SEARCHED_COURSES. Raises: Upstream.
+    """The batches that a request is about (contract jobs §5.5, §6.1). Raises: Upstream, TooManyCourses.
 
     A report that spans batches and names none has those of the channel: those that started from a day on, or all, or
     those that run or ended yesterday.
@@ -212,9 +211,12 @@ async def selected_batches(
         return await batches_of(services.pool, selection.batch_ids)
     if selection.search is not None:
         filters = selection.search.get("filters")
+        most = services.config.exhaust_courses_per_search
         hits = await services.sunbird.search.courses(
-            filters if isinstance(filters, dict) else {}, fields=["identifier"], limit=SEARCHED_COURSES
+            filters if isinstance(filters, dict) else {}, fields=["identifier"], limit=most + 1
         )
+        if len(hits) > most:
+            raise rules.TooManyCourses(most)
         course_ids = [str(hit["identifier"]) for hit in hits if "identifier" in hit]
         return await db.all(services.pool, ReportBatch, Q.batches_of_courses, course_ids=course_ids)
     if not dataset.spans_batches:

@@ -67,6 +67,13 @@ class TooManyBatches(CannotBeMade):
         super().__init__(f"Number of batches in request exceeded. It should be within {limit}")
 
 
+class TooManyCourses(CannotBeMade):
+    """An addition: the reference takes what the search gives at once, and says nothing of the others."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"Number of courses found by searchFilter exceeded. It should be within {limit}")
+
+
 class NothingFound(CannotBeMade):
     message: str = "No data found"
 

@@ -19,10 +19,10 @@ from lernbatch.person import profiles
 from lernbatch.report.model import Dataset
 from lernbatch.sealing import seal_of
 from lernbatch.sunbird.users import Profile
-from tests.people import ASHA, HOME_ORG, KAVYA, VIKRAM, Person
+from tests.people import ADMIN, ASHA, HOME_ORG, KAVYA, VIKRAM, Person
 from tests.reporting import Reporting, unzipped
 from tests.running import Running, running
-from tests.seeds import QUIZ, RETIRED_COURSE, SECOND_COURSE
+from tests.seeds import COURSE, QUIZ, RETIRED_COURSE, SECOND_COURSE
 
 
 def asked_and_made(reporting: Reporting, config: dict[str, Any], dataset: str = "progress-exhaust", **more: Any) -> Any:
@@ -185,6 +185,20 @@ def test_organisations_take_turns(service: Running) -> None:
     done = {row["tag"] for row in rows if row["status"] == "SUCCESS"}
     assert done == {many[0].tag, many[3].tag}
     many[0].work()
+
+
+def test_a_search_is_bounded_by_its_courses_and_not_by_the_batches_that_may_be_named(dsn: str, tmp_path: Path) -> None:
+    with running(tmp_path, dsn, exhaust_courses_per_search=1, exhaust_batches_per_request=1) as own:
+        batches = [Reporting(own), Reporting(own), Reporting(own, course_id=SECOND_COURSE)]
+        for batch in batches:
+            batch.enrol(ASHA)
+        for course_ids in ([COURSE], [COURSE, SECOND_COURSE]):
+            search = {"searchFilter": {"filters": {"identifier": course_ids}}}
+            assert batches[0].submit(by=ADMIN, datasetConfig=search).status_code == 200
+        batches[0].work()
+        made = sorted(batches[0].jobs(by=ADMIN), key=lambda job: job["status"])
+    assert [(job["status"], len(job["downloadUrls"])) for job in made] == [("FAILED", 0), ("SUCCESS", 2)]
+    assert made[0]["statusMessage"] == "Number of courses found by searchFilter exceeded. It should be within 1"
 
 
 def test_a_long_request_gives_way_after_its_turn(dsn: str, tmp_path: Path) -> None:
