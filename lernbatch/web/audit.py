@@ -160,8 +160,9 @@ async def noting(call: Call, route: Route) -> Answer:
         outcome = "refused" if error.http_status < 500 and not isinstance(error, Upstream) else "failed"
         raise
     finally:
-        refused = [user_id for user_id in whom if user_id in call.refused_people]
-        done = [user_id for user_id in whom if user_id not in call.refused_people]
+        refusals = set(call.refused_people)
+        refused = [user_id for user_id in whom if user_id in refusals]
+        done = [user_id for user_id in whom if user_id not in refusals]
         try:
             if outcome == "done" and refused and done:
                 await write(services.pool, now, by(call), what, whom=refused, about=about, outcome="refused")
@@ -238,7 +239,7 @@ def _people(body: Mapping[str, Any]) -> list[str]:
         for key, value in part.items():
             if key in ("userId", "userIds", "fromUserId", "toUserId", "currentOwner", "newOwner"):
                 named += value if isinstance(value, list) else [value]
-    return [user_id for user_id in named[:MOST_PEOPLE] if isinstance(user_id, str)]
+    return [user_id for user_id in named if isinstance(user_id, str)]
 
 
 def _about(body: Mapping[str, Any], parameters: Mapping[str, str]) -> str | None:

@@ -79,6 +79,15 @@ def test_of_several_people_the_trail_tells_for_whom_an_act_was_refused(service: 
         assert told == {("refused", foreign.user_id)} | done
 
 
+def test_an_act_done_to_the_last_of_many_is_no_refusal(service: Running) -> None:
+    learner, batch_id = known_learner(service), new_batch(service)
+    user_ids = [f"unknown-{number}" for number in range(audit.MOST_PEOPLE)] + [learner.user_id]
+    path = f"/v1/course/batch/users/add/{batch_id}"
+    assert service.call("POST", path, VIKRAM, {"userIds": user_ids}).status_code == 200
+    told = {note["outcome"]: note["whom"] for note in notes(service, about=batch_id)}
+    assert told == {"done": [learner.user_id], "refused": user_ids[: audit.MOST_PEOPLE]}
+
+
 @pytest.mark.parametrize(("edata", "what"), [({}, "account.delete"), ({"erase": True}, "account.erase")])
 def test_ending_an_account_is_noted(service: Running, edata: dict[str, Any], what: str) -> None:
     learner = new_learner()
