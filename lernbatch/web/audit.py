@@ -132,7 +132,7 @@ async def write(
         what=what[:LONGEST],
         outcome=outcome,
         who=_bounded(by.who),
-        whom=[user_id[:LONGEST] for user_id in list(dict.fromkeys(whom))[:MOST_PEOPLE]],
+        whom=_bounded_people(whom),
         about=_bounded(about),
         from_address=_bounded(by.from_address),
         request_id=_bounded(by.request_id),
@@ -147,17 +147,11 @@ async def note(call: Call, what: str, *, whom: Iterable[str] = (), about: str | 
 
 
 async def noting(call: Call, route: Route) -> Answer:
-    """The answer of a route of AUDITED, with its note."""
+    """The answer of a route of AUDITED, with its note; an act done to some and refused for others has one for each."""
     services, now = call.services, call.services.clock.now()
-    audit_id = await write(
-        services.pool,
-        now,
-        by(call),
-        AUDITED[route.path],
-        whom=_people(call.request),
-        about=_about(call.request, call.parameters),
-        outcome="begun",
-    )
+    what, about = AUDITED[route.path], _about(call.request, call.parameters)
+    whom = _people(call.request)
+    audit_id = await write(services.pool, now, by(call), what, whom=whom, about=about, outcome="begun")
     outcome = "failed"
     try:
         answer = await route.handler(call)
@@ -166,8 +160,16 @@ async def noting(call: Call, route: Route) -> Answer:
         outcome = "refused" if error.http_status < 500 and not isinstance(error, Upstream) else "failed"
         raise
     finally:
+        refusals = set(call.refused_people)
+        refused = [user_id for user_id in whom if user_id in refusals]
+        done = [user_id for user_id in whom if user_id not in refusals]
         try:
-            await db.run(services.pool, Q.end_note, audit_id=audit_id, outcome=outcome)
+            if outcome == "done" and refused and done:
+                await write(services.pool, now, by(call), what, whom=refused, about=about, outcome="refused")
+                whom = done
+            elif refused:
+                outcome = "refused"
+            await db.run(services.pool, Q.end_note, audit_id=audit_id, outcome=outcome, whom=_bounded_people(whom))
         except db.UNREACHABLE as unreachable:  # the note says that it was begun, which is true
             log.warning("the end of an act was not noted", error=repr(unreachable))
     return answer
@@ -225,6 +227,10 @@ async def forget_old(services: Services) -> int:
     return await db.run(services.pool, Q.forget_notes, before=before, limit=FORGOTTEN_AT_ONCE)
 
 
+def _bounded_people(whom: Iterable[str]) -> list[str]:
+    return [user_id[:LONGEST] for user_id in list(dict.fromkeys(whom))[:MOST_PEOPLE]]
+
+
 def _people(body: Mapping[str, Any]) -> list[str]:
     """Whom a request names, wherever the calls of AUDITED do."""
     inner = [value for value in body.values() if isinstance(value, dict)]
@@ -233,7 +239,7 @@ def _people(body: Mapping[str, Any]) -> list[str]:
         for key, value in part.items():
             if key in ("userId", "userIds", "fromUserId", "toUserId", "currentOwner", "newOwner"):
                 named += value if isinstance(value, list) else [value]
-    return [user_id for user_id in named[:MOST_PEOPLE] if isinstance(user_id, str)]
+    return [user_id for user_id in named if isinstance(user_id, str)]
 
 
 def _about(body: Mapping[str, Any], parameters: Mapping[str, str]) -> str | None:

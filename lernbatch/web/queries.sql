@@ -19,7 +19,7 @@ VALUES (:now, :what, :outcome, :who, :whom, :about, :from_address, :request_id, 
 RETURNING audit_id;
 
 -- end_note
-UPDATE audit SET outcome = :outcome WHERE audit_id = :audit_id;
+UPDATE audit SET outcome = :outcome, whom = :whom WHERE audit_id = :audit_id;
 
 -- notes
 -- The newest first.

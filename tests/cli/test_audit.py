@@ -15,6 +15,7 @@ from lernbatch.web.audit import AUDITED, Refusals
 from tests.cli.commands import Installation
 from tests.learning import complete, enrol, enrolled, known_learner, new_batch, new_learner, states
 from tests.people import MEERA, RAVI, VIKRAM, Person
+from tests.rows import enrolled as seeded
 from tests.running import Running, running
 
 
@@ -61,6 +62,30 @@ def test_an_act_that_is_refused_is_noted_as_refused(service: Running) -> None:
     assert service.call("POST", path, RAVI, {"userIds": [learner.user_id]}).status_code in (401, 403)
     (note,) = notes(service, about=batch_id)
     assert (note["outcome"], note["who"]) == ("refused", RAVI.user_id)
+
+
+@pytest.mark.parametrize("act", ["add", "remove"])
+def test_of_several_people_the_trail_tells_for_whom_an_act_was_refused(service: Running, act: str) -> None:
+    learner, foreign, batch_id = known_learner(service), new_learner(), new_batch(service, enrollmentType="invite-only")
+    if act == "remove":
+        seeded(service, batch_id, learner)
+    path = f"/v1/course/batch/users/{act}/{batch_id}"
+    for people in ([learner, foreign], [foreign]):
+        request = {"userIds": [person.user_id for person in people]}
+        headers = {"X-Request-ID": f"{act}-{len(people)}-{learner.user_id}"}
+        assert service.call("POST", path, VIKRAM, request, headers=headers).status_code == 200
+        told = {(note["outcome"], *note["whom"]) for note in notes(service, request_id=headers["X-Request-ID"])}
+        done = {("done", learner.user_id)} if learner in people else set()
+        assert told == {("refused", foreign.user_id)} | done
+
+
+def test_an_act_done_to_the_last_of_many_is_no_refusal(service: Running) -> None:
+    learner, batch_id = known_learner(service), new_batch(service)
+    user_ids = [f"unknown-{number}" for number in range(audit.MOST_PEOPLE)] + [learner.user_id]
+    path = f"/v1/course/batch/users/add/{batch_id}"
+    assert service.call("POST", path, VIKRAM, {"userIds": user_ids}).status_code == 200
+    told = {note["outcome"]: note["whom"] for note in notes(service, about=batch_id)}
+    assert told == {"done": [learner.user_id], "refused": user_ids[: audit.MOST_PEOPLE]}
 
 
 @pytest.mark.parametrize(("edata", "what"), [({}, "account.delete"), ({"erase": True}, "account.erase")])
