@@ -12,6 +12,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from types import FrameType
 
 import uvicorn
@@ -23,13 +25,15 @@ from starlette.types import ASGIApp
 from lernbatch import log
 from lernbatch.config import Config
 from lernbatch.errors import Unusable
+from lernbatch.jobs.pauses import pause_after
 from lernbatch.web import protocol
 from lernbatch.web.middleware import Middleware
 
 KEEP_ALIVE_SECONDS = 75  # longer than the gateways before us keep theirs, so that they close first
 GRACE_SECONDS = 30  # for requests under way; a statement is cut off earlier
 # A process that ends so soon after its start, so often in a row, will not do better the next time.
-EARLY_SECONDS, EARLY_ENDS = 5.0, 3
+EARLY_SECONDS, EARLY_ENDS = 5.0, 5
+LONGEST_PAUSE = timedelta(seconds=10)  # between two starts of a process that ends early
 
 
 def listening(host: str, port: int, chosen_by: str = "--port") -> socket.socket:
@@ -188,6 +192,9 @@ class WorkerProcesses:
             log.warning("a process ended and is replaced", exit_code=code)
             if early == EARLY_ENDS:
                 raise Unusable("The processes of the service end as soon as they start; the log above says why.")
+            if early:  # a database that has just died is back within seconds
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), pause_after(early - 1, LONGEST_PAUSE).total_seconds())
 
     async def _one(self, watched: int) -> int:
         """Run one process until it ends by itself or we stop; its exit code."""
