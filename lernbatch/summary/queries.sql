@@ -1,21 +1,25 @@
 -- Statements about summaries.
 
+-- fragment counted
+-- Learners who came and stayed, and learners who were awarded, each once; from :since on (null: ever).
+SELECT 'enrolment' AS kind, e.user_id
+  FROM enrolment e
+ WHERE e.batch_id = :batch_id
+   AND e.course_id = :course_id
+   AND e.active
+   AND (:since::timestamptz IS NULL OR e.enrolled_at >= :since)
+UNION ALL
+SELECT DISTINCT 'certificate-issued', c.user_id
+  FROM certificate c
+ WHERE c.batch_id = :batch_id
+   AND c.course_id = :course_id
+   AND (:since::timestamptz IS NULL OR c.issued_at >= :since)
+
 -- figures
--- Learners who came and stayed, and learners who were awarded, each once; from :since on (null: ever). The places are
--- those of the profiles kept here; where they are asked for, `known` is false for those whose profile is not kept.
+-- How many of them there are, by place. The places are those of the profiles kept here; where they are asked for,
+-- `known` is false for those whose profile is not kept.
 SELECT kind, place.state, place.district, place.known, count(*) AS count
-  FROM (SELECT 'enrolment' AS kind, e.user_id
-          FROM enrolment e
-         WHERE e.batch_id = :batch_id
-           AND e.course_id = :course_id
-           AND e.active
-           AND (:since::timestamptz IS NULL OR e.enrolled_at >= :since)
-     UNION ALL
-        SELECT DISTINCT 'certificate-issued', c.user_id
-          FROM certificate c
-         WHERE c.batch_id = :batch_id
-           AND c.course_id = :course_id
-           AND (:since::timestamptz IS NULL OR c.issued_at >= :since)) did
+  FROM (:{counted}) did
   LEFT JOIN profile p ON (:by_state OR :by_district) AND p.user_id = did.user_id
  CROSS JOIN LATERAL (SELECT CASE WHEN :by_state THEN nullif(p.state, '') END AS state,
                             CASE WHEN :by_district THEN nullif(p.district, '') END AS district,
@@ -26,18 +30,7 @@ ORDER BY kind DESC, place.state, place.district;
 -- people_to_place
 -- Some of those whom `figures` counts as not known, each with what they did.
   SELECT did.user_id, array_agg(did.kind) AS kinds
-    FROM (SELECT 'enrolment' AS kind, e.user_id
-            FROM enrolment e
-           WHERE e.batch_id = :batch_id
-             AND e.course_id = :course_id
-             AND e.active
-             AND (:since::timestamptz IS NULL OR e.enrolled_at >= :since)
-       UNION ALL
-          SELECT DISTINCT 'certificate-issued', c.user_id
-            FROM certificate c
-           WHERE c.batch_id = :batch_id
-             AND c.course_id = :course_id
-             AND (:since::timestamptz IS NULL OR c.issued_at >= :since)) did
+    FROM (:{counted}) did
    WHERE NOT EXISTS (SELECT FROM profile p WHERE p.user_id = did.user_id)
 GROUP BY did.user_id
    LIMIT :limit;
