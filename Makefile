@@ -9,6 +9,7 @@
 #   make fuzz     calls of every kind, made up at random, against the API; EXAMPLES a call
 #   make advisories  the locks against a stored list of known weaknesses, without a network
 #   make sbom     the bill of materials (CycloneDX) of what is installed to run, in build
+#   make texts    the console's texts in English, and every catalogue with them
 #   make docs     the documentation site, from docs/, in build/docs; fails on a link that leads nowhere
 #   make setup    the virtual environment alone; every target above makes it when it is missing or old
 #   make format   format the code
@@ -29,7 +30,7 @@ LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes
 	--no-emit-find-links --no-header --no-annotate
 
 .PHONY: help setup demo run test test-real check format lint types imports dead advisories sbom bench fuzz docs \
-	coverage-of-contract lock clean
+	texts coverage-of-contract lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -103,6 +104,14 @@ coverage-of-contract: $(VENV)/.ready-to-check
 
 fuzz: $(VENV)/.ready-to-check
 	@EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest tests/project/test_openapi.py
+
+texts: $(VENV)/.ready
+	@mkdir -p build
+	@cd lernbatch/console && "$(abspath $(BIN))/pybabel" -q extract -F locale/babel.cfg -k N_ --no-location \
+		--sort-output --project Lernbatch -o ../../build/console.pot .
+	@for file in lernbatch/console/locale/*.po; do [ -f "$$file" ] || continue; \
+		$(BIN)/pybabel -q update -i build/console.pot -o "$$file" -l "$$(basename "$$file" .po)" --no-wrap; done
+	@echo "The console's texts are in build/console.pot; a new language begins with a copy of it."
 
 docs: $(VENV)/.ready-for-docs
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs

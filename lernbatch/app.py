@@ -17,6 +17,10 @@ from lernbatch import log
 from lernbatch.account import ended
 from lernbatch.clock import Clock
 from lernbatch.config import Config, load
+from lernbatch.console import endpoint as console
+from lernbatch.console.pages import PAGES
+from lernbatch.console.rates import Rate
+from lernbatch.console.visit import Console
 from lernbatch.course.cache import CourseCache
 from lernbatch.database import db
 from lernbatch.database.coalescer import Coalescers
@@ -36,6 +40,7 @@ from lernbatch.web.middleware import Middleware, NoSuchRoute
 from lernbatch.web.tokens import PublicKeys, TokenVerifier
 from sandbox import app as sandbox
 from sandbox import identity
+from sandbox.sign_in import LocalPeople
 
 
 @asynccontextmanager
@@ -80,6 +85,8 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Middleware:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with services(config, dsn, clock) as held:
             app.state.services = held
+            people = LocalPeople(held.pool, config, held.clock)
+            app.state.console = Console(PAGES, people, Rate(config.sign_ins_per_minute))
             async with (
                 gauges.watching(held.pool),
                 ended.watching(held),
@@ -91,7 +98,8 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Middleware:
     async def unknown(request: Request, _: Exception) -> Response:
         return failures.failed(request, NoSuchRoute())
 
-    app = Starlette(routes=starlette_routes(ROUTES), lifespan=lifespan, exception_handlers={HTTPException: unknown})
+    routes = [*starlette_routes(ROUTES), *console.starlette_routes(PAGES)]
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: unknown})
     app.router.redirect_slashes = False
     app.state.routes = tuple(ROUTES)  # for /openapi.json and /docs
     app.state.operators_port = None  # the only one with what is for operators

@@ -159,7 +159,12 @@ class Config(BaseSettings):
     enrol_across_organisations: bool = False  # people of any organisation may be brought into a batch
     self_enrol_invite_only: bool = False  # learners may enrol themselves into invite-only batches, as 8.1 lets them
     administrator_roles: Words = ("ORG_ADMIN", "SYSTEM_ADMINISTRATION")  # each for the organisations it is held in
+    operator_roles: Words = ("SYSTEM_ADMINISTRATION",)  # who sees the console's pages of operation
     report_roles: Words = ("REPORT_ADMIN",)  # who has their organisations' exhausts, and may do nothing else
+
+    # the console
+    demo_sign_in: bool = False  # anybody may be any of the bundled people, also where not only this machine reaches us
+    sign_ins_per_minute: int = Field(10, ge=1)  # of one address, at each process
 
     # bounds
     max_body_bytes: int = Field(1024 * 1024, ge=1)  # of a request that is no file

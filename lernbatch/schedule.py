@@ -7,6 +7,7 @@ from functools import partial
 from lernbatch.batch import jobs as batch
 from lernbatch.bulk import jobs as bulk
 from lernbatch.certificate import jobs as certificate
+from lernbatch.console import sessions
 from lernbatch.course import jobs as course
 from lernbatch.erasure import actions as erasure
 from lernbatch.exhaust import jobs as exhaust
@@ -47,6 +48,7 @@ JOBS: list[Job] = [
     Job("exhaust.close_withdrawn", exhaust.close_withdrawn, every_seconds=60),
     Job("exhaust.fetch_missing_people", person.fetch_missing_profiles, every_seconds=15),
     Job("account.erase", erasure.erase_due, every_seconds=60, together=True),
+    Job("console.forget_sessions", sessions.forget_old, every_seconds=600),
     Job("retention", retention.forget_old, every_seconds=60),
     Job("outbox.relay", partial(relay, senders=SENDERS), every_seconds=1),
 ]

@@ -272,6 +272,20 @@ CREATE INDEX audit_of_whom ON audit USING gin (whom);       -- web.notes
 
 CREATE INDEX enrolment_of_batch_left ON enrolment (batch_id) WHERE NOT active; -- who left
 
+-- One row: somebody who is signed in to the console. It ends after 12 hours, or 2 without a request: console.rules.ended.
+CREATE TABLE console_session (
+  session_id bytea       PRIMARY KEY, -- SHA-256 of the cookie's value
+  user_id    text        NOT NULL,
+  sealed     bytea       NOT NULL, -- name, tokens and the secret of the forms, bound to session_id
+  kept       bytea,                -- a form that was sent after the last session had ended, sealed too
+  created_at timestamptz NOT NULL,
+  used_at    timestamptz NOT NULL, -- of the last request, to the minute
+  ends_at    timestamptz NOT NULL
+);
+
+CREATE INDEX console_session_of_user ON console_session (user_id); -- console.sessions_of
+CREATE INDEX console_session_age ON console_session (ends_at);     -- console.forget_sessions
+
 -- One row: one try of a learner at one question set.
 CREATE TABLE attempt (
   user_id      text             NOT NULL,

@@ -52,6 +52,23 @@ UPDATE course SET fetched_at = fetched_at - interval '1 year' WHERE course_id = 
 LEFT JOIN sandbox_organisation o USING (org_id)
     WHERE p.user_id = ANY (:user_ids::text[]);
 
+-- people_to_choose
+-- Some of each kind, so that the first of the list are not all learners.
+  SELECT user_id, first_name, last_name, org_id, roles, org_name
+    FROM (SELECT p.user_id, p.first_name, p.last_name, p.org_id, p.roles, coalesce(o.name, '') AS org_name,
+                 row_number() OVER (PARTITION BY p.roles ORDER BY p.user_id) AS place
+            FROM sandbox_person p
+       LEFT JOIN sandbox_organisation o USING (org_id)
+           WHERE p.status = 1 AND p.managed_by = '') AS person
+ORDER BY place, cardinality(roles) DESC, user_id
+   LIMIT :limit;
+
+-- person_to_choose
+   SELECT p.user_id, p.first_name, p.last_name, p.org_id, p.roles, coalesce(o.name, '') AS org_name
+     FROM sandbox_person p
+LEFT JOIN sandbox_organisation o USING (org_id)
+    WHERE p.user_id = :user_id AND p.status = 1;
+
 -- organisations_matching
   SELECT org_id, name, channel, is_root, status, count(*) OVER () AS total
     FROM sandbox_organisation

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -32,6 +34,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path == real and not any("real" in Path(one).parts for one in config.args) else None
 
 
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` in a thread: that of the tests has a loop of Playwright's while a browser is open."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
 def _execute(dsn: str, *statements: str) -> None:
     async def work() -> None:
         conn = await asyncpg.connect(dsn)
@@ -41,7 +49,7 @@ def _execute(dsn: str, *statements: str) -> None:
         finally:
             await conn.close()
 
-    asyncio.run(work())
+    _run(work())
 
 
 @pytest.fixture(scope="session")
@@ -61,9 +69,9 @@ def template(server: str) -> str:
     """The name of a migrated database with the sandbox's data, which others are cloned from."""
     name = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
     _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
-    asyncio.run(migrate(named(server, name)))
-    asyncio.run(migrate(named(server, name), sandbox.MIGRATIONS))
-    asyncio.run(seed(named(server, name)))
+    _run(migrate(named(server, name)))
+    _run(migrate(named(server, name), sandbox.MIGRATIONS))
+    _run(seed(named(server, name)))
     return name
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import Request
 
@@ -27,11 +27,11 @@ from lernbatch.services import Services
 from lernbatch.web.headers import headers_of
 
 if TYPE_CHECKING:  # they are above: what answers a request notes it here
-    from lernbatch.web.answers import Answer
     from lernbatch.web.request import Call
     from lernbatch.web.routing import Route
 
 Q = sql.load("lernbatch.web")
+Done = TypeVar("Done")
 MANY_PEOPLE = 100  # from how many on a list of people is a read in bulk
 MOST_PEOPLE = 100  # of a note
 LONGEST = 200  # characters of a text in a note
@@ -146,15 +146,18 @@ async def note(call: Call, what: str, *, whom: Iterable[str] = (), about: str | 
     await write(call.services.pool, call.services.clock.now(), by(call), what, whom=whom, about=about)
 
 
-async def noting(call: Call, route: Route) -> Answer:
-    """The answer of a route of AUDITED, with its note; an act done to some and refused for others has one for each."""
+async def noting(call: Call, what: str, act: Callable[[Call], Awaitable[Done]]) -> Done:
+    """The answer of an act, with its note; an act done to some and refused for others has one for each.
+
+    `what`: the act's name, as in AUDITED.
+    """
     services, now = call.services, call.services.clock.now()
-    what, about = AUDITED[route.path], _about(call.request, call.parameters)
+    about = _about(call.request, call.parameters)
     whom = _people(call.request)
     audit_id = await write(services.pool, now, by(call), what, whom=whom, about=about, outcome="begun")
     outcome = "failed"
     try:
-        answer = await route.handler(call)
+        answer = await act(call)
         outcome = "done"
     except LernbatchError as error:
         outcome = "refused" if error.http_status < 500 and not isinstance(error, Upstream) else "failed"

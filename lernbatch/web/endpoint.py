@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http import HTTPStatus
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -60,7 +61,8 @@ class Endpoint:
             return PlainTextResponse(admission.GATEWAY_DENIAL, 403)
 
         call = Call(services, caller, body, request.path_params, message_id, request, largest_bytes)
-        answer = await (audit.noting(call, route) if route.path in audit.AUDITED else route.handler(call))
+        what = audit.AUDITED.get(route.path)
+        answer = await (audit.noting(call, what, route.handler) if what else route.handler(call))
         if isinstance(answer, Response):
             if not isinstance(answer, JsonAnswer):
                 answer.headers.setdefault("cache-control", "no-store")
@@ -88,7 +90,14 @@ def _starlette_route(route: Route, path: str, *, by_gateway: bool) -> StarletteR
     return StarletteRoute(path, endpoint, methods=[route.method], name=f"{route.method} {path}")
 
 
+class HasRoute(Protocol):
+    """What answers a route: an endpoint of the API, or a page."""
+
+    @property
+    def route(self) -> Route: ...
+
+
 def route_of(starlette_route: StarletteRoute) -> Route:
-    """The route that `starlette_routes` made Starlette's of."""
-    assert isinstance(starlette_route.app, Endpoint)
-    return starlette_route.app.route
+    """The route that a row of our tables made Starlette's of."""
+    endpoint: HasRoute = starlette_route.app  # type: ignore[assignment]  # Starlette knows it as an ASGI application
+    return endpoint.route

@@ -1,0 +1,59 @@
+"""What a form sends: read within its bounds, and checked to be ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.types import Message
+
+from lernbatch.errors import Refused
+from lernbatch.web.request import Call
+
+MOST_FIELDS, MOST_FILES = 2000, 4
+TOKEN, DO, ONCE = "csrf", "do", "once"  # fields that the form's frame adds
+FRAME = frozenset((TOKEN, DO))
+
+
+class UnreadableForm(Refused):
+    """No form, or one with more fields than a page of ours has."""
+
+    code = "UNREADABLE_FORM"
+    message = "The form could not be read."
+
+
+@dataclass(frozen=True, slots=True)
+class SentForm:
+    """The last value of each field, every value of each, and the files."""
+
+    values: Mapping[str, str]
+    lists: Mapping[str, list[str]]
+    files: Mapping[str, UploadFile]
+
+
+async def read(call: Call) -> SentForm:
+    """The form of a POST. Raises: UnreadableForm; envelope.TooLarge; as `Call.read_body`."""
+    body = await call.read_body()
+
+    async def receive() -> Message:  # the body was read already, within its bound
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    request = Request(call.http.scope, receive)
+    try:
+        form = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=max(len(body), 1))
+    except (MultiPartException, HTTPException) as wrong:
+        raise UnreadableForm from wrong
+    lists: dict[str, list[str]] = {}
+    files: dict[str, UploadFile] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            if value.filename:
+                files[name] = value
+        else:
+            # Browsers send lines of a text area with CR LF; a NUL can be stored nowhere.
+            lists.setdefault(name, []).append(value.replace("\r\n", "\n").replace("\x00", ""))
+    return SentForm({name: values[-1] for name, values in lists.items()}, lists, files)

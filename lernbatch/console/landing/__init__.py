@@ -1,0 +1,1 @@
+"""The first page: it leads on by role."""

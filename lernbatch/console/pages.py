@@ -1,0 +1,27 @@
+"""Every page of the console: path, handlers, place in the navigation, whose it is. One row a page.
+
+The order is that of the navigation; the first page of a reader is where `/console/` leads.
+"""
+
+from __future__ import annotations
+
+from lernbatch.console.endpoint import SIGN_IN
+from lernbatch.console.landing import handlers as landing
+from lernbatch.console.sign_in import handlers as sign_in
+from lernbatch.console.visit import Page, Write
+
+# fmt: off
+PAGES: tuple[Page, ...] = (
+    Page("/", landing.enter, is_open=True),
+    Page("/console", landing.enter, is_open=True),
+    Page("/console/", landing.lead),
+
+    # signing in
+    Page(SIGN_IN, sign_in.show, {"choose": Write(sign_in.choose)}, is_open=True),
+    Page("/console/sign-out", sign_in.show_leave, {"sign-out": Write(sign_in.leave)}),
+    Page("/console/sessions", sign_in.show_sessions, {"end": Write(sign_in.end_session)}),
+
+    # the last: whatever no page above has
+    Page("/console/{path:path}", landing.nowhere, {"": Write(landing.nowhere)}, is_open=True),
+)
+# fmt: on

@@ -1,0 +1,92 @@
+"""Chromium, driven by Playwright: one browser a run, one context a reader."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.people import Person
+from tests.real import chromium
+from tests.running import PATIENCE_SECONDS, Running
+
+Theme = Literal["light", "dark"]
+WIDE, PHONE = 1280, 360
+HEIGHTS = {WIDE: 800, PHONE: 740}
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+# Our own fonts, so that a page looks the same on every machine, in every script.
+_FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>{fonts}</dir><cachedir>{cache}</cachedir>
+<alias><family>system-ui</family><prefer><family>Noto Sans</family></prefer></alias>
+<alias><family>monospace</family><prefer><family>Noto Sans</family></prefer></alias></fontconfig>
+"""
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, which never leaves this machine."""
+    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+        settings = Path(folder, "fonts.conf")
+        settings.write_text(_FONTS.format(fonts=chromium.FONTS, cache=folder), encoding="utf-8")
+        environment: dict[str, str | float | bool] = {**os.environ, "FONTCONFIG_FILE": str(settings)}
+        opened = playwright.chromium.launch(executable_path=chromium.program(), args=_FLAGS, env=environment)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+class Reader:
+    """Somebody with a browser window of their own. `person` None: nobody is signed in.
+
+    `complaints`: what the browser said against a page: scripts and styles that the policy refused, errors in scripts.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        service: Running,
+        person: Person | None,
+        width: int,
+        theme: Theme,
+        language: str,
+        script: bool,
+    ) -> None:
+        self.service = service
+        self.context: BrowserContext = browser.new_context(
+            base_url=service.url,
+            viewport={"width": width, "height": HEIGHTS.get(width, 800)},
+            color_scheme=theme,
+            locale=language,
+            java_script_enabled=script,
+        )
+        self.context.set_default_timeout(PATIENCE_SECONDS * 1000)
+        self.page: Page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on(
+            "console", lambda message: self.complaints.append(message.text) if message.type == "error" else None
+        )
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        if person is not None:
+            self.sign_in(person)
+
+    def sign_in(self, person: Person) -> None:
+        """One press on the person's name."""
+        self.page.goto("/console/sign-in")
+        self.page.locator(f'button[value="{person.user_id}"]').click()
+        self.page.wait_for_url(lambda url: "/sign-in" not in url)
+
+    def scrolls_sideways(self) -> bool:
+        """Whether the page as a whole is wider than its window."""
+        return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
