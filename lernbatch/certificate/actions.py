@@ -11,7 +11,7 @@ from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import may_manage
 from lernbatch.certificate import events, rechecks, rules
-from lernbatch.certificate.model import CertificateStatus
+from lernbatch.certificate.model import Certificate, CertificateStatus
 from lernbatch.certificate.wire import IssueRequest, StatusChange
 from lernbatch.credential import proof
 from lernbatch.credential.keys import key_set
@@ -262,6 +262,20 @@ async def _passed_over(conn: db.Connection, batch_id: str, status: int | None) -
     """How many learners a bulk action leaves out. `status`: of their enrolments; None: any."""
     passed_over = await db.one(conn, PassedOver, Q.decided_in_batch, batch_id=batch_id, status=status)
     return passed_over or PassedOver()
+
+
+async def held_by(services: Services, user_id: str, *, limit: int) -> list[Certificate]:
+    """The newest certificates of a learner, valid or not."""
+    return await db.all(
+        services.pool,
+        Certificate,
+        Q.certificates_of_learner,
+        user_id=user_id,
+        course_id=None,
+        batch_id=None,
+        active_only=False,
+        limit=limit,
+    )
 
 
 async def managed_batch(services: Services, caller: Caller, batch_id: str, course_id: str | None = None) -> Batch:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from lernbatch.console.endpoint import SIGN_IN
 from lernbatch.console.landing import handlers as landing
+from lernbatch.console.my import handlers as my
+from lernbatch.console.public import handlers as public
 from lernbatch.console.sign_in import handlers as sign_in
 from lernbatch.console.visit import Page, Write
+from lernbatch.console.words import N_
 
 # fmt: off
 PAGES: tuple[Page, ...] = (
@@ -20,6 +23,15 @@ PAGES: tuple[Page, ...] = (
     Page(SIGN_IN, sign_in.show, {"choose": Write(sign_in.choose)}, is_open=True),
     Page("/console/sign-out", sign_in.show_leave, {"sign-out": Write(sign_in.leave)}),
     Page("/console/sessions", sign_in.show_sessions, {"end": Write(sign_in.end_session)}),
+
+    # a learner's own
+    Page("/console/my", my.show, nav=N_("My courses")),
+    Page("/console/my/certificates", my.show_certificates, nav=N_("Certificates")),
+    Page("/console/my/{batch_id}", my.show_batch, {"leave": Write(my.leave, "enrolment.leave")}),
+
+    # a batch for anybody
+    Page("/b/{batch_id}", public.lead, is_open=True),
+    Page("/console/b/{batch_id}", public.show, {"join": Write(public.join, "enrolment.join")}, is_open=True),
 
     # the last: whatever no page above has
     Page("/console/{path:path}", landing.nowhere, {"": Write(landing.nowhere)}, is_open=True),

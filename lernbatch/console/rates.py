@@ -7,6 +7,8 @@ from datetime import datetime
 
 from lernbatch.errors import LernbatchError
 
+JOINS_PER_MINUTE = 5  # of one learner
+
 
 class TooOften(LernbatchError):
     """More than a rate allows; in a minute it may be tried again."""

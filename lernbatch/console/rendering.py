@@ -127,7 +127,9 @@ def navigation(visit: Visit) -> list[tuple[Page, bool]]:
         return []
     config, caller = visit.services.config, visit.caller
     pages = [page for page in visit.console.pages if page.nav and page.seen_by(caller, config)]
-    return [(page, visit.path == page.path or visit.path.startswith(f"{page.path}/")) for page in pages]
+    around = [page.path for page in pages if visit.path == page.path or visit.path.startswith(f"{page.path}/")]
+    current = max(around, key=len, default=None)
+    return [(page, page.path == current) for page in pages]
 
 
 def tabs(visit: Visit) -> list[tuple[str, str, bool]]:

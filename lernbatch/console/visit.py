@@ -56,6 +56,7 @@ class Console:
     pages: tuple[Page, ...]
     local_people: LocalPeople
     sign_ins: Rate
+    joins: Rate
 
 
 @dataclass(slots=True)

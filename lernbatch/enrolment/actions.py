@@ -24,6 +24,7 @@ from lernbatch.enrolment.model import (
     EnrolmentRequest,
     EnrolmentSource,
     EnrolmentsQuery,
+    JoiningState,
 )
 from lernbatch.errors import LernbatchError, Unauthorized, Upstream
 from lernbatch.jobs.outbox import actions as outbox
@@ -115,6 +116,30 @@ async def eligibilities(conn: Connection, keys: Sequence[EnrolmentKey]) -> dict[
         batch_ids=[batch_id for _, batch_id in keys],
     )
     return {(row.user_id, row.batch_id): row for row in rows}
+
+
+async def joining_state(services: Services, batch_id: str, user_id: str | None) -> JoiningState:
+    """What a person can do about a batch now. `user_id` None: nobody has signed in. Raises: InvalidBatch."""
+    key = (user_id or "", batch_id)
+    eligibility = rules.check_course((await eligibilities(services.pool, [key])).get(key), None)
+    seats_left = None
+    if eligibility.capacity is not None:
+        seats_left = dict(await services.pool.fetch(Q.seats_left.text, [batch_id])).get(batch_id)
+    today, closed = services.clock.today(eligibility.time_zone), not services.config.self_enrol_invite_only
+    joining = rules.joining(
+        eligibility,
+        today,
+        is_signed_in=user_id is not None,
+        seats_left=seats_left,
+        closed=closed,
+        closes_before=services.config.enrolment_closes_days_before_end,
+    )
+    try:
+        rules.check_unenrol(eligibility, today, alone=True, closed=closed)
+        may_leave = True
+    except LernbatchError:
+        may_leave = False
+    return JoiningState(eligibility, joining, may_leave, seats_left)
 
 
 async def list_of(services: Services, query: EnrolmentsQuery) -> EnrolmentPage:

@@ -30,6 +30,20 @@ class EnrolmentSource(StrEnum):
     FILE = "file"
 
 
+class Joining(StrEnum):
+    """What somebody can do about a batch now: what a page has one button for, or a reason why it has none."""
+
+    JOIN = "join"
+    SIGN_IN = "sign-in"  # and join then
+    NOT_OPEN = "not-open"  # enrolment begins later
+    CLOSED = "closed"  # enrolment has ended
+    FULL = "full"
+    BY_INVITATION = "by-invitation"
+    GO_ON = "go-on"  # is in it
+    FINISHED = "finished"  # has completed it
+    ENDED = "ended"
+
+
 @dataclass(frozen=True, slots=True)
 class EnrolmentRequest:
     """A request to enrol a learner, or to let one leave. `course_id` None: the batch's own; `added_by`: who asks."""
@@ -70,6 +84,16 @@ class Eligibility:
     mentors: Sequence[str]
     active: bool | None
     status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JoiningState:
+    """A batch as one person stands to it. `seats_left` None: as many as come."""
+
+    eligibility: Eligibility
+    joining: Joining
+    may_leave: bool
+    seats_left: int | None
 
 
 @dataclass(frozen=True, slots=True)

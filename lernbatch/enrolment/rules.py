@@ -10,7 +10,7 @@ from lernbatch.batch.model import BatchStatus, EnrolmentState
 from lernbatch.batch.rules import KnownUser
 from lernbatch.config import Config
 from lernbatch.course.model import Course
-from lernbatch.enrolment.model import Eligibility, Enrolment, Progress
+from lernbatch.enrolment.model import Eligibility, Enrolment, Joining, Progress
 from lernbatch.errors import Refused
 from lernbatch.web.caller import Caller
 
@@ -114,6 +114,37 @@ def check_unenrol(eligibility: Eligibility, today: date, *, alone: bool, closed:
         raise BatchEnded
     if alone and not batch.may_leave(eligibility.leave_policy, today, eligibility.start_date):
         raise LeavingClosed
+
+
+def joining(
+    eligibility: Eligibility,
+    today: date,
+    *,
+    is_signed_in: bool,
+    seats_left: int | None,
+    closed: bool,
+    closes_before: int,
+) -> Joining:
+    """What the person of `eligibility` can do about the batch by themselves, by the rules of check_enrol.
+
+    `closed`: the installation keeps invite-only batches closed to that. `seats_left` None: as many as come.
+    """
+    state = batch.enrolment_state(eligibility, today, closes_before)
+    if eligibility.active and eligibility.status == Progress.COMPLETED:
+        return Joining.FINISHED
+    if state is EnrolmentState.ENDED:
+        return Joining.ENDED
+    if eligibility.active:
+        return Joining.GO_ON
+    if closed and batch.is_invite_only(eligibility.enrolment_type):
+        return Joining.BY_INVITATION
+    if state is EnrolmentState.CLOSED:
+        return Joining.CLOSED
+    if state is EnrolmentState.NOT_BEGUN:
+        return Joining.NOT_OPEN
+    if seats_left is not None and seats_left <= 0:
+        return Joining.FULL
+    return Joining.JOIN if is_signed_in else Joining.SIGN_IN
 
 
 def check_type(eligibility: Eligibility, *, alone: bool) -> None:

@@ -119,7 +119,7 @@ def _score(
     percents = {
         content_id: learner.scores[content_id].percent for content_id in assessments if content_id in learner.scores
     }
-    evidence = {"percents": percents, "mode": criterion.mode.value}
+    evidence = {"percents": percents, "mode": criterion.mode.value, "wanted": str(bound)}
     if criterion.mode is Mode.ALL:
         missing = [content_id for content_id in assessments if content_id not in percents]
         if missing:

@@ -1,0 +1,1 @@
+"""A learner's own pages: courses, one course, certificates. They load no script."""

@@ -1,0 +1,1 @@
+"""The page of one batch for anybody, before signing in."""
