@@ -5,10 +5,14 @@ The order is that of the navigation; the first page of a reader is where `/conso
 
 from __future__ import annotations
 
+from lernbatch.console.batches import handlers as batches
 from lernbatch.console.endpoint import SIGN_IN
 from lernbatch.console.landing import handlers as landing
+from lernbatch.console.overview import handlers as overview
+from lernbatch.console.rules import manages
 from lernbatch.console.sign_in import handlers as sign_in
 from lernbatch.console.visit import Page, Write
+from lernbatch.console.words import N_
 
 # fmt: off
 PAGES: tuple[Page, ...] = (
@@ -20,6 +24,12 @@ PAGES: tuple[Page, ...] = (
     Page(SIGN_IN, sign_in.show, {"choose": Write(sign_in.choose)}, is_open=True),
     Page("/console/sign-out", sign_in.show_leave, {"sign-out": Write(sign_in.leave)}),
     Page("/console/sessions", sign_in.show_sessions, {"end": Write(sign_in.end_session)}),
+
+    # batches
+    Page("/console/batches", batches.show, nav=N_("Batches"), seen_by=manages),
+    Page("/console/batches/list.csv", batches.download, seen_by=manages),
+    Page("/console/batches/{batch_id}", overview.show, {"add": Write(overview.add, "enrolment.enrol")},
+         tab=N_("Overview"), seen_by=manages),
 
     # the last: whatever no page above has
     Page("/console/{path:path}", landing.nowhere, {"": Write(landing.nowhere)}, is_open=True),
