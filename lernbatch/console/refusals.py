@@ -57,9 +57,7 @@ SENTENCES: Mapping[type[LernbatchError], tuple[str, str | None]] = {
     enrolment.AlreadyEnrolled: (N_("That person is in the batch already."), "userId"),
     enrolment.BatchFull: (N_("No seat is left. Change the number of seats first, under dates and rules."), None),
     enrolment.NotToBring: (
-        N_(
-            "There is nobody with that id whom you could bring in. Check the id; people of other organisations stay out."
-        ),
+        N_("There is nobody with that id whom you could bring in. People of other organisations stay away."),
         "userId",
     ),
 }

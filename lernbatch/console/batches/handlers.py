@@ -56,7 +56,7 @@ async def show(visit: Visit) -> Response:
         "chips": view.chips(query, counts, rules.mentors(caller, services.config), words),
         "rows": rows,
         "courses": sorted(((course.course_id, course.name) for course in snapshots.values()), key=lambda pair: pair[1]),
-        "scale": scale,
+        "months": words.months_text(scale.first, scale.last),
         "sentence": words._(view.SORTS[query.sort][1]),
         "hidden_sentence": view.hidden_sentence(query, result.count, counts.get(query.view), words),
         "next": _next(visit, query, result.next_cursor),

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
-WIDTH, HEIGHT = 180, 22
+WIDTH = 180
 _MARGIN = 2
 LONGEST_SCALE = timedelta(days=366)
 _SHORTEST = 2.0  # a bar of a day is still seen
