@@ -6,10 +6,11 @@ The order is that of the navigation; the first page of a reader is where `/conso
 from __future__ import annotations
 
 from lernbatch.console.batches import handlers as batches
+from lernbatch.console.dates import handlers as dates
 from lernbatch.console.endpoint import SIGN_IN
 from lernbatch.console.landing import handlers as landing
 from lernbatch.console.overview import handlers as overview
-from lernbatch.console.rules import manages
+from lernbatch.console.rules import creates, manages
 from lernbatch.console.sign_in import handlers as sign_in
 from lernbatch.console.visit import Page, Write
 from lernbatch.console.words import N_
@@ -28,8 +29,12 @@ PAGES: tuple[Page, ...] = (
     # batches
     Page("/console/batches", batches.show, nav=N_("Batches"), seen_by=manages),
     Page("/console/batches/list.csv", batches.download, seen_by=manages),
+    Page("/console/batches/new", dates.show_new, {"create": Write(dates.create, "batch.create")}, seen_by=creates),
     Page("/console/batches/{batch_id}", overview.show, {"add": Write(overview.add, "enrolment.enrol")},
          tab=N_("Overview"), seen_by=manages),
+    Page("/console/batches/{batch_id}/rules", dates.show,
+         {"check": Write(dates.check), "save": Write(dates.save, "batch.update")},
+         tab=N_("Dates and rules"), seen_by=manages),
 
     # the last: whatever no page above has
     Page("/console/{path:path}", landing.nowhere, {"": Write(landing.nowhere)}, is_open=True),
