@@ -30,7 +30,7 @@ class _Person:
 
 
 class LocalPeople:
-    """The imported people; what `lernbatch.console.model.LocalPeople` asks for."""
+    """The imported people; what `lernbatch.console.model.PeopleToChoose` asks for."""
 
     def __init__(self, pool: Pool, config: Config, clock: Clock) -> None:
         self._pool, self._config, self._clock = pool, config, clock

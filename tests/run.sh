@@ -16,6 +16,12 @@ install_postgresql_15() {
         apt-get install -y -qq --no-install-recommends postgresql-15
 }
 
+if ! command -v chromium >/dev/null && [ -f /etc/debian_version ] && [ "$(id -u)" = 0 ]; then
+    echo "Installing Debian's Chromium, for the tests of the console's pages …"
+    said=$( (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium) 2>&1) ||
+        echo "$said" | tail -n 3
+fi
+
 echo "The tests on the embedded PostgreSQL:"
 env -u LERNBATCH_PG_BIN "$python" -m pytest -n auto --maxprocesses 4 "$@"
 embedded=$?
@@ -31,8 +37,9 @@ if [ ! -x "$bin15/postgres" ]; then
 fi
 
 # What knows no version of PostgreSQL ran above already: the words of commands, the reading of spreadsheets, rules
-# alone, what is drawn and signed, the other services' answers, calls made up against the API, who may ask for what.
-elsewhere="tests/cli tests/tables tests/drawing tests/credential tests/sunbird tests/archive tests/jobs
+# alone, what is drawn and signed, the other services' answers, calls made up against the API, who may ask for what, how
+# pages look in a browser.
+elsewhere="tests/console/pages tests/cli tests/tables tests/drawing tests/credential tests/sunbird tests/archive tests/jobs
     tests/rights/test_table.py tests/project/test_openapi.py tests/project/test_odd_text.py tests/project/test_names.py"
 if [ $# -eq 0 ]; then
     for path in $elsewhere; do

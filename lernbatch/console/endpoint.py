@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
-from lernbatch.console import failures, forms, rendering, rules, sessions, static_files, words
-from lernbatch.console.model import KeptForm, Problem, Session
+from lernbatch.console import failures, forms, refusals, rendering, rules, sessions, static_files, words
+from lernbatch.console.model import FormProblem, KeptForm, Session
 from lernbatch.console.visit import Page, Visit, Write, see_other
 from lernbatch.database import db
 from lernbatch.errors import LernbatchError, NotFound
@@ -98,7 +98,7 @@ class PageEndpoint:
                 if kept is not None and kept.path == visit.path:
                     visit.form = kept.values
                     visit.problems.append(
-                        Problem(visit.words._("You were signed out. Look it over and send it again."))
+                        FormProblem(visit.words._("You were signed out. Look it over and send it again."))
                     )
             return await self.page.show(visit)
         return await self._post(visit)
@@ -116,12 +116,12 @@ class PageEndpoint:
         except rules.FormNotOurs as error:
             visit.status = error.http_status
             text = visit.words._("This form lay open too long, so nothing was saved. Look it over and send it again.")
-            visit.problems.append(Problem(text))
+            visit.problems.append(FormProblem(text))
         except LernbatchError as error:
             if error.http_status not in _FORM_AGAIN:
                 raise
             visit.status = error.http_status
-            visit.problems.append(Problem(error.message or visit.words._("That cannot be done.")))
+            visit.problems.append(refusals.told(error, visit.words))
         return await self.page.show(visit)
 
 

@@ -23,7 +23,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FormProblem:
     """Why a form was refused, in a sentence that says what to do. `field` None: it is about the form as a whole."""
 
     text: str
@@ -48,7 +48,7 @@ class LocalPerson:
     organisation: str
 
 
-class LocalPeople(Protocol):
+class PeopleToChoose(Protocol):
     """The bundled identity provider, as far as signing in needs it."""
 
     async def listed(self) -> Sequence[LocalPerson]:

@@ -5,10 +5,14 @@ The order is that of the navigation; the first page of a reader is where `/conso
 
 from __future__ import annotations
 
+from lernbatch.console.batches import handlers as batches
+from lernbatch.console.dates import handlers as dates
 from lernbatch.console.endpoint import SIGN_IN
 from lernbatch.console.landing import handlers as landing
 from lernbatch.console.my import handlers as my
+from lernbatch.console.overview import handlers as overview
 from lernbatch.console.public import handlers as public
+from lernbatch.console.rules import creates, manages
 from lernbatch.console.sign_in import handlers as sign_in
 from lernbatch.console.visit import Page, Write
 from lernbatch.console.words import N_
@@ -23,6 +27,16 @@ PAGES: tuple[Page, ...] = (
     Page(SIGN_IN, sign_in.show, {"choose": Write(sign_in.choose)}, is_open=True),
     Page("/console/sign-out", sign_in.show_leave, {"sign-out": Write(sign_in.leave)}),
     Page("/console/sessions", sign_in.show_sessions, {"end": Write(sign_in.end_session)}),
+
+    # batches
+    Page("/console/batches", batches.show, nav=N_("Batches"), seen_by=manages),
+    Page("/console/batches/list.csv", batches.download, seen_by=manages),
+    Page("/console/batches/new", dates.show_new, {"create": Write(dates.create, "batch.create")}, seen_by=creates),
+    Page("/console/batches/{batch_id}", overview.show, {"add": Write(overview.add, "enrolment.enrol")},
+         tab=N_("Overview"), seen_by=manages),
+    Page("/console/batches/{batch_id}/rules", dates.show,
+         {"check": Write(dates.check), "save": Write(dates.save, "batch.update")},
+         tab=N_("Dates and rules"), seen_by=manages),
 
     # a learner's own
     Page("/console/my", my.show, nav=N_("My courses")),

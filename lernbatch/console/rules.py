@@ -97,6 +97,11 @@ def manages(caller: Caller, config: Config) -> bool:
     return caller.has_role((*MANAGERS, *config.administrator_roles))
 
 
+def creates(caller: Caller, _: Config) -> bool:
+    """Whether the caller may make batches, as the API's route asks for it."""
+    return caller.has_role(MANAGERS)
+
+
 def administers(caller: Caller, config: Config) -> bool:
     return caller.has_role(config.administrator_roles)
 

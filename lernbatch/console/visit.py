@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from lernbatch.config import Config
 from lernbatch.console import rules
-from lernbatch.console.model import LocalPeople, Problem, Session
+from lernbatch.console.model import FormProblem, PeopleToChoose, Session
 from lernbatch.console.rates import Rate
 from lernbatch.console.words import Words
 from lernbatch.services import Services
@@ -54,7 +54,7 @@ class Console:
     """What the console's pages need beside the services. `local_people`: the bundled identity provider."""
 
     pages: tuple[Page, ...]
-    local_people: LocalPeople
+    local_people: PeopleToChoose
     sign_ins: Rate
     joins: Rate
 
@@ -72,7 +72,7 @@ class Visit:
     form: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, list[str]] = field(default_factory=dict)  # all values of each field
     files: Mapping[str, UploadFile] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FormProblem] = field(default_factory=list)
     status: int = 200
 
     @property
@@ -106,7 +106,7 @@ class Visit:
 
     def refuse(self, text: str, field: str | None = None) -> None:
         """Note why the form is refused; show the page again then. `field`: the name of the input it is about."""
-        self.problems.append(Problem(text, field))
+        self.problems.append(FormProblem(text, field))
         self.status = max(self.status, 422)
 
     def api(self, request: dict[str, Any], **headers: str) -> Call:

@@ -136,6 +136,11 @@ class Words:
         text = self.day_text(day, short=short, weekday=weekday)
         return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), text)
 
+    def months_text(self, first: date, last: date) -> str:
+        """June to November 2026; the year twice, where there are two."""
+        left = _skeleton("yMMMM" if first.year != last.year else "MMMM", first, self.locale)
+        return self._("%(first)s to %(last)s", first=left, last=_skeleton("yMMMM", last, self.locale))
+
     def moment(self, at: datetime | None) -> Markup:
         """A day with the hour, in the reader's zone, in a `<time>`; None is a dash."""
         if at is None:

@@ -37,6 +37,7 @@ STEPS = (
     Q.erase_filters,
     Q.erase_profile,
     Q.erase_consents,
+    Q.erase_sessions,
     Q.erase_notes,
 )
 

@@ -203,6 +203,10 @@ DELETE FROM consent
  WHERE user_id = :user_id
    AND (consumer_id, object_id) IN (SELECT consumer_id, object_id FROM consent WHERE user_id = :user_id LIMIT :limit);
 
+-- erase_sessions
+DELETE FROM console_session
+ WHERE session_id IN (SELECT session_id FROM console_session WHERE user_id = :user_id LIMIT :limit);
+
 -- erase_notes
 UPDATE audit
    SET who = CASE WHEN who = :user_id THEN :pseudonym ELSE who END, whom = array_replace(whom, :user_id, :pseudonym),

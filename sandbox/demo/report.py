@@ -57,6 +57,7 @@ def show_leftovers(console: Console, left: Leftovers) -> None:
     lines = f"""
 The service goes on at {left.url} (Ctrl-C stops it). In the browser:
 
+  {left.url}/console/                  the console: press a name and you are in; Vikram Singh has made the batch
   {left.url}/docs                      the API, with every call to try
   {left.url}/certs/{left.certificate_id}   a certificate that verifies
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from lernbatch.console.words import Words
 from tests.console.browsing import Visitor
 from tests.people import Person
 from tests.running import Running
@@ -25,3 +28,9 @@ def visits(service: Running) -> Iterator[Visits]:
             return reader
 
         yield visitor
+
+
+@pytest.fixture
+def words() -> Words:
+    """English, on the afternoon of 20 August 2026 in India."""
+    return Words("en", datetime(2026, 8, 20, 10, 42, tzinfo=UTC), ZoneInfo("Asia/Kolkata"))

@@ -79,6 +79,8 @@ def plant(service: Running, person: Person, batch_id: str) -> None:
         " requester_id, status, submitted_at, completed_at, expires_at) VALUES (gen_random_uuid()::text, 't',"
         " 'progress-exhaust', $1, 'c', jsonb_build_object('filters', jsonb_build_object('userIds', ARRAY[$1::text])),"
         " 'csv', $1, 'SUCCESS', now(), now(), now() + interval '7 days')",
+        "INSERT INTO console_session (session_id, user_id, sealed, created_at, used_at, ends_at)"
+        " VALUES (decode(md5($1), 'hex'), $1, '', now(), now(), now() + interval '1 hour')",
         "INSERT INTO audit (noted_at, what, outcome, who, whom) VALUES (now(), 'x', 'done', $1, ARRAY[$1, 'z'])",
     ):
         service.sql(statement, *([me] if "$1" in statement else []))

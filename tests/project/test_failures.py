@@ -107,7 +107,7 @@ def test_a_value_of_another_type_is_form_d(service: Running, name: object) -> No
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/"),
+        ("PUT", "/"),
         ("GET", "/v1/nothing/here"),
         ("POST", "/v1/course/batch/create/"),
         ("GET", CREATE),

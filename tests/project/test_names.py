@@ -140,6 +140,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "certificate_file": ("certificate",),
     "certificate_status_list": ("certificate",),
     "consent": ("erasure", "person"),
+    "console_session": ("console", "erasure"),
     "course": ("course", "sandbox"),
     "ended_account": ("account", "erasure"),
     "enrolment": ("account", "certificate", "enrolment", "erasure", "progress"),

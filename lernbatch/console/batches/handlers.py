@@ -1,0 +1,123 @@
+"""The list of batches, and the same as a file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from starlette.responses import Response
+
+from lernbatch.batch import rules as batch_rules
+from lernbatch.batch.search import actions as batch_search
+from lernbatch.batch.search.model import Condition, Cursor, SearchResult
+from lernbatch.console import cursors, lists, people, rendering, rules
+from lernbatch.console.batches import pictures, view
+from lernbatch.console.visit import Visit
+from lernbatch.course import actions as courses
+
+NEW = "/console/batches/new"
+
+
+async def show(visit: Visit) -> Response:
+    """GET /console/batches"""
+    services, caller, words = visit.services, visit.caller, visit.words
+    conditions = _whose(visit)
+    counted = await batch_search.search(services, view.overview(conditions), caller)
+    by_status, by_course = (facet.values for facet in counted.facets) if counted.facets else ((), ())
+    counts = view.counts_by_view(by_status, counted.count)
+    query = view.read_query(visit.query, counts)
+    cursor = _read_cursor(visit, query)
+    result = await batch_search.search(
+        services, view.search(query, conditions, caller.user_id, cursor or Cursor(), view.PAGE_SIZE), caller
+    )
+    course_ids = {*(batch.course_id for batch in result.batches), *(str(value) for value, _ in by_course)}
+    snapshots = await courses.snapshots(services, sorted(course_ids))
+    names = await people.names(visit, [(batch.mentors or [batch.created_by or ""])[0] for batch in result.batches])
+    today = services.clock.today()
+    scale = pictures.scale([(batch.start_date, batch.end_date) for batch in result.batches], today)
+    closes_before = services.config.enrolment_closes_days_before_end
+    rows = [
+        view.row(
+            batch,
+            _counted(result, batch.batch_id),
+            snapshots.get(batch.course_id),
+            names,
+            words,
+            scale,
+            batch_rules.day_in(batch.time_zone, services.clock.now(), services.clock.zone),
+            closes_before,
+        )
+        for batch in result.batches
+    ]
+    context = {
+        "query_of_list": query,
+        "total": counted.count,
+        "matching": result.count,
+        "chips": view.chips(query, counts, rules.mentors(caller, services.config), words),
+        "rows": rows,
+        "courses": sorted(((course.course_id, course.name) for course in snapshots.values()), key=lambda pair: pair[1]),
+        "months": words.months_text(scale.first, scale.last),
+        "sentence": words._(view.SORTS[query.sort][1]),
+        "hidden_sentence": view.hidden_sentence(query, result.count, counts.get(query.view), words),
+        "next": _next(visit, query, result.next_cursor),
+        "began_again": bool(query.after) and cursor is None,
+        "names_are_missing": names.are_missing,
+        "may_create": rules.creates(caller, services.config) and NEW in {page.path for page in visit.console.pages},
+    }
+    return await rendering.page(visit, "batches/page.html", context)
+
+
+async def download(visit: Visit) -> Response:
+    """GET /console/batches/list.csv: the rows of the same query, of all pages."""
+    services, caller, words = visit.services, visit.caller, visit.words
+    conditions = _whose(visit)
+    counted = await batch_search.search(services, view.overview(conditions), caller)
+    by_status = counted.facets[0].values if counted.facets else ()
+    query = view.read_query(visit.query, view.counts_by_view(by_status, counted.count))
+
+    async def pages() -> AsyncIterator[Sequence[Sequence[Any]]]:
+        cursor: Cursor | None = Cursor()
+        while cursor is not None:
+            search = view.search(query, conditions, caller.user_id, cursor, view.CSV_PAGE_SIZE)
+            result = await batch_search.search(services, search, caller)
+            snapshots = await courses.snapshots(services, sorted({batch.course_id for batch in result.batches}))
+            yield [
+                view.csv_row(
+                    batch,
+                    _counted(result, batch.batch_id),
+                    snapshots.get(batch.course_id),
+                    words,
+                    batch_rules.day_in(batch.time_zone, services.clock.now(), services.clock.zone),
+                )
+                for batch in result.batches
+            ]
+            cursor = result.next_cursor
+
+    return lists.csv_answer(visit, "batches", view.csv_columns(words), pages())
+
+
+def _whose(visit: Visit) -> tuple[Condition, ...]:
+    return view.whose(visit.caller.user_id, batch_rules.administered(visit.caller, visit.services.config))
+
+
+def _counted(result: SearchResult, batch_id: str) -> view.Counted:
+    counts = result.learner_counts.get(batch_id)
+    return view.Counted() if counts is None else view.Counted(counts.participants, counts.completed)
+
+
+def _read_cursor(visit: Visit, query: view.ListQuery) -> Cursor | None:
+    """The cursor of the address; None: there is none, or one of another list."""
+    assert visit.session is not None
+    keys = cursors.read(visit.session.csrf, query.about, query.after) if query.after else None
+    if not keys:
+        return None
+    *values, batch_id = (None if key is None else str(key) for key in keys)
+    return Cursor(tuple(values), batch_id)
+
+
+def _next(visit: Visit, query: view.ListQuery, cursor: Cursor | None) -> str | None:
+    """The link to the next page."""
+    assert visit.session is not None
+    if cursor is None:
+        return None
+    return query.link(after=cursors.make(visit.session.csrf, query.about, [*cursor.values, cursor.batch_id]))

@@ -1,0 +1,1 @@
+"""One batch at a glance: how it is going, and what needs somebody."""

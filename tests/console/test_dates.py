@@ -1,0 +1,123 @@
+"""Dates and rules over HTTP: what is typed becomes the API's request, two people do not lose each other's changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from lernbatch.console.dates import view
+from lernbatch.console.words import Words
+from tests.console.conftest import Visits
+from tests.learning import new_batch
+from tests.people import ADMIN, ASHA, HOME_ORG, MEERA, RAVI, VIKRAM, Person
+from tests.running import Running
+from tests.seeds import COURSE
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored", "request_"),
+    [
+        ({"capacity": "15,000"}, {"capacity": ""}, {"capacity": 15_000}),
+        ({"capacity": "1 50 000"}, {"capacity": ""}, {"capacity": 150_000}),
+        ({"capacity": ""}, {"capacity": "40"}, {"capacity": None}),
+        ({"capacity": "40"}, {"capacity": "40"}, {}),
+        ({"mentors": "u-1, u-2\nu-1"}, {"mentors": "u-1"}, {"mentors": ["u-1", "u-2"]}),
+        ({"mentors": ""}, {"mentors": "u-1"}, {"mentors": []}),
+        ({"leavePolicy": ""}, {"leavePolicy": "never"}, {"leavePolicy": None}),
+        ({"enrollmentStartDate": ""}, {"enrollmentStartDate": "2026-06-01"}, {"enrollmentStartDate": None}),
+        ({"name": "  June  "}, {"name": "May"}, {"name": "June"}),
+    ],
+)
+def test_what_is_typed_becomes_the_request_of_the_api(
+    typed: dict[str, str], stored: dict[str, str], request_: dict[str, object], words: Words
+) -> None:
+    before = {**dict.fromkeys(view.FIELDS, ""), "name": "June", "startDate": "2026-06-01", **stored}
+    assert view.read_form({**before, **typed}, before, words).request == request_
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored", "field"),
+    [
+        ({"capacity": "many"}, {}, "capacity"),
+        ({"name": " "}, {}, "name"),
+        ({"endDate": ""}, {"endDate": "2026-07-01"}, "endDate"),
+        ({"startDate": ""}, {}, "startDate"),
+    ],
+)
+def test_what_cannot_be_read_is_a_problem_of_its_field(
+    typed: dict[str, str], stored: dict[str, str], field: str, words: Words
+) -> None:
+    before = {**dict.fromkeys(view.FIELDS, ""), "name": "June", "startDate": "2026-06-01", **stored}
+    assert list(view.read_form({**before, **typed}, before, words).problems) == [field]
+
+
+def test_k41_the_second_of_two_who_save_sees_both_versions_and_keeps_what_was_typed(
+    visits: Visits, service: Running
+) -> None:
+    batch_id = new_batch(service, mentors=[MEERA.user_id])
+    path = f"/console/batches/{batch_id}/rules"
+    vikram, meera = visits(VIKRAM), visits(MEERA)
+    hers = meera.hidden(path, "save")
+    assert vikram.send(path, "save", {"capacity": "40"}).status_code == 303
+    answer = meera.post(path, {**hers, "capacity": "50", "name": "June, anew"})
+    assert answer.status_code == 412
+    assert "Somebody else has changed this batch" in answer.text
+    assert "<td><bdi>40</bdi></td><td><bdi>50</bdi></td>" in answer.text
+    assert 'value="June, anew"' in answer.text
+    again = {**meera.fields(answer.text, "save"), "capacity": "50", "name": "June, anew"}
+    assert meera.post(path, again).status_code == 303
+    (row,) = service.sql("SELECT name, capacity FROM batch WHERE batch_id = $1", batch_id)
+    assert (row["name"], row["capacity"]) == ("June, anew", 50)
+
+
+def test_who_administers_sees_the_rules_but_no_button_that_the_api_would_refuse(
+    visits: Visits, service: Running
+) -> None:
+    batch_id = new_batch(service)
+    path = f"/console/batches/{batch_id}/rules"
+    html = visits(ADMIN).get(path).text
+    assert 'value="save"' not in html
+    assert '<fieldset class="stackv" disabled>' in html
+
+
+@pytest.mark.parametrize(("person", "status"), [(RAVI, 403), (ASHA, 403), (ADMIN, 200), (VIKRAM, 200)])
+@pytest.mark.parametrize("page", ["", "/rules"])
+def test_k07_a_batch_is_seen_by_who_manages_it(
+    visits: Visits, service: Running, person: Person, status: int, page: str
+) -> None:
+    batch_id = new_batch(service)
+    assert visits(person).get(f"/console/batches/{batch_id}{page}").status_code == status
+    assert visits(person).get(f"/console/batches/0{page}").status_code in (404, 403)
+
+
+def test_a_new_batch_is_made_once_however_often_its_form_is_sent(visits: Visits, service: Running) -> None:
+    visitor = visits(VIKRAM)
+    form = {
+        **visitor.hidden("/console/batches/new", "create"),
+        "courseId": COURSE,
+        "name": "Made in the console",
+        "startDate": service.clock.today().isoformat(),
+        "enrollmentType": "open",
+        "createdFor": HOME_ORG,
+    }
+    answers = [visitor.post("/console/batches/new", form) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert len({answer.headers["location"] for answer in answers}) == 1
+    assert "Made in the console" in visitor.get(answers[0].headers["location"]).text
+
+
+def test_a_new_batch_with_a_wrong_field_keeps_what_was_typed(visits: Visits, service: Running) -> None:
+    form = {"courseId": COURSE, "name": "Too early", "startDate": "2020-01-01", "enrollmentType": "open"}
+    answer = visits(VIKRAM).send("/console/batches/new", "create", form)
+    assert answer.status_code == 400
+    assert 'id="startDate-error"' in answer.text
+    assert 'value="Too early"' in answer.text
+
+
+def test_k79_a_change_leaves_a_line_in_the_audit_trail(visits: Visits, service: Running) -> None:
+    batch_id = new_batch(service)
+    answer = visits(VIKRAM).send(f"/console/batches/{batch_id}/rules", "save", {"name": "July"})
+    assert answer.status_code == 303
+    (row,) = service.sql(
+        "SELECT * FROM audit WHERE what = 'batch.update' AND request_id = $1", answer.headers["x-request-id"]
+    )
+    assert (row["who"], row["outcome"], row["about"]) == (VIKRAM.user_id, "done", batch_id)
