@@ -89,9 +89,10 @@ async def _apply(conn: asyncpg.Connection, migrations: Migrations, migration: Mi
             await conn.execute(migration.text)
             await conn.execute(f"INSERT INTO {migrations.table} (name) VALUES ($1)", migration.name)
             return True
-    # PostgreSQL waits there for every open statement: also for one of another process that would wait for a lock of ours.
-    # So the lock is asked for again and again instead.
-    while not await conn.fetchval("SELECT pg_try_advisory_lock(hashtext('lernbatch.migrate outside'))"):
+    # PostgreSQL waits there for every open statement, so also for a process that waits for a lock of ours: the lock is
+    # tried again and again instead.
+    try_lock = "SELECT pg_try_advisory_lock(hashtext('lernbatch.migrate outside'))"
+    while not await conn.fetchval(try_lock):  # noqa: ASYNC110 - nothing here hears when another process lets go
         await asyncio.sleep(LOCK_RETRY_SECONDS)
     try:
         if await conn.fetchval(f"SELECT true FROM {migrations.table} WHERE name = $1", migration.name):
