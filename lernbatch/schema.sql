@@ -457,6 +457,7 @@ CREATE TABLE exhaust_request (
 CREATE INDEX exhaust_request_of_tag ON exhaust_request (tag, channel, submitted_at DESC); -- exhaust.requests_of_tag
 CREATE INDEX exhaust_request_unfinished ON exhaust_request (channel, submitted_at)        -- exhaust.claim_request
  WHERE status IN ('SUBMITTED', 'PROCESSING');
+CREATE INDEX exhaust_request_of_requester ON exhaust_request (requester_id, submitted_at DESC); -- exhaust.requests_of_requester
 CREATE INDEX exhaust_request_of_batches ON exhaust_request USING gin (batch_ids);         -- exhaust.end_requests_with
 CREATE INDEX exhaust_request_expiry ON exhaust_request (expires_at);                      -- exhaust.requests_expired
 

@@ -12,6 +12,7 @@ from lernbatch.console.landing import handlers as landing
 from lernbatch.console.my import handlers as my
 from lernbatch.console.overview import handlers as overview
 from lernbatch.console.public import handlers as public
+from lernbatch.console.reports import handlers as reports
 from lernbatch.console.rules import creates, manages
 from lernbatch.console.sign_in import handlers as sign_in
 from lernbatch.console.visit import Page, Write
@@ -37,6 +38,10 @@ PAGES: tuple[Page, ...] = (
     Page("/console/batches/{batch_id}/rules", dates.show,
          {"check": Write(dates.check), "save": Write(dates.save, "batch.update")},
          tab=N_("Dates and rules"), seen_by=manages),
+    Page("/console/batches/{batch_id}/reports", reports.show_of_batch, {"ask": Write(reports.ask, "exhaust.submit")},
+         tab=N_("Reports"), seen_by=manages),
+    Page("/console/reports", reports.show, nav=N_("Reports"), seen_by=manages),
+    Page("/console/reports/{request_id}", reports.show_one, seen_by=manages),
 
     # a learner's own
     Page("/console/my", my.show, nav=N_("My courses")),

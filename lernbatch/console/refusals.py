@@ -52,10 +52,10 @@ SENTENCES: Mapping[type[LernbatchError], tuple[str, str | None]] = {
     rules.ChangedMeanwhile: (N_("Somebody else has changed this batch meanwhile. Nothing of yours was saved."), None),
     rules.TooManyChanges: (N_("Many are changing this batch at this moment. Send it again."), None),
     enrolment.BatchEnded: (N_("The batch has ended: nobody can join or leave it any more."), None),
-    enrolment.EnrolmentClosed: (N_("The last day to join is over. Change it first, under dates and rules."), None),
+    enrolment.EnrolmentClosed: (N_("The last day to join is over."), None),
     enrolment.EnrolmentNotOpen: (N_("Joining has not begun yet."), None),
     enrolment.AlreadyEnrolled: (N_("That person is in the batch already."), "userId"),
-    enrolment.BatchFull: (N_("No seat is left. Change the number of seats first, under dates and rules."), None),
+    enrolment.BatchFull: (N_("No seat is left in this batch."), None),
     enrolment.NotToBring: (
         N_("There is nobody with that id whom you could bring in. People of other organisations stay away."),
         "userId",

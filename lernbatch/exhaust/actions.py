@@ -138,6 +138,14 @@ async def of_tag(services: Services, requester: Requester, tag: str, channel: st
     return await linked_requests(services, requester, rows)
 
 
+async def of_requester(services: Services, requester: Requester, limit: int) -> list[LinkedRequest]:
+    """The newest requests that the requester made and may still see."""
+    rows = await db.all(
+        services.pool, ExhaustRequest, Q.requests_of_requester, requester_id=requester.user_id, limit=limit
+    )
+    return await linked_requests(services, requester, rows)
+
+
 async def search(services: Services, requester: Requester, channel: str, filters: RequestSearch) -> list[LinkedRequest]:
     """The requests of a channel that match and that the requester may see, newest first, out of the newest `limit`."""
     rows = await db.all(

@@ -33,6 +33,15 @@ SELECT request_id, tag, dataset, requested_by, channel, config, output_format, s
 ORDER BY submitted_at DESC
    LIMIT :limit;
 
+-- requests_of_requester
+  SELECT request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, status, iteration,
+         submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done, fingerprint,
+         requester_id, organisation_ids, batch_ids, zip_encryption
+    FROM exhaust_request
+   WHERE requester_id = :requester_id
+ORDER BY submitted_at DESC
+   LIMIT :limit;
+
 -- requests_matching
   SELECT request_id, tag, dataset, requested_by, channel, config, output_format, sealed_key, status, iteration,
          submitted_at, completed_at, execution_ms, message, deliveries, rows_total, rows_done, fingerprint,

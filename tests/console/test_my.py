@@ -117,7 +117,7 @@ def test_joining_is_refused_with_the_reason_on_the_page(service: Running, visits
     assert enrol(service, known_learner(service), batch_id).status_code == 200
     answer = visitor.post(address, form)
     assert answer.status_code == 400
-    assert "Course batch has no seat left." in text(answer)
+    assert "No seat is left in this batch." in text(answer)
     assert "All seats are taken" in text(answer)
     for _ in range(5):
         answer = visitor.post(address, form)
@@ -217,7 +217,7 @@ def test_who_has_completed_cannot_leave_and_has_no_button_for_it(service: Runnin
     assert "Leave this batch" not in text(visitor.get(address))
     answer = visitor.post(address, form)
     assert answer.status_code == 400
-    assert "already completed" in text(answer)
+    assert "The batch has ended" in text(answer)
 
 
 @pytest.mark.parametrize(
