@@ -214,7 +214,18 @@ CREATE TABLE roster_change (
 );
 
 CREATE INDEX roster_change_age ON roster_change (applied_at); -- bulk.forget_changes
-CREATE INDEX roster_change_of_batch ON roster_change (batch_id, applied_at); -- of a batch, for operators
+CREATE INDEX roster_change_of_batch ON roster_change (batch_id, applied_at); -- bulk.changes_of_batch
+
+-- One row: a roster that somebody has uploaded and not decided on yet, with its plan; sealed, for it names people.
+CREATE TABLE roster_draft (
+  draft_id text        PRIMARY KEY,
+  batch_id text        NOT NULL,
+  made_by  text        NOT NULL,
+  made_at  timestamptz NOT NULL,
+  sealed   bytea       NOT NULL
+);
+
+CREATE INDEX roster_draft_age ON roster_draft (made_at); -- bulk.forget_drafts
 
 -- One row: a republished course whose enrolments are being recomputed, and the last key done.
 CREATE TABLE adoption (

@@ -130,6 +130,52 @@ class BulkChange:
 
 
 @dataclass(frozen=True, slots=True)
+class RosterLine:
+    """One id of a roster. `line`: of the file; `flaw`: why it cannot be taken, with the remedy."""
+
+    line: int
+    user_id: str
+    flaw: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RosterDraft:
+    """A roster that was read and planned, and waits for a decision. Seen by whoever made it alone."""
+
+    draft_id: str
+    batch_id: str
+    file_name: str
+    made_at: datetime
+    lines: Sequence[RosterLine]
+    request: BulkPlanRequest
+    plan: BulkPlan
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedPlan:
+    """A change with who made it and when, as a list shows it."""
+
+    change_id: str
+    applied_by: str | None
+    applied_at: datetime
+    added: int
+    returned: int
+    removed: int
+    undone_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UndoPlan:
+    """What undoing a change would do. `staying`: completed since; `kept_out`: whom the caller may not bring in."""
+
+    change: BulkChange
+    leaving: Sequence[str]
+    staying: Sequence[str]
+    returning: Sequence[str]
+    kept_out: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanFacts:
     """What a plan depends on: the batch as it stands, and who is in it. `capacity` None: no limit."""
 

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from uuid import uuid4
 
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch, BatchStatus
 from lernbatch.batch.rules import InvalidBatch, status_on
 from lernbatch.bulk import rules
-from lernbatch.bulk.model import BatchMember, BulkChange, BulkPlan, BulkPlanRequest, Move, PlanFacts
+from lernbatch.bulk.model import (
+    AppliedPlan,
+    BatchMember,
+    BulkChange,
+    BulkPlan,
+    BulkPlanRequest,
+    Move,
+    PlanFacts,
+    UndoPlan,
+)
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection
 from lernbatch.enrolment import actions as enrolment
@@ -89,6 +99,26 @@ async def undo(services: Services, caller: Caller, change_id: str, origin: Origi
         await _move(conn, services, caller, reverse, origin)
         await db.run(conn, Q.save_undone, change_id=change_id, now=services.clock.now())
     return reverse
+
+
+async def undo_plan(services: Services, caller: Caller, change_id: str) -> UndoPlan:
+    """What undoing a change would do now. Raises: as `undo`."""
+    change = await db.one(services.pool, BulkChange, Q.change_by_id, change_id=change_id)
+    if change is None:
+        raise rules.UnknownChange
+    eligibility = await enrolment.check_management(services, caller, change.batch_id, None)
+    if change.undone_at is not None:
+        raise rules.AlreadyUndone
+    everybody = BulkPlanRequest(change.batch_id, tuple(change.removed), remove_others=False, remove_by_hand=False)
+    members = await _members(services.pool, everybody)
+    unfit = await enrolment.unfit_of(services, caller, eligibility.created_for, change.removed)
+    return await asyncio.to_thread(rules.undo_plan, change, members, unfit)
+
+
+async def changes_of(services: Services, batch_id: str, *, days: int, limit: int) -> list[AppliedPlan]:
+    """The changes of a batch in the last `days`, the newest first."""
+    since = services.clock.now() - timedelta(days=days)
+    return await db.all(services.pool, AppliedPlan, Q.changes_of_batch, batch_id=batch_id, since=since, limit=limit)
 
 
 async def _move(conn: Connection, services: Services, caller: Caller, change: BulkChange, origin: Origin) -> int:

@@ -90,6 +90,28 @@ SELECT change_id, batch_id, added, returned, removed, undone_at
   FROM roster_change
  WHERE change_id = :change_id;
 
+-- changes_of_batch
+  SELECT change_id, applied_by, applied_at, cardinality(added) AS added, cardinality(returned) AS returned,
+         cardinality(removed) AS removed, undone_at
+    FROM roster_change
+   WHERE batch_id = :batch_id AND applied_at >= :since
+ORDER BY applied_at DESC, change_id
+   LIMIT :limit;
+
+-- insert_draft
+INSERT INTO roster_draft (draft_id, batch_id, made_by, made_at, sealed)
+VALUES (:draft_id, :batch_id, :made_by, :now, :sealed);
+
+-- draft_by_id
+SELECT sealed FROM roster_draft WHERE draft_id = :draft_id AND batch_id = :batch_id AND made_by = :made_by;
+
+-- delete_draft
+DELETE FROM roster_draft WHERE draft_id = :draft_id;
+
+-- forget_drafts
+DELETE FROM roster_draft
+ WHERE draft_id IN (SELECT draft_id FROM roster_draft WHERE made_at < :before LIMIT :limit);
+
 -- lock_change
 SELECT change_id, batch_id, added, returned, removed, undone_at
   FROM roster_change

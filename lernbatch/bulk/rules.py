@@ -10,7 +10,17 @@ from dataclasses import replace
 import msgspec
 
 from lernbatch.batch import rules as batch
-from lernbatch.bulk.model import BulkLine, BulkPlan, BulkPlanRequest, Decision, Move, PlanFacts
+from lernbatch.bulk.model import (
+    BatchMember,
+    BulkChange,
+    BulkLine,
+    BulkPlan,
+    BulkPlanRequest,
+    Decision,
+    Move,
+    PlanFacts,
+    UndoPlan,
+)
 from lernbatch.enrolment.model import Eligibility, EnrolmentSource, Progress
 from lernbatch.errors import NotFound, Refused, Unauthorized
 from lernbatch.tables import ids
@@ -166,6 +176,20 @@ def move_of_other(request: BulkPlanRequest, status: int, added_how: str) -> tupl
     if added_how != EnrolmentSource.FILE and not request.remove_by_hand:
         return Move.KEEP, "was not enrolled by a list"
     return Move.REMOVE, "is not in the list"
+
+
+def undo_plan(change: BulkChange, members: Mapping[str, BatchMember], unfit: Collection[str]) -> UndoPlan:
+    """Who came goes, unless they have completed since; who was removed returns, if the caller may bring them in."""
+    came = [user_id for user_id in (*change.added, *change.returned) if user_id in members and members[user_id].active]
+    staying = [user_id for user_id in came if members[user_id].status == Progress.COMPLETED]
+    gone = [user_id for user_id in change.removed if not (user_id in members and members[user_id].active)]
+    return UndoPlan(
+        change,
+        leaving=[user_id for user_id in came if members[user_id].status != Progress.COMPLETED],
+        staying=staying,
+        returning=[user_id for user_id in gone if user_id not in unfit],
+        kept_out=[user_id for user_id in gone if user_id in unfit],
+    )
 
 
 def check_lookups(calls: int, most: int) -> None:

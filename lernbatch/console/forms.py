@@ -27,12 +27,20 @@ class UnreadableForm(Refused):
 
 
 @dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file of a form."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SentForm:
     """The last value of each field, every value of each, and the files."""
 
     values: Mapping[str, str]
     lists: Mapping[str, list[str]]
-    files: Mapping[str, UploadFile]
+    files: Mapping[str, SentFile]
 
 
 async def read(call: Call) -> SentForm:
@@ -44,16 +52,15 @@ async def read(call: Call) -> SentForm:
 
     request = Request(call.http.scope, receive)
     try:
-        form = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=max(len(body), 1))
+        async with request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=max(len(body), 1)) as form:
+            lists: dict[str, list[str]] = {}
+            files: dict[str, SentFile] = {}
+            for name, value in form.multi_items():
+                if not isinstance(value, UploadFile):
+                    # Browsers send lines of a text area with CR LF; a NUL can be stored nowhere.
+                    lists.setdefault(name, []).append(value.replace("\r\n", "\n").replace("\x00", ""))
+                elif value.filename:
+                    files[name] = SentFile(value.filename, await value.read())
     except (MultiPartException, HTTPException) as wrong:
         raise UnreadableForm from wrong
-    lists: dict[str, list[str]] = {}
-    files: dict[str, UploadFile] = {}
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            if value.filename:
-                files[name] = value
-        else:
-            # Browsers send lines of a text area with CR LF; a NUL can be stored nowhere.
-            lists.setdefault(name, []).append(value.replace("\r\n", "\n").replace("\x00", ""))
     return SentForm({name: values[-1] for name, values in lists.items()}, lists, files)

@@ -13,6 +13,7 @@ from lernbatch.console.my import handlers as my
 from lernbatch.console.overview import handlers as overview
 from lernbatch.console.public import handlers as public
 from lernbatch.console.reports import handlers as reports
+from lernbatch.console.roster import handlers as roster
 from lernbatch.console.rules import creates, manages
 from lernbatch.console.sign_in import handlers as sign_in
 from lernbatch.console.visit import Page, Write
@@ -35,6 +36,15 @@ PAGES: tuple[Page, ...] = (
     Page("/console/batches/new", dates.show_new, {"create": Write(dates.create, "batch.create")}, seen_by=creates),
     Page("/console/batches/{batch_id}", overview.show, {"add": Write(overview.add, "enrolment.enrol")},
          tab=N_("Overview"), seen_by=manages),
+    Page("/console/batches/{batch_id}/roster", roster.show, {"read": Write(roster.read)}, tab=N_("Roster"),
+         seen_by=manages, large=True),
+    Page("/console/batches/{batch_id}/roster/empty.csv", roster.download_example, seen_by=manages),
+    Page("/console/batches/{batch_id}/roster/changes/{change_id}", roster.show_undo,
+         {"undo": Write(roster.undo, "roster.undo")}, seen_by=manages),
+    Page("/console/batches/{batch_id}/roster/{draft_id}", roster.show_plan,
+         {"apply": Write(roster.apply, "roster.apply"), "discard": Write(roster.discard)}, seen_by=manages),
+    Page("/console/batches/{batch_id}/roster/{draft_id}/plan.csv", roster.download_plan, seen_by=manages),
+    Page("/console/batches/{batch_id}/roster/{draft_id}/faulty.csv", roster.download_faulty, seen_by=manages),
     Page("/console/batches/{batch_id}/rules", dates.show,
          {"check": Write(dates.check), "save": Write(dates.save, "batch.update")},
          tab=N_("Dates and rules"), seen_by=manages),

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from lernbatch.config import Config
 from lernbatch.console import rules
+from lernbatch.console.forms import SentFile
 from lernbatch.console.model import FormProblem, PeopleToChoose, Session
 from lernbatch.console.rates import Rate
 from lernbatch.console.words import Words
@@ -71,7 +71,7 @@ class Visit:
     session: Session | None
     form: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, list[str]] = field(default_factory=dict)  # all values of each field
-    files: Mapping[str, UploadFile] = field(default_factory=dict)
+    files: Mapping[str, SentFile] = field(default_factory=dict)
     problems: list[FormProblem] = field(default_factory=list)
     status: int = 200
 

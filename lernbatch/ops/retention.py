@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from lernbatch.bulk import actions as bulk
+from lernbatch.bulk import drafts
 from lernbatch.erasure import actions as erasure
 from lernbatch.exhaust import jobs as exhaust
 from lernbatch.services import Services
 from lernbatch.web import audit, idempotency
 
-FORGETTING = (exhaust.forget_expired, bulk.forget_old, idempotency.forget_old, audit.forget_old, erasure.forget_old)
+FORGETTING = (
+    exhaust.forget_expired,
+    bulk.forget_old,
+    drafts.forget_old,
+    idempotency.forget_old,
+    audit.forget_old,
+    erasure.forget_old,
+)
 
 
 async def forget_old(services: Services) -> int:

@@ -50,11 +50,13 @@ def read(
     escape: str | None = None,
     most_rows: int | None = None,
     workbook_bytes: int = WORKBOOK_BYTES,
+    passes_over_others: bool = False,
 ) -> Table:
     """The table in a file, CSV or XLSX. Bounds: `most_rows` with the header; `workbook_bytes` of XLSX, unpacked.
 
     A header's names may have other letter cases, blanks or `_` in them; what has neither name nor values is passed
-    over. `needed`: columns that must be there. `escape`: see text.rows. Raises: Unreadable, also while rows are read.
+    over, and so are other columns with `passes_over_others`. `needed`: columns that must be there. `escape`: see
+    text.rows. Raises: Unreadable, also while rows are read.
     """
     names = {_folded(column): column for column in columns}
     is_workbook = data.startswith(text.ZIP)
@@ -65,6 +67,8 @@ def read(
     if missing:
         raise MissingColumns(missing, line)
     unknown = [name[:LONGEST_NAME] for name in header if name and name not in columns][:MOST_NAMED]
+    if passes_over_others and any(name in columns for name in header):
+        unknown = []
     if unknown or not any(header):
         raise UnknownColumns(unknown or reading.header.values[:1], _unknown(unknown), line)
     for name in columns:
