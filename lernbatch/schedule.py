@@ -10,6 +10,7 @@ from lernbatch.certificate import jobs as certificate
 from lernbatch.course import jobs as course
 from lernbatch.erasure import actions as erasure
 from lernbatch.exhaust import jobs as exhaust
+from lernbatch.figures import jobs as figures
 from lernbatch.jobs.outbox import events
 from lernbatch.jobs.outbox.relay import Sender, one_by_one, relay, to_kafka
 from lernbatch.jobs.worker import Job
@@ -46,6 +47,7 @@ JOBS: list[Job] = [
     Job("exhaust.run_due", exhaust.run_due, every_seconds=5, together=True),
     Job("exhaust.close_withdrawn", exhaust.close_withdrawn, every_seconds=60),
     Job("exhaust.fetch_missing_people", person.fetch_missing_profiles, every_seconds=15),
+    Job("figures.count", figures.count, every_seconds=10),
     Job("account.erase", erasure.erase_due, every_seconds=60, together=True),
     Job("retention", retention.forget_old, every_seconds=60),
     Job("outbox.relay", partial(relay, senders=SENDERS), every_seconds=1),
