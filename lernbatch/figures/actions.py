@@ -223,7 +223,6 @@ async def count(services: Services, measures: Sequence[Measure]) -> int:
             break
     async with services.pool.acquire() as conn, conn.transaction():
         await db.run(conn, Q.plan_by_values)
-        await db.run(conn, Q.drop_gone, batch_ids=batch_ids)
         await db.run(
             conn,
             Q.count_batches,

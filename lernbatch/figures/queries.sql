@@ -48,7 +48,8 @@ SELECT e.user_id, e.batch_id, e.revision, e.active, e.added_how, e.enrolled_at, 
  LIMIT :limit;
 
 -- save_learners
--- In the order of the keys, so that two that count one batch wait for each other instead of failing.
+-- In the order of the keys, so that two that count one batch wait for each other instead of failing. Whoever was erased
+-- meanwhile has another id by now.
 INSERT INTO learner_figures (user_id, batch_id, revision, active, certificates, measure, standing, standing_until, need,
                              reached, percentage, unit, units, best, attempts, step, enrolled_at, seen_at, completed_at,
                              added_how)
@@ -62,6 +63,7 @@ SELECT user_id, batch_id, revision, active, certificates, measure, standing, sta
               :completed_at::timestamptz[], :added_how::text[])
     AS counted (user_id, batch_id, revision, active, certificates, measure, standing, standing_until, need, reached,
                 percentage, unit, units, best, attempts, step, enrolled_at, seen_at, completed_at, added_how)
+ WHERE EXISTS (SELECT FROM enrolment e WHERE e.user_id = counted.user_id AND e.batch_id = counted.batch_id)
  ORDER BY user_id, batch_id
 ON CONFLICT (user_id, batch_id) DO UPDATE
    SET revision = EXCLUDED.revision, active = EXCLUDED.active, certificates = EXCLUDED.certificates,
@@ -135,13 +137,6 @@ ON CONFLICT (batch_id) DO UPDATE
    SET learners = EXCLUDED.learners, counted_at = EXCLUDED.counted_at, asked_at = NULL, enrolled = EXCLUDED.enrolled,
        certified = EXCLUDED.certified, active = EXCLUDED.active, reached = EXCLUDED.reached,
        standings = EXCLUDED.standings, units = EXCLUDED.units, days = EXCLUDED.days;
-
--- drop_gone
--- Rows of learners who are in no batch under this id any more: an erased person has another one.
-DELETE FROM learner_figures f
- WHERE f.batch_id = ANY (:batch_ids::text[])
-   AND NOT EXISTS (SELECT FROM enrolment e
-                    WHERE e.user_id = f.user_id AND e.batch_id = f.batch_id AND e.batch_id = ANY (:batch_ids));
 
 -- ask_for_counts
 -- Somebody looks at batches that are too large to be counted meanwhile.
