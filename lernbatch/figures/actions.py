@@ -117,7 +117,7 @@ async def learners(services: Services, batch: Batch, query: LearnersQuery) -> Le
             Q.learners,
             **filters,
             sign=-1 if query.descending else 1,
-            sort=query.sort.value,
+            sort=query.sort,
             after_first=after and after.first,
             after_second=after and after.second,
             after_user_id=after and after.user_id,

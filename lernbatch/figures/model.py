@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
-from enum import IntEnum, StrEnum
-from typing import Any
+from enum import IntEnum
+from typing import Any, Literal, TypeAlias
 
 from lernbatch.course.model import Course, LeafNode, Unit
 from lernbatch.template.model import Template
@@ -38,14 +38,7 @@ class Reached(IntEnum):
     CERTIFIED = 5
 
 
-class Sort(StrEnum):
-    """The orders of the table of learners."""
-
-    NEED = "need"  # who needs help first
-    PROGRESS = "progress"
-    SEEN = "seen"
-    BEST = "best"
-    JOINED = "joined"
+Sort: TypeAlias = Literal["need", "progress", "seen", "best", "joined"]  # need: who needs help first
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta, tzinfo
+from typing import Any
 
 import msgspec
 
@@ -289,8 +290,8 @@ def sentence(learner: LearnerFigures | LearnerRow, measure: Measure, now: dateti
         return Sentence(key, {"percentage": learner.percentage})
     if standing in (Standing.ONE_STEP, Standing.NO_ATTEMPT_LEFT):
         leaf = measure.course.leaf_node_by_id.get(learner.step or "")
-        values = {"contentId": learner.step, "name": leaf.name if leaf else None}
-        if learner.step in measure.assessments and learner.best is not None:
+        values: dict[str, Any] = {"contentId": learner.step, "name": leaf.name if leaf else None}
+        if learner.step is not None and learner.step in measure.assessments and learner.best is not None:
             values |= {"percent": learner.best, "wanted": wanted_of(learner.step, measure)}
             return Sentence(f"{key}-score", values)
         return Sentence(key, values)

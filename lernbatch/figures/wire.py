@@ -125,7 +125,7 @@ class LearnersRequest(Fields):
 
     batch_id: BatchId
     filters: AskedFilters | UnsetType = UNSET
-    sort_by: Annotated[Literal["need", "progress", "seen", "best", "joined"], Meta(examples=["need"])] = "need"
+    sort_by: Annotated[Sort, Meta(description="need: who needs help first.", examples=["need"])] = "need"
     descending: bool = False
     limit: Annotated[int, Meta(ge=1, le=MOST_ROWS)] = MOST_ROWS
     cursor: Annotated[str, Meta(description="`nextCursor` of the page before.", examples=[""])] = ""
@@ -196,7 +196,7 @@ def read_learners(request: Mapping[str, Any]) -> LearnersQuery:
     return LearnersQuery(
         batch_id=asked.batch_id,
         filters=LearnersFilter() if asked.filters is UNSET else _filters(asked.filters),
-        sort=Sort(asked.sort_by),
+        sort=asked.sort_by,
         descending=asked.descending,
         limit=asked.limit,
         after=_read_cursor(asked.cursor, asked.sort_by, descending=asked.descending) if asked.cursor else None,
