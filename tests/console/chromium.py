@@ -28,8 +28,8 @@ _FLAGS = [
 # Our own fonts, so that a page looks the same on every machine, in every script.
 _FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir>{fonts}</dir><dir>/usr/share/fonts</dir><cachedir>{cache}</cachedir>
-<alias><family>system-ui</family><prefer><family>Noto Sans</family></prefer></alias>
-<alias><family>monospace</family><prefer><family>Noto Sans</family></prefer></alias></fontconfig>
+<match target="pattern"><test name="family"><string>system-ui</string></test>
+<edit name="family" mode="assign" binding="strong"><string>Noto Sans</string></edit></match></fontconfig>
 """
 
 
