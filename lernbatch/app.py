@@ -19,6 +19,7 @@ from lernbatch.clock import Clock
 from lernbatch.config import Config, load
 from lernbatch.console import endpoint as console
 from lernbatch.console.pages import PAGES
+from lernbatch.console.provider import Provider
 from lernbatch.console.rates import Rate
 from lernbatch.console.visit import Console
 from lernbatch.course.cache import CourseCache
@@ -86,7 +87,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Middleware:
         async with services(config, dsn, clock) as held:
             app.state.services = held
             people = LocalPeople(held.pool, config, held.clock)
-            app.state.console = Console(PAGES, people, Rate(config.sign_ins_per_minute))
+            app.state.console = Console(PAGES, people, Rate(config.sign_ins_per_minute), Provider(config))
             async with (
                 gauges.watching(held.pool),
                 ended.watching(held),

@@ -275,8 +275,8 @@ CREATE INDEX enrolment_of_batch_left ON enrolment (batch_id) WHERE NOT active; -
 -- One row: somebody who is signed in to the console. It ends after 12 hours, or 2 without a request: console.rules.ended.
 CREATE TABLE console_session (
   session_id bytea       PRIMARY KEY, -- SHA-256 of the cookie's value
-  user_id    text        NOT NULL,
-  sealed     bytea       NOT NULL, -- name, tokens and the secret of the forms, bound to session_id
+  user_id    text,                 -- null: signing in, at the provider; it ends after 10 minutes
+  sealed     bytea       NOT NULL, -- name, tokens and the secret of the forms, or state and nonce; bound to session_id
   kept       bytea,                -- a form that was sent after the last session had ended, sealed too
   created_at timestamptz NOT NULL,
   used_at    timestamptz NOT NULL, -- of the last request, to the minute

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
+from weakref import WeakValueDictionary
 
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
@@ -12,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from lernbatch.config import Config
 from lernbatch.console import rules
 from lernbatch.console.model import FormProblem, PeopleToChoose, Session
+from lernbatch.console.provider import Provider
 from lernbatch.console.rates import Rate
 from lernbatch.console.words import Words
 from lernbatch.services import Services
@@ -56,6 +59,8 @@ class Console:
     pages: tuple[Page, ...]
     local_people: PeopleToChoose
     sign_ins: Rate
+    provider: Provider
+    refreshing: WeakValueDictionary[bytes, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # by session
 
 
 @dataclass(slots=True)

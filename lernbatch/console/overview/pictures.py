@@ -85,7 +85,7 @@ def day_by_day(chart: Chart, number: Callable[[float], str], month: Callable[[da
 
 def nice_step(most: int) -> int:
     """The distance of grid lines: 1, 2 or 5 with noughts, so that there are at most four of them above 0."""
-    power = 10 ** max(len(str(most)) - 2, 0)
+    power: int = 10 ** max(len(str(most)) - 2, 0)
     while True:
         for digit in (1, 2, 5):
             if most <= digit * power * _MOST_GRID_LINES:
