@@ -21,6 +21,7 @@ from lernbatch.clock import Clock
 from lernbatch.config import Config, load
 from lernbatch.console import endpoint as console
 from lernbatch.console.pages import PAGES
+from lernbatch.console.provider import Provider
 from lernbatch.console.rates import JOINS_PER_MINUTE, Rate
 from lernbatch.console.visit import Console
 from lernbatch.course.cache import CourseCache
@@ -90,7 +91,11 @@ def create(config: Config, dsn: str, clock: Clock | None = None, jobs: Sequence[
             app.state.services = held
             people = LocalPeople(held.pool, config, held.clock)
             app.state.console = Console(
-                PAGES, people, sign_ins=Rate(config.sign_ins_per_minute), joins=Rate(JOINS_PER_MINUTE)
+                PAGES,
+                people,
+                sign_ins=Rate(config.sign_ins_per_minute),
+                joins=Rate(JOINS_PER_MINUTE),
+                provider=Provider(config),
             )
             async with (
                 gauges.watching(held.pool),

@@ -163,6 +163,10 @@ class Config(BaseSettings):
     report_roles: Words = ("REPORT_ADMIN",)  # who has their organisations' exhausts, and may do nothing else
 
     # the console
+    oidc_issuer: str = ""  # of the provider where people sign in; none: that of sso_url and sso_realm
+    oidc_client_id: str = ""  # ours there; none: nobody signs in by a provider
+    oidc_client_secret: SecretStr = SecretStr("")  # none: a public client
+    oidc_scopes: Words = ("openid", "profile")
     demo_sign_in: bool = False  # anybody may be any of the bundled people, also where not only this machine reaches us
     sign_ins_per_minute: int = Field(10, ge=1)  # of one address, at each process
 
@@ -354,6 +358,11 @@ class Config(BaseSettings):
         """The hosts that links in mails about certificates may lead to: our own and those of pictures."""
         urls = (self.public_url, self.web_url, self.cloud_store_url)
         return frozenset(filter(None, (*(urlsplit(url).hostname for url in urls), *map(str.lower, self.picture_hosts))))
+
+    @property
+    def sign_in_issuer(self) -> str:
+        """The provider where people sign in to the console."""
+        return (self.oidc_issuer or self.token_issuer).rstrip("/")
 
     @property
     def token_issuer(self) -> str:

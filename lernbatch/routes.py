@@ -14,6 +14,7 @@ from lernbatch.course import handlers as course
 from lernbatch.enrolment import handlers as enrolment
 from lernbatch.exhaust import analytics
 from lernbatch.exhaust import handlers as exhaust
+from lernbatch.figures import handlers as figures
 from lernbatch.ops import handlers as ops
 from lernbatch.progress import handlers as progress
 from lernbatch.registry import handlers as registry
@@ -93,6 +94,11 @@ ROUTES: list[Route] = [
     # summaries
     Route("GET", "/v1/course/enrollment/explain", summary.explain_enrolment),
     Route("POST", "/v1/collection/summary", summary.summarise, Access.OPEN, gateway="/api/v1/collection/summary"),
+
+    # figures of batches and their learners
+    Route("GET", "/v1/course/batch/figures/{batch_id}", figures.read_figures),
+    Route("POST", "/v1/course/batch/figures", figures.list_figures),
+    Route("POST", "/v1/course/batch/learners", figures.list_learners),
 
     # certificates
     Route("PATCH", "/v1/course/batch/cert/template/add", certificate.add_template,

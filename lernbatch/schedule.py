@@ -11,6 +11,7 @@ from lernbatch.console import sessions
 from lernbatch.course import jobs as course
 from lernbatch.erasure import actions as erasure
 from lernbatch.exhaust import jobs as exhaust
+from lernbatch.figures import jobs as figures
 from lernbatch.jobs.outbox import events
 from lernbatch.jobs.outbox.relay import Sender, one_by_one, relay, to_kafka
 from lernbatch.jobs.worker import Job
@@ -47,6 +48,7 @@ JOBS: list[Job] = [
     Job("exhaust.run_due", exhaust.run_due, every_seconds=1, together=True, heavy=True),
     Job("exhaust.close_withdrawn", exhaust.close_withdrawn, every_seconds=60),
     Job("exhaust.fetch_missing_people", person.fetch_missing_profiles, every_seconds=15, heavy=True),
+    Job("figures.count", figures.count, every_seconds=10),
     Job("account.erase", erasure.erase_due, every_seconds=60, together=True),
     Job("console.forget_sessions", sessions.forget_old, every_seconds=600),
     Job("retention", retention.forget_old, every_seconds=60),

@@ -286,8 +286,8 @@ CREATE INDEX enrolment_of_batch_left ON enrolment (batch_id, user_id) WHERE NOT 
 -- One row: somebody who is signed in to the console. It ends after 12 hours, or 2 without a request: console.rules.ended.
 CREATE TABLE console_session (
   session_id bytea       PRIMARY KEY, -- SHA-256 of the cookie's value
-  user_id    text        NOT NULL,
-  sealed     bytea       NOT NULL, -- name, tokens and the secret of the forms, bound to session_id
+  user_id    text,                 -- null: signing in, at the provider; it ends after 10 minutes
+  sealed     bytea       NOT NULL, -- name, tokens and the secret of the forms, or state and nonce; bound to session_id
   kept       bytea,                -- a form that was sent after the last session had ended, sealed too
   created_at timestamptz NOT NULL,
   used_at    timestamptz NOT NULL, -- of the last request, to the minute
@@ -315,6 +315,52 @@ CREATE TABLE attempt (
 
 CREATE INDEX attempt_of_batch ON attempt (batch_id); -- the response exhaust
 CREATE INDEX attempt_age ON attempt USING brin (updated_at); -- erasure.forget_questions, which is rare: small, cheap to keep
+
+-- One row: one learner in one batch as pages show it, counted from the enrolment by figures.rules. A copy that may be
+-- deleted and is made again; nothing is decided by it. Narrow, and what is compared and sorted by comes first, so that a
+-- hundred thousand are read in some milliseconds.
+CREATE TABLE learner_figures (
+  revision       bigint      NOT NULL, -- of the enrolment that it was counted from, as are active and certificates (how many)
+  enrolled_at    timestamptz NOT NULL,
+  seen_at        timestamptz,
+  completed_at   timestamptz,
+  standing_until timestamptz, -- when time alone changes the standing; null: never
+  measure        integer     NOT NULL, -- digest of course, dates and templates by which it was counted
+  certificates   integer     NOT NULL,
+  best           integer, -- percent of the best score that counts
+  standing       smallint    NOT NULL, -- figures.model.Standing
+  need           smallint    NOT NULL, -- 1: helped first
+  reached        smallint    NOT NULL, -- figures.model.Reached
+  percentage     smallint    NOT NULL,
+  unit           smallint    NOT NULL, -- the first that is not finished, from 1; 0: none
+  attempts       smallint    NOT NULL,
+  active         boolean     NOT NULL,
+  user_id        text        NOT NULL,
+  batch_id       text        NOT NULL,
+  added_how      text        NOT NULL,
+  units          smallint[]  NOT NULL, -- percent of each unit of the first level
+  step           text, -- the content that is lacking, of one who needs one step
+  PRIMARY KEY (user_id, batch_id)
+) WITH (fillfactor = 80);
+
+CREATE INDEX learner_figures_of_batch ON learner_figures (batch_id); -- figures.learners
+
+-- One row: the counts of a batch. Small ones are counted when they are read; larger ones by a job, asked for by `asked_at`.
+CREATE TABLE batch_figures (
+  batch_id   text        PRIMARY KEY,
+  learners   integer     NOT NULL DEFAULT 0, -- with those who left
+  counted_at timestamptz, -- null: not yet
+  asked_at   timestamptz, -- somebody waits since; null: nobody
+  enrolled   integer     NOT NULL DEFAULT 0,
+  certified  integer     NOT NULL DEFAULT 0,
+  active     integer     NOT NULL DEFAULT 0, -- seen within seven days
+  reached    integer[]   NOT NULL DEFAULT '{}', -- how many reached each figures.model.Reached
+  standings  integer[]   NOT NULL DEFAULT '{}', -- how many have each Standing
+  units      integer[]   NOT NULL DEFAULT '{}', -- how many finished each unit
+  days       jsonb       NOT NULL DEFAULT '[]' -- [day, enrolled, completed, certified], the newest ones
+);
+
+CREATE INDEX batch_figures_asked ON batch_figures (asked_at) WHERE asked_at IS NOT NULL; -- figures.next_to_count
 
 -- One row: something others must hear, written in the transaction it reports and deleted once they have.
 CREATE TABLE outbox (

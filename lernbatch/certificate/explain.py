@@ -137,8 +137,12 @@ async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] 
         for row in due:
             _count(row, data, errors.get(row.user_id), tallies, unread)
         learners, after = learners + len(page), page[-1]
-    queues = await db.all(services.pool, DueGroup, Q.due_of_batch, batch_id=batch_id)
-    return BatchExplanation(learners, list(tallies.values()), queues, unread)
+    return BatchExplanation(learners, list(tallies.values()), await due_groups(services, batch_id), unread)
+
+
+async def due_groups(services: Services, batch_id: str) -> list[DueGroup]:
+    """Who of a batch waits for a certificate, or failed, by reason; no learner is evaluated for it."""
+    return await db.all(services.pool, DueGroup, Q.due_of_batch, batch_id=batch_id)
 
 
 def _count(

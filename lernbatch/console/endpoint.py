@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from http import HTTPStatus
 from urllib.parse import quote, urlencode
@@ -11,11 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
+from lernbatch import log
 from lernbatch.console import failures, forms, refusals, rendering, rules, sessions, static_files, words
 from lernbatch.console.model import FormProblem, KeptForm, Session
+from lernbatch.console.provider import SignInRefused
 from lernbatch.console.visit import Page, Visit, Write, see_other
 from lernbatch.database import db
-from lernbatch.errors import LernbatchError, NotFound
+from lernbatch.errors import LernbatchError, NotFound, Upstream
 from lernbatch.services import Services
 from lernbatch.sunbird.http import BUDGET, TOKEN_HEADER, Budget
 from lernbatch.web import audit
@@ -144,18 +147,48 @@ async def _sign_in(visit: Visit) -> None:
     session = await sessions.find(visit.services, cookie) if cookie else None
     if session is None:
         return
-    caller = _caller(visit.services, session)
+    session = await _refreshed(visit, session)
+    caller = None if session is None else _caller(visit.services, session)
+    if session is None:
+        return
     if caller is None:
         await sessions.end(visit.services, session.session_id, session.user_id)
         return
     visit.session, visit.call.caller = session, caller
-    visit.call.http.scope["lernbatch.headers"] = {**visit.call.headers, TOKEN_HEADER.lower(): session.token}
+    visit.call.http.scope["lernbatch.headers"] = {
+        **visit.call.headers,
+        TOKEN_HEADER.lower(): session.grant.access_token,
+    }
+
+
+async def _refreshed(visit: Visit, session: Session) -> Session | None:
+    """The session, with new tokens where the old ones are about to end; None, when the provider gives none."""
+    services = visit.services
+    if not rules.needs_refresh(session, services.clock.now()):
+        return session
+    async with visit.console.refreshing.setdefault(session.session_id, asyncio.Lock()):
+        current = await sessions.read(services, session.session_id)  # somebody else may have been first
+        if current is None or not rules.needs_refresh(current, services.clock.now()):
+            return current
+        try:
+            grant = await visit.console.provider.refresh(current.grant, services.clock.now())
+        except Upstream:
+            return current  # while its token lasts
+        except SignInRefused as refused:
+            log.info("a session was not prolonged", reason=str(refused))
+            again = await sessions.read(services, session.session_id)  # another process was first
+            if again is not None and again.grant != current.grant:
+                return again
+            await sessions.end(services, session.session_id, session.user_id)
+            return None
+        return await sessions.renew(services, current, grant)
 
 
 def _caller(services: Services, session: Session) -> Caller | None:
     """The caller by the session's token, as the API reads it; None when the token does not count any more."""
     try:
-        return services.tokens.caller({TOKEN_HEADER: session.token, TOKEN_HEADER.lower(): session.token}, required=True)
+        token = session.grant.access_token
+        return services.tokens.caller({TOKEN_HEADER: token}, required=True)
     except LernbatchError:
         return None
 

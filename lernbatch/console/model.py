@@ -7,6 +7,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """A sign-in under way at the provider: what must come back, and the page that it leads to."""
+
+    state: str
+    nonce: str
+    verifier: str
+    next: str
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """Tokens of somebody who signed in. `ends_at`: of the access token, epoch seconds; 0: not known."""
+
+    access_token: str
+    refresh_token: str = ""
+    id_token: str = ""
+    ends_at: float = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -15,7 +35,7 @@ class Session:
     session_id: bytes = field(repr=False)  # SHA-256 of the cookie's value
     user_id: str
     name: str
-    token: str = field(repr=False)
+    grant: Grant = field(repr=False)
     csrf: bytes = field(repr=False)
     created_at: datetime
     used_at: datetime

@@ -26,7 +26,9 @@ PAGES: tuple[Page, ...] = (
     Page("/console/", landing.lead),
 
     # signing in
-    Page(SIGN_IN, sign_in.show, {"choose": Write(sign_in.choose)}, is_open=True),
+    Page(SIGN_IN, sign_in.show, {"choose": Write(sign_in.choose), "provider": Write(sign_in.go_to_provider)},
+         is_open=True),
+    Page("/console/callback", sign_in.come_back, is_open=True),
     Page("/console/sign-out", sign_in.show_leave, {"sign-out": Write(sign_in.leave)}),
     Page("/console/sessions", sign_in.show_sessions, {"end": Write(sign_in.end_session)}),
 

@@ -7,7 +7,16 @@ VALUES (:session_id, :user_id, :sealed, :kept, :now, :now, :ends_at);
 -- session_by_id
 SELECT session_id, user_id, sealed, created_at, used_at, ends_at
   FROM console_session
- WHERE session_id = :session_id;
+ WHERE session_id = :session_id AND user_id IS NOT NULL;
+
+-- take_pending
+-- What came back from the provider counts once.
+DELETE FROM console_session
+ WHERE session_id = :session_id AND user_id IS NULL AND ends_at > :now
+RETURNING sealed, kept;
+
+-- renew_session
+UPDATE console_session SET sealed = :sealed WHERE session_id = :session_id;
 
 -- note_use
 UPDATE console_session SET used_at = :now WHERE session_id = :session_id AND used_at < :now;

@@ -17,6 +17,7 @@ from lernbatch.web.caller import Caller
 LASTS = timedelta(hours=12)
 UNUSED_LASTS = timedelta(hours=2)
 NOTED_EVERY = timedelta(minutes=1)  # by how much the stored time of the last use may be behind
+REFRESHED_BEFORE_SECONDS = 60
 FORM_KEPT = timedelta(minutes=10)
 HOME = "/console/"
 MANAGERS = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
@@ -81,7 +82,7 @@ def signs_in_locally(config: Config) -> bool:
 
     The local key must sign the tokens, and no provider may be named.
     """
-    is_embedded = config.public_key_folder is None
+    is_embedded = config.public_key_folder is None and not config.oidc_issuer and not config.oidc_client_id
     return is_embedded and (is_loopback(config.host) or config.demo_sign_in)
 
 
@@ -124,6 +125,18 @@ class NotYours(Forbidden):
     """A page of people with other roles."""
 
 
-def form_targets(_: Config) -> list[str]:
+def signs_in_at_provider(config: Config) -> bool:
+    """Whether people sign in at an OpenID Connect provider."""
+    return bool(config.oidc_client_id)
+
+
+def form_targets(config: Config) -> list[str]:
     """Where forms of a page may lead, redirects included, as the Content-Security-Policy names it."""
-    return ["'self'"]
+    issuer = urlsplit(config.sign_in_issuer)
+    return ["'self'", f"{issuer.scheme}://{issuer.netloc}"] if signs_in_at_provider(config) else ["'self'"]
+
+
+def needs_refresh(session: Session, now: datetime) -> bool:
+    """Whether the access token ends within a minute, and can be renewed."""
+    grant = session.grant
+    return bool(grant.refresh_token and grant.ends_at) and now.timestamp() + REFRESHED_BEFORE_SECONDS >= grant.ends_at

@@ -12,7 +12,7 @@ import msgspec
 
 from lernbatch.config import Config
 from lernbatch.console import rules
-from lernbatch.console.model import KeptForm, Session
+from lernbatch.console.model import Grant, KeptForm, Pending, Session
 from lernbatch.database import db, sql
 from lernbatch.errors import Unusable
 from lernbatch.sealing import Seal, seal_of
@@ -34,11 +34,17 @@ class _SessionRow:
     ends_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _PendingRow:
+    sealed: bytes
+    kept: bytes | None
+
+
 class _Secrets(msgspec.Struct):
     """What is sealed in a session's row."""
 
     name: str
-    token: str
+    grant: Grant
     csrf: bytes
 
 
@@ -51,12 +57,12 @@ class _Kept(msgspec.Struct):
 
 
 async def begin(
-    services: Services, user_id: str, name: str, token: str, kept: KeptForm | None = None
+    services: Services, user_id: str, name: str, grant: Grant, kept: KeptForm | None = None
 ) -> tuple[str, Session]:
     """Sign `user_id` in; the cookie's value and the session. `kept`: a form that is to be shown again."""
     cookie, now = secrets.token_urlsafe(_SECRET_BYTES), services.clock.now()
     session_id = rules.session_id(cookie)
-    session = Session(session_id, user_id, name, token, os.urandom(_SECRET_BYTES), now, now, now + rules.LASTS)
+    session = Session(session_id, user_id, name, grant, os.urandom(_SECRET_BYTES), now, now, now + rules.LASTS)
     seal = seal_for(services.config)
     await db.run(
         services.pool,
@@ -71,16 +77,57 @@ async def begin(
     return cookie, session
 
 
+async def begin_pending(services: Services, pending: Pending, kept: KeptForm | None) -> str:
+    """Remember a sign-in that goes on at the provider, for ten minutes; the cookie's value."""
+    cookie, now = secrets.token_urlsafe(_SECRET_BYTES), services.clock.now()
+    session_id, seal = rules.session_id(cookie), seal_for(services.config)
+    await db.run(
+        services.pool,
+        Q.open_session,
+        session_id=session_id,
+        user_id=None,
+        sealed=seal.close(msgspec.msgpack.encode(pending), session_id.hex()),
+        kept=None if kept is None else _close_form(seal, kept, now, "sign-in"),
+        now=now,
+        ends_at=now + rules.FORM_KEPT,
+    )
+    return cookie
+
+
+async def take_pending(services: Services, cookie: str) -> tuple[Pending, KeptForm | None] | None:
+    """The sign-in of that cookie, once, with the form that waits for it; None: there is none, or it took too long."""
+    session_id, now = rules.session_id(cookie), services.clock.now()
+    row = await db.one(services.pool, _PendingRow, Q.take_pending, session_id=session_id, now=now)
+    if row is None:
+        return None
+    seal = seal_for(services.config)
+    pending = msgspec.msgpack.decode(seal.open(row.sealed, session_id.hex()), type=Pending)
+    return pending, None if row.kept is None else _open_form(seal, row.kept, now, "sign-in")
+
+
+async def renew(services: Services, session: Session, grant: Grant) -> Session:
+    """The session with new tokens."""
+    renewed = replace(session, grant=grant)
+    sealed = _sealed(seal_for(services.config), renewed)
+    await db.run(services.pool, Q.renew_session, session_id=session.session_id, sealed=sealed)
+    return renewed
+
+
 async def find(services: Services, cookie: str) -> Session | None:
     """The running session of a cookie, whose use is noted; None when there is none, or it is over."""
-    row = await db.one(services.pool, _SessionRow, Q.session_by_id, session_id=rules.session_id(cookie))
-    session = None if row is None else _opened(seal_for(services.config), row)
+    session = await read(services, rules.session_id(cookie))
     now = services.clock.now()
     if session is None or rules.ended(session, now):
         return None
     if now >= session.used_at + rules.NOTED_EVERY:
         await db.run(services.pool, Q.note_use, session_id=session.session_id, now=now)
     return replace(session, used_at=now)
+
+
+async def read(services: Services, session_id: bytes) -> Session | None:
+    """That session as it is stored now; None: it has ended."""
+    row = await db.one(services.pool, _SessionRow, Q.session_by_id, session_id=session_id)
+    return None if row is None else _opened(seal_for(services.config), row)
 
 
 async def all_of(services: Services, user_id: str) -> list[Session]:
@@ -131,7 +178,7 @@ def seal_for(config: Config) -> Seal:
 
 
 def _sealed(seal: Seal, session: Session) -> bytes:
-    held = _Secrets(session.name, session.token, session.csrf)
+    held = _Secrets(session.name, session.grant, session.csrf)
     return seal.close(msgspec.msgpack.encode(held), session.session_id.hex())
 
 
@@ -142,7 +189,7 @@ def _opened(seal: Seal, row: _SessionRow) -> Session | None:
     except Unusable:
         return None
     return Session(
-        row.session_id, row.user_id, held.name, held.token, held.csrf, row.created_at, row.used_at, row.ends_at
+        row.session_id, row.user_id, held.name, held.grant, held.csrf, row.created_at, row.used_at, row.ends_at
     )
 
 

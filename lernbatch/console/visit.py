@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
+from weakref import WeakValueDictionary
 
 from starlette.responses import RedirectResponse, Response
 
@@ -12,6 +14,7 @@ from lernbatch.config import Config
 from lernbatch.console import rules
 from lernbatch.console.forms import SentFile
 from lernbatch.console.model import FormProblem, PeopleToChoose, Session
+from lernbatch.console.provider import Provider
 from lernbatch.console.rates import Rate
 from lernbatch.console.words import Words
 from lernbatch.services import Services
@@ -57,6 +60,8 @@ class Console:
     local_people: PeopleToChoose
     sign_ins: Rate
     joins: Rate
+    provider: Provider
+    refreshing: WeakValueDictionary[bytes, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # by session
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ _LOCALES = {SOURCE: "en_GB", "en-in": "en_IN", "hi": "hi_IN", "ta": "ta_IN", "ur
 _GROUPED_AS_IN_INDIA = frozenset(("en-in", "hi", "ta", "ur"))
 INDIAN = "#,##,##0.###"
 _DAYS = 60
+_JUST_NOW = timedelta(seconds=5)
 LONGEST_HEADER = 200
 
 
@@ -157,8 +158,10 @@ class Words:
         """40 seconds ago, 9 days ago; from two months on the day itself. None is a dash."""
         if at is None:
             return Markup("–")
-        since = self.now - at
-        if abs(since) > timedelta(days=_DAYS):
+        since = max(self.now - at, timedelta())  # what was counted for this page is newer than its beginning
+        if since < _JUST_NOW:
+            return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), self._("just now"))
+        if since > timedelta(days=_DAYS):
             return self.day(at.astimezone(self.zone).date())
         text = dates.format_timedelta(-since, add_direction=True, threshold=1.5, locale=self.locale)
         return Markup('<time datetime="{}">{}</time>').format(at.astimezone(UTC).isoformat(timespec="seconds"), text)

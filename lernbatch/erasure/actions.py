@@ -24,6 +24,7 @@ STEPS = (
     Q.erase_certificates,
     Q.erase_changer,
     Q.erase_due,
+    Q.erase_figures,
     Q.erase_uploader,
     Q.erase_lines,
     Q.erase_people,

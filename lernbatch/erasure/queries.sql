@@ -82,6 +82,12 @@ DELETE FROM certificate_due
  WHERE user_id = :user_id
    AND batch_id IN (SELECT batch_id FROM certificate_due WHERE user_id = :user_id LIMIT :limit);
 
+-- erase_figures
+-- A copy: the enrolment under the pseudonym gets another.
+DELETE FROM learner_figures
+ WHERE user_id = :user_id
+   AND batch_id IN (SELECT batch_id FROM learner_figures WHERE user_id = :user_id LIMIT :limit);
+
 -- erase_batches
 -- Of a creator or mentor; the content service is told the list anew.
 WITH theirs AS (

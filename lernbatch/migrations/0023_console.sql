@@ -2,7 +2,7 @@
 
 CREATE TABLE console_session (
   session_id bytea       PRIMARY KEY,
-  user_id    text        NOT NULL,
+  user_id    text,
   sealed     bytea       NOT NULL,
   kept       bytea,
   created_at timestamptz NOT NULL,

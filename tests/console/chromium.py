@@ -28,9 +28,12 @@ _FLAGS = [
 # Our own fonts, so that a page looks the same on every machine, in every script.
 _FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir>{fonts}</dir><dir>/usr/share/fonts</dir><cachedir>{cache}</cachedir>
-<alias><family>system-ui</family><prefer><family>Noto Sans</family></prefer></alias>
-<alias><family>monospace</family><prefer><family>Noto Sans</family></prefer></alias></fontconfig>
+{aliases}</fontconfig>
 """
+
+_GENERIC = ("system-ui", "sans", "sans-serif", "Segoe UI", "Roboto")
+_ALIAS = """<match target="pattern"><test name="family"><string>{}</string></test>
+<edit name="family" mode="assign" binding="strong"><string>Noto Sans</string></edit></match>"""
 
 
 @contextmanager
@@ -38,7 +41,10 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium, which never leaves this machine."""
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         settings = Path(folder, "fonts.conf")
-        settings.write_text(_FONTS.format(fonts=chromium.FONTS, cache=folder), encoding="utf-8")
+        settings.write_text(
+            _FONTS.format(fonts=chromium.FONTS, cache=folder, aliases="".join(map(_ALIAS.format, _GENERIC))),
+            encoding="utf-8",
+        )
         environment: dict[str, str | float | bool] = {**os.environ, "FONTCONFIG_FILE": str(settings)}
         opened = playwright.chromium.launch(executable_path=chromium.program(), args=_FLAGS, env=environment)
         try:

@@ -114,6 +114,7 @@ PERSONAL = (
     ),
     Personal("erasure", ("user_id",), "nobody", "until the last trace is gone", "deleted at the end"),
     Personal("adoption", ("after_user_id",), "nobody", "until the next person is reckoned", "emptied"),
+    Personal("learner_figures", ("user_id", "step"), "who manages the batch", _FOR_EVER, "deleted"),
     Personal("people_due", ("after_user_id",), "nobody", "until the next set of people is read", "emptied"),
     Personal(
         "exhaust_request",
@@ -142,6 +143,7 @@ PERSONAL = (
 OF_NOBODY = {
     "course": "published content",
     "batch_listing": "courses",
+    "batch_figures": "counts of a batch",
     "job": "kinds of work",
     "certificate_status_list": "keys of lists",
     "certificate_file": "templates and pictures of signatures, which their owners publish",

@@ -74,6 +74,9 @@ def plant(service: Running, person: Person, batch_id: str) -> None:
         " VALUES ('mail', '', $1, '{}', now(), now(), false),"
         " ('kafka', 't', 'k', jsonb_build_object('id', $1::text), now(), now(), true)",
         "INSERT INTO adoption VALUES ('course ' || gen_random_uuid(), '1', $1, 'b', true)",
+        f"INSERT INTO learner_figures (revision, enrolled_at, measure, certificates, standing, need, reached,"
+        f" percentage, unit, attempts, active, user_id, batch_id, added_how, units)"
+        f" VALUES (1, now(), 0, 0, 1, 4, 0, 0, 0, 0, true, $1, '{batch_id}', 'self', '{{}}')",
         "INSERT INTO people_due VALUES ('batch ' || gen_random_uuid(), now(), $1)",
         "INSERT INTO exhaust_request (request_id, tag, dataset, requested_by, channel, config, output_format,"
         " requester_id, status, submitted_at, completed_at, expires_at) VALUES (gen_random_uuid()::text, 't',"

@@ -15,7 +15,17 @@ from lernbatch.database import sql
 from tests.project.modules import packages_with_statements
 
 LEARNERS = 100_000
-LARGE = {"enrolment", "attempt", "certificate", "certificate_due", "profile", "consent", "bulk_person", "outbox"}
+LARGE = {
+    "enrolment",
+    "attempt",
+    "certificate",
+    "certificate_due",
+    "profile",
+    "consent",
+    "bulk_person",
+    "outbox",
+    "learner_figures",
+}
 # What may, and why.
 MAY = {
     "ops.queue_lengths": "it stops at a bound",
@@ -28,6 +38,7 @@ MAY = {
 MAY_OF_MANY = {
     "certificate.queue_recent_learners": "of a hundred batches at once, which is a fifth of them",
     "exhaust.summary_rows": "of as many",
+    "figures.count_batches": "of as many, by a generic plan, which the action forbids",
 }
 LEADING = """
 SELECT i.relname AS index, t.relname AS table, a.attname AS column
@@ -63,6 +74,11 @@ SELECT 'user-' || n, 'batch-' || (1 + n * 7 % :batches), now() + n * interval '1
 
 INSERT INTO profile (user_id, status, root_org_id, fetched_at)
 SELECT 'user-' || n, 1, 'org-' || n % 20, now() - n * interval '1 minute' FROM generate_series(1, :learners) AS n;
+
+INSERT INTO learner_figures (revision, enrolled_at, measure, certificates, standing, need, reached, percentage, unit,
+                             attempts, active, user_id, batch_id, added_how, units)
+SELECT 1, now(), 1, 0, 1, 4, 0, 0, 1, 0, true, 'user-' || n, 'batch-' || (1 + n * 7 % :batches), 'self', '{0,0}'
+  FROM generate_series(1, :learners) AS n;
 
 INSERT INTO consent (user_id, consumer_id, object_id, status, fetched_at)
 SELECT 'user-' || n, 'org-' || n % 20, 'course-' || n % 50, 'ACTIVE', now() FROM generate_series(1, :learners) AS n;

@@ -87,6 +87,11 @@ ROWS: dict[str, str] = {
     "GET /v1/course/enrollment/explain":                 "- + - u + + u + u u - -",
     "POST /v1/collection/summary":                       "+ + + + + + + + + + + +",
 
+    # figures
+    "GET /v1/course/batch/figures/{batch_id}":           "- u - u + + u + u u - -",
+    "POST /v1/course/batch/figures":                     "- u - u + + u + u u - -",
+    "POST /v1/course/batch/learners":                    "- u - u + + u + u u - -",
+
     # certificates
     "PATCH /v1/course/batch/cert/template/add":          "- r - u + + r r r u - -",
     "PATCH /v1/course/batch/cert/template/remove":       "- r - u + + r r r u - -",

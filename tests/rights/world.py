@@ -198,6 +198,8 @@ class World:
             },
             "/v1/group/activity/agg": lambda: {"groupId": "group", "activityId": COURSE, "activityType": "Course"},
             "/v1/collection/summary": lambda: {"filters": {"collectionId": COURSE, "batchId": self.batch_id}},
+            "/v1/course/batch/figures": lambda: {"batchIds": [self.batch_id]},
+            "/v1/course/batch/learners": lambda: {"batchId": self.batch_id},
             "/v1/course/batch/cert/template/add": lambda: {"batch": {**ids, "template": template}},
             "/v1/course/batch/cert/template/remove": lambda: {"batch": {**ids, "template": template}},
             "/v1/course/batch/cert/template/preview": lambda: {"batch": {**ids, "template": template}},

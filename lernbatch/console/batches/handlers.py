@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -10,10 +11,11 @@ from starlette.responses import Response
 from lernbatch.batch import rules as batch_rules
 from lernbatch.batch.search import actions as batch_search
 from lernbatch.batch.search.model import Condition, Cursor, SearchResult
-from lernbatch.console import cursors, lists, people, rendering, rules
+from lernbatch.console import addresses, cursors, lists, people, rendering, rules
 from lernbatch.console.batches import pictures, view
 from lernbatch.console.visit import Visit
 from lernbatch.course import actions as courses
+from lernbatch.figures import actions as figures
 
 NEW = "/console/batches/new"
 
@@ -22,9 +24,9 @@ async def show(visit: Visit) -> Response:
     """GET /console/batches"""
     services, caller, words = visit.services, visit.caller, visit.words
     conditions = _whose(visit)
-    counted = await batch_search.search(services, view.overview(conditions), caller)
-    by_status, by_course = (facet.values for facet in counted.facets) if counted.facets else ((), ())
-    counts = view.counts_by_view(by_status, counted.count)
+    whole = await batch_search.search(services, view.overview(conditions), caller)
+    by_status, by_course = (facet.values for facet in whole.facets) if whole.facets else ((), ())
+    counts = view.counts_by_view(by_status, whole.count)
     query = view.read_query(visit.query, counts)
     cursor = _read_cursor(visit, query)
     result = await batch_search.search(
@@ -33,13 +35,14 @@ async def show(visit: Visit) -> Response:
     course_ids = {*(batch.course_id for batch in result.batches), *(str(value) for value, _ in by_course)}
     snapshots = await courses.snapshots(services, sorted(course_ids))
     names = await people.names(visit, [(batch.mentors or [batch.created_by or ""])[0] for batch in result.batches])
+    counted = await _counted(visit, result)
     today = services.clock.today()
     scale = pictures.scale([(batch.start_date, batch.end_date) for batch in result.batches], today)
     closes_before = services.config.enrolment_closes_days_before_end
     rows = [
         view.row(
             batch,
-            _counted(result, batch.batch_id),
+            counted[batch.batch_id],
             snapshots.get(batch.course_id),
             names,
             words,
@@ -51,7 +54,7 @@ async def show(visit: Visit) -> Response:
     ]
     context = {
         "query_of_list": query,
-        "total": counted.count,
+        "total": whole.count,
         "matching": result.count,
         "chips": view.chips(query, counts, rules.mentors(caller, services.config), words),
         "rows": rows,
@@ -61,6 +64,7 @@ async def show(visit: Visit) -> Response:
         "hidden_sentence": view.hidden_sentence(query, result.count, counts.get(query.view), words),
         "next": _next(visit, query, result.next_cursor),
         "began_again": bool(query.after) and cursor is None,
+        "learners": partial(addresses.learners, visit),
         "names_are_missing": names.are_missing,
         "may_create": rules.creates(caller, services.config) and NEW in {page.path for page in visit.console.pages},
     }
@@ -71,20 +75,21 @@ async def download(visit: Visit) -> Response:
     """GET /console/batches/list.csv: the rows of the same query, of all pages."""
     services, caller, words = visit.services, visit.caller, visit.words
     conditions = _whose(visit)
-    counted = await batch_search.search(services, view.overview(conditions), caller)
-    by_status = counted.facets[0].values if counted.facets else ()
-    query = view.read_query(visit.query, view.counts_by_view(by_status, counted.count))
+    whole = await batch_search.search(services, view.overview(conditions), caller)
+    by_status = whole.facets[0].values if whole.facets else ()
+    query = view.read_query(visit.query, view.counts_by_view(by_status, whole.count))
 
     async def pages() -> AsyncIterator[Sequence[Sequence[Any]]]:
         cursor: Cursor | None = Cursor()
         while cursor is not None:
-            search = view.search(query, conditions, caller.user_id, cursor, view.CSV_PAGE_SIZE)
+            search = view.search(query, conditions, caller.user_id, cursor, view.PAGE_SIZE)
             result = await batch_search.search(services, search, caller)
             snapshots = await courses.snapshots(services, sorted({batch.course_id for batch in result.batches}))
+            counted = await _counted(visit, result)
             yield [
                 view.csv_row(
                     batch,
-                    _counted(result, batch.batch_id),
+                    counted[batch.batch_id],
                     snapshots.get(batch.course_id),
                     words,
                     batch_rules.day_in(batch.time_zone, services.clock.now(), services.clock.zone),
@@ -100,9 +105,21 @@ def _whose(visit: Visit) -> tuple[Condition, ...]:
     return view.whose(visit.caller.user_id, batch_rules.administered(visit.caller, visit.services.config))
 
 
-def _counted(result: SearchResult, batch_id: str) -> view.Counted:
-    counts = result.learner_counts.get(batch_id)
-    return view.Counted() if counts is None else view.Counted(counts.participants, counts.completed)
+async def _counted(visit: Visit, result: SearchResult) -> dict[str, view.Counted]:
+    """Batch id → what is known of its learners; of batches that the reader does not manage only how many there are."""
+    managed = [batch for batch in result.batches if batch.batch_id in result.managed]
+    counted = {entry.figures.batch_id: entry.figures for entry in await figures.figures_of(visit.services, managed)}
+    rows = {}
+    for batch in result.batches:
+        counts, known = result.learner_counts.get(batch.batch_id), counted.get(batch.batch_id)
+        is_known = known is not None and known.counted_at is not None
+        rows[batch.batch_id] = view.Counted(
+            counts.participants if counts else 0,
+            counts.completed if counts else 0,
+            known.active if known and is_known else None,
+            known.certified if known and is_known else None,
+        )
+    return rows
 
 
 def _read_cursor(visit: Visit, query: view.ListQuery) -> Cursor | None:

@@ -17,7 +17,7 @@ from lernbatch.console.people import Names
 from lernbatch.console.words import N_, Words
 from lernbatch.course.model import Course
 
-PAGE_SIZE, CSV_PAGE_SIZE = 50, 500
+PAGE_SIZE = 50
 LONGEST_WORDS = 200
 ADDRESS = "/console/batches"
 VIEWS = {
@@ -90,11 +90,6 @@ def overview(conditions: tuple[Condition, ...]) -> BatchSearch:
     return _search(conditions, (), 1, None, facets)
 
 
-def one_batch(batch_id: str) -> BatchSearch:
-    """The search that finds one batch, with the counts of its learners."""
-    return _search((OneOf("batchId", (batch_id,)),), (), 1, None, ())
-
-
 def counts_by_view(values: Sequence[tuple[str | int, int]], total: int) -> dict[str, int]:
     by_status = {int(status): count for status, count in values}
     counts = {view: by_status.get(status.value, 0) for view, (status, _) in VIEWS.items()}
@@ -131,10 +126,12 @@ def _search(
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What is known of a batch's learners."""
+    """What is known of a batch's learners. `active`, `certified` None: they are being counted for the first time."""
 
     enrolled: int = 0
     completed: int = 0
+    active: int | None = None
+    certified: int | None = None
 
 
 def row(
@@ -174,6 +171,8 @@ def row(
         "enrolled": counted.enrolled,
         "capacity": batch.capacity,
         "completed": counted.completed,
+        "active": counted.active if status is BatchStatus.ONGOING else None,
+        "certified": counted.certified,
         "has_begun": status is not BatchStatus.UPCOMING,
     }
 
@@ -265,6 +264,8 @@ def csv_columns(words: Words) -> list[str]:
             N_("Enrolled"),
             N_("Seats"),
             N_("Completed"),
+            N_("Active in 7 days"),
+            N_("Certified"),
         )
     ]
 
@@ -281,4 +282,6 @@ def csv_row(batch: Batch, counted: Counted, course: Course | None, words: Words,
         counted.enrolled,
         batch.capacity,
         counted.completed,
+        counted.active,
+        counted.certified,
     ]

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.responses import Response
 
-from lernbatch.batch.search import actions as batch_search
-from lernbatch.console import batch_frame, people, rendering
-from lernbatch.console.batches import view as batches_view
+from lernbatch.certificate import explain
+from lernbatch.console import addresses, batch_frame, people, rendering
 from lernbatch.console.overview import view
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.enrolment import actions as enrolments
 from lernbatch.enrolment.model import EnrolmentRequest, EnrolmentSource
+from lernbatch.figures import actions as figures
 
 
 async def show(visit: Visit) -> Response:
     """GET /console/batches/{batch_id}"""
     day = await batch_frame.managed(visit)
-    batch, words = day.batch, visit.words
-    search = batches_view.one_batch(batch.batch_id)
-    counts = (await batch_search.search(visit.services, search, visit.caller)).learner_counts.get(batch.batch_id)
-    enrolled, completed = (counts.participants, counts.completed) if counts else (0, 0)
+    batch, words, services = day.batch, visit.words, visit.services
+    (counted,) = await figures.figures_of(services, [batch])
+    due = await explain.due_groups(services, batch.batch_id)
     names = await people.names(visit, batch.mentors[:3])
+    links = view.Links(
+        partial(addresses.learners, visit, batch.batch_id),
+        addresses.page(visit, addresses.CERTIFICATES, batch.batch_id),
+        addresses.page(visit, addresses.RULES, batch.batch_id),
+    )
     context = {
         **batch_frame.frame(visit, day),
-        "is_empty": not enrolled,
-        "figures": view.figures(day, enrolled, completed, words),
+        "counted_at": counted.figures.counted_at,
+        "total": counted.figures.enrolled,
+        "figures": view.figures(day, counted.figures, links, words),
+        "funnel": view.funnel(counted.figures, links, words),
+        "chart": view.chart(day, counted.figures, words),
+        "needs": view.needs(day, counted.figures, due, links, words),
+        "units": view.units(counted, links, words),
         "next_dates": view.next_dates(day, words),
         "preparations": view.preparations(day, names, words),
         "join_sentence": view.join_sentence(day, words),
         "paths": {page.path for page in visit.console.pages},
         "names_are_missing": names.are_missing,
-        "link": f"{visit.services.config.public_url}/b/{batch.batch_id}",
+        "link": f"{services.config.public_url}/b/{batch.batch_id}",
     }
     return await rendering.page(visit, "overview/page.html", context)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from lernbatch import log
 from lernbatch.console import endpoint, rendering, rules, sessions
+from lernbatch.console.model import Grant
+from lernbatch.console.provider import SignInRefused
 from lernbatch.console.sign_in import view
 from lernbatch.console.visit import Visit, see_other
-from lernbatch.errors import NotFound
+from lernbatch.errors import NotAuthenticated, NotFound
+from lernbatch.sunbird.http import TOKEN_HEADER
 from lernbatch.web import audit
 
 
@@ -18,6 +22,8 @@ async def show(visit: Visit) -> Response:
     context = {
         "people": view.people(people, visit.words),
         "is_local": is_local,
+        "provider": visit.console.provider.host if rules.signs_in_at_provider(visit.services.config) else None,
+        "has_failed": "failed" in visit.query,
         "next": rules.safe_next(visit.form.get("next") or visit.query.get("next")),
         "kept": visit.form.get("kept", ""),
         "has_signed_out": "signed-out" in visit.query,
@@ -36,9 +42,43 @@ async def choose(visit: Visit) -> Response:
         return await show(visit)
     person, token = person_and_token
     kept = sessions.kept_form(visit.services, visit.form.get("kept", ""))
-    cookie, _ = await sessions.begin(visit.services, person.user_id, person.name, token, kept)
+    cookie, _ = await sessions.begin(visit.services, person.user_id, person.name, Grant(token), kept)
     wanted = rules.safe_next(visit.form.get("next"))
-    response = see_other(f"{wanted}?{endpoint.KEPT}=1" if kept else wanted)
+    return _signed_in(visit, cookie, f"{wanted}?{endpoint.KEPT}=1" if kept else wanted)
+
+
+async def go_to_provider(visit: Visit) -> Response:
+    """POST /console/sign-in, do=provider: on to the provider, with a code challenge, a state and a nonce."""
+    services = visit.services
+    if not rules.signs_in_at_provider(services.config):
+        raise NotFound
+    visit.console.sign_ins.check(audit.by(visit.call).from_address or "", services.clock.now())
+    pending, address = await visit.console.provider.begin(rules.safe_next(visit.form.get("next")), services.clock.now())
+    kept = sessions.kept_form(services, visit.form.get("kept", ""))
+    return _signed_in(visit, await sessions.begin_pending(services, pending, kept), address)
+
+
+async def come_back(visit: Visit) -> Response:
+    """GET /console/callback: from the provider, with a code. What does not fit leads to signing in again."""
+    services = visit.services
+    cookie = visit.call.http.cookies.get(endpoint.cookie_name(visit.call.http))
+    taken = await sessions.take_pending(services, cookie) if cookie else None
+    if taken is None:
+        return see_other(f"{endpoint.SIGN_IN}?failed=1")
+    pending, kept = taken
+    try:
+        grant, name = await visit.console.provider.finish(pending, visit.query, services.clock.now())
+        caller = services.tokens.caller({TOKEN_HEADER: grant.access_token}, required=True)
+    except (SignInRefused, NotAuthenticated) as refused:
+        log.warning("somebody could not sign in", reason=str(refused))
+        return see_other(f"{endpoint.SIGN_IN}?failed=1")
+    assert caller.user_id is not None
+    cookie, _ = await sessions.begin(services, caller.user_id, name or caller.user_id, grant, kept)
+    return _signed_in(visit, cookie, f"{pending.next}?{endpoint.KEPT}=1" if kept else pending.next)
+
+
+def _signed_in(visit: Visit, cookie: str, address: str) -> Response:
+    response = see_other(address)
     endpoint.set_session(response, visit.call.http, cookie)
     return response
 
@@ -47,7 +87,12 @@ async def leave(visit: Visit) -> Response:
     """POST /console/sign-out"""
     assert visit.session is not None
     await sessions.end(visit.services, visit.session.session_id, visit.session.user_id)
-    response = see_other(f"{endpoint.SIGN_IN}?signed-out=1")
+    back = f"{endpoint.SIGN_IN}?signed-out=1"
+    elsewhere = None
+    if rules.signs_in_at_provider(visit.services.config):
+        public_url, now = visit.services.config.public_url.rstrip("/"), visit.services.clock.now()
+        elsewhere = await visit.console.provider.sign_out_address(visit.session.grant, f"{public_url}{back}", now)
+    response = see_other(elsewhere or back)
     response.delete_cookie(endpoint.cookie_name(visit.call.http), path="/console")
     return response
 

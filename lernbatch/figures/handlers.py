@@ -1,0 +1,34 @@
+"""HTTP routes of figures: read, call, answer."""
+
+from __future__ import annotations
+
+from lernbatch.figures import actions, wire
+from lernbatch.web import audit
+from lernbatch.web.request import Call
+from lernbatch.web.schema import takes
+
+
+@takes()
+async def read_figures(call: Call) -> wire.FiguresAnswer:
+    """GET /v1/course/batch/figures/{batch_id}: how many learners came how far, for whoever manages the batch."""
+    batches = await actions.figures(call.services, call.caller, [call.parameters["batch_id"]])
+    return wire.FiguresAnswer(wire.show_figures(batches[0]))
+
+
+@takes(wire.FiguresRequest)
+async def list_figures(call: Call) -> wire.FiguresListAnswer:
+    """POST /v1/course/batch/figures: of up to 50 batches."""
+    batch_ids = wire.read_batch_ids(call.request)
+    batches = await actions.figures(call.services, call.caller, batch_ids)
+    return wire.FiguresListAnswer([wire.show_figures(batch) for batch in batches])
+
+
+@takes(wire.LearnersRequest)
+async def list_learners(call: Call) -> wire.LearnersAnswer:
+    """POST /v1/course/batch/learners: a page of a batch's learners, and where each stands."""
+    query = wire.read_learners(call.request)
+    batch = await actions.managed_batch(call.services, call.caller, query.batch_id)
+    page = await actions.learners(call.services, batch, query)
+    if page.total >= audit.MANY_PEOPLE and query.after is None:
+        await audit.note(call, "batch.learners", about=query.batch_id)
+    return wire.show_learners(page, query, call.services.clock.now())
