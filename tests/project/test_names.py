@@ -141,6 +141,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "certificate_file": ("certificate",),
     "certificate_status_list": ("certificate",),
     "consent": ("erasure", "person"),
+    "contact": ("erasure", "mentoring"),
     "course": ("course", "sandbox"),
     "ended_account": ("account", "erasure"),
     "enrolment": ("account", "certificate", "enrolment", "erasure", "progress"),

@@ -91,6 +91,9 @@ ROWS: dict[str, str] = {
     "GET /v1/course/batch/figures/{batch_id}":           "- u - u + + u + u u - -",
     "POST /v1/course/batch/figures":                     "- u - u + + u + u u - -",
     "POST /v1/course/batch/learners":                    "- u - u + + u + u u - -",
+    "POST /v1/course/batch/help":                        "- u - u + + u + u u - -",
+    "POST /v1/course/batch/contact/add":                 "- u - u + + u + u u - -",
+    "POST /v1/course/batch/contact/undo":                "- u - u + + u + u u - -",
 
     # certificates
     "PATCH /v1/course/batch/cert/template/add":          "- r - u + + r r r u - -",
