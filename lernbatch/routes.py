@@ -49,6 +49,7 @@ ROUTES: list[Route] = [
     # enrolment
     Route("POST", "/v1/course/enroll", enrolment.enrol, gateway="/api/course/v1/enrol", roles=LEARNERS,
           about_caller=True),
+    Route("GET", "/v1/course/batch/join/{batch_id}", enrolment.read_join_offer, Access.OPEN),
     Route("POST", "/v1/course/unenroll", enrolment.unenrol, gateway="/api/course/v1/unenrol", roles=LEARNERS,
           about_caller=True),
     Route("POST", "/v1/user/courses/unenroll", enrolment.unenrol),

@@ -24,6 +24,7 @@ from lernbatch.enrolment.model import (
     EnrolmentRequest,
     EnrolmentSource,
     EnrolmentsQuery,
+    JoinOffer,
 )
 from lernbatch.errors import LernbatchError, Unauthorized, Upstream
 from lernbatch.jobs.outbox import actions as outbox
@@ -115,6 +116,21 @@ async def eligibilities(conn: Connection, keys: Sequence[EnrolmentKey]) -> dict[
         batch_ids=[batch_id for _, batch_id in keys],
     )
     return {(row.user_id, row.batch_id): row for row in rows}
+
+
+async def join_offer(services: Services, batch_id: str, user_id: str | None) -> JoinOffer:
+    """What a batch offers this person, None: somebody who has not signed in. Raises: InvalidBatch."""
+    key, config = (user_id or "", batch_id), services.config
+    row = rules.check_course((await eligibilities(services.pool, [key])).get(key), None)
+    seats = {} if row.capacity is None else dict(await services.pool.fetch(Q.seats_left.text, [batch_id]))
+    return rules.join_offer(
+        row,
+        services.clock.today(row.time_zone),
+        is_known=user_id is not None,
+        closed=not config.self_enrol_invite_only,
+        places_left=seats.get(batch_id),
+        closes_before=config.enrolment_closes_days_before_end,
+    )
 
 
 async def list_of(services: Services, query: EnrolmentsQuery) -> EnrolmentPage:

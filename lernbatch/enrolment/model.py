@@ -72,6 +72,29 @@ class Eligibility:
     status: int | None
 
 
+class JoinState(StrEnum):
+    """What a batch offers somebody who thinks of joining it."""
+
+    JOIN = "join"
+    SIGN_IN = "sign-in"  # then it is said whether one may
+    NOT_OPEN = "not-open"
+    CLOSED = "closed"
+    FULL = "full"
+    INVITE_ONLY = "invite-only"
+    ENROLLED = "enrolled"
+    COMPLETED = "completed"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class JoinOffer:
+    """What a batch offers. `on`: the day on which joining opens, or the last on which it was, or is, possible."""
+
+    state: JoinState
+    on: date | None = None
+    places_left: int | None = None  # None: no bound
+
+
 @dataclass(frozen=True, slots=True)
 class Enrolment:
     """One learner in one batch, with what the list of enrolled courses shows."""

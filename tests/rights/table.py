@@ -52,6 +52,7 @@ ROWS: dict[str, str] = {
 
     # enrolment
     "POST /v1/course/enroll":                            "- + - + + + + + + + - -",
+    "GET /v1/course/batch/join/{batch_id}":              "+ + + + + + + + + + + +",
     "POST /v1/course/unenroll":                          "- + - + + + + + + + - -",
     "POST /v1/user/courses/unenroll":                    "- + - + + + + + + + - -",
     "POST /v1/course/admin/enroll":                      "- u - u + + u + u u - -",
