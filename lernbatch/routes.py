@@ -101,6 +101,7 @@ ROUTES: list[Route] = [
     Route("GET", "/v1/course/batch/figures/{batch_id}", figures.read_figures),
     Route("POST", "/v1/course/batch/figures", figures.list_figures),
     Route("POST", "/v1/course/batch/learners", figures.list_learners),
+    Route("GET", "/v1/course/enrollment/history", mentoring.read_history),
     Route("POST", "/v1/course/batch/help", mentoring.list_needy),
     Route("POST", "/v1/course/batch/contact/add", mentoring.note_contact),
     Route("POST", "/v1/course/batch/contact/undo", mentoring.undo_contact),

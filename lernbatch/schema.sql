@@ -122,6 +122,8 @@ CREATE TABLE enrolment (
   scores                   jsonb       NOT NULL DEFAULT '{}', -- content id → [best score, its max score, attempts]
   certificates             jsonb       NOT NULL DEFAULT '[]', -- the contract's issued_certificates
   revision                 bigint      NOT NULL DEFAULT 1,    -- counts writes of progress: the guard against lost ones
+  left_at                  timestamptz,                       -- the last time
+  returned_at              timestamptz,                       -- likewise
   PRIMARY KEY (user_id, batch_id),
   CHECK (status IN (0, 1, 2)),
   CHECK (percentage BETWEEN 0 AND 100)

@@ -341,6 +341,7 @@ async def unenrol_within(
         Q.unenrol,
         user_ids=[user_id for user_id, _ in leaving],
         batch_ids=[batch_id for _, batch_id in leaving],
+        now=services.clock.now(),
     )
     config, now_ms = services.config, services.clock.now_ms()
     if gone and (config.mail_enabled or outbox.publishes_to_kafka(config)):

@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from lernbatch.batch.model import Batch
+from lernbatch.batch.rules import may_manage
 from lernbatch.database import db, sql
+from lernbatch.enrolment.actions import eligibilities
 from lernbatch.enrolment.rules import NotEnrolled
+from lernbatch.errors import Unauthorized
 from lernbatch.figures import actions as figures
 from lernbatch.figures import rules as figure_rules
 from lernbatch.mentoring import rules
@@ -17,6 +20,7 @@ from lernbatch.mentoring.model import (
     Contact,
     HelpEntry,
     HelpList,
+    HistoryEntry,
     NeedyLearner,
     NewContact,
     ShownContact,
@@ -32,6 +36,7 @@ from lernbatch.web.caller import Caller
 Q = sql.load("lernbatch.mentoring")
 LATELY = timedelta(days=14)
 MOST_LATELY = 50  # contacts that are listed
+MOST_HAPPENED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +64,15 @@ async def help_first(
     now, batch_ids = services.clock.now(), list(measures)
     async with services.pool.acquire() as conn, conn.transaction():
         await db.run(conn, figures.Q.plan_by_values)
-        needy = await db.all(
-            conn,
-            NeedyLearner,
-            Q.needy,
-            batch_ids=batch_ids,
-            added_by=added_by,
-            rested_before=now - rules.REST,
-            large_school=rules.LARGE_SCHOOL,
-            most=rules.MOST_TODAY,
-        )
+        asked = {
+            "batch_ids": batch_ids,
+            "added_by": added_by,
+            "rested_before": now - rules.REST,
+            "most": rules.MOST_TODAY,
+        }
+        needy = await db.all(conn, NeedyLearner, Q.needy, **asked)
+        if len(needy) < rules.MOST_TODAY:
+            needy += await db.all(conn, NeedyLearner, Q.never_began, **asked, large_school=rules.LARGE_SCHOOL)
     first = rules.helped_first(needy)
     rows = await db.all(
         services.pool, StatesOfLearner, Q.states_of, **db.columns(first, user_ids="user_id", batch_ids="batch_id")
@@ -117,6 +121,28 @@ def _shown(services: Services, contacts: Sequence[Contact]) -> list[ShownContact
         )
         for contact in contacts
     ]
+
+
+async def history(services: Services, caller: Caller, batch_id: str, user_id: str) -> list[HistoryEntry]:
+    """What happened to a learner in a batch, the newest MOST_HAPPENED; contacts for who manages the batch alone.
+
+    Raises: NotEnrolled; Unauthorized, when it is neither the caller's own nor of a batch they manage.
+    """
+    eligibility = (await eligibilities(services.pool, [(user_id, batch_id)])).get((user_id, batch_id))
+    if eligibility is None or eligibility.active is None:
+        raise NotEnrolled
+    manages = may_manage(caller, eligibility, services.config)
+    if not (manages or caller.speaks_for(user_id)):
+        raise Unauthorized
+    return await db.all(
+        services.pool,
+        HistoryEntry,
+        Q.history,
+        user_id=user_id,
+        batch_id=batch_id,
+        manages=manages,
+        limit=MOST_HAPPENED,
+    )
 
 
 async def contact(services: Services, caller: Caller, new: NewContact, by: By) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lernbatch.errors import Missing
 from lernbatch.figures import actions as figures
 from lernbatch.mentoring import actions, wire
 from lernbatch.web import audit
@@ -15,6 +16,15 @@ async def list_needy(call: Call) -> wire.HelpAnswer:
     batch_ids, added_by = wire.read_help(call.request)
     managed = await figures.managed_batches(call.services, call.caller, batch_ids)
     return wire.show_help(await actions.help_first(call.services, managed, added_by=added_by))
+
+
+@takes(query=wire.HistoryQuery)
+async def read_history(call: Call) -> wire.HistoryAnswer:
+    """GET /v1/course/enrollment/history?userId=…&batchId=…: the caller's own, or of a batch they manage."""
+    user_id, batch_id = call.query.get("userId") or call.subject, call.query.get("batchId")
+    if not batch_id:
+        raise Missing("batchId")
+    return wire.show_history(await actions.history(call.services, call.caller, batch_id, user_id))
 
 
 @takes(wire.ContactRequest)

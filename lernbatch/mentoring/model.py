@@ -110,3 +110,21 @@ class HelpList:
 
     today: Sequence[HelpEntry]
     lately: Sequence[ShownContact]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """Something that happened to a learner in a batch.
+
+    `what`: joined, left, returned, completed, enrolled-by-hand, removed-by-hand, added-by-roster, returned-by-roster,
+    removed-by-roster, roster-undone, attempt, certificate-issued, certificate-… (its status), contacted. `by` None:
+    this service itself, or not kept. `detail`: how somebody joined or was contacted, a roster change's id, a content, a
+    certificate's name. `score` and `max_score`: of an attempt.
+    """
+
+    at: datetime
+    what: str
+    by: str | None
+    detail: str | None
+    score: float | None
+    max_score: float | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from lernbatch.errors import Missing
 from lernbatch.figures import wire as figures
 from lernbatch.figures.wire import ShownSentence, StandingName
 from lernbatch.mentoring import rules
-from lernbatch.mentoring.model import HelpEntry, HelpList, How, NewContact, ShownContact
+from lernbatch.mentoring.model import HelpEntry, HelpList, HistoryEntry, How, NewContact, ShownContact
 from lernbatch.web.fields import blank, mandatory
 from lernbatch.web.schema import BatchId, Day, Fields, UserId
 
@@ -96,6 +96,40 @@ class ContactToUndo(Fields):
     contact_id: str
 
 
+class HistoryQuery(Fields):
+    """Whose history, in which batch."""
+
+    batch_id: BatchId
+    user_id: Annotated[str, Meta(description="The caller, when it is left out.", examples=["0b1e3c5a"])] | UnsetType = (
+        UNSET
+    )
+
+
+class ShownHappening(Fields):
+    """Something that happened to a learner in a batch."""
+
+    at: datetime
+    what: Annotated[
+        str,
+        Meta(
+            examples=["joined"],
+            description="joined, left, returned, completed, enrolled-by-hand, removed-by-hand, added-by-roster,"
+            " returned-by-roster, removed-by-roster, roster-undone, attempt, certificate-issued, certificate-… (its"
+            " status), contacted.",
+        ),
+    ]
+    by: Annotated[str | None, Meta(description="Null: this service itself, or not kept.")]
+    detail: Annotated[str | None, Meta(description="How, which content, which change, which certificate.")]
+    score: float | None
+    max_score: float | None
+
+
+class HistoryAnswer(Fields):
+    """The newest 200, the newest first."""
+
+    response: list[ShownHappening]
+
+
 def read_help(request: Mapping[str, Any]) -> tuple[list[str], str | None]:
     """{"batchIds": ["0140…"], "addedBy": "…"} Raises: Missing, InvalidRequest."""
     batch_ids = figures.read_batch_ids(request)
@@ -121,6 +155,16 @@ def show_help(found: HelpList) -> HelpAnswer:
     """{"response": {"today": [{"userId": "…", "because": {…}, …}], "lately": [{"outcome": "came-back", …}]}}"""
     return HelpAnswer(
         ShownHelpList([_entry(entry) for entry in found.today], [show_contact(contact) for contact in found.lately])
+    )
+
+
+def show_history(entries: Iterable[HistoryEntry]) -> HistoryAnswer:
+    """{"response": [{"at": "2026-…", "what": "joined", "by": "…", "detail": "self", …}]}"""
+    return HistoryAnswer(
+        [
+            ShownHappening(entry.at, entry.what, entry.by, entry.detail, entry.score, entry.max_score)
+            for entry in entries
+        ]
     )
 
 

@@ -1,3 +1,8 @@
+-- When somebody left a batch and came back, last: a history tells it. Set from now on.
+
+ALTER TABLE enrolment ADD COLUMN left_at timestamptz;
+ALTER TABLE enrolment ADD COLUMN returned_at timestamptz;
+
 -- Whom somebody who helps learners has spoken to, so that nobody is called twice and one sees whether it helped.
 
 CREATE TABLE contact (

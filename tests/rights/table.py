@@ -92,6 +92,7 @@ ROWS: dict[str, str] = {
     "GET /v1/course/batch/figures/{batch_id}":           "- u - u + + u + u u - -",
     "POST /v1/course/batch/figures":                     "- u - u + + u + u u - -",
     "POST /v1/course/batch/learners":                    "- u - u + + u + u u - -",
+    "GET /v1/course/enrollment/history":                 "- + - u + + u + u u - -",
     "POST /v1/course/batch/help":                        "- u - u + + u + u u - -",
     "POST /v1/course/batch/contact/add":                 "- u - u + + u + u u - -",
     "POST /v1/course/batch/contact/undo":                "- u - u + + u + u u - -",

@@ -137,6 +137,7 @@ class World:
         queries = {
             "/v1/upload/result/{process_id}": "?token=opens",
             "/v1/course/enrollment/explain": f"?userId={ASHA.user_id}&batchId={self.batch_id}",
+            "/v1/course/enrollment/history": f"?userId={ASHA.user_id}&batchId={self.batch_id}",
             "/dataset/v1/request/read/{tag}": f"?requestId={self.request_id}",
             "/v1/exhaust/files/{path:path}": f"?{self.file_query}",
         }
