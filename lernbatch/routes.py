@@ -15,6 +15,7 @@ from lernbatch.enrolment import handlers as enrolment
 from lernbatch.exhaust import analytics
 from lernbatch.exhaust import handlers as exhaust
 from lernbatch.figures import handlers as figures
+from lernbatch.mentoring import handlers as mentoring
 from lernbatch.ops import handlers as ops
 from lernbatch.progress import handlers as progress
 from lernbatch.registry import handlers as registry
@@ -48,6 +49,7 @@ ROUTES: list[Route] = [
     # enrolment
     Route("POST", "/v1/course/enroll", enrolment.enrol, gateway="/api/course/v1/enrol", roles=LEARNERS,
           about_caller=True),
+    Route("GET", "/v1/course/batch/join/{batch_id}", enrolment.read_join_offer, Access.OPEN),
     Route("POST", "/v1/course/unenroll", enrolment.unenrol, gateway="/api/course/v1/unenrol", roles=LEARNERS,
           about_caller=True),
     Route("POST", "/v1/user/courses/unenroll", enrolment.unenrol),
@@ -99,6 +101,10 @@ ROUTES: list[Route] = [
     Route("GET", "/v1/course/batch/figures/{batch_id}", figures.read_figures),
     Route("POST", "/v1/course/batch/figures", figures.list_figures),
     Route("POST", "/v1/course/batch/learners", figures.list_learners),
+    Route("GET", "/v1/course/enrollment/history", mentoring.read_history),
+    Route("POST", "/v1/course/batch/help", mentoring.list_needy),
+    Route("POST", "/v1/course/batch/contact/add", mentoring.note_contact),
+    Route("POST", "/v1/course/batch/contact/undo", mentoring.undo_contact),
 
     # certificates
     Route("PATCH", "/v1/course/batch/cert/template/add", certificate.add_template,

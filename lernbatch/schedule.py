@@ -48,7 +48,7 @@ JOBS: list[Job] = [
     Job("exhaust.run_due", exhaust.run_due, every_seconds=1, together=True, heavy=True),
     Job("exhaust.close_withdrawn", exhaust.close_withdrawn, every_seconds=60),
     Job("exhaust.fetch_missing_people", person.fetch_missing_profiles, every_seconds=15, heavy=True),
-    Job("figures.count", figures.count, every_seconds=10),
+    Job("figures.count", figures.count, every_seconds=10, heavy=True),
     Job("account.erase", erasure.erase_due, every_seconds=60, together=True),
     Job("console.forget_sessions", sessions.forget_old, every_seconds=600),
     Job("retention", retention.forget_old, every_seconds=60),

@@ -122,6 +122,8 @@ CREATE TABLE enrolment (
   scores                   jsonb       NOT NULL DEFAULT '{}', -- content id → [best score, its max score, attempts]
   certificates             jsonb       NOT NULL DEFAULT '[]', -- the contract's issued_certificates
   revision                 bigint      NOT NULL DEFAULT 1,    -- counts writes of progress: the guard against lost ones
+  left_at                  timestamptz,                       -- the last time
+  returned_at              timestamptz,                       -- likewise
   PRIMARY KEY (user_id, batch_id),
   CHECK (status IN (0, 1, 2)),
   CHECK (percentage BETWEEN 0 AND 100)
@@ -361,6 +363,24 @@ CREATE TABLE batch_figures (
 );
 
 CREATE INDEX batch_figures_asked ON batch_figures (asked_at) WHERE asked_at IS NOT NULL; -- figures.next_to_count
+
+-- One row: somebody who helps learners has spoken to one of them. Not deleted when it was a mistake, but undone.
+CREATE TABLE contact (
+  user_id      text        NOT NULL,
+  batch_id     text        NOT NULL,
+  contact_id   text        NOT NULL,
+  how          text        NOT NULL,
+  leave_alone  boolean     NOT NULL DEFAULT false, -- the learner wants no more of it
+  sealed       bytea, -- a note, bound to contact_id; for who manages the batch
+  contacted_by text        NOT NULL,
+  contacted_at timestamptz NOT NULL,
+  undone_at    timestamptz, -- it was a mistake; possible for a day
+  PRIMARY KEY (user_id, batch_id, contact_id),
+  CHECK (how IN ('phone', 'message', 'in-person'))
+);
+
+CREATE INDEX contact_of_batch ON contact (batch_id, contacted_at); -- mentoring.lately
+CREATE INDEX contact_by ON contact (contacted_by); -- erasure.erase_contacting
 
 -- One row: something others must hear, written in the transaction it reports and deleted once they have.
 CREATE TABLE outbox (

@@ -24,7 +24,7 @@ from lernbatch.enrolment.model import (
     EnrolmentRequest,
     EnrolmentSource,
     EnrolmentsQuery,
-    JoiningState,
+    JoinOffer,
 )
 from lernbatch.errors import LernbatchError, Unauthorized, Upstream
 from lernbatch.jobs.outbox import actions as outbox
@@ -118,28 +118,30 @@ async def eligibilities(conn: Connection, keys: Sequence[EnrolmentKey]) -> dict[
     return {(row.user_id, row.batch_id): row for row in rows}
 
 
-async def joining_state(services: Services, batch_id: str, user_id: str | None) -> JoiningState:
-    """What a person can do about a batch now. `user_id` None: nobody has signed in. Raises: InvalidBatch."""
-    key = (user_id or "", batch_id)
-    eligibility = rules.check_course((await eligibilities(services.pool, [key])).get(key), None)
-    seats_left = None
-    if eligibility.capacity is not None:
-        seats_left = dict(await services.pool.fetch(Q.seats_left.text, [batch_id])).get(batch_id)
-    today, closed = services.clock.today(eligibility.time_zone), not services.config.self_enrol_invite_only
-    joining = rules.joining(
-        eligibility,
-        today,
-        is_signed_in=user_id is not None,
-        seats_left=seats_left,
-        closed=closed,
-        closes_before=services.config.enrolment_closes_days_before_end,
+async def join_offer(services: Services, batch_id: str, user_id: str | None) -> JoinOffer:
+    """What a batch offers this person, None: somebody who has not signed in. Raises: InvalidBatch."""
+    key, config = (user_id or "", batch_id), services.config
+    row = rules.check_course((await eligibilities(services.pool, [key])).get(key), None)
+    seats = {} if row.capacity is None else dict(await services.pool.fetch(Q.seats_left.text, [batch_id]))
+    return rules.join_offer(
+        row,
+        services.clock.today(row.time_zone),
+        is_known=user_id is not None,
+        closed=not config.self_enrol_invite_only,
+        places_left=seats.get(batch_id),
+        closes_before=config.enrolment_closes_days_before_end,
     )
+
+
+async def may_leave(services: Services, batch_id: str, user_id: str) -> bool:
+    """Whether a learner could leave a batch now by themselves. Raises: InvalidBatch."""
+    key, closed = (user_id, batch_id), not services.config.self_enrol_invite_only
+    row = rules.check_course((await eligibilities(services.pool, [key])).get(key), None)
     try:
-        rules.check_unenrol(eligibility, today, alone=True, closed=closed)
-        may_leave = True
+        rules.check_unenrol(row, services.clock.today(row.time_zone), alone=True, closed=closed)
     except LernbatchError:
-        may_leave = False
-    return JoiningState(eligibility, joining, may_leave, seats_left)
+        return False
+    return True
 
 
 async def list_of(services: Services, query: EnrolmentsQuery) -> EnrolmentPage:
@@ -350,6 +352,7 @@ async def unenrol_within(
         Q.unenrol,
         user_ids=[user_id for user_id, _ in leaving],
         batch_ids=[batch_id for _, batch_id in leaving],
+        now=services.clock.now(),
     )
     config, now_ms = services.config, services.clock.now_ms()
     if gone and (config.mail_enabled or outbox.publishes_to_kafka(config)):

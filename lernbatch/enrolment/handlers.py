@@ -35,6 +35,13 @@ async def unenrol(call: Call) -> Done:
     return Done()
 
 
+@takes()
+async def read_join_offer(call: Call) -> wire.JoinAnswer:
+    """GET /v1/course/batch/join/{batch_id}: whether the caller may join, or why not; for anybody."""
+    user_id = call.caller.subject if call.caller.is_user else None
+    return wire.show_join_offer(await actions.join_offer(call.services, call.parameters["batch_id"], user_id))
+
+
 @takes(wire.EnrolmentOfOthers, result=Done)
 async def enrol_others(call: Call) -> Mapping[str, Any] | Done:
     """POST /v1/course/admin/enroll: one `userId`, or several `userIds`."""

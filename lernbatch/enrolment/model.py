@@ -30,20 +30,6 @@ class EnrolmentSource(StrEnum):
     FILE = "file"
 
 
-class Joining(StrEnum):
-    """What somebody can do about a batch now: what a page has one button for, or a reason why it has none."""
-
-    JOIN = "join"
-    SIGN_IN = "sign-in"  # and join then
-    NOT_OPEN = "not-open"  # enrolment begins later
-    CLOSED = "closed"  # enrolment has ended
-    FULL = "full"
-    BY_INVITATION = "by-invitation"
-    GO_ON = "go-on"  # is in it
-    FINISHED = "finished"  # has completed it
-    ENDED = "ended"
-
-
 @dataclass(frozen=True, slots=True)
 class EnrolmentRequest:
     """A request to enrol a learner, or to let one leave. `course_id` None: the batch's own; `added_by`: who asks."""
@@ -86,14 +72,27 @@ class Eligibility:
     status: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class JoiningState:
-    """A batch as one person stands to it. `seats_left` None: as many as come."""
+class JoinState(StrEnum):
+    """What a batch offers somebody who thinks of joining it."""
 
-    eligibility: Eligibility
-    joining: Joining
-    may_leave: bool
-    seats_left: int | None
+    JOIN = "join"
+    SIGN_IN = "sign-in"  # then it is said whether one may
+    NOT_OPEN = "not-open"
+    CLOSED = "closed"
+    FULL = "full"
+    INVITE_ONLY = "invite-only"
+    ENROLLED = "enrolled"
+    COMPLETED = "completed"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class JoinOffer:
+    """What a batch offers. `on`: the day on which joining opens, or the last on which it was, or is, possible."""
+
+    state: JoinState
+    on: date | None = None
+    places_left: int | None = None  # None: no bound
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ WITH asked AS (
   INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, updated_at)
   SELECT user_id, batch_id, course_id, true, added_by, how, :now, :now FROM asked
   ON CONFLICT (user_id, batch_id) DO UPDATE
-     SET active = true, added_how = EXCLUDED.added_how
+     SET active = true, added_how = EXCLUDED.added_how, returned_at = :now
    WHERE NOT enrolment.active
   RETURNING user_id, batch_id, enrolled_at
 ), due AS (
@@ -62,7 +62,7 @@ GROUP BY b.batch_id;
 -- unenrol
 -- A completion that commits first keeps the learner in: the condition is judged on the row as it is then.
    UPDATE enrolment
-      SET active = false
+      SET active = false, left_at = :now
      FROM unnest(:user_ids::text[], :batch_ids::text[]) AS leaving (user_id, batch_id)
     WHERE enrolment.user_id = leaving.user_id
       AND enrolment.batch_id = leaving.batch_id

@@ -10,7 +10,7 @@ from lernbatch.batch.model import BatchStatus, EnrolmentState
 from lernbatch.batch.rules import KnownUser
 from lernbatch.config import Config
 from lernbatch.course.model import Course
-from lernbatch.enrolment.model import Eligibility, Enrolment, Joining, Progress
+from lernbatch.enrolment.model import Eligibility, Enrolment, JoinOffer, JoinState, Progress
 from lernbatch.errors import Refused
 from lernbatch.web.caller import Caller
 
@@ -101,6 +101,41 @@ def check_enrol(eligibility: Eligibility, today: date, *, alone: bool, closes_be
         raise AlreadyEnrolled
 
 
+def join_offer(
+    eligibility: Eligibility,
+    today: date,
+    *,
+    is_known: bool,
+    closed: bool,
+    places_left: int | None,
+    closes_before: int,
+) -> JoinOffer:
+    """What the batch offers one person today: by the same refusals as enrolling.
+
+    `is_known`: somebody is signed in; `closed`: the installation keeps invite-only batches closed to learners;
+    `places_left` None: no capacity; `closes_before`: see batch.rules.enrolment_end.
+    """
+    if eligibility.active and eligibility.status == Progress.COMPLETED:
+        return JoinOffer(JoinState.COMPLETED)
+    last_day = batch.enrolment_end(eligibility.end_date, eligibility.enrolment_end_date, closes_before)
+    try:
+        check_running(eligibility, today)
+        if eligibility.active:
+            return JoinOffer(JoinState.ENROLLED)
+        check_enrol(eligibility, today, alone=closed, closes_before=closes_before)
+    except BatchEnded:
+        return JoinOffer(JoinState.ENDED, eligibility.end_date)
+    except WrongEnrolmentType:
+        return JoinOffer(JoinState.INVITE_ONLY)
+    except EnrolmentClosed:
+        return JoinOffer(JoinState.CLOSED, last_day)
+    except EnrolmentNotOpen:
+        return JoinOffer(JoinState.NOT_OPEN, eligibility.enrolment_start_date)
+    if places_left is not None and places_left <= 0:
+        return JoinOffer(JoinState.FULL, places_left=0)
+    return JoinOffer(JoinState.JOIN if is_known else JoinState.SIGN_IN, last_day, places_left)
+
+
 def check_unenrol(eligibility: Eligibility, today: date, *, alone: bool, closed: bool) -> None:
     """Raises the refusal of leaving, in the contract's order (E11 to E15).
 
@@ -114,37 +149,6 @@ def check_unenrol(eligibility: Eligibility, today: date, *, alone: bool, closed:
         raise BatchEnded
     if alone and not batch.may_leave(eligibility.leave_policy, today, eligibility.start_date):
         raise LeavingClosed
-
-
-def joining(
-    eligibility: Eligibility,
-    today: date,
-    *,
-    is_signed_in: bool,
-    seats_left: int | None,
-    closed: bool,
-    closes_before: int,
-) -> Joining:
-    """What the person of `eligibility` can do about the batch by themselves, by the rules of check_enrol.
-
-    `closed`: the installation keeps invite-only batches closed to that. `seats_left` None: as many as come.
-    """
-    state = batch.enrolment_state(eligibility, today, closes_before)
-    if eligibility.active and eligibility.status == Progress.COMPLETED:
-        return Joining.FINISHED
-    if state is EnrolmentState.ENDED:
-        return Joining.ENDED
-    if eligibility.active:
-        return Joining.GO_ON
-    if closed and batch.is_invite_only(eligibility.enrolment_type):
-        return Joining.BY_INVITATION
-    if state is EnrolmentState.CLOSED:
-        return Joining.CLOSED
-    if state is EnrolmentState.NOT_BEGUN:
-        return Joining.NOT_OPEN
-    if seats_left is not None and seats_left <= 0:
-        return Joining.FULL
-    return Joining.JOIN if is_signed_in else Joining.SIGN_IN
 
 
 def check_type(eligibility: Eligibility, *, alone: bool) -> None:

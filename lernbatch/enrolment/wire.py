@@ -16,10 +16,10 @@ from lernbatch.batch.wire_fields import InvalidBatchValue
 from lernbatch.course.filters import Filters, folded, matches
 from lernbatch.course.model import Course
 from lernbatch.enrolment import rules
-from lernbatch.enrolment.model import Cursor, EnrolmentPage
+from lernbatch.enrolment.model import Cursor, EnrolmentPage, JoinOffer, JoinState
 from lernbatch.errors import LernbatchError, Malformed, Missing, Refused, Unmappable, WrongType
 from lernbatch.web.fields import blank, course_id, mandatory, text
-from lernbatch.web.schema import BatchId, CourseId, Fields, Milliseconds, UserId
+from lernbatch.web.schema import BatchId, CourseId, Day, Fields, Milliseconds, UserId
 
 if TYPE_CHECKING:
     from lernbatch.sunbird.orgs import Organisation
@@ -81,6 +81,22 @@ class UserList(Fields):
     user_ids: UserIds
 
 
+class ShownJoinOffer(Fields):
+    """What a batch offers the caller."""
+
+    state: Annotated[
+        JoinState, Meta(description="join and sign-in: one may; enrolled and completed: one is in; else why not.")
+    ]
+    date: Annotated[Day | None, Meta(description="not-open: the first day; join, sign-in, closed, ended: the last.")]
+    places_left: Annotated[int | None, Meta(description="Null: no bound, or it does not matter.")]
+
+
+class JoinAnswer(Fields):
+    """The answer to whether one may join."""
+
+    response: ShownJoinOffer
+
+
 @dataclass(frozen=True, slots=True)
 class ListOptions:
     """What a list of enrolled courses holds.
@@ -124,6 +140,12 @@ def read_users(request: dict[str, Any], *, several: bool = False) -> list[str]:
             raise TooManyUsers
         return list(dict.fromkeys(user_ids))
     return [mandatory(request, "userId")]
+
+
+def show_join_offer(offer: JoinOffer) -> JoinAnswer:
+    """{"response": {"state": "join", "date": "2026-07-01", "placesLeft": 12}}"""
+    day = None if offer.on is None else str(offer.on)
+    return JoinAnswer(ShownJoinOffer(offer.state, day, offer.places_left))
 
 
 def show_results(user_ids: Sequence[str], refusals: Sequence[LernbatchError | None]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ STEPS = (
     Q.erase_changer,
     Q.erase_due,
     Q.erase_figures,
+    Q.erase_contacts,
+    Q.erase_contacting,
     Q.erase_uploader,
     Q.erase_lines,
     Q.erase_people,

@@ -88,6 +88,21 @@ DELETE FROM learner_figures
  WHERE user_id = :user_id
    AND batch_id IN (SELECT batch_id FROM learner_figures WHERE user_id = :user_id LIMIT :limit);
 
+-- erase_contacts
+-- Of the learner; what was noted is about the person.
+DELETE FROM contact
+ WHERE user_id = :user_id
+   AND (batch_id, contact_id) IN (SELECT batch_id, contact_id FROM contact WHERE user_id = :user_id LIMIT :limit);
+
+-- erase_contacting
+-- Of others, who spoke to them.
+UPDATE contact
+   SET contacted_by = :pseudonym
+ WHERE (user_id, batch_id, contact_id) IN (SELECT user_id, batch_id, contact_id
+                                             FROM contact
+                                            WHERE contacted_by = :user_id
+                                            LIMIT :limit);
+
 -- erase_batches
 -- Of a creator or mentor; the content service is told the list anew.
 WITH theirs AS (

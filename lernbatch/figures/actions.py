@@ -65,27 +65,24 @@ async def figures(services: Services, caller: Caller, batch_ids: Sequence[str]) 
 
     Raises: InvalidBatch, Unauthorized, rules.TooManyFigures.
     """
+    return await figures_of(services, await managed_batches(services, caller, batch_ids))
+
+
+async def managed_batches(services: Services, caller: Caller, batch_ids: Sequence[str]) -> list[Batch]:
+    """These batches, at most MOST_BATCHES, in their order. Raises: InvalidBatch, Unauthorized, TooManyFigures."""
     if len(batch_ids) > MOST_BATCHES:
         raise rules.TooManyFigures
-    managed = [await managed_batch(services, caller, batch_ids[0])] if len(batch_ids) == 1 else []
-    if not managed:
-        found = {batch.batch_id: batch for batch in await batches.find_all(services.pool, batch_ids)}
-        if found.keys() != set(batch_ids):
-            raise InvalidBatch
-        managed = [found[batch_id] for batch_id in batch_ids]
-        if not all(may_manage(caller, batch, services.config) for batch in managed):
-            raise Unauthorized
-    return await figures_of(services, managed)
+    rows = {batch.batch_id: batch for batch in await batches.find_all(services.pool, batch_ids)}
+    if rows.keys() != set(batch_ids):
+        raise InvalidBatch
+    if not all(may_manage(caller, batch, services.config) for batch in rows.values()):
+        raise Unauthorized
+    return [rows[batch_id] for batch_id in batch_ids]
 
 
 async def managed_batch(services: Services, caller: Caller, batch_id: str) -> Batch:
     """The batch. Raises: InvalidBatch; Unauthorized, when the caller does not manage it."""
-    batch = await batches.find(services.pool, batch_id)
-    if batch is None:
-        raise InvalidBatch
-    if not may_manage(caller, batch, services.config):
-        raise Unauthorized
-    return batch
+    return (await managed_batches(services, caller, [batch_id]))[0]
 
 
 async def figures_of(services: Services, managed: Sequence[Batch]) -> list[CountedBatch]:

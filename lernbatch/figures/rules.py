@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta, tzinfo
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -18,7 +18,6 @@ from lernbatch.figures.model import (
     CertificatePath,
     CountedEnrolment,
     LearnerFigures,
-    LearnerRow,
     LearnersFilter,
     Measure,
     MeasuredUnit,
@@ -45,6 +44,25 @@ NEED: Mapping[Standing, int] = {
     Standing.NEVER_STARTED: 4,
     Standing.NO_ATTEMPT_LEFT: 5,
 }
+
+
+class Stood(Protocol):
+    """What a sentence is made of: a learner's row of the table, or of the list of whom to help."""
+
+    @property
+    def standing(self) -> int: ...
+    @property
+    def percentage(self) -> int: ...
+    @property
+    def unit(self) -> int: ...
+    @property
+    def best(self) -> int | None: ...
+    @property
+    def step(self) -> str | None: ...
+    @property
+    def enrolled_at(self) -> datetime: ...
+    @property
+    def seen_at(self) -> datetime | None: ...
 
 
 class TooManyFigures(Refused):
@@ -276,7 +294,7 @@ def total_of(filters: LearnersFilter, figures: BatchFigures) -> int | None:
     return None
 
 
-def sentence(learner: LearnerFigures | LearnerRow, measure: Measure, now: datetime) -> Sentence:
+def sentence(learner: Stood, measure: Measure, now: datetime) -> Sentence:
     """What is said of where a learner stands; names of contents and units are those of the course."""
     standing = Standing(learner.standing)
     key = standing.name.lower().replace("_", "-")

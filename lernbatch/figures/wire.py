@@ -31,6 +31,7 @@ from lernbatch.web.schema import BatchId, Day, Fields, UserId
 MOST_ROWS = 50  # of a page
 MOST_NAMED = 500  # learners of a filter
 STANDINGS = {standing.name.lower().replace("_", "-"): standing for standing in Standing}
+STANDING_NAMES: dict[int, Any] = {number: name for name, number in STANDINGS.items()}
 LEVELS = {level.name.lower(): level for level in Reached}
 StandingName = Literal[
     "left",
@@ -275,11 +276,10 @@ def show_learners(page: LearnersPage, query: LearnersQuery, now: datetime) -> Le
 
 def _learner(row: LearnerRow, page: LearnersPage, now: datetime) -> ShownLearner:
     because = rules.sentence(row, page.measure, now)
-    names: dict[int, Any] = {number: name for name, number in STANDINGS.items()}
     levels: dict[int, Any] = {number: name for name, number in LEVELS.items()}
     return ShownLearner(
         user_id=row.user_id,
-        standing=names[row.standing],
+        standing=STANDING_NAMES[row.standing],
         because=ShownSentence(because.key, dict(because.values)),
         reached=levels[row.reached],
         completion_percentage=row.percentage,

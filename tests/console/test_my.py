@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -13,13 +12,9 @@ import pytest
 
 from lernbatch.console import awards
 from lernbatch.console.words import Words
-from lernbatch.enrolment import rules
-from lernbatch.enrolment.model import Eligibility, Joining
-from lernbatch.errors import LernbatchError
 from lernbatch.template.wire import read_template
 from tests.certificate.cohort import MERIT, Cohort, new_cohort, template
 from tests.console.conftest import Visits
-from tests.enrolment.test_rules import OPEN, TODAY, TOMORROW, YESTERDAY
 from tests.learning import complete, enrol, known_learner, new_batch
 from tests.people import OTHER_ORG
 from tests.running import Running
@@ -40,41 +35,6 @@ def cohort(service: Running) -> Cohort:
 def text(answer: httpx.Response) -> str:
     """What a page says, without its marks."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
-
-
-@pytest.mark.parametrize(
-    ("batch", "options", "expected"),
-    [
-        ({}, {}, Joining.JOIN),
-        ({}, {"is_signed_in": False}, Joining.SIGN_IN),
-        ({"enrolment_start_date": TOMORROW}, {}, Joining.NOT_OPEN),
-        ({"enrolment_end_date": YESTERDAY}, {}, Joining.CLOSED),
-        ({"capacity": 5}, {"seats_left": 0}, Joining.FULL),
-        ({"capacity": 5}, {"seats_left": 1}, Joining.JOIN),
-        ({"enrolment_type": "invite-only"}, {}, Joining.BY_INVITATION),
-        ({"enrolment_type": "invite-only"}, {"closed": False}, Joining.JOIN),
-        ({"active": True, "status": 1}, {}, Joining.GO_ON),
-        ({"active": True, "status": 2}, {}, Joining.FINISHED),
-        ({"active": True, "status": 2, "end_date": YESTERDAY}, {}, Joining.FINISHED),
-        ({"active": True, "status": 1, "end_date": YESTERDAY}, {}, Joining.ENDED),
-        ({"end_date": YESTERDAY}, {}, Joining.ENDED),
-        ({"active": False, "status": 1}, {}, Joining.JOIN),
-        ({"enrolment_type": "invite-only", "active": True, "status": 0}, {}, Joining.GO_ON),
-    ],
-)
-def test_k65_each_state_of_a_batch_has_one_button(
-    batch: dict[str, object], options: dict[str, object], expected: Joining
-) -> None:
-    """And the button to join stands exactly where the rule of enrolling lets one in."""
-    row: Eligibility = replace(OPEN, **batch)  # type: ignore[arg-type]
-    asked = {"is_signed_in": True, "seats_left": None, "closed": True, **options}
-    assert rules.joining(row, TODAY, closes_before=1, **asked) is expected  # type: ignore[arg-type]
-    try:
-        rules.check_enrol(row, TODAY, alone=bool(asked["closed"]), closes_before=1)
-        may_enrol = asked["seats_left"] != 0
-    except LernbatchError:
-        may_enrol = False
-    assert may_enrol is (expected in (Joining.JOIN, Joining.SIGN_IN))
 
 
 def test_k65_the_public_page_shows_its_button_to_nobody_and_to_somebody(service: Running, visits: Visits) -> None:

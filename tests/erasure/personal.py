@@ -115,6 +115,9 @@ PERSONAL = (
     Personal("erasure", ("user_id",), "nobody", "until the last trace is gone", "deleted at the end"),
     Personal("adoption", ("after_user_id",), "nobody", "until the next person is reckoned", "emptied"),
     Personal("learner_figures", ("user_id", "step"), "who manages the batch", _FOR_EVER, "deleted"),
+    Personal("contact", ("user_id", "how"), "who manages the batch", _FOR_EVER, "deleted"),
+    Personal("contact", ("sealed",), "who manages the batch", _FOR_EVER, "deleted", "AES-GCM, bound to the contact"),
+    Personal("contact", ("contacted_by",), "who manages the batch", _FOR_EVER, "pseudonym"),
     Personal("people_due", ("after_user_id",), "nobody", "until the next set of people is read", "emptied"),
     Personal(
         "exhaust_request",

@@ -77,6 +77,8 @@ def plant(service: Running, person: Person, batch_id: str) -> None:
         f"INSERT INTO learner_figures (revision, enrolled_at, measure, certificates, standing, need, reached,"
         f" percentage, unit, attempts, active, user_id, batch_id, added_how, units)"
         f" VALUES (1, now(), 0, 0, 1, 4, 0, 0, 0, 0, true, $1, '{batch_id}', 'self', '{{}}')",
+        f"INSERT INTO contact VALUES ($1, '{batch_id}', '{uuid4()}', 'phone', false, NULL, 'x', now()),"
+        f" ('x', '{batch_id}', '{uuid4()}', 'phone', false, NULL, $1, now())",
         "INSERT INTO people_due VALUES ('batch ' || gen_random_uuid(), now(), $1)",
         "INSERT INTO exhaust_request (request_id, tag, dataset, requested_by, channel, config, output_format,"
         " requester_id, status, submitted_at, completed_at, expires_at) VALUES (gen_random_uuid()::text, 't',"

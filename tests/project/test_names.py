@@ -142,6 +142,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "certificate_status_list": ("certificate",),
     "consent": ("erasure", "person"),
     "console_session": ("console", "erasure"),
+    "contact": ("erasure", "mentoring"),
     "course": ("course", "sandbox"),
     "ended_account": ("account", "erasure"),
     "enrolment": ("account", "certificate", "enrolment", "erasure", "progress"),

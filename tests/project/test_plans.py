@@ -39,6 +39,7 @@ MAY_OF_MANY = {
     "certificate.queue_recent_learners": "of a hundred batches at once, which is a fifth of them",
     "exhaust.summary_rows": "of as many",
     "figures.count_batches": "of as many, by a generic plan, which the action forbids",
+    "mentoring.never_began": "likewise",
 }
 LEADING = """
 SELECT i.relname AS index, t.relname AS table, a.attname AS column

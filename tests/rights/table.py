@@ -52,6 +52,7 @@ ROWS: dict[str, str] = {
 
     # enrolment
     "POST /v1/course/enroll":                            "- + - + + + + + + + - -",
+    "GET /v1/course/batch/join/{batch_id}":              "+ + + + + + + + + + + +",
     "POST /v1/course/unenroll":                          "- + - + + + + + + + - -",
     "POST /v1/user/courses/unenroll":                    "- + - + + + + + + + - -",
     "POST /v1/course/admin/enroll":                      "- u - u + + u + u u - -",
@@ -91,6 +92,10 @@ ROWS: dict[str, str] = {
     "GET /v1/course/batch/figures/{batch_id}":           "- u - u + + u + u u - -",
     "POST /v1/course/batch/figures":                     "- u - u + + u + u u - -",
     "POST /v1/course/batch/learners":                    "- u - u + + u + u u - -",
+    "GET /v1/course/enrollment/history":                 "- + - u + + u + u u - -",
+    "POST /v1/course/batch/help":                        "- u - u + + u + u u - -",
+    "POST /v1/course/batch/contact/add":                 "- u - u + + u + u u - -",
+    "POST /v1/course/batch/contact/undo":                "- u - u + + u + u u - -",
 
     # certificates
     "PATCH /v1/course/batch/cert/template/add":          "- r - u + + r r r u - -",

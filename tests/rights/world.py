@@ -137,6 +137,7 @@ class World:
         queries = {
             "/v1/upload/result/{process_id}": "?token=opens",
             "/v1/course/enrollment/explain": f"?userId={ASHA.user_id}&batchId={self.batch_id}",
+            "/v1/course/enrollment/history": f"?userId={ASHA.user_id}&batchId={self.batch_id}",
             "/dataset/v1/request/read/{tag}": f"?requestId={self.request_id}",
             "/v1/exhaust/files/{path:path}": f"?{self.file_query}",
         }
@@ -199,6 +200,17 @@ class World:
             "/v1/group/activity/agg": lambda: {"groupId": "group", "activityId": COURSE, "activityType": "Course"},
             "/v1/collection/summary": lambda: {"filters": {"collectionId": COURSE, "batchId": self.batch_id}},
             "/v1/course/batch/figures": lambda: {"batchIds": [self.batch_id]},
+            "/v1/course/batch/help": lambda: {"batchIds": [self.batch_id]},
+            "/v1/course/batch/contact/add": lambda: {
+                "batchId": self.batch_id,
+                "userIds": [ASHA.user_id],
+                "how": "phone",
+            },
+            "/v1/course/batch/contact/undo": lambda: {
+                "batchId": self.batch_id,
+                "userId": ASHA.user_id,
+                "contactId": "unknown",
+            },
             "/v1/course/batch/learners": lambda: {"batchId": self.batch_id},
             "/v1/course/batch/cert/template/add": lambda: {"batch": {**ids, "template": template}},
             "/v1/course/batch/cert/template/remove": lambda: {"batch": {**ids, "template": template}},

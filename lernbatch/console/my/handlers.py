@@ -58,9 +58,11 @@ async def show_batch(visit: Visit) -> Response:
     batch = await batches.find(services.pool, batch_id)
     if batch is None:
         raise NotFound
-    state = await enrolments.joining_state(services, batch_id, user_id)
+    may_leave = await enrolments.may_leave(services, batch_id, user_id)
     names = await people.names(visit, batch.mentors[:3])
-    return await rendering.page(visit, "my/batch.html", view.batch(explanation, batch, state, names, visit))
+    return await rendering.page(
+        visit, "my/batch.html", view.batch(explanation, batch, names, visit, may_leave=may_leave)
+    )
 
 
 async def leave(visit: Visit) -> Response:

@@ -15,7 +15,7 @@ from lernbatch.console.people import Names
 from lernbatch.console.visit import Visit
 from lernbatch.console.words import N_, Words
 from lernbatch.course.model import Course
-from lernbatch.enrolment.model import Enrolment, EnrolmentPage, JoiningState, Progress
+from lernbatch.enrolment.model import Enrolment, EnrolmentPage, Progress
 from lernbatch.progress import rules as progress
 from lernbatch.progress.model import COMPLETED, STATES, States
 from lernbatch.services import Services
@@ -164,7 +164,7 @@ def certificates(held: Sequence[Certificate], words: Words) -> list[dict[str, An
     return shown
 
 
-def batch(explanation: Explanation, batch: Batch, state: JoiningState, names: Names, visit: Visit) -> dict[str, Any]:
+def batch(explanation: Explanation, batch: Batch, names: Names, visit: Visit, *, may_leave: bool) -> dict[str, Any]:
     """One course: the sentence, why no certificate yet, and every unit with its parts."""
     words, course, states = visit.words, explanation.course, explanation.states
     done, total = awards.done_of(course, explanation)
@@ -193,7 +193,7 @@ def batch(explanation: Explanation, batch: Batch, state: JoiningState, names: Na
         "units": units(course, states),
         "mentors": [names.of(user_id) for user_id in batch.mentors[:3]],
         "names_are_missing": names.are_missing,
-        "may_leave": state.may_leave,
+        "may_leave": may_leave,
         "has_rule": bool(read_templates(batch.templates)),
         "open": course_address(visit, batch),
     }

@@ -12,7 +12,7 @@ from lernbatch.console.public import view
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions as enrolments
-from lernbatch.enrolment.model import EnrolmentRequest, Joining
+from lernbatch.enrolment.model import EnrolmentRequest, JoinState
 from lernbatch.errors import NotFound, Unauthorized
 
 
@@ -28,13 +28,13 @@ async def show(visit: Visit) -> Response:
     if batch is None:
         raise NotFound
     reader = visit.call.subject if visit.session else None
-    state = await enrolments.joining_state(services, batch_id, reader)
+    offer = await enrolments.join_offer(services, batch_id, reader)
     course = (await courses.snapshots(services, {batch.course_id})).get(batch.course_id)
     organisations = await enrolments.organisations_of(services, set(batch.created_for[:3]))
-    response = await rendering.page(visit, "public/page.html", view.page(batch, state, course, organisations, visit))
+    response = await rendering.page(visit, "public/page.html", view.page(batch, offer, course, organisations, visit))
     if visit.session is None and not visit.problems:
         response.headers["Cache-Control"] = "public, max-age=30"
-    if state.joining is Joining.BY_INVITATION:
+    if offer.state is JoinState.INVITE_ONLY:
         response.headers["X-Robots-Tag"] = "noindex"
     return response
 
@@ -47,8 +47,8 @@ async def join(visit: Visit) -> Response:
     if visit.caller.user_id is None:
         raise Unauthorized
     visit.console.joins.check(visit.call.subject, services.clock.now())
-    state = await enrolments.joining_state(services, batch_id, visit.call.subject)
-    if state.joining is not Joining.GO_ON:
+    offer = await enrolments.join_offer(services, batch_id, visit.call.subject)
+    if offer.state is not JoinState.ENROLLED:
         request = EnrolmentRequest(
             visit.call.subject, batch_id, None, added_by=visit.caller.user_id, origin=visit.call.origin
         )

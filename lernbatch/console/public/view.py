@@ -13,26 +13,26 @@ from lernbatch.console.my.view import course_address
 from lernbatch.console.visit import Visit
 from lernbatch.console.words import Words
 from lernbatch.course.model import Course
-from lernbatch.enrolment.model import Joining, JoiningState
+from lernbatch.enrolment.model import JoinOffer, JoinState
 from lernbatch.sunbird.orgs import Organisation
 from lernbatch.template.wire import read_templates
 
 _KINDS = {
-    Joining.JOIN: "good",
-    Joining.SIGN_IN: "good",
-    Joining.GO_ON: "good",
-    Joining.FINISHED: "good",
-    Joining.NOT_OPEN: "info",
-    Joining.BY_INVITATION: "info",
-    Joining.FULL: "warn",
-    Joining.CLOSED: "",
-    Joining.ENDED: "",
+    JoinState.JOIN: "good",
+    JoinState.SIGN_IN: "good",
+    JoinState.ENROLLED: "good",
+    JoinState.COMPLETED: "good",
+    JoinState.NOT_OPEN: "info",
+    JoinState.INVITE_ONLY: "info",
+    JoinState.FULL: "warn",
+    JoinState.CLOSED: "",
+    JoinState.ENDED: "",
 }
 
 
 def page(
     batch: Batch,
-    state: JoiningState,
+    offer: JoinOffer,
     course: Course | None,
     organisations: Mapping[str, Organisation] | None,
     visit: Visit,
@@ -55,13 +55,13 @@ def page(
         "days_to_join": (until - today).days if until and until >= today else None,
         "zone": words.zone_text(zone),
         "capacity": batch.capacity,
-        "seats_left": None if state.seats_left is None else max(state.seats_left, 0),
+        "seats_left": offer.places_left,
         "items": len(course.required_ids) if course else 0,
         "units": sum(unit.depth == 1 for unit in course.units) if course else 0,
-        "joining": state.joining,
-        "kind": _KINDS[state.joining],
-        "state": state_text(state.joining, words),
-        "reason": reason(state.joining, batch, words),
+        "joining": offer.state,
+        "kind": _KINDS[offer.state],
+        "state": state_text(offer.state, words),
+        "reason": reason(offer, words),
         "awards": [
             {"name": template.name, "parts": awards.rule(template, course, words)}
             for template in read_templates(batch.templates)
@@ -72,43 +72,43 @@ def page(
     }
 
 
-def state_text(joining: Joining, words: Words) -> str:
+def state_text(joining: JoinState, words: Words) -> str:
     """The state as a pill says it."""
     _ = words._
     return {
-        Joining.JOIN: _("Open to join"),
-        Joining.SIGN_IN: _("Open to join"),
-        Joining.NOT_OPEN: _("Joining opens later"),
-        Joining.CLOSED: _("Joining has ended"),
-        Joining.FULL: _("Full"),
-        Joining.BY_INVITATION: _("By invitation"),
-        Joining.GO_ON: _("You are in"),
-        Joining.FINISHED: _("You finished"),
-        Joining.ENDED: _("Ended"),
+        JoinState.JOIN: _("Open to join"),
+        JoinState.SIGN_IN: _("Open to join"),
+        JoinState.NOT_OPEN: _("Joining opens later"),
+        JoinState.CLOSED: _("Joining has ended"),
+        JoinState.FULL: _("Full"),
+        JoinState.INVITE_ONLY: _("By invitation"),
+        JoinState.ENROLLED: _("You are in"),
+        JoinState.COMPLETED: _("You finished"),
+        JoinState.ENDED: _("Ended"),
     }[joining]
 
 
-def reason(joining: Joining, batch: Batch, words: Words) -> str:
+def reason(offer: JoinOffer, words: Words) -> str:
     """Why there is this button, or none, in a sentence."""
     _ = words._
-    match joining:
-        case Joining.JOIN:
+    match offer.state:
+        case JoinState.JOIN:
             return _("You may join now.")
-        case Joining.SIGN_IN:
+        case JoinState.SIGN_IN:
             return _("Joining needs to know who you are.")
-        case Joining.NOT_OPEN if batch.enrolment_start_date is not None:
-            return _("Joining opens on %(day)s.", day=words.day_text(batch.enrolment_start_date))
-        case Joining.NOT_OPEN:
+        case JoinState.NOT_OPEN if offer.on is not None:
+            return _("Joining opens on %(day)s.", day=words.day_text(offer.on))
+        case JoinState.NOT_OPEN:
             return _("Joining is not open yet.")
-        case Joining.CLOSED:
+        case JoinState.CLOSED:
             return _("The last day to join is over. Ask who runs the batch if there is another one.")
-        case Joining.FULL:
+        case JoinState.FULL:
             return _("All seats are taken. One becomes free when somebody leaves.")
-        case Joining.BY_INVITATION:
+        case JoinState.INVITE_ONLY:
             return _("This batch is by invitation, and you are not on its list. Ask who runs it.")
-        case Joining.GO_ON:
+        case JoinState.ENROLLED:
             return _("You are in this batch.")
-        case Joining.FINISHED:
+        case JoinState.COMPLETED:
             return _("You have completed this course.")
-        case Joining.ENDED:
+        case JoinState.ENDED:
             return _("This batch has ended. What was earned in it stays.")
