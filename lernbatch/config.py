@@ -217,7 +217,7 @@ class Config(BaseSettings):
     certificate_template_read_path: str = "/cert/v1/template/read"
     platform_api_key: SecretStr = SecretStr("")
     content_api_key: SecretStr = SecretStr("")
-    picture_hosts: Words = ()  # inside your network, from which templates' pictures may be fetched; public ones may be
+    picture_hosts: Words = ()  # from which pictures may be fetched, also inside your network; assets' also public ones
     upstream_connect_seconds: float = Field(3, gt=0)
     upstream_timeout_seconds: float = Field(10, gt=0)  # for one attempt as a whole
     upstream_connections: int = Field(20, ge=1)  # to each service

@@ -94,9 +94,10 @@ async def attach(services: Services, caller: Caller, attachment: Attachment) -> 
     Raises the refusals of contract batches §4.1, A24 to A34; rules.UnreadableTemplate when its SVG is broken.
     """
     batch = await managed_batch(services, caller, attachment.batch_id, attachment.course_id)
-    stored, doubts = await compose(services, caller, batch, attachment)
+    composition = await compose(services, caller, batch, attachment)
+    stored = composition.stored
     template = read_template(attachment.template_id, stored)
-    warnings = doubts + await files.fetch(services, template)
+    warnings = composition.doubts + await files.fetch(services, template, composition.foreign)
     warnings += await doubts_about(services, batch, template)
     status = template.criteria.enrolment_status
     async with services.pool.acquire() as conn, conn.transaction():
@@ -119,8 +120,9 @@ async def compose_preview(
     services: Services, caller: Caller, batch: Batch, attachment: Attachment
 ) -> tuple[dict[str, Any], list[str]]:
     """A template as it would be attached, and what its owner should know; nothing is stored."""
-    stored, doubts = await compose(services, caller, batch, attachment)
-    return stored, doubts + await doubts_about(services, batch, read_template(attachment.template_id, stored))
+    composition = await compose(services, caller, batch, attachment)
+    template = read_template(attachment.template_id, composition.stored)
+    return composition.stored, composition.doubts + await doubts_about(services, batch, template)
 
 
 async def detach(services: Services, caller: Caller, attachment: Attachment) -> None:
