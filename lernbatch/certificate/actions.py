@@ -26,6 +26,7 @@ from lernbatch.template.actions import compose, doubts_about, find_asset
 from lernbatch.template.model import DEFAULT_TEMPLATE
 from lernbatch.template.rules import NoSuchBatch, NotOfCourse
 from lernbatch.template.wire import Attachment, read_template
+from lernbatch.web import audit
 from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.certificate")
@@ -107,6 +108,7 @@ async def attach(services: Services, caller: Caller, attachment: Attachment) -> 
         due = await _queue(conn, services, batch.batch_id, "template", status=status)
         passed_over = await _passed_over(conn, batch.batch_id, status)
         await rechecks.schedule_first(conn, batch.batch_id, services.clock.now())
+        await audit.end(conn)
     services.wake.now()
     if passed_over.revoked:
         warnings.append(
@@ -132,7 +134,9 @@ async def detach(services: Services, caller: Caller, attachment: Attachment) -> 
     """
     batch = await managed_batch(services, caller, attachment.batch_id, attachment.course_id)
     key = {"batch_id": batch.batch_id, "template_id": attachment.template_id}
-    detached = await db.run(services.pool, Q.detach_template, **key)
+    async with services.pool.acquire() as conn, conn.transaction():
+        if detached := await db.run(conn, Q.detach_template, **key):
+            await audit.end(conn)
     if not detached and attachment.template_id != DEFAULT_TEMPLATE:
         await find_asset(services, attachment.template_id)
 
@@ -158,6 +162,7 @@ async def queue_issue(services: Services, caller: Caller, request: IssueRequest,
                     events.instruction(services.config, now_ms, batch, user_id, again=again) for user_id in user_ids
                 ]
                 await outbox.publish(conn, services, instructions)
+        await audit.end(conn)
     services.wake.now()
     return QueuedIssue(len(due), passed_over)
 
@@ -197,6 +202,7 @@ async def change_status(services: Services, caller: Caller, change: StatusChange
         if change.status is CertificateStatus.REVOKED:
             entry = {"certificate_id": change.certificate_id, "batch_id": batch_id}
             await db.run(conn, Q.remove_entry, **entry, user_ids=user_ids)
+        await audit.end(conn)
 
 
 async def re_sign(services: Services) -> ReSigning:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -34,7 +34,6 @@ class Call:
     message_id: str
     http: Request
     largest_body_bytes: int
-    refused_people: Sequence[str] = ()  # set by an act on several: those for whom it was refused
 
     async def read_body(self) -> bytes:
         """The body of a `raw` route. Raises: as `envelope.read_body`."""
