@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -70,6 +71,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             Bodies(config.bodies_at_once_bytes),
             CourseCache(),
             audit.Refusals(),
+            asyncio.Semaphore(1),
         )
 
 

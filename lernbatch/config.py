@@ -172,6 +172,7 @@ class Config(BaseSettings):
     pool_wait_seconds: float = Field(2, gt=0)  # for a database connection; then 503
     enrolment_list_size: int = Field(1000, ge=1)
     bulk_row_limit: int = Field(100_000, ge=1)
+    file_wait_seconds: float = Field(20, gt=0)  # how long a large file waits until those before it are read
     bulk_days: int = Field(90, ge=1)  # for which files of people and roster changes are kept after they are done
     attempts_limit: int = Field(25, ge=1)
     max_contents_per_update: int = Field(1000, ge=1)

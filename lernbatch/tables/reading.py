@@ -24,6 +24,7 @@ from lernbatch.tables.model import (
 _LOOKED_BESIDE = 8  # columns of a sheet, beyond the header, in which a value is refused
 LONGEST_NAME, MOST_NAMED = 100, 10  # of columns that are not known, as they are told
 HEADER_WITHIN = 10  # rows: a title may stand above the header
+QUICK_BYTES = 64 * 1024
 WORKBOOK_BYTES = 64 * 1024 * 1024  # of a workbook that came over HTTP, unpacked
 _ERRORS = frozenset({"#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!"})
 Rows: TypeAlias = Callable[[int], Iterator[RawRow]]  # of how many columns at most, when it is a sheet
@@ -71,6 +72,11 @@ def read(
         if header.count(name) > 1:
             raise Unreadable(f"the header names a column twice: {name}; leave one.", line)
     return Table(len(_without_padding(header)), _filled(reading, header, most_rows, has_width=not is_workbook))
+
+
+def is_quick(data: bytes) -> bool:
+    """Whether a file is read at once: a small one, and no workbook, which may be a thousand times as large inside."""
+    return len(data) <= QUICK_BYTES and not data.startswith(text.ZIP)
 
 
 def _separated(data: bytes, names: dict[str, str], escape: str | None) -> _Reading:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +16,7 @@ import pytest
 from tests.bulk.test_files import ENROL, process_id, status, work
 from tests.learning import new_batch, refusal
 from tests.people import ASHA, KAVYA, VIKRAM
-from tests.running import Running
+from tests.running import Running, running
 
 A, K = ASHA.user_id, KAVYA.user_id
 
@@ -139,3 +142,36 @@ def test_invisible_characters_around_ids_of_a_plan_are_passed_over(service: Runn
     request = {"batchId": batch_id, "userIds": [f"\u200b{A}\u00a0", f"{K}\u2060", "\ufeff"]}
     people = service.call("POST", "/v1/batch/roster/plan", VIKRAM, request).json()["result"]["people"]
     assert [(person["userId"], person["action"]) for person in people] == [(A, "add"), (K, "add")]
+
+
+@pytest.fixture
+def hurried(new_dsn: Callable[[], str], tmp_path: Path) -> Iterator[Running]:
+    with running(tmp_path, new_dsn(), file_wait_seconds=0.2) as service:
+        yield service
+
+
+def test_files_that_take_long_are_read_one_at_a_time_and_others_told_to_come_back(hurried: Running) -> None:
+    batch_id = new_batch(hurried, enrollmentType="invite-only")
+    small = f"batchId,userIds\n{batch_id},{A}\n".encode()
+    large = small + f"{batch_id},{K}\n".encode() * 2000
+    book = workbook(("batchId", "userIds"), (batch_id, A))
+    hurried.run(hurried.services.file_reading.acquire())  # as one does that is being read
+    for data in (large, book):
+        answer = upload(hurried, data)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+        assert "Too many files" in answer.json()["params"]["errmsg"]
+    assert upload(hurried, small).status_code == 200
+    hurried.services.file_reading.release()
+    assert [upload(hurried, data).status_code for data in (large, book, b"PK\x03\x04no workbook", book)] == [
+        200,
+        200,
+        400,
+        200,
+    ]
+
+
+def test_many_workbooks_at_once_are_read_one_after_the_other(service: Running, batch_id: str) -> None:
+    books = [workbook(("batchId", "userIds"), (batch_id, A), (batch_id, K)) for _ in range(12)]
+    with ThreadPoolExecutor(12) as callers:
+        answers = list(callers.map(lambda book: upload(service, book), books))
+    assert {answer.status_code for answer in answers} == {200}
