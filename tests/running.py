@@ -33,6 +33,7 @@ PATIENT = {
     "jobs_enabled": False,
     "statement_timeout_seconds": PATIENCE_SECONDS,
     "search_seconds": PATIENCE_SECONDS,
+    "file_wait_seconds": PATIENCE_SECONDS,
     "upstream_connect_seconds": PATIENCE_SECONDS,
     "upstream_timeout_seconds": PATIENCE_SECONDS,
 }

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -13,11 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from lernbatch.bulk import actions, plans, wire
+from lernbatch.bulk import actions, plans, reader, wire
 from lernbatch.bulk.model import BulkKind
-from lernbatch.bulk.rules import TooManyFiles
 from lernbatch.errors import Malformed
-from lernbatch.tables.reading import is_quick
 from lernbatch.web.fields import mandatory
 from lernbatch.web.request import Call
 from lernbatch.web.schema import takes
@@ -38,28 +34,8 @@ async def unenrol_file(call: Call) -> wire.AcceptedFile:
 
 
 async def _store(call: Call, kind: BulkKind) -> wire.AcceptedFile:
-    data, most = await _file_in(call), call.services.config.bulk_row_limit
-    async with _turn_to_read(call, data):
-        lines = await asyncio.to_thread(wire.read_lines, data, most)
+    lines = await reader.read_lines(call.services, await _file_in(call))
     return wire.AcceptedFile(process_id=await actions.store_file(call.services, call.caller, kind, lines))
-
-
-@asynccontextmanager
-async def _turn_to_read(call: Call, data: bytes) -> AsyncIterator[None]:
-    """Hold the place of who reads a file, unless it is read at once. Raises: TooManyFiles."""
-    if is_quick(data):
-        yield
-        return
-    place = call.services.file_reading
-    try:
-        async with asyncio.timeout(call.services.config.file_wait_seconds):
-            await place.acquire()
-    except TimeoutError as late:
-        raise TooManyFiles from late
-    try:
-        yield
-    finally:
-        place.release()
 
 
 async def _file_in(call: Call) -> bytes:
