@@ -79,6 +79,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             Bodies(config.bodies_at_once_bytes),
             CourseCache(),
             audit.Refusals(),
+            asyncio.Semaphore(1),
         )
 
 

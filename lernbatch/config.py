@@ -181,6 +181,7 @@ class Config(BaseSettings):
     pool_wait_seconds: float = Field(2, gt=0)  # for a database connection; then 503
     enrolment_list_size: int = Field(1000, ge=1)
     bulk_row_limit: int = Field(100_000, ge=1)
+    file_wait_seconds: float = Field(20, gt=0)  # how long a large file waits until those before it are read
     bulk_days: int = Field(90, ge=1)  # for which files of people and roster changes are kept after they are done
     attempts_limit: int = Field(25, ge=1)
     max_contents_per_update: int = Field(1000, ge=1)
@@ -226,7 +227,7 @@ class Config(BaseSettings):
     certificate_template_read_path: str = "/cert/v1/template/read"
     platform_api_key: SecretStr = SecretStr("")
     content_api_key: SecretStr = SecretStr("")
-    picture_hosts: Words = ()  # inside your network, from which templates' pictures may be fetched; public ones may be
+    picture_hosts: Words = ()  # from which pictures may be fetched, also inside your network; assets' also public ones
     upstream_connect_seconds: float = Field(3, gt=0)
     upstream_timeout_seconds: float = Field(10, gt=0)  # for one attempt as a whole
     upstream_connections: int = Field(20, ge=1)  # to each service

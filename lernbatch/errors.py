@@ -56,6 +56,13 @@ class Unstorable(Refused):
     message = "Requested data for this operation is not valid."
 
 
+class NotAnObject(Refused):
+    """A body, or its `request`, that is JSON but no object, on a route that the reference's service does not have."""
+
+    code = "INVALID_REQUESTED_DATA"
+    message = "The request body must be a JSON object, and so must its request."
+
+
 class NotAuthenticated(LernbatchError):
     """No usable token on a protected route (contract batches §1.4, form C)."""
 

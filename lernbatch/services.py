@@ -53,4 +53,5 @@ class Services:
     bodies: Bodies
     courses: CourseCache
     refusals: Refusals
+    file_reading: asyncio.Semaphore  # large files are read one after the other: each takes a processor for seconds
     batch_locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # who changes one

@@ -34,6 +34,7 @@ PATIENT = {
     "sign_ins_per_minute": 10_000,
     "statement_timeout_seconds": PATIENCE_SECONDS,
     "search_seconds": PATIENCE_SECONDS,
+    "file_wait_seconds": PATIENCE_SECONDS,
     "upstream_connect_seconds": PATIENCE_SECONDS,
     "upstream_timeout_seconds": PATIENCE_SECONDS,
 }

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from lernbatch.errors import Malformed, WrongType
+from lernbatch.errors import NotAnObject, WrongType
 from lernbatch.web.envelope import decode
 from lernbatch.web.fields import mandatory
 from lernbatch.web.schema import Done, Fields, UserId
@@ -46,13 +46,13 @@ class AccountDeletionEvent(Fields):
 
 
 def read_event(body: bytes) -> Mapping[str, Any]:
-    """The `edata` of an event, or of the `request` that carries it. Raises: Malformed."""
+    """The `edata` of an event, or of the `request` that carries it. Raises: NotAnObject."""
     event = decode(body)
     if isinstance(event, dict) and isinstance(event.get("request"), dict):
         event = event["request"]
     edata = event.get("edata", event) if isinstance(event, dict) else None
     if not isinstance(edata, dict):
-        raise Malformed
+        raise NotAnObject
     return edata
 
 

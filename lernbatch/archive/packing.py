@@ -39,9 +39,14 @@ class Protection:
     public_key: RSAPublicKey | None = None
 
     @property
+    def applied_level(self) -> Level:
+        """The level that the file has in the end: a password's, without a password, is none."""
+        return Level.PLAIN if self.level is Level.PASSWORD and not self.password else self.level
+
+    @property
     def zip_encryption(self) -> ZipEncryption | None:
         """How the zip itself is encrypted; None: it is not."""
-        if self.level is not Level.PASSWORD or not self.password:
+        if self.applied_level is not Level.PASSWORD:
             return None
         return ZipEncryption.AES256 if self.strong else ZipEncryption.ZIPCRYPTO
 

@@ -22,6 +22,7 @@ from lernbatch.enrolment.rules import NotToBring
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.services import Services
 from lernbatch.sunbird.users import Profile
+from lernbatch.web import audit
 from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.bulk")
@@ -87,6 +88,7 @@ async def store_file(services: Services, caller: Caller, kind: BulkKind, lines: 
                     **db.columns([line for line, _ in some], row_numbers="row_number", batch_ids="batch_id"),
                     user_ids=[user_id for _, user_id in some],
                 )
+            await audit.end(conn)
     services.wake.now()
     return process_id
 

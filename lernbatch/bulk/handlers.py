@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from lernbatch.bulk import actions, plans, wire
+from lernbatch.bulk import actions, plans, reader, wire
 from lernbatch.bulk.model import BulkKind
 from lernbatch.errors import Malformed
 from lernbatch.web.fields import mandatory
@@ -34,8 +34,7 @@ async def unenrol_file(call: Call) -> wire.AcceptedFile:
 
 
 async def _store(call: Call, kind: BulkKind) -> wire.AcceptedFile:
-    data, most = await _file_in(call), call.services.config.bulk_row_limit
-    lines = await asyncio.to_thread(wire.read_lines, data, most)
+    lines = await reader.read_lines(call.services, await _file_in(call))
     return wire.AcceptedFile(process_id=await actions.store_file(call.services, call.caller, kind, lines))
 
 

@@ -28,6 +28,7 @@ from lernbatch.enrolment.model import EnrolmentRequest, EnrolmentSource
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.services import Services
 from lernbatch.sunbird.http import chunks
+from lernbatch.web import audit
 from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.bulk")
@@ -73,6 +74,7 @@ async def apply(
             returned=change.returned,
             removed=change.removed,
         )
+        await audit.end(conn)
     return change
 
 
@@ -98,6 +100,7 @@ async def undo(services: Services, caller: Caller, change_id: str, origin: Origi
         reverse = BulkChange(change_id, change.batch_id, [], back, came, None)
         await _move(conn, services, caller, reverse, origin)
         await db.run(conn, Q.save_undone, change_id=change_id, now=services.clock.now())
+        await audit.end(conn)
     return reverse
 
 

@@ -22,7 +22,7 @@ from lernbatch.bulk.model import (
     UndoPlan,
 )
 from lernbatch.enrolment.model import Eligibility, EnrolmentSource, Progress
-from lernbatch.errors import NotFound, Refused, Unauthorized
+from lernbatch.errors import Busy, NotFound, Refused, Unauthorized
 from lernbatch.tables import ids
 
 NO_SUCH_BATCH = batch.InvalidBatch.message
@@ -59,6 +59,13 @@ class TooManyNew(Refused):
 
     code = "ROSTER_TOO_MANY_NEW_LEARNERS"
     message = "Too many of these people are new to the batch. Please plan fewer at a time, or upload them as a file."
+
+
+class TooManyFiles(Busy):
+    """An addition: files are read one after the other, and the ones before this take too long."""
+
+    message = "Too many files are uploaded at the moment, please try again later."
+    retry_after_seconds = 10
 
 
 class UnknownChange(NotFound):

@@ -26,6 +26,7 @@ from lernbatch.template.actions import compose, doubts_about, find_asset
 from lernbatch.template.model import DEFAULT_TEMPLATE
 from lernbatch.template.rules import NoSuchBatch, NotOfCourse
 from lernbatch.template.wire import Attachment, read_template
+from lernbatch.web import audit
 from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.certificate")
@@ -94,9 +95,10 @@ async def attach(services: Services, caller: Caller, attachment: Attachment) -> 
     Raises the refusals of contract batches §4.1, A24 to A34; rules.UnreadableTemplate when its SVG is broken.
     """
     batch = await managed_batch(services, caller, attachment.batch_id, attachment.course_id)
-    stored, doubts = await compose(services, caller, batch, attachment)
+    composition = await compose(services, caller, batch, attachment)
+    stored = composition.stored
     template = read_template(attachment.template_id, stored)
-    warnings = doubts + await files.fetch(services, template)
+    warnings = composition.doubts + await files.fetch(services, template, composition.foreign)
     warnings += await doubts_about(services, batch, template)
     status = template.criteria.enrolment_status
     async with services.pool.acquire() as conn, conn.transaction():
@@ -106,6 +108,7 @@ async def attach(services: Services, caller: Caller, attachment: Attachment) -> 
         due = await _queue(conn, services, batch.batch_id, "template", status=status)
         passed_over = await _passed_over(conn, batch.batch_id, status)
         await rechecks.schedule_first(conn, batch.batch_id, services.clock.now())
+        await audit.end(conn)
     services.wake.now()
     if passed_over.revoked:
         warnings.append(
@@ -119,8 +122,9 @@ async def compose_preview(
     services: Services, caller: Caller, batch: Batch, attachment: Attachment
 ) -> tuple[dict[str, Any], list[str]]:
     """A template as it would be attached, and what its owner should know; nothing is stored."""
-    stored, doubts = await compose(services, caller, batch, attachment)
-    return stored, doubts + await doubts_about(services, batch, read_template(attachment.template_id, stored))
+    composition = await compose(services, caller, batch, attachment)
+    template = read_template(attachment.template_id, composition.stored)
+    return composition.stored, composition.doubts + await doubts_about(services, batch, template)
 
 
 async def detach(services: Services, caller: Caller, attachment: Attachment) -> None:
@@ -130,7 +134,9 @@ async def detach(services: Services, caller: Caller, attachment: Attachment) -> 
     """
     batch = await managed_batch(services, caller, attachment.batch_id, attachment.course_id)
     key = {"batch_id": batch.batch_id, "template_id": attachment.template_id}
-    detached = await db.run(services.pool, Q.detach_template, **key)
+    async with services.pool.acquire() as conn, conn.transaction():
+        if detached := await db.run(conn, Q.detach_template, **key):
+            await audit.end(conn)
     if not detached and attachment.template_id != DEFAULT_TEMPLATE:
         await find_asset(services, attachment.template_id)
 
@@ -156,6 +162,7 @@ async def queue_issue(services: Services, caller: Caller, request: IssueRequest,
                     events.instruction(services.config, now_ms, batch, user_id, again=again) for user_id in user_ids
                 ]
                 await outbox.publish(conn, services, instructions)
+        await audit.end(conn)
     services.wake.now()
     return QueuedIssue(len(due), passed_over)
 
@@ -195,6 +202,7 @@ async def change_status(services: Services, caller: Caller, change: StatusChange
         if change.status is CertificateStatus.REVOKED:
             entry = {"certificate_id": change.certificate_id, "batch_id": batch_id}
             await db.run(conn, Q.remove_entry, **entry, user_ids=user_ids)
+        await audit.end(conn)
 
 
 async def re_sign(services: Services) -> ReSigning:

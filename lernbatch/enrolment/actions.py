@@ -31,6 +31,7 @@ from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.services import Services
 from lernbatch.sunbird.orgs import Organisation
 from lernbatch.threads import beside
+from lernbatch.web import audit
 from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.enrolment")
@@ -50,17 +51,20 @@ async def enrol(services: Services, request: EnrolmentRequest) -> None:
 async def enrol_for(
     services: Services, caller: Caller, requests: Sequence[EnrolmentRequest]
 ) -> list[LernbatchError | None]:
-    """Enrol learners in one batch for a caller who manages it. Returns of each why it was refused, or None.
+    """Enrol learners in one batch for a caller who manages it, in one transaction with its note in the audit trail.
 
+    Returns of each why it was refused, or None.
     Raises: InvalidBatch, Unauthorized; Upstream, when the user service cannot say who they are.
     """
     eligibility = await check_management(services, caller, requests[0].batch_id, requests[0].course_id)
     unfit = await unfit_of(services, caller, eligibility.created_for, [request.user_id for request in requests])
-    outcomes = await asyncio.gather(
-        *(enrol(services, request) for request in requests if request.user_id not in unfit), return_exceptions=True
-    )
-    refusals = iter(outcomes)
-    return [rules.NotToBring() if request.user_id in unfit else _refusal(next(refusals)) for request in requests]
+    async with services.pool.acquire() as conn, conn.transaction():
+        fit = [request for request in requests if request.user_id not in unfit]
+        refusals = iter(await enrol_within(conn, services, fit))
+        told = [rules.NotToBring() if request.user_id in unfit else next(refusals) for request in requests]
+        refused = [request.user_id for request, refusal in zip(requests, told, strict=True) if refusal is not None]
+        await audit.end(conn, refused=refused)
+    return told
 
 
 async def unfit_of(
@@ -330,6 +334,7 @@ async def _unenrol(services: Services, requests: Sequence[EnrolmentRequest]) -> 
         refusals = [_refusal_to_leave(services, rows.get(request.key), request) for request in requests]
         leaving = [request for request, refusal in zip(requests, refusals, strict=True) if refusal is None]
         gone = await unenrol_within(conn, services, leaving)
+        await audit.end(conn, refused=[request.user_id for request in requests if request.key not in gone])
     # Whoever may leave but did not has completed the course, or was removed by somebody else, in between.
     lost = [request.key for request in leaving if request.key not in gone]
     later = await eligibilities(services.pool, lost) if lost else {}

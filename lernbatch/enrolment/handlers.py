@@ -80,7 +80,6 @@ async def _for_others(
         replace(_request(call, user_id, batch_id, course_id), source=EnrolmentSource.HAND) for user_id in user_ids
     ]
     refusals = await act(call.services, call.caller, requests)
-    call.refused_people = [user_id for user_id, refusal in zip(user_ids, refusals, strict=True) if refusal is not None]
     if "userIds" in call.request:
         return wire.show_results(user_ids, refusals)
     if refusals[0] is not None:

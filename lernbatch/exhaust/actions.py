@@ -25,6 +25,7 @@ from lernbatch.exhaust.model import (
 from lernbatch.report.model import Dataset, ReportBatch
 from lernbatch.sealing import decrypt_as_reference, seal_of
 from lernbatch.services import Services
+from lernbatch.web import audit
 from lernbatch.web.caller import Caller
 
 Q = sql.load("lernbatch.exhaust")
@@ -87,24 +88,27 @@ async def _insert(
     is_personal = submission.dataset.is_personal
     retention_days = config.exhaust_personal_retention_days if is_personal else config.exhaust_retention_days
     key = None if submission.key is None else seal_of(config).close(submission.key.encode(), request_id)
-    await db.run(
-        services.pool,
-        Q.insert_request,
-        request_id=request_id,
-        tag=submission.tag,
-        dataset=submission.dataset,
-        requested_by=submission.requested_by,
-        channel=submission.channel,
-        config=dict(submission.config),
-        output_format=submission.output_format,
-        sealed_key=key,
-        fingerprint=fingerprint,
-        requester_id=requester.user_id,
-        organisation_ids=None if organisation_ids is None else sorted(organisation_ids),
-        zip_encryption=submission.zip_encryption,
-        now=now,
-        expires_at=now + timedelta(days=retention_days),
-    )
+    async with services.pool.acquire() as conn, conn.transaction():
+        is_new = await db.run(
+            conn,
+            Q.insert_request,
+            request_id=request_id,
+            tag=submission.tag,
+            dataset=submission.dataset,
+            requested_by=submission.requested_by,
+            channel=submission.channel,
+            config=dict(submission.config),
+            output_format=submission.output_format,
+            sealed_key=key,
+            fingerprint=fingerprint,
+            requester_id=requester.user_id,
+            organisation_ids=None if organisation_ids is None else sorted(organisation_ids),
+            zip_encryption=submission.zip_encryption,
+            now=now,
+            expires_at=now + timedelta(days=retention_days),
+        )
+        if is_new:
+            await audit.end(conn)
     request = await find(services.pool, request_id)
     assert request is not None, "a request is not removed on the day it was made"
     return request

@@ -50,8 +50,8 @@ async def download(call: Call) -> Response:
     store.check_link(path, expires, signature, call.services.clock.now())
     if not await actions.is_there(call.services, path):
         raise NotFound
-    await audit.note(call, "exhaust.download", about=path)
     size, content = await store.read(path)
+    await audit.note(call, "exhaust.download", about=path)
     name = path.rpartition("/")[2]
     return StreamingResponse(
         content,

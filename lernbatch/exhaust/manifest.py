@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from lernbatch.archive.model import ZipEncryption
+from lernbatch.archive.model import Level, ZipEncryption
 from lernbatch.archive.packing import Protection
 from lernbatch.exhaust.model import Delivery, ExhaustRequest, LeftOut
 from lernbatch.report.model import RULES_VERSION
@@ -57,9 +57,9 @@ def manifest(
 
 
 def _protection(protection: Protection) -> dict[str, Any]:
-    encryption = protection.zip_encryption
-    warning = {None: _OPEN, ZipEncryption.ZIPCRYPTO: _BROKEN}.get(encryption)
-    return {"level": protection.level, "zipEncryption": encryption, "warning": warning}
+    level, encryption = protection.applied_level, protection.zip_encryption
+    warning = _OPEN if level is Level.PLAIN else _BROKEN if encryption is ZipEncryption.ZIPCRYPTO else None
+    return {"level": level, "zipEncryption": encryption, "warning": warning}
 
 
 def _file(delivery: Delivery) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from lernbatch.certificate.model import Certificate
 from lernbatch.credential import keys
 from lernbatch.database import db, sql
 from lernbatch.drawing.svg import BadPicture
-from lernbatch.errors import Missing, NotFound, Refused, Unauthorized
+from lernbatch.errors import Missing, NotAnObject, NotFound, Refused, Unauthorized
 from lernbatch.registry import wire
 from lernbatch.web import audit
 from lernbatch.web.envelope import decode
@@ -53,8 +53,9 @@ class InvalidCertificate(Refused):
 async def search(call: Call) -> Response:
     """POST /api/rc/certificate/v1/search {"filters": {"recipient": {"id": {"eq": "u1"}}}} → [TrainingCertificate, …]"""
     body = decode(await call.read_body() or b"{}")
-    filters = body.get("filters") if isinstance(body, dict) else None
-    filters = filters if isinstance(filters, dict) else {}
+    if not isinstance(body, dict):
+        raise NotAnObject
+    filters = _object(body.get("filters"))
     recipient, training = _object(filters.get("recipient")), _object(filters.get("training"))
     user_id = _equal(recipient.get("id")) or _equal(filters.get("recipientId"))
     course_id = _equal(training.get("id")) or _equal(filters.get("courseId"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import unicodedata
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -24,6 +26,7 @@ from lernbatch.tables.model import (
 _LOOKED_BESIDE = 8  # columns of a sheet, beyond the header, in which a value is refused
 LONGEST_NAME, MOST_NAMED = 100, 10  # of columns that are not known, as they are told
 HEADER_WITHIN = 10  # rows: a title may stand above the header
+QUICK_BYTES, QUICK_UNPACKED_BYTES = 64 * 1024, 256 * 1024
 WORKBOOK_BYTES = 64 * 1024 * 1024  # of a workbook that came over HTTP, unpacked
 _ERRORS = frozenset({"#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!"})
 Rows: TypeAlias = Callable[[int], Iterator[RawRow]]  # of how many columns at most, when it is a sheet
@@ -75,6 +78,22 @@ def read(
         if header.count(name) > 1:
             raise Unreadable(f"the header names a column twice: {name}; leave one.", line)
     return Table(len(_without_padding(header)), _filled(reading, header, most_rows, has_width=not is_workbook))
+
+
+def is_quick(data: bytes) -> bool:
+    """Whether a file is read at once: a small one, and of workbooks one that is small inside, too."""
+    if len(data) > QUICK_BYTES:
+        return False
+    try:
+        return not data.startswith(text.ZIP) or _unpacked_bytes(data) <= QUICK_UNPACKED_BYTES
+    except zipfile.BadZipFile:
+        return True  # it is refused
+
+
+def _unpacked_bytes(data: bytes) -> int:
+    """How large the parts of a zip are together, by its own word, beyond which none is read. Raises: BadZipFile."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return sum(part.file_size for part in archive.infolist())
 
 
 def _separated(data: bytes, names: dict[str, str], escape: str | None) -> _Reading:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lernbatch.batch.model import Batch
@@ -17,10 +16,21 @@ from lernbatch.template.wire import Attachment
 from lernbatch.web.caller import Caller
 
 
-async def compose(
-    services: Services, caller: Caller, batch: Batch, asked: Attachment
-) -> tuple[dict[str, Any], list[str]]:
-    """The template as the batch keeps it, completed from the asset it names, and what of the request is left out.
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A template as a batch keeps it, completed from the asset it names.
+
+    `doubts`: what of the request is left out, as sentences. `foreign`: addresses of signatures that are kept, as the
+    contract wants them, and never fetched or drawn.
+    """
+
+    stored: dict[str, Any]
+    doubts: list[str]
+    foreign: list[str]
+
+
+async def compose(services: Services, caller: Caller, batch: Batch, asked: Attachment) -> Composition:
+    """The template as the batch keeps it.
 
     Raises: rules.TemplateNotAllowed, and the refusals of contract batches §4.1, A26 to A31.
     """
@@ -33,20 +43,32 @@ async def compose(
     )
     asked = replace(asked, template={**asked.template, "notifyTemplate": notify})
     issuer, signatories = asked.template.get("issuer"), asked.template.get("signatoryList")
+    asset = None
     if asked.template_id == DEFAULT_TEMPLATE:
         vouching = (await issuers.names(services, {batch.batch_id: batch.created_for}))[batch.batch_id]
-        own = {"name": vouching, "url": config.public_url}
         if issuer and not administers:
             doubts.append(f"The issuer is {vouching}: only who administers the organisation may name another one.")
             issuer = None
-        name = str(asked.template.get("name") or "Certificate")
-        return _complete(asked, name, default_url(config), issuer or own, signatories), doubts
-    asset = await find_asset(services, asked.template_id)
-    base = config.cloud_store_url
-    url = asset.artifact_url
-    if base and url.startswith(base):
-        url = config.cloud_store_placeholder + url.removeprefix(base)
-    return _complete(asked, asset.title, url, issuer or asset.issuer, signatories or asset.signatories), doubts
+        issuer = issuer or {"name": vouching, "url": config.public_url}
+        name, url = str(asked.template.get("name") or "Certificate"), default_url(config)
+    else:
+        asset = await find_asset(services, asked.template_id)
+        issuer, signatories = issuer or asset.issuer, signatories or asset.signatories
+        name, url, base = asset.title, asset.artifact_url, config.cloud_store_url
+        if base and url.startswith(base):
+            url = config.cloud_store_placeholder + url.removeprefix(base)
+    signatories = [signatory for signatory in signatories or () if isinstance(signatory, dict) and signatory]
+    if not issuer or not signatories:
+        raise rules.NoSigner(asked.template_id)
+    foreign = rules.foreign_pictures(
+        wire.pictures_of(signatories),
+        wire.pictures_of(asset.signatories or () if asset else ()),
+        config.mail_hosts,
+        config.cloud_store_placeholder,
+    )
+    doubts += [f"The picture {image[:200]} is left out: it is on no host that is allowed." for image in foreign]
+    stored = wire.stored_template(asked, name=name, url=url, issuer=issuer, signatories=signatories)
+    return Composition(stored, doubts, foreign)
 
 
 async def find_asset(services: Services, template_id: str) -> CertificateTemplateAsset:
@@ -57,15 +79,6 @@ async def find_asset(services: Services, template_id: str) -> CertificateTemplat
     if asset.template_id != template_id:
         raise rules.InvalidTemplate(template_id)
     return asset
-
-
-def _complete(
-    asked: Attachment, name: str, url: str, issuer: Mapping[str, Any] | None, signatories: Sequence[Any] | None
-) -> dict[str, Any]:
-    signatories = [signatory for signatory in signatories or () if isinstance(signatory, dict) and signatory]
-    if not issuer or not signatories:
-        raise rules.NoSigner(asked.template_id)
-    return wire.stored_template(asked, name=name, url=url, issuer=issuer, signatories=signatories)
 
 
 def default_url(config: Config) -> str:

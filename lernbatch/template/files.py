@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from lernbatch.config import Config
@@ -30,13 +30,15 @@ class TemplateFile:
     body: bytes
 
 
-async def fetch(services: Services, template: Template) -> list[str]:
+async def fetch(services: Services, template: Template, foreign: Collection[str]) -> list[str]:
     """Fetch and keep what `template` is drawn from; what could not be had, or is left out, as sentences.
 
+    `foreign`: addresses of signatures that are not fetched.
     Raises: rules.UnreadableTemplate, when the SVG is there but cannot be used.
     """
+    images = [signatory.image for signatory in template.signatories if signatory.image not in foreign]
     if template.template_id == DEFAULT_TEMPLATE:
-        return await _fetch_pictures(services, [signatory.image for signatory in template.signatories])
+        return await _fetch_pictures(services, images)
     url = real_url(services.config, template.url)
     try:
         source = await services.sunbird.templates.picture(url)
@@ -44,7 +46,7 @@ async def fetch(services: Services, template: Template) -> list[str]:
         return [f"The template's picture {url} cannot be read ({unreachable.detail}): the default one is used."]
     try:
         warnings = await _check(source)
-        wanted = [*svg.pictures(svg.parse(source)), *(signatory.image for signatory in template.signatories)]
+        wanted = [*svg.pictures(svg.parse(source)), *images]
     except BadPicture as bad:
         raise rules.UnreadableTemplate(str(bad)) from bad
     await _keep(services, TemplateFile(template.url, "image/svg+xml", source))

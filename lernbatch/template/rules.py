@@ -113,7 +113,7 @@ def mail_fields(notify: Mapping[str, Any], hosts: Collection[str], store: str) -
         if key in MAIL_TEXTS:
             why = _why_no_mail_text(value, MAIL_TEXTS[key], hosts)
         elif key in MAIL_LINKS:
-            why = None if _is_mail_link(value, hosts, store) else "it is no link to a host that is allowed"
+            why = None if _is_own_link(value, hosts, store) else "it is no link to a host that is allowed"
         else:
             why = f"only {', '.join((*MAIL_TEXTS, *MAIL_LINKS))} are known"
         if why is None:
@@ -123,6 +123,20 @@ def mail_fields(notify: Mapping[str, Any], hosts: Collection[str], store: str) -
     if "subject" in notify and "subject" not in kept:
         kept["subject"] = DEFAULT_SUBJECT
     return kept, doubts
+
+
+def foreign_pictures(images: Iterable[str], of_asset: Collection[str], hosts: Collection[str], store: str) -> list[str]:
+    """The pictures of signatures that are not fetched: not the asset's own, and neither on `hosts` nor in the `store`.
+
+    A batch's mentor writes them, and a certificate would show the learner's name over a picture of anybody's choice.
+    """
+    return [
+        image
+        for image in images
+        if image.startswith(("http://", "https://", "/"))
+        and image not in of_asset
+        and not _is_own_link(image, hosts, store)
+    ]
 
 
 def _why_no_mail_text(value: Any, longest: int, hosts: Collection[str]) -> str | None:
@@ -135,7 +149,7 @@ def _why_no_mail_text(value: Any, longest: int, hosts: Collection[str]) -> str |
     return None
 
 
-def _is_mail_link(value: Any, hosts: Collection[str], store: str) -> bool:
+def _is_own_link(value: Any, hosts: Collection[str], store: str) -> bool:
     if not isinstance(value, str) or len(value) > _LONGEST_LINK or not value.isprintable() or " " in value:
         return False
     return value.startswith(f"{store}/") or (value.startswith(("https://", "http://")) and host_of(value) in hosts)

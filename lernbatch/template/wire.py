@@ -474,7 +474,12 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(str(item) for item in value) if isinstance(value, list) else ()
 
 
-def _signatories(entries: list[Any]) -> Iterable[Signatory]:
+def pictures_of(signatories: Sequence[Any]) -> list[str]:
+    """The addresses of the signatories' pictures."""
+    return [signatory.image for signatory in _signatories(signatories)]
+
+
+def _signatories(entries: Sequence[Any]) -> Iterable[Signatory]:
     for entry in entries:
         if isinstance(entry, dict) and entry:
             name, identifier, designation, image = (str(entry.get(key) or "") for key in _TEXT_KEYS_OF_SIGNATORY)

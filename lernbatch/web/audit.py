@@ -1,22 +1,25 @@
 """The audit trail: who did what to whom, when, from where. For acts on others, bulk reads of people, and refusals.
 
-An act is noted before it is done and its outcome after it, so that none is without its note, whatever dies in between.
-What has a transaction of its own for it (merging and deleting accounts) writes the note there.
+An act is noted as begun before it is done. What has one transaction says there that it is done (`end`), so that the act
+and its note stand or fall together, whatever dies in between; of what has several the outcome is noted after the last.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from ipaddress import ip_address
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from lernbatch import log
 from lernbatch.config import Config
@@ -91,6 +94,22 @@ class Note:
 
 
 @dataclass(slots=True)
+class Act:
+    """The act of AUDITED that a request is at: its note, and whom it names."""
+
+    audit_id: int
+    at: datetime
+    by: By
+    what: str
+    about: str | None
+    whom: Sequence[str]
+    is_ended: bool = False
+
+
+_act: ContextVar[Act | None] = ContextVar("act", default=None)  # None: a job or command, or no act of AUDITED
+
+
+@dataclass(slots=True)
 class Refusals:
     """What this process has refused in the running minute: how many have notes, and how often the others came."""
 
@@ -146,36 +165,51 @@ async def note(call: Call, what: str, *, whom: Iterable[str] = (), about: str | 
     await write(call.services.pool, call.services.clock.now(), by(call), what, whom=whom, about=about)
 
 
-async def noting(call: Call, what: str, act: Callable[[Call], Awaitable[Done]]) -> Done:
-    """The answer of an act, with its note; an act done to some and refused for others has one for each.
+async def end(conn: Connection, *, refused: Collection[str] = ()) -> None:
+    """Note in the transaction of the running request's act that it is done; does nothing for a job.
 
-    `what`: the act's name, as in AUDITED.
+    `refused`: those of the people named for whom it was not done; they have a note of their own.
     """
+    act = _act.get()
+    if act is None:
+        return
+    refused = set(refused)
+    left_out = [user_id for user_id in act.whom if user_id in refused]
+    done = [user_id for user_id in act.whom if user_id not in refused]
+    if left_out and done:
+        await write(conn, act.at, act.by, act.what, whom=left_out, about=act.about, outcome="refused")
+    outcome = "refused" if left_out and not done else "done"
+    await _end(conn, act, outcome, done or left_out)
+    act.is_ended = True
+
+
+async def noting(call: Call, what: str, handle: Callable[[Call], Awaitable[Done]]) -> Done:
+    """The answer of an act, with its note. `what`: the act's name, as in AUDITED."""
     services, now = call.services, call.services.clock.now()
-    about = _about(call.request, call.parameters)
-    whom = _people(call.request)
+    about, whom = _about(call.request, call.parameters), _people(call.request)
     audit_id = await write(services.pool, now, by(call), what, whom=whom, about=about, outcome="begun")
-    outcome = "failed"
+    act = Act(audit_id, now, by(call), what, about, whom)
+    _act.set(act)
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     try:
-        answer = await act(call)
-        outcome = "done"
+        answer = await handle(call)
+        status = answer.status_code if isinstance(answer, Response) else HTTPStatus.OK
     except LernbatchError as error:
-        outcome = "refused" if error.http_status < 500 and not isinstance(error, Upstream) else "failed"
+        if not isinstance(error, Upstream):
+            status = error.http_status
         raise
     finally:
-        refusals = set(call.refused_people)
-        refused = [user_id for user_id in whom if user_id in refusals]
-        done = [user_id for user_id in whom if user_id not in refusals]
-        try:
-            if outcome == "done" and refused and done:
-                await write(services.pool, now, by(call), what, whom=refused, about=about, outcome="refused")
-                whom = done
-            elif refused:
-                outcome = "refused"
-            await db.run(services.pool, Q.end_note, audit_id=audit_id, outcome=outcome, whom=_bounded_people(whom))
-        except db.UNREACHABLE as unreachable:  # the note says that it was begun, which is true
-            log.warning("the end of an act was not noted", error=repr(unreachable))
+        if status >= HTTPStatus.BAD_REQUEST or not act.is_ended:
+            outcome = "done" if status < 400 else "refused" if status < 500 else "failed"
+            try:
+                await _end(services.pool, act, outcome, whom)
+            except db.UNREACHABLE as unreachable:  # the note says that it was begun, which is true
+                log.warning("the end of an act was not noted", error=repr(unreachable))
     return answer
+
+
+async def _end(conn: Connection | Pool, act: Act, outcome: str, whom: Iterable[str]) -> None:
+    await db.run(conn, Q.end_note, audit_id=act.audit_id, outcome=outcome, whom=_bounded_people(whom))
 
 
 async def refused(request: Request, route: Route, services: Services) -> None:

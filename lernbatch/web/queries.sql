@@ -19,7 +19,8 @@ VALUES (:now, :what, :outcome, :who, :whom, :about, :from_address, :request_id, 
 RETURNING audit_id;
 
 -- end_note
-UPDATE audit SET outcome = :outcome, whom = :whom WHERE audit_id = :audit_id;
+-- What the act's own transaction has said stays, whatever went wrong after it.
+UPDATE audit SET outcome = :outcome, whom = :whom WHERE audit_id = :audit_id AND outcome = 'begun';
 
 -- notes
 -- The newest first.

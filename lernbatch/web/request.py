@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from lernbatch.config import Config
-from lernbatch.errors import Forbidden, Malformed, Unauthorized, Unmappable
+from lernbatch.errors import Forbidden, Unauthorized, Unmappable
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.services import Services
 from lernbatch.web import admission, envelope
@@ -34,7 +34,6 @@ class Call:
     message_id: str
     http: Request
     largest_body_bytes: int
-    refused_people: Sequence[str] = ()  # set by an act on several: those for whom it was refused
 
     async def read_body(self) -> bytes:
         """The body of a `raw` route. Raises: as `envelope.read_body`."""
@@ -101,13 +100,13 @@ def origin_of(headers: Mapping[str, str], message_id: str, config: Config) -> Or
 async def read_request(route: Route, request: Request, services: Services, largest_bytes: int) -> dict[str, Any]:
     """The envelope's `request` object; ids in it lose the prefix of our user federation.
 
-    Raises: as `envelope.read_body` and `envelope.read_request`; Malformed instead of Unmappable on a route of form D.
+    Raises: as `envelope.read_body` and `envelope.read_request`, but what the route names instead of Unmappable.
     """
     body = await envelope.read_body(request, largest_bytes, services.bodies)
     try:
         content = envelope.read_request(body, headers_of(request.scope).get("content-type", ""))
     except Unmappable as wrong:
-        raise (Malformed if route.form_d else Unmappable) from wrong
+        raise route.unreadable from wrong
     provider = services.config.federation_provider_id
     if provider:
         for key in ("id", "userId"):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from starlette.routing import Route as StarletteRoute
 
+from lernbatch.errors import LernbatchError, Unmappable
+
 if TYPE_CHECKING:
     from lernbatch.web.answers import Answer
     from lernbatch.web.request import Call
@@ -49,7 +51,7 @@ class Route:
     large: bool = False  # its body may be as large as a file
     vital: bool = False  # monitors call it, also while anonymous callers wait for each other
     operators: bool = False  # answered only on the operators' port, where there is one
-    form_d: bool = False  # an envelope that cannot be read is form D here, not form F (contract batches §1.1)
+    unreadable: type[LernbatchError] = Unmappable  # what answers an envelope of another shape (contract batches §1.1)
 
     @property
     def is_closed(self) -> bool:

@@ -40,7 +40,10 @@ _KEY_ID = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._=+-]{0,127}(?<!\.bak)(?<!\.orig
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says. `starts_at` and `expires_at`: epoch seconds. `parent_id` "": it is a main token."""
+    """What a verified token says. `parent_id` "": it is a main token.
+
+    `starts_at`: when it was made, or is good from, whichever is later; as `expires_at` in epoch seconds.
+    """
 
     subject: str
     starts_at: int
@@ -241,11 +244,12 @@ def _read_clients(text: str) -> dict[str, str]:
 
 def _read_claims(payload: Mapping[str, Any], config: Config) -> Claims | None:
     """What counts of a token's payload; None when it is not one of ours, or not for us."""
-    subject, expires_at, starts_at = payload.get("sub"), payload.get("exp"), payload.get("nbf", 0)
+    subject, expires_at = payload.get("sub"), payload.get("exp")
+    starts_at, issued_at = payload.get("nbf", 0), payload.get("iat", 0)
     parent_id, issuer, kind = payload.get("parentId", ""), payload.get("iss", ""), payload.get("typ", _BEARER)
     if not isinstance(subject, str) or not all(isinstance(text, str) for text in (parent_id, issuer, kind)):
         return None
-    if type(expires_at) is not int or type(starts_at) not in (int, float):
+    if type(expires_at) is not int or not {type(starts_at), type(issued_at)} <= {int, float}:
         return None
     signed_without_issuer = bool(parent_id) and not issuer and not config.managed_token_issuer_required
     if issuer.lower() != config.token_issuer.lower() and not signed_without_issuer:
@@ -257,7 +261,7 @@ def _read_claims(payload: Mapping[str, Any], config: Config) -> Claims | None:
     if not identifier.strip() or (ours and provider not in ("", f"f:{ours}")):
         return None
     roles = tuple(_read_roles(payload.get("roles")))
-    return Claims(identifier, int(starts_at), expires_at, parent_id, roles)
+    return Claims(identifier, int(max(starts_at, issued_at)), expires_at, parent_id, roles)
 
 
 def _is_meant_for_us(payload: Mapping[str, Any], config: Config) -> bool:

@@ -316,6 +316,11 @@ def test_a_cursor_that_is_none_is_refused(three: Three, cursor: object) -> None:
     refused(answer, "INVALID_REQUESTED_DATA", "Requested data for this operation is not valid.")
 
 
+@pytest.mark.parametrize("field", ["participantCount", "completedCount", "participants", "cert_templates"])
+def test_what_would_count_every_learner_has_no_facet(three: Three, field: str) -> None:
+    assert three.ask({}, facets=[{field: None}])["facets"] == [{"name": field, "values": []}]
+
+
 def test_facets_count_the_values(three: Three) -> None:
     facets = three.ask({}, facets=[{"status": None, "createdFor": None, "startDate": "DATE_HISTOGRAM", "tandc": None}])
     assert facets["facets"] == [

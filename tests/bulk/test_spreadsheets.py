@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import openpyxl
 import pytest
 
+from lernbatch.bulk import reader
 from tests.bulk.test_files import ENROL, process_id, status, work
 from tests.learning import new_batch, refusal
 from tests.people import ASHA, KAVYA, VIKRAM
-from tests.running import Running
+from tests.running import Running, running
 
 A, K = ASHA.user_id, KAVYA.user_id
 
@@ -139,3 +143,67 @@ def test_invisible_characters_around_ids_of_a_plan_are_passed_over(service: Runn
     request = {"batchId": batch_id, "userIds": [f"\u200b{A}\u00a0", f"{K}\u2060", "\ufeff"]}
     people = service.call("POST", "/v1/batch/roster/plan", VIKRAM, request).json()["result"]["people"]
     assert [(person["userId"], person["action"]) for person in people] == [(A, "add"), (K, "add")]
+
+
+@pytest.fixture
+def hurried(new_dsn: Callable[[], str], tmp_path: Path) -> Iterator[Running]:
+    with running(tmp_path, new_dsn(), file_wait_seconds=0.2) as service:
+        yield service
+
+
+def large_workbook(batch_id: str, *people: str) -> bytes:
+    """With rows enough to take a moment."""
+    return workbook(("batchId", "userIds"), *((batch_id, people[n % len(people)]) for n in range(4000)))
+
+
+def test_files_that_take_long_are_read_one_at_a_time_and_others_told_to_come_back(hurried: Running) -> None:
+    batch_id = new_batch(hurried, enrollmentType="invite-only")
+    small = f"batchId,userIds\n{batch_id},{A}\n".encode()
+    large, book = small + f"{batch_id},{K}\n".encode() * 2000, large_workbook(batch_id, A)
+    hurried.run(hurried.services.file_reading.acquire())  # as one does that is being read
+    for data in (large, book):
+        answer = upload(hurried, data)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+        assert "Too many files" in answer.json()["params"]["errmsg"]
+    quick = (small, workbook(("batchId", "userIds"), (batch_id, A)), b"PK\x03\x04no workbook")
+    assert [upload(hurried, data).status_code for data in quick] == [200, 200, 400]
+    hurried.services.file_reading.release()
+    assert [upload(hurried, data).status_code for data in (large, book)] == [200, 200]
+
+
+def test_workbooks_at_once_are_read_one_after_the_other(service: Running, batch_id: str) -> None:
+    books = [large_workbook(batch_id, A, K) for _ in range(4)]
+    with ThreadPoolExecutor(4) as callers:
+        answers = list(callers.map(lambda book: upload(service, book), books))
+    assert {answer.status_code for answer in answers} == {200}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ((("batchId", "people"),), "Invalid column: people. Valid columns are: batchId, userIds."),
+        (
+            (("batchId", "userIds", "userIds"),),
+            "Please provide valid csv file. Line 1: the header names a column twice",
+        ),
+    ],
+)
+def test_a_large_file_is_refused_in_the_words_of_a_small_one(
+    service: Running, rows: tuple[tuple[object, ...], ...], message: str
+) -> None:
+    answers = [upload(service, workbook(*rows, *((("1", "u"),) * more))) for more in (1, 4000)]
+    assert answers[0].json()["result"] == answers[1].json()["result"]
+    assert refusal(answers[0]) == refusal(answers[1])
+    assert (answers[1].status_code, str(refusal(answers[1])[2])[: len(message)]) == (400, message)
+
+
+def test_a_file_that_takes_too_much_is_refused_and_the_next_one_read(
+    service: Running, batch_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = large_workbook(batch_id, A)
+    with monkeypatch.context() as bounds:
+        bounds.setattr(reader, "WAIT_SECONDS", 0.001)
+        answer = upload(service, book)
+    assert refusal(answer)[:2] == (400, "INVALID_CSV_FILE")
+    assert "more time or memory" in answer.text
+    assert upload(service, book).status_code == 200

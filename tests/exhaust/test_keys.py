@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import pyzipper
+from joserfc.jwk import RSAKey
 
 from lernbatch import sealing
 from lernbatch.exhaust import resealing
@@ -52,6 +53,36 @@ def test_a_request_may_ask_for_the_encryption_that_holds(reporting: Reporting) -
     assert [one["zipEncryption"] for one in told] == ["zipcrypto", "aes256", None]
     assert ["broken" in (one["warning"] or "") for one in told] == [True, False, False]
     assert ["not encrypted" in (one["warning"] or "") for one in told] == [False, False, True]
+    protected = "PASSWORD_PROTECTED_DATASET"
+    assert [one["level"] for one in told] == [protected, protected, "PLAIN_DATASET"]
+
+
+@pytest.mark.parametrize(
+    ("level", "key", "told"),
+    [
+        ("PLAIN_DATASET", {}, "PLAIN_DATASET"),
+        ("PLAIN_DATASET", {"encryptionKey": "abc12345"}, "PLAIN_DATASET"),
+        ("TEXT_KEY_ENCRYPTED_DATASET", {"encryptionKey": "abc12345"}, "TEXT_KEY_ENCRYPTED_DATASET"),
+        ("PUBLIC_KEY_ENCRYPTED_DATASET", {}, "PUBLIC_KEY_ENCRYPTED_DATASET"),
+    ],
+)
+def test_the_manifest_says_what_protects_the_file_that_is_there(
+    dsn: str, tmp_path: Path, level: str, key: dict[str, str], told: str
+) -> None:
+    public = tmp_path / "organisation.pem"
+    public.write_bytes(RSAKey.generate_key(2048).as_pem(private=False))
+    settings = {"exhaust_levels": f"progress-exhaust={level}", "exhaust_public_key": public}
+    with running(tmp_path, dsn, **settings) as own:
+        batch = Reporting(own)
+        batch.enrol(ASHA)
+        job = batch.made(**key)
+        protection = json.loads(batch.fetch(job["manifestUrl"]))["protection"]
+        with zipfile.ZipFile(io.BytesIO(batch.fetch(job["downloadUrls"][0]))) as opened:
+            content = opened.read(opened.namelist()[0])
+    is_open = told == "PLAIN_DATASET"
+    assert (protection["level"], protection["zipEncryption"]) == (told, None)
+    assert ("not encrypted" in (protection["warning"] or "")) is is_open
+    assert (ASHA.user_id.encode() in content) is is_open
 
 
 def test_an_encryption_that_nobody_knows_is_refused(reporting: Reporting) -> None:

@@ -83,6 +83,8 @@ def choosy(tmp_path_factory: pytest.TempPathFactory, module_dsn: str) -> Iterato
         {"exp": True},
         {"exp": "tomorrow"},
         {"nbf": "tomorrow"},
+        {"iat": "yesterday"},
+        {"iat": True},
         {"sub": ""},
         {"sub": "f:any:"},
         {"sub": 7},
@@ -93,19 +95,32 @@ def test_a_token_of_another_kind_counts_as_none(service: Running, claims: dict[s
     assert read(service, **claims) == NOBODY_S
 
 
-@pytest.mark.parametrize("claims", [{"typ": None}, {"nbf": 0}, {"sub": VIKRAM.user_id}, {"aud": None, "azp": None}])
+@pytest.mark.parametrize(
+    "claims", [{"typ": None}, {"nbf": 0}, {"iat": None}, {"sub": VIKRAM.user_id}, {"aud": None, "azp": None}]
+)
 def test_what_identity_providers_leave_out_is_not_missed(service: Running, claims: dict[str, Any]) -> None:
     assert read(service, **claims) == 200
 
 
-def test_a_token_that_is_not_valid_yet_counts_as_none_but_clocks_may_differ(service: Running) -> None:
+@pytest.mark.parametrize("claim", ["nbf", "iat"])
+def test_a_token_of_the_future_counts_as_none_but_clocks_may_differ(service: Running, claim: str) -> None:
     now = int(service.clock.now().timestamp())
-    assert read(service, nbf=now + 50) == 200
-    assert read(service, nbf=now + 3600) == NOBODY_S
-    token = signed(service, nbf=now + 3600, exp=now + 7200)
+    assert read(service, **{claim: now + 50}) == 200
+    assert read(service, **{claim: now + 3600}) == NOBODY_S
+    assert read(service, **{"nbf": now - 10, "iat": now - 10, claim: now + 3600.5}) == NOBODY_S
+    token = signed(service, **{claim: now + 3600, "exp": now + 7200})
     assert service.call("GET", READ, headers={TOKEN: token}).status_code == NOBODY_S
     service.clock.move(hours=1)
     assert service.call("GET", READ, headers={TOKEN: token}).status_code == 200  # it was remembered, not refused
+
+
+@pytest.mark.parametrize("claim", ["nbf", "iat"])
+def test_a_childs_token_of_the_future_ends_the_call(service: Running, claim: str) -> None:
+    now = int(service.clock.now().timestamp())
+    for ahead, status in ((50, 200), (3600, NOBODY_S)):
+        child = signed(service, sub=IMRAN.user_id, parentId=VIKRAM.user_id, **{claim: now + ahead})
+        headers = {TOKEN: signed(service), MANAGED: child}
+        assert service.call("GET", READ, headers=headers).status_code == status
 
 
 @pytest.mark.parametrize(

@@ -158,3 +158,20 @@ def test_what_is_private_of_a_user_is_not_copied_and_its_owner_is_told(cohort: C
     (issued,) = cohort.certificates()
     assert issued["template"]["related"]["rootOrgId"] == ASHA.org_id
     assert "firstName" not in issued["template"]["related"]
+
+
+@pytest.mark.parametrize("image", ["https://evil.example/sign.png", "/asset/sign.png", "http://localhost:1/sign.png"])
+def test_a_signature_on_a_foreign_host_is_kept_as_sent_and_never_drawn(cohort: Cohort, image: str) -> None:
+    cohort.enrol(ASHA)
+    signatories = [{**SIGNATORIES[0], "image": image}]
+    warnings = cohort.attach(signatoryList=signatories).json()["result"]["warnings"]
+    assert f"The picture {image} is left out: it is on no host that is allowed." in warnings
+    read = cohort.service.call("GET", f"/v1/course/batch/read/{cohort.batch_id}", VIKRAM).json()["result"]["response"]
+    assert read["cert_templates"]["default"]["signatoryList"] == signatories
+    assert cohort.service.sql("SELECT url FROM certificate_file WHERE url = $1", image) == []
+    cohort.work()
+    (certificate,) = cohort.certificates(ASHA)
+    for form in ("svg", "json"):
+        shown = cohort.service.call("GET", f"/certs/{certificate['certificate_id']}.{form}")
+        assert (shown.status_code, image in shown.text) == (200, False)
+    assert image not in cohort.service.call("GET", f"/certs/{certificate['certificate_id']}").text

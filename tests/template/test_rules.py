@@ -60,6 +60,27 @@ def test_what_goes_out_in_a_mail(key: str, value: Any, kept: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("image", "is_foreign"),
+    [
+        ("https://pictures.example/a.png", False),
+        ("{{store}}/a.png", False),
+        ("https://asset.example/sign.png", False),  # the asset names it
+        ("data:image/png;base64,aGk=", False),  # it is inside
+        ("", False),
+        ("https://evil.example/a.png", True),
+        ("http://evil.example/a.png", True),
+        ("https://asset.example/another.png", True),
+        ("https://pictures.example@evil.example/a.png", True),
+        ("//evil.example/a.png", True),
+        ("/private/user/v1/read/u-asha", True),  # a path of the content service
+    ],
+)
+def test_which_pictures_of_signatures_are_not_fetched(image: str, is_foreign: bool) -> None:
+    foreign = rules.foreign_pictures([image], ["https://asset.example/sign.png"], HOSTS, "{{store}}")
+    assert foreign == [image] * is_foreign
+
+
+@pytest.mark.parametrize(
     ("link", "host"),
     [
         ("https://lern.example/a", "lern.example"),

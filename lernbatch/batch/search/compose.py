@@ -49,9 +49,9 @@ def count(search: BatchSearch, zone: ZoneInfo) -> tuple[str, list[object]]:
 
 
 def facet(search: BatchSearch, facet: Facet, zone: ZoneInfo) -> tuple[str, list[object]] | None:
-    """The statement for the values of one facet; None for a field that no batch has."""
+    """The statement for the values of one facet; None for a field that no batch has, or has no facet."""
     field = FIELDS.get(facet.field)
-    if field is None:
+    if field is None or not field.has_facet:
         return None
     composer = Composer(zone)
     column, source = field.column, ""

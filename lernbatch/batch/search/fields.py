@@ -11,6 +11,7 @@ from lernbatch.batch.search.model import FieldKind
 class Field:
     kind: FieldKind
     column: str  # SQL over the table batch; written here, never taken from a request
+    has_facet: bool = True
 
 
 _BATCH_ID = Field(FieldKind.TEXT, "batch_id")
@@ -32,13 +33,17 @@ FIELDS: dict[str, Field] = {
     "enrollmentEndDate": Field(FieldKind.DAY, "enrolment_end_date"),
     "createdDate": Field(FieldKind.MOMENT, "created_at"),
     "updatedDate": Field(FieldKind.MOMENT, "updated_at"),
-    # Other jobs of the reference wrote these into its index; here they are counted when they are asked for.
+    # Other jobs of the reference wrote these into its index; here they are counted when they are asked for. As facets
+    # they have no values: anybody may search, and a facet would count the learners of every batch that matches.
     "participantCount": Field(
-        FieldKind.NUMBER, "(SELECT count(*) FROM enrolment WHERE enrolment.batch_id = batch.batch_id AND active)"
+        FieldKind.NUMBER,
+        "(SELECT count(*) FROM enrolment WHERE enrolment.batch_id = batch.batch_id AND active)",
+        has_facet=False,
     ),
     "completedCount": Field(
         FieldKind.NUMBER,
         "(SELECT count(*) FROM enrolment WHERE enrolment.batch_id = batch.batch_id AND active AND status = 2)",
+        has_facet=False,
     ),
     # Ours: the reference does not have them.
     "enrollmentStartDate": Field(FieldKind.DAY, "enrolment_start_date"),
