@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lernbatch.archive.model import Cell, Row
+from lernbatch.archive.model import Row
 
 
 class _ParquetSink:
-    """A file that only remembers what was written since the last look."""
+    """The file object the Parquet library writes to; it holds what was written since the last `take`."""
 
     closed = False
 
@@ -41,8 +41,7 @@ class _ParquetSink:
 
 
 class Parquet:
-    """All columns as texts, as in the CSV; a missing number is null. A row group is written for each call of `rows`
-    that fills it, so a group is never held twice."""
+    """All columns are texts, as in the CSV; a missing number is null. At most one row group is held in memory."""
 
     GROUP_ROWS = 10_000
 
@@ -69,11 +68,9 @@ class Parquet:
         return self._sink.take()
 
     def _write(self) -> None:
-        columns = zip(*self._waiting, strict=True)
-        arrays = [pa.array([_text(cell) for cell in column], pa.string()) for column in columns]
+        arrays = [
+            pa.array([cell if cell is None else str(cell) for cell in column], pa.string())
+            for column in zip(*self._waiting, strict=True)
+        ]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
         self._waiting = []
-
-
-def _text(cell: Cell) -> str | None:
-    return cell if cell is None or isinstance(cell, str) else str(cell)
