@@ -18,7 +18,7 @@ from lernbatch.web.caller import Caller
 
 
 async def compose(
-    services: Services, caller: Caller, batch: Batch, asked: Attachment
+    services: Services, caller: Caller, batch: Batch, attachment: Attachment
 ) -> tuple[dict[str, Any], list[str]]:
     """The template as the batch keeps it, completed from the asset it names, and what of the request is left out.
 
@@ -26,27 +26,27 @@ async def compose(
     """
     config = services.config
     administers = not caller.authentication_enabled or caller.administers(batch.created_for, config.administrator_roles)
-    if not administers and not rules.may_use(asked.template_id, batch.created_for, config.certificate_templates):
-        raise rules.TemplateNotAllowed(asked.template_id)
+    if not administers and not rules.may_use(attachment.template_id, batch.created_for, config.certificate_templates):
+        raise rules.TemplateNotAllowed(attachment.template_id)
     notify, doubts = rules.mail_fields(
-        asked.template.get("notifyTemplate") or {}, config.mail_hosts, config.cloud_store_placeholder
+        attachment.template.get("notifyTemplate") or {}, config.mail_hosts, config.cloud_store_placeholder
     )
-    asked = replace(asked, template={**asked.template, "notifyTemplate": notify})
-    issuer, signatories = asked.template.get("issuer"), asked.template.get("signatoryList")
-    if asked.template_id == DEFAULT_TEMPLATE:
+    attachment = replace(attachment, template={**attachment.template, "notifyTemplate": notify})
+    issuer, signatories = attachment.template.get("issuer"), attachment.template.get("signatoryList")
+    if attachment.template_id == DEFAULT_TEMPLATE:
         vouching = (await issuers.names(services, {batch.batch_id: batch.created_for}))[batch.batch_id]
         own = {"name": vouching, "url": config.public_url}
         if issuer and not administers:
             doubts.append(f"The issuer is {vouching}: only who administers the organisation may name another one.")
             issuer = None
-        name = str(asked.template.get("name") or "Certificate")
-        return _complete(asked, name, default_url(config), issuer or own, signatories), doubts
-    asset = await find_asset(services, asked.template_id)
+        name = str(attachment.template.get("name") or "Certificate")
+        return _complete(attachment, name, default_url(config), issuer or own, signatories), doubts
+    asset = await find_asset(services, attachment.template_id)
     base = config.cloud_store_url
     url = asset.artifact_url
     if base and url.startswith(base):
         url = config.cloud_store_placeholder + url.removeprefix(base)
-    return _complete(asked, asset.title, url, issuer or asset.issuer, signatories or asset.signatories), doubts
+    return _complete(attachment, asset.title, url, issuer or asset.issuer, signatories or asset.signatories), doubts
 
 
 async def find_asset(services: Services, template_id: str) -> CertificateTemplateAsset:
@@ -60,12 +60,12 @@ async def find_asset(services: Services, template_id: str) -> CertificateTemplat
 
 
 def _complete(
-    asked: Attachment, name: str, url: str, issuer: Mapping[str, Any] | None, signatories: Sequence[Any] | None
+    attachment: Attachment, name: str, url: str, issuer: Mapping[str, Any] | None, signatories: Sequence[Any] | None
 ) -> dict[str, Any]:
     signatories = [signatory for signatory in signatories or () if isinstance(signatory, dict) and signatory]
     if not issuer or not signatories:
-        raise rules.NoSigner(asked.template_id)
-    return wire.stored_template(asked, name=name, url=url, issuer=issuer, signatories=signatories)
+        raise rules.NoSigner(attachment.template_id)
+    return wire.stored_template(attachment, name=name, url=url, issuer=issuer, signatories=signatories)
 
 
 def default_url(config: Config) -> str:

@@ -137,7 +137,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "bulk_row": ("bulk", "erasure"),
     "certificate": ("account", "certificate", "erasure"),
     "certificate_due": ("certificate", "enrolment", "erasure", "progress"),
-    "certificate_file": ("certificate",),
+    "certificate_file": ("template",),
     "certificate_status_list": ("certificate",),
     "consent": ("erasure", "person"),
     "course": ("course", "sandbox"),
