@@ -88,7 +88,7 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
     reported = min(max(report.status, 0), COMPLETED)
     status = max(old.status, reported)
     before = _seen(old)
-    seen = _with_view(before, report)
+    seen = with_view(before, report)
     completions = max(old.completions, report.completions, status // COMPLETED)
     if seen is not before and reported == COMPLETED:  # of what was seen before they are counted already
         completions = max(completions, sum([view & 1 for view in seen]))
@@ -104,7 +104,7 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
         accessed_ms,
         completed_ms,
         old.last_updated_ms,
-        old.details if report.details is None else _details(old.details, report, now_ms),
+        old.details if report.details is None else newest_details(old.details, report, now_ms),
         None if len(seen) < 2 and seen == _usual_views(accessed_ms, completions) else seen,
     )
     if stored is not None and merged == stored:
@@ -150,10 +150,11 @@ def _later(one: int | None, other: int | None) -> int | None:
     return max(one, other)
 
 
-def _with_view(seen: tuple[int, ...], report: Report) -> tuple[int, ...]:
-    """The latest views, newest first. A moment is one view, a completing one if any report of it says so.
+def with_view(seen: tuple[int, ...], report: Report) -> tuple[int, ...]:
+    """The latest views with that of `report`, newest first.
 
-    Keeping the latest ones is order-free; so is that nothing is counted beyond them.
+    A moment is one view, a completing one if any report of it says so. Keeping the latest ones is order-free; so is
+    that nothing is counted beyond them.
     """
     if not report.is_view or report.accessed_ms is None or report.status <= 0:
         return seen
@@ -175,7 +176,8 @@ def _usual_views(accessed_ms: int | None, completions: int) -> tuple[int, ...]:
     return () if accessed_ms is None else (accessed_ms * 2 + min(completions, 1),)
 
 
-def _details(old: tuple[int, Any] | None, report: Report, now_ms: int) -> tuple[int, Any]:
+def newest_details(old: tuple[int, Any] | None, report: Report, now_ms: int) -> tuple[int, Any]:
+    """What a player keeps of a content, with its instant: of two the later counts. `old` None: there is none yet."""
     new = (now_ms if report.accessed_ms is None else report.accessed_ms, report.details)
     if old is None:
         return new
