@@ -57,7 +57,7 @@ class Packing(Protocol):
 
 
 class Sink:
-    """The file object a zip writes to; it holds what was written since the last `take`.
+    """The file object that a library writes to; it holds what was written since the last `take`.
 
     It cannot seek, so the zip writes an entry's sizes after its data.
     """
@@ -67,13 +67,13 @@ class Sink:
 
     def write(self, data: bytes) -> int:
         self._parts.append(bytes(data))
-        return len(data)
+        return len(self._parts[-1])
 
     def flush(self) -> None:
-        """The zip library calls it."""
+        """The libraries call it."""
 
     def close(self) -> None:
-        """The zip library may call it."""
+        """The libraries may call it."""
 
     def take(self) -> bytes:
         """All bytes since the last call; they are forgotten here."""

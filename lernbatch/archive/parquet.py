@@ -9,35 +9,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lernbatch.archive.model import Row
+from lernbatch.archive.packing import Sink
 
 
-class _ParquetSink:
-    """The file object the Parquet library writes to; it holds what was written since the last `take`."""
+class _ParquetSink(Sink):
+    """A sink that also knows its position, which the Parquet library asks for."""
 
     closed = False
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
+        super().__init__()
         self._position = 0
 
     def write(self, data: Any) -> int:
-        self._parts.append(bytes(data))
-        self._position += len(self._parts[-1])
-        return len(self._parts[-1])
+        written = super().write(data)
+        self._position += written
+        return written
 
     def tell(self) -> int:
         return self._position
-
-    def flush(self) -> None:
-        """The Parquet library calls it."""
-
-    def close(self) -> None:
-        """The Parquet library calls it."""
-
-    def take(self) -> bytes:
-        taken = b"".join(self._parts)
-        self._parts.clear()
-        return taken
 
 
 class Parquet:
