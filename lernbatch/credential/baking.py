@@ -1,6 +1,6 @@
 """The signed credential inside a picture of its certificate: put there, and found again.
 
-A PDF has it as an attached file (see drawing.picture); PNG and SVG as Open Badges 3.0 jobs §5.3 bakes it.
+A PDF has it as an attached file (see drawing.picture); PNG and SVG as Open Badges 3.0, §5.3, bakes it.
 """
 
 from __future__ import annotations

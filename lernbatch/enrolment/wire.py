@@ -232,7 +232,7 @@ def read_list(request: dict[str, Any], query: Mapping[str, str], most: int) -> L
         organisation_fields=tuple(name for name in _words(query.get("orgdetails", ""), ()) if name in _ORGANISATION),
         limit=min(_number(window, "limit", most), most),
         offset=_number(window, "offset", 0),
-        cursor=_read_cursor(window.get("cursor")),
+        cursor=read_cursor(window.get("cursor")),
     )
 
 
@@ -245,7 +245,7 @@ def _number(window: Mapping[str, Any], key: str, default: int) -> int:
     return int(digits)
 
 
-def _read_cursor(cursor: Any) -> Cursor | None:
+def read_cursor(cursor: Any) -> Cursor | None:
     """`nextCursor` of the page before. Raises: InvalidBatchValue."""
     if not cursor:
         return None
