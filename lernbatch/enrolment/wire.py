@@ -292,7 +292,7 @@ def show_list(
     `nextCursor` are ours: a list has a bound, and says so.
     """
     hits = {
-        identifier: _hit(course, organisations, options)
+        identifier: course_hit(course, organisations, options)
         for identifier, course in courses.items()
         if matches(course.content, options.filters)
     }
@@ -345,7 +345,9 @@ def show_list(
     return EnrolmentList(rows, page.count, cursor)
 
 
-def _hit(course: Course, organisations: Mapping[str, Organisation] | None, options: ListOptions) -> dict[str, Any]:
+def course_hit(
+    course: Course, organisations: Mapping[str, Organisation] | None, options: ListOptions
+) -> dict[str, Any]:
     """The course's metadata, as a search for courses shows it, with its organisation if that was asked for."""
     content, fields = course.content, options.course_fields
     hit = dict(content) if fields is None else {key: content[key] for key in fields if key in content}
