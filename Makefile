@@ -86,7 +86,7 @@ lint: $(VENV)/.ready-to-check
 	@$(BIN)/ruff check .
 
 types: $(VENV)/.ready-to-check
-	@$(BIN)/mypy lernbatch
+	@$(BIN)/mypy
 
 imports: $(VENV)/.ready-to-check
 	@$(BIN)/lint-imports --no-logo

@@ -64,8 +64,9 @@ class Seal:
         """Raises: Unusable, when the key is another one or the value was changed."""
         cipher = self._ciphers.get(sealed[0])
         value = None if cipher is None else _decrypted(cipher, sealed[1:], about)
-        if value is None:
-            value = self._opened_without_id(sealed, about)
+        if value is None:  # sealed before keys had ids: it begins with its nonce, and was sealed by the key itself
+            values = (_decrypted(AESGCM(key), sealed, about) for key in self._ring.keys.values())
+            value = next((value for value in values if value is not None), None)
         if value is None:
             raise Unusable("A sealed value cannot be opened: the exhaust keys lack the one it was sealed with.")
         return value
@@ -79,11 +80,6 @@ class Seal:
     def digest(self, value: bytes) -> bytes:
         """Tells values apart, and nothing of them to who has not the key."""
         return hmac.digest(self._ring.derived(self._newest, "digests"), value, "sha256")
-
-    def _opened_without_id(self, sealed: bytes, about: str) -> bytes | None:
-        """What was sealed before keys had ids begins with its nonce, and was sealed by the key itself."""
-        values = (_decrypted(AESGCM(key), sealed, about) for key in self._ring.keys.values())
-        return next((value for value in values if value is not None), None)
 
 
 def _decrypted(cipher: AESGCM, data: bytes, about: str) -> bytes | None:

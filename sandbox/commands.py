@@ -138,7 +138,7 @@ async def _token(user: str, expired: bool, child: str | None, names: list[str] |
         if settings.uses_sandbox:
             person = await db.one(conn, people.SandboxPerson, people.Q.people_by_ids, user_ids=[child or user])
         organisation = frozenset([person.org_id] if person and person.org_id else [])
-        roles = _roles((person.roles if person else ["PUBLIC"]) if names is None else names, organisation)
+        roles = read_roles((person.roles if person else ["PUBLIC"]) if names is None else names, organisation)
         return identity.mint(
             settings.home,
             settings,
@@ -150,8 +150,8 @@ async def _token(user: str, expired: bool, child: str | None, names: list[str] |
         )
 
 
-def _roles(names: Iterable[str], own: frozenset[str]) -> list[Role]:
-    """ROLE counts in the own organisation, ROLE@organisation in that one."""
+def read_roles(names: Iterable[str], own: frozenset[str]) -> list[Role]:
+    """The roles that `names` give: ROLE counts in the own organisation, ROLE@organisation in that one."""
     named = (name.partition("@") for name in names)
     return [Role(role, frozenset([elsewhere]) if elsewhere else own) for role, _, elsewhere in named]
 
@@ -190,19 +190,20 @@ def neighbours(*, host: str = "127.0.0.1", port: int = 8001) -> None:
     serve(host=host, port=port)
 
 
-def _import(files: list[Path], one: Import) -> None:
+def _import(files: list[Path], import_file: Import) -> None:
     """Import every file and say with numbers what went in. Raises: Unusable, when something did not."""
-    if not all(asyncio.run(_each(files, one))):
+
+    async def work() -> list[bool]:
+        async with command.connection(with_sandbox=True) as (settings, conn):
+            now = Clock(settings.time_zone).now()
+            return [await _report(file, import_file(conn, file, now)) for file in files]
+
+    if not all(asyncio.run(work())):
         raise Unusable("Not everything was imported; the lines above say what was left out and why.")
 
 
-async def _each(files: list[Path], one: Import) -> list[bool]:
-    async with command.connection(with_sandbox=True) as (settings, conn):
-        now = Clock(settings.time_zone).now()
-        return [await _tell(file, one(conn, file, now)) for file in files]
-
-
-async def _tell(file: Path, importing_it: Awaitable[str | Imported]) -> bool:
+async def _report(file: Path, importing_it: Awaitable[str | Imported]) -> bool:
+    """Print with numbers what went in. Returns whether all of it did."""
     try:
         done = await importing_it
     except NotImportable as wrong:

@@ -107,19 +107,19 @@ class Roster(Generic[Row]):
 def people(path: Path) -> Roster[PersonRow]:
     """The people of a file. Raises: NotImportable, when it is no CSV of people at all."""
     columns = tuple(PersonRow.__dataclass_fields__)
-    return _read(path, columns, ("user_id", "first_name"), _person, lambda person: person.user_id)
+    return _read(path, columns, ("user_id", "first_name"), read_person, lambda person: person.user_id)
 
 
 def organisations(path: Path) -> Roster[OrganisationRow]:
     """The organisations of a file. Raises: NotImportable."""
     columns = ("org_id", "name", "channel", "is_root")
-    return _read(path, columns, ("org_id", "name"), _organisation, lambda organisation: organisation.org_id)
+    return _read(path, columns, ("org_id", "name"), read_organisation, lambda organisation: organisation.org_id)
 
 
 def consents(path: Path, now: datetime) -> Roster[ConsentRow]:
     """The consents of a file; one that does not say when it was given was given `now`. Raises: NotImportable."""
     columns = ("user_id", "consumer_id", "object_id", "status", "updated_at", "expires_at")
-    return _read(path, columns, columns[:3], lambda cells: _consent(cells, now), lambda consent: consent.key)
+    return _read(path, columns, columns[:3], lambda cells: read_consent(cells, now), lambda consent: consent.key)
 
 
 def _read(
@@ -152,7 +152,8 @@ def _read(
     return roster
 
 
-def _person(values: dict[str, str]) -> PersonRow:
+def read_person(values: dict[str, str]) -> PersonRow:
+    """A row of people.csv. Raises: ValueError, with what is wrong in it."""
     _check_id(values, "user_id")
     _check(bool(values.get("first_name")), "first_name is missing")
     for column in ("org_id", "managed_by"):
@@ -170,7 +171,8 @@ def _person(values: dict[str, str]) -> PersonRow:
     return PersonRow(**{**values, "roles": "|".join(roles), "email": email, "phone": phone}, status=_STATUSES[status])
 
 
-def _organisation(values: dict[str, str]) -> OrganisationRow:
+def read_organisation(values: dict[str, str]) -> OrganisationRow:
+    """A row of organisations.csv. Raises: ValueError, with what is wrong in it."""
     _check_id(values, "org_id")
     _check(bool(values.get("name")), "name is missing")
     root = values.get("is_root", "").lower()
@@ -178,7 +180,8 @@ def _organisation(values: dict[str, str]) -> OrganisationRow:
     return OrganisationRow(values["org_id"], values["name"], values.get("channel") or values["org_id"], _ANSWERS[root])
 
 
-def _consent(values: dict[str, str], now: datetime) -> ConsentRow:
+def read_consent(values: dict[str, str], now: datetime) -> ConsentRow:
+    """A row of consents.csv; `now`: when it counts from if it does not say. Raises: ValueError."""
     for column in ("user_id", "consumer_id", "object_id"):
         _check_id(values, column)
     status = (values.get("status") or "ACTIVE").upper()

@@ -138,7 +138,7 @@ async def template(conn: Connection, path: Path) -> str:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("identifier"), str):
         raise NotImportable(f"{path} is no certificate template: it has no identifier.")
     picture = path.with_suffix(".svg")
-    svg = _text(picture) if picture.is_file() else ""
+    svg = read_svg(picture) if picture.is_file() else ""
     if svg:
         metadata = {"artifactUrl": f"{contents.PICTURES}{metadata['identifier']}.svg", **metadata}
     if not isinstance(metadata.get("artifactUrl"), str):
@@ -149,7 +149,7 @@ async def template(conn: Connection, path: Path) -> str:
     return template_id
 
 
-def _text(picture: Path) -> str:
+def read_svg(picture: Path) -> str:
     """An SVG's text, whatever its encoding: it is kept as text and served as UTF-8. Raises: NotImportable."""
     data = picture.read_bytes()
     declared = re.match(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)""", data)

@@ -102,7 +102,7 @@ def row(service: Running, person: Person, batch_id: str) -> dict[str, Any]:
     return dict(found[0])
 
 
-def refusal(answer: httpx.Response) -> tuple[int, str, str]:
+def refusal(answer: httpx.Response) -> tuple[int, str | None, str | None]:
     """Status, code and text of a failure."""
     params = answer.json()["params"]
     return answer.status_code, params["err"], params["errmsg"]

@@ -112,7 +112,7 @@ class Running:
         **kwargs: Any,
     ) -> httpx.Response:
         """One call as `person` (None: nobody), with `request` in the platform's envelope."""
-        body = {} if request is None else {"json": {"request": request}}
+        body: dict[str, Any] = {} if request is None else {"json": {"request": request}}
         sent = {**self.headers(person, child), **(headers or {})}
         return self.http.request(method, path, headers=sent, **body, **kwargs)
 
@@ -124,7 +124,7 @@ class Running:
         """Rows of a statement, to look at what was stored."""
 
         async def fetch() -> list[Any]:
-            return await self.services.pool.fetch(text, *arguments)
+            return list(await self.services.pool.fetch(text, *arguments))
 
         return self.run(fetch())
 

@@ -19,7 +19,10 @@ _needs_quotes = re.compile(f"[{_QUOTED}]").search
 
 
 class Format(Protocol):
-    """Takes the header first, then rows; what it gives is the file, piece by piece. Nothing of it is kept elsewhere."""
+    """Encodes one file: the header first, then rows, then the end.
+
+    Each method returns the next bytes of the file, possibly none. Rows have as many cells as the header has names.
+    """
 
     def header(self, columns: Sequence[str]) -> bytes: ...
     def rows(self, rows: Sequence[Row]) -> bytes: ...
@@ -45,23 +48,22 @@ class Csv:
         return self._start + self.rows([columns])
 
     def rows(self, rows: Sequence[Row]) -> bytes:
-        columns = [self._written(column) for column in zip(*rows, strict=True)]
+        columns: list[Sequence[str]] = []
+        for column in zip(*rows, strict=True):
+            cells: Sequence[str]
+            cells = [cell or _EMPTY if isinstance(cell, str) else "" if cell is None else str(cell) for cell in column]
+            if self._neutralised:
+                cells = neutral(cells)
+            # Looking for what needs quotes in a whole column at once is quicker than in each cell.
+            joined = "".join(cells)
+            if any(mark in joined for mark in _QUOTED):
+                cells = [self._quoted(cell) if _needs_quotes(cell) else cell for cell in cells]
+            columns.append(cells)
         lines = [",".join(line) + self._end for line in zip(*columns, strict=True)]
         return "".join(lines).replace(_EMPTY, '""').encode()
 
     def finish(self) -> bytes:
         return b""
-
-    def _written(self, column: Row) -> Sequence[str]:
-        """The cells of a column; looking at all of them at once for what needs quotes is quicker than at each."""
-        cells: Sequence[str]
-        cells = [cell or _EMPTY if isinstance(cell, str) else "" if cell is None else str(cell) for cell in column]
-        if self._neutralised:
-            cells = neutral(cells)
-        joined = "".join(cells)
-        if not any(mark in joined for mark in _QUOTED):
-            return cells
-        return [self._quoted(cell) if _needs_quotes(cell) else cell for cell in cells]
 
 
 def _quoted_by_backslash(cell: str) -> str:
@@ -75,7 +77,7 @@ def _quoted_by_rfc(cell: str) -> str:
 
 
 class JsonLines:
-    """An object a line, keyed by the columns; a missing number is null."""
+    """JSON Lines: one object a row, keyed by the column names, UTF-8; a missing number is null."""
 
     def __init__(self) -> None:
         self._columns: Sequence[str] = ()
@@ -92,12 +94,12 @@ class JsonLines:
         return b""
 
 
-def format_of(wanted: FileFormat, *, neutralised: bool) -> Format:
-    """The writer of `wanted`. `neutralised`: no cell of a CSV is a formula."""
-    if wanted is FileFormat.XLSX:
+def format_of(file_format: FileFormat, *, neutralised: bool) -> Format:
+    """A new writer of one file. `neutralised`: no cell of a CSV is a formula."""
+    if file_format is FileFormat.XLSX:
         return Xlsx()
-    if wanted is FileFormat.PARQUET:
+    if file_format is FileFormat.PARQUET:
         from lernbatch.archive.parquet import Parquet  # fifty megabytes that few processes ever need
 
         return Parquet()
-    return JsonLines() if wanted is FileFormat.JSONL else Csv(wanted, neutralised=neutralised)
+    return JsonLines() if file_format is FileFormat.JSONL else Csv(file_format, neutralised=neutralised)

@@ -30,8 +30,11 @@ _BLOCK_BITS = 128
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """What protects a file. `password`: of the zip, or of the envelope's key at TEXT_KEY. `strong`: AES-256, which
-    needs 7-Zip or the like, instead of ZipCrypto. `public_key`: of the organisation that will read the file."""
+    """What protects a file.
+
+    `password`: of the zip, or of the envelope's key at TEXT_KEY; None or "": there is none. `strong`: AES-256, which
+    needs 7-Zip or the like, instead of ZipCrypto. `public_key`: of the organisation that will read the file.
+    """
 
     level: Level = Level.PLAIN
     password: str | None = None
@@ -52,36 +55,44 @@ class Protection:
 
 
 class Packing(Protocol):
-    """Takes a file's content piece by piece and gives what is to be stored."""
+    """Packs one file: takes its content piece by piece. Each method returns the next bytes to store, possibly none."""
 
     def write(self, data: bytes) -> bytes: ...
     def finish(self) -> bytes: ...
 
 
 class Sink:
-    """Where the zip writes to: what it wrote since the last look. It cannot seek, so sizes follow the data."""
+    """The file object that a library writes to; it holds what was written since the last `take`.
+
+    It cannot seek, so the zip writes an entry's sizes after its data.
+    """
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
     def write(self, data: bytes) -> int:
         self._parts.append(bytes(data))
-        return len(data)
+        return len(self._parts[-1])
 
     def flush(self) -> None:
-        """The zip library calls it."""
+        """The libraries call it."""
 
     def close(self) -> None:
-        """The zip library may call it."""
+        """The libraries may call it."""
 
     def take(self) -> bytes:
+        """All bytes since the last call; they are forgotten here."""
         taken = b"".join(self._parts)
         self._parts.clear()
         return taken
 
 
 class Zip:
-    """A zip of one entry `name`; `at` is (year, month, day, hour, minute, second)."""
+    """A zip of one entry `name`.
+
+    `at`: the entry's time as (year, month, day, hour, minute, second). `password`: None or "" leaves it unencrypted.
+    `strong`: AES-256 instead of ZipCrypto. `large`: the entry may pass 4 GiB.
+    """
 
     def __init__(
         self, name: str, at: tuple[int, ...], *, password: str | None, strong: bool = False, large: bool = False
@@ -116,8 +127,9 @@ class Enveloped:
 
     def __init__(self, inner: Packing, protection: Protection) -> None:
         self._inner = inner
-        key = _fresh_key()
-        head = f"{protection.level}\n{base64.b64encode(_wrapped(key, protection)).decode()}\n"
+        derive = PBKDF2HMAC(hashes.SHA256(), length=32, salt=os.urandom(128), iterations=1000)
+        key = derive.derive(str(uuid4()).encode())
+        head = f"{protection.level}\n{base64.b64encode(wrap_key(key, protection)).decode()}\n"
         self._before = head.encode()
         self._padder = padding.PKCS7(_BLOCK_BITS).padder()
         self._cipher = Cipher(algorithms.AES(key), modes.CBC(_ZERO_IV)).encryptor()
@@ -133,17 +145,12 @@ class Enveloped:
 
 
 def pack(name: str, at: tuple[int, ...], protection: Protection, row_count: int) -> Packing:
-    """What packs an entry `name` of about `row_count` rows under `protection`."""
+    """The packing of an entry `name` of about `row_count` rows under `protection`. `at`: as `Zip` takes it."""
     large = row_count >= ROWS_OF_LARGE_FILES
     if protection.level in (Level.TEXT_KEY, Level.PUBLIC_KEY):
         return Enveloped(Zip(name, at, password=None, large=large), protection)
     password = protection.password if protection.level is Level.PASSWORD else None
     return Zip(name, at, password=password, strong=protection.strong, large=large)
-
-
-def _fresh_key() -> bytes:
-    derive = PBKDF2HMAC(hashes.SHA256(), length=32, salt=os.urandom(128), iterations=1000)
-    return derive.derive(str(uuid4()).encode())
 
 
 def text_key(password: str) -> bytes:
@@ -162,7 +169,11 @@ def public_key(pem: bytes) -> RSAPublicKey:
     return key
 
 
-def _wrapped(key: bytes, protection: Protection) -> bytes:
+def wrap_key(key: bytes, protection: Protection) -> bytes:
+    """A file's key, encrypted for its reader: RSA (PKCS 1 v1.5) under a public key, else AES-256-CBC under a password.
+
+    Source: contract jobs §5.9.
+    """
     if protection.public_key is not None:
         return protection.public_key.encrypt(key, rsa_padding.PKCS1v15())
     padder = padding.PKCS7(_BLOCK_BITS).padder()

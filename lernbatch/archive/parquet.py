@@ -8,41 +8,30 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lernbatch.archive.model import Cell, Row
+from lernbatch.archive.model import Row
+from lernbatch.archive.packing import Sink
 
 
-class _ParquetSink:
-    """A file that only remembers what was written since the last look."""
+class _ParquetSink(Sink):
+    """A sink that also knows its position, which the Parquet library asks for."""
 
     closed = False
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
+        super().__init__()
         self._position = 0
 
     def write(self, data: Any) -> int:
-        self._parts.append(bytes(data))
-        self._position += len(self._parts[-1])
-        return len(self._parts[-1])
+        written = super().write(data)
+        self._position += written
+        return written
 
     def tell(self) -> int:
         return self._position
 
-    def flush(self) -> None:
-        """The Parquet library calls it."""
-
-    def close(self) -> None:
-        """The Parquet library calls it."""
-
-    def take(self) -> bytes:
-        taken = b"".join(self._parts)
-        self._parts.clear()
-        return taken
-
 
 class Parquet:
-    """All columns as texts, as in the CSV; a missing number is null. A row group is written for each call of `rows`
-    that fills it, so a group is never held twice."""
+    """All columns are texts, as in the CSV; a missing number is null. At most one row group is held in memory."""
 
     GROUP_ROWS = 10_000
 
@@ -69,11 +58,9 @@ class Parquet:
         return self._sink.take()
 
     def _write(self) -> None:
-        columns = zip(*self._waiting, strict=True)
-        arrays = [pa.array([_text(cell) for cell in column], pa.string()) for column in columns]
+        arrays = [
+            pa.array([cell if cell is None else str(cell) for cell in column], pa.string())
+            for column in zip(*self._waiting, strict=True)
+        ]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
         self._waiting = []
-
-
-def _text(cell: Cell) -> str | None:
-    return cell if cell is None or isinstance(cell, str) else str(cell)

@@ -29,14 +29,14 @@ _ID_DIGITS = 2  # of a signature: which key has made it
 
 
 class LinkExpired(Forbidden):
-    """A download link that is over, or was never ours."""
+    """A download link that has expired, or was not made by this installation."""
 
 
 class Store:
-    """The files of one installation, by key: `progress-exhaust/9F8A…/b1_progress_20260702.zip`."""
+    """The files of one installation, by path: `progress-exhaust/9F8A…/b1_progress_20260702.zip`."""
 
     def __init__(self, config: Config) -> None:
-        self._store = _opened(config.file_store or str((config.home / "files").absolute()))
+        self._store = open_store(config.file_store or str((config.home / "files").absolute()))
         self._keys = keys_of(config)
         self._public_url = config.public_url.rstrip("/")
 
@@ -61,26 +61,26 @@ class Store:
     async def read(self, path: str) -> tuple[int, AsyncIterator[Any]]:
         """Size in bytes, and the content as it is read. Raises: NotFound, Upstream."""
         try:
-            found = await obstore.get_async(self._store, path)
+            file = await obstore.get_async(self._store, path)
         except FileNotFoundError as missing:
             raise NotFound from missing
         except (BaseError, OSError) as failure:
             raise Upstream(f"The file store does not give {path}: {_reason(failure)}") from failure
-        return found.meta["size"], aiter(found.stream(min_chunk_size=_CHUNK_BYTES // 5))
+        return file.meta["size"], aiter(file.stream(min_chunk_size=_CHUNK_BYTES // 5))
 
     async def delete_folder(self, folder: str) -> None:
         """Remove all files under a key, also what a killed worker left of one. Raises: Upstream."""
         try:
-            if (lying := self._file(folder)) is not None:
-                await asyncio.to_thread(_remove, lying)
+            if (directory := self._file(folder)) is not None:
+                await asyncio.to_thread(_remove, directory)
                 return
-            async for found in self._store.list(folder):
-                await obstore.delete_async(self._store, [one["path"] for one in found])
+            async for objects in self._store.list(folder):
+                await obstore.delete_async(self._store, [meta["path"] for meta in objects])
         except (BaseError, OSError) as failure:
             raise Upstream(f"The file store does not delete {folder}: {_reason(failure)}") from failure
 
     async def link(self, path: str, now: datetime, lasts: timedelta) -> str:
-        """A link that opens the file for `lasts`, to whoever holds it."""
+        """An absolute address under which anybody can read the file until `now + lasts`. Raises: Upstream."""
         if not isinstance(self._store, LocalStore):
             try:
                 return await obstore.sign_async(self._store, "GET", path, lasts)
@@ -134,8 +134,11 @@ def _remove(folder: Path) -> None:
 
 
 @lru_cache(maxsize=8)
-def _opened(place: str) -> Any:
-    """A client of the store at `place`, made once. Raises: Unusable."""
+def open_store(place: str) -> Any:
+    """The obstore client of a folder or an address (`s3://…`), made once a process; a folder is created.
+
+    Raises: Unusable.
+    """
     try:
         if "://" in place:
             return from_url(place)

@@ -81,7 +81,9 @@ class Xlsx:
     def rows(self, rows: Sequence[Row]) -> bytes:
         if self._next + len(rows) > MOST_ROWS + 1:
             raise SheetTooSmall(f"A sheet holds at most {MOST_ROWS} rows; ask for csv or parquet.")
-        self._write("".join([self._row(number, row) for number, row in enumerate(rows, self._next)]))
+        for number, row in enumerate(rows, self._next):
+            cells = [cell_xml(f"{_letters(column)}{number}", cell) for column, cell in enumerate(row)]
+            self._write(f'<row r="{number}">{"".join(cells)}</row>')
         self._next += len(rows)
         return self._sink.take()
 
@@ -91,28 +93,24 @@ class Xlsx:
         self._book.close()
         return self._sink.take()
 
-    def _row(self, number: int, row: Row) -> str:
-        cells = [self._cell(f"{_letters(column)}{number}", cell) for column, cell in enumerate(row)]
-        return f'<row r="{number}">{"".join(cells)}</row>'
-
-    def _cell(self, place: str, cell: Cell) -> str:
-        if cell is None:
-            return ""
-        if not isinstance(cell, str):
-            return f'<c r="{place}"><v>{cell}</v></c>'
-        if len(cell) * 2 > MOST_CHARACTERS and len(cell.encode("utf-16-le")) > MOST_CHARACTERS * 2:
-            raise SheetTooSmall(
-                f"A cell of a sheet holds at most {MOST_CHARACTERS} characters; ask for csv or parquet."
-            )
-        written = escape(_unwritable.sub(lambda found: f"_x{ord(found[0]):04X}_", cell), quote=False)
-        return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{written}</t></is></c>'
-
     def _write(self, text: str) -> None:
         data = text.encode()
         self._bytes += len(data)
         if self._bytes > MOST_BYTES:
             raise SheetTooSmall("A sheet holds at most 2 GiB; ask for csv or parquet.")
         self._sheet.write(data)
+
+
+def cell_xml(place: str, cell: Cell) -> str:
+    """A cell at `place`, such as "B7"; "" for a missing number. Raises: SheetTooSmall."""
+    if cell is None:
+        return ""
+    if not isinstance(cell, str):
+        return f'<c r="{place}"><v>{cell}</v></c>'
+    if len(cell) * 2 > MOST_CHARACTERS and len(cell.encode("utf-16-le")) > MOST_CHARACTERS * 2:
+        raise SheetTooSmall(f"A cell of a sheet holds at most {MOST_CHARACTERS} characters; ask for csv or parquet.")
+    text = escape(_unwritable.sub(lambda mark: f"_x{ord(mark[0]):04X}_", cell), quote=False)
+    return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
 
 
 @lru_cache(maxsize=MOST_COLUMNS)

@@ -37,13 +37,13 @@ _CRC = _crc_table()
 
 def _skips() -> list[list[int]]:
     """What a row of zero bytes makes of each byte of a checksum; checksums add up bit by bit."""
-    made = []
+    tables = []
     for place in range(4):
         states = np.arange(256, dtype=np.uint32) << np.uint32(8 * place)
         for _ in range(_WIDTH):
             states = _CRC[states & 0xFF] ^ (states >> np.uint32(8))
-        made.append(states.tolist())
-    return made
+        tables.append(states.tolist())
+    return tables
 
 
 _SKIP = _skips()
@@ -69,22 +69,18 @@ def _checksums(start: int, data: NDArray[np.uint8]) -> Words:
     states = np.zeros(rows, dtype=np.uint32)
     for column in columns:
         states = _CRC[(states ^ column) & 0xFF] ^ (states >> np.uint32(8))
-    states = _row_starts(start, states.tolist())
+    # The checksum with which each row begins, from what each row alone would make of nothing.
+    first, second, third, fourth = _SKIP
+    starts, state = [], start
+    for row in states.tolist():
+        starts.append(state)
+        state = first[state & 0xFF] ^ second[state >> 8 & 0xFF] ^ third[state >> 16 & 0xFF] ^ fourth[state >> 24] ^ row
+    states = np.array(starts, dtype=np.uint32)
     running = np.empty_like(columns)
     for place, column in enumerate(columns):
         states = _CRC[(states ^ column) & 0xFF] ^ (states >> np.uint32(8))
         running[place] = states
     return np.ascontiguousarray(running.T).reshape(-1)[: len(data)]
-
-
-def _row_starts(start: int, rows: list[int]) -> Words:
-    """The checksum with which each row begins, from what each row alone would make of nothing."""
-    first, second, third, fourth = _SKIP
-    starts, state = [], start
-    for row in rows:
-        starts.append(state)
-        state = first[state & 0xFF] ^ second[state >> 8 & 0xFF] ^ third[state >> 16 & 0xFF] ^ fourth[state >> 24] ^ row
-    return np.array(starts, dtype=np.uint32)
 
 
 class ZipCryptoKeys:
@@ -105,21 +101,18 @@ class ZipCryptoKeys:
         if not len(data):
             return data
         first = _checksums(self._first, data)
-        second = self._multiplied(first & np.uint32(0xFF))
+        # k' = (k + low) * m + 1 for every byte: divided by powers of m it is a running sum.
+        count = len(data)
+        with np.errstate(over="ignore"):
+            added = (first & np.uint32(0xFF)) * np.uint32(_MULTIPLIER) + np.uint32(1)
+            summed = np.cumsum(added * _INVERSE_POWERS[1 : count + 1], dtype=np.uint32)
+            second = _POWERS[1 : count + 1] * (summed + np.uint32(self._second))
         third = _checksums(self._third, (second >> np.uint32(24)).astype(np.uint8))
         before = np.empty_like(third)
         before[0], before[1:] = self._third, third[:-1]
         self._first, self._second, self._third = int(first[-1]), int(second[-1]), int(third[-1])
         mixed = (before | 2) & 0xFFFF
         return ((mixed * (mixed ^ 1)) >> np.uint32(8)).astype(np.uint8)
-
-    def _multiplied(self, low: Words) -> Words:
-        """k' = (k + low) * m + 1, for every byte: divided by powers of m it is a running sum."""
-        count = len(low)
-        with np.errstate(over="ignore"):
-            added = low * np.uint32(_MULTIPLIER) + np.uint32(1)
-            summed = np.cumsum(added * _INVERSE_POWERS[1 : count + 1], dtype=np.uint32)
-            return _POWERS[1 : count + 1] * (summed + np.uint32(self._second))
 
 
 class ZipCryptoEncrypter(BaseZipEncrypter):  # type: ignore[misc]

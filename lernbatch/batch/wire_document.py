@@ -79,7 +79,9 @@ class _ShownBatch:
         if self.whole_templates:
             return self.batch.templates
         return {
-            name: _public(template) for name, template in self.batch.templates.items() if isinstance(template, dict)
+            name: public_template(template)
+            for name, template in self.batch.templates.items()
+            if isinstance(template, dict)
         }
 
     @property
@@ -163,7 +165,8 @@ def show_batch(
     return document | {key: value for key, value in optional if value is not None}
 
 
-def _public(template: Mapping[str, Any]) -> dict[str, Any]:
+def public_template(template: Mapping[str, Any]) -> dict[str, Any]:
+    """A certificate template as somebody sees it who does not manage the batch."""
     shown = {key: template[key] for key in _PUBLIC_TEMPLATE if key in template}
     if isinstance(criteria := shown.get("criteria"), dict):
         criteria = {key: criteria[key] for key in _PUBLIC_CRITERIA if key in criteria}

@@ -186,10 +186,9 @@ def read_sync(request: dict[str, Any]) -> ListingsRequest | None:
     ids = request.get("objectIds")
     if ids is not None and not isinstance(ids, list):
         raise Malformed
-    return _read_objects(ids or []) if kind == "batch" else None
-
-
-def _read_objects(ids: list[Any]) -> ListingsRequest:
+    if kind != "batch":
+        return None
+    ids = ids or []
     objects = [entry for entry in ids if isinstance(entry, dict)]
     courses = [entry for entry in ids if isinstance(entry, str)]
     courses += [entry["courseid"] for entry in objects if "batchid" not in entry and "courseid" in entry]

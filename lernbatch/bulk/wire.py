@@ -200,7 +200,7 @@ def read_lines(data: bytes, most: int) -> list[BulkLine]:
     """
     try:
         table = reading.read(data, COLUMNS, escape="\\", most_rows=most)
-        lines = [_read_line(row) for row in table.rows]
+        lines = [read_line(row) for row in table.rows]
     except TooManyRows as many:
         raise TooManyInFile(most - 1) from many
     except NoHeader as empty:
@@ -216,7 +216,7 @@ def read_lines(data: bytes, most: int) -> list[BulkLine]:
     return lines
 
 
-def _read_line(row: TableRow) -> BulkLine:
+def read_line(row: TableRow) -> BulkLine:
     """A line whose values stand between another separator than the header's is one cell.
 
     No batch's id has a separator in it, so what comes before the first one is the batch, and the rest are people.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import AsyncIterator
 from datetime import datetime
 
 from lernbatch import log
+from lernbatch.archive.packing import Sink
 from lernbatch.certificate import pictures
 from lernbatch.certificate.model import Certificate
 from lernbatch.database import db, sql
@@ -18,25 +18,6 @@ Q = sql.load("lernbatch.certificate")
 PAGE = 100
 
 
-class _Stream(io.RawIOBase):
-    """Takes what the archive writes and hands it on in parts; it cannot seek, so entries carry their sizes behind."""
-
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: object) -> int:
-        part = bytes(data)  # type: ignore[call-overload]
-        self.parts.append(part)
-        return len(part)
-
-    def taken(self) -> bytes:
-        taken, self.parts = b"".join(self.parts), []
-        return taken
-
-
 async def stream(
     services: Services, batch_id: str, since: datetime, until: datetime, form: str
 ) -> AsyncIterator[bytes]:
@@ -44,9 +25,9 @@ async def stream(
 
     A certificate that cannot be rendered is left out and logged.
     """
-    out = _Stream()
+    out = Sink()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        async for certificate in _certificates(services, batch_id, since, until):
+        async for certificate in issued_between(services, batch_id, since, until):
             try:
                 qr, client = services.config.certificate_qr, f"batch {batch_id}"
                 body = await pictures.render(services, certificate, form, qr, client, patient=True)
@@ -54,13 +35,14 @@ async def stream(
                 log.warning("a certificate has no picture", certificate_id=certificate.certificate_id, error=str(bad))
                 continue
             archive.writestr(f"{certificate.user_id}-{certificate.certificate_id}.{form}", body)
-            yield out.taken()
-    yield out.taken()
+            yield out.take()
+    yield out.take()
 
 
-async def _certificates(
+async def issued_between(
     services: Services, batch_id: str, since: datetime, until: datetime
 ) -> AsyncIterator[Certificate]:
+    """The active certificates of a batch that were issued from `since` until before `until`, the oldest first."""
     after_at, after_id = since, ""
     while True:
         page = await db.all(

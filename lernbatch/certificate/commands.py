@@ -47,10 +47,10 @@ def explain_(batch_id: str, user_id: str | None = None, /) -> None:
             explained = await explain.learner(held, batch_id, user_id)
             for template, result in explained.results:
                 _say(f"{template.name}: {result.outcome.value}, {result.because}", *_tree(result.parts))
-            for one in explained.certificates:
-                at = f"{one.issued_at:%Y-%m-%d %H:%M:%S} UTC"
-                _say(f"{one.name} {one.certificate_id}: {one.status}, issued {at} because")
-                _say(*_tree(read_result(one.decision).parts))
+            for certificate in explained.certificates:
+                at = f"{certificate.issued_at:%Y-%m-%d %H:%M:%S} UTC"
+                _say(f"{certificate.name} {certificate.certificate_id}: {certificate.status}, issued {at} because")
+                _say(*_tree(read_result(certificate.decision).parts))
             if explained.waiting:
                 waiting = explained.waiting
                 parked = "parked" if waiting.parked else f"next at {waiting.due_at:%Y-%m-%d %H:%M:%S} UTC"
@@ -244,7 +244,9 @@ def verify(
     """
     try:
         trusted = _keys(keys_file) if keys_file else keys.read_good_keys(keys.folder_of(command.settings()))
-        signed, is_picture = baking.credential_in(_read(file))
+        with file.open("rb") as opened:
+            data = opened.read(baking.MAX_BYTES + 1)  # one byte more than is taken, of a file that is too large
+        signed, is_picture = baking.credential_in(data)
         verified = proof.verify(signed, trusted)
         standing = _standing(verified.credential, status_lists or [], trusted)
     except OSError as unreadable:
@@ -252,10 +254,13 @@ def verify(
     except Unverifiable as why:
         raise Unusable(f"{file} does NOT verify. {why}") from why
     said = verified.credential
-    _say(f"{said.get('name')}, for {_recipient(said)}, by {_issuer(said)}, earned {said.get('validFrom')}")
+    issuer = said.get("issuer")
+    issuer_name = issuer.get("name") if isinstance(issuer, dict) else issuer
+    _say(f"{said.get('name')}, for {_recipient(said)}, by {issuer_name}, earned {said.get('validFrom')}")
     if len(verified.proofs) > 1:
-        for one in verified.proofs:
-            _say(f"{one.name} counts." if one.why_not is None else f"{one.name} does not count. {one.why_not}")
+        for signature in verified.proofs:
+            why_not = signature.why_not
+            _say(f"{signature.name} counts." if why_not is None else f"{signature.name} does not count. {why_not}")
     if not verified.trusted:
         raise Unusable(
             f"{file} was not changed since the key {verified.key.name} signed it, but that key is none of those "
@@ -268,19 +273,12 @@ def verify(
         _say("What is signed is said above; what the picture shows is not, so compare the two.")
 
 
-def _read(file: Path) -> bytes:
-    """A file, and one byte more than there can be of it where there is more."""
-    with file.open("rb") as opened:
-        return opened.read(baking.MAX_BYTES + 1)
-
-
 def _keys(file: Path) -> list[IssuerKey]:
     """The keys of a did.json or jwks.json."""
     document = strict_json.read_json(file.read_bytes())
     try:
         methods = [str(method["publicKeyMultibase"]) for method in document.get("verificationMethod", [])]
-        found = [keys.key_of_name(name) for name in methods]
-        return found + [keys.key_of_jwk(jwk) for jwk in document.get("keys", [])]
+        return [keys.key_of_name(name) for name in methods] + [keys.key_of_jwk(jwk) for jwk in document.get("keys", [])]
     except (KeyError, TypeError, ValueError) as wrong:
         raise Unusable(f"{file} holds no keys that can be read.") from wrong
 
@@ -307,21 +305,16 @@ def _standing(said: Any, lists: Sequence[Path], trusted: Sequence[IssuerKey]) ->
 
 def _recipient(said: Any) -> str:
     return ", ".join(
-        str(one.get("identityHash"))
+        str(identity.get("identityHash"))
         for subject in _objects(said.get("credentialSubject"))
-        for one in _objects(subject.get("identifier"))
-        if one.get("identityType") == "name"
+        for identity in _objects(subject.get("identifier"))
+        if identity.get("identityType") == "name"
     )
 
 
 def _objects(value: Any) -> list[Any]:
     """The objects of a field that is one or a list of them."""
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
-
-
-def _issuer(said: Any) -> str:
-    issuer = said.get("issuer")
-    return str(issuer.get("name")) if isinstance(issuer, dict) else str(issuer)
+    return [entry for entry in (value if isinstance(value, list) else [value]) if isinstance(entry, dict)]
 
 
 def _say(*lines: str) -> None:

@@ -236,7 +236,8 @@ def _earned(
     earned: list[Earned] = []
     names: set[str] = set()  # a learner gets one certificate of a name (contract jobs §4.1)
     # Of two templates with one name a new issue goes to that which the learner has already.
-    ordered = sorted(results(row, batch, enrolment, data), key=lambda pair: not _holds(latest, pair[0]))
+    held = {template_id for template_id, certificate in latest.items() if certificate.status in _VALID}
+    ordered = sorted(results(row, batch, enrolment, data), key=lambda pair: pair[0].template_id not in held)
     for template, result in ordered:
         if result.outcome is not CriteriaOutcome.MET or person is None or person.status != ACTIVE:
             continue
@@ -265,10 +266,6 @@ def _earned(
             )
         )
     return earned
-
-
-def _holds(latest: Mapping[str, LatestCertificate], template: Template) -> bool:
-    return template.template_id in latest and latest[template.template_id].status in _VALID
 
 
 def learner_facts(enrolment: EvaluatedEnrolment, data: EvaluationData) -> LearnerFacts:

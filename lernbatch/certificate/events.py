@@ -18,19 +18,19 @@ from lernbatch.template.files import real_url
 from lernbatch.template.rules import MAIL_LINKS, mail_fields
 
 
-def issued(services: Services, made: UnsavedCertificate, now: datetime) -> Iterator[Event]:
+def issued(services: Services, certificate: UnsavedCertificate, now: datetime) -> Iterator[Event]:
     """The audit, the learner's feed, and mail and message where the template has texts for them."""
-    earned, config = made.earned, services.config
-    yield Event(KAFKA, config.topic_telemetry, earned.due.user_id, _audit(made, now))
+    earned, config = certificate.earned, services.config
+    yield Event(KAFKA, config.topic_telemetry, earned.due.user_id, audit_event(certificate, now))
     if config.certificate_feed_enabled:
-        yield Event(FEED, "certificate", earned.due.user_id, _feed(earned))
+        yield Event(FEED, "certificate", earned.due.user_id, feed_event(earned))
     # Once more: a template may be older than the rule, or come from the reference's tables.
     fields, _ = mail_fields(earned.template.notify, config.mail_hosts, config.cloud_store_placeholder)
     if fields:
         held_on = earned.earned_at.astimezone(services.clock.zone).date().isoformat()
         mail = {
             **{key: real_url(config, value) if key in MAIL_LINKS else value for key, value in fields.items()},
-            "orgName": made.issuer,
+            "orgName": certificate.issuer,
             "firstName": earned.person.name,
             "TrainingName": earned.course_name,
             "heldDate": held_on,
@@ -67,8 +67,9 @@ def instruction(config: Config, now_ms: int, batch: Batch, user_id: str, *, agai
     return Event(KAFKA, config.topic_certificate, batch.batch_id, payload)
 
 
-def _audit(made: UnsavedCertificate, now: datetime) -> dict[str, object]:
-    earned = made.earned
+def audit_event(certificate: UnsavedCertificate, now: datetime) -> dict[str, object]:
+    """The AUDIT event that an issue leaves on the platform's telemetry topic."""
+    earned = certificate.earned
     at = int(now.timestamp() * 1000)
     return {
         "eid": "AUDIT",
@@ -84,13 +85,14 @@ def _audit(made: UnsavedCertificate, now: datetime) -> dict[str, object]:
             "pdata": {"ver": "1.0", "id": "org.sunbird.learning.platform", "pid": "course-certificate-generator"},
             "cdata": [{"type": "CourseBatch", "id": earned.due.batch_id}],
         },
-        "object": {"id": made.certificate_id, "type": "Certificate", "rollup": {"l1": earned.batch.course_id}},
+        "object": {"id": certificate.certificate_id, "type": "Certificate", "rollup": {"l1": earned.batch.course_id}},
         "edata": {"props": ["certificates"], "type": "certificate-issued-svg"},
         "@timestamp": instant(now),
     }
 
 
-def _feed(earned: Earned) -> dict[str, object]:
+def feed_event(earned: Earned) -> dict[str, object]:
+    """The notification in the learner's feed."""
     return {
         "userId": earned.due.user_id,
         "category": "Notification",

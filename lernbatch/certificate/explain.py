@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from lernbatch.certificate import evaluation, pictures, rules
+from lernbatch.certificate import evaluation, pictures, rules, verification
 from lernbatch.certificate.evaluation import DueLearner, EvaluationData
 from lernbatch.certificate.model import Certificate
 from lernbatch.database import db, sql
@@ -99,15 +99,8 @@ async def learner(services: Services, batch_id: str, user_id: str) -> LearnerExp
     results = list(evaluation.results(row, data.batches[batch_id], data.enrolments[row.key], data))
     person = data.people.get(user_id)
     fonts = pictures.fonts(services.config.certificate_font_folder)
-    certificates = await db.all(
-        services.pool,
-        Certificate,
-        Q.certificates_of_learner,
-        user_id=user_id,
-        course_id=None,
-        batch_id=batch_id,
-        active_only=False,
-        limit=MAX_OF_LEARNER,
+    certificates = await verification.of_learner(
+        services, user_id, batch_id=batch_id, active_only=False, limit=MAX_OF_LEARNER
     )
     return LearnerExplanation(
         results=results,
@@ -232,15 +225,15 @@ def show_learner(explained: LearnerExplanation, *, manages: bool = False) -> dic
         ],
         "certificates": [
             {
-                "identifier": one.certificate_id,
-                "name": one.name,
-                "revision": one.revision,
-                "status": one.status,
-                "decision": one.decision,
-                "reasonCode": one.change_code,
-                **({"reason": one.change_reason, "changedBy": one.changed_by} if manages else {}),
+                "identifier": certificate.certificate_id,
+                "name": certificate.name,
+                "revision": certificate.revision,
+                "status": certificate.status,
+                "decision": certificate.decision,
+                "reasonCode": certificate.change_code,
+                **({"reason": certificate.change_reason, "changedBy": certificate.changed_by} if manages else {}),
             }
-            for one in explained.certificates
+            for certificate in explained.certificates
         ],
         "due": None
         if waiting is None

@@ -111,46 +111,46 @@ async def _signed(services: Services, evaluation: Evaluation) -> list[UnsavedCer
     places = await db.all(
         services.pool, StatusPlace, Q.status_places, count=len(earned), size=LIST_SIZE, key=token_bytes(16)
     )
-    indices = [one.number * LIST_SIZE + status_list.place(one.key, one.given_before) for one in places]
+    indices = [place.number * LIST_SIZE + status_list.place(place.key, place.given_before) for place in places]
     secret, certificates = keys.secret(keys.folder_of(services.config)), []
     issuer_keys, now = keys.key_set(services.config), services.clock.now()
-    for count, (one, index) in enumerate(zip(earned, indices, strict=True), start=1):
+    for count, (earning, index) in enumerate(zip(earned, indices, strict=True), start=1):
         try:
-            issuer, certificate_id = vouching[one.batch.batch_id], one.certificate_id(secret)
-            days = one.template.valid_days
-            expires_at = None if days is None else one.earned_at + timedelta(days=days)
-            award = award_of(services, one, issuer, certificate_id, index, expires_at)
+            issuer, certificate_id = vouching[earning.batch.batch_id], earning.certificate_id(secret)
+            days = earning.template.valid_days
+            expires_at = None if days is None else earning.earned_at + timedelta(days=days)
+            award = award_of(services, earning, issuer, certificate_id, index, expires_at)
             credential = proof.sign(open_badge.build(award, issuer_keys.did), issuer_keys, now)
-            certificates.append(UnsavedCertificate(one, issuer, certificate_id, index, credential, expires_at))
+            certificates.append(UnsavedCertificate(earning, issuer, certificate_id, index, credential, expires_at))
         except Unusable:
             raise
         except Exception as broken:  # noqa: BLE001 - bad data of one learner fails this learner alone
-            evaluation.failures[one.due.key] = describe_failure("signed", one.due, broken)
+            evaluation.failures[earning.due.key] = describe_failure("signed", earning.due, broken)
         if count % _PAUSE_EVERY == 0:
             await asyncio.sleep(0)
     return certificates
 
 
 def award_of(
-    services: Services, one: Earned, issuer: str, certificate_id: str, status_index: int, expires_at: datetime | None
+    services: Services, earned: Earned, issuer: str, certificate_id: str, status_index: int, expires_at: datetime | None
 ) -> Award:
     """What the credential of an earned certificate says."""
     base = services.config.public_url.rstrip("/")
     return Award(
         identifier=f"{base}/certs/{certificate_id}",
-        name=one.template.name,
+        name=earned.template.name,
         issuer_name=issuer,
         issuer_url=services.config.public_url,
-        recipient_id=one.due.user_id,
-        recipient_name=one.person.name,
-        achievement_id=rules.achievement_id(one.due.batch_id, one.template.name),
-        achievement_code=one.batch.course_id,
-        description=one.course_name,
-        narrative=criteria.narrative(one.template),
-        earned_at=one.earned_at,
-        earned_on=one.earned_at.astimezone(services.clock.zone).date(),
+        recipient_id=earned.due.user_id,
+        recipient_name=earned.person.name,
+        achievement_id=rules.achievement_id(earned.due.batch_id, earned.template.name),
+        achievement_code=earned.batch.course_id,
+        description=earned.course_name,
+        narrative=criteria.narrative(earned.template),
+        earned_at=earned.earned_at,
+        earned_on=earned.earned_at.astimezone(services.clock.zone).date(),
         expires_at=expires_at,
-        percent=criteria.percent_of(one.result),
+        percent=criteria.percent_of(earned.result),
         status_list_url=f"{base}/certs/status",
         status_list=status_index // LIST_SIZE,
         status_index=status_index % LIST_SIZE,
@@ -203,8 +203,18 @@ async def _write_at_once(
         held = await db.all(conn, LockedRow, Q.hold_claimed, claim=claim, **_columns([row.key for row in due]))
         ours = {(row.user_id, row.batch_id) for row in held}
         await db.run(conn, Q.drop_held, **_columns([key for key in ours if key not in failures]))
+        # A failure is retried later, or parked after too many attempts.
         failed = [row for row in due if row.key in ours and row.key in failures]
-        await _postpone(conn, services, failed, failures)
+        tries = [row.attempts + 1 for row in failed]
+        await db.run(
+            conn,
+            Q.postpone_held,
+            **_columns([row.key for row in failed]),
+            attempts=tries,
+            errors=[failures[row.key][:500] for row in failed],
+            due_at=[now + pause_after(count, LONGEST_PAUSE) for count in tries],
+            parked=[count >= services.config.certificate_attempts for count in tries],
+        )
         # A learner with a failure who asked for a new issue gets all of it at the next try, or he would get some twice.
         written = [
             certificate
@@ -214,12 +224,19 @@ async def _write_at_once(
         ]
         if written:
             await _insert(conn, written, now)
-            await _add_entries(conn, services, written, now)
-            await outbox.publish(
-                conn,
-                services,
-                [event for certificate in written for event in events.issued(services, certificate, now)],
-            )
+            entries = [
+                wire.show_entry(
+                    certificate.earned.template.name,
+                    certificate.certificate_id,
+                    now,
+                    real_url(services.config, certificate.earned.template.url),
+                )
+                for certificate in written
+            ]
+            keys = [certificate.earned.due.key for certificate in written]
+            await db.run(conn, Q.add_entries, **_columns(keys), entries=entries)
+            news = [event for certificate in written for event in events.issued(services, certificate, now)]
+            await outbox.publish(conn, services, news)
     metrics.BUSINESS.labels("certificate-issued").inc(len(written))
     if failed:
         metrics.BUSINESS.labels("certificate-failed").inc(len(failed))
@@ -227,22 +244,6 @@ async def _write_at_once(
 
 def _columns(keys: Sequence[EnrolmentKey]) -> dict[str, list[str]]:
     return {"user_ids": [user_id for user_id, _ in keys], "batch_ids": [batch_id for _, batch_id in keys]}
-
-
-async def _postpone(
-    conn: db.Connection, services: Services, rows: Sequence[DueLearner], failures: Mapping[EnrolmentKey, str]
-) -> None:
-    """Retry `rows` later, or park them after too many attempts."""
-    now, tries = services.clock.now(), [row.attempts + 1 for row in rows]
-    await db.run(
-        conn,
-        Q.postpone_held,
-        **_columns([row.key for row in rows]),
-        attempts=tries,
-        errors=[failures[row.key][:500] for row in rows],
-        due_at=[now + pause_after(count, LONGEST_PAUSE) for count in tries],
-        parked=[count >= services.config.certificate_attempts for count in tries],
-    )
 
 
 async def _insert(conn: db.Connection, certificates: Sequence[UnsavedCertificate], now: datetime) -> None:
@@ -289,22 +290,3 @@ async def _insert(conn: db.Connection, certificates: Sequence[UnsavedCertificate
             names=names,
             now=now,
         )
-
-
-async def _add_entries(
-    conn: db.Connection, services: Services, certificates: Sequence[UnsavedCertificate], now: datetime
-) -> None:
-    await db.run(
-        conn,
-        Q.add_entries,
-        **_columns([certificate.earned.due.key for certificate in certificates]),
-        entries=[
-            wire.show_entry(
-                certificate.earned.template.name,
-                certificate.certificate_id,
-                now,
-                real_url(services.config, certificate.earned.template.url),
-            )
-            for certificate in certificates
-        ],
-    )

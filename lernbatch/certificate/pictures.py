@@ -90,7 +90,7 @@ async def render(
         async with drawing_queue().slot(client, seconds):
             loop = asyncio.get_running_loop()
             work = (key, services, certificate, design, form, qr)
-            drawn = await loop.run_in_executor(renderer.EXECUTOR, _draw_once, *work)
+            drawn = await loop.run_in_executor(renderer.EXECUTOR, _draw, *work)
     return drawn
 
 
@@ -100,18 +100,13 @@ def client_of(call: Call) -> str:
     return call.caller.user_id or address
 
 
-def _draw_once(
+def _draw(
     key: tuple[str, ...], services: Services, certificate: Certificate, design: Design, form: str, qr: str
 ) -> bytes:
     """Render the picture, unless another request did so while this one waited."""
-    drawn = _CACHE.get(key)
-    if drawn is None:
-        drawn = _draw(services, certificate, design, form, qr)
-        _CACHE.put(key, drawn)
-    return drawn
-
-
-def _draw(services: Services, certificate: Certificate, design: Design, form: str, qr: str) -> bytes:
+    cached = _CACHE.get(key)
+    if cached is not None:
+        return cached
     signed = rfc8785.dumps(dict(certificate.credential))
     public_url, zone = services.config.public_url.rstrip("/"), services.clock.zone
     code = picture.qr_png(picture.qr_content(f"{public_url}/certs/{certificate.certificate_id}", qr, signed))
@@ -129,8 +124,12 @@ def _draw(services: Services, certificate: Certificate, design: Design, form: st
         made_at=certificate.issued_at,
     )
     drawn = renderer.RENDERER.draw(job)
-    put_in = {"png": baking.to_png, "svg": baking.to_svg}
-    return put_in[form](drawn, signed) if form in put_in else drawn  # a PDF has it already
+    if form == "png":
+        drawn = baking.to_png(drawn, signed)
+    elif form == "svg":
+        drawn = baking.to_svg(drawn, signed)  # a PDF has it already
+    _CACHE.put(key, drawn)
+    return drawn
 
 
 @cache

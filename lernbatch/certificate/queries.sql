@@ -97,10 +97,6 @@ RETURNING due.user_id, due.batch_id, due.reason, due.re_issue, due.named, due.at
 -- batches_of
 SELECT batch_id, course_id, course_version, created_for, templates FROM batch WHERE batch_id = ANY (:batch_ids::text[]);
 
--- owners_of
--- Whose the batches are that somebody's certificates come from.
-SELECT batch_id, created_by, mentors, created_for FROM batch WHERE batch_id = ANY (:batch_ids::text[]);
-
 -- enrolments_of
 SELECT enrolment.user_id, enrolment.batch_id, active, status, completed_at, updated_at, scores, certificates
   FROM enrolment
@@ -267,15 +263,6 @@ SELECT certificate_id, revision, status, issued_at
 SELECT status_index, status
   FROM certificate
  WHERE status <> 'active' AND status_index >= :first AND status_index < :first + :size;
-
--- put_file
-INSERT INTO certificate_file (url, media_type, body, fetched_at)
-VALUES (:url, :media_type, :body, :now)
-ON CONFLICT (url) DO UPDATE
-   SET media_type = EXCLUDED.media_type, body = EXCLUDED.body, fetched_at = EXCLUDED.fetched_at;
-
--- files
-SELECT url, media_type, body FROM certificate_file WHERE url = ANY (:urls::text[]);
 
 -- holders_of_certificate
 -- Whose it is: the account that it was issued to, and those which that was merged into since.

@@ -40,6 +40,14 @@ class Recheck:
         """The instant since which a learner may have been missed by the re-check before."""
         return self.due_at - _DELAYS[self.reason] - _OVERLAP
 
+    def early_statuses(self) -> set[int | None]:
+        """The enrolment statuses that the batch's early earned templates ask for: STARTED, None for any.
+
+        Empty: no template is earned early.
+        """
+        templates = read_templates(self.templates)
+        return {template.criteria.enrolment_status for template in templates if criteria.awards_early(template)}
+
 
 async def schedule_first(conn: db.Connection, batch_id: str, now: datetime) -> None:
     """Schedule the first re-check of a batch to which a template was attached."""
@@ -53,7 +61,7 @@ async def queue_due(services: Services) -> None:
         due = await db.all(conn, Recheck, Q.rechecks_due, now=now, limit=LIMIT)
         if not due:
             return
-        early = {recheck.batch_id: _early_statuses(recheck) for recheck in due}
+        early = {recheck.batch_id: recheck.early_statuses() for recheck in due}
         await db.run(
             conn,
             Q.queue_recent_learners,
@@ -66,11 +74,6 @@ async def queue_due(services: Services) -> None:
         await db.run(conn, Q.end_rechecks, batch_ids=[batch_id for batch_id, statuses in early.items() if not statuses])
         again = {recheck.batch_id: "over" if recheck.over else "enrolled" for recheck in due if early[recheck.batch_id]}
         await _schedule(conn, again, now)
-
-
-def _early_statuses(recheck: Recheck) -> set[int | None]:
-    """The enrolment statuses that the batch's early earned templates ask for: STARTED, None for any; empty: none is."""
-    return {one.criteria.enrolment_status for one in read_templates(recheck.templates) if criteria.awards_early(one)}
 
 
 async def _schedule(conn: db.Connection, reasons: Mapping[str, str], now: datetime) -> None:

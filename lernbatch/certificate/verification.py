@@ -48,6 +48,28 @@ async def _stored(services: Services, certificate_id: str) -> Certificate | None
     return await db.one(services.pool, Certificate, Q.certificate_by_id, certificate_id=certificate_id)
 
 
+async def of_learner(
+    services: Services,
+    user_id: str,
+    *,
+    course_id: str | None = None,
+    batch_id: str | None = None,
+    active_only: bool,
+    limit: int,
+) -> list[Certificate]:
+    """A learner's certificates, the newest first, of all courses and batches or of those named. `limit`: at most."""
+    return await db.all(
+        services.pool,
+        Certificate,
+        Q.certificates_of_learner,
+        user_id=user_id,
+        course_id=course_id,
+        batch_id=batch_id,
+        active_only=active_only,
+        limit=limit,
+    )
+
+
 async def check(services: Services, certificate_id: str) -> CheckedCertificate | None:
     """The certificate, its signature checked again, and the chain it stands in; None when there is none."""
     certificate = await _stored(services, certificate_id)

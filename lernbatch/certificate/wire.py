@@ -343,7 +343,7 @@ def show_entry(name: str, identifier: str, issued_at: datetime, url: str) -> dic
 def recipient_name(certificate: Certificate) -> str:
     """The name as it was signed."""
     identifiers = certificate.credential["credentialSubject"]["identifier"]
-    return next((str(one["identityHash"]) for one in identifiers if one["identityType"] == "name"), "")
+    return next((str(identity["identityHash"]) for identity in identifiers if identity["identityType"] == "name"), "")
 
 
 def vouching_name(certificate: Certificate) -> str:
@@ -404,16 +404,16 @@ def show_verification(
         "reason": _PUBLIC_REASONS.get(certificate.change_code or ""),
         "reasonCode": certificate.change_code,
         "criteria": certificate.credential["credentialSubject"]["achievement"]["criteria"]["narrative"],
-        "evidence": [one["narrative"] for one in certificate.credential["evidence"]],
+        "evidence": [evidence["narrative"] for evidence in certificate.credential["evidence"]],
         "supersededBy": chain[0].certificate_id if standing == CertificateStatus.SUPERSEDED else None,
         "revisions": [
             {
-                "identifier": one.certificate_id,
-                "revision": one.revision,
-                "status": one.status,
-                "issuedOn": iso_millis(one.issued_at),
+                "identifier": revision.certificate_id,
+                "revision": revision.revision,
+                "status": revision.status,
+                "issuedOn": iso_millis(revision.issued_at),
             }
-            for one in chain
+            for revision in chain
         ],
         "downloads": {form: f"{base}.{form}" for form in ("svg", "png", "pdf", "json", "jwt")},
         "credential": certificate.credential,

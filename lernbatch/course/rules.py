@@ -65,7 +65,7 @@ def read_tree(hierarchy: Mapping[str, Any], metadata: Mapping[str, Any] | None =
             continue
         leaf = leaves.get(node.identifier)
         if leaf is None:
-            leaves[node.identifier] = _read_leaf(node)
+            leaves[node.identifier] = read_leaf(node)
         elif leaf.optional and not node.optional:
             leaves[node.identifier] = replace(leaf, optional=False)
         for unit_id in node.unit_ids:
@@ -153,7 +153,7 @@ def _walk(
         raise TooDeep(f"the tree has more than {MAX_DEPTH} levels")
     for node in children(parent):
         identifier = _text(node.get("identifier"))
-        node_optional = optional or _is_optional(node)
+        node_optional = optional or is_optional(node)
         if not is_collection(node):
             if identifier:
                 yield _Node(identifier, node, unit_ids, node_optional, is_unit=False)
@@ -164,7 +164,8 @@ def _walk(
             yield from _walk(node, (*unit_ids, identifier), node_optional, level + 1)
 
 
-def _read_leaf(node: _Node) -> LeafNode:
+def read_leaf(node: _Node) -> LeafNode:
+    """What a tree says of a content without children."""
     metadata = node.metadata
     mime_type = _text(metadata.get("mimeType"))
     return LeafNode(
@@ -197,7 +198,8 @@ def without_tree(node: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in node.items() if key != "children"}
 
 
-def _is_optional(node: Mapping[str, Any]) -> bool:
+def is_optional(node: Mapping[str, Any]) -> bool:
+    """Whether the unit around a node declares it optional."""
     relation = node.get("relationalMetadata")
     return isinstance(relation, Mapping) and relation.get("optional") is True
 

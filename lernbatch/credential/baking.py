@@ -1,6 +1,6 @@
 """The signed credential inside a picture of its certificate: put there, and found again.
 
-A PDF has it as an attached file (see drawing.picture); PNG and SVG as Open Badges 3.0 jobs §5.3 bakes it.
+A PDF has it as an attached file (see drawing.picture); PNG and SVG as Open Badges 3.0, §5.3, bakes it.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def to_svg(picture: bytes, credential: bytes) -> bytes:
     element = Element(_ELEMENT)
     element.text = credential.decode()
     root.insert(0, element)
-    made: bytes = tostring(root, encoding="utf-8")
-    return made
+    baked: bytes = tostring(root, encoding="utf-8")
+    return baked
 
 
 def credential_in(data: bytes) -> tuple[bytes, bool]:
@@ -47,21 +47,23 @@ def credential_in(data: bytes) -> tuple[bytes, bool]:
     if len(data) > MAX_BYTES:
         raise Unverifiable(f"The file is larger than {MAX_BYTES // 1024 // 1024} MB.")
     if data.startswith(_PDF):
-        return _only(_in_pdf(data), "PDF"), True
+        return _only(in_pdf(data), "PDF"), True
     if data.startswith(_PNG):
-        return _only(list(_in_png(data)), "PNG"), True
+        return _only(list(in_png(data)), "PNG"), True
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return _only(_in_svg(data), "SVG"), True
+        return _only(in_svg(data), "SVG"), True
     return data, False
 
 
-def _only(found: list[bytes], kind: str) -> bytes:
-    if len(found) != 1:
-        raise Unverifiable(f"The {kind} has {len(found) or 'no'} credential{'s' if found else ''} in it.")
-    return found[0]
+def _only(credentials: list[bytes], kind: str) -> bytes:
+    if len(credentials) != 1:
+        count = f"{len(credentials)} credentials" if credentials else "no credential"
+        raise Unverifiable(f"The {kind} has {count} in it.")
+    return credentials[0]
 
 
-def _in_pdf(data: bytes) -> list[bytes]:
+def in_pdf(data: bytes) -> list[bytes]:
+    """The attached files of a PDF that are called as a credential's is. Raises: Unverifiable."""
     import pypdf  # takes half a second, and few ever need it
 
     try:
@@ -71,7 +73,8 @@ def _in_pdf(data: bytes) -> list[bytes]:
         raise Unverifiable(f"The PDF cannot be read: {broken!r}.") from broken
 
 
-def _in_png(data: bytes) -> Iterator[bytes]:
+def in_png(data: bytes) -> Iterator[bytes]:
+    """The credentials in the chunks of a PNG. Source: Open Badges 3.0, §5.3.1. Raises: Unverifiable."""
     place = len(_PNG)
     while place + 12 <= len(data):
         (length,) = struct.unpack(">I", data[place : place + 4])
@@ -87,7 +90,8 @@ def _in_png(data: bytes) -> Iterator[bytes]:
         place += 12 + length
 
 
-def _in_svg(data: bytes) -> list[bytes]:
+def in_svg(data: bytes) -> list[bytes]:
+    """The credentials in the elements of an SVG. Source: Open Badges 3.0, §5.3.2. Raises: Unverifiable."""
     try:
         root = fromstring(data, forbid_dtd=False, forbid_entities=True, forbid_external=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as broken:

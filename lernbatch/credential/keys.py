@@ -206,14 +206,14 @@ def secret(folder: Path) -> bytes:
             _put(path, token_hex(32).encode())
         if why := keyfiles.trouble(path, secret=True):
             raise KeysUnusable(f"The secret of certificate ids, {path}, {why}.")
-        found = bytes.fromhex(path.read_text("ascii").strip())
+        key = bytes.fromhex(path.read_text("ascii").strip())
     except OSError as closed:
         raise KeysUnusable(f"The secret of certificate ids, {path}, cannot be read: {closed.strerror}.") from closed
     except ValueError as broken:
         raise KeysUnusable(f"The secret of certificate ids, {path}, is no hexadecimal text.") from broken
-    if len(found) < 32:
+    if len(key) < 32:
         raise KeysUnusable(f"The secret of certificate ids, {path}, is shorter than 32 bytes.")
-    return found
+    return key
 
 
 def _numbers(folder: Path) -> list[int]:
@@ -223,7 +223,7 @@ def _numbers(folder: Path) -> list[int]:
         return []
     except OSError as closed:
         raise KeysUnusable(f"The folder of certificate keys, {folder}, cannot be read: {closed.strerror}.") from closed
-    return [int(found.group(1)) for name in names if (found := _FILE.match(name))]
+    return [int(match.group(1)) for name in names if (match := _FILE.match(name))]
 
 
 def _read(folder: Path, number: int) -> IssuerKey:
@@ -258,12 +258,12 @@ def _write(folder: Path, number: int) -> None:
 def _put(path: Path, content: bytes) -> None:
     """Make a file that only we may read, unless somebody else just did: it appears whole or not at all, and once."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with NamedTemporaryFile(dir=path.parent, prefix=".new-") as made:  # mode 0600
-        made.write(content)
-        made.flush()
-        os.fsync(made.fileno())
+    with NamedTemporaryFile(dir=path.parent, prefix=".new-") as file:  # mode 0600
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
         with suppress(FileExistsError):  # a twin was first: its file is ours
-            os.link(made.name, path)
+            os.link(file.name, path)
 
 
 def multibase(data: bytes) -> str:

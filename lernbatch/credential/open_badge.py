@@ -84,7 +84,7 @@ def build(award: Award, did: str) -> dict[str, Any]:
             {"type": ["Result"], "resultDescription": f"{award.achievement_id}:score", "value": percent}
         ]
         evidence.append({"type": ["Evidence"], "name": "Score", "narrative": f"Scored {percent} %."})
-    made: dict[str, Any] = {
+    credential: dict[str, Any] = {
         "@context": CONTEXT,
         "id": award.identifier,
         "type": ["VerifiableCredential", "OpenBadgeCredential"],
@@ -94,12 +94,12 @@ def build(award: Award, did: str) -> dict[str, Any]:
         "awardedDate": instant(award.earned_at),
         "credentialSubject": subject,
         "evidence": evidence,
-        "credentialStatus": [_status(award, purpose) for purpose in ("revocation", "suspension")],
+        "credentialStatus": [status_entry(award, purpose) for purpose in ("revocation", "suspension")],
         "credentialSchema": [{"id": SCHEMA, "type": "1EdTechJsonSchemaValidator2019"}],
     }
     if award.expires_at is not None:
-        made["validUntil"] = instant(award.expires_at)
-    return made
+        credential["validUntil"] = instant(award.expires_at)
+    return credential
 
 
 def identity_hash(identity: str, salt: str) -> str:
@@ -110,7 +110,8 @@ def identity_hash(identity: str, salt: str) -> str:
     return f"sha256${sha256((identity + salt).encode()).hexdigest()}"
 
 
-def _status(award: Award, purpose: str) -> dict[str, str]:
+def status_entry(award: Award, purpose: str) -> dict[str, str]:
+    """Where to read whether a credential was revoked or suspended. Source: W3C Bitstring Status List 1.0, §2.1."""
     url = f"{award.status_list_url}/{purpose}/{award.status_list}"
     return {
         "id": f"{url}#{award.status_index}",

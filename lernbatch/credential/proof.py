@@ -43,10 +43,6 @@ def sign(unsigned: Mapping[str, Any], issuer_keys: KeySet, now: datetime) -> dic
     return {**unsigned, "proof": proof}
 
 
-def _hash(unsigned: Mapping[str, Any], proof: Mapping[str, Any]) -> bytes:
-    return sha256(rfc8785.dumps(dict(proof))).digest() + sha256(rfc8785.dumps(dict(unsigned))).digest()
-
-
 def read(data: bytes) -> tuple[dict[str, Any], str | None]:
     """A credential from a file's bytes: its JSON and, if it was one, the JWT around it. Raises: Unverifiable."""
     if len(data) > MAX_BYTES:
@@ -93,16 +89,16 @@ def verify(data: bytes, trusted: Iterable[IssuerKey]) -> VerifiedCredential:
     key, or else the first. Each is looked at, in a set or a chain.
     """
     credential, token = read(data)
-    known = {key.name: key for key in trusted}
+    known_keys = {key.name: key for key in trusted}
     if token is None:
-        return _of_proofs(credential, known)
-    key = _key(credential, required_text(read_header(token), "kid"), known)
+        return _of_proofs(credential, known_keys)
+    key = _key(credential, required_text(read_header(token), "kid"), known_keys)
     if not holds(token, key):
         raise Unverifiable(_CHANGED)
-    return VerifiedCredential(credential, key, trusted=key.name in known)
+    return VerifiedCredential(credential, key, trusted=key.name in known_keys)
 
 
-def _key(credential: Mapping[str, Any], method: str, known: Mapping[str, IssuerKey]) -> IssuerKey:
+def _key(credential: Mapping[str, Any], method: str, known_keys: Mapping[str, IssuerKey]) -> IssuerKey:
     """The issuer's key of that name. Raises: ForeignProof, Unverifiable."""
     issuer = credential.get("issuer")
     did = issuer.get("id") if isinstance(issuer, dict) else issuer
@@ -110,7 +106,7 @@ def _key(credential: Mapping[str, Any], method: str, known: Mapping[str, IssuerK
     if controller != did:
         raise ForeignProof("The signing key is not the issuer's.")
     try:
-        return known.get(name) or keys.key_of_name(name)
+        return known_keys.get(name) or keys.key_of_name(name)
     except ValueError as unreadable:
         raise Unverifiable(f"The key {name!r} is unknown here.") from unreadable
 
@@ -124,7 +120,7 @@ def trusted_proofs(document: Mapping[str, Any], trusted: Iterable[IssuerKey]) ->
     return verified.proofs if verified.trusted else ()
 
 
-def _of_proofs(credential: Mapping[str, Any], known: Mapping[str, IssuerKey]) -> VerifiedCredential:
+def _of_proofs(credential: Mapping[str, Any], known_keys: Mapping[str, IssuerKey]) -> VerifiedCredential:
     proofs = credential.get("proof")
     proofs = proofs if isinstance(proofs, list) else [proofs]
     if not any(isinstance(proof, dict) for proof in proofs):
@@ -132,24 +128,25 @@ def _of_proofs(credential: Mapping[str, Any], known: Mapping[str, IssuerKey]) ->
     if len(proofs) > MAX_PROOFS:
         raise Unverifiable(f"It has more than {MAX_PROOFS} proofs.")
     looked: dict[int, IssuerKey | Unverifiable] = {}
-    outcomes = [_outcome(credential, proof, proofs, known, looked) for proof in proofs]
+    outcomes = [_outcome(credential, proof, proofs, known_keys, looked) for proof in proofs]
     holding = {place: outcome for place, outcome in enumerate(outcomes) if isinstance(outcome, IssuerKey)}
-    names = [_name_of(place, proof, len(proofs)) for place, proof in enumerate(proofs)]
+    names = [proof_name(place, proof, len(proofs)) for place, proof in enumerate(proofs)]
     if not holding:
         if len(proofs) == 1:
             raise Unverifiable(str(outcomes[0]))
         said = " ".join(f"{name}: {why}" for name, why in zip(names, outcomes, strict=True))
         raise Unverifiable(f"None of its {len(proofs)} proofs counts. {said}")
-    counts = next((place for place, key in holding.items() if key.name in known), next(iter(holding)))
+    counts = next((place for place, key in holding.items() if key.name in known_keys), next(iter(holding)))
     why_not = [
         None if place == counts else "It holds too; one is enough." if place in holding else str(outcome)
         for place, outcome in enumerate(outcomes)
     ]
     key = holding[counts]
-    return VerifiedCredential(credential, key, key.name in known, tuple(map(Proof, names, why_not)))
+    return VerifiedCredential(credential, key, key.name in known_keys, tuple(map(Proof, names, why_not)))
 
 
-def _name_of(place: int, proof: Any, count: int) -> str:
+def proof_name(place: int, proof: Any, count: int) -> str:
+    """How a proof is called in sentences, by its place (from 0) among `count`, its kind and its key."""
     fields = proof if isinstance(proof, dict) else {}
     kind, method = (str(fields.get(name) or "")[:200] for name in ("cryptosuite", "verificationMethod"))
     kind = kind or str(fields.get("type") or "of no kind")[:200]
@@ -160,7 +157,7 @@ def _outcome(
     credential: Mapping[str, Any],
     proof: Any,
     proofs: list[Any],
-    known: Mapping[str, IssuerKey],
+    known_keys: Mapping[str, IssuerKey],
     looked: dict[int, IssuerKey | Unverifiable],
 ) -> IssuerKey | Unverifiable:
     """The key whose signature a proof is, or why it does not count. `looked`: the proofs looked at, by identity.
@@ -175,12 +172,12 @@ def _outcome(
             raise Unverifiable("It is no proof.")
         if (proof.get("type"), proof.get("cryptosuite")) != ("DataIntegrityProof", "eddsa-jcs-2022"):
             raise ForeignProof("The proof is of a kind that is not known here.")
-        previous = _previous(proof, proofs)
-        for one in previous:
-            outcome = _outcome(credential, one, proofs, known, looked)
+        previous = previous_proofs(proof, proofs)
+        for earlier in previous:
+            outcome = _outcome(credential, earlier, proofs, known_keys, looked)
             if isinstance(outcome, Unverifiable) and not isinstance(outcome, ForeignProof):
                 raise Unverifiable(f"It builds on a proof that does not count: {outcome}")
-        key = _key(credential, required_text(proof, "verificationMethod"), known)
+        key = _key(credential, required_text(proof, "verificationMethod"), known_keys)
         if not _proof_holds(credential, proof, previous, key):
             raise Unverifiable(_CHANGED)
         looked[id(proof)] = key
@@ -189,16 +186,16 @@ def _outcome(
     return looked[id(proof)]
 
 
-def _previous(proof: Mapping[str, Any], proofs: list[Any]) -> list[Any]:
-    """The proofs that one builds on. Raises: Unverifiable."""
+def previous_proofs(proof: Mapping[str, Any], proofs: list[Any]) -> list[Any]:
+    """The proofs among `proofs` that `proof` builds on. Raises: Unverifiable, when one is missing or ambiguous."""
     names = proof.get("previousProof", [])
     names = names if isinstance(names, list) else [names]
     previous = []
     for name in names:
-        found = [one for one in proofs if isinstance(one, dict) and one.get("id") == name]
-        if not isinstance(name, str) or len(found) != 1:
-            raise Unverifiable(f"It builds on the proof {str(name)[:100]!r}, of which there is {len(found) or 'none'}.")
-        previous += found
+        named = [other for other in proofs if isinstance(other, dict) and other.get("id") == name]
+        if not isinstance(name, str) or len(named) != 1:
+            raise Unverifiable(f"It builds on the proof {str(name)[:100]!r}, of which there is {len(named) or 'none'}.")
+        previous += named
     return previous
 
 
@@ -213,6 +210,7 @@ def _proof_holds(credential: Mapping[str, Any], proof: Mapping[str, Any], previo
         unsigned["proof"] = previous
     try:
         signature = keys.read_multibase(required_text(proof, "proofValue"))
-        return key.verifies(signature, _hash(unsigned, options))
+        digest = sha256(rfc8785.dumps(options)).digest() + sha256(rfc8785.dumps(unsigned)).digest()
+        return key.verifies(signature, digest)
     except (ValueError, rfc8785.CanonicalizationError) as wrong:
         raise Unverifiable("The proof cannot be read.") from wrong

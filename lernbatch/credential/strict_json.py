@@ -32,10 +32,10 @@ def read_json(text: str | bytes) -> dict[str, Any]:
     """A JSON object in which no name stands twice. Raises: Unverifiable."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
+        fields = dict(pairs)
+        if len(fields) != len(pairs):
             raise Unverifiable("A name stands twice in it.")
-        return made
+        return fields
 
     try:
         value = json.loads(text, object_pairs_hook=once)

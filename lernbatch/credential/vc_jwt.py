@@ -52,15 +52,13 @@ def read_payload(token: str) -> dict[str, Any]:
     return read_json(_unbase64(token.split(".")[1]))
 
 
-def _base64(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
 def _unbase64(text: str) -> bytes:
     try:
         data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError as wrong:
         raise Unverifiable("The token cannot be read.") from wrong
-    if _base64(data) != text:  # stray bits at the end would let two texts be one signature
+    if (
+        urlsafe_b64encode(data).rstrip(b"=").decode() != text
+    ):  # stray bits at the end would let two texts be one signature
         raise Unverifiable("The token cannot be read.")
     return data

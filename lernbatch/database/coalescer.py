@@ -85,19 +85,16 @@ class Coalescer(Generic[Item, Result]):
         try:
             answers = await self._flush([waiting.item for waiting in taken])
         except Exception as failure:  # noqa: BLE001 - whatever it is, it belongs to one of these items: find which
-            await self._one_by_one(taken, failure)
+            if len(taken) == 1:
+                self._settle(taken[0], failure)
+                return
+            # Each alone, so that one bad row harms nobody else.
+            log.exception("a flush failed and is repeated one by one", failure, count=len(taken))
+            for waiting in taken:
+                await self._attempt([waiting])
             return
         for waiting, answer in zip(taken, answers, strict=True):
             self._settle(waiting, answer)
-
-    async def _one_by_one(self, taken: list[_Waiting[Item, Result]], failure: Exception) -> None:
-        """Each alone, so that one bad row harms nobody else."""
-        if len(taken) == 1:
-            self._settle(taken[0], failure)
-            return
-        log.exception("a flush failed and is repeated one by one", failure, count=len(taken))
-        for waiting in taken:
-            await self._attempt([waiting])
 
     async def _alone(self, waiting: _Waiting[Item, Result]) -> None:
         await self._attempt([waiting])

@@ -68,13 +68,14 @@ def parse(text: str) -> Queries:
         if kind:
             fragments[name] = body.strip()
         else:
-            statements[name] = _statement(name, body)
+            statements[name] = compile_statement(name, body)
     if unused := fragments.keys() - used:
         raise ValueError(f"no statement uses the fragments {sorted(unused)}")
     return Queries(statements)
 
 
-def _statement(name: str, body: str) -> Statement:
+def compile_statement(name: str, body: str) -> Statement:
+    """One statement without comments and blank lines; its `:parameters` are `$n` in the order of their first use."""
     parameters: list[str] = []
 
     def numbered(match: re.Match[str]) -> str:

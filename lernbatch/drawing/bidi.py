@@ -31,19 +31,24 @@ def visual_runs(text: str, base: int | None = None) -> list[tuple[str, int, int]
     base = base_direction(text) if base is None else base
     if base == LEFT and all(unicodedata.bidirectional(c) not in ("R", "AL", "AN") for c in text):
         return [(text, LEFT, 0)] if text else []
-    levels = _levels(_resolved([unicodedata.bidirectional(c) for c in text], base), base)
+    kinds = resolved_kinds([unicodedata.bidirectional(c) for c in text], base)
+    if base == LEFT:  # I1 and I2
+        levels = [{"L": 0, "R": 1}.get(kind, 2) for kind in kinds]
+    else:
+        levels = [1 if kind == "R" else 2 for kind in kinds]
     runs: list[tuple[str, int, int]] = []
     for start, (character, level) in enumerate(zip(text, levels, strict=True)):
         if runs and runs[-1][1] == level:
             runs[-1] = (runs[-1][0] + character, level, runs[-1][2])
         else:
             runs.append((character, level, start))
-    for level in range(max(levels), 0, -1):  # L2: turn every stretch at this level or above
-        runs = _turned(runs, level)
+    for level in range(max(levels), 0, -1):
+        runs = reversed_stretches(runs, level)
     return [(run, level % 2, start) for run, level, start in runs]
 
 
-def _turned(runs: list[tuple[str, int, int]], level: int) -> list[tuple[str, int, int]]:
+def reversed_stretches(runs: list[tuple[str, int, int]], level: int) -> list[tuple[str, int, int]]:
+    """L2: the runs with every stretch of those at `level` or above in reverse order."""
     out: list[tuple[str, int, int]] = []
     stretch: list[tuple[str, int, int]] = []
     for run in runs:
@@ -55,8 +60,8 @@ def _turned(runs: list[tuple[str, int, int]], level: int) -> list[tuple[str, int
     return out + stretch[::-1]
 
 
-def _resolved(kinds: list[str], base: int) -> list[str]:
-    """Rules W1 to W7, N1 and N2: every character becomes L, R, EN or AN."""
+def resolved_kinds(kinds: list[str], base: int) -> list[str]:
+    """The kind of every character by the rules W1 to W7, N1 and N2: L, R, EN or AN. `kinds`: as Unicode has them."""
     strong = "R" if base else "L"
     before, last_strong, out = strong, strong, []
     for kind in kinds:
@@ -68,18 +73,19 @@ def _resolved(kinds: list[str], base: int) -> list[str]:
             kind = "AN"
         before = kind
         out.append("R" if kind == "AL" else kind)
-    _join_numbers(out)
+    join_numbers(out)
     last_strong = strong
     for index, kind in enumerate(out):
         if kind in ("L", "R"):
             last_strong = kind
         elif kind == "EN" and last_strong == "L":
             out[index] = "L"
-    return _without_neutrals(out, strong)
+    resolve_neutrals(out, strong)
+    return out
 
 
-def _join_numbers(kinds: list[str]) -> None:
-    """W4 to W6: a separator between two numbers and a sign beside one belong to the number."""
+def join_numbers(kinds: list[str]) -> None:
+    """W4 to W6, in place: a separator between two numbers and a sign beside one belong to the number."""
     for index in range(1, len(kinds) - 1):
         around = {kinds[index - 1], kinds[index + 1]}
         if (kinds[index] in ("CS", "ES") and around == {"EN"}) or (kinds[index] == "CS" and around == {"AN"}):
@@ -89,27 +95,21 @@ def _join_numbers(kinds: list[str]) -> None:
             kinds[index] = "EN"
 
 
-def _without_neutrals(kinds: list[str], strong: str) -> list[str]:
-    out, start = list(kinds), 0
-    while start < len(out):
-        if out[start] in ("L", "R", "EN", "AN"):
+def resolve_neutrals(kinds: list[str], strong: str) -> None:
+    """N1 and N2, in place: what stands between two letters of one direction has it too, and else the line's."""
+    start = 0
+    while start < len(kinds):
+        if kinds[start] in ("L", "R", "EN", "AN"):
             start += 1
             continue
         end = start
-        while end < len(out) and out[end] not in ("L", "R", "EN", "AN"):
+        while end < len(kinds) and kinds[end] not in ("L", "R", "EN", "AN"):
             end += 1
-        left = _side(out[start - 1]) if start else strong
-        right = _side(out[end]) if end < len(out) else strong
-        out[start:end] = [left if left == right else strong] * (end - start)
+        left = _side(kinds[start - 1]) if start else strong
+        right = _side(kinds[end]) if end < len(kinds) else strong
+        kinds[start:end] = [left if left == right else strong] * (end - start)
         start = end
-    return out
 
 
 def _side(kind: str) -> str:
     return "L" if kind == "L" else "R"
-
-
-def _levels(kinds: list[str], base: int) -> list[int]:
-    if base == LEFT:
-        return [{"L": 0, "R": 1}.get(kind, 2) for kind in kinds]
-    return [1 if kind == "R" else 2 for kind in kinds]

@@ -117,10 +117,10 @@ def _typeset(
     inputs = {"title": title, "author": author, "width": width, "height": height}
     inputs["attached"] = "yes" if credential is not None else "no"
     try:
-        made: bytes = typst.compile(files, format=form, ignore_system_fonts=True, sys_inputs=inputs, **options)
+        drawn: bytes = typst.compile(files, format=form, ignore_system_fonts=True, sys_inputs=inputs, **options)
     except typst.TypstError as broken:
         raise BadPicture(f"The picture cannot be drawn: {broken.message}") from broken
-    return made
+    return drawn
 
 
 def _size(picture: bytes) -> tuple[float, float]:
@@ -141,29 +141,29 @@ def value_of(placeholder: str, values: Mapping[str, Any], zone: tzinfo) -> str |
     """The text for a placeholder: a path into `values`, or `dateFormat path "DD MMMM YYYY"`."""
     dated = _DATE_FORMAT.match(placeholder)
     if dated:
-        at = _found(dated["path"], values)
-        return None if at is None else format_date(_instant(at), dated["form"] or dated["other"] or "", zone)
-    found = _found(placeholder, values)
-    return None if found is None or isinstance(found, Mapping | list) else str(found)
+        instant = _look_up(dated["path"], values)
+        if instant is None:
+            return None
+        try:
+            at = datetime.fromisoformat(str(instant))
+        except ValueError:
+            at = None
+        return format_date(at, dated["form"] or dated["other"] or "", zone)
+    value = _look_up(placeholder, values)
+    return None if value is None or isinstance(value, Mapping | list) else str(value)
 
 
-def _found(path: str, values: Mapping[str, Any]) -> Any:
-    found: Any = values
+def _look_up(path: str, values: Mapping[str, Any]) -> Any:
+    """The value at a path such as `recipient.name` or `signatories.[0].name`; None where there is none."""
+    value: Any = values
     for step in re.sub(r"^(this\.|\.)", "", path).replace("[", "").replace("]", "").split("."):
-        if isinstance(found, Mapping):
-            found = found.get(step)
-        elif isinstance(found, list) and re.fullmatch("[0-9]{1,3}", step):
-            found = found[int(step)] if int(step) < len(found) else None
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and re.fullmatch("[0-9]{1,3}", step):
+            value = value[int(step)] if int(step) < len(value) else None
         else:
             return None
-    return found
-
-
-def _instant(value: Any) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
+    return value
 
 
 def qr_content(page_url: str, kind: str, credential: bytes) -> str:
@@ -173,15 +173,11 @@ def qr_content(page_url: str, kind: str, credential: bytes) -> str:
     """
     if kind == "URL":
         return f"{page_url}?t=URL"
-    packed = b64encode(_zipped(credential)).decode()
-    return f"{page_url}?t=URL-W3C-VC&data={packed}" if kind == "URL-W3C-VC" else packed
-
-
-def _zipped(credential: bytes) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.writestr(zipfile.ZipInfo("certificate.json"), credential, zipfile.ZIP_DEFLATED)
-    return packed.getvalue()
+    packed = b64encode(zipped.getvalue()).decode()
+    return f"{page_url}?t=URL-W3C-VC&data={packed}" if kind == "URL-W3C-VC" else packed
 
 
 def qr_png(content: str) -> str:

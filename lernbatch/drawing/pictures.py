@@ -59,7 +59,7 @@ def _picture(address: str, drawn: Callable[[bytes], bytes]) -> str:
     content = content_of(address)
     if type_of(content) == SVG_TYPE:
         return data_url(SVG_TYPE, drawn(content))
-    return data_url(*_drawable(content))
+    return data_url(*as_drawable(content))
 
 
 def content_of(address: str) -> bytes:
@@ -91,7 +91,7 @@ def type_of(content: bytes) -> str | None:
         return None
 
 
-def _drawable(content: bytes) -> tuple[str, bytes]:
+def as_drawable(content: bytes) -> tuple[str, bytes]:
     """Media type and bytes of the picture, as PNG where not every viewer draws its own kind. Raises: BadPicture."""
     try:
         with Image.open(io.BytesIO(content), formats=_KINDS) as image:

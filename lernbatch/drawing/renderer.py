@@ -156,32 +156,28 @@ def main() -> None:
             # Past the soft limit the system ends the process; it counts from the process's beginning.
             limit, (_, hard) = int(time.process_time()) + 1 + seconds, resource.getrlimit(resource.RLIMIT_CPU)
             resource.setrlimit(resource.RLIMIT_CPU, (limit if hard < 0 else min(limit, hard), hard))
-            _write(sys.stdout.fileno(), msgspec.msgpack.encode(_done(job)))
+            _write(sys.stdout.fileno(), msgspec.msgpack.encode(run(job)))
 
 
-def _done(job: RenderJob) -> RenderResult:
+def run(job: RenderJob) -> RenderResult:
+    """Do a job in this process. Templates from outside belong into the process of RENDERER."""
     try:
-        return _check(job) if job.form == "check" else RenderResult(_draw(job))
+        fonts = _fonts(job.fonts)
+        if job.form == "check":
+            drawn, warnings = picture.check(job.source, fonts)
+            picture.png(drawn)
+            picture.pdf(drawn, job.credential, job.title, job.author, _EPOCH)
+            return RenderResult(warnings=warnings)
+        drawn = picture.draw(Design(job.source, job.embedded), job.values, ZoneInfo(job.zone), fonts)
+        if job.form == "png":
+            drawn = picture.png(drawn)
+        elif job.form == "pdf":
+            drawn = picture.pdf(drawn, job.credential, job.title, job.author, job.made_at or _EPOCH)
+        return RenderResult(drawn)
     except BadPicture as bad:
         return RenderResult(bad=str(bad))
     except MemoryError:
         return RenderResult(bad=f"The picture cannot be drawn: it takes more than {MEMORY // 1024**3} GB of memory.")
-
-
-def _check(job: RenderJob) -> RenderResult:
-    drawn, warnings = picture.check(job.source, _fonts(job.fonts))
-    picture.png(drawn)
-    picture.pdf(drawn, job.credential, job.title, job.author, _EPOCH)
-    return RenderResult(warnings=warnings)
-
-
-def _draw(job: RenderJob) -> bytes:
-    drawn = picture.draw(Design(job.source, job.embedded), job.values, ZoneInfo(job.zone), _fonts(job.fonts))
-    if job.form == "png":
-        return picture.png(drawn)
-    if job.form == "pdf":
-        return picture.pdf(drawn, job.credential, job.title, job.author, job.made_at or _EPOCH)
-    return drawn
 
 
 @cache

@@ -60,7 +60,7 @@ def resolve(root: Element) -> list[str]:
         element = wrapped.etree_element
         inherited = variables[wrapped.parent.etree_element] if wrapped.parent else {}
         _attributes(element, said)
-        declared = _declared(element, matcher.match(wrapped), said)
+        declared = declared_values(element, matcher.match(wrapped), said)
         variables[element] = {**inherited, **{key: value for key, value in declared.items() if key.startswith("--")}}
         _write(element, declared, variables[element], said)
     return said
@@ -90,15 +90,16 @@ def _at_rule(node: Token) -> str:
         addresses = addresses or strings
     what = f"The style sheet's @{node.at_keyword[:40]}"
     if node.lower_at_keyword == "font-face":
-        names = (one for one in tinycss2.parse_blocks_contents(node.content or ()) if one.type == "declaration")
-        family = [tinycss2.serialize(one.value).strip(" '\"") for one in names if one.lower_name == "font-family"]
+        parts = (part for part in tinycss2.parse_blocks_contents(node.content or ()) if part.type == "declaration")
+        family = [tinycss2.serialize(part.value).strip(" '\"") for part in parts if part.lower_name == "font-family"]
         what += f" of {', '.join(family)[:80]!r}"
     return f"{what} is left out" + (f": {addresses[0][:120]!r} is not loaded." if addresses else ".")
 
 
 def _add(matcher: Any, rule: Token, order: int, said: list[str]) -> int:
     """Add a rule, in its place of the order of all; the next place."""
-    content = [one for one in tinycss2.parse_blocks_contents(rule.content, True, True) if one.type == "declaration"]
+    parts = tinycss2.parse_blocks_contents(rule.content, True, True)
+    content = [part for part in parts if part.type == "declaration"]
     try:
         selectors = cssselect2.compile_selector_list(rule.prelude)
     except cssselect2.SelectorError:
@@ -110,13 +111,16 @@ def _add(matcher: Any, rule: Token, order: int, said: list[str]) -> int:
     return order + 1
 
 
-def _declared(element: Element, matches: Sequence[Any], said: list[str]) -> dict[str, str]:
-    """What style sheets and the style attribute say of an element: the strongest value of each property."""
+def declared_values(element: Element, matches: Sequence[Any], said: list[str]) -> dict[str, str]:
+    """The strongest value of each property that style sheets and the style attribute, which goes, give an element.
+
+    `matches`: of cssselect2, the weakest first. What would load from elsewhere is left out, and said.
+    """
     own = tinycss2.parse_blocks_contents(element.attrib.pop("style", ""), True, True)
-    blocks = [block for _, _, _, block in matches] + [[one for one in own if one.type == "declaration"]]
+    blocks = [block for _, _, _, block in matches] + [[part for part in own if part.type == "declaration"]]
     declared: dict[str, str] = {}
     for important in (False, True):
-        for declaration in (one for block in blocks for one in block if one.important is important):
+        for declaration in (part for block in blocks for part in block if part.important is important):
             name = declaration.name if declaration.name.startswith("--") else declaration.lower_name
             addresses = list(_outside(declaration.value))
             if addresses:
@@ -124,7 +128,7 @@ def _declared(element: Element, matches: Sequence[Any], said: list[str]) -> dict
                 if name in ("fill", "stroke"):
                     declared[name] = _instead(declaration.value)
             elif name == "font":
-                declared |= _font(declaration.value)
+                declared |= font_properties(declaration.value)
             else:
                 value = _text(declaration.value)
                 declared |= dict.fromkeys(_SHORT.get(name, (name,)), value)
@@ -133,7 +137,7 @@ def _declared(element: Element, matches: Sequence[Any], said: list[str]) -> dict
 
 def _write(element: Element, declared: Mapping[str, str], variables: Mapping[str, str], said: list[str]) -> None:
     for name, written in declared.items():
-        value = _with_variables(written, variables) if name in _PROPERTIES else None
+        value = with_variables(written, variables) if name in _PROPERTIES else None
         if value is None:
             continue
         if name in _IN_STYLE:
@@ -144,8 +148,8 @@ def _write(element: Element, declared: Mapping[str, str], variables: Mapping[str
             element.set(name, value)
 
 
-def _with_variables(value: str, variables: Mapping[str, str]) -> str | None:
-    """The value with custom properties put in; None where one is missing."""
+def with_variables(value: str, variables: Mapping[str, str]) -> str | None:
+    """The value with custom properties put in, ten at most; None where one is missing, or it grows too long."""
     for _ in range(10):
         used = re.search(r"var\(\s*(--[\w-]+)\s*(?:,([^()]*(?:\([^()]*\))?[^()]*))?\)", value)
         if used is None or len(value) > 10_000:
@@ -183,7 +187,7 @@ def _outside(tokens: Iterable[Token]) -> Iterator[str]:
         if token.type == "url" and not token.value.startswith("#"):
             yield token.value
         elif token.type == "function" and (token.lower_name == "url" or token.lower_name in _LOADING):
-            strings = [one.value for one in token.arguments if one.type == "string"]
+            strings = [argument.value for argument in token.arguments if argument.type == "string"]
             if token.lower_name != "url" or not strings or not strings[0].startswith("#"):
                 yield strings[0] if strings else f"{token.lower_name}()"
         elif token.type == "function":
@@ -196,16 +200,12 @@ def _outside(tokens: Iterable[Token]) -> Iterator[str]:
 
 def _instead(tokens: Sequence[Token]) -> str:
     """The colour beside a paint that cannot be loaded, as `url(https://…) red` says it; none where there is none."""
-    return (
-        _text(
-            [
-                one
-                for one in tokens
-                if one.type in ("ident", "hash") or (one.type == "function" and one.lower_name != "url")
-            ]
-        )
-        or "none"
-    )
+    colours = [
+        token
+        for token in tokens
+        if token.type in ("ident", "hash") or (token.type == "function" and token.lower_name != "url")
+    ]
+    return _text(colours) or "none"
 
 
 def _text(tokens: Sequence[Token]) -> str:
@@ -215,7 +215,8 @@ def _text(tokens: Sequence[Token]) -> str:
         if token.type == "url":
             parts.append(f"url({token.value})")
         elif token.type == "function" and token.lower_name == "url":
-            parts.append(f"url({next(one.value for one in token.arguments if one.type == 'string')})")
+            address = next(argument.value for argument in token.arguments if argument.type == "string")
+            parts.append(f"url({address})")
         elif token.type == "ident":
             parts.append(token.value)
         else:
@@ -223,8 +224,8 @@ def _text(tokens: Sequence[Token]) -> str:
     return "".join(parts).strip()
 
 
-def _font(tokens: Sequence[Token]) -> dict[str, str]:
-    """The properties of the shorthand `italic bold 24px/1.2 'Noto Sans', serif`."""
+def font_properties(tokens: Sequence[Token]) -> dict[str, str]:
+    """The properties of the shorthand `italic bold 24px/1.2 'Noto Sans', serif`; none without a size and a family."""
     font = {"font-style": "normal", "font-weight": "normal", "font-variant": "normal"}
     for place, token in enumerate(tokens):
         word = token.serialize()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, register_namespace, tostring
@@ -91,14 +91,6 @@ def parse(data: bytes) -> Element:
         raise BadPicture(f"The SVG is broken: {broken}.") from broken
     if root.tag != f"{SVG}svg":
         raise BadPicture("The file is no SVG: its first element is not svg.")
-    _check(root)
-    _check_uses(root)
-    if not all(1 <= side <= MAX_SIDE for side in size(root)):
-        raise BadPicture(f"The SVG is not 1 to {MAX_SIDE} units wide and high.")
-    return root
-
-
-def _check(root: Element) -> None:
     waiting, count = [(root, 1)], 0
     while waiting:
         element, depth = waiting.pop()
@@ -106,6 +98,10 @@ def _check(root: Element) -> None:
         if count > MAX_ELEMENTS or depth > MAX_DEPTH:
             raise BadPicture("The SVG has too many elements.")
         waiting += [(child, depth + 1) for child in element]
+    _check_uses(root)
+    if not all(1 <= side <= MAX_SIDE for side in size(root)):
+        raise BadPicture(f"The SVG is not 1 to {MAX_SIDE} units wide and high.")
+    return root
 
 
 def _check_uses(root: Element) -> None:
@@ -120,18 +116,18 @@ def _check_uses(root: Element) -> None:
         for place, element in enumerate(order)
         if local(element.tag) == "use" and href(element)[1:] in places
     ]
-    starts, known = [place for place, _ in uses], dict[int, tuple[int, int]]()
+    starts, counted = [place for place, _ in uses], dict[int, tuple[int, int]]()
 
     def drawn(place: int, depth: int) -> tuple[int, int]:
         """How many elements the one at `place` draws, and how deep they are used within each other."""
-        if depth <= MAX_USES and place not in known:
+        if depth <= MAX_USES and place not in counted:
             total = sizes[order[place]]
             inner = uses[bisect_left(starts, place) : bisect_left(starts, place + total)]
-            found = [drawn(target, depth + 1) for _, target in inner]
-            known[place] = total + sum(count for count, _ in found), max((deep + 1 for _, deep in found), default=0)
-        if depth > MAX_USES or depth + known[place][1] > MAX_USES:
+            used = [drawn(target, depth + 1) for _, target in inner]
+            counted[place] = total + sum(count for count, _ in used), max((deep + 1 for _, deep in used), default=0)
+        if depth > MAX_USES or depth + counted[place][1] > MAX_USES:
             raise BadPicture(f"The SVG uses an element within itself, or more than {MAX_USES} within each other.")
-        return known[place]
+        return counted[place]
 
     if drawn(0, 0)[0] > MAX_ELEMENTS:
         raise BadPicture(f"The SVG draws more than {MAX_ELEMENTS} elements, those used again included.")
@@ -139,23 +135,20 @@ def _check_uses(root: Element) -> None:
 
 def placeholders(root: Element) -> list[str]:
     """Every placeholder of a template, as it is written between its signs, each once."""
-    found = [_name(match) for text in _texts(root) for match in _PLACEHOLDER.finditer(text)]
-    return list(dict.fromkeys(found))
+    texts = (
+        text for element in root.iter() for text in (element.text or "", element.tail or "", *element.attrib.values())
+    )
+    return list(dict.fromkeys(_name(match) for text in texts for match in _PLACEHOLDER.finditer(text)))
 
 
-def _name(found: re.Match[str]) -> str:
-    return (found["mustache"] or found["dollar"] or "").strip()
+def _name(placeholder: re.Match[str]) -> str:
+    return (placeholder["mustache"] or placeholder["dollar"] or "").strip()
 
 
 def pictures(root: Element) -> list[str]:
     """Addresses of pictures that the SVG would load from elsewhere, each once."""
     hrefs = (href(element) for element in root.iter(f"{SVG}image"))
     return list(dict.fromkeys(href for href in hrefs if href.startswith(("http://", "https://"))))
-
-
-def _texts(root: Element) -> Iterable[str]:
-    for element in root.iter():
-        yield from (element.text or "", element.tail or "", *element.attrib.values())
 
 
 def fill(root: Element, values: Values) -> None:
@@ -165,7 +158,7 @@ def fill(root: Element, values: Values) -> None:
     """
 
     def put(text: str) -> str:
-        return _PLACEHOLDER.sub(lambda found: values(_name(found)) or "", text)
+        return _PLACEHOLDER.sub(lambda placeholder: values(_name(placeholder)) or "", text)
 
     for text in root.iter(f"{SVG}text"):
         if any(map(_asks, text.itertext())):
@@ -205,7 +198,7 @@ def clean(root: Element) -> list[str]:
         for child in list(parent):
             name = local(child.tag)
             if not isinstance(child.tag, str) or not child.tag.startswith(SVG) or name not in _DRAWN:
-                said.append(_why_left_out(child, name))
+                said.append(why_left_out(child, name))
                 _remove(parent, child)
     for element in root.iter():
         for key in list(element.attrib):
@@ -221,7 +214,8 @@ def clean(root: Element) -> list[str]:
     return said
 
 
-def _why_left_out(element: Element, name: str) -> str:
+def why_left_out(element: Element, name: str) -> str:
+    """Why an element that does not draw is left out, as a sentence for whoever made the template."""
     if name in _RUN:
         return "A script is left out: nothing in a certificate is run. A text too long for its place is made smaller."
     if name in _MOVES:
@@ -242,6 +236,7 @@ def _of_an_editor(name: str) -> str:
 
 
 def _remove(parent: Element, child: Element) -> None:
+    """Take a child out and leave the text after it."""
     if child.tail and child.tail.strip():
         before = list(parent).index(child) - 1
         if before >= 0:
@@ -252,8 +247,8 @@ def _remove(parent: Element, child: Element) -> None:
 
 
 def write(root: Element) -> bytes:
-    made: bytes = tostring(root, encoding="utf-8")
-    return made
+    data: bytes = tostring(root, encoding="utf-8")
+    return data
 
 
 def size(root: Element) -> tuple[float, float]:

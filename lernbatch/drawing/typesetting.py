@@ -140,7 +140,7 @@ def nearest(families: str) -> tuple[str, str]:
     """What kind of ours a list of families is drawn in, and the family that it stands for; "" where that is ours."""
     names = [name.strip(" '\"\t\r\n") for name in families.split(",")]
     names = [name for name in names if name]
-    kind = next(filter(None, map(_kind, names)), "sans")
+    kind = next(filter(None, map(kind_of, names)), "sans")
     first = names[0] if names else ""
     ours = first.lower().startswith(("noto ", "dancing script", "inherit")) or first.lower() in _GENERIC
     return kind, "" if ours else first
@@ -149,7 +149,8 @@ def nearest(families: str) -> tuple[str, str]:
 _GENERIC = frozenset(("", "serif", "sans-serif", "cursive", "system-ui", "ui-serif", "ui-sans-serif"))
 
 
-def _kind(family: str) -> str | None:
+def kind_of(family: str) -> str | None:
+    """The kind of a font family: serif, sans or script; None for one that nobody knows."""
     if _SERIF_FAMILIES.search(family):
         return "serif"
     if _SANS_FAMILIES.search(family):
@@ -213,7 +214,7 @@ class _Pen:
 
 
 class FontSet:
-    """All fonts at hand: ours, and those in a folder of the operator's, which serve characters ours lack."""
+    """All fonts: ours, and those in a folder of the operator's, which serve characters ours lack."""
 
     def __init__(self, more: Path | None = None) -> None:
         paths = sorted(path for path in more.iterdir() if path.suffix.lower() in (".ttf", ".otf")) if more else []
@@ -232,7 +233,7 @@ class FontSet:
             pieces = list(self._pieces(run, run_start, style))
             for face, script, piece, start in reversed(pieces) if direction else pieces:
                 scale = style.size / face.units
-                shaped = _shaped(face, script, piece, direction, style)
+                shaped = shape(face, script, piece, direction, style)
                 for first, glyphs in groupby(shaped, key=lambda glyph: glyph[0]):
                     x, placed = 0.0, []
                     for _, glyph, left, up, advance in glyphs:
@@ -248,9 +249,13 @@ class FontSet:
         script, piece, current = "", "", None
         for character in run:
             script = script_of(character) or script
-            if current is not None and _stays(character, current):
-                face: Face = current
-            else:
+            face = None
+            if current is not None:
+                # What has no script of its own is drawn by the font of the letters before it, if that can.
+                is_sign = not character.isascii() and not script_of(character)
+                is_drawn = is_sign and ord(character) in current.characters
+                face = current if character in _INVISIBLE or character == " " or is_drawn else None
+            if face is None:
                 face = self._face(character, "" if character.isascii() else script, style) or _ours("", style)
             if current is not None and face is not current:
                 yield current, _script_of_face(current), piece, start
@@ -271,13 +276,6 @@ _SCRIPT_OF_FILE = {name: script for script, name in _FILES.items()}
 
 def _script_of_face(face: Face) -> str:
     return _SCRIPT_OF_FILE.get(face.name.partition("-")[0], "Latn")
-
-
-def _stays(character: str, face: Face) -> bool:
-    """Whether a character that has no script of its own is drawn by the font of the letters before it."""
-    if character in _INVISIBLE or character == " ":
-        return True
-    return not character.isascii() and not script_of(character) and ord(character) in face.characters
 
 
 def script_of(character: str) -> str:
@@ -303,10 +301,13 @@ def _load(name: str) -> Face:
     return Face(name, resources.files("lernbatch.drawing").joinpath(f"fonts/{name}.{kind}").read_bytes())
 
 
-def _shaped(
+def shape(
     face: Face, script: str, text: str, direction: int, style: TextStyle
 ) -> Iterator[tuple[int, int, int, int, int]]:
-    """Place in the text, glyph, its shift right and up, and the advance, in font units, from left to right."""
+    """The glyphs of a text in one font and script, from left to right. `direction`: as in bidi.
+
+    Of each: its place in the text, its number in the font, its shift right and up, and the advance, in font units.
+    """
     buffer = hb.Buffer()
     buffer.add_codepoints([ord(character) for character in text])
     buffer.direction = "rtl" if direction == bidi.RIGHT else "ltr"

@@ -42,7 +42,9 @@ def placeholders(values: PictureValues, zone: tzinfo) -> dict[str, Any]:
 
     Source: contract jobs §4.6, §4.7.
     """
-    expires_at = values.expires_at
+    expires_at, expiration = values.expires_at, None
+    if expires_at is not None:  # 2026-07-01T10:00:00.000Z
+        expiration = expires_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     signatories = {
         f"signatory{place}{key.capitalize()}": value
         for place, signatory in enumerate(values.signatories)
@@ -52,7 +54,7 @@ def placeholders(values: PictureValues, zone: tzinfo) -> dict[str, Any]:
         **values.record,
         "issuer": {**values.record.get("issuer", {}), "name": values.issuer},
         **signatories,
-        **_centres(len(values.signatories)),
+        **signatory_centres(len(values.signatories)),
         "certificateName": values.name,
         "certificateDescription": values.description,
         "courseName": values.course_name,
@@ -65,17 +67,15 @@ def placeholders(values: PictureValues, zone: tzinfo) -> dict[str, Any]:
         "qrCodeImage": values.qr_code,
         "certificateId": values.certificate_id,
         "verificationUrl": values.verification_url,
-        "expirationDate": None if expires_at is None else _instant(expires_at),
+        "expirationDate": expiration,
     }
 
 
-def _instant(at: datetime) -> str:
-    """2026-07-01T10:00:00.000Z"""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def signatory_centres(count: int) -> dict[str, float]:
+    """Placeholder → the centre of a column of signatories in our own template, around its middle.
 
-
-def _centres(count: int) -> dict[str, float]:
-    """The centre of each column of signatories in our own template, around its middle; unused ones lie outside."""
+    `count`: of signatories. Unused columns lie outside the picture.
+    """
     columns = min(count, _COLUMNS)
     return {
         f"signatory{place}Centre": _MIDDLE + _COLUMN_WIDTH * (place - (columns - 1) / 2)

@@ -254,7 +254,7 @@ def read_list(request: dict[str, Any], query: Mapping[str, str], most: int) -> L
         organisation_fields=tuple(name for name in _words(query.get("orgdetails", ""), ()) if name in _ORGANISATION),
         limit=min(_number(window, "limit", most), most),
         offset=_number(window, "offset", 0),
-        cursor=_read_cursor(window.get("cursor")),
+        cursor=read_cursor(window.get("cursor")),
     )
 
 
@@ -267,7 +267,7 @@ def _number(window: Mapping[str, Any], key: str, default: int) -> int:
     return int(digits)
 
 
-def _read_cursor(cursor: Any) -> Cursor | None:
+def read_cursor(cursor: Any) -> Cursor | None:
     """`nextCursor` of the page before. Raises: InvalidBatchValue."""
     if not cursor:
         return None
@@ -314,7 +314,7 @@ def show_list(
     `nextCursor` are ours: a list has a bound, and says so.
     """
     hits = {
-        identifier: _hit(course, organisations, options)
+        identifier: course_hit(course, organisations, options)
         for identifier, course in courses.items()
         if matches(course.content, options.filters)
     }
@@ -367,7 +367,9 @@ def show_list(
     return EnrolmentList(rows, page.count, cursor)
 
 
-def _hit(course: Course, organisations: Mapping[str, Organisation] | None, options: ListOptions) -> dict[str, Any]:
+def course_hit(
+    course: Course, organisations: Mapping[str, Organisation] | None, options: ListOptions
+) -> dict[str, Any]:
     """The course's metadata, as a search for courses shows it, with its organisation if that was asked for."""
     content, fields = course.content, options.course_fields
     hit = dict(content) if fields is None else {key: content[key] for key in fields if key in content}

@@ -113,13 +113,13 @@ async def search_datasets(call: Call) -> wire.ReportJobs:
     """POST /dataset/v1/request/search {"request": {"filters": {"dataset", "requestedDate", "status", "channel"}}}"""
     request = await _request(call)
     channel, requester = await _admitted(call)
-    filters = _read_search(request, call.services.clock.zone)
+    filters = read_search(request, call.services.clock.zone)
     if filters.channel not in (None, channel):
         raise rules.NotAuthorised
     return wire.show_list(await actions.search(call.services, requester, channel, filters))
 
 
-def _read_search(request: Mapping[str, Any], zone: ZoneInfo) -> RequestSearch:
+def read_search(request: Mapping[str, Any], zone: ZoneInfo) -> RequestSearch:
     """The filters, the day as two instants in UTC.
 
     Raises: NoFilters; UnsupportedFilters, also for days at the end of all calendars.

@@ -129,7 +129,11 @@ async def _deliver(dataset: Dataset, options: ReportOptions) -> list[Path]:
     Raises: Unusable, with the request's own text, when it ends in FAILED.
     """
     async with command.services() as services:
-        channel = options.channel or await _channel_of(services, options.batch[0])
+        channel = options.channel
+        if not channel:  # that of the batch's course; the installation's, when there is none
+            batches = await actions.batches_of(services.pool, options.batch[:1])
+            course = await find_course(services, batches[0].course_id, batches[0].course_version) if batches else None
+            channel = services.config.default_channel if course is None else course.channel
         # Each call is a request of its own: one that was cut off may still be there, in another format or with a key.
         tag, config = "-".join(options.batch)[:100], {"batchFilter": options.batch, "type": uuid4().hex}
         submission = ReportSubmission(
@@ -151,13 +155,6 @@ async def _deliver(dataset: Dataset, options: ReportOptions) -> list[Path]:
             return [await _copy(services, stored["filePath"], options.out) for stored in request.deliveries]
         finally:
             await actions.forget(services, request)
-
-
-async def _channel_of(services: Services, batch_id: str) -> str:
-    """The channel of the batch's course; the installation's, when there is none."""
-    batches = await actions.batches_of(services.pool, [batch_id])
-    course = await find_course(services, batches[0].course_id, batches[0].course_version) if batches else None
-    return services.config.default_channel if course is None else course.channel
 
 
 async def _run_to_end(services: Services, request: ExhaustRequest) -> ExhaustRequest:

@@ -170,6 +170,13 @@ async def _make_file(lease: Lease, plan: DeliveryPlan, file: ReportFile) -> None
     services, request = lease.services, lease.request
     for batch in file.batches:
         await profiles.fetch_profiles(services, batch.batch_id, lease.renew)
+    titles: dict[str, str] = {}  # of question sets: from the course, and from the search for those that left it
+    if plan.dataset is Dataset.RESPONSE:
+        (batch,) = file.batches
+        titles = {leaf.content_id: leaf.name for leaf in file.courses[batch.batch_id].leaf_nodes}
+        rows = await services.pool.fetch(Q.attempted_contents.text, batch.batch_id)
+        removed = [row["content_id"] for row in rows if row["content_id"] not in titles]
+        titles |= await services.sunbird.search.titles(removed) if removed else {}
     scope = ReportScope(
         dataset=plan.dataset,
         batches=file.batches,
@@ -178,7 +185,7 @@ async def _make_file(lease: Lease, plan: DeliveryPlan, file: ReportFile) -> None
         consumer_id=await _refresh_consents(lease, plan.dataset, file),
         filters=plan.filters,
         extras=plan.selection.columns,
-        titles=await _titles(services, file) if plan.dataset is Dataset.RESPONSE else {},
+        titles=titles,
         unseal=partial(profiles.unseal, seal_of(services.config)),
     )
     options = streaming.FileOptions(
@@ -210,12 +217,3 @@ async def _refresh_consents(lease: Lease, dataset: Dataset, file: ReportFile) ->
         return ""
     await consents.fetch_consents(lease.services, batch.batch_id, batch.course_id, channel, lease.renew)
     return channel
-
-
-async def _titles(services: Services, file: ReportFile) -> dict[str, str]:
-    """Names of the batch's question sets by id: from the course, and from the search for those that left it."""
-    (batch,) = file.batches
-    titles = {leaf.content_id: leaf.name for leaf in file.courses[batch.batch_id].leaf_nodes}
-    rows = await services.pool.fetch(Q.attempted_contents.text, batch.batch_id)
-    removed = [row["content_id"] for row in rows if row["content_id"] not in titles]
-    return titles | (await services.sunbird.search.titles(removed) if removed else {})

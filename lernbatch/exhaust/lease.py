@@ -13,13 +13,10 @@ from lernbatch.errors import Upstream
 from lernbatch.exhaust import rules, wire
 from lernbatch.exhaust.model import Delivery, ExhaustRequest, LeftOut
 from lernbatch.exhaust.pace import Pace
+from lernbatch.jobs.leases import LeaseLost
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
-
-
-class LeaseLost(Exception):
-    """Another worker has taken the request over: this worker must not write any more."""
 
 
 @dataclass(slots=True)

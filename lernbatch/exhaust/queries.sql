@@ -170,23 +170,24 @@ UPDATE exhaust_request SET expires_at = :until WHERE request_id = :request_id;
 -- delete_requests
 DELETE FROM exhaust_request WHERE request_id = ANY (:request_ids::text[]);
 
--- batches_by_id
-SELECT batch_id, course_id, course_version, name, created_by, created_for, mentors, start_date, end_date,
+-- fragment batch_columns
+batch_id, course_id, course_version, name, created_by, created_for, mentors, start_date, end_date,
        templates <> '{}' AS has_templates
+
+-- batches_by_id
+SELECT :{batch_columns}
   FROM batch
  WHERE batch_id = ANY (:batch_ids::text[]);
 
 -- batches_of_courses
-  SELECT batch_id, course_id, course_version, name, created_by, created_for, mentors, start_date, end_date,
-       templates <> '{}' AS has_templates
+  SELECT :{batch_columns}
     FROM batch
    WHERE course_id = ANY (:course_ids::text[])
 ORDER BY batch_id;
 
 -- batches_of_channel
 -- What a summary tells of when it names no batches. Courses belong to a channel, batches to organisations.
-  SELECT batch_id, course_id, course_version, name, created_by, created_for, mentors, start_date, end_date,
-         templates <> '{}' AS has_templates
+  SELECT :{batch_columns}
     FROM batch
    WHERE (:channel = ANY (created_for) OR course_id IN (SELECT course_id FROM course WHERE channel = :channel))
      AND (:started_from::date IS NULL OR start_date >= :started_from)
@@ -214,26 +215,38 @@ SELECT DISTINCT jsonb_object_keys(scores) AS content_id
   FROM enrolment
  WHERE batch_id = :batch_id AND active;
 
--- progress_rows
--- The statement says which contents are completed, the rules what that means: sending whole states would cost more
--- than everything else together.
-   SELECT e.user_id, (e.enrolled_at AT TIME ZONE :zone)::date AS enrolled_on,
-          (e.completed_at AT TIME ZONE :zone)::date AS completed_on, e.certificates <> '[]' AS has_certificate,
-          ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value ->> 0 = '2') AS completed_ids,
-          e.scores, e.last_read_content_id, CASE WHEN e.last_access_at IS NOT NULL
-               THEN (least(e.last_access_at, e.updated_at) AT TIME ZONE :zone)::date END AS last_access_on,
-          p.state, p.district, p.org_name, p.school_id, p.school_name, p.block, p.cluster,
-          p.user_type, p.user_sub_type, p.board
-     FROM enrolment e
-LEFT JOIN profile p USING (user_id)
-    WHERE e.batch_id = :batch_id AND e.active
-      AND (:channel::text IS NULL OR p.root_org_id = :channel)
+-- fragment is_selected
+-- The filters that a request may have, of an enrolment e and the learner's profile p; NULL: not given.
+(:channel::text IS NULL OR p.root_org_id = :channel)
       AND (:organisation_ids::text[] IS NULL OR p.root_org_id = ANY (:organisation_ids))
       AND (:districts::text[] IS NULL OR p.district = ANY (:districts))
       AND (:blocks::text[] IS NULL OR p.block = ANY (:blocks))
       AND (:statuses::smallint[] IS NULL OR e.status = ANY (:statuses))
       AND (:user_ids::text[] IS NULL OR e.user_id = ANY (:user_ids))
       AND (:added_by::text IS NULL OR e.added_by = :added_by)
+
+-- fragment consent_holds
+-- The learner of an enrolment e lets the organisation see their data in the course by the consent c.
+c.user_id = e.user_id AND c.consumer_id = :consumer_id AND c.object_id = e.course_id
+      AND lower(c.status) = 'active' AND (c.expires_at IS NULL OR c.expires_at > :now)
+
+-- fragment progress_columns
+-- The statement says which contents are completed, the rules what that means: sending whole states would cost more
+-- than everything else together.
+e.user_id, (e.enrolled_at AT TIME ZONE :zone)::date AS enrolled_on,
+          (e.completed_at AT TIME ZONE :zone)::date AS completed_on, e.certificates <> '[]' AS has_certificate,
+          ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value ->> 0 = '2') AS completed_ids,
+          e.scores
+
+-- progress_rows
+   SELECT :{progress_columns}, e.last_read_content_id, CASE WHEN e.last_access_at IS NOT NULL
+               THEN (least(e.last_access_at, e.updated_at) AT TIME ZONE :zone)::date END AS last_access_on,
+          p.state, p.district, p.org_name, p.school_id, p.school_name, p.block, p.cluster,
+          p.user_type, p.user_sub_type, p.board
+     FROM enrolment e
+LEFT JOIN profile p USING (user_id)
+    WHERE e.batch_id = :batch_id AND e.active
+      AND :{is_selected}
       AND (:changed_since::timestamptz IS NULL OR e.updated_at >= :changed_since)
  ORDER BY e.user_id;
 
@@ -245,13 +258,7 @@ LEFT JOIN profile p USING (user_id)
      JOIN enrolment e ON e.user_id = a.user_id AND e.batch_id = a.batch_id AND e.active
 LEFT JOIN profile p ON p.user_id = a.user_id
     WHERE a.batch_id = :batch_id
-      AND (:channel::text IS NULL OR p.root_org_id = :channel)
-      AND (:organisation_ids::text[] IS NULL OR p.root_org_id = ANY (:organisation_ids))
-      AND (:districts::text[] IS NULL OR p.district = ANY (:districts))
-      AND (:blocks::text[] IS NULL OR p.block = ANY (:blocks))
-      AND (:statuses::smallint[] IS NULL OR e.status = ANY (:statuses))
-      AND (:user_ids::text[] IS NULL OR a.user_id = ANY (:user_ids))
-      AND (:added_by::text IS NULL OR e.added_by = :added_by)
+      AND :{is_selected}
       AND (:changed_since::timestamptz IS NULL OR a.updated_at >= :changed_since)
  ORDER BY a.user_id, a.content_id, a.attempted_ms, a.attempt_id;
 
@@ -261,17 +268,10 @@ LEFT JOIN profile p ON p.user_id = a.user_id
           p.school_name, p.user_type, p.user_sub_type, (c.updated_at AT TIME ZONE :zone)::date AS consented_on,
           c.consent_id
      FROM enrolment e
-     JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AND c.object_id = e.course_id
-      AND lower(c.status) = 'active' AND (c.expires_at IS NULL OR c.expires_at > :now)
+     JOIN consent c ON :{consent_holds}
 LEFT JOIN profile p ON p.user_id = e.user_id
     WHERE e.batch_id = :batch_id AND e.active
-      AND (:channel::text IS NULL OR p.root_org_id = :channel)
-      AND (:organisation_ids::text[] IS NULL OR p.root_org_id = ANY (:organisation_ids))
-      AND (:districts::text[] IS NULL OR p.district = ANY (:districts))
-      AND (:blocks::text[] IS NULL OR p.block = ANY (:blocks))
-      AND (:statuses::smallint[] IS NULL OR e.status = ANY (:statuses))
-      AND (:user_ids::text[] IS NULL OR e.user_id = ANY (:user_ids))
-      AND (:added_by::text IS NULL OR e.added_by = :added_by)
+      AND :{is_selected}
       AND (:changed_since::timestamptz IS NULL OR e.updated_at >= :changed_since)
  ORDER BY e.user_id;
 
@@ -297,23 +297,13 @@ LEFT JOIN profile p ON p.user_id = e.user_id
 
 -- metric_rows
 -- As progress_rows, with what is sealed of those who let the organisation see it.
-   SELECT e.user_id, (e.enrolled_at AT TIME ZONE :zone)::date AS enrolled_on,
-          (e.completed_at AT TIME ZONE :zone)::date AS completed_on, e.certificates <> '[]' AS has_certificate,
-          ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value ->> 0 = '2') AS completed_ids,
-          e.scores, CASE WHEN c.user_id IS NOT NULL THEN p.sealed END AS sealed,
+   SELECT :{progress_columns}, CASE WHEN c.user_id IS NOT NULL THEN p.sealed END AS sealed,
           p.root_org_id, p.state, p.district, p.org_name, p.school_id, p.school_name, p.block
      FROM enrolment e
 LEFT JOIN profile p USING (user_id)
-LEFT JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AND c.object_id = e.course_id
-      AND lower(c.status) = 'active' AND (c.expires_at IS NULL OR c.expires_at > :now)
+LEFT JOIN consent c ON :{consent_holds}
     WHERE e.batch_id = :batch_id AND e.active
-      AND (:channel::text IS NULL OR p.root_org_id = :channel)
-      AND (:organisation_ids::text[] IS NULL OR p.root_org_id = ANY (:organisation_ids))
-      AND (:districts::text[] IS NULL OR p.district = ANY (:districts))
-      AND (:blocks::text[] IS NULL OR p.block = ANY (:blocks))
-      AND (:statuses::smallint[] IS NULL OR e.status = ANY (:statuses))
-      AND (:user_ids::text[] IS NULL OR e.user_id = ANY (:user_ids))
-      AND (:added_by::text IS NULL OR e.added_by = :added_by)
+      AND :{is_selected}
       AND (:changed_since::timestamptz IS NULL OR e.updated_at >= :changed_since)
  ORDER BY e.user_id;
 

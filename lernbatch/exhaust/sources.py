@@ -85,7 +85,7 @@ class Source:
 async def source(conn: Connection, services: Services, scope: ReportScope) -> Source:
     """The source of a file; `conn` holds the snapshot from which it will be read."""
     if scope.dataset.spans_batches:
-        return _spanning(services, scope)
+        return spanning_source(services, scope)
     config, clock, course = services.config, services.clock, scope.course
     zone: dict[str, object] = {"zone": clock.zone.key}
     consent: dict[str, object] = {"consumer_id": scope.consumer_id, "now": clock.now()}
@@ -126,7 +126,8 @@ def consent_source(services: Services, scope: ReportScope) -> Source:
     return Source(consent_records(), Q.user_info_rows, scope.learners | consent)
 
 
-def _spanning(services: Services, scope: ReportScope) -> Source:
+def spanning_source(services: Services, scope: ReportScope) -> Source:
+    """A report whose rows are batches: enrolments, or the summary by state or district."""
     batches = {batch.batch_id: batch for batch in scope.batches}
     if scope.dataset is Dataset.ENROLMENTS:
         report = enrolments(batches, scope.courses, services.clock.today())

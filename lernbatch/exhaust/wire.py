@@ -281,13 +281,13 @@ def read_selection(config: Mapping[str, Any]) -> Selection:
         started_from=started_from,
         all_batches=config.get("generateForAllBatches") is True,
         columns=columns,
-        filters=_filters(config["filters"]) if "filters" in config else Filters(),
+        filters=read_filters(config["filters"]) if "filters" in config else Filters(),
         since_request=_text(config, "changedSinceRequest"),
     )
 
 
-def _filters(given: object) -> Filters:
-    """Each filter is absent or right. Raises: WrongFilter."""
+def read_filters(given: object) -> Filters:
+    """The filters of `datasetConfig.filters`; each is absent or right. Raises: WrongFilter."""
     if not isinstance(given, dict):
         raise WrongFilter("filters", "an object")
     for key in given:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
-
-import asyncpg
 
 from lernbatch import log, metrics
 from lernbatch.database import db, sql
 from lernbatch.exhaust import rules
 from lernbatch.exhaust.delivery import make_files
-from lernbatch.exhaust.lease import Failures, Lease, LeaseLost
+from lernbatch.exhaust.lease import Failures, Lease
 from lernbatch.exhaust.model import ExhaustRequest, RequestStatus
+from lernbatch.jobs.leases import LeaseLost, heartbeat
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.exhaust")
@@ -47,7 +44,8 @@ async def run_next(services: Services, request_id: str | None = None) -> bool:
         return False
     lease, began = Lease(services, request, owner), time.perf_counter()
     try:
-        async with _heartbeat(lease):
+        pause = min(SHOWN_EVERY_SECONDS, services.config.lease_seconds / 3)
+        async with heartbeat(pause, lease.renew, request_id=request.request_id):
             failures = Failures()
             (ended,) = await asyncio.gather(make_files(lease, failures), return_exceptions=True)
             if isinstance(ended, BaseException):
@@ -63,27 +61,6 @@ async def run_next(services: Services, request_id: str | None = None) -> bool:
     except LeaseLost:
         log.warning("an exhaust was taken over", request_id=request.request_id)
     return True
-
-
-@asynccontextmanager
-async def _heartbeat(lease: Lease) -> AsyncIterator[None]:
-    async def beat() -> None:
-        pause = min(SHOWN_EVERY_SECONDS, lease.services.config.lease_seconds / 3)
-        while True:
-            await asyncio.sleep(pause)
-            try:
-                await lease.renew()
-            except LeaseLost:
-                return  # the run sees it at its next rows
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as unreachable:
-                log.exception("an exhaust's lease cannot be renewed", unreachable)
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        beating.cancel()
-        await asyncio.wait([beating])
 
 
 async def _finish(lease: Lease, outcome: rules.RunOutcome, began: float) -> None:

@@ -22,6 +22,7 @@ import asyncpg
 from lernbatch import log, metrics
 from lernbatch.config import Config
 from lernbatch.database import db, sql
+from lernbatch.jobs.leases import heartbeat
 from lernbatch.jobs.pauses import pause_after
 from lernbatch.services import Services
 from lernbatch.sunbird.http import IN_JOB
@@ -127,17 +128,19 @@ async def _run_leased(services: Services, job: Job, stop: asyncio.Event) -> floa
         if claimed is None:
             return min(job.pause_seconds(services.config), 15)
         failures: int = await db.value(pool, Q.job_failures, kind=job.kind) or 0
-        beat = asyncio.create_task(_heartbeat(services, job, lease))
+
+        async def renew() -> None:
+            await db.run(pool, Q.renew_job, kind=job.kind, owner=OWNER, until=services.clock.now() + lease)
+
         count, error = 0, None
-        try:
-            count = await _run_until_done(services, job, stop)
-            failures = 0
-        except Exception as wrong:  # noqa: BLE001 - recorded with the job and retried with growing pauses
-            log.exception("job failed", wrong, kind=job.kind)
-            metrics.JOB_RUNS.labels(job.kind, "failed").inc()
-            failures, error = failures + 1, repr(wrong)[:1000]
-        finally:
-            beat.cancel()
+        async with heartbeat(lease.total_seconds() / 3, renew, kind=job.kind):
+            try:
+                count = await _run_until_done(services, job, stop)
+                failures = 0
+            except Exception as wrong:  # noqa: BLE001 - recorded with the job and retried with growing pauses
+                log.exception("job failed", wrong, kind=job.kind)
+                metrics.JOB_RUNS.labels(job.kind, "failed").inc()
+                failures, error = failures + 1, repr(wrong)[:1000]
         if error is None:
             pause = timedelta(seconds=job.pause_seconds(services.config))
         else:
@@ -158,9 +161,3 @@ async def _run_leased(services: Services, job: Job, stop: asyncio.Event) -> floa
         log.exception("the database cannot be reached", unreachable, kind=job.kind)
         return 5
     return min(pause.total_seconds(), 15)
-
-
-async def _heartbeat(services: Services, job: Job, lease: timedelta) -> None:
-    while True:
-        await asyncio.sleep(lease.total_seconds() / 3)
-        await db.run(services.pool, Q.renew_job, kind=job.kind, owner=OWNER, until=services.clock.now() + lease)

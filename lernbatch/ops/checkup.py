@@ -43,19 +43,20 @@ class CheckResult:
 
 async def run(config: Config) -> list[CheckResult]:
     """Every check, in the order in which an operator would mend what failed."""
-    results = [_home(config)]
+    results = [_writable("home", config.home)]
     try:
         with opening.opened(config) as dsn:
-            results += [result async for result in _database(config, dsn)]
+            results += [result async for result in check_database(config, dsn)]
     except Unusable as wrong:
         results.append(CheckResult("database", False, str(wrong)))
-    results += [_trust(config), _keys(config), _certificate_keys(config), _files(config)]
-    results += [result async for result in _other_services(config)]
-    results.append(_disk(config))
+    results += [check_trust(config), check_token_keys(config), check_certificate_keys(config), check_files(config)]
+    results += [result async for result in check_services(config)]
+    results.append(check_disk(config))
     return results
 
 
-async def _database(config: Config, dsn: str) -> AsyncIterator[CheckResult]:
+async def check_database(config: Config, dsn: str) -> AsyncIterator[CheckResult]:
+    """The database: its answer, its version, its migrations, waiting erasures, its clock."""
     try:
         conn = await asyncpg.connect(dsn, timeout=TIMEOUT_SECONDS)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as wrong:
@@ -74,7 +75,7 @@ async def _database(config: Config, dsn: str) -> AsyncIterator[CheckResult]:
         sentence = f"It lacks {', '.join(missing)}: run `lernbatch migrate`." if missing else "None is missing."
         yield CheckResult("migrations", not missing, sentence)
         if not missing:
-            yield _erasures(await db.value(conn, erasure.Q.waiting_since))
+            yield check_erasures(await db.value(conn, erasure.Q.waiting_since))
         theirs: datetime = await conn.fetchval("SELECT clock_timestamp()")
         skew = abs((datetime.now(UTC) - theirs).total_seconds())
         yield CheckResult("clock", skew < CLOCK_SKEW_SECONDS, f"{skew:.1f} seconds apart from the database's.")
@@ -82,13 +83,14 @@ async def _database(config: Config, dsn: str) -> AsyncIterator[CheckResult]:
         await conn.close()
 
 
-def _erasures(since: datetime | None) -> CheckResult:
+def check_erasures(since: datetime | None) -> CheckResult:
+    """Erasures of accounts; `since`: when the oldest that waits was asked for, None for none."""
     is_late = since is not None and datetime.now(UTC) - since > LONGEST_ERASURE
     sentence = "None waits." if since is None else f"The oldest was asked for at {since:%Y-%m-%d %H:%M} UTC."
     return CheckResult("erasures", not is_late, f"{sentence} Do the jobs run?" if is_late else sentence)
 
 
-def _trust(config: Config) -> CheckResult:
+def check_trust(config: Config) -> CheckResult:
     """What lets callers do more than they may, where others can reach this installation."""
     if config.host in LOOPBACK and urlsplit(config.public_url).hostname in LOOPBACK:
         return CheckResult("trust", True, "Nobody reaches it from another machine.")
@@ -107,11 +109,8 @@ def _trust(config: Config) -> CheckResult:
     )
 
 
-def _home(config: Config) -> CheckResult:
-    return _writable("home", config.home)
-
-
-def _certificate_keys(config: Config) -> CheckResult:
+def check_certificate_keys(config: Config) -> CheckResult:
+    """The keys that sign certificates."""
     try:
         keys = certificates.read_good_keys(certificates.folder_of(config))
         signs = bool(keys) and certificates.KeySet("", keys).signing is not None
@@ -120,7 +119,8 @@ def _certificate_keys(config: Config) -> CheckResult:
     return CheckResult("certificate keys", True, f"{len(keys)} of them." if signs else "One is made at the first use.")
 
 
-def _files(config: Config) -> CheckResult:
+def check_files(config: Config) -> CheckResult:
+    """Where finished exhausts lie."""
     store = config.file_store
     if store and "://" in store:
         return CheckResult("files", True, f"Exhausts go to {store.partition('?')[0]}.")
@@ -136,7 +136,8 @@ def _writable(name: str, folder: Path, mode: int = 0o777) -> CheckResult:
         return CheckResult(name, False, f"{folder} is not writable ({wrong.strerror}).")
 
 
-def _keys(config: Config) -> CheckResult:
+def check_token_keys(config: Config) -> CheckResult:
+    """The public keys that callers' tokens are verified by."""
     folder = config.public_key_folder or identity.public_folder(config.home)
     try:
         keys = PublicKeys(folder, config.key_reload_seconds)
@@ -148,7 +149,8 @@ def _keys(config: Config) -> CheckResult:
     return CheckResult("keys", count > 0, sentence)
 
 
-async def _other_services(config: Config) -> AsyncIterator[CheckResult]:
+async def check_services(config: Config) -> AsyncIterator[CheckResult]:
+    """One result for each of the platform's services: whether its address answers at all."""
     addresses = {
         "content": config.content_url,
         "search": config.search_url,
@@ -171,6 +173,7 @@ async def _other_services(config: Config) -> AsyncIterator[CheckResult]:
                 )
 
 
-def _disk(config: Config) -> CheckResult:
+def check_disk(config: Config) -> CheckResult:
+    """Free space under the home."""
     free = shutil.disk_usage(config.home if config.home.exists() else os.curdir).free
     return CheckResult("disk", free >= FREE_DISK_BYTES, f"{free / 1024**3:.1f} GiB free under {config.home}.")

@@ -45,7 +45,7 @@ def audit(
     async def work() -> None:
         async with command.connection() as (_, conn):
             async for note in _notes(conn, {"who": who, "whom": whom, "what": what, "since": from_when}, limit):
-                print(_json(note) if as_json else _line(note))
+                print(as_json_text(note) if as_json else as_line(note))
 
     asyncio.run(work())
 
@@ -63,7 +63,7 @@ async def _notes(conn: Connection, filters: dict[str, object], limit: int) -> As
         before, before_id = notes[-1].noted_at, notes[-1].audit_id
 
 
-def _line(note: Note) -> str:
+def as_line(note: Note) -> str:
     """2026-06-01 10:20:30  meera  enrolment.enrol  asha  about 0147  done  from 10.0.0.1  request 1f…"""
     whom = ", ".join(note.whom[:3]) + (f" and {len(note.whom) - 3} more" if len(note.whom) > 3 else "")
     words = [
@@ -79,7 +79,8 @@ def _line(note: Note) -> str:
     return "  ".join(words)
 
 
-def _json(note: Note) -> str:
+def as_json_text(note: Note) -> str:
+    """One JSON object without line breaks; instants are ISO 8601 in UTC."""
     shown = {
         "at": note.noted_at.astimezone(UTC).isoformat(),
         "what": note.what,

@@ -48,18 +48,14 @@ async def page(services: Services) -> bytes:
     watch_pool(services.pool)
     page = generate_latest(counted)
     with suppress(*db.UNREACHABLE):
-        page += await _queues(services)
+        now = services.clock.now()
+        async with asyncio.timeout(3), services.pool.acquire() as conn:
+            queues = await db.all(conn, QueueLength, Q.queue_lengths, bound=COUNTED_AT_MOST)
+            jobs = await db.all(conn, JobState, Q.jobs, now=now)
+        shown = CollectorRegistry()
+        shown.register(_Now([*queue_metrics(queues, now), *job_metrics(jobs, now)]))
+        page += generate_latest(shown)
     return page
-
-
-async def _queues(services: Services) -> bytes:
-    now = services.clock.now()
-    async with asyncio.timeout(3), services.pool.acquire() as conn:
-        queues = await db.all(conn, QueueLength, Q.queue_lengths, bound=COUNTED_AT_MOST)
-        jobs = await db.all(conn, JobState, Q.jobs, now=now)
-    shown = CollectorRegistry()
-    shown.register(_Now([*_of_queues(queues, now), *_of_jobs(jobs, now)]))
-    return generate_latest(shown)
 
 
 class _Now:
@@ -72,7 +68,8 @@ class _Now:
         return self._collected
 
 
-def _of_queues(queues: list[QueueLength], now: datetime) -> Iterable[Metric]:
+def queue_metrics(queues: list[QueueLength], now: datetime) -> Iterable[Metric]:
+    """How many rows wait or are parked in each queue, and for how many seconds its first one has been due."""
     length = GaugeMetricFamily("lernbatch_queue_length", "Rows that wait, or were given up", labels=["queue", "state"])
     age = GaugeMetricFamily("lernbatch_queue_late_seconds", "How long the first has been due", labels=["queue"])
     by_state = {(queue.queue, queue.parked): queue for queue in queues}
@@ -85,7 +82,8 @@ def _of_queues(queues: list[QueueLength], now: datetime) -> Iterable[Metric]:
     return length, age
 
 
-def _of_jobs(jobs: list[JobState], now: datetime) -> Iterable[Metric]:
+def job_metrics(jobs: list[JobState], now: datetime) -> Iterable[Metric]:
+    """Of each job whether it runs, how often it failed in a row, and how many seconds ago it ran."""
     running = GaugeMetricFamily("lernbatch_job_running", "Whether a process holds the job's lease", labels=["kind"])
     failures = GaugeMetricFamily("lernbatch_job_failures", "Failed runs since the last good one", labels=["kind"])
     since = GaugeMetricFamily("lernbatch_job_last_run_seconds", "Time since the job's last run", labels=["kind"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from lernbatch.database import db, sql
@@ -28,31 +28,27 @@ class Check:
 async def checks(services: Services) -> list[Check]:
     """Every dependency, asked at the same time, under the names that clients of the reference know."""
     database, search, content = await asyncio.gather(
-        _asked("Cassandra service", database_answers, services),
-        _asked("Elastic search service", _search_answers, services),
-        _asked("Content service", _content_answers, services),
+        _checked("Cassandra service", database_answers(services)),
+        _checked("Elastic search service", search_answers(services)),
+        _checked("Content service", services.sunbird.search.healthy()),
     )
     return [Check("lms-service"), Check("Actor service"), database, search, content]
 
 
-async def _asked(name: str, ask: Callable[[Services], Awaitable[bool]], services: Services) -> Check:
+async def _checked(name: str, answer: Awaitable[object]) -> Check:
+    """How a dependency is, by its answer to a question: False, none in time, or a failure is a connection error."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            return Check(name) if await ask(services) else Check(name, "Connection error")
+            return Check(name, "Connection error") if await answer is False else Check(name)
     except db.UNREACHABLE:
         return Check(name, "Connection error")
 
 
-async def database_answers(services: Services) -> bool:
+async def database_answers(services: Services) -> None:
+    """Ask the database a question. Raises: one of db.UNREACHABLE, when it does not answer."""
     await db.value(services.pool, Q.answers)
-    return True
 
 
-async def _search_answers(services: Services) -> bool:
+async def search_answers(services: Services) -> None:
+    """Ask the search, which is the database's, whatever it finds. Raises: one of db.UNREACHABLE."""
     await db.value(services.pool, Q.search_answers)
-    return True
-
-
-async def _content_answers(services: Services) -> bool:
-    healthy: bool = await services.sunbird.search.healthy()
-    return healthy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lernbatch.enrolment.actions import check_management
 from lernbatch.errors import NoAnswer
-from lernbatch.progress import actions, groups, rules, wire
+from lernbatch.progress import actions, groups, rules, wire, wire_aggregation, wire_groups
 from lernbatch.progress.model import Update
 from lernbatch.web.request import Call
 from lernbatch.web.schema import Done, takes
@@ -48,33 +48,33 @@ async def _read(call: Call, query: wire.StatesQuery) -> wire.StateList:
     return wire.show_states(query, states, attempts, services.clock.zone)
 
 
-@takes(wire.GroupActivityRequest)
-async def read_group_activity(call: Call) -> wire.GroupProgress:
+@takes(wire_groups.GroupActivityRequest)
+async def read_group_activity(call: Call) -> wire_groups.GroupProgress:
     """POST /v1/group/activity/agg: what the members of the caller's group have done."""
-    query = wire.read_group_query(call.request)
+    query = wire_groups.read_group_query(call.request)
     members = await groups.members_of(call.services, call.caller, query.group_id)
     figures = await groups.metrics_of(call.services, [member.user_id for member in members], query.activity_id)
-    return wire.show_group(query, members, figures, call.services.clock.now())
+    return wire_groups.show_group(query, members, figures, call.services.clock.now())
 
 
-@takes(wire.ActivityAggregation)
+@takes(wire_aggregation.ActivityAggregation)
 async def aggregate_activity(call: Call) -> Done:
     """POST /v1/activity/agg: the successor's way to record statuses, or to recompute."""
-    work = wire.read_activity(call.request)
+    work = wire_aggregation.read_activity(call.request)
     await _check_may_record(call, work.user_id, work.batch_id)
     await actions.record(call.services, Update((work,)))
     return Done()
 
 
-@takes(wire.AttemptAggregation)
-async def aggregate_assessment(call: Call) -> wire.AggregatedAttempt:
+@takes(wire_aggregation.AttemptAggregation)
+async def aggregate_assessment(call: Call) -> wire_aggregation.AggregatedAttempt:
     """POST /v1/assessment/agg: the successor's way to record attempts."""
-    user_id, submissions = wire.read_attempts(call.request, call.subject)
-    works = wire.works_of(user_id, submissions)
+    user_id, submissions = wire_aggregation.read_attempts(call.request, call.subject)
+    works = wire_aggregation.works_of(user_id, submissions)
     for work in works:
         await _check_may_record(call, user_id, work.batch_id)
     await actions.record(call.services, Update(works))
-    return wire.AggregatedAttempt(attempt_id=submissions[0].attempt_id if len(submissions) == 1 else "N/A")
+    return wire_aggregation.AggregatedAttempt(attempt_id=submissions[0].attempt_id if len(submissions) == 1 else "N/A")
 
 
 async def _check_may_record(call: Call, user_id: str, batch_id: str) -> None:

@@ -70,12 +70,13 @@ async def differences(services: Services, batch_id: str | None = None) -> AsyncI
             if stored.course_version is not None:
                 pinned = await courses.course(services, stored.course_id, stored.course_version)
             course = pinned or trees.get(stored.course_id)
-            for difference in [] if course is None else _differences(stored, course, services.clock.now()):
+            for difference in [] if course is None else differences_of(stored, course, services.clock.now()):
                 yield difference
         after = page[-1].user_id, page[-1].batch_id
 
 
-def _differences(stored: StoredEnrolment, course: Course, now: datetime) -> list[Difference]:
+def differences_of(stored: StoredEnrolment, course: Course, now: datetime) -> list[Difference]:
+    """The columns of an enrolment that differ from what its states and attempts mean for `course`."""
     states = STATES.decode(stored.states)
     before = Completion(stored.status, stored.progress, stored.percentage, stored.completed_at)
     completion, last = rules.completion(course, states, before, now), rules.last_read(states)

@@ -93,7 +93,7 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
     reported = min(max(report.status, 0), COMPLETED)
     status = max(old.status, reported)
     before = _seen(old)
-    seen, older = _with_view(before, old.older, report)
+    seen, older = with_view(before, old.older, report)
     completions = max(old.completions, report.completions, status // COMPLETED)
     if seen is not before and reported == COMPLETED:  # of what was seen before they are counted already
         completions = max(completions, sum([view & 1 for view in seen]) + (older.completions if older else 0))
@@ -109,7 +109,7 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
         accessed_ms,
         completed_ms,
         old.last_updated_ms,
-        old.details if report.details is None else _details(old.details, report, now_ms),
+        old.details if report.details is None else newest_details(old.details, report, now_ms),
         None if len(seen) < 2 and seen == _usual_views(accessed_ms, completions) else seen,
         older,
     )
@@ -160,7 +160,7 @@ def _later(one: int | None, other: int | None) -> int | None:
     return max(one, other)
 
 
-def _with_view(
+def with_view(
     seen: tuple[int, ...], older: OlderViews | None, report: Report
 ) -> tuple[tuple[int, ...], OlderViews | None]:
     """The newest views, newest first, and the older ones. A moment is one view, completing if any report says so."""
@@ -213,7 +213,8 @@ def _usual_views(accessed_ms: int | None, completions: int) -> tuple[int, ...]:
     return () if accessed_ms is None else (accessed_ms * 2 + min(completions, 1),)
 
 
-def _details(old: tuple[int, Any] | None, report: Report, now_ms: int) -> tuple[int, Any]:
+def newest_details(old: tuple[int, Any] | None, report: Report, now_ms: int) -> tuple[int, Any]:
+    """What a player keeps of a content, with its instant: of two the later counts. `old` None: there is none yet."""
     new = (now_ms if report.accessed_ms is None else report.accessed_ms, report.details)
     if old is None:
         return new

@@ -25,8 +25,6 @@ from lernbatch.progress.attempts.wire import (
 )
 from lernbatch.progress.model import (
     COMPLETED,
-    GroupQuery,
-    Metric,
     NotPermitted,
     Outcome,
     Report,
@@ -38,10 +36,10 @@ from lernbatch.progress.model import (
 from lernbatch.web.caller import Caller
 from lernbatch.web.envelope import timestamp
 from lernbatch.web.fields import END_OF_TIME_MS, UnreadableDate, blank, text
-from lernbatch.web.schema import BatchId, CourseId, Done, Fields, Milliseconds, UserId
+from lernbatch.web.schema import BatchId, CourseId, Fields, UserId
 
 if TYPE_CHECKING:
-    from lernbatch.sunbird.groups import GroupMember
+    pass
 
 _QUARTER_MS = 15 * 60 * 1000  # no zone changes its offset between two of these
 _TWO = [f"{number:02d}" for number in range(60)]  # read sooner than formatted
@@ -144,9 +142,9 @@ def read_update(request: Mapping[str, Any], caller: Caller, subject: str, most: 
      "lastAccessTime": "2026-02-03 10:20:30:456+0530"}], "assessments": [{…}]}
     `subject`: whose items are that name nobody; `most`: items of one update.
     """
-    contents, assessments = _items(request, "contents"), _items(request, "assessments")
+    contents, assessments = items_of(request, "contents"), items_of(request, "assessments")
     if not contents and not assessments:
-        return Update((), sync=_read_sync(request, caller))
+        return Update((), sync=read_sync(request, caller))
     if len(contents) + len(assessments) > most:
         raise TooManyContents(most)
     items = _read_items(contents)
@@ -156,7 +154,7 @@ def read_update(request: Mapping[str, Any], caller: Caller, subject: str, most: 
     speaks_for = caller.user_id, caller.on_behalf_of
     not_permitted = []
     for item in items:
-        user_id, report = item.user_id or subject, _read_report(item)
+        user_id, report = item.user_id or subject, read_report(item)
         if item.batch_id is None or not item.batch_id.strip():
             continue
         if user_id in speaks_for or not caller.authentication_enabled:
@@ -168,7 +166,7 @@ def read_update(request: Mapping[str, Any], caller: Caller, subject: str, most: 
     for submission in submissions:
         key = subject, submission.batch_id
         attempts.setdefault(key, []).append(submission)
-        reports.setdefault(key, []).append(_completed_by(submission))
+        reports.setdefault(key, []).append(completion_by(submission))
     works = tuple(
         Work(user_id, batch_id, tuple(listed), tuple(attempts.get((user_id, batch_id), ())))
         for (user_id, batch_id), listed in reports.items()
@@ -177,7 +175,8 @@ def read_update(request: Mapping[str, Any], caller: Caller, subject: str, most: 
     return Update(works, NotPermitted(valid, tuple(not_permitted)) if not_permitted else None)
 
 
-def _items(request: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+def items_of(request: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """The objects of a list, none when it is left out. Raises: Malformed."""
     items = request.get(key)
     if items is None:
         return []
@@ -186,7 +185,11 @@ def _items(request: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     return items
 
 
-def _read_sync(request: Mapping[str, Any], caller: Caller) -> SyncRequest:
+def read_sync(request: Mapping[str, Any], caller: Caller) -> SyncRequest:
+    """An update without items, which asks to recompute. Complains as E49.
+
+    {"courseId": "do_1", "batchId": "0137", "userId": "u-1"}
+    """
     fields = {"courseId": request.get("courseId") or request.get("collectionId")}
     fields |= {key: request.get(key) for key in ("batchId", "userId")}
     course_id, batch_id, user_id = (text(fields, key) for key in ("courseId", "batchId", "userId"))
@@ -207,19 +210,16 @@ def _read_items(contents: Sequence[Mapping[str, Any]]) -> list[ReportedContent]:
     except msgspec.ValidationError as wrong:
         _check_items(contents)
         raise Malformed from wrong
-    if not all(map(_is_plain, items)):
-        _check_items(contents)
-    return items
-
-
-def _is_plain(item: ReportedContent) -> bool:
-    """Whether nothing of `item` needs a closer look."""
-    return bool(
+    # Most items need no closer look.
+    if not all(
         item.course_id
         and not item.course_id.isspace()
         and item.last_updated_time is None
         and item.last_completed_time is None
-    )
+        for item in items
+    ):
+        _check_items(contents)
+    return items
 
 
 def _check_items(contents: Sequence[Mapping[str, Any]]) -> None:
@@ -240,7 +240,7 @@ def _check_items(contents: Sequence[Mapping[str, Any]]) -> None:
         _read_accessed(fields.get("lastAccessTime"))
 
 
-def _completed_by(submission: Submission) -> Report:
+def completion_by(submission: Submission) -> Report:
     """Submitting an assessment completes its content, whatever the score (contract enrolment §3.2.1)."""
     return Report(
         submission.content_id,
@@ -251,7 +251,8 @@ def _completed_by(submission: Submission) -> Report:
     )
 
 
-def _read_report(item: ReportedContent) -> Report:
+def read_report(item: ReportedContent) -> Report:
+    """How far a learner is in a content. Raises: Malformed, UnreadableDate, TooManyDetails."""
     status, progress, accessed_ms = _whole(item.status), _whole(item.progress), _read_accessed(item.last_access_time)
     completed_ms = None if item.last_completed_time is None else _read_date(item.last_completed_time)
     views, completions = _whole(item.view_count), _whole(item.completed_count)
@@ -459,213 +460,3 @@ def _quarter(quarter: int, zone: tzinfo) -> tuple[str, int, str]:
     at = datetime.fromtimestamp(quarter * _QUARTER_MS // 1000, zone)
     shown = timestamp(at)
     return shown[:14], at.minute, shown[23:]
-
-
-# What a group has done
-
-
-class GroupActivityRequest(Fields):
-    """What a group has done in a course."""
-
-    group_id: Annotated[str, Meta(description="A group that the caller is in.", examples=["g-1"])]
-    activity_id: Annotated[str, Meta(description="A course, or a unit of one.", examples=["do_31412345678901234561"])]
-    activity_type: Annotated[str, Meta(description="Echoed.", examples=["Course"])]
-
-
-class ShownMetric(Fields):
-    """One figure of a learner or of a group."""
-
-    metric: Annotated[str, Meta(examples=["completedCount"])]
-    value: float
-    last_updated_on: Milliseconds
-
-
-class EnrolmentCount(Fields):
-    """How many members are enrolled."""
-
-    metric: str
-    last_updated_on: Milliseconds
-    value: int
-
-
-class GroupActivity(Fields):
-    """The course or unit, and the group's figures."""
-
-    id: str
-    type: str
-    agg: list[EnrolmentCount]
-
-
-class MemberProgress(Fields, kw_only=True):
-    """A member with any progress."""
-
-    user_id: UserId
-    name: str | UnsetType = UNSET
-    role: str | UnsetType = UNSET
-    status: str | UnsetType = UNSET
-    created_by: str | UnsetType = UNSET
-    agg: list[ShownMetric]
-
-
-class GroupProgress(Fields):
-    """What a group has done."""
-
-    group_id: str
-    activity: GroupActivity
-    members: list[MemberProgress]
-
-
-def read_group_query(request: Mapping[str, Any]) -> GroupQuery:
-    """{"groupId": "g-1", "activityId": "do_1", "activityType": "Course"}. Complains as E56 to E58."""
-    values = []
-    missing: Sequence[tuple[str, type[Refused]]] = (
-        ("groupId", rules.GroupIdMissing),
-        ("activityId", rules.ActivityIdMissing),
-        ("activityType", rules.ActivityTypeMissing),
-    )
-    for key, refusal in missing:
-        value = text(request, key)
-        if value is None or blank(value):
-            raise refusal
-        values.append(value)
-    return GroupQuery(*values)
-
-
-def show_group(
-    query: GroupQuery, members: Sequence[GroupMember], figures: Sequence[tuple[str, Sequence[Metric]]], now: datetime
-) -> GroupProgress:
-    """The members with any progress, each with the figures; those without are left out."""
-    by_id = {member.user_id: member for member in members}
-    latest = max((metric.updated_at for _, metrics in figures for metric in metrics), default=now)
-    count = EnrolmentCount("enrolmentCount", _milliseconds(latest), len({user_id for user_id, _ in figures}))
-    return GroupProgress(
-        query.group_id,
-        GroupActivity(query.activity_id, query.activity_type, [count]),
-        [
-            MemberProgress(
-                user_id=member.user_id,
-                name=UNSET if member.name is None else member.name,
-                role=UNSET if member.role is None else member.role,
-                status=UNSET if member.status is None else member.status,
-                created_by=UNSET if member.created_by is None else member.created_by,
-                agg=[ShownMetric(metric.name, metric.value, _milliseconds(metric.updated_at)) for metric in metrics],
-            )
-            for member, metrics in ((by_id[user_id], metrics) for user_id, metrics in figures)
-        ],
-    )
-
-
-def _milliseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
-
-
-# The successor's calls that aggregate directly (enrolment §3.6). Here nothing waits to be aggregated, so they record.
-
-
-class MandatoryMissing(Refused):
-    """A mandatory parameter is missing, in the successor's words."""
-
-    code = "MANDATORY_PARAMETER_MISSING"
-
-
-class InvalidStatus(Refused):
-    code = "INVALID_REQUESTED_DATA"
-
-
-class SubjectMissing(Refused):
-    """An attempt of nobody, or in no course (E68)."""
-
-    code = "MANDATORY_PARAMETER_MISSING"
-    message = "Missing userId/courseId in Request Body"
-
-
-class ContentDone(Fields):
-    """A content and how far a learner is in it."""
-
-    content_id: ContentId
-    status: Annotated[int, Meta(ge=0, le=2)]
-
-
-class ActivityAggregation(Fields):
-    """The statuses of one learner's contents."""
-
-    user_id: UserId
-    course_id: CourseId
-    batch_id: BatchId
-    contents: Annotated[
-        list[ContentDone] | None, Meta(description="Left out: progress is recomputed from what is stored.")
-    ] = None
-
-
-class AttemptAggregation(Fields, kw_only=True):
-    """One attempt; `assessments` may hold several, to which the other fields apply where they say nothing."""
-
-    user_id: UserId | UnsetType = UNSET
-    course_id: CourseId
-    batch_id: BatchId
-    content_id: ContentId
-    attempt_id: Annotated[str, Meta(examples=["a-1"])] | UnsetType = UNSET
-    assessment_ts: AttemptedAt
-    events: AssessEvents | UnsetType = UNSET
-
-
-class AggregatedAttempt(Done, kw_only=True):
-    """What became of attempts. `attemptId`: N/A where there were several."""
-
-    attempt_id: Annotated[str, Meta(examples=["a-1"])]
-
-
-def read_activity(request: Mapping[str, Any]) -> Work:
-    """{"userId": "u-1", "courseId": "do_1", "batchId": "0137", "contents": [{"contentId": "do_11", "status": 2}]}
-
-    Without `contents` the enrolment is recomputed from what is stored. Complains as E61 to E67.
-    """
-    user_id, course_id, batch_id = (_stated(request, key) for key in ("userId", "courseId", "batchId"))
-    reports = []
-    for item in _items(request, "contents"):
-        content_id, status = _stated(item, "contentId", " in contents"), item.get("status")
-        if status is None:
-            raise MandatoryMissing("status is mandatory in contents")
-        if not isinstance(status, int | float) or isinstance(status, bool):
-            raise InvalidStatus("status must be a number")
-        if status not in (0, 1, 2):
-            raise InvalidStatus("status must be 0, 1, or 2")
-        reports.append(Report(content_id, course_id, int(status)))
-    return Work(user_id, batch_id, tuple(reports))
-
-
-def _stated(fields: Mapping[str, Any], key: str, where: str = "") -> str:
-    value = text(fields, key)
-    if value is None or blank(value):
-        raise MandatoryMissing(f"{key} is mandatory{where}")
-    return value
-
-
-def read_attempts(request: Mapping[str, Any], caller_id: str) -> tuple[str, list[Submission]]:
-    """One attempt, or `assessments` with the request's values where an item says nothing. Complains as E68.
-
-    The learner, by default the caller, and the attempts.
-    """
-    shared = {key: value for key, value in request.items() if key != "assessments"}
-    user_id = text(shared, "userId") or caller_id
-    if blank(user_id) or blank(text(shared, "courseId")):
-        raise SubjectMissing
-    submissions = []
-    for item in _items(request, "assessments") or [shared]:
-        fields = {**shared, **item, "userId": user_id}
-        at_ms = fields.get("assessmentTs", fields.get("assessmentTimestamp"))
-        attempt_id = fields.get("attemptId") or f"{user_id}_{fields.get('contentId')}_{at_ms}"
-        fields |= {"assessmentTs": at_ms, "attemptId": attempt_id, "events": fields.get("events") or []}
-        submissions.append(read_submission(fields, user_id))
-    return user_id, submissions
-
-
-def works_of(user_id: str, submissions: Sequence[Submission]) -> tuple[Work, ...]:
-    """The attempts as works, one a batch."""
-    by_batch: dict[str, list[Submission]] = {}
-    for submission in submissions:
-        by_batch.setdefault(submission.batch_id, []).append(submission)
-    return tuple(
-        Work(user_id, batch_id, tuple(_completed_by(attempt) for attempt in attempts), tuple(attempts))
-        for batch_id, attempts in by_batch.items()
-    )

@@ -27,7 +27,7 @@ from lernbatch.web.envelope import decode
 from lernbatch.web.request import Call
 from lernbatch.web.schema import Empty, takes
 
-Q = sql.load("lernbatch.certificate")
+Q = sql.load("lernbatch.registry")
 LIMIT = 100
 _STAFF = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
 
@@ -61,13 +61,13 @@ async def search(call: Call) -> Response:
     course_id = _equal(training.get("id")) or _equal(filters.get("courseId"))
     batch_id = _equal(training.get("batchId")) or _equal(filters.get("batchId"))
     certificates = await _of_learner(call, user_id or call.caller.subject, course_id, batch_id)
-    return _json([record.show_entity(one, _base(call), known=True) for one in certificates])
+    return _json([record.show_entity(certificate, _base(call), known=True) for certificate in certificates])
 
 
 @takes(produces="application/json")
 async def download(call: Call) -> Response:
     """GET /api/rc/certificate/v1/download/{id}: the record, or its picture as the header Accept asks."""
-    certificate = await _found(call)
+    certificate = await _certificate(call)
     accepted = call.headers.get("accept", "")
     form = next((form for form in ("svg", "pdf", "png") if pictures.MEDIA_TYPES[form] in accepted), None)
     if form is None:
@@ -81,11 +81,11 @@ async def download(call: Call) -> Response:
 @takes(produces="application/json")
 async def key(call: Call) -> Response:
     """GET /api/rc/certificate/v1/key/{id}: a public key by its name, as PEM."""
-    found = keys.key_set(call.services.config).find(call.parameters["key_id"])
-    if found is None:
+    issuer_key = keys.key_set(call.services.config).find(call.parameters["key_id"])
+    if issuer_key is None:
         raise NotFound
-    pem = found.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    return _json({"osid": found.name, "alg": "Ed25519", "value": pem})
+    pem = issuer_key.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    return _json({"osid": issuer_key.name, "alg": "Ed25519", "value": pem})
 
 
 @takes(Empty)
@@ -100,7 +100,7 @@ async def legacy_search(call: Call) -> wire.RegistrySearchAnswer:
 @takes()
 async def legacy_download(call: Call) -> wire.PrintableCertificate:
     """GET /certs/v2/registry/download/{id}: the SVG as a data URL."""
-    certificate = await _found(call)
+    certificate = await _certificate(call)
     picture = (await _picture(call, certificate, "svg")).decode()
     return wire.PrintableCertificate(print_uri=f"data:image/svg+xml,{quote(picture, safe='')}")
 
@@ -120,7 +120,7 @@ async def legacy_download_by_url(call: Call) -> wire.PdfLink:
 @takes()
 async def legacy_read(call: Call) -> wire.RegistryRecordAnswer:
     """GET /certs/v1/registry/read/{id}"""
-    certificate = await _found(call)
+    certificate = await _certificate(call)
     known = await _knows(call, certificate)
     return wire.RegistryRecordAnswer(response=wire.show_record(certificate, _base(call), known=known))
 
@@ -140,10 +140,10 @@ async def legacy_validate(call: Call) -> wire.RegistryRecordAnswer:
 @takes(wire.VerificationRequest)
 async def legacy_verify(call: Call) -> wire.VerificationAnswer:
     """POST /certs/v1/registry/verify {"data": {"id": "https://…/certs/{id}"}} or {"id": …}"""
-    named = _object(call.request.get("data")).get("id") or call.request.get("id")
-    if not isinstance(named, str) or not named.strip():
+    address = _object(call.request.get("data")).get("id") or call.request.get("id")
+    if not isinstance(address, str) or not address.strip():
         raise Missing("id")
-    checked = await verification.check(call.services, named.rstrip("/").rpartition("/")[2])
+    checked = await verification.check(call.services, address.rstrip("/").rpartition("/")[2])
     valid = checked is not None and checked.standing == "valid"
     messages = [] if valid else [f"ERROR: {checked.standing if checked else 'unknown'}"]
     return wire.VerificationAnswer(
@@ -157,28 +157,20 @@ async def _of_learner(
     """What a learner holds: one's own, or what comes from batches that the caller manages (see ownership_enforced)."""
     if not user_id:
         return []
-    certificates = await db.all(
-        call.services.pool,
-        Certificate,
-        Q.certificates_of_learner,
-        user_id=user_id,
-        course_id=course_id,
-        batch_id=batch_id,
-        active_only=True,
-        limit=LIMIT,
+    certificates = await verification.of_learner(
+        call.services, user_id, course_id=course_id, batch_id=batch_id, active_only=True, limit=LIMIT
     )
     visible = await _visible(call, certificates)
-    if not visible and not call.caller.speaks_for(user_id) and not _teaches(call):
+    if call.caller.speaks_for(user_id):
+        return visible
+    # Who teaches may ask for anybody's certificates, and be answered none.
+    config = call.services.config
+    teaches = is_unbounded(call.caller, config) or call.caller.has_role((*_STAFF, *config.administrator_roles))
+    if not visible and not teaches:
         raise Unauthorized
-    if visible and not call.caller.speaks_for(user_id):
+    if visible:
         await audit.note(call, "registry.search", whom=[user_id])
     return visible
-
-
-def _teaches(call: Call) -> bool:
-    """Whether anybody's certificates may be asked for; which ones are answered is _visible's."""
-    config, caller = call.services.config, call.caller
-    return is_unbounded(caller, config) or caller.has_role((*_STAFF, *config.administrator_roles))
 
 
 async def _visible(call: Call, certificates: Sequence[Certificate]) -> list[Certificate]:
@@ -190,17 +182,18 @@ async def _visible(call: Call, certificates: Sequence[Certificate]) -> list[Cert
     config, caller = call.services.config, call.caller
     if is_unbounded(caller, config):
         return list(certificates)
-    batch_ids = list({one.batch_id for one in certificates})
+    batch_ids = list({certificate.batch_id for certificate in certificates})
     owners = {
         row.batch_id: row for row in await db.all(call.services.pool, BatchOwners, Q.owners_of, batch_ids=batch_ids)
     }
     staff = (*_STAFF, *config.administrator_roles)
 
-    def may_see(one: Certificate) -> bool:
-        batch = owners.get(one.batch_id)
-        return caller.speaks_for(one.user_id) or (batch is not None and may_manage(caller, batch, config, staff))
+    def may_see(certificate: Certificate) -> bool:
+        batch = owners.get(certificate.batch_id)
+        is_manager = batch is not None and may_manage(caller, batch, config, staff)
+        return is_manager or caller.speaks_for(certificate.user_id)
 
-    return [one for one in certificates if may_see(one)]
+    return [certificate for certificate in certificates if may_see(certificate)]
 
 
 async def _knows(call: Call, certificate: Certificate) -> bool:
@@ -209,7 +202,7 @@ async def _knows(call: Call, certificate: Certificate) -> bool:
     return asking and bool(await _visible(call, [certificate]))
 
 
-async def _found(call: Call) -> Certificate:
+async def _certificate(call: Call) -> Certificate:
     certificate = await verification.find(call.services, call.parameters["certificate_id"])
     if certificate is None:
         raise NotFound
@@ -226,8 +219,8 @@ async def _picture(call: Call, certificate: Certificate, form: str) -> bytes:
 
 def _equal(value: Any) -> str | None:
     """The text of a filter: {"eq": "u1"} or "u1"."""
-    wanted = value.get("eq") if isinstance(value, dict) else value
-    return wanted if isinstance(wanted, str) and wanted else None
+    text = value.get("eq") if isinstance(value, dict) else value
+    return text if isinstance(text, str) and text else None
 
 
 def _named(value: Any, part: str) -> str | None:

@@ -8,22 +8,9 @@ from typing import Any
 from lernbatch.archive.model import Row
 from lernbatch.course.model import Course
 from lernbatch.report import cells
-from lernbatch.report.learner_metrics import MetricRow, Unseal, identity_cells
+from lernbatch.report.learner_metrics import IDENTITY_COLUMNS, MetricRow, Unseal, identity_cells
 from lernbatch.report.model import ReportTable
 from lernbatch.report.progress import ProgressOptions, assessments
-
-COLUMNS = (
-    "External ID",
-    "User ID",
-    "User Name",
-    "Email ID",
-    "Mobile Number",
-    "Organisation Name",
-    "State Name",
-    "District Name",
-    "School UDISE Code",
-    "School Name",
-)
 
 
 def assessment(course: Course, unseal: Unseal, options: ProgressOptions) -> ReportTable:
@@ -42,4 +29,4 @@ def assessment(course: Course, unseal: Unseal, options: ProgressOptions) -> Repo
             ),
         )
 
-    return ReportTable((*COLUMNS, *(leaf.name for leaf in scored), "Total Score"), expand)
+    return ReportTable((*IDENTITY_COLUMNS, *(leaf.name for leaf in scored), "Total Score"), expand)

@@ -8,20 +8,11 @@ from typing import Any
 from lernbatch.archive.model import Row
 from lernbatch.course.model import Course
 from lernbatch.report import cells
-from lernbatch.report.learner_metrics import MetricRow, Unseal, identity_cells
+from lernbatch.report.learner_metrics import IDENTITY_COLUMNS, MetricRow, Unseal, identity_cells
 from lernbatch.report.model import ReportTable
 
 COLUMNS = (
-    "External ID",
-    "User ID",
-    "User Name",
-    "Email ID",
-    "Mobile Number",
-    "Organisation Name",
-    "State Name",
-    "District Name",
-    "School UDISE Code",
-    "School Name",
+    *IDENTITY_COLUMNS,
     "Block Name",
     "Enrolment Date",
     "Course ID",

@@ -14,6 +14,18 @@ from lernbatch.archive.model import Row
 from lernbatch.person.model import Personal
 
 Unseal = Callable[[str, bytes | None], Personal]
+IDENTITY_COLUMNS = (
+    "External ID",
+    "User ID",
+    "User Name",
+    "Email ID",
+    "Mobile Number",
+    "Organisation Name",
+    "State Name",
+    "District Name",
+    "School UDISE Code",
+    "School Name",
+)
 _SHOWN_OF_NAME, _SHOWN_OF_PHONE = 2, 4
 
 
@@ -37,7 +49,7 @@ class MetricRow(NamedTuple):
 
 
 def identity_cells(learner: MetricRow, unseal: Unseal, *, own: bool) -> Row:
-    """The first ten columns. What belongs to the school is shown to its own organisation only: `own`."""
+    """The cells of IDENTITY_COLUMNS. What belongs to the school is shown to its own organisation only: `own`."""
     person = unseal(learner.user_id, learner.sealed)
     return (
         person.external_id if own else "",

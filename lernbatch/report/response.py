@@ -60,12 +60,13 @@ def response(course: Course, batch: ReportBatch, titles: Mapping[str, str], zone
             attempt.attempt_id,
             cells.instant(attempt.attempted_ms, zone),
         )
-        return [(*start, *_question(question)) for question in attempt.questions] or [(*start, *_NO_QUESTION)]
+        return [(*start, *question_cells(question)) for question in attempt.questions] or [(*start, *_NO_QUESTION)]
 
     return ReportTable(tuple(COLUMNS), expand)
 
 
-def _question(question: Mapping[str, Any]) -> Row:
+def question_cells(question: Mapping[str, Any]) -> Row:
+    """The cells of one question of an attempt, as states keep it; what it lacks is empty."""
     return (
         cells.texts(question.get("id")),
         cells.texts(question.get("type")),

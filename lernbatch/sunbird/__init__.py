@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from ssl import SSLContext
 
 import httpx
 from starlette.types import ASGIApp
@@ -52,11 +51,16 @@ class Sunbird:
             tls = httpx.create_ssl_context()  # once: reading the certificates takes longer than all the rest
 
             async def client(url: str | None) -> httpx.AsyncClient:
-                made = (
-                    httpx.AsyncClient(transport=bundled, base_url=IN_PROCESS) if url is None else _tcp(config, url, tls)
-                )
-                return await opened.enter_async_context(made)
+                if url is None:
+                    remote_client = httpx.AsyncClient(transport=bundled, base_url=IN_PROCESS)
+                else:
+                    remote_client = httpx.AsyncClient(
+                        base_url=url, verify=tls, timeout=_timeout(config), limits=kept, follow_redirects=False
+                    )
+                return await opened.enter_async_context(remote_client)
 
+            most = config.upstream_connections
+            kept = httpx.Limits(max_connections=most, max_keepalive_connections=most)
             direct = httpx.Limits(max_connections=config.upstream_connections, max_keepalive_connections=0)
             outside = httpx.AsyncHTTPTransport(verify=tls, limits=direct)
             strangers = httpx.AsyncClient(
@@ -71,11 +75,14 @@ class Sunbird:
             search = await remote("search", config.search_url)
             composite = await remote("composite search", config.composite_search_url or config.search_url)
             certificates = await remote("certificate", config.certificate_service_url)
+            lists = SANDBOX_LISTS
+            if config.user_org_url is not None:
+                lists = Lists(config.user_list_path, config.consent_list_path)
             yield cls(
                 content=Content(content, config),
                 search=Search(search, composite, config),
                 questions=Questions(await remote("question set", config.questionset_url), config),
-                users=Users(people, config, _lists(config)),
+                users=Users(people, config, lists),
                 organisations=Organisations(people, config),
                 groups=Groups(await remote("group", config.group_url), config),
                 templates=Templates(
@@ -83,24 +90,6 @@ class Sunbird:
                 ),
                 notify=Notify(people, config),
             )
-
-
-def _lists(config: Config) -> Lists:
-    if config.user_org_url is None:
-        return SANDBOX_LISTS
-    return Lists(config.user_list_path, config.consent_list_path)
-
-
-def _tcp(config: Config, url: str, tls: SSLContext) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        base_url=url,
-        verify=tls,
-        timeout=_timeout(config),
-        limits=httpx.Limits(
-            max_connections=config.upstream_connections, max_keepalive_connections=config.upstream_connections
-        ),
-        follow_redirects=False,
-    )
 
 
 def _timeout(config: Config) -> httpx.Timeout:

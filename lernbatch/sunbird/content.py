@@ -52,7 +52,7 @@ class Content:
         reply = await self._remote.get(
             f"{self._config.content_read_path}{_segment(course_id)}", query={"fields": _FIELDS}, headers=self._reading
         )
-        return None if _unknown(reply) else _read_content(course_id, mapping(reply.result.get("content")))
+        return None if _unknown(reply) else read_content(course_id, mapping(reply.result.get("content")))
 
     async def hierarchy(self, course_id: str) -> Mapping[str, Any] | None:
         """The published tree: the root node with its children, as the service gives it; None when there is none."""
@@ -113,7 +113,8 @@ def _unknown(reply: Reply) -> bool:
     return reply.status in (400, 404)
 
 
-def _read_content(content_id: str, content: Mapping[str, Any]) -> PublishedContent:
+def read_content(content_id: str, content: Mapping[str, Any]) -> PublishedContent:
+    """A content as the content service answers it. `content_id`: where the answer names none."""
     return PublishedContent(
         content_id=text(content.get("identifier")) or content_id,
         name=text(content.get("name")),

@@ -30,7 +30,7 @@ class PublicOnly(httpx.AsyncBaseTransport):
         host = request.url.host
         if self._trusted & {host, request.url.netloc.decode()}:
             return await self._within.handle_async_request(request)
-        *others, last = await _public_addresses(host)
+        *others, last = await public_addresses(host)
         for address in others:
             try:
                 return await self._within.handle_async_request(_sent_to(request, address))
@@ -81,12 +81,13 @@ def _sent_to(request: httpx.Request, address: str) -> httpx.Request:
     )
 
 
-async def _public_addresses(host: str) -> list[str]:
+async def public_addresses(host: str) -> list[str]:
+    """The addresses of a host, all outside the network. Raises: Unreachable; Inside, when one of them is not."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        places = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as unknown:
         raise Unreachable(f"there is no host {host}: {unknown}") from unknown
-    addresses = [str(place[4][0]) for place in found]
+    addresses = [str(place[4][0]) for place in places]
     if not addresses or not all(ip_address(address).is_global for address in addresses):
         raise Inside(f"{host} is inside the network: name it in LERNBATCH_PICTURE_HOSTS to fetch from there")
     return addresses

@@ -79,8 +79,8 @@ class Reply:
     @property
     def text(self) -> str | None:
         """What went wrong, in the other service's words."""
-        found = mapping(self.envelope.get("params")).get("errmsg")
-        return None if found is None else str(found)
+        message = mapping(self.envelope.get("params")).get("errmsg")
+        return None if message is None else str(message)
 
     @property
     def result(self) -> Mapping[str, Any]:
@@ -187,20 +187,20 @@ class Remote:
         named: str = "",
     ) -> Reply:
         """GET, repeated when the service fails. `named`: what the log calls it, when the path names a person."""
-        asked = _Request("GET", path, None, query, headers, named)
-        return self._read(asked, *await self._repeated(asked))
+        call = _Request("GET", path, None, query, headers, named)
+        return self._read(call, *await self._repeated(call))
 
     async def search(self, path: str, request: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> Reply:
         """POST of a question that changes nothing, so it is repeated like GET."""
-        asked = _Request("POST", path, {"request": request}, None, headers)
-        return self._read(asked, *await self._repeated(asked))
+        call = _Request("POST", path, {"request": request}, None, headers)
+        return self._read(call, *await self._repeated(call))
 
     async def send(
         self, method: str, path: str, request: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
     ) -> Reply:
         """A call that changes something: made once, whatever happens."""
-        asked = _Request(method, path, {"request": request}, None, headers)
-        return self._read(asked, *await self._once(asked))
+        call = _Request(method, path, {"request": request}, None, headers)
+        return self._read(call, *await self._once(call))
 
     async def fetch(self, path: str) -> bytes:
         """The bytes under `path`, or under a whole URL. Raises: Unreachable, when nothing is there."""
@@ -209,10 +209,10 @@ class Remote:
             raise Unreachable(f"{self._name} GET {path.partition('?')[0]} answered {status}", status=status)
         return body
 
-    async def _repeated(self, asked: _Request) -> tuple[int, bytes]:
+    async def _repeated(self, call: _Request) -> tuple[int, bytes]:
         for attempt in range(1, self._attempts):
             try:
-                status, body = await self._once(asked)
+                status, body = await self._once(call)
                 if status not in _WORTH_REPEATING:
                     return status, body
             except NotSent:
@@ -221,9 +221,9 @@ class Remote:
                 log.warning("a call is repeated", error=failure.detail)
             pause = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads retries, no secret
-        return await self._once(asked)
+        return await self._once(call)
 
-    async def _once(self, asked: _Request) -> tuple[int, bytes]:
+    async def _once(self, call: _Request) -> tuple[int, bytes]:
         breaker = self._of_jobs if IN_JOB.get() else self._of_callers
         if not breaker.admits():
             raise Resting(f"{self._name} keeps failing and is left alone for a while")
@@ -231,22 +231,22 @@ class Remote:
             budget.spend()
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                status, body = await self._exchange(asked)
+                status, body = await self._exchange(call)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as failure:
             breaker.failed()
-            raise Unreachable(f"{self._name} {asked.shown}: {failure!r}") from failure
+            raise Unreachable(f"{self._name} {call.shown}: {failure!r}") from failure
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             breaker.failed()
         else:
             breaker.succeeded()
         return status, body
 
-    async def _exchange(self, asked: _Request) -> tuple[int, bytes]:
-        content = None if asked.body is None else msgspec.json.encode(asked.body)
-        headers = {"Content-Type": "application/json", **(asked.headers or {})}
+    async def _exchange(self, call: _Request) -> tuple[int, bytes]:
+        content = None if call.body is None else msgspec.json.encode(call.body)
+        headers = {"Content-Type": "application/json", **(call.headers or {})}
         chunks, size = [], 0
         async with self._client.stream(
-            asked.method, asked.path, content=content, params=asked.query, headers=headers
+            call.method, call.path, content=content, params=call.query, headers=headers
         ) as response:
             async for chunk in response.aiter_bytes():
                 size += len(chunk)
@@ -255,8 +255,8 @@ class Remote:
                 chunks.append(chunk)
         return response.status_code, b"".join(chunks)
 
-    def _read(self, asked: _Request, status: int, body: bytes) -> Reply:
-        named = f"{self._name} {asked.shown}"
+    def _read(self, call: _Request, status: int, body: bytes) -> Reply:
+        named = f"{self._name} {call.shown}"
         if not body.strip():
             raise UpstreamEmpty(f"{named} answered {status} and nothing else", status=status)
         try:

@@ -35,32 +35,32 @@ class Organisations:
 
     async def find(self, org_ids: Collection[str]) -> dict[str, Organisation]:
         """Organisation id → organisation, for those that exist. Raises: Upstream."""
-        found: dict[str, Organisation] = {}
+        organisations: dict[str, Organisation] = {}
         for ids in chunks(sorted(set(org_ids)), IDS_PER_CALL):
             reply = await self._remote.search(
                 self._config.org_search_path, {"filters": {"id": ids}, "limit": len(ids)}, headers=self._headers
             )
             for entry in mappings(mapping(reply.result.get("response")).get("content")):
                 org_id = text(entry.get("id") or entry.get("identifier"))
-                found[org_id] = Organisation(
+                organisations[org_id] = Organisation(
                     org_id=org_id,
                     name=text(entry.get("orgName")),
                     channel=text(entry.get("channel")),
                     is_root=entry.get("isRootOrg") is True or entry.get("isTenant") is True,
                     email=text(entry.get("email")) or None,
                 )
-        return found
+        return organisations
 
     async def remembered(self, org_ids: Collection[str]) -> dict[str, Organisation]:
         """As `find`, for what is shown again and again: at most `REMEMBERED_SECONDS` old. Raises: Upstream."""
         now = time.monotonic()
         unknown = [org_id for org_id in org_ids if self._remembered.get(org_id, (0.0, None))[0] < now]
         if unknown:
-            found = await self.find(unknown)
+            organisations = await self.find(unknown)
             if len(self._remembered) > MOST_REMEMBERED:
                 self._remembered.clear()
             until = now + REMEMBERED_SECONDS
-            self._remembered |= {org_id: (until, found.get(org_id)) for org_id in unknown}
+            self._remembered |= {org_id: (until, organisations.get(org_id)) for org_id in unknown}
         pairs = ((org_id, self._remembered.get(org_id, (0.0, None))[1]) for org_id in org_ids)
         return {org_id: organisation for org_id, organisation in pairs if organisation is not None}
 

@@ -33,16 +33,16 @@ class Questions:
         reply = await self._remote.get(path, headers=self._headers)
         if reply.status in (400, 404):
             return None
-        found = mapping(reply.result.get("questionset") or reply.result.get("questionSet"))
-        children = found.get("childNodes")
+        question_set = mapping(reply.result.get("questionset") or reply.result.get("questionSet"))
+        children = question_set.get("childNodes")
         return QuestionSet(
-            content_id=text(found.get("identifier")) or content_id,
-            name=text(found.get("name")),
-            status=text(found.get("status")),
-            total_questions=_number(found.get("totalQuestions"))
+            content_id=text(question_set.get("identifier")) or content_id,
+            name=text(question_set.get("name")),
+            status=text(question_set.get("status")),
+            total_questions=_number(question_set.get("totalQuestions"))
             or (len(children) if isinstance(children, list) else None)
             or None,
-            max_attempts=_number(found.get("maxAttempts")),
+            max_attempts=_number(question_set.get("maxAttempts")),
         )
 
 

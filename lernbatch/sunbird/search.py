@@ -54,17 +54,17 @@ class Search:
         self, course_ids: Collection[str], *, query_string: str = "", filters: Mapping[str, Any] | None = None
     ) -> list[Mapping[str, Any]]:
         """The live, trackable collections among `course_ids`, by any number of bounded calls (D1)."""
-        found: list[Mapping[str, Any]] = []
+        courses: list[Mapping[str, Any]] = []
         for ids in chunks(sorted(course_ids), IDS_PER_CALL):
-            wanted = {
+            query = {
                 "identifier": ids,
                 "status": "Live",
                 "mimeType": COLLECTION,
                 "trackable.enabled": "Yes",
                 **(filters or {}),
             }
-            found += await self.courses(wanted, limit=len(ids), query_string=query_string)
-        return found
+            courses += await self.courses(query, limit=len(ids), query_string=query_string)
+        return courses
 
     async def leaf_nodes_count(self, course_id: str) -> int:
         """The number of leaf nodes that the search knows; 0 when it does not know the course (D3)."""
@@ -86,11 +86,11 @@ class Search:
 
     async def titles(self, content_ids: Collection[str]) -> dict[str, str]:
         """Content id → name, for those that the search knows, by any number of bounded calls."""
-        found: dict[str, str] = {}
+        names: dict[str, str] = {}
         for ids in chunks(sorted(content_ids), IDS_PER_CALL):
             hits = await self._hits({"identifier": ids, "status": []}, ["identifier", "name"], len(ids))
-            found.update({text(hit.get("identifier")): text(hit.get("name")) for hit in hits})
-        return found
+            names.update({text(hit.get("identifier")): text(hit.get("name")) for hit in hits})
+        return names
 
     async def healthy(self) -> bool:
         """Whether the search answers (contract batches §1.7)."""

@@ -60,7 +60,7 @@ class Templates:
             raise
         except Unreachable as failure:
             raise TemplateUnreadable(failure.detail, status=failure.status) from failure
-        return None if reply.status == 404 else _read_template(reply.result)
+        return None if reply.status == 404 else read_asset(reply.result)
 
     async def picture(self, url: str) -> bytes:
         """The bytes under `url`: a path of the content service, or an address somewhere else. Raises: Unreachable."""
@@ -72,14 +72,15 @@ class Templates:
         )
 
 
-def _read_template(result: Mapping[str, Any]) -> CertificateTemplateAsset:
-    found = mapping(result.get("content") or result.get("asset") or mapping(result.get("certificate")).get("template"))
-    issuer, signatories = found.get("issuer"), found.get("signatoryList")
+def read_asset(result: Mapping[str, Any]) -> CertificateTemplateAsset:
+    """A template as either of its services answers it; what it lacks is empty or None."""
+    asset = mapping(result.get("content") or result.get("asset") or mapping(result.get("certificate")).get("template"))
+    issuer, signatories = asset.get("issuer"), asset.get("signatoryList")
     return CertificateTemplateAsset(
-        template_id=text(found.get("identifier")),
-        name=text(found.get("name")),
-        artifact_url=text(found.get("artifactUrl")),
+        template_id=text(asset.get("identifier")),
+        name=text(asset.get("name")),
+        artifact_url=text(asset.get("artifactUrl")),
         issuer=issuer if isinstance(issuer, dict) and issuer else None,
         signatories=signatories if isinstance(signatories, list) and signatories else None,
-        data=found.get("data"),
+        data=asset.get("data"),
     )

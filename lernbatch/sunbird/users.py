@@ -21,7 +21,7 @@ _PARTS = "organisations,roles,locations,declarations,externalIds"
 _MILLISECONDS = re.compile(r"(:\d\d):(\d{3})")  # 06:30:12:045, as the platform writes instants
 _BLOCKED = "UOS_USRRED0006"
 _LONG_OVER = datetime(1970, 1, 1, tzinfo=UTC)
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 INACTIVE, ACTIVE, DELETED = 0, 1, 2
 
@@ -127,16 +127,16 @@ class Users:
 
     async def profiles(self, user_ids: Iterable[str], token: str | None = None) -> dict[str, Profile]:
         """Those of `user_ids` who exist, by bounded parallel reads. Raises: Upstream, when any read fails."""
-        wanted = list(dict.fromkeys(user_ids))
+        ids = list(dict.fromkeys(user_ids))
         if self._lists.people:
             listed: dict[str, Profile] = {}
-            for ids in chunks(wanted, IDS_PER_CALL):  # read call by call, so that others have their turn between
-                for entry in await self._listed(self._lists.people, ids, {}):
+            for some in chunks(ids, IDS_PER_CALL):  # read call by call, so that others have their turn between
+                for entry in await self._listed(self._lists.people, some, {}):
                     person = read_profile("", entry)
                     self._tell(person)
                     listed[person.user_id] = person
             return listed
-        people = await _in_parallel(lambda user_id: self.profile(user_id, token), wanted)
+        people = await _in_parallel(lambda user_id: self.profile(user_id, token), ids)
         return {person.user_id: person for person in people if person is not None}
 
     async def each(self, user_ids: Iterable[str]) -> tuple[dict[str, Profile], dict[str, str]]:
@@ -144,10 +144,10 @@ class Users:
 
         Many in one call where the service has such a call and answers it, else by bounded parallel reads.
         """
-        wanted = list(dict.fromkeys(user_ids))
+        ids = list(dict.fromkeys(user_ids))
         if self._lists.people:
             try:
-                return await self.profiles(wanted), {}
+                return await self.profiles(ids), {}
             except Upstream as failed:
                 log.warning("people are read one by one", error=failed.detail)
         failures: dict[str, str] = {}
@@ -159,16 +159,17 @@ class Users:
                 failures[user_id] = failed.detail
                 return None
 
-        people = await _in_parallel(read, wanted)
+        people = await _in_parallel(read, ids)
         return {person.user_id: person for person in people if person is not None}, failures
 
     async def consents(self, user_ids: Collection[str], object_id: str, consumer_id: str) -> dict[str, Consent]:
         """User id → the latest consent towards `consumer_id` about the course `object_id`, for those who gave one."""
-        wanted = list(dict.fromkeys(user_ids))
+        ids = list(dict.fromkeys(user_ids))
         if self._lists.consents:
             said = {"consumerId": consumer_id, "objectId": object_id}
-            found = [_read_consent("", entry) for entry in await self._listed(self._lists.consents, wanted, said)]
-            return {consent.user_id: consent for consent in sorted(found, key=_updated)}
+            entries = await self._listed(self._lists.consents, ids, said)
+            latest_last = sorted((_read_consent("", entry) for entry in entries), key=_updated)
+            return {consent.user_id: consent for consent in latest_last}
 
         async def read(user_id: str) -> Consent | None:
             filters = {"userId": user_id, "consumerId": consumer_id, "objectId": object_id}
@@ -180,17 +181,17 @@ class Users:
             given = [_read_consent(user_id, entry) for entry in mappings(reply.result.get("consents"))]
             return max(given, key=_updated, default=None)
 
-        consents = await _in_parallel(read, wanted)
+        consents = await _in_parallel(read, ids)
         return {consent.user_id: consent for consent in consents if consent is not None}
 
     async def _listed(self, path: str, user_ids: Sequence[str], filters: Mapping[str, str]) -> list[Mapping[str, Any]]:
         """What is known of `user_ids`, many in one call."""
-        found: list[Mapping[str, Any]] = []
+        entries: list[Mapping[str, Any]] = []
         for ids in chunks(user_ids, IDS_PER_CALL):
             request = {"filters": {"userId": ids, **filters}, "limit": len(ids)}
             reply = await self._remote.search(path, request, headers=self._headers)
-            found += mappings(mapping(reply.result.get("response")).get("content"))
-        return found
+            entries += mappings(mapping(reply.result.get("response")).get("content"))
+        return entries
 
 
 def read_profile(user_id: str, person: Mapping[str, Any]) -> Profile:
@@ -200,8 +201,11 @@ def read_profile(user_id: str, person: Mapping[str, Any]) -> Profile:
     places = {text(place.get("type")): place for place in mappings(person.get("userLocations"))}
     kind = mapping(person.get("profileUserType"))
     school = places.get("school", {})
-    deleted = person.get("isDeleted") is True or person.get("status") == DELETED
-
+    status = person.get("status")
+    deleted = person.get("isDeleted") is True or status == DELETED
+    board = mapping(person.get("framework")).get("board")  # a list's first (contract jobs §5.6, Declared Board)
+    if isinstance(board, list):
+        board = board[0] if board else ""
     root_org_id = text(registered.get("id") if own_root else person.get("rootOrgId"))
 
     def place(kind_of_place: str) -> str:
@@ -213,16 +217,16 @@ def read_profile(user_id: str, person: Mapping[str, Any]) -> Profile:
         last_name=text(person.get("lastName")),
         root_org_id=root_org_id,
         org_name=text(mapping(person.get("rootOrg")).get("orgName") or registered.get("orgName")),
-        status=_status(person, deleted),
+        status=DELETED if deleted else status if isinstance(status, int) else ACTIVE,
         is_deleted=deleted,
-        roles=tuple(_roles(person.get("roles"), root_org_id)),
+        roles=tuple(roles_in(root_org_id, person.get("roles"))),
         state=place("state"),
         district=place("district"),
         block=place("block"),
         cluster=place("cluster"),
         school_id=text(school.get("code")),
         school_name=text(school.get("name")),
-        board=_first(mapping(person.get("framework")).get("board")),
+        board=text(board),
         user_type=text(kind.get("type")),
         user_sub_type=text(kind.get("subType")),
         email=text(person.get("email")),
@@ -232,24 +236,15 @@ def read_profile(user_id: str, person: Mapping[str, Any]) -> Profile:
     )
 
 
-def _status(person: Mapping[str, Any], deleted: bool) -> int:
-    status = person.get("status")
-    return DELETED if deleted else status if isinstance(status, int) else ACTIVE
+def roles_in(root_org_id: str, roles: object) -> Iterable[str]:
+    """The roles that hold in an organisation: those by name alone, those without a scope, and those it is a scope of.
 
-
-def _roles(roles: object, root_org_id: str) -> Iterable[str]:
-    """Those that are held in the own root organisation: by name alone, everywhere, or within that scope."""
+    `roles`: as the user service has them, texts or {"role": …, "scope": [{"organisationId": …}]}.
+    """
     for role in roles if isinstance(roles, list) else ():
         scope = mappings(role.get("scope")) if isinstance(role, dict) else []
         if not scope or root_org_id in [place.get("organisationId", root_org_id) for place in scope]:
             yield text(role.get("role")) if isinstance(role, dict) else text(role)
-
-
-def _first(value: object) -> str:
-    """The first of a list, else the value as it is (contract jobs §5.6, Declared Board)."""
-    if isinstance(value, list):
-        return text(value[0]) if value else ""
-    return text(value)
 
 
 def _read_consent(user_id: str, entry: Mapping[str, Any]) -> Consent:
@@ -286,13 +281,13 @@ def _expiry(value: object) -> datetime | None:
     return _instant(value) or _LONG_OVER
 
 
-async def _in_parallel(read: Callable[[str], Awaitable[Found]], ids: list[str]) -> list[Found]:
+async def _in_parallel(read: Callable[[str], Awaitable[Result]], ids: list[str]) -> list[Result]:
     """`read` of every id, some at a time, in the order of `ids`. Raises what the first failure was."""
-    found: list[Found] = []
+    outcomes: list[Result] = []
     for some in chunks(ids, PARALLEL_READS):
         # Waits for all of them, so that after a failure none goes on behind our back.
         for outcome in await asyncio.gather(*map(read, some), return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
-            found.append(outcome)
-    return found
+            outcomes.append(outcome)
+    return outcomes

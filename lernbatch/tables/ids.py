@@ -20,6 +20,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_:.@-]*")  # as nearly all ids are
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 _KEPT_DIGITS = 15  # of a number in a spreadsheet; the others become zeros
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
+_ODD_CATEGORIES = ("Cc", "Cf", "Cn", "Co", "Cs")  # control characters, and what Unicode gives no meaning
 
 AS_TEXT = "give the column the format Text and enter the ids again"
 OTHER_SEPARATOR = "where a line has another separator than the header, save the table as CSV again"
@@ -43,21 +44,21 @@ def cleaned(text: str) -> str:
 
 
 def split(cell: str) -> list[str]:
-    """The ids of a cell, with `;` `,` `|`, a tab or a line break between them."""
+    """The ids of a cell, cleaned and in its order, with `;` `,` `|`, a tab or a line break between them."""
     if _PLAIN.fullmatch(cell):
         return [cell] if cell else []
     return [user_id for part in _SEPARATORS.split(cell) if (user_id := cleaned(part))]
 
 
 def first_and_others(cell: str) -> tuple[str, str]:
-    """What stands before the first separator of a cell, and what comes after it; "": nothing."""
+    """The text before the first separator of a cell, and the text after it; "" where there is none."""
     bare = trimmed(cell)
     separator = _SEPARATORS.search(bare)
     return (bare[: separator.start()], trimmed(bare[separator.end() :])) if separator else (bare, "")
 
 
 def flaw(value: str) -> str | None:
-    """Why this cannot be an id, with the remedy; None: it may be one. `value`: cleaned."""
+    """Why `value` cannot be an id, as a sentence with the remedy; None if it can. `value` is `cleaned`."""
     if len(value) > LONGEST_ID:
         return f"an id that begins with {value[:20]!r} has {len(value)} characters, more than {LONGEST_ID}"
     if _WHOLE_DECIMAL.fullmatch(value):
@@ -76,7 +77,7 @@ def flaw(value: str) -> str | None:
             return f"{value!r} holds {_named(character)}; an id has none, and several ids need a comma between them"
         if character in _DASHES:
             return f'{value!r} holds {_named(character)} where an id has "-"'
-        if _is_odd(character):
+        if unicodedata.category(character) in _ODD_CATEGORIES:
             return f"{value!r} holds {_named(character)}; type the id again"
     if any(letter.isascii() and letter.isalpha() for letter in value):
         for character in value:
@@ -86,13 +87,13 @@ def flaw(value: str) -> str | None:
 
 
 def has_lost_digits(value: str) -> bool:
-    """Whether a long number ends in zeros from its 16th digit on, as one does that a spreadsheet has kept."""
+    """Whether `value` is a number of 17 digits or more with zeros from the 16th on, as spreadsheets leave it."""
     is_long = value.isascii() and value.isdigit() and _KEPT_DIGITS + 1 < len(value) <= LONGEST_ID
     return is_long and value[0] != "0" and not value[_KEPT_DIGITS:].strip("0")
 
 
 def look_alike(character: str) -> bool:
-    """Whether it may be taken for a Latin letter, digit or sign, but is none."""
+    """Whether a character may be taken for a Latin letter, digit or sign, but is none."""
     if character.isascii():
         return False
     name = unicodedata.name(character, "")
@@ -108,8 +109,3 @@ def _named(character: str) -> str:
     if character == " ":
         return "a blank"
     return f"U+{ord(character):04X} {unicodedata.name(character, 'a control character')}"
-
-
-def _is_odd(character: str) -> bool:
-    """Control characters, and what has no meaning of its own."""
-    return unicodedata.category(character) in ("Cc", "Cf", "Cn", "Co", "Cs")

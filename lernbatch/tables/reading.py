@@ -73,7 +73,10 @@ def read(
     if passes_over_others and any(name in columns for name in header):
         unknown = []
     if unknown or not any(header):
-        raise UnknownColumns(unknown or reading.header.values[:1], _unknown(unknown), line)
+        reason = f"the header has columns that are not known: {', '.join(unknown)}" if unknown else "it names no column"
+        odd = ids.odd_characters("".join(unknown))
+        reason += f" (with {odd}, which looks like another letter)." if odd else "."
+        raise UnknownColumns(unknown or reading.header.values[:1], reason, line)
     for name in columns:
         if header.count(name) > 1:
             raise Unreadable(f"the header names a column twice: {name}; leave one.", line)
@@ -208,12 +211,9 @@ def _filled(reading: _Reading, header: Sequence[str], most_rows: int | None, *, 
         for column, value in cells.items():
             if value in _ERRORS:
                 problem = f"{column} is {value}, the error of a formula; correct it, or paste the values"
-        yield TableRow(raw.line, cells, problem, _width(raw, values, width) if has_width else None)
-
-
-def _width(raw: RawRow, values: Sequence[str], width: int) -> int:
-    """How many values a row of CSV has; empty ones beyond the header do not count."""
-    return max(len(values), min(len(raw.values), width))
+        # Empty values beyond the header do not count.
+        row_width = max(len(values), min(len(raw.values), width)) if has_width else None
+        yield TableRow(raw.line, cells, problem, row_width)
 
 
 def _trimmed(row: RawRow) -> list[str]:
@@ -232,11 +232,3 @@ def _folded(name: str) -> str:
     """A column's name as it is compared: without letter case, blanks, `_` and quotation marks."""
     bare = unicodedata.normalize("NFKC", ids.cleaned(name)).casefold()
     return "".join(character for character in bare if character != "_" and not character.isspace())
-
-
-def _unknown(names: Sequence[str]) -> str:
-    if not names:
-        return "it names no column."
-    reason = f"the header has columns that are not known: {', '.join(names)}."
-    odd = ids.odd_characters("".join(names))
-    return f"{reason[:-1]} (with {odd}, which looks like another letter)." if odd else reason

@@ -30,6 +30,11 @@ _OTHER_FILES = (
     (b"\x1f\x8b", "a compressed file"),
     (b"{\\rtf", "a text document (RTF)"),
 )
+_CSV_ERRORS = (  # what the reader's message holds, and what we say
+    ("unexpected end", "a quotation mark opens a cell that never ends; close it, or remove it."),
+    ("field larger", f"a cell has more than {LONGEST_CELL} characters; use several lines."),
+    ("", "more text comes after the quotation mark that closes a cell; double a quotation mark inside a cell."),
+)
 _MARKUP = re.compile(rb"\s*<(!doctype|html|table|\?xml|meta)", re.IGNORECASE)
 _WINDOWS = tuple(f"cp{number}" for number in range(1250, 1259))
 _SEPARATOR_LINE = re.compile('"?sep=([^\\w\r\n"\\\\])"?[,;\t ]*(?:\r\n|\n|\r|$)', re.IGNORECASE)
@@ -44,7 +49,7 @@ def decoded(data: bytes) -> str:
             raise Unreadable(f"The file is {kind}: {SAVE_AS_CSV}.")
     if _MARKUP.match(data.removeprefix(b"\xef\xbb\xbf")):
         raise Unreadable(f"The file is a web page or XML, whatever its name says: {SAVE_AS_CSV}.")
-    encoding = _encoding_of(data)
+    encoding = encoding_of(data)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as wrong:
@@ -52,12 +57,13 @@ def decoded(data: bytes) -> str:
             raise Unreadable(f"The file begins as {encoding.upper()}, but is cut or damaged: {SAVE_AS_CSV}.") from wrong
         text = _as_windows(data, wrong)
     if "\x00" in text:
-        line = _line_at(text, text.index("\x00"))
+        line = text.count("\n", 0, text.index("\x00")) + 1
         raise Unreadable(f"it holds a NUL character, so it is no text: {SAVE_AS_CSV}.", line)
     return text.lstrip("\ufeff\u200b\u2060")
 
 
-def _encoding_of(data: bytes) -> str:
+def encoding_of(data: bytes) -> str:
+    """The encoding by the byte order mark, else by the zero bytes of UTF-16; "utf-8" when there is no sign."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return encoding
@@ -69,8 +75,9 @@ def _encoding_of(data: bytes) -> str:
 
 def _as_windows(data: bytes, wrong: UnicodeDecodeError) -> str:
     """Text of a Windows code page, when all of them read it alike: quotation marks, dashes, blanks. Letters differ."""
-    sent = frozenset(data)
-    readings = [_read_bytes(sent, page) for page in _WINDOWS]
+    # A byte that means nothing in a code page reads as the page's name, which differs from all others.
+    beyond_ascii = sorted(byte for byte in frozenset(data) if byte >= 0x80)
+    readings = [[bytes([byte]).decode(page, "ignore") or page for byte in beyond_ascii] for page in _WINDOWS]
     if all(reading == readings[0] for reading in readings):
         return data.decode("cp1252")
     line = data.count(b"\n", 0, wrong.start) + 1
@@ -81,13 +88,8 @@ def _as_windows(data: bytes, wrong: UnicodeDecodeError) -> str:
     ) from wrong
 
 
-def _read_bytes(sent: frozenset[int], page: str) -> list[str]:
-    """What the bytes above ASCII mean in a code page; "" for one that means nothing there, which differs from all."""
-    return [bytes([byte]).decode(page, "ignore") or page for byte in sorted(sent) if byte >= 0x80]
-
-
 def separator_line(text: str) -> tuple[str | None, str]:
-    """The separator that a first line `sep=;` names, and the rest of the text; None when there is no such line."""
+    """The separator that a first line `sep=;` names, and the text after that line; else None and `text`."""
     named = _SEPARATOR_LINE.match(text)
     return (named.group(1), text[named.end() :]) if named else (None, text)
 
@@ -107,8 +109,10 @@ def unquoted(text: str) -> str | None:
 
 
 def rows(text: str, separator: str, escape: str | None, first_line: int = 1) -> Iterator[RawRow]:
-    """The rows of CSV. `escape`: the character that takes the next one's meaning, beside doubled quotation marks.
+    """The rows of CSV, as they are read.
 
+    `escape`: the character that takes the next one's meaning, beside doubled quotation marks; None: there is none.
+    `first_line`: the number of the first line of `text` in its file.
     Raises: Unreadable, with the line in which the cell begins that cannot be read.
     """
     reader = csv.reader(
@@ -120,16 +124,5 @@ def rows(text: str, separator: str, escape: str | None, first_line: int = 1) -> 
             yield RawRow(line, values)
             line = reader.line_num + first_line
     except csv.Error as wrong:
-        raise Unreadable(_explained(str(wrong)), line) from wrong
-
-
-def _explained(message: str) -> str:
-    if "unexpected end" in message:
-        return "a quotation mark opens a cell that never ends; close it, or remove it."
-    if "field larger" in message:
-        return f"a cell has more than {LONGEST_CELL} characters; use several lines."
-    return "more text comes after the quotation mark that closes a cell; double a quotation mark inside a cell."
-
-
-def _line_at(text: str, position: int) -> int:
-    return text.count("\n", 0, position) + 1
+        explanation = next(text for sign, text in _CSV_ERRORS if sign in str(wrong))
+        raise Unreadable(explanation, line) from wrong

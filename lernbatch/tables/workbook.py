@@ -25,6 +25,7 @@ MOST_PARTS = 2_000  # files inside a workbook
 _DOCTYPES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("ascii", "utf-16-le", "utf-16-be"))
 _FORMULA = re.compile(rb"<(\w+:)?f[ >/]")
 _EXACT = 10**15  # the first whole number that a spreadsheet does not keep to the last digit
+_LOST_DIGITS = f"is a number of more than 15 digits, of which a spreadsheet loses the last ones; {AS_TEXT}"
 
 # openpyxl tells of styles and validations that it leaves out; nobody asks for them here.
 warnings.filterwarnings("ignore", module="openpyxl")
@@ -33,7 +34,7 @@ warnings.filterwarnings("ignore", module="openpyxl")
 class Workbook:
     """The first visible sheets of a workbook, in its order.
 
-    `most_bytes`: how large all parts of it together may be when they are unpacked. Raises: Unreadable.
+    `most_bytes`: the size of all its parts together when they are unpacked. Raises: Unreadable.
     """
 
     def __init__(self, data: bytes, most_bytes: int) -> None:
@@ -45,22 +46,27 @@ class Workbook:
             raise Unreadable("The workbook has no visible sheet.")
 
     def top(self, sheet: str) -> Iterator[RawRow]:
-        """The rows that are not empty, in which a header is looked for."""
+        """The rows that are not empty, with their first MOST_COLUMNS cells. Raises: Unreadable, while they are read."""
         for line, values in _rows(self._values[sheet], MOST_COLUMNS, values_only=True):
             if values.count(None) < len(values):
                 yield RawRow(line, [_text(value) for value in values])
 
     def rows(self, sheet: str, most_columns: int) -> Iterator[RawRow]:
-        """The rows that are not empty; a formula counts as the value that Excel saved with it."""
+        """The rows that are not empty, with their first `most_columns` cells; a formula is the value saved with it.
+
+        Raises: Unreadable, while they are read.
+        """
         formulas: set[tuple[int, int]] | None = None
         for line, values in _rows(self._values[sheet], most_columns, values_only=True):
             if values.count(None) == len(values):
                 continue  # a sheet may have a million of them between two others
             if self._has_formulas and formulas is None and None in values:
                 formulas = self._formulas(sheet, most_columns)
-            flaws = {place: flaw for place, value in enumerate(values) if (flaw := _flaw(value))}
+            flaws = {}
             for place, value in enumerate(values):
-                if value is None and formulas and (line, place) in formulas:
+                if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= _EXACT:
+                    flaws[place] = _LOST_DIGITS
+                elif value is None and formulas and (line, place) in formulas:
                     flaws[place] = "is a formula without a saved value; open the file in Excel and save it again"
             yield RawRow(line, [_text(value) for value in values], flaws)
 
@@ -112,12 +118,6 @@ def _rows(sheet: Any, most_columns: int, *, values_only: bool) -> Iterator[tuple
         yield from enumerate(rows, 1)
     except Exception as wrong:
         raise Unreadable(f"The sheet {sheet.title!r} is damaged: {SAVE_AS_CSV}.") from wrong
-
-
-def _flaw(value: object) -> str | None:
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= _EXACT:
-        return f"is a number of more than 15 digits, of which a spreadsheet loses the last ones; {AS_TEXT}"
-    return None
 
 
 def _text(value: object) -> str:

@@ -29,37 +29,37 @@ class Composition:
     foreign: list[str]
 
 
-async def compose(services: Services, caller: Caller, batch: Batch, asked: Attachment) -> Composition:
+async def compose(services: Services, caller: Caller, batch: Batch, attachment: Attachment) -> Composition:
     """The template as the batch keeps it.
 
     Raises: rules.TemplateNotAllowed, and the refusals of contract batches §4.1, A26 to A31.
     """
     config = services.config
     administers = not caller.authentication_enabled or caller.administers(batch.created_for, config.administrator_roles)
-    if not administers and not rules.may_use(asked.template_id, batch.created_for, config.certificate_templates):
-        raise rules.TemplateNotAllowed(asked.template_id)
+    if not administers and not rules.may_use(attachment.template_id, batch.created_for, config.certificate_templates):
+        raise rules.TemplateNotAllowed(attachment.template_id)
     notify, doubts = rules.mail_fields(
-        asked.template.get("notifyTemplate") or {}, config.mail_hosts, config.cloud_store_placeholder
+        attachment.template.get("notifyTemplate") or {}, config.mail_hosts, config.cloud_store_placeholder
     )
-    asked = replace(asked, template={**asked.template, "notifyTemplate": notify})
-    issuer, signatories = asked.template.get("issuer"), asked.template.get("signatoryList")
+    attachment = replace(attachment, template={**attachment.template, "notifyTemplate": notify})
+    issuer, signatories = attachment.template.get("issuer"), attachment.template.get("signatoryList")
     asset = None
-    if asked.template_id == DEFAULT_TEMPLATE:
+    if attachment.template_id == DEFAULT_TEMPLATE:
         vouching = (await issuers.names(services, {batch.batch_id: batch.created_for}))[batch.batch_id]
         if issuer and not administers:
             doubts.append(f"The issuer is {vouching}: only who administers the organisation may name another one.")
             issuer = None
         issuer = issuer or {"name": vouching, "url": config.public_url}
-        name, url = str(asked.template.get("name") or "Certificate"), default_url(config)
+        name, url = str(attachment.template.get("name") or "Certificate"), default_url(config)
     else:
-        asset = await find_asset(services, asked.template_id)
+        asset = await find_asset(services, attachment.template_id)
         issuer, signatories = issuer or asset.issuer, signatories or asset.signatories
         name, url, base = asset.title, asset.artifact_url, config.cloud_store_url
         if base and url.startswith(base):
             url = config.cloud_store_placeholder + url.removeprefix(base)
     signatories = [signatory for signatory in signatories or () if isinstance(signatory, dict) and signatory]
     if not issuer or not signatories:
-        raise rules.NoSigner(asked.template_id)
+        raise rules.NoSigner(attachment.template_id)
     foreign = rules.foreign_pictures(
         wire.pictures_of(signatories),
         wire.pictures_of(asset.signatories or () if asset else ()),
@@ -67,7 +67,7 @@ async def compose(services: Services, caller: Caller, batch: Batch, asked: Attac
         config.cloud_store_placeholder,
     )
     doubts += [f"The picture {image[:200]} is left out: it is on no host that is allowed." for image in foreign]
-    stored = wire.stored_template(asked, name=name, url=url, issuer=issuer, signatories=signatories)
+    stored = wire.stored_template(attachment, name=name, url=url, issuer=issuer, signatories=signatories)
     return Composition(stored, doubts, foreign)
 
 

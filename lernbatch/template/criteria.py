@@ -55,12 +55,15 @@ def evaluate(
     if not learner.active:
         return CriteriaResult("certificate", CriteriaOutcome.UNMET, "not enrolled any more")
     criteria = template.criteria
-    parts = [
-        *_enrolment(criteria, learner),
-        *(result for criterion in criteria.assessments for result in _assessment(criterion, learner, assessments)),
-        *(_attribute(key, wanted, learner) for key, wanted in criteria.user.items()),
-    ]
-    return _all("certificate", parts)
+    parts = (
+        *enrolment_results(criteria, learner),
+        *(result for part in criteria.assessments for result in assessment_results(part, learner, assessments)),
+        *(attribute_result(key, required, learner) for key, required in criteria.user.items()),
+    )
+    for part in parts:  # every part must be met; the first that is not says why
+        if part.outcome is not CriteriaOutcome.MET:
+            return CriteriaResult("certificate", part.outcome, part.because, parts=parts)
+    return CriteriaResult("certificate", CriteriaOutcome.MET, "all criteria met", parts=parts)
 
 
 def awards_early(template: Template) -> bool:
@@ -80,54 +83,59 @@ def awards_early(template: Template) -> bool:
     return early and evaluate(template, beginner, ("an assessment",)).outcome is CriteriaOutcome.MET
 
 
-def _all(rule: str, parts: Sequence[CriteriaResult]) -> CriteriaResult:
-    """Every part must be met; the first that is not says why."""
-    for part in parts:
-        if part.outcome is not CriteriaOutcome.MET:
-            return CriteriaResult(rule, part.outcome, part.because, parts=tuple(parts))
-    return CriteriaResult(rule, CriteriaOutcome.MET, "all criteria met", parts=tuple(parts))
-
-
-def _enrolment(criteria: Criteria, learner: LearnerFacts) -> Iterable[CriteriaResult]:
-    wanted = criteria.enrolment_status
-    if wanted is None:
+def enrolment_results(criteria: Criteria, learner: LearnerFacts) -> Iterable[CriteriaResult]:
+    """Whether the learner's enrolment has exactly the status asked for; nothing when none is asked for."""
+    required = criteria.enrolment_status
+    if required is None:
         return
-    evidence = {"status": learner.status, "wanted": wanted}
-    if learner.status == wanted:
+    evidence = {"status": learner.status, "wanted": required}
+    if learner.status == required:
         yield CriteriaResult("enrolment", CriteriaOutcome.MET, "enrolment status reached", evidence)
-    elif learner.status < wanted:
-        because = NOT_COMPLETED if wanted == Progress.COMPLETED else f"enrolment status {wanted} not reached yet"
+    elif learner.status < required:
+        because = NOT_COMPLETED if required == Progress.COMPLETED else f"enrolment status {required} not reached yet"
         yield CriteriaResult("enrolment", CriteriaOutcome.WAITING, because, evidence)
     else:
-        yield CriteriaResult("enrolment", CriteriaOutcome.UNMET, f"enrolment status is past {wanted}", evidence)
+        yield CriteriaResult("enrolment", CriteriaOutcome.UNMET, f"enrolment status is past {required}", evidence)
 
 
-def _assessment(
+def assessment_results(
     criterion: AssessmentCriterion, learner: LearnerFacts, assessments: Sequence[str]
 ) -> Iterable[CriteriaResult]:
+    """A result each for the criterion's score, its contents and its attempts, as far as it has them.
+
+    `assessments`: as in evaluate.
+    """
     if criterion.score is not None:
-        yield _score(criterion, criterion.score, learner, assessments)
+        yield score_result(criterion.mode, criterion.score, learner, assessments)
     for content_id, bound in criterion.contents.items():
-        yield _compared("assessment of a content", bound, learner.scores.get(content_id), content_id)
+        score = learner.scores.get(content_id)
+        if score is None:
+            evidence = {"contentId": content_id, "wanted": str(bound)}
+            because = "waiting for a score"
+            yield CriteriaResult("assessment of a content", CriteriaOutcome.WAITING, because, evidence)
+        else:
+            yield _bounded(bound, score.percent, {"contentId": content_id}, each=(score.percent,))
     if criterion.attempts is not None:
-        yield _attempts(criterion.attempts, learner, tuple(criterion.contents) or assessments)
+        yield attempts_result(criterion.attempts, learner, tuple(criterion.contents) or assessments)
 
 
-def _score(
-    criterion: AssessmentCriterion, bound: ScoreBound, learner: LearnerFacts, assessments: Sequence[str]
-) -> CriteriaResult:
+def score_result(mode: Mode, bound: ScoreBound, learner: LearnerFacts, assessments: Sequence[str]) -> CriteriaResult:
+    """Whether the scores meet the bound: any of them, all of them, or their average, in percent.
+
+    Of ANY and AVERAGE a missing score counts as 0; ALL waits for each.
+    """
     percents = {
         content_id: learner.scores[content_id].percent for content_id in assessments if content_id in learner.scores
     }
-    evidence = {"percents": percents, "mode": criterion.mode.value, "wanted": str(bound)}
-    if criterion.mode is Mode.ALL:
+    evidence = {"percents": percents, "mode": mode.value, "wanted": str(bound)}
+    if mode is Mode.ALL:
         missing = [content_id for content_id in assessments if content_id not in percents]
         if missing:
             return CriteriaResult(
                 "assessment", CriteriaOutcome.WAITING, "waiting for a score", {**evidence, "missing": missing}
             )
         return _bounded(bound, min(percents.values(), default=0.0), evidence, each=tuple(percents.values()))
-    if criterion.mode is Mode.AVERAGE:
+    if mode is Mode.AVERAGE:
         score = sum(percents.values()) / len(assessments) if assessments else 0.0
     else:
         score = max(percents.values(), default=0.0)
@@ -143,15 +151,8 @@ def _bounded(bound: ScoreBound, score: float, evidence: Mapping[str, object], ea
     return CriteriaResult("assessment", CriteriaOutcome.UNMET, missed(bound), evidence)
 
 
-def _compared(rule: str, bound: ScoreBound, score: BestScore | None, content_id: str) -> CriteriaResult:
-    if score is None:
-        return CriteriaResult(
-            rule, CriteriaOutcome.WAITING, "waiting for a score", {"contentId": content_id, "wanted": str(bound)}
-        )
-    return _bounded(bound, score.percent, {"contentId": content_id}, each=(score.percent,))
-
-
-def _attempts(bound: ScoreBound, learner: LearnerFacts, contents: Sequence[str]) -> CriteriaResult:
+def attempts_result(bound: ScoreBound, learner: LearnerFacts, contents: Sequence[str]) -> CriteriaResult:
+    """Whether the number of attempts at each of `contents` that was tried meets the bound."""
     attempts = {
         content_id: learner.scores[content_id].attempts for content_id in contents if content_id in learner.scores
     }
@@ -161,13 +162,14 @@ def _attempts(bound: ScoreBound, learner: LearnerFacts, contents: Sequence[str])
     return CriteriaResult("attempts", CriteriaOutcome.UNMET, f"attempts are not {bound}", evidence)
 
 
-def _attribute(key: str, wanted: object, learner: LearnerFacts) -> CriteriaResult:
+def attribute_result(key: str, required: object, learner: LearnerFacts) -> CriteriaResult:
+    """Whether an attribute of the user equals what is required; the evidence tells values only of SHAREABLE ones."""
     if learner.attributes is None:
         return CriteriaResult("user", CriteriaOutcome.UNMET, "the user is unknown or blocked", {"attribute": key})
     evidence: dict[str, object] = {"attribute": key}
     if key in SHAREABLE:
-        evidence |= {"is": learner.attributes.get(key), "wanted": wanted}
-    if key in learner.attributes and learner.attributes[key] == wanted:
+        evidence |= {"is": learner.attributes.get(key), "wanted": required}
+    if key in learner.attributes and learner.attributes[key] == required:
         return CriteriaResult("user", CriteriaOutcome.MET, f"{key} is as asked", evidence)
     return CriteriaResult("user", CriteriaOutcome.UNMET, f"{key} is another", evidence)
 
@@ -221,10 +223,10 @@ def related(template: Template, learner: LearnerFacts, places: Mapping[str, str]
     }
     out: dict[str, Any] = {}
     for block, names in template.extras.items():
-        wanted = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+        texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
         if block == "user":
-            out |= {name: attributes[name] for name in wanted if name in SHAREABLE and name in attributes}
-        elif values := {name: blocks[block][name] for name in wanted if name in blocks.get(block, {})}:
+            out |= {name: attributes[name] for name in texts if name in SHAREABLE and name in attributes}
+        elif values := {name: blocks[block][name] for name in texts if name in blocks.get(block, {})}:
             out[block] = values
     return out
 
@@ -248,12 +250,13 @@ def never_satisfied(criteria: Criteria, leaf_nodes: Iterable[str], assessments: 
         for bound in filter(None, (criterion.score, *criterion.contents.values())):
             if bound.operator not in OPERATORS:
                 reasons.append(f"It compares by {bound.operator}, which is never true.")
-            elif not any(holds(bound, percent) for percent in (0, 100, bound.threshold)) or _out_of_reach(bound):
+            elif not any(holds(bound, percent) for percent in (0, 100, bound.threshold)) or is_out_of_reach(bound):
                 reasons.append(f"No score is {bound} %.")
     return reasons
 
 
-def _out_of_reach(bound: ScoreBound) -> bool:
+def is_out_of_reach(bound: ScoreBound) -> bool:
+    """Whether a bound asks for a percentage below 0 or above 100."""
     least, most = bound.threshold < 0, bound.threshold > 100
     return (bound.operator in (">=", ">", "EQ", "eq", "=") and most) or (
         bound.operator in ("<=", "<", "EQ", "eq", "=") and least

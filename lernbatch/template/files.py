@@ -16,7 +16,7 @@ from lernbatch.services import Services
 from lernbatch.template import rules
 from lernbatch.template.model import DEFAULT_TEMPLATE, Template
 
-Q = sql.load("lernbatch.certificate")
+Q = sql.load("lernbatch.template")
 MAX_PICTURES = 20
 MAX_PICTURE_BYTES = 1024 * 1024
 
@@ -46,11 +46,11 @@ async def fetch(services: Services, template: Template, foreign: Collection[str]
         return [f"The template's picture {url} cannot be read ({unreachable.detail}): the default one is used."]
     try:
         warnings = await _check(source)
-        wanted = [*svg.pictures(svg.parse(source)), *images]
+        urls = [*svg.pictures(svg.parse(source)), *images]
     except BadPicture as bad:
         raise rules.UnreadableTemplate(str(bad)) from bad
     await _keep(services, TemplateFile(template.url, "image/svg+xml", source))
-    return warnings + await _fetch_pictures(services, wanted)
+    return warnings + await _fetch_pictures(services, urls)
 
 
 async def _check(source: bytes) -> list[str]:
@@ -98,8 +98,8 @@ async def design(services: Services, url: str, images: Iterable[str]) -> Design:
 
 
 async def _files(services: Services, urls: Iterable[str]) -> Mapping[str, TemplateFile]:
-    found = await db.all(services.pool, TemplateFile, Q.files, urls=[url for url in urls if url])
-    return {file.url: file for file in found}
+    rows = await db.all(services.pool, TemplateFile, Q.files, urls=[url for url in urls if url])
+    return {file.url: file for file in rows}
 
 
 def real_url(config: Config, url: str) -> str:

@@ -73,8 +73,8 @@ def shareable(related: Mapping[str, Any]) -> dict[str, Any]:
 
 def not_shareable(template: Template) -> list[str]:
     """Which properties of the user a template wants beside its certificates and does not get."""
-    wanted = template.extras.get("user")
-    return [str(name) for name in wanted if name not in SHAREABLE] if isinstance(wanted, list) else []
+    names = template.extras.get("user")
+    return [str(name) for name in names if name not in SHAREABLE] if isinstance(names, list) else []
 
 
 def vouching_organisation(organisations: Sequence[str], issuer: str) -> str | None:
@@ -111,9 +111,9 @@ def mail_fields(notify: Mapping[str, Any], hosts: Collection[str], store: str) -
     kept, doubts = {}, []
     for key, value in notify.items():
         if key in MAIL_TEXTS:
-            why = _why_no_mail_text(value, MAIL_TEXTS[key], hosts)
+            why = mail_text_flaw(value, MAIL_TEXTS[key], hosts)
         elif key in MAIL_LINKS:
-            why = None if _is_own_link(value, hosts, store) else "it is no link to a host that is allowed"
+            why = None if is_mail_link(value, hosts, store) else "it is no link to a host that is allowed"
         else:
             why = f"only {', '.join((*MAIL_TEXTS, *MAIL_LINKS))} are known"
         if why is None:
@@ -135,11 +135,12 @@ def foreign_pictures(images: Iterable[str], of_asset: Collection[str], hosts: Co
         for image in images
         if image.startswith(("http://", "https://", "/"))
         and image not in of_asset
-        and not _is_own_link(image, hosts, store)
+        and not is_mail_link(image, hosts, store)
     ]
 
 
-def _why_no_mail_text(value: Any, longest: int, hosts: Collection[str]) -> str | None:
+def mail_text_flaw(value: Any, longest: int, hosts: Collection[str]) -> str | None:
+    """Why `value` may not stand in a mail, as the end of a sentence; None if it may. `longest`: in characters."""
     if not isinstance(value, str) or len(value) > longest:
         return f"it is no text of at most {longest} characters"
     if not value.isprintable() or "<" in value or ">" in value:
@@ -149,7 +150,8 @@ def _why_no_mail_text(value: Any, longest: int, hosts: Collection[str]) -> str |
     return None
 
 
-def _is_own_link(value: Any, hosts: Collection[str], store: str) -> bool:
+def is_mail_link(value: Any, hosts: Collection[str], store: str) -> bool:
+    """Whether `value` is an address of one of `hosts` or below `store`, without blanks and not too long."""
     if not isinstance(value, str) or len(value) > _LONGEST_LINK or not value.isprintable() or " " in value:
         return False
     return value.startswith(f"{store}/") or (value.startswith(("https://", "http://")) and host_of(value) in hosts)

@@ -37,6 +37,7 @@ _STATUSES: Mapping[Any, int] = {"0": 0, "1": 1, "2": 2}  # of an enrolment
 
 
 _TEXT_KEYS_OF_SIGNATORY = ("name", "id", "designation", "image")
+_OBJECTS = frozenset(("criteria", "issuer", "signatoryList", "notifyTemplate", "additionalProps", "validity"))
 
 
 class InvalidProperty(Refused):
@@ -243,24 +244,34 @@ def read_attachment(request: dict[str, Any]) -> Attachment:
 
     Complains in the order of contract batches §4.1, A1 to A23.
     """
-    asked = read_detachment(request)
-    template = asked.template
+    attachment = read_detachment(request)
+    template = attachment.template
     if "criteria" not in template:
         raise Missing("criteria")
     _check_criteria(_map(template, "criteria"))
     _optional_map(template, "issuer")
     # Our own template needs a name and no more; the contract's need all that their pictures show.
-    wanted = ("name",) if asked.template_id == DEFAULT_TEMPLATE else _TEXT_KEYS_OF_SIGNATORY
-    _check_signatories(template.get("signatoryList"), wanted)
+    keys = ("name",) if attachment.template_id == DEFAULT_TEMPLATE else _TEXT_KEYS_OF_SIGNATORY
+    _check_signatories(template.get("signatoryList"), keys)
     _optional_map(template, "additionalProps")
-    _check_validity(template)
+    if template.get("validity"):  # our addition: {"days": 365}
+        days = _map(template, "validity").get("days")
+        if not isinstance(days, int) or isinstance(days, bool) or days not in DAYS:
+            raise InvalidProperty("Validity")
     if not isinstance(template.get("notifyTemplate", {}), dict):
         raise Malformed
-    _check_other_keys(template)
-    return asked
+    for key, value in template.items():
+        if key not in _OBJECTS and value is not None and not isinstance(value, str):
+            raise NotText
+    if any(template.get(key) == {} for key in ("notifyTemplate", "additionalProps")):
+        raise NotText
+    if len(msgspec.json.encode(template)) > MAX_TEMPLATE_BYTES:
+        raise UnreadableFields
+    return attachment
 
 
 def _check_criteria(criteria: Mapping[str, Any]) -> None:
+    """A9 to A19, and our addition `assessments`."""
     if not any(key in criteria for key in ("enrollment", "assessment", "assessments", "user")):
         raise Missing("Enrollment or Status")
     if "enrollment" in criteria:
@@ -283,16 +294,12 @@ def _check_criteria(criteria: Mapping[str, Any]) -> None:
         _check_assessments(_map(criteria, "assessments"))
     if "user" in criteria and "rootOrgId" not in _map(criteria, "user"):
         raise Missing("rootOrgId")
-    for key in ("user", "users"):  # the pipeline's spelling
-        _check_attributes(criteria.get(key))
-
-
-def _check_attributes(asked: Any) -> None:
-    """Only of what may be shared, or criteria would tell anything about anybody, one question at a time."""
-    if isinstance(asked, dict) and not all(
-        key in SHAREABLE and isinstance(value, str) and len(value) <= MAX_ATTRIBUTE for key, value in asked.items()
-    ):
-        raise InvalidProperty("User")
+    for spelling in ("user", "users"):  # the second is the pipeline's
+        attributes = criteria.get(spelling)
+        for key, value in attributes.items() if isinstance(attributes, dict) else ():
+            # Only what may be shared, or criteria would tell anything about anybody, one question at a time.
+            if key not in SHAREABLE or not isinstance(value, str) or len(value) > MAX_ATTRIBUTE:
+                raise InvalidProperty("User")
 
 
 def read_status(value: Any) -> int | None:
@@ -300,33 +307,25 @@ def read_status(value: Any) -> int | None:
     return _STATUSES.get(str(value)) if isinstance(value, str | int) else None
 
 
-def _check_validity(template: Mapping[str, Any]) -> None:
-    """Our addition: {"days": 365}"""
-    if template.get("validity"):
-        days = _map(template, "validity").get("days")
-        if not isinstance(days, int) or isinstance(days, bool) or days not in DAYS:
-            raise InvalidProperty("Validity")
-
-
-def _check_assessments(asked: Mapping[str, Any]) -> None:
+def _check_assessments(criterion: Mapping[str, Any]) -> None:
     """Our addition: {"mode": "all", "score": {">=": 70}, "contents": {"do_1": {">=": 50}}, "attempts": {"<=": 3}}"""
-    if not asked or set(asked) - {"mode", "score", "contents", "attempts"}:
+    if not criterion or set(criterion) - {"mode", "score", "contents", "attempts"}:
         raise InvalidProperty("Assessments")
-    if asked.get("mode", "any") not in list(Mode):
+    if criterion.get("mode", "any") not in list(Mode):
         raise InvalidProperty("Assessments")
-    bounds = [asked[key] for key in ("score", "attempts") if key in asked]
-    contents = asked.get("contents", {})
+    bounds = [criterion[key] for key in ("score", "attempts") if key in criterion]
+    contents = criterion.get("contents", {})
     if not isinstance(contents, dict):
         raise WrongType("contents", "Map")
     if not bounds and not contents:
         raise InvalidProperty("Assessments")
-    for bound in (*bounds, *contents.values()):
-        known = _bound(bound)
-        if known is None or known.operator not in OPERATORS:
+    for value in (*bounds, *contents.values()):
+        bound = _bound(value)
+        if bound is None or bound.operator not in OPERATORS:
             raise InvalidProperty("Score")
 
 
-def _check_signatories(signatories: Any, wanted: Sequence[str]) -> None:
+def _check_signatories(signatories: Any, keys: Sequence[str]) -> None:
     if signatories is None:
         return
     if not isinstance(signatories, list):
@@ -334,31 +333,18 @@ def _check_signatories(signatories: Any, wanted: Sequence[str]) -> None:
     for signatory in signatories:
         if not isinstance(signatory, dict):
             raise Malformed
-        if signatory and any(blank(signatory.get(key)) for key in wanted):
+        if signatory and any(blank(signatory.get(key)) for key in keys):
             raise IncompleteSignatory
 
 
-_OBJECTS = frozenset(("criteria", "issuer", "signatoryList", "notifyTemplate", "additionalProps", "validity"))
-
-
-def _check_other_keys(template: Mapping[str, Any]) -> None:
-    for key, value in template.items():
-        if key not in _OBJECTS and value is not None and not isinstance(value, str):
-            raise NotText
-    if any(template.get(key) == {} for key in ("notifyTemplate", "additionalProps")):
-        raise NotText
-    if len(msgspec.json.encode(template)) > MAX_TEMPLATE_BYTES:
-        raise UnreadableFields
-
-
 def stored_template(
-    asked: Attachment, *, name: str, url: str, issuer: Mapping[str, Any], signatories: Iterable[Mapping[str, Any]]
+    attachment: Attachment, *, name: str, url: str, issuer: Mapping[str, Any], signatories: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What a batch keeps of a template (contract batches §4.1, jobs §4.1), as its read and search show it."""
-    kept = {key: value for key, value in asked.template.items() if value not in (None, {}, [])}
+    kept = {key: value for key, value in attachment.template.items() if value not in (None, {}, [])}
     return {
         **kept,
-        "identifier": asked.template_id,
+        "identifier": attachment.template_id,
         "name": name,
         "url": url,
         "issuer": dict(issuer),
@@ -372,6 +358,8 @@ def read_template(template_id: str, stored: Mapping[str, Any]) -> Template:
     What cannot be read counts as not given; criteria that ask for nothing are met by everybody enrolled.
     """
     issuer = _object(stored.get("issuer"))
+    public_keys = issuer.get("publicKey")
+    entries = _parsed(stored.get("signatoryList"))
     notify, extras = _object(stored.get("notifyTemplate")), _object(stored.get("additionalProps"))
     valid_days = _object(stored.get("validity")).get("days")
     return Template(
@@ -380,9 +368,15 @@ def read_template(template_id: str, stored: Mapping[str, Any]) -> Template:
         url=str(stored.get("url") or ""),
         criteria=read_criteria(_object(stored.get("criteria"))),
         issuer=TemplateIssuer(
-            str(issuer.get("name") or ""), str(issuer.get("url") or ""), _texts(issuer.get("publicKey"))
+            str(issuer.get("name") or ""),
+            str(issuer.get("url") or ""),
+            tuple(str(key) for key in public_keys) if isinstance(public_keys, list) else (),
         ),
-        signatories=tuple(_signatories(_list(stored.get("signatoryList")))),
+        signatories=tuple(
+            Signatory(*(str(entry.get(key) or "") for key in _TEXT_KEYS_OF_SIGNATORY))
+            for entry in (entries if isinstance(entries, list) else ())
+            if isinstance(entry, dict) and entry
+        ),
         notify=notify,
         extras=extras,
         valid_days=valid_days if isinstance(valid_days, int) else None,
@@ -391,7 +385,7 @@ def read_template(template_id: str, stored: Mapping[str, Any]) -> Template:
 
 def read_templates(stored: Mapping[str, Any]) -> list[Template]:
     """All templates of a batch."""
-    return [read_template(template_id, _object(one)) for template_id, one in stored.items()]
+    return [read_template(template_id, _object(template)) for template_id, template in stored.items()]
 
 
 def read_criteria(criteria: Mapping[str, Any]) -> Criteria:
@@ -399,24 +393,24 @@ def read_criteria(criteria: Mapping[str, Any]) -> Criteria:
     enrolment = criteria.get("enrollment")
     status = None
     if isinstance(enrolment, dict):
-        known = read_status(enrolment.get("status"))
-        status = 2 if known is None else known
-    asked = []
+        readable = read_status(enrolment.get("status"))
+        status = 2 if readable is None else readable
+    assessments = []
     if isinstance(criteria.get("assessment"), dict):
-        asked.append(AssessmentCriterion(_bound(criteria["assessment"].get("score"))))
+        assessments.append(AssessmentCriterion(_bound(criteria["assessment"].get("score"))))
     if isinstance(criteria.get("assessments"), dict):
-        more = criteria["assessments"]
-        contents = {key: _bound(bound) for key, bound in _object(more.get("contents")).items()}
-        asked.append(
+        several = criteria["assessments"]
+        contents = {key: _bound(bound) for key, bound in _object(several.get("contents")).items()}
+        assessments.append(
             AssessmentCriterion(
-                score=_bound(more.get("score")),
-                mode=Mode(more.get("mode", "any")) if more.get("mode", "any") in list(Mode) else Mode.ANY,
+                score=_bound(several.get("score")),
+                mode=Mode(several.get("mode", "any")) if several.get("mode", "any") in list(Mode) else Mode.ANY,
                 contents={key: bound for key, bound in contents.items() if bound is not None},
-                attempts=_bound(more.get("attempts")),
+                attempts=_bound(several.get("attempts")),
             )
         )
     user = criteria.get("user") or criteria.get("users")
-    return Criteria(status, tuple(asked), user if isinstance(user, dict) else {})
+    return Criteria(status, tuple(assessments), user if isinstance(user, dict) else {})
 
 
 def _bound(value: Any) -> ScoreBound | None:
@@ -456,11 +450,6 @@ def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: Any) -> list[Any]:
-    value = _parsed(value)
-    return value if isinstance(value, list) else []
-
-
 def _parsed(value: Any) -> Any:
     if isinstance(value, str):
         try:
@@ -470,29 +459,18 @@ def _parsed(value: Any) -> Any:
     return value
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(str(item) for item in value) if isinstance(value, list) else ()
-
-
 def pictures_of(signatories: Sequence[Any]) -> list[str]:
     """The addresses of the signatories' pictures."""
-    return [signatory.image for signatory in _signatories(signatories)]
+    return [str(entry["image"]) for entry in signatories if isinstance(entry, dict) and entry.get("image")]
 
 
-def _signatories(entries: Sequence[Any]) -> Iterable[Signatory]:
-    for entry in entries:
-        if isinstance(entry, dict) and entry:
-            name, identifier, designation, image = (str(entry.get(key) or "") for key in _TEXT_KEYS_OF_SIGNATORY)
-            yield Signatory(name, identifier, designation, image)
-
-
-def show_result(finding: CriteriaResult) -> dict[str, Any]:
+def show_result(result: CriteriaResult) -> dict[str, Any]:
     """A decision tree, as explain answers and as a certificate keeps it."""
-    shown: dict[str, Any] = {"rule": finding.rule, "outcome": finding.outcome.value, "because": finding.because}
-    if finding.evidence:
-        shown["evidence"] = dict(finding.evidence)
-    if finding.parts:
-        shown["parts"] = [show_result(part) for part in finding.parts]
+    shown: dict[str, Any] = {"rule": result.rule, "outcome": result.outcome.value, "because": result.because}
+    if result.evidence:
+        shown["evidence"] = dict(result.evidence)
+    if result.parts:
+        shown["parts"] = [show_result(part) for part in result.parts]
     return shown
 
 

@@ -33,7 +33,7 @@ class NotJson(Refused):
 def admit(route: Route, request: Request, services: Services) -> Caller:
     """Who calls `route`. Raises: NotAuthenticated, Forbidden, NotJson."""
     if route.is_closed:
-        _check_no_page(headers_of(request.scope))
+        check_no_page(headers_of(request.scope))
     if route.access is Access.PRIVATE:
         check_private(request, services.config)
     caller = services.tokens.caller(
@@ -78,7 +78,7 @@ def check_private(request: Request, config: Config) -> None:
         raise Forbidden
 
 
-def _check_no_page(headers: Mapping[str, str]) -> None:
+def check_no_page(headers: Mapping[str, str]) -> None:
     """Refuse what a page of another origin can make a browser send. Raises: Forbidden, NotJson."""
     if "origin" in headers or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise Forbidden

@@ -57,14 +57,15 @@ def _document(operation: Operation, url: str) -> DocumentedCall:
         path=route.path,
         gateway=route.gateway,
         summary=operation.summary,
-        access=_access(route.access),
+        access=access_in_words(route.access),
         roles=", ".join(route.roles),
         fields=list(_fields(components.schema(shape.request or shape.uploads or {}), components)),
-        curl=_curl(operation, url),
+        curl=curl_command(operation, url),
     )
 
 
-def _access(access: Access) -> str:
+def access_in_words(access: Access) -> str:
+    """By whom a call may be made."""
     match access:
         case Access.USER:
             return "with a token"
@@ -83,7 +84,8 @@ def _fields(schema: Schema, components: Components, inside: str = "") -> Iterabl
     needed = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
         choices = [components.resolve(choice) for choice in field.get("anyOf", [field])]
-        kinds = [kind for choice in choices for kind in _kinds(choice)]
+        types = [choice.get("type", "") for choice in choices]
+        kinds = [kind for named in types for kind in (named if isinstance(named, list) else [named])]
         shown = " or ".join(dict.fromkeys(kinds))
         about = next((choice["description"] for choice in (field, *choices) if "description" in choice), "")
         yield f"{inside}{name}", shown, f"Needed. {about}".strip() if name in needed else about
@@ -92,12 +94,8 @@ def _fields(schema: Schema, components: Components, inside: str = "") -> Iterabl
             yield from _fields(items, components, f"{inside}{name}{'[]' if items is not choice else ''}.")
 
 
-def _kinds(schema: Schema) -> list[str]:
-    kind = schema.get("type", "")
-    return kind if isinstance(kind, list) else [kind]
-
-
-def _curl(operation: Operation, url: str) -> str:
+def curl_command(operation: Operation, url: str) -> str:
+    """A command that makes the call with example values; `url`: where the service is reached."""
     route, shape, components = operation.route, operation.shape, Components()
     words = ["curl", "-s"]
     if route.method not in ("GET", "POST") or (route.method == "POST" and shape.request is None):

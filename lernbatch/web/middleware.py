@@ -65,7 +65,7 @@ class Middleware:
         try:
             if scope["method"] == "OPTIONS":
                 await self._preflight(scope, headers)(scope, receive, noted_send)
-            elif self.app.state.unhealthy and not _is_for_operators(scope["path"]):
+            elif self.app.state.unhealthy and not is_for_operators(scope["path"]):
                 scope["app"] = self.app
                 await failures.failed(Request(scope), Unavailable())(scope, receive, noted_send)
             elif (match := self._table.find(scope["method"], scope["path"])) and self._is_here(match[0], scope):
@@ -99,6 +99,6 @@ class Middleware:
         return port is None or scope["server"][1] == port or not route_of(route).operators
 
 
-def _is_for_operators(path: str) -> bool:
+def is_for_operators(path: str) -> bool:
     """What the health gate lets through (contract batches §1.7), and our own probes."""
     return path.endswith("health") or path in ("/livez", "/readyz", "/metrics")

@@ -93,7 +93,7 @@ def document(routes: Iterable[Route], url: str) -> dict[str, Any]:
     components = Components()
     for operation in operations(routes):
         path = re.sub(r"{(\w+):\w+}", r"{\1}", operation.path)
-        paths.setdefault(path, {})[operation.route.method.lower()] = _operation(operation, components)
+        paths.setdefault(path, {})[operation.route.method.lower()] = operation_object(operation, components)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Lernbatch", "version": __version__, "license": {"name": "MIT", "identifier": "MIT"}},
@@ -109,7 +109,8 @@ def document(routes: Iterable[Route], url: str) -> dict[str, Any]:
     }
 
 
-def _operation(operation: Operation, components: Components) -> dict[str, Any]:
+def operation_object(operation: Operation, components: Components) -> dict[str, Any]:
+    """A call as OpenAPI's Operation Object. The structures that it names are added to `components`."""
     route, shape = operation.route, operation.shape
     described: dict[str, Any] = {
         "operationId": f"{route.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', operation.path)}",
@@ -119,8 +120,8 @@ def _operation(operation: Operation, components: Components) -> dict[str, Any]:
             *({"name": name, "in": "path", "required": True, "schema": _TEXT} for name in operation.parameters),
             *({"name": name, "in": "query", "schema": components.schema(kind)} for name, kind in shape.query.items()),
         ],
-        "responses": _responses(operation, components),
-        "security": _security(route.access),
+        "responses": responses_object(operation, components),
+        "security": security_requirements(route.access),
     }
     media, sent = "application/json", shape.request
     if shape.uploads is not None:
@@ -133,7 +134,8 @@ def _operation(operation: Operation, components: Components) -> dict[str, Any]:
     return described
 
 
-def _responses(operation: Operation, components: Components) -> dict[str, Any]:
+def responses_object(operation: Operation, components: Components) -> dict[str, Any]:
+    """Status → what is answered, and why, for every status a call may have."""
     route, shape = operation.route, operation.shape
     # A handler that answers without the envelope may fail without it.
     failed: Schema = {} if shape.produces else {"$ref": "#/components/schemas/Failure"}
@@ -162,7 +164,8 @@ def _success(shape: Shape, components: Components) -> dict[str, Any]:
     }
 
 
-def _security(access: Access) -> list[dict[str, list[str]]]:
+def security_requirements(access: Access) -> list[dict[str, list[str]]]:
+    """The ways to be admitted, of which one is enough; {}: without showing anything."""
     signed: list[dict[str, list[str]]] = [{_TOKEN: []}, {_TOKEN: [], _MANAGED: []}]
     match access:
         case Access.USER | Access.LATE_USER:

@@ -32,7 +32,7 @@ def is_inside(peer: str, http_version: str, headers: Mapping[str, str], config: 
         if any(map(_is_forwarding, headers)):
             if not _is_in(address, config.trusted_proxies):
                 return False
-            address = _client(headers.get("x-forwarded-for", ""), config.trusted_proxies)
+            address = client_address(headers.get("x-forwarded-for", ""), config.trusted_proxies)
         elif http_version == "1.0":
             return False
     except ValueError:  # a Unix socket, or a proxy passed on something that is no address
@@ -55,7 +55,7 @@ def is_own_name(host: str, others: Sequence[str]) -> bool:
     return "." not in name or name.endswith(".localhost") or name in map(str.lower, others) or _is_address(name)
 
 
-def _client(forwarded_for: str, proxies: Networks) -> Address:
+def client_address(forwarded_for: str, proxies: Networks) -> Address:
     """The last address that no trusted proxy has; when all have one, the first. Raises: ValueError."""
     addresses = [ip_address(entry.strip().strip("[]")) for entry in forwarded_for.split(",")]
     return next((address for address in reversed(addresses) if not _is_in(address, proxies)), addresses[0])

@@ -67,7 +67,9 @@ def takes(
     """
 
     def note(handler: Handler) -> Handler:
-        _SHAPES[handler] = Shape(request, result, produces, uploads, _parameters(query), also)
+        fields = () if query is None else msgspec.structs.fields(query)
+        parameters = {field.encode_name: field.type for field in fields}
+        _SHAPES[handler] = Shape(request, result, produces, uploads, parameters, also)
         return handler
 
     return note
@@ -80,10 +82,6 @@ def shape_of(handler: Callable[..., Any]) -> Shape | None:
         return shape
     given = get_type_hints(handler, include_extras=True)["return"]
     return shape if given is Response else replace(shape, result=given)
-
-
-def _parameters(query: type[Fields] | None) -> Mapping[str, object]:
-    return {} if query is None else {field.encode_name: field.type for field in msgspec.structs.fields(query)}
 
 
 class Components:

@@ -92,11 +92,11 @@ class PublicKeys:
             raise Unusable(f"The folder of public keys, {self._folder}, cannot be read: {closed.strerror}.") from closed
         files = [(name, stat.st_mtime_ns, stat.st_mode, stat.st_uid) for name, stat in stats]
         if files != self._files:
-            self._keys = {path.name: key for path in paths if (key := _read_key(path)) is not None}
+            self._keys = {path.name: key for path in paths if (key := read_key(path)) is not None}
             self._files = files
 
 
-def _read_key(path: Path) -> RSAKey | None:
+def read_key(path: Path) -> RSAKey | None:
     """The key in a file; None for what is none, which may lie beside the keys: a token naming it is refused."""
     why: str | None
     try:
@@ -123,7 +123,7 @@ class TokenVerifier:
 
     def __init__(self, config: Config, clock: Clock, keys: PublicKeys) -> None:
         self._config, self._clock, self._keys = config, clock, keys
-        self._clients = _read_clients(config.machine_clients.get_secret_value())
+        self._clients = read_clients(config.machine_clients.get_secret_value())
         self._late_seconds = config.late_token_days * 86_400
         self._ended: set[str] = set()
         self._blocked: set[str] = set()
@@ -221,11 +221,11 @@ class TokenVerifier:
             payload = msgspec.json.decode(signed.payload)
         except (JoseError, ValueError, RecursionError):
             return None
-        claims = _read_claims(payload, self._config) if isinstance(payload, dict) else None
+        claims = read_claims(payload, self._config) if isinstance(payload, dict) else None
         return None if claims is None or claims.subject in self._clients else claims
 
 
-def _read_clients(text: str) -> dict[str, str]:
+def read_clients(text: str) -> dict[str, str]:
     """`reporting=k1, scheduler=k2` → client id → key. Raises: Unusable."""
     clients: dict[str, str] = {}
     for entry in filter(str.strip, text.split(",")):
@@ -242,7 +242,7 @@ def _read_clients(text: str) -> dict[str, str]:
     return clients
 
 
-def _read_claims(payload: Mapping[str, Any], config: Config) -> Claims | None:
+def read_claims(payload: Mapping[str, Any], config: Config) -> Claims | None:
     """What counts of a token's payload; None when it is not one of ours, or not for us."""
     subject, expires_at = payload.get("sub"), payload.get("exp")
     starts_at, issued_at = payload.get("nbf", 0), payload.get("iat", 0)
@@ -254,17 +254,17 @@ def _read_claims(payload: Mapping[str, Any], config: Config) -> Claims | None:
     signed_without_issuer = bool(parent_id) and not issuer and not config.managed_token_issuer_required
     if issuer.lower() != config.token_issuer.lower() and not signed_without_issuer:
         return None
-    if kind != _BEARER or not _is_meant_for_us(payload, config):
+    if kind != _BEARER or not is_meant_for_us(payload, config):
         return None
     provider, _, identifier = subject.rpartition(":")
     ours = config.federation_provider_id
     if not identifier.strip() or (ours and provider not in ("", f"f:{ours}")):
         return None
-    roles = tuple(_read_roles(payload.get("roles")))
+    roles = tuple(read_roles(payload.get("roles")))
     return Claims(identifier, int(max(starts_at, issued_at)), expires_at, parent_id, roles)
 
 
-def _is_meant_for_us(payload: Mapping[str, Any], config: Config) -> bool:
+def is_meant_for_us(payload: Mapping[str, Any], config: Config) -> bool:
     """Whether audience and client are among those of the settings, where they name any."""
     audience = payload.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
@@ -273,7 +273,8 @@ def _is_meant_for_us(payload: Mapping[str, Any], config: Config) -> bool:
     return not config.token_clients or payload.get("azp") in config.token_clients
 
 
-def _read_roles(roles: object) -> Iterable[Role]:
+def read_roles(roles: object) -> Iterable[Role]:
+    """The roles of a token: [{"role": "COURSE_MENTOR", "scope": [{"organisationId": "1"}]}]; others are passed over."""
     for entry in roles if isinstance(roles, list) else ():
         if isinstance(entry, dict) and isinstance(entry.get("role"), str):
             scope = entry.get("scope")

@@ -102,11 +102,20 @@ class Run:
                 await opened.enter_async_context(pool)
             self.client = Client(pools, cache(self.token))
             await self._import(count)
-            await self._create_batch()
-            await self._enrol()
-            await self._learn()
+            with self._stage("Creating the batch", 1) as advance:
+                now = datetime.now(self.settings.time_zone)
+                await self.journey.create_batch(f"Demo of {now:%d %B %Y, %H:%M}", now.date(), ORGANISATION)
+                advance()
+            with self._stage("Enrolling", len(self.learners)) as advance:
+                enrol = partial(self.journey.enrol, contents=self.contents, now_ms=0)
+                await journey.each(self.learners, enrol, advance)
+            with self._stage("Learning", len(self.learners)) as advance:
+                learn = partial(self.journey.learn, contents=self.contents, now_ms=int(time.time() * 1000))
+                await journey.each(self.learners, learn, advance)
             await self._certificates()
-            rows = await self._exhaust()
+            with self._stage("Drawing the progress exhaust", 1) as advance:
+                rows = await self.journey.exhaust()
+                advance()
             return ExpectedFigures(
                 learners_enrolled=await self.journey.count_active(),
                 updates_sent=self.journey.updates_sent,
@@ -136,23 +145,6 @@ class Run:
             self.journey = Journey(self.client, course.course_id, CREATOR, MENTOR, TEMPLATES, PASS_PERCENT)
             advance()
 
-    async def _create_batch(self) -> None:
-        with self._stage("Creating the batch", 1) as advance:
-            now = datetime.now(self.settings.time_zone)
-            await self.journey.create_batch(f"Demo of {now:%d %B %Y, %H:%M}", now.date(), ORGANISATION)
-            advance()
-
-    async def _enrol(self) -> None:
-        with self._stage("Enrolling", len(self.learners)) as advance:
-            await journey.each(self.learners, partial(self.journey.enrol, contents=self.contents, now_ms=0), advance)
-
-    async def _learn(self) -> None:
-        now_ms = int(time.time() * 1000)
-        with self._stage("Learning", len(self.learners)) as advance:
-            await journey.each(
-                self.learners, partial(self.journey.learn, contents=self.contents, now_ms=now_ms), advance
-            )
-
     async def _certificates(self) -> None:
         """Wait for every certificate that the criteria promise, and verify each with the published key alone."""
         earners = [learner for learner in self.learners if learner.way in COMPLETING]
@@ -166,12 +158,6 @@ class Run:
         with self._stage("Certificates, verified", len(earners)) as advance:
             trusted = checking.published_keys(await self.client.get("/.well-known/did.json"))
             await journey.each(earners, obtain, advance)
-
-    async def _exhaust(self) -> list[dict[str, str]]:
-        with self._stage("Drawing the progress exhaust", 1) as advance:
-            rows = await self.journey.exhaust()
-            advance()
-            return rows
 
     def token(self, user_id: str) -> str:
         """A token as the identity provider would give; the creator's carries the roles that people.csv gives."""

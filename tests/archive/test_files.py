@@ -52,7 +52,7 @@ def test_csv_quotes_only_where_it_must(row: list[Cell], line: str) -> None:
     assert formats.Csv(neutralised=False).rows([row]).decode() == line
 
 
-AWKWARD = [
+AWKWARD: list[Cell] = [
     'say "x"',
     "back\\slash",
     'ends in \\"',
@@ -79,7 +79,8 @@ def test_readers_that_know_rfc_4180_alone_read_what_was_written(wanted: FileForm
 
 
 def test_the_line_that_the_documents_give_reads_the_contracts_own() -> None:
-    row = [text for text in AWKWARD if "\\" not in text or '"' in text]  # see the docs on backslashes without quotes
+    # See the docs on backslashes without quotes.
+    row = [text for text in map(str, AWKWARD) if "\\" not in text or '"' in text]
     content = formats.Csv().rows([row])
     reader = csv.reader(io.StringIO(content.decode(), newline=""), escapechar="\\", doublequote=False)
     assert list(reader) == [row]

@@ -37,11 +37,11 @@ CLONE = "/v1/course/batch/clone"
 PREVIEW = "/v1/course/batch/preview"
 TRANSFER = "/v1/course/batch/ownership/transfer"
 # The day of this zone begins half an hour before the platform's, so a batch in it starts tomorrow.
-OWN = {"capacity": 20, "leavePolicy": "until-start", "timeZone": "Asia/Dhaka"}
+OWN: dict[str, Any] = {"capacity": 20, "leavePolicy": "until-start", "timeZone": "Asia/Dhaka"}
 
 
 def test_our_own_fields_are_shown_when_set_and_absent_otherwise(service: Running) -> None:
-    own = {**OWN, "enrollmentStartDate": day(service, 2)}
+    own: dict[str, Any] = {**OWN, "enrollmentStartDate": day(service, 2)}
     batch_id = create(service, startDate=day(service, 1), **own)
     assert {key: read(service, batch_id)[key] for key in own} == own
     assert not set(own) & set(read(service, create(service)))
@@ -49,7 +49,8 @@ def test_our_own_fields_are_shown_when_set_and_absent_otherwise(service: Running
 
 def test_null_takes_a_field_of_our_own_away(service: Running) -> None:
     batch_id = create(service, startDate=day(service, 1), **OWN)
-    assert change(service, batch_id, **dict.fromkeys(OWN)).status_code == 200
+    nothing: dict[str, Any] = dict.fromkeys(OWN)
+    assert change(service, batch_id, **nothing).status_code == 200
     assert not set(OWN) & set(read(service, batch_id))
 
 
@@ -67,7 +68,7 @@ def test_null_takes_a_field_of_our_own_away(service: Running) -> None:
         ("timeZone", 5),
     ],
 )
-def test_a_field_of_our_own_out_of_its_set_is_refused(service: Running, key: str, value: object) -> None:
+def test_a_field_of_our_own_out_of_its_set_is_refused(service: Running, key: str, value: Any) -> None:
     text = f"Invalid value {value} for parameter {key}. Please provide a valid value."
     refused(creation(service, **{key: value}), "INVALID_PARAMETER_VALUE", text)
     assert change(service, create(service), **{key: value}).json()["params"]["errmsg"] == text
@@ -293,7 +294,11 @@ def test_a_change_that_does_not_get_its_turn_is_409_with_what_to_do(dsn: str, tm
         service.services.batch_locks[batch_id] = lock
         service.run(lock.acquire())
         answer = change(service, batch_id, name="later")
-        service.run(asyncio.sleep(0, lock.release()))
+
+        async def release() -> None:
+            lock.release()
+
+        service.run(release())
         assert answer.status_code == 409
         assert answer.json()["params"]["err"] == "BATCH_BUSY"
         assert "send the change again" in answer.json()["params"]["errmsg"]

@@ -73,7 +73,7 @@ def test_k5_what_the_content_service_refuses_is_said(service: Running) -> None:
 @pytest.mark.parametrize("key", ["identifier", "mimeType", "visibility", "contentType", "name"])
 def test_k6_a_child_needs_its_fields_before_anything_is_made(service: Running, key: str) -> None:
     before = service.sql("SELECT count(*) FROM sandbox_content")
-    child = {name: value for name, value in UNIT["children"][0].items() if name != key}  # type: ignore[index,attr-defined]
+    child = {name: value for name, value in UNIT["children"][0].items() if name != key}  # type: ignore[attr-defined]
     answer = creation(service, course=ALGEBRA, hierarchy=[{**UNIT, "children": [child]}])
     refused(answer, None, f"{key} is a mandatory parameter for child of parent with id: do_unit")
     assert service.sql("SELECT count(*) FROM sandbox_content") == before

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from lernbatch.batch import jobs
-from tests.learning import COURSE, SUCCESS, enrol, enrolled, new_batch, new_learner, refusal, unenrol
+from tests.learning import SUCCESS, enrol, enrolled, new_batch, new_learner, refusal, unenrol
 from tests.people import VIKRAM
 from tests.running import Running, running
+from tests.seeds import COURSE
 
 
 def shown(service: Running, batch_id: str) -> dict[str, Any]:
@@ -148,9 +149,9 @@ def test_another_value_of_the_setting_moves_the_stored_last_day_of_enrolment(clo
 def last_days(service: Running, *batch_ids: str) -> list[str]:
     """Of each batch the last day of enrolment by which a search finds it, among the next eleven."""
     days = [(service.clock.today() + timedelta(days=ahead)).isoformat() for ahead in range(12)]
-    found = {}
+    days_by_batch: dict[str, str] = {}
     for day in days:
         search = {"filters": {"batchId": list(batch_ids), "effectiveEnrollmentEndDate": day}}
         answer = service.call("POST", "/v1/course/batch/search", None, search)
-        found |= {batch["batchId"]: day for batch in answer.json()["result"]["response"]["content"]}
-    return [found[batch_id] for batch_id in batch_ids]
+        days_by_batch |= {batch["batchId"]: day for batch in answer.json()["result"]["response"]["content"]}
+    return [days_by_batch[batch_id] for batch_id in batch_ids]

@@ -60,7 +60,8 @@ def test_any_user_may_read_also_by_the_gateways_path(service: Running) -> None:
 
 
 def test_p1_a_batch_must_be_asked_for(service: Running) -> None:
-    for request in ({}, {"batch": {}}, {"batch": None}):
+    requests: list[dict[str, Any]] = [{}, {"batch": {}}, {"batch": None}]
+    for request in requests:
         answer = service.call("POST", PARTICIPANTS, VIKRAM, request)
         refused(answer, "INVALID_REQUESTED_DATA", "Requested data for this operation is not valid.")
 

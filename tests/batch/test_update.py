@@ -119,7 +119,7 @@ def test_u12_an_end_date_before_today_is_refused(service: Running) -> None:
 
 @pytest.mark.parametrize("key", ["createdFor", "mentors"])
 @pytest.mark.parametrize("value", [None, "x", {}])
-def test_u13_lists_are_arrays(service: Running, ongoing: str, key: str, value: object) -> None:
+def test_u13_lists_are_arrays(service: Running, ongoing: str, key: str, value: Any) -> None:
     answer = change(service, ongoing, **{key: value}, participants=[])
     refused(answer, "DATA_TYPE_ERROR", f"Data type of {key} should be Arrays.")
 
@@ -132,7 +132,7 @@ def test_u14_participants_are_not_set_by_updating(service: Running) -> None:
 
 
 @pytest.mark.parametrize("named", [{"id": "0140"}, {"courseId": SECOND_COURSE}, {"batchId": "0140"}])
-def test_u15_there_must_be_such_a_batch_in_the_course(service: Running, ongoing: str, named: dict[str, str]) -> None:
+def test_u15_there_must_be_such_a_batch_in_the_course(service: Running, ongoing: str, named: dict[str, Any]) -> None:
     answer = change(service, ongoing, **named, createdFor=["nowhere"])
     refused(answer, "INVALID_COURSE_BATCH_ID", "Invalid course batch id ")
 
@@ -175,10 +175,11 @@ def test_u22_enrolment_does_not_end_before_the_start(service: Running, upcoming:
 
 def test_u23_enrolment_does_not_end_after_the_end(service: Running, ongoing: str) -> None:
     text = "Enrollment End date should be lesser than course batch end date."
-    for ends in (
+    changes: list[dict[str, Any]] = [
         {"enrollmentEndDate": day(service, 31)},
         {"endDate": day(service, 5), "enrollmentEndDate": day(service, 6)},
-    ):
+    ]
+    for ends in changes:
         refused(change(service, ongoing, **ends), "ENROLLMENT_END_DATE_END_ERROR", text)
 
 

@@ -97,7 +97,12 @@ def test_e29_e30_a_file_unenrols_its_people(service: Running) -> None:
 
 
 def test_e16_without_a_file_the_failure_is_internal(service: Running) -> None:
-    for sent in ({"json": {"request": {}}}, {"data": {"other": "x"}}, {"files": {"": ("", b"", "text/csv")}}):
+    bodies: list[dict[str, Any]] = [
+        {"json": {"request": {}}},
+        {"data": {"other": "x"}},
+        {"files": {"": ("", b"", "text/csv")}},
+    ]
+    for sent in bodies:
         answer = service.call("POST", ENROL, VIKRAM, **sent)
         assert refusal(answer)[:2] == (500, "INTERNAL_ERROR")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 import pytest
@@ -11,28 +10,10 @@ import pytest
 from lernbatch.batch.rules import InvalidBatch
 from lernbatch.bulk import rules
 from lernbatch.bulk.model import BatchMember, BulkLine, BulkPlanRequest, PlanFacts
-from lernbatch.enrolment.model import Eligibility
 from lernbatch.errors import LernbatchError, Unauthorized
+from tests.enrolment.eligibility import OPEN
 
-INVITED = Eligibility(
-    user_id="asha",
-    batch_id="b",
-    course_id="do_1",
-    name="June",
-    enrolment_type="invite-only",
-    start_date=date(2026, 6, 1),
-    end_date=None,
-    enrolment_start_date=None,
-    enrolment_end_date=None,
-    time_zone=None,
-    capacity=None,
-    leave_policy=None,
-    created_by="vikram",
-    created_for=["org"],
-    mentors=[],
-    active=None,
-    status=None,
-)
+INVITED = replace(OPEN, enrolment_type="invite-only")
 LINE = BulkLine(2, "b", "u-1,u-2")
 
 

@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_read_names_cause_line_and_remedy(
 ) -> None:
     answer = upload(service, data)
     assert refusal(answer)[:2] == (400, code)
-    assert text in refusal(answer)[2]
+    assert text in str(refusal(answer)[2])
     assert answer.json()["result"].get("line") == line
     assert answer.json()["result"]["reason"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -12,7 +13,7 @@ from lernbatch.config import Config
 from lernbatch.ops import checkup
 from tests.cli.commands import Installation
 
-REACHED = {"public_url": "https://batches.example.org"}
+REACHED: dict[str, Any] = {"public_url": "https://batches.example.org"}
 
 
 def execute(dsn: str | None, statement: str) -> None:
@@ -45,11 +46,11 @@ def test_an_erasure_that_waits_for_days_fails_the_check(own_installation: Instal
         ({"private_networks": "0.0.0.0/0"}, "LERNBATCH_PRIVATE_NETWORKS"),
     ],
 )
-def test_what_opens_doors_is_named_where_others_reach_it(settings: dict[str, object], variable: str) -> None:
-    finding = checkup._trust(Config(**{**REACHED, **settings}))
+def test_what_opens_doors_is_named_where_others_reach_it(settings: dict[str, Any], variable: str) -> None:
+    finding = checkup.check_trust(Config(**{**REACHED, **settings}))
     assert (finding.ok, variable in finding.sentence) == (False, True)
-    assert checkup._trust(Config(**settings)).ok
+    assert checkup.check_trust(Config(**settings)).ok
 
 
 def test_with_keys_of_a_provider_and_the_defaults_nothing_is_unfit(tmp_path: Path) -> None:
-    assert checkup._trust(Config(**REACHED, public_key_folder=tmp_path)).ok
+    assert checkup.check_trust(Config(**REACHED, public_key_folder=tmp_path)).ok

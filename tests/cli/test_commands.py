@@ -34,7 +34,7 @@ def rows(dsn: str | None, question: str) -> list[Any]:
     async def ask() -> list[Any]:
         conn = await asyncpg.connect(dsn)
         try:
-            return await conn.fetch(question)
+            return list(await conn.fetch(question))
         finally:
             await conn.close()
 

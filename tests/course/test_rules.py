@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 
 from lernbatch.course import rules
+from lernbatch.course.model import Course
 from sandbox.importing import SAMPLE
 from tests.seeds import COURSES, course, leaf, unit
 
 SAMPLE_TREE = json.loads((SAMPLE / "course.json").read_text(encoding="utf-8"))["result"]["content"]
 
 
-def tree(*children: dict[str, Any], **more: Any) -> rules.Course:
+def tree(*children: dict[str, Any], **more: Any) -> Course:
     return rules.read_tree(course("do_1", "Course", *children, **more))
 
 
-def ids(found: rules.Course) -> list[str]:
+def ids(found: Course) -> list[str]:
     return [one.content_id for one in found.leaf_nodes]
 
 

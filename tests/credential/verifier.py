@@ -14,7 +14,8 @@ import jwt
 from openvc.did.did_web import DidWebResolver
 from openvc.errors import OpenvcError
 from openvc.resolvers import default_status_list_resolver
-from openvc.verify import CredentialRevoked, CredentialSuspended, VerificationPolicy, verify_credential
+from openvc.status.status_list import CredentialRevoked, CredentialSuspended
+from openvc.verify import VerificationPolicy, verify_credential
 
 
 def proof_holds(file: bytes, did_document: dict[str, Any]) -> bool:

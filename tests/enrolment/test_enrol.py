@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.learning import SUCCESS, enrol, enrolled, known_learner, new_batch, new_learner, refusal, row, unenrol
-from tests.people import ADMIN, MEERA, RAVI, VIKRAM
+from tests.people import ADMIN, MEERA, RAVI, VIKRAM, Person
 from tests.running import Running
 from tests.seeds import COURSE, SECOND_COURSE
 
@@ -144,7 +144,7 @@ def test_the_body_cannot_enrol_somebody_else(service: Running) -> None:
 
 
 @pytest.mark.parametrize("person", [VIKRAM, ADMIN])
-def test_creator_and_administrator_enrol_into_an_invite_only_batch(service: Running, person: object) -> None:
+def test_creator_and_administrator_enrol_into_an_invite_only_batch(service: Running, person: Person) -> None:
     batch_id, asha = new_batch(service, enrollmentType="invite-only"), known_learner(service)
     request = {"courseId": COURSE, "batchId": batch_id, "userId": asha.user_id}
     assert service.call("POST", "/v1/course/admin/enroll", person, request).json()["result"] == SUCCESS

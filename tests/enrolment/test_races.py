@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -47,8 +48,7 @@ def test_leaving_and_completing_at_once_ends_in_one_of_the_two(service: Running)
     for _ in range(6):
         asha = enrolled(service, batch_id)
         done, left = at_once(
-            lambda asha=asha: complete(service, asha, batch_id, *LEAF_NODES),
-            lambda asha=asha: unenrol(service, asha, batch_id),
+            partial(complete, service, asha, batch_id, *LEAF_NODES), partial(unenrol, service, asha, batch_id)
         )
         stored = row(service, asha, batch_id)
         if left.status_code == 200:

@@ -13,28 +13,10 @@ from lernbatch.course import filters
 from lernbatch.enrolment import rules
 from lernbatch.enrolment.model import Eligibility, Enrolment
 from lernbatch.errors import LernbatchError
+from tests.enrolment.eligibility import OPEN
 
 TODAY = date(2026, 6, 15)
 YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
-OPEN = Eligibility(
-    user_id="asha",
-    batch_id="b",
-    course_id="do_1",
-    name="June",
-    enrolment_type="open",
-    start_date=date(2026, 6, 1),
-    end_date=None,
-    enrolment_start_date=None,
-    enrolment_end_date=None,
-    time_zone=None,
-    capacity=None,
-    leave_policy=None,
-    created_by="vikram",
-    created_for=["org"],
-    mentors=[],
-    active=None,
-    status=None,
-)
 ENROLLED = {"active": True, "status": 1}
 
 

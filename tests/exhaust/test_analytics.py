@@ -76,7 +76,8 @@ def test_analytics_names_the_first_empty_field(reporting: Reporting, field: str)
 
 @pytest.mark.parametrize("field", ["tag", "dataset"])
 def test_e60a_e60b_the_service_names_the_missing_parameter(reporting: Reporting, field: str) -> None:
-    answer = reporting.submit(**{field: " "})
+    blank: dict[str, Any] = {field: " "}
+    answer = reporting.submit(**blank)
     params = answer.json()["params"]
     assert (answer.status_code, params["err"]) == (400, "MANDATORY_PARAMETER_MISSING")
     assert params["errmsg"] == f"Mandatory parameter {field} is missing."

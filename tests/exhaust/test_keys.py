@@ -114,7 +114,8 @@ def test_a_new_key_takes_over_while_the_service_runs(own: Running, dsn: str) -> 
 
 def test_sealing_anew_goes_set_by_set_and_says_what_is_lost(own: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(person_resealing, "VALUES_AT_ONCE", 2)
-    key = sealing.seal_of(own.config) and (own.config.home / "keys" / "exhaust.key").read_bytes()
+    sealing.seal_of(own.config)  # makes the first key
+    key = (own.config.home / "keys" / "exhaust.key").read_bytes()
     for number in range(5):
         insert = "INSERT INTO profile (user_id, sealed, fetched_at) VALUES ($1, $2, now())"
         own.sql(insert, f"u{number}", before_ids(key if number else NEW, b"[]", f"u{number}"))

@@ -107,10 +107,11 @@ def test_only_reporting_roles_count_and_each_where_it_is_held() -> None:
     def organisations(caller: Caller, *, enforced: bool = True, **settings: Any) -> frozenset[str] | None:
         return rules.requester(Config(ownership_enforced=enforced, **settings), caller).organisation_ids
 
-    reporting, administering = {"report_roles": "REPORT_ADMIN"}, {"administrator_roles": "ORG_ADMIN"}
-    nobody = {"report_roles": "NONE", "administrator_roles": "NONE"}
+    reporting: dict[str, Any] = {"report_roles": "REPORT_ADMIN"}
+    administering = {"administrator_roles": "ORG_ADMIN"}
+    nobody: dict[str, Any] = {"report_roles": "NONE", "administrator_roles": "NONE"}
     assert rules.requester(Config(**(nobody | reporting)), caller) == Requester("u1", frozenset({"A"}))
-    assert organisations(caller, **(reporting | administering)) == {"A", "B"}
+    assert organisations(caller, **(reporting | administering)) == frozenset({"A", "B"})
     assert organisations(caller, **(nobody | {"report_roles": "PUBLIC"})) is None  # held everywhere
     assert organisations(caller, enforced=False, **(nobody | reporting)) is None
 

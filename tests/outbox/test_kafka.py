@@ -112,11 +112,12 @@ def test_nothing_goes_in_clear_to_another_machine_unless_told_so(
 
 def test_certificates_that_cannot_be_read_are_one_sentence(tmp_path: Path, certificate: Path) -> None:
     (tmp_path / "no.pem").write_text("nothing")
-    for settings in (
+    unreadable: list[dict[str, Any]] = [
         {"kafka_ca_file": tmp_path / "gone.pem"},
         {"kafka_ca_file": tmp_path / "no.pem"},
         {"kafka_ca_file": certificate, "kafka_certificate_file": tmp_path / "no.pem"},
-    ):
+    ]
+    for settings in unreadable:
         with pytest.raises(Unusable, match="certificates for Kafka"):
             Producer(Config(kafka_tls=True, **settings))
 

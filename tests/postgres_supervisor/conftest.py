@@ -14,7 +14,8 @@ from tests.postgres_supervisor.servers import SMALL, choices, open_folder, query
 
 @pytest.fixture(params=choices(), ids=lambda bin_dir: f"pg{server_version(bin_dir)}", scope="module")
 def bin_dir(request: pytest.FixtureRequest) -> Path:
-    return request.param
+    folder: Path = request.param
+    return folder
 
 
 @pytest.fixture

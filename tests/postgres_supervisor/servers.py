@@ -92,7 +92,7 @@ def query(dsn: str, sql: str) -> Any:
 
 
 def commands(dsn: str) -> int:
-    return query(dsn, "SELECT count(*) FROM course")
+    return int(query(dsn, "SELECT count(*) FROM course"))
 
 
 def postmaster(home: Path) -> int | None:

@@ -12,7 +12,9 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -103,7 +105,7 @@ def test_it_may_be_used_where_an_event_loop_runs(bin_dir: Path, home: Path) -> N
         with running(home, bin_dir=bin_dir, options=SMALL) as dsn:
             connection = await asyncpg.connect(dsn)
             try:
-                return await connection.fetchval("SELECT 1")
+                return int(await connection.fetchval("SELECT 1"))
             finally:
                 await connection.close()
 
@@ -212,14 +214,19 @@ def test_a_killed_server_comes_back_by_itself_where_its_users_look_for_it(
             if (note := elsewhere / "postgres/socket").exists():
                 shutil.rmtree(note.read_text())  # as a service that cleans /tmp does
             os.kill(before or 0, signal.SIGKILL)
-            until(lambda before=before: answers(dsn) and postmaster(elsewhere) != before)
+            until(partial(has_come_back, dsn, elsewhere, before))
         assert query(dsn, "SELECT count(*) >= 2 FROM course WHERE name = 'stays'")
     (home / "postgres/socket").unlink(missing_ok=True)
 
 
+def has_come_back(dsn: str, home: Path, before: int | None) -> bool:
+    """Whether another server than the one of process `before` answers."""
+    return answers(dsn) and postmaster(home) != before
+
+
 def answers(dsn: str) -> bool:
     try:
-        return query(dsn, "SELECT 1") == 1
+        return bool(query(dsn, "SELECT 1") == 1)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         return False
 
@@ -240,7 +247,8 @@ def test_a_server_that_cannot_come_back_is_tried_again_until_it_can(bin_dir: Pat
 def test_stale_files_are_cleared_even_if_their_process_number_is_another_s_now(bin_dir: Path, home: Path) -> None:
     data = home / "postgres/data"
     owner = data.stat().st_uid
-    with command("cat", **({"user": owner} if IS_ROOT else {})) as stranger:
+    options: dict[str, Any] = {"user": owner} if IS_ROOT else {}
+    with command("cat", **options) as stranger:
         for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
             (data / name).write_text(f"{stranger.pid}\n{data}\n1700000000\n5432\n{data}\n\n 1 1\nready   \n")
             os.chown(data / name, owner, -1)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from lernbatch.database import coalescer
-from lernbatch.database.coalescer import Again, Busy, Coalescer
+from lernbatch.database.coalescer import Again, Coalescer
+from lernbatch.errors import Busy
 
 pytestmark = pytest.mark.anyio
 

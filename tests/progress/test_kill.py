@@ -141,7 +141,7 @@ def test_a_killed_process_loses_nothing_that_it_acknowledged(dsn: str, tmp_path:
 
 def test_a_killed_database_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     programs = os.environ.get("LERNBATCH_PG_BIN")
-    server = {"bin_dir": Path(programs) if programs else None, "options": FAST}
+    server: dict[str, Any] = {"bin_dir": Path(programs) if programs else None, "options": FAST}
     installation, people = Installation(tmp_path, None, {}), learners(tmp_path)
     with embedded.running(tmp_path, **server) as dsn:
         asyncio.run(migrate(dsn))

@@ -102,7 +102,7 @@ def test_e34_without_a_body_the_failure_has_no_message_id(service: Running) -> N
 @pytest.mark.parametrize(
     "value", ["2026-02-03", "2026-02-03 10:20:30.456+0000", "2026-13-03 10:20:30:456+0000", "", "null"]
 )
-def test_e41_a_date_of_another_form_is_refused(service: Running, key: str, value: str) -> None:
+def test_e41_a_date_of_another_form_is_refused(service: Running, key: str, value: Any) -> None:
     assert refusal(report(service, new_learner(), item("1", VIDEO, **{key: value}))) == DATE_ERROR
 
 
@@ -276,7 +276,7 @@ def test_contents_outside_the_course_are_kept_and_do_not_count(service: Running)
 
 
 @pytest.mark.parametrize("when", ["9999-12-31 23:59:59:999+0000", "2100-01-01 00:00:00:000+0000"])
-def test_times_that_no_clock_shows_are_refused_and_harm_no_later_read(service: Running, when: str) -> None:
+def test_times_that_no_clock_shows_are_refused_and_harm_no_later_read(service: Running, when: Any) -> None:
     batch_id = new_batch(service)
     asha = enrolled(service, batch_id)
     for key in ("lastAccessTime", "lastCompletedTime", "lastUpdatedTime"):
@@ -302,7 +302,7 @@ def test_times_that_no_clock_shows_are_refused_and_harm_no_later_read(service: R
         ["2026-02-03 10:20:30:456+0530"],
     ],
 )
-def test_a_time_in_any_other_form_is_the_callers_mistake(service: Running, key: str, when: object) -> None:
+def test_a_time_in_any_other_form_is_the_callers_mistake(service: Running, key: str, when: Any) -> None:
     batch_id = new_batch(service)
     asha = enrolled(service, batch_id)
     answer = report(service, asha, item(batch_id, **{key: when}))

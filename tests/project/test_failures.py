@@ -161,7 +161,7 @@ def test_a_body_that_grows_too_large_without_saying_so_is_413(small_service: Run
     ],
 )
 def test_what_is_no_token_is_form_c(service: Running, token: str) -> None:
-    assert_form_c(httpx.post(service.url + CREATE, headers={TOKEN: token.encode("latin-1")}))
+    assert_form_c(httpx.post(service.url + CREATE, headers={TOKEN.encode(): token.encode("latin-1")}))
 
 
 def test_an_expired_token_is_form_c_and_one_that_ends_now_is_not(service: Running) -> None:

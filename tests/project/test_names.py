@@ -24,6 +24,7 @@ PAGES = {
 _CITATION = re.compile(r"(?:(?P<page>[\w-]+),? )?§ ?(?P<section>\d+(?:\.\d+)*)")
 _DEFECT = re.compile(r"\bdefects? (?P<number>[A-Z]?\d+)")
 _OTHERS = (
+    "Bitstring",
     "EdDSA",
     "Cryptosuite",
     "Data Integrity",
@@ -31,6 +32,7 @@ _OTHERS = (
     "CSS",
     "SVG 2",
     "ECMA",
+    "Open Badges",
     "VC-JOSE",
 )  # standards, with sections of their own
 
@@ -138,7 +140,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "bulk_row": ("bulk", "erasure"),
     "certificate": ("account", "certificate", "erasure"),
     "certificate_due": ("certificate", "enrolment", "erasure", "progress"),
-    "certificate_file": ("certificate",),
+    "certificate_file": ("template",),
     "certificate_status_list": ("certificate",),
     "consent": ("erasure", "person"),
     "console_session": ("console", "erasure"),

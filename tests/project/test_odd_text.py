@@ -188,11 +188,8 @@ def test_odd_text_in_a_form(service: Running, route: Route) -> None:
         for name, text in ODD.items():
             raw = text.encode("utf-8", "surrogatepass")
             for file in (raw, b"batchId,userIds\n" + raw + b"," + raw, b"\xff\xfe" + raw, raw * 50):
-                for kind in (
-                    {"files": {"data": ("f.csv", file)}},
-                    {"files": {quote(raw)[:300]: (quote(raw)[:300], file)}},
-                ):
-                    answer = service.http.post(service.url + route.path, headers=headers, **kind)
+                for files in ({"data": ("f.csv", file)}, {quote(raw)[:300]: (quote(raw)[:300], file)}):
+                    answer = service.http.post(service.url + route.path, headers=headers, files=files)
                     assert answer.status_code < 500, (name, file[:40], answer.text[:300])
             for kind_of_body in ("multipart/form-data; boundary=b", "multipart/form-data", "application/json"):
                 more = {**headers, "Content-Type": kind_of_body}

@@ -161,7 +161,7 @@ def test_no_page_calls_a_closed_route(service: Running, route: Any) -> None:
     origin = {"Origin": "https://evil.example"}
     for address in filter(None, (path, route.gateway and route.gateway.replace("{user_id}", "u-1"))):
         for person in (None, ADMIN):
-            request = None if route.method in ("GET", "DELETE") else {}
+            request: Any = None if route.method in ("GET", "DELETE") else {}
             refused = service.call(route.method, address, person, request, headers=origin)
             assert refused.status_code == 403
             assert "access-control-allow-origin" not in refused.headers

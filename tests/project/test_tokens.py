@@ -270,7 +270,7 @@ def test_keys_of_machine_clients_are_long_and_whole(clients: str, tmp_path_facto
 
 
 def test_a_key_may_end_like_base64(tmp_path_factory: pytest.TempPathFactory) -> None:
-    assert tokens._read_clients(" a = c2l4dGVlbiBieXRlcw== , ") == {"a": "c2l4dGVlbiBieXRlcw=="}
+    assert tokens.read_clients(" a = c2l4dGVlbiBieXRlcw== , ") == {"a": "c2l4dGVlbiBieXRlcw=="}
 
 
 @pytest.mark.parametrize("depth", [900, 20_000])

@@ -76,14 +76,15 @@ def test_a_learner_who_wants_to_award_degrees_to_strangers_does_not_get_past_his
     batch_id = new_batch(service)
     template = {"identifier": "default", "name": "Doctor", "criteria": {"enrollment": {"status": 0}}}
     ids = {"batchId": batch_id, "courseId": COURSE}
-    for method, path, request in (
+    steps: list[tuple[str, str, dict[str, Any] | None]] = [
         ("POST", f"/v1/course/batch/users/add/{batch_id}", {"userIds": [ASHA.user_id]}),
         ("POST", "/v1/course/admin/enroll", {**ids, "userId": ASHA.user_id}),
         ("PATCH", "/v1/course/batch/cert/template/add", {"batch": {**ids, "template": template}}),
         ("POST", "/v1/course/batch/cert/issue", ids),
         ("GET", f"/v1/course/batch/cert/download/{batch_id}", None),
-    ):
-        assert service.call(method, path, KIRAN, request).status_code in (401, 403)
+    ]
+    for method, path, step in steps:
+        assert service.call(method, path, KIRAN, step).status_code in (401, 403)
     assert service.sql("SELECT FROM enrolment WHERE batch_id = $1", batch_id) == []
 
 
@@ -127,7 +128,8 @@ def test_a_parent_who_forgot_the_childs_header_does_not_enrol_himself(service: R
 def test_who_names_himself_or_nobody_passes(service: Running, batch_id: str) -> None:
     for method, path, request in about(batch_id, ASHA.user_id):
         assert not denied(service.call(method, path, ASHA, request)), path
-    for value in (None, "", 5, []):
+    nobody: list[Any] = [None, "", 5, []]
+    for value in nobody:
         ids = {"courseId": COURSE, "batchId": batch_id, "userId": value}
         assert not denied(service.call("POST", "/api/course/v1/enrol", ASHA, ids))
     request = {"courseId": COURSE, "batchId": batch_id, "userId": KAVYA.user_id}

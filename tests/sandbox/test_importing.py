@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -119,7 +120,7 @@ def test_a_file_in_another_encoding_is_refused_and_a_byte_order_mark_is_not(dsn:
 def test_people_imported_again_are_replaced(dsn: str, tmp_path: Path) -> None:
     for name in ("Asha", "Aasha"):
         rows = file(tmp_path, "user_id,first_name", f"t-1,{name}")
-        assert on(dsn, lambda conn, rows=rows: importing.people(conn, rows)).count == 1
+        assert on(dsn, partial(importing.people, path=rows)).count == 1
     assert [row["first_name"] for row in people_in(dsn)] == ["Aasha"]
 
 

@@ -122,7 +122,7 @@ def test_rows_wait_for_a_sandbox_that_is_not_used_yet(
 
 @pytest.mark.parametrize(("urls", "expected"), [(URLS, set()), ({}, SANDBOX)], ids=["all services", "none"])
 def test_an_installation_that_names_all_services_has_no_table_of_the_sandbox(
-    server: str, worker_id: str, urls: dict[str, str], expected: set[str]
+    server: str, worker_id: str, urls: dict[str, Any], expected: set[str]
 ) -> None:
     async def migrated() -> set[str]:
         dsn = await fresh(server, f"production_{worker_id}")
@@ -134,5 +134,5 @@ def test_an_installation_that_names_all_services_has_no_table_of_the_sandbox(
 
 @pytest.mark.parametrize("missing", [None, *URLS])
 def test_the_sandbox_is_used_where_a_service_has_no_url(missing: str | None) -> None:
-    urls = {name: url for name, url in URLS.items() if name != missing}
+    urls: dict[str, Any] = {name: url for name, url in URLS.items() if name != missing}
     assert Config(**urls).uses_sandbox == (missing is not None)

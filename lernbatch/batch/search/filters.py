@@ -76,7 +76,7 @@ def read_words(request: dict[str, Any]) -> list[Condition]:
     if len(query) > LONGEST_QUERY:
         raise InvalidRequest
     fields = tuple(read_names(request, "queryFields")) or None
-    tokens = _tokens(unicodedata.normalize("NFC", query).lower())
+    tokens = signed_words(unicodedata.normalize("NFC", query).lower())
     words = [Word(text, fields, must_occur=True) for sign, text in tokens if sign != "-"]
     unwanted = [Word(text, fields, must_occur=False) for sign, text in tokens if sign == "-"]
     if len(tokens) > MOST_WORDS:
@@ -86,8 +86,11 @@ def read_words(request: dict[str, Any]) -> list[Condition]:
     return [AnyOf(tuple(words)), *unwanted]
 
 
-def _tokens(query: str) -> list[tuple[str, str]]:
-    """`asha "first run" -old` → [("", "asha"), ("", "first run"), ("-", "old")]"""
+def signed_words(query: str) -> list[tuple[str, str]]:
+    """The words and phrases of a query, each with its sign.
+
+    `asha "first run" -old` → [("", "asha"), ("", "first run"), ("-", "old")]
+    """
     tokens, sign = [], ""
     parts = query.split('"')  # outside and inside of quotes, in turns
     if len(parts) % 2 == 0:  # a quote without an end is a character like any other

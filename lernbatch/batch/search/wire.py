@@ -137,22 +137,22 @@ def read_search(request: dict[str, Any], query: Mapping[str, str], *, filters_op
     limit = min(limit, WINDOW - offset)
     if limit < 0:
         raise Malformed
-    sort = _read_sort(request.get("sort_by", {}))
-    cursor = _read_cursor(request.get("cursor"), sort)
+    sort = read_sort(request.get("sort_by", {}))
+    cursor = read_cursor(request.get("cursor"), sort)
     return BatchSearch(
         conditions=tuple(conditions),
         sort=sort,
         limit=limit,
         offset=offset if cursor is None else 0,
         fields=tuple(read_names(request, "fields")) if request.get("fields") is not None else None,
-        facets=_read_facets(request.get("facets")),
+        facets=read_facets(request.get("facets")),
         cursor=cursor,
         with_creators="creatorDetails" in query,
         with_participants="participants" in query.get("fields", "").split(","),
     )
 
 
-def _read_sort(sort: object) -> tuple[SortKey, ...]:
+def read_sort(sort: object) -> tuple[SortKey, ...]:
     """In the order in which the request names the keys (defect 19)."""
     if not isinstance(sort, dict) or any("." in key or not isinstance(value, str) for key, value in sort.items()):
         raise Malformed
@@ -161,7 +161,7 @@ def _read_sort(sort: object) -> tuple[SortKey, ...]:
     return tuple(SortKey(key, descending=value.lower() != "asc") for key, value in sort.items())
 
 
-def _read_facets(facets: object) -> tuple[Facet, ...]:
+def read_facets(facets: object) -> tuple[Facet, ...]:
     """[{"status": null, "startDate": "DATE_HISTOGRAM"}]; only the first object counts."""
     if facets is None or facets == []:
         return ()
@@ -174,7 +174,7 @@ def _read_facets(facets: object) -> tuple[Facet, ...]:
     return tuple(Facet(field, by_day=kind is not None) for field, kind in facets[0].items())
 
 
-def _read_cursor(text: object, sort: tuple[SortKey, ...]) -> Cursor | None:
+def read_cursor(text: object, sort: tuple[SortKey, ...]) -> Cursor | None:
     """`nextCursor` of the page before, "" for the first one; it belongs to a sort order. Raises: InvalidRequest."""
     if text is None:
         return None

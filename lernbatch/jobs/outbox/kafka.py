@@ -27,7 +27,7 @@ class Producer:
 
     def __init__(self, config: Config) -> None:
         """Raises: Unusable, when events would cross a network in clear, or the TLS files cannot be used."""
-        if not (config.kafka_tls or config.kafka_cleartext_allowed or all(map(_is_loopback, config.kafka_servers))):
+        if not (config.kafka_tls or config.kafka_cleartext_allowed or all(map(is_loopback, config.kafka_servers))):
             raise Unusable(
                 "Kafka is on another machine, and its events name people: set LERNBATCH_KAFKA_TLS=true, or"
                 " LERNBATCH_KAFKA_CLEARTEXT_ALLOWED=true where the network itself is protected."
@@ -48,7 +48,9 @@ class Producer:
         try:
             for topic, key, value in records:
                 if len(key) + len(value) > self._config.kafka_max_event_bytes:
-                    pending.append(_refused(EventTooLarge(f"{len(value)} bytes")))
+                    too_large: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+                    too_large.set_exception(EventTooLarge(f"{len(value)} bytes"))
+                    pending.append(too_large)
                 else:
                     pending.append(await producer.send(topic, value, key=key))
         except KafkaError as error:
@@ -82,13 +84,7 @@ class Producer:
             await self._producer.stop()
 
 
-def _refused(error: Exception) -> asyncio.Future[Any]:
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    future.set_exception(error)
-    return future
-
-
-def _is_loopback(server: str) -> bool:
+def is_loopback(server: str) -> bool:
     """Whether `host:port` is this machine."""
     host = server.rpartition("://")[2].rpartition(":")[0].strip("[]") or server
     try:

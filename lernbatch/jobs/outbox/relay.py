@@ -96,15 +96,12 @@ async def relay(services: Services, senders: Mapping[str, Sender]) -> int:
     sent = [event.event_id for event in due if event.event_id not in stayed]
     if sent:
         await db.run(services.pool, Q.delete_events, event_ids=sent)
-    if failures:
-        await _postpone(services, failures)
-    return len(sent)
-
-
-async def _postpone(services: Services, failures: list[Undelivered]) -> None:
-    now = services.clock.now()
-    tries = [failure.event.attempts + 1 for failure in failures]
-    parked = [failure.refused and n >= REFUSALS_BEFORE_PARKING for failure, n in zip(failures, tries, strict=True)]
+    if not failures:
+        return len(sent)
+    now, tries = services.clock.now(), [failure.event.attempts + 1 for failure in failures]
+    parked = [
+        failure.refused and count >= REFUSALS_BEFORE_PARKING for failure, count in zip(failures, tries, strict=True)
+    ]
     for failure, gave_up in zip(failures, parked, strict=True):
         log.warning(
             "event did not leave",
@@ -118,8 +115,9 @@ async def _postpone(services: Services, failures: list[Undelivered]) -> None:
         services.pool,
         Q.postpone_events,
         event_ids=[failure.event.event_id for failure in failures],
-        attempts=[min(n, 32_000) for n in tries],
-        due_at=[now + pause_after(n, LONGEST_PAUSE) for n in tries],
+        attempts=[min(count, 32_000) for count in tries],
+        due_at=[now + pause_after(count, LONGEST_PAUSE) for count in tries],
         errors=[failure.error[:500] for failure in failures],
         parked=parked,
     )
+    return len(sent)

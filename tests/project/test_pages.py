@@ -1,0 +1,126 @@
+"""The code blocks of the pages: requests are sent, statements run, commands parsed.
+
+The examples of docs/api.md have a test of their own; those of docs/contract show what the reference answered.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import csv
+import io
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from lernbatch import cli
+from lernbatch.archive import formats
+from lernbatch.archive.model import FileFormat
+from tests.learning import new_batch
+from tests.people import VIKRAM
+from tests.reporting import Reporting
+from tests.running import Running
+from tests.seeds import COURSE
+
+REPOSITORY = Path(__file__).parents[2]
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+ADD_TEMPLATE = "/v1/course/batch/cert/template/add"
+_BLOCK = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SPAN = re.compile(r"(?<!`)`(lernbatch [a-z][^`]*)`")
+
+
+def blocks(kind: str, page: str = "") -> list[str]:
+    """The blocks of a kind, of one page of docs or of all pages but docs/api.md."""
+    pages = [path for path in PAGES if path.name == page or (not page and path.name != "api.md")]
+    return [text for path in pages for named, text in _BLOCK.findall(path.read_text(encoding="utf-8")) if named == kind]
+
+
+def command_lines() -> list[str]:
+    """Every line of a block that somebody is to type."""
+    transcripts = [line[2:] for text in blocks("") for line in text.splitlines() if line.startswith("$ ")]
+    return [line for text in blocks("sh") for line in text.splitlines() if line.strip()] + transcripts
+
+
+def test_every_block_is_of_a_kind_that_is_run() -> None:
+    kinds = {kind for path in PAGES for kind, _ in _BLOCK.findall(path.read_text(encoding="utf-8"))}
+    assert kinds == {"", "sh", "json", "sql", "python", "http", "{toctree}"}
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_what_is_to_be_typed_exists(line: str) -> None:
+    program, *words = shlex.split(line, comments=True)
+    if program == "make":
+        targets = re.findall(r"^([\w-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        assert words[0] in targets
+    elif program != "curl":
+        assert Path(program).name == "lernbatch"
+        cli.command_line(tuple(words)).parse_args(words, print_error=False, exit_on_error=False)
+
+
+def test_a_command_that_a_page_names_exists() -> None:
+    named = {span for path in PAGES for span in _SPAN.findall(path.read_text(encoding="utf-8"))}
+    unknown = []
+    for span in sorted(named):
+        words = [word for word in span.replace("\\|", "|").split()[1:] if re.match(r"[a-z]", word)]
+        for first in words[:1]:
+            others = words[1].split("|") if len(words) > 1 else [""]
+            for word in others:
+                path = (first, word) if word else (first,)
+                known, _, rest = cli.command_line(path).parse_commands(path)
+                if not known or (rest and cli.command_line(path)[first].default_command is None):
+                    unknown.append(span)
+    assert len(named) > 20
+    assert unknown == []
+
+
+def test_the_templates_of_the_page_on_certificates_can_be_attached(service: Running) -> None:
+    criteria, attachment = blocks("json", "certificates.md")
+    request = json.loads(attachment)["request"]
+    request["batch"] |= {"courseId": COURSE, "batchId": new_batch(service)}
+    assert service.call("PATCH", ADD_TEMPLATE, VIKRAM, request).status_code == 200
+    request["batch"]["template"]["criteria"] = json.loads(criteria)
+    assert service.call("PATCH", ADD_TEMPLATE, VIKRAM, request).status_code == 200
+
+
+def test_the_request_of_the_page_on_exhausts_is_taken(service: Running) -> None:
+    (request,) = blocks("json", "exhausts.md")
+    fields: dict[str, Any] = json.loads(request)["request"]
+    fields["datasetConfig"]["batchId"] = Reporting(service).batch_id
+    answer = service.call("POST", "/v1/jobrequest/submit", VIKRAM, fields)
+    assert answer.status_code == 200, answer.text
+
+
+def test_the_statements_of_the_pages_run(dsn: str) -> None:
+    async def run() -> None:
+        conn = await asyncpg.connect(dsn)
+        try:
+            transaction = conn.transaction()
+            await transaction.start()
+            for text in blocks("sql"):
+                await conn.execute(text)
+            await transaction.rollback()  # a role is the whole server's
+        finally:
+            await conn.close()
+
+    assert len(blocks("sql")) > 1
+    asyncio.run(run())
+
+
+def test_the_lines_that_read_a_csv_read_what_is_written() -> None:
+    (lines,) = blocks("python")
+    row = ["a, b", 'say "yes"', "two\nlines", "", "गिनती"]
+    for line in lines.splitlines():
+        call, _, comment = line.partition("#")
+        parsed = ast.parse(call.strip(), mode="eval").body
+        assert isinstance(parsed, ast.Call)
+        options: dict[str, Any] = {
+            str(keyword.arg): ast.literal_eval(keyword.value) for keyword in parsed.keywords if keyword.arg != "dtype"
+        }
+        for name in re.findall(r"csv[\w-]*", comment):
+            text = formats.Csv(FileFormat(name)).rows([row]).decode()
+            assert list(csv.reader(io.StringIO(text, newline=""), **options)) == [row], name
