@@ -13,6 +13,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import Message, Receive, Scope, Send
 
 from lernbatch import log, metrics
+from lernbatch.config import Config
 from lernbatch.errors import Forbidden, LernbatchError, Unavailable
 from lernbatch.web import answers, failures
 from lernbatch.web.endpoint import route_of
@@ -31,8 +32,9 @@ class NoSuchRoute(LernbatchError):
 class Middleware:
     """What every request passes: its id, its log line, its timing; and whatever escapes becomes an envelope."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Starlette, config: Config) -> None:
         self.app = app
+        self._takeover = [(b"x-lernbatch-takeover", config.takeover.encode())] if config.is_muted else []
         self._table = RouteTable([route for route in app.routes if isinstance(route, StarletteRoute)])
 
     @asynccontextmanager
@@ -60,6 +62,7 @@ class Middleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"].append((b"x-request-id", message_id.encode("latin-1")))
+                message["headers"] += self._takeover
             await send(message)
 
         try:
@@ -101,4 +104,4 @@ class Middleware:
 
 def _is_for_operators(path: str) -> bool:
     """What the health gate lets through (contract batches §1.7), and our own probes."""
-    return path.endswith("health") or path in ("/livez", "/readyz", "/metrics")
+    return path.endswith("health") or path in ("/healthz", "/livez", "/readyz", "/metrics")
