@@ -315,6 +315,7 @@ class Config(BaseSettings):
 
     # moving over from a running Sunbird
     takeover: Literal["off", "copy", "shadow"] = "off"  # copy and shadow: nothing leaves, nothing is signed
+    shadow_key: SecretStr | None = Field(None, min_length=32)  # which the shadow proxy signs with
 
     # jobs
     jobs_enabled: bool = True  # `serve` also works on jobs

@@ -9,6 +9,8 @@ import pytest
 
 from tests.running import Running, running
 
+SHADOW_KEY = "a-key-of-the-shadow-proxy-that-nobody-else-has"
+
 
 @pytest.fixture(scope="module")
 def muted_service(
@@ -21,7 +23,9 @@ def muted_service(
         def muted(takeover: str) -> Running:
             if takeover not in services:
                 home = tmp_path_factory.mktemp("muted")
-                services[takeover] = opened.enter_context(running(home, new_dsn(), takeover=takeover))
+                services[takeover] = opened.enter_context(
+                    running(home, new_dsn(), takeover=takeover, shadow_key=SHADOW_KEY)
+                )
             return services[takeover]
 
         yield muted
