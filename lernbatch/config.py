@@ -323,6 +323,10 @@ class Config(BaseSettings):
     certificate_feed_enabled: bool = True  # publish to learners' feeds
     platform_name: str = "Sunbird"  # the app's name in messages
 
+    # moving over from a running Sunbird
+    takeover: Literal["off", "copy", "shadow"] = "off"  # copy and shadow: nothing leaves, nothing is signed
+    shadow_key: SecretStr | None = Field(None, min_length=32)  # which the shadow proxy signs with
+
     # jobs
     jobs_enabled: bool = True  # `serve` also works on jobs
     reports_apart: bool = True  # `serve` with several workers makes reports in one process more, which answers nobody
@@ -347,6 +351,11 @@ class Config(BaseSettings):
             self.group_url,
             self.certificate_service_url,
         )
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether the platform must not notice us, because another service still is the one that answers (M29, M55)."""
+        return self.takeover != "off"
 
     @property
     def cloud_store_url(self) -> str:
