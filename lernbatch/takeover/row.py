@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 # A datetime is aware and in UTC. A timestamp that is none (before 1970, after 9999, unreadable) stays the text it was.
-Value: TypeAlias = "None | bool | int | float | str | datetime | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | float | str | datetime | list[Value] | dict[str, Value] | None"
 
 
 class Row(msgspec.Struct, gc=False):
