@@ -291,7 +291,7 @@ def _enrolment(
         problems.append(Problem("completed-date-without-status", key))
     elif status == COMPLETED and completed_ms is None and row is not None:
         course = courses.get(facts.course_id)
-        choices = (_latest_completion(course, part.states), row.last_access_ms, row.written_ms, enrolled_ms)
+        choices = (latest_completion(course, part.states), row.last_access_ms, row.written_ms, enrolled_ms)
         completed_ms = next(at for at in choices if at is not None)
         problems.append(Problem("completed-without-date", key))
     if status == 0 and any(state.status for state in part.states.values()):
@@ -326,7 +326,7 @@ def _enrolment(
     )
 
 
-def _latest_completion(course: Course | None, states: States) -> int | None:
+def latest_completion(course: Course | None, states: States) -> int | None:
     """When the last of the contents was completed that complete the course."""
     if course is None:
         return None
@@ -381,7 +381,7 @@ def _completed(enrolment: ConvertedEnrolment, course: Course, converted: Convert
     """`enrolment` as the course's tree says: never back, and never completed now."""
     key, states = (enrolment.user_id, enrolment.batch_id), enrolment.states
     before = Completion(enrolment.status, enrolment.progress, enrolment.percentage, enrolment.completed_at)
-    latest_ms = _latest_completion(course, states)
+    latest_ms = latest_completion(course, states)
     then = enrolment.enrolled_at if latest_ms is None else moment(latest_ms)
     completion = rules.completion(course, states, before, then)
     if completion.status == COMPLETED:

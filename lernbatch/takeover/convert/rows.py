@@ -39,7 +39,8 @@ from lernbatch.takeover.convert.values import (
 )
 from lernbatch.takeover.row import Row
 
-Courses: TypeAlias = Mapping[str, str]  # batch id → its course, of the batches that are in the target
+# Batch id → its course, of the batches that will be in the target; None: rows of two courses want the id.
+Courses: TypeAlias = Mapping[str, str | None]
 DAY_MS = 86_400_000
 TOLERANCE = 0.005  # of sums of marks: stored ones were rounded now and then
 RUNNING = ("SUBMITTED", "PROCESSING")
@@ -250,9 +251,21 @@ def _attempt(row: Row, options: ConvertOptions, courses: Courses) -> RowResult:
     if row.rounded:
         notes.append(("score-rounded", {}))
     staged = StagedAttempt(
-        batch_id, course_id, content_id, attempt_id, spelled, row.table != "assessment_aggregator", attempted, score, of,
-        questions, times["created_on"], times["updated_on"], notes, _raw(row, batch_id, course_id, courses),
-    )  # fmt: skip
+        batch_id=batch_id,
+        course_id=course_id,
+        content_id=content_id,
+        attempt_id=attempt_id,
+        spelled=spelled,
+        archived=row.table != "assessment_aggregator",
+        attempted_ms=attempted,
+        score=score,
+        max_score=of,
+        questions=questions,
+        created_ms=times["created_on"],
+        updated_ms=times["updated_on"],
+        notes=notes,
+        raw=_raw(row, batch_id, course_id, courses),
+    )
     return RowResult(options.plain_id(spelled), staged)
 
 
@@ -286,7 +299,7 @@ def _aggregate(row: Row, options: ConvertOptions, courses: Courses) -> RowResult
     if not (spelled and course_id and is_course and context.startswith("cb:")):
         return RowResult(fate=Fate.DERIVED)
     batch_id = options.batch_id(course_id, context.removeprefix("cb:"))
-    if courses.get(batch_id) != course_id:
+    if courses.get(batch_id, "") not in (course_id, None):
         return RowResult(fate=Fate.DERIVED)
     figures = {
         str(name): figure
