@@ -64,6 +64,10 @@ ELSEWHERE = {
         "Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.",
     ),
     "audit": ("lernbatch.ops.commands:audit", "Print who did what to whom, when and from where, the newest first."),
+    "sunbird": (
+        "lernbatch.takeover.commands:app",
+        "Move over from a running Sunbird: plan, copy, catch up, verify, hand over, and back.",
+    ),
     "replay": (
         "lernbatch.jobs.outbox.commands:replay",
         "Send the parked events of the outbox again, each as it was written.",

@@ -5,22 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import tzinfo
 from typing import Any
 
 from lernbatch.batch.rules import day_in
-from lernbatch.config import Config
 from lernbatch.database import db
 from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError
 from lernbatch.sealing import seal_of
 from lernbatch.services import Services
 from lernbatch.takeover import batches, build, lease, report, stage, target
-from lernbatch.takeover.convert.model import ConvertOptions, Problem
+from lernbatch.takeover.convert.model import Converted, ConvertOptions, Fate, Problem
 from lernbatch.takeover.database import PERMANENT, Q, Tables, temporary
 from lernbatch.takeover.model import Pass, StoredPass, Watch
 from lernbatch.takeover.row import Source
 
 COPY, CATCH_UP, HAND_OVER = "copy", "catch-up", "hand-over"
+FATES = [fate.value for fate in Fate]
 
 
 class HandedOver(LernbatchError):
@@ -53,11 +54,16 @@ class NothingCopied(LernbatchError):
     message = "Nothing was copied yet: begin with `lernbatch sunbird copy`."
 
 
+def permanent(conn: Connection) -> Tables:
+    """The tables of a copy."""
+    return Tables(conn, PERMANENT)
+
+
 def options_of(
-    config: Config, services: Services, renames: Mapping[tuple[str, str], str], job_zone: Any = None
+    services: Services, renames: Mapping[tuple[str, str], str], job_zone: tzinfo | None = None
 ) -> ConvertOptions:
     """What the conversion depends on, by the settings and the arguments of a command."""
-    now = services.clock.now()
+    config, now = services.config, services.clock.now()
     options = ConvertOptions(
         config.time_zone, day_in(None, now, config.time_zone), config.federation_provider_id, renames=renames
     )
@@ -107,7 +113,7 @@ async def convert_all(moving: Pass, sink: build.Sink, *, required: bool) -> None
     await build.build(moving, sink)
 
 
-def _count_batches(moving: Pass, converted: Any) -> None:
+def _count_batches(moving: Pass, converted: Converted) -> None:
     for (table, fate), count in converted.fates.items():
         moving.counts.fates[table, fate] = count
 
@@ -128,7 +134,7 @@ async def copy(
     """
     command = CATCH_UP if catch_up else COPY
     async with lease.held(services, command) as owner:
-        tables = Tables(conn, PERMANENT)
+        tables = permanent(conn)
         moving = Pass(services, tables, command, sources, options, seal_of(services.config), owner, watch)
         pass_id = await _begin(moving)
         rows, broken = await batches.read(moving)

@@ -65,7 +65,7 @@ async def gather(moving: Pass) -> dict[str, Any]:
         "problems": dict(sorted(problems.items(), key=lambda item: (WEIGHTS.index(item[1]["weight"]), item[0]))),
         "not_asked": sorted(OF_COURSES) if moving.unread else [],
         "courses": {"unknown": sorted(moving.unknown), "not_asked": sorted(moving.unread)},
-        "batch_edges": dict(moving.zones),
+        "batch_edges": {name: moving.zones[name] for name in ("zone", "utc", "neither")},
         "sources": [describe(source) for source in moving.sources],
     }
 
@@ -100,7 +100,7 @@ def describe(source: Source) -> dict[str, Any]:
 
 async def write(folder: Path, report: Mapping[str, Any], tables: Tables | None = None) -> Path:
     """Write `report` as COMMAND.json and COMMAND.html, and KIND.csv of every kind. Returns the page's path."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a command serves nobody meanwhile
     name = str(report["command"])
     (folder / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     page = folder / f"{name}.html"

@@ -98,8 +98,8 @@ class StoredCertificateRow:
     changed_at: datetime | None
 
     def converted(self, seal: Seal) -> ConvertedCertificate:
-        values = {field.name: getattr(self, field.name, None) for field in fields(ConvertedCertificate)}
-        return ConvertedCertificate(**{**values, "record": open_record(seal, self.certificate_id, self.sealed_record)})
+        values: dict[str, Any] = {name: getattr(self, name) for name in CERTIFICATE[:-1]}
+        return ConvertedCertificate(**values, record=open_record(seal, self.certificate_id, self.sealed_record))
 
 
 def seal_record(seal: Seal, certificate_id: str, record: Mapping[str, Any]) -> bytes:
@@ -162,7 +162,8 @@ class Target:
         self._moving = moving
 
     async def take(self, converted: Converted, counts: Counts) -> None:
-        user_ids = sorted({row.user_id for row in (*converted.enrolments, *converted.certificates)})
+        learners = {row.user_id for row in converted.enrolments} | {row.user_id for row in converted.certificates}
+        user_ids = sorted(learners)
         attempts = await self._attempts(converted.attempts, user_ids, counts)
         await self._enrolments(converted.enrolments, attempts, user_ids, counts)
         await self._certificates(converted.certificates, user_ids, counts)

@@ -148,9 +148,8 @@ def _convert_batch(
     problems = converted.problems
     start_ms = milliseconds(datetime.combine(facts.start_date, time(), options.zone).astimezone(UTC))
     attempts = _attempts(user_id, group, start_ms, converted)
-    spellings = sorted(
-        {row.spelled for row in (*group.enrolments, *group.states)}, key=lambda one: (one != user_id, one)
-    )
+    spelled_so = {row.spelled for row in group.enrolments} | {row.spelled for row in group.states}
+    spellings = sorted(spelled_so, key=lambda spelled: (spelled != user_id, spelled))
     if not spellings and not attempts:
         return None
     for spelled in spellings:
@@ -193,8 +192,8 @@ def _learning(
     """What one spelling of the id has done; where the newer and the older table have a row, the newer counts."""
     problems, key = converted.problems, (user_id, facts.batch_id)
     rows = sorted((row for row in group.enrolments if row.spelled == spelled), key=lambda row: row.older)
-    for place, staged in enumerate(rows):
-        converted.fates[_table(staged), Fate.JOINED if place else Fate.TAKEN] += 1
+    for number, staged in enumerate(rows):
+        converted.fates[_table(staged), Fate.JOINED if number else Fate.TAKEN] += 1
     row = rows[0] if rows else None
     if row is not None:
         problems += [Problem(kind, key, said) for kind, said in row.notes]
