@@ -197,6 +197,19 @@ TABLES: Mapping[str, TableKind] = {
     ),
 }
 
+# What lies beside the tables: attempts that were archived, requests for reports.
+ARCHIVE, JOB_REQUEST, CERTIFICATE, PUBLIC_KEY, BATCH_INDEX = (
+    "assessment_archive",
+    "job_request",
+    "TrainingCertificate",
+    "PublicKey",
+    "course_batch_index",
+)
+BESIDE: Mapping[str, TableKind] = {
+    ARCHIVE: TABLES["assessment_aggregator"],
+    JOB_REQUEST: _kind("", "request_id", "text: job_id requested_by requested_channel status tag"),
+}
+
 # Tables that follow from the others, or that only the tools of the source need. Their rows are counted and dropped.
 DERIVED = frozenset(
     {

@@ -23,6 +23,10 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 Splitter: TypeAlias = Callable[[Iterator[bytes]], Iterator[tuple[int, bytes]]]
 
 
+class NoSource(Unusable):
+    """What is named as a source is none."""
+
+
 class BrokenFile(Unusable):
     """A file ends in its middle, is packed wrongly, or holds no lines at all."""
 

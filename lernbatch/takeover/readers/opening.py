@@ -10,21 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lernbatch.errors import Unusable
 from lernbatch.takeover.catalog import TABLES, CqlType
 from lernbatch.takeover.readers.cqlsh import CqlshCsv, Evidence, header_cells, logged_rows
 from lernbatch.takeover.readers.dsbulk import DsbulkJson, column_names
-from lernbatch.takeover.readers.files import File, FileSource, blocks, head, lines, sizes
+from lernbatch.takeover.readers.files import File, FileSource, NoSource, blocks, head, lines, sizes
 from lernbatch.takeover.readers.naming import identified
 from lernbatch.takeover.readers.schema import read_schema
 from lernbatch.takeover.row import Options, Source
 
 _LONGEST_LOG_BYTES = 64 * 1024 * 1024
 _data = re.compile(r"(?P<stem>.+?)\.(?P<kind>csv|json)(?:\.(?P<part>\d+))?(?:\.gz)?", re.IGNORECASE)
-
-
-class NoSource(Unusable):
-    """What is named as a source is none."""
 
 
 @dataclass(frozen=True, slots=True)

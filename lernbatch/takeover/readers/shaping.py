@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from lernbatch.takeover.catalog import TABLES
+from lernbatch.takeover.catalog import BESIDE, TABLES
 from lernbatch.takeover.readers.values import shape
 from lernbatch.takeover.row import Row, SourceTable, Unreadable
 
@@ -14,7 +14,7 @@ class Shaper:
     """Gives the columns of one table their names and values of their types."""
 
     def __init__(self, table: SourceTable, zone: ZoneInfo | None) -> None:
-        kind = TABLES[table.name]
+        kind = TABLES.get(table.name) or BESIDE[table.name]
         self._table = table.name
         self._renamed = table.guessed_columns
         self._key = kind.key
