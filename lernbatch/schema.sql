@@ -579,6 +579,12 @@ SELECT user_id, root_org_id, org_name, state, district, block, cluster, school_i
        user_sub_type
   FROM profile;
 
+-- One row: a public key of the registry whose certificates were imported, for who checks their proofs.
+CREATE TABLE imported_key (
+  key_id text PRIMARY KEY,
+  pem    text NOT NULL
+);
+
 -- Moving over from a running Sunbird (lernbatch/takeover): where its rows wait, and what became of them. Kept until
 -- `lernbatch sunbird hand-over --clean`.
 CREATE SCHEMA takeover;
@@ -640,7 +646,8 @@ CREATE TABLE takeover.problem (
   problem_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   kind       text   NOT NULL,
   key        text[] NOT NULL,
-  said       jsonb  NOT NULL
+  said       jsonb  NOT NULL,
+  of_batches boolean NOT NULL -- of the batches, which every run converts anew
 );
 
 CREATE INDEX problem_of_kind ON takeover.problem (kind, problem_id);

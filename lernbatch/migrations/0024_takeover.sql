@@ -29,6 +29,11 @@ CREATE INDEX imported_certificate_by_id ON imported_certificate (certificate_id)
 CREATE INDEX imported_certificate_of_batch ON imported_certificate (batch_id);
 CREATE INDEX imported_certificate_changed_by ON imported_certificate (changed_by) WHERE changed_by IS NOT NULL;
 
+CREATE TABLE imported_key (
+  key_id text PRIMARY KEY,
+  pem    text NOT NULL
+);
+
 CREATE SCHEMA takeover;
 
 CREATE TABLE takeover.pass (
@@ -81,7 +86,8 @@ CREATE TABLE takeover.problem (
   problem_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   kind       text   NOT NULL,
   key        text[] NOT NULL,
-  said       jsonb  NOT NULL
+  said       jsonb  NOT NULL,
+  of_batches boolean NOT NULL
 );
 
 CREATE INDEX problem_of_kind ON takeover.problem (kind, problem_id);

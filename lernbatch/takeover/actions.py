@@ -107,7 +107,7 @@ async def convert_all(moving: Pass, sink: build.Sink, *, required: bool) -> None
     converted = batches.decide(rows, broken, moving)
     await batches.ask_courses(moving, converted, required=required)
     _count_batches(moving, converted)
-    await stage.note(moving.tables, moving.seal, converted.problems, converted.held)
+    await stage.note(moving.tables, moving.seal, converted.problems, converted.held, of_batches=True)
     if isinstance(sink, build.TakesBatches):
         await sink.take_batches(converted.batches)
     await build.build(moving, sink)
@@ -146,7 +146,7 @@ async def copy(
             await lease.check(conn, owner)
             await tables.run(Q.forget_problems_of_batches)
             await tables.run(Q.forget_held_batches)
-            await stage.note(tables, moving.seal, converted.problems, converted.held)
+            await stage.note(tables, moving.seal, converted.problems, converted.held, of_batches=True)
             await target.write_batches(moving, converted.batches)
         await build.build(moving, target.Target(moving))
         told = await report.gather(moving)

@@ -20,6 +20,7 @@ from lernbatch.errors import LernbatchError, Unusable
 from lernbatch.services import Services
 from lernbatch.takeover import actions, report
 from lernbatch.takeover.convert.model import ConvertOptions
+from lernbatch.takeover.readers.beside import open_archive, open_index, open_job_requests, open_registry
 from lernbatch.takeover.readers.opening import open_source
 from lernbatch.takeover.row import Options, Source
 from lernbatch.takeover.showing import Shown
@@ -40,6 +41,9 @@ class SourceOptions:
 
     job_requests: Annotated[list[Path], Parameter(negative="")] = field(default_factory=list)
     "the table job_request as CSV"
+
+    index: Annotated[list[Path], Parameter(negative="")] = field(default_factory=list)
+    "a dump of the platform's search index of batches, to be compared; may be given several times"
 
     table: Annotated[list[str], Parameter(negative="")] = field(default_factory=list)
     "OURS=THEIRS: the name of a table where it is another, as in user_enrolments=user_enrolments_v2"
@@ -148,7 +152,12 @@ def _opened(sources: Sequence[str], options: SourceOptions) -> Iterator[list[Sou
     given = _reading(options)
     opened: list[Source] = []
     try:
-        opened += [open_source(text, given) for text in sources]
+        for text in sources:
+            opened.append(open_source(text, given))
+        for paths, opening in ((options.registry, open_registry), (options.archive, open_archive),
+                               (options.job_requests, open_job_requests), (options.index, open_index)):  # fmt: skip
+            for path in paths:
+                opened.append(opening(path, given))
         yield opened
     finally:
         for source in opened:

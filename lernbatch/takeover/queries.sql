@@ -88,8 +88,8 @@ GROUP BY user_id, kind
 ORDER BY user_id, kind;
 
 -- save_problems
-INSERT INTO takeover.problem (kind, key, said)
-SELECT kind, ARRAY(SELECT jsonb_array_elements_text(key)), said
+INSERT INTO takeover.problem (kind, key, said, of_batches)
+SELECT kind, ARRAY(SELECT jsonb_array_elements_text(key)), said, :of_batches
   FROM unnest(:kinds::text[], :keys::jsonb[], :said::jsonb[]) AS given (kind, key, said);
 
 -- save_quarantine
@@ -99,7 +99,7 @@ SELECT kind, source_table, ARRAY(SELECT jsonb_array_elements_text(key)), sealed_
 
 -- forget_problems_of_batches
 -- Batches are converted again by every run until they are right, and so are their problems.
-DELETE FROM takeover.problem WHERE kind LIKE 'batch-%';
+DELETE FROM takeover.problem WHERE of_batches;
 
 -- forget_held_batches
 DELETE FROM takeover.quarantine WHERE source_table = 'course_batch';
@@ -229,3 +229,8 @@ DELETE FROM enrolment
 DELETE FROM attempt
  USING unnest(:user_ids::text[], :batch_ids::text[]) AS gone (user_id, batch_id)
  WHERE attempt.user_id = gone.user_id AND attempt.batch_id = gone.batch_id;
+
+-- save_keys
+INSERT INTO imported_key AS stored (key_id, pem)
+SELECT key_id, pem FROM unnest(:key_ids::text[], :pems::text[]) AS given (key_id, pem)
+ON CONFLICT (key_id) DO UPDATE SET pem = EXCLUDED.pem WHERE stored.pem <> EXCLUDED.pem;

@@ -12,8 +12,10 @@ from lernbatch.database import db
 from lernbatch.errors import LernbatchError
 from lernbatch.sealing import Seal
 from lernbatch.takeover import lease
+from lernbatch.takeover.catalog import PUBLIC_KEY
 from lernbatch.takeover.convert.model import KIND_OF, ConvertOptions, Fate, HeldRow, Problem, StagedEnrolment
 from lernbatch.takeover.convert.rows import Courses, convert_row, encoded
+from lernbatch.takeover.convert.values import text
 from lernbatch.takeover.database import Q, Tables
 from lernbatch.takeover.model import Counts, Pass
 from lernbatch.takeover.quarantine import sealed
@@ -66,6 +68,7 @@ class _Block:
     records: list[tuple[Any, ...]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     held: list[HeldRow] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
 
 
@@ -108,6 +111,8 @@ async def _stage_chunk(moving: Pass, place: int, source: Source, chunk: Chunk, c
         while (block := await asyncio.to_thread(next, blocks, None)) is not None:
             await tables.copy("stage", COLUMNS, block.records)
             await note(tables, moving.seal, block.problems, block.held)
+            if block.keys and not tables.is_temporary:
+                await tables.run(Q.save_keys, key_ids=list(block.keys), pems=list(block.keys.values()))
             counts.add(block.counts)
             moving.watch("rows", sum(block.counts.rows.values()), None)
         await tables.run(
@@ -143,6 +148,12 @@ def _add(block: _Block, row: Row | Unreadable, options: ConvertOptions, courses:
         block.held.append(held)
         block.counts.fates[row.table, Fate.HELD] += 1
         return
+    if row.table == PUBLIC_KEY:
+        key_id, pem = text(row.values.get("osid")), text(row.values.get("value"))
+        if key_id and pem:
+            block.keys[key_id] = pem
+        block.counts.fates[row.table, Fate.TAKEN if key_id and pem else Fate.DERIVED] += 1
+        return
     for column in DROPPED.get(row.table, ()):
         if row.values.get(column) is not None:
             block.counts.dropped[row.table, column] += 1
@@ -170,7 +181,9 @@ def slice_of(user_id: str) -> int:
     return crc32(user_id.encode("utf-8", "replace")) % SLICES
 
 
-async def note(tables: Tables, seal: Seal, problems: Sequence[Problem], held: Sequence[HeldRow]) -> None:
+async def note(
+    tables: Tables, seal: Seal, problems: Sequence[Problem], held: Sequence[HeldRow], *, of_batches: bool = False
+) -> None:
     """Write problems, and held rows sealed."""
     if problems:
         await tables.run(
@@ -178,6 +191,7 @@ async def note(tables: Tables, seal: Seal, problems: Sequence[Problem], held: Se
             kinds=[problem.kind for problem in problems],
             keys=[db.json(problem.key) for problem in problems],
             said=[db.json(problem.said) for problem in problems],
+            of_batches=of_batches,
         )
     if held:
         await tables.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lernbatch.takeover.catalog import CERTIFICATE
 from lernbatch.takeover.convert.model import (
     Converted,
     ConvertedCertificate,
@@ -14,7 +15,7 @@ from lernbatch.takeover.convert.model import (
 )
 from lernbatch.takeover.convert.values import date_ms, iso, moment
 
-TABLES = {"registry": "TrainingCertificate", "certreg": "cert_registry"}
+TABLES = {"registry": CERTIFICATE, "certreg": "cert_registry"}
 REISSUED = "revoked"  # the reason that the old migrator leaves on what it replaced
 
 

@@ -18,6 +18,7 @@ from lernbatch.progress import rules
 from lernbatch.progress.attempts import rules as attempt_rules
 from lernbatch.progress.attempts.model import Attempt
 from lernbatch.progress.model import COMPLETED, STATES, Completion, ContentState, LastRead, States
+from lernbatch.takeover.catalog import ARCHIVE
 from lernbatch.takeover.convert import certificates
 from lernbatch.takeover.convert.model import (
     BatchFacts,
@@ -132,7 +133,7 @@ def _table(row: StagedEnrolment | StagedState | StagedAttempt) -> str:
         return "user_courses" if row.older else "user_enrolments"
     if isinstance(row, StagedState):
         return "content_consumption" if row.older else "user_content_consumption"
-    return "assessment_archive" if row.archived else "assessment_aggregator"
+    return ARCHIVE if row.archived else "assessment_aggregator"
 
 
 def _convert_batch(

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from lernbatch.progress.model import COMPLETED, ContentState
+from lernbatch.takeover.catalog import ARCHIVE, BATCH_INDEX, CERTIFICATE, JOB_REQUEST
 from lernbatch.takeover.convert.model import (
     ConvertOptions,
     Fate,
@@ -256,7 +257,7 @@ def _attempt(row: Row, options: ConvertOptions, courses: Courses) -> RowResult:
         content_id=content_id,
         attempt_id=attempt_id,
         spelled=spelled,
-        archived=row.table != "assessment_aggregator",
+        archived=row.table == ARCHIVE,
         attempted_ms=attempted,
         score=score,
         max_score=of,
@@ -416,6 +417,14 @@ def _bulk(row: Row, _options: ConvertOptions, _courses: Courses) -> RowResult:
     return RowResult(fate=Fate.DERIVED, problems=[Problem("bulk-open", key)] if is_open else [])
 
 
+def _batch_in_index(row: Row, _options: ConvertOptions, courses: Courses) -> RowResult:
+    """What the search index says of a batch follows from its row; where there is none, that is told."""
+    values = row.values
+    batch_id = text(values.get("batchId")) or text(values.get("identifier")) or text(values.get("id")) or ""
+    is_known = not batch_id or batch_id in courses
+    return RowResult(fate=Fate.DERIVED, problems=[] if is_known else [Problem("batch-only-in-index", (batch_id,))])
+
+
 def _job_request(row: Row, _options: ConvertOptions, _courses: Courses) -> RowResult:
     is_open = (text(row.values.get("status")) or "").upper() in RUNNING
     key = (text(row.values.get("request_id")) or "",)
@@ -428,10 +437,11 @@ _READERS: dict[str, Callable[[Row, ConvertOptions, Courses], RowResult]] = {
     "user_content_consumption": _state,
     "content_consumption": _state,
     "assessment_aggregator": _attempt,
-    "assessment_archive": _attempt,
+    ARCHIVE: _attempt,
     "user_activity_agg": _aggregate,
     "cert_registry": _certreg,
-    "TrainingCertificate": _registry,
+    CERTIFICATE: _registry,
     "bulk_upload_process": _bulk,
-    "job_request": _job_request,
+    JOB_REQUEST: _job_request,
+    BATCH_INDEX: _batch_in_index,
 }
