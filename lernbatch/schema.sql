@@ -599,7 +599,7 @@ CREATE TABLE takeover.pass (
   began_at     timestamptz NOT NULL,
   ended_at     timestamptz,                       -- null: it runs, or was stopped and can go on
   counts       jsonb       NOT NULL DEFAULT '{}', -- the report of the end
-  CHECK (command IN ('plan', 'copy', 'catch-up', 'verify', 'hand-over'))
+  CHECK (command IN ('copy', 'catch-up', 'verify', 'hand-over'))
 );
 
 -- One row: who moves now. Whoever writes shares the row's lock, so a process that lost its lease writes nothing more.

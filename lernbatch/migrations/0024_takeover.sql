@@ -45,7 +45,7 @@ CREATE TABLE takeover.pass (
   began_at     timestamptz NOT NULL,
   ended_at     timestamptz,
   counts       jsonb       NOT NULL DEFAULT '{}',
-  CHECK (command IN ('plan', 'copy', 'catch-up', 'verify', 'hand-over'))
+  CHECK (command IN ('copy', 'catch-up', 'verify', 'hand-over'))
 );
 
 CREATE TABLE takeover.lease (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from lernbatch.batch.rules import day_in
@@ -190,6 +190,29 @@ async def _begin(moving: Pass) -> int:
             now=moving.services.clock.now(),
         )
     return pass_id
+
+
+async def note_pass(
+    tables: Tables,
+    services: Services,
+    command: str,
+    sources: Sequence[Source],
+    options: ConvertOptions,
+    told: Mapping[str, Any],
+    began_at: datetime,
+) -> None:
+    """Note a pass that is over."""
+    async with tables.conn.transaction():
+        pass_id: int = await db.value(
+            tables.conn,
+            Q.begin_pass,
+            command=command,
+            sources=[source.text for source in sources],
+            options=_as_json(options),
+            guessed=[report.describe(source) for source in sources],
+            now=began_at,
+        )
+        await tables.run(Q.end_pass, pass_id=pass_id, now=services.clock.now(), counts=told)
 
 
 async def latest(tables: Tables, *commands: str) -> StoredPass | None:

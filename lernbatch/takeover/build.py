@@ -106,7 +106,7 @@ async def _converted(moving: Pass, learners: dict[str, list[Staged]]) -> Convert
     batch_ids = {staged.batch_id for rows in learners.values() for staged in rows}
     course_ids = {facts[batch_id].course_id for batch_id in batch_ids if batch_id in facts}
     trees = await batches.trees(moving, course_ids)
-    converted = Converted()
+    converted = Converted(user_ids=list(learners))
     for user_id, rows in learners.items():
         convert_learner(user_id, rows, facts, trees, moving.options, converted)
     return converted

@@ -88,6 +88,7 @@ def describe(source: Source) -> dict[str, Any]:
                 "called": table.called,
                 "bytes": table.size_bytes,
                 "logged_rows": table.logged_rows,
+                "columns": dict(table.columns),
                 "guessed_columns": table.guessed_columns,
                 "unknown_columns": list(table.unknown),
                 "guessed_name": table.guessed_name,

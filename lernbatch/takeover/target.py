@@ -162,8 +162,7 @@ class Target:
         self._moving = moving
 
     async def take(self, converted: Converted, counts: Counts) -> None:
-        learners = {row.user_id for row in converted.enrolments} | {row.user_id for row in converted.certificates}
-        user_ids = sorted(learners)
+        user_ids = converted.user_ids
         attempts = await self._attempts(converted.attempts, user_ids, counts)
         await self._enrolments(converted.enrolments, attempts, user_ids, counts)
         await self._certificates(converted.certificates, user_ids, counts)

@@ -343,6 +343,7 @@ class ConvertedCertificate:
 class Converted:
     """What rows of learners, or of batches, became. `fates`: (source table, fate) → how many rows."""
 
+    user_ids: list[str] = field(default_factory=list)  # of whom these are all rows
     batches: list[ConvertedBatch] = field(default_factory=list)
     enrolments: list[ConvertedEnrolment] = field(default_factory=list)
     attempts: list[ConvertedAttempt] = field(default_factory=list)
