@@ -19,6 +19,9 @@ from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unusable
 from lernbatch.services import Services
 from lernbatch.takeover import actions, report
+from lernbatch.takeover import hand_back as handing_back
+from lernbatch.takeover import hand_over as handing_over
+from lernbatch.takeover import verify as verification
 from lernbatch.takeover.convert.model import ConvertOptions
 from lernbatch.takeover.readers.beside import open_archive, open_index, open_job_requests, open_registry
 from lernbatch.takeover.readers.opening import open_source
@@ -122,6 +125,89 @@ def catch_up(*sources: str, options: SourceOptions = _NO_OPTIONS) -> None:
         sources: as for plan
     """
     _say(asyncio.run(_copy(sources, options, catch_up=True)), options)
+
+
+@app.command
+def verify(*sources: str, batch: str | None = None, options: SourceOptions = _NO_OPTIONS) -> None:
+    """Read the source again and compare what it makes with the database. Exits with 1 if a difference has no reason.
+
+    Example: `lernbatch sunbird verify export --registry TrainingCertificate.jsonl`
+
+    Args:
+        sources: as for plan
+        batch: compare this batch alone
+    """
+
+    async def work() -> dict[str, Any]:
+        async with _installation() as (services, conn):
+            with _opened(sources, options) as opened, Shown() as watch:
+                converting = _converting(services, options)
+                told, tables = await verification.verify(services, conn, opened, converting, watch, batch)
+            await report.write(options.report, told, tables)
+            return told
+
+    told = asyncio.run(work())
+    differences = told["differences"]
+    for difference in differences["examples"]:
+        columns = ", ".join(difference["columns"])
+        print(f"{difference['table']} {' '.join(difference['key'])}: {columns} ({difference['reason'] or 'no reason'})")
+    print(f"{differences['count']} differences in {differences['rows']} compared rows.")
+    print(f"The report is in {options.report}.")
+    if differences["without_reason"]:
+        raise Unusable(f"{differences['without_reason']} differences have no reason.")
+
+
+@app.command
+def hand_over(
+    *,
+    accept_held: Annotated[list[str], Parameter(negative="")] | None = None,
+    accept_open: Annotated[list[str], Parameter(negative="")] | None = None,
+    clean: bool = False,
+) -> None:
+    """From now on this service is the truth. What is missing for that is said, and nothing is done then.
+
+    Example: `lernbatch sunbird hand-over --accept-held enrolment-without-batch`
+
+    Args:
+        accept_held: a kind of held rows that may stay out; may be given several times
+        accept_open: bulk-open or exhaust-open: jobs of the old service that are given up; may be given several times
+        clean: drop what was staged, which no later command needs
+    """
+
+    async def work() -> dict[str, Any]:
+        async with _installation() as (services, conn):
+            return await handing_over.hand_over(services, conn, accept_held or (), accept_open or (), clean=clean)
+
+    print("The order: " + "; ".join(f"{place}. {step}" for place, step in enumerate(handing_over.ORDER, 1)) + ".")
+    told = asyncio.run(work())
+    command.note("sunbird.hand-over")
+    print(f"Handed over. The last catch-up began {told['minutes_since_catch_up']} minutes before: so long, at least,")
+    print(f"writes were closed. The lists of {told['listings']} courses are published again.")
+    print("Take LERNBATCH_TAKEOVER off and start the service again, so that mails, events and certificates leave.")
+
+
+@app.command
+def hand_back(folder: Path, *, all: bool = False) -> None:
+    """Write files from which the old service's own loaders restore it, and the commands to load them.
+
+    Example: `lernbatch sunbird hand-back files`
+
+    Args:
+        folder: where to write; made if it is not there
+        all: everything, instead of what has changed since the hand-over
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+
+    async def work() -> dict[str, Any]:
+        async with _installation() as (services, conn):
+            return await handing_back.hand_back(services, conn, folder, everything=all)
+
+    told = asyncio.run(work())
+    command.note("sunbird.hand-back", about=str(folder))
+    print(", ".join(f"{count} {name}" for name, count in told["rows"].items()))
+    for what, count in told["cannot_be_held"].items():
+        print(f"The source cannot hold: {what} ({count}).")
+    print(f"How to load them is in {folder / 'load.txt'}.")
 
 
 async def _copy(sources: Sequence[str], options: SourceOptions, *, catch_up: bool) -> dict[str, Any]:

@@ -234,3 +234,44 @@ DELETE FROM attempt
 INSERT INTO imported_key AS stored (key_id, pem)
 SELECT key_id, pem FROM unnest(:key_ids::text[], :pems::text[]) AS given (key_id, pem)
 ON CONFLICT (key_id) DO UPDATE SET pem = EXCLUDED.pem WHERE stored.pem <> EXCLUDED.pem;
+
+-- guessed_of_pass
+SELECT guessed FROM takeover.pass WHERE pass_id = :pass_id;
+
+-- batches_since
+-- Those changed since a moment; null: all.
+  SELECT batch_id, course_id, name, description, enrolment_type, created_by, created_for, mentors, start_date, end_date,
+         enrolment_end_date, status, templates, created_at, updated_at
+    FROM batch
+   WHERE :since::timestamptz IS NULL OR coalesce(updated_at, created_at) > :since
+ORDER BY batch_id;
+
+-- enrolments_since
+  SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
+         completed_at, last_read_content_id, last_read_content_status, last_access_at, updated_at,
+         states::text AS states, scores::text AS scores, certificates, revision
+    FROM enrolment
+   WHERE :since::timestamptz IS NULL OR updated_at > :since
+ORDER BY user_id, batch_id;
+
+-- attempts_since
+  SELECT user_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score, max_score, questions, created_at,
+         updated_at
+    FROM attempt
+   WHERE :since::timestamptz IS NULL OR updated_at > :since
+ORDER BY user_id, batch_id, content_id, attempt_id;
+
+-- losses
+-- What the source has no column for (M46).
+SELECT 'capacity' AS what, count(*) AS count FROM batch WHERE capacity IS NOT NULL
+ UNION ALL
+SELECT 'leave policy', count(*) FROM batch WHERE leave_policy IS NOT NULL
+ UNION ALL
+SELECT 'time zone of a batch', count(*) FROM batch WHERE time_zone IS NOT NULL
+ UNION ALL
+SELECT 'first day of enrolment', count(*) FROM batch WHERE enrolment_start_date IS NOT NULL
+ UNION ALL
+SELECT 'certificate of ours, of which the entry is kept', count(*) FROM certificate
+ UNION ALL
+SELECT 'content of which each view is known', count(*) FROM enrolment, jsonb_each(states) AS state
+ WHERE jsonb_typeof(state.value -> 8) = 'array';

@@ -237,7 +237,10 @@ async def verify(
             "rows": rows,
             "compared": dict(comparison.rows),
             "reasons": {reason or "none": number for reason, number in comparison.reasons.items()},
-            "examples": [msgspec.to_builtins(difference) for difference in comparison.differences],
+            "examples": [
+                {"table": one.table, "key": [*one.key], "columns": [*one.columns], "reason": one.reason}
+                for one in comparison.differences
+            ],
         },
         "by_batch": {
             one: {"source": comparison.source[one].shown(), "target": comparison.target[one].shown()}

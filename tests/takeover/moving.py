@@ -19,7 +19,8 @@ from lernbatch.clock import Clock
 from lernbatch.config import Config, load
 from lernbatch.database import db
 from lernbatch.services import Services
-from lernbatch.takeover import actions
+from lernbatch.takeover import actions, hand_back, hand_over, verify
+from lernbatch.takeover.convert.model import HELD
 from lernbatch.takeover.readers.beside import open_archive, open_job_requests, open_registry
 from lernbatch.takeover.readers.opening import open_source
 from lernbatch.takeover.row import Options, Source
@@ -106,6 +107,25 @@ class Installation:
             return told
 
         return self.run(work)
+
+    def verify(self, form: str = "dsbulk", batch_id: str | None = None) -> dict[str, Any]:
+        sources = self.sources(form)
+
+        async def work(held: Services, conn: asyncpg.Connection) -> dict[str, Any]:
+            converting = actions.options_of(held, {})
+            told, _ = await verify.verify(held, conn, sources, converting, NOBODY_WATCHES, batch_id)
+            return told
+
+        return self.run(work)
+
+    def hand_over(self, *accepted: str, clean: bool = False) -> dict[str, Any]:
+        held_kinds = [kind for kind in accepted if kind in HELD]
+        open_kinds = [kind for kind in accepted if kind not in HELD]
+        return self.run(lambda held, conn: hand_over.hand_over(held, conn, held_kinds, open_kinds, clean=clean))
+
+    def hand_back(self, folder: Path, *, everything: bool) -> dict[str, Any]:
+        folder.mkdir(parents=True, exist_ok=True)
+        return self.run(lambda held, conn: hand_back.hand_back(held, conn, folder, everything=everything))
 
     def sql(self, text: str, *arguments: object) -> list[asyncpg.Record]:
         async def work(_: Services, conn: asyncpg.Connection) -> list[asyncpg.Record]:

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.takeover.moving import FORMS, Installation, expected_of, keyed, same
-
-
-@pytest.fixture
-def installation(dsn: str, tmp_path: Path, sunbird_export: Path) -> Installation:
-    moved = Installation(dsn, tmp_path / "home", sunbird_export)
-    moved.import_courses()
-    return moved
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -127,11 +118,3 @@ def test_m12_names_in_records_are_sealed(installation: Installation) -> None:
     assert sealed
     assert all(b"Asha" not in row[0] and b"Bina" not in row[0] for row in sealed)
     assert all(b"userid" not in row[0] for row in installation.sql("SELECT sealed_row FROM takeover.quarantine"))
-
-
-def test_m65_a_copy_of_one_form_joined_by_another_differs_in_rounded_scores_alone(
-    installation: Installation, new_dsn: Callable[[], str]
-) -> None:
-    installation.copy("dsbulk")
-    told = installation.copy("cqlsh", catch_up=True)
-    assert told["target"]["attempts written"] == told["target"]["enrolments written"] == 1
