@@ -50,6 +50,10 @@ ELSEWHERE = {
         "lernbatch.summary.commands:explain",
         "Explain a learner's status and percentage, what is missing, and whether a certificate follows.",
     ),
+    "shadow": (
+        "lernbatch.shadow.commands:app",
+        "Run beside the old service: it answers, ours is asked too, and the answers are compared.",
+    ),
     "import": (
         "sandbox.commands:imports",
         "Fill the sandbox from files; of each file the good rows go in, or nothing.",

@@ -72,8 +72,10 @@ class StatusPlace:
 async def issue_due(services: Services) -> int:
     """Evaluate one set of due learners and issue what they have earned. Returns their number.
 
-    It may be killed, repeated, and run in several processes at once.
+    It may be killed, repeated, and run in several processes at once. While the service is muted, learners stay due.
     """
+    if services.config.is_muted:
+        return 0
     await rechecks.queue_due(services)
     claim = str(uuid4())
     now = services.clock.now()
