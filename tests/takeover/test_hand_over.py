@@ -76,7 +76,7 @@ def test_m43_after_the_hand_over_nothing_is_copied(installation: Installation) -
 def test_m43_the_lists_of_all_courses_are_published_again(installation: Installation) -> None:
     handed_over(installation)
     due = installation.sql("SELECT course_id FROM batch_listing WHERE due")
-    assert {row["course_id"] for row in due} == {f"do_314100000000000000{n}" for n in (1, 2, 3)}
+    assert {row["course_id"] for row in due} == {f"do_314100000000000{n}" for n in (1, 2, 3)}
 
 
 def test_m43_handing_over_twice_is_once(installation: Installation) -> None:
