@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -89,7 +89,9 @@ class Source(Protocol):
 
     `form`: `cqlsh`, `dsbulk-json` … `tables`: by the contract's name. `set_aside`: tables that are not read → why.
     `escape`: `py39` or `py310` where the form has one. `rounds`: whether numbers may be rounded, so that they compare
-    within 1e-5.
+    within 1e-5. `live`: it changes while it is read, so its digests are of no use, and a chunk may be refused
+    (live.RangeRefused) while others can be read. `bounds`: by table, where the chunks of a live source end; whoever
+    goes on with an earlier run hands them back, for then the chunks are the same.
     """
 
     text: str
@@ -98,6 +100,8 @@ class Source(Protocol):
     set_aside: dict[str, str]
     escape: str | None
     rounds: bool
+    live: bool
+    bounds: dict[str, list[int]]
 
     def chunks(self) -> list[Chunk]:
         """All chunks, the same ones in the same order while the source is the same."""
@@ -116,7 +120,8 @@ class Source(Protocol):
 class Options:
     """What the operator says about a source. `tables`: the contract's name → the source's. `columns`: (table, its
     column by the contract) → the source's. `escape`, `null`, `zone`: what the CSV of cqlsh cannot tell by itself.
-    `chunk_bytes`: about how much one chunk of a file holds."""
+    `chunk_bytes`: about how much one chunk of a file holds. `bounds`: those of an earlier run (Source.bounds). `user`,
+    `password`, `ca_file`: for a live source; with the last the connection is encrypted."""
 
     tables: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[tuple[str, str], str] = field(default_factory=dict)
@@ -125,6 +130,7 @@ class Options:
     zone: str | None = None
     rows_per_second: int = 20_000
     chunk_bytes: int = 64 * 1024 * 1024
+    bounds: Mapping[str, Sequence[int]] = field(default_factory=dict)
     user: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     ca_file: str | None = None

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from lernbatch.takeover.catalog import ARCHIVE, BATCH_INDEX, BESIDE, CERTIFICATE, JOB_REQUEST, PUBLIC_KEY, TableKind
-from lernbatch.takeover.readers.dsbulk import documents, is_spread
+from lernbatch.takeover.readers.dsbulk import NOT_JSON, documents, is_spread
 from lernbatch.takeover.readers.files import File, FileSource, NoSource, Parser, head, lines
 from lernbatch.takeover.readers.shaping import Shaper
 from lernbatch.takeover.row import Options, Row, SourceTable, Unreadable
@@ -49,7 +49,7 @@ def _unwrapped(raw: bytes, depth: int = 0) -> Iterator[bytes]:
                 yield from _unwrapped(bytes(item), depth)
             return
         fields = _parts(raw)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         yield raw
         return
     inside = next((name for name in _WRAPPERS if name in fields), None)
@@ -80,7 +80,7 @@ class EntityParser:
         table = self._table or CERTIFICATE
         try:
             values = _decode(record)
-        except msgspec.DecodeError:
+        except NOT_JSON:
             return Unreadable(table, place, record, "it is no JSON")
         if type(values) is not dict:
             return Unreadable(table, place, record, "it is no JSON object")
@@ -145,7 +145,7 @@ def archived_questions(text: str) -> list[Any]:
         spelled = _escaped.sub(r"\1", text)
     try:
         return msgspec.json.decode(spelled, type=list[Any])
-    except msgspec.DecodeError:
+    except NOT_JSON:
         raise ValueError("its questions are no JSON") from None
 
 

@@ -17,10 +17,12 @@ from lernbatch.takeover.readers.files import (
     FileSource,
     Parser,
     head,
+    lines,
 )
 from lernbatch.takeover.readers.shaping import Shaper
 from lernbatch.takeover.row import Row, SourceTable, Unreadable
 
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError)
 _decode = msgspec.json.Decoder().decode
 _edge = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}]', re.DOTALL)
 
@@ -38,7 +40,7 @@ class JsonParser:
             return None
         try:
             values = _decode(document)
-        except msgspec.DecodeError:
+        except NOT_JSON:
             return Unreadable(self._table, place, record, "it is no JSON")
         if type(values) is not dict:
             return Unreadable(self._table, place, record, "it is no JSON object")
@@ -59,14 +61,15 @@ def is_spread(head: bytes) -> bool:
 
 def column_names(head: bytes) -> dict[str, None]:
     """The names in the documents with which a file begins. `head`: how it begins."""
-    records = [record for _, record in documents(iter((head,)))]
+    split = documents if is_spread(head) else lines
     names: dict[str, None] = {}
-    for record in records:
+    for _, record in split(iter((head,))):
         try:
-            document = _decode(record)
-        except msgspec.DecodeError:  # broken, or cut off where the head ends
+            document = _decode(record.strip(b" \t\r\n").removesuffix(b","))
+        except NOT_JSON:  # broken, or cut off where the head ends
             continue
-        names |= dict.fromkeys(document)
+        if isinstance(document, dict):
+            names |= dict.fromkeys(document)
     return names
 
 

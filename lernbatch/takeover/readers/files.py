@@ -146,6 +146,8 @@ class FileSource:
     options: Options
     escape: str | None = None
     rounds: bool = False
+    live: bool = False
+    bounds: dict[str, list[int]] = field(default_factory=dict)
     splits: bool = True
     split: Splitter = lines
     unpacked: list[Path] = field(default_factory=list)  # folders that are ours, and go at the end

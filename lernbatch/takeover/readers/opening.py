@@ -14,6 +14,7 @@ from lernbatch.takeover.catalog import TABLES, CqlType
 from lernbatch.takeover.readers.cqlsh import CqlshCsv, Evidence, header_cells, logged_rows
 from lernbatch.takeover.readers.dsbulk import DsbulkJson, column_names
 from lernbatch.takeover.readers.files import File, FileSource, NoSource, blocks, head, lines, sizes
+from lernbatch.takeover.readers.live import DIALECTS, LiveSource
 from lernbatch.takeover.readers.naming import identified
 from lernbatch.takeover.readers.schema import read_schema
 from lernbatch.takeover.row import Options, Source
@@ -39,6 +40,14 @@ def open_source(text: str, options: Options | None = None) -> Source:
     Raises: Unusable, with a sentence for the operator, where it cannot be read as a Sunbird's.
     """
     options = options or Options()
+    if text.partition("://")[0] in DIALECTS:
+        live = LiveSource(text, options)
+        try:
+            live.look()
+        except BaseException:
+            live.close()
+            raise
+        return live
     path = Path(text)
     if not path.exists():
         raise NoSource(f"There is no folder {text}.")

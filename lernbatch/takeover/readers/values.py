@@ -114,9 +114,10 @@ def _inner(kind: CqlType, zone: ZoneInfo | None) -> Shape:
         fields = {name: shape(field, zone) for name, field in kind.fields.items()}
 
         def composed(value: Any) -> Value:
+            members = value if isinstance(value, dict) else value._asdict()  # a driver gives a named tuple
             return {
                 name: fields[name](member) if member is not None and name in fields else member
-                for name, member in value.items()
+                for name, member in members.items()
             }
 
         return composed
@@ -160,7 +161,4 @@ def _members(value: Any) -> Any:
 def _moment(value: Any, zone: ZoneInfo | None) -> Value:
     if isinstance(value, str):
         return moment(value, zone)
-    if isinstance(value, datetime):  # a driver's, which is in UTC and says no zone
-        aware = value.replace(tzinfo=UTC)
-        return aware if aware >= _EPOCH else aware.isoformat()
     return moment_of_ms(_whole(value))
