@@ -17,7 +17,7 @@ from lernbatch.services import Services
 from lernbatch.takeover import batches, build, lease, report, stage, target
 from lernbatch.takeover.convert.model import Converted, ConvertOptions, Fate, Problem
 from lernbatch.takeover.database import PERMANENT, Q, Tables, temporary
-from lernbatch.takeover.model import Pass, StoredPass, Watch
+from lernbatch.takeover.passes import Pass, StoredPass, Watch
 from lernbatch.takeover.row import Source
 
 COPY, CATCH_UP, HAND_OVER = "copy", "catch-up", "hand-over"
@@ -190,6 +190,15 @@ async def _begin(moving: Pass) -> int:
             now=moving.services.clock.now(),
         )
     return pass_id
+
+
+async def bounds_to_go_on_with(conn: Connection) -> dict[str, dict[str, list[int]]]:
+    """Source → where the ranges of its tables end, of a pass that was stopped: with others nothing is done already."""
+    last = await latest(permanent(conn), COPY, CATCH_UP)
+    if last is None or last.ended_at is not None:
+        return {}
+    guessed: list[dict[str, Any]] = await conn.fetchval(Q.guessed_of_pass.text, last.pass_id)
+    return {source["source"]: source["bounds"] for source in guessed}
 
 
 async def note_pass(

@@ -15,7 +15,7 @@ from lernbatch.takeover import stage
 from lernbatch.takeover.convert import batches as convert
 from lernbatch.takeover.convert.model import BatchFacts, Converted, Fate
 from lernbatch.takeover.database import Q
-from lernbatch.takeover.model import Pass
+from lernbatch.takeover.passes import Pass
 from lernbatch.takeover.row import Row, Unreadable
 
 TREES_KEPT = 300
@@ -41,7 +41,7 @@ async def read(moving: Pass) -> tuple[list[Row], list[Unreadable]]:
             reading = source.rows(chunk)
             read = await asyncio.to_thread(list, reading)
             key = (place, chunk.name, chunk.start, chunk.end)
-            if key in staged and staged[key].digest != reading.digest:
+            if key in staged and not source.live and staged[key].digest != reading.digest:
                 raise stage.ChangedSource(chunk.name)
             if key not in staged:
                 await moving.tables.run(

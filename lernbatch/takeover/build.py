@@ -12,7 +12,7 @@ from lernbatch.takeover import batches, lease
 from lernbatch.takeover.convert.learner import convert_learner
 from lernbatch.takeover.convert.model import KINDS, Converted, ConvertedBatch, Staged
 from lernbatch.takeover.database import Q, of_schema
-from lernbatch.takeover.model import Counts, Pass
+from lernbatch.takeover.passes import Counts, Pass
 from lernbatch.takeover.stage import note
 
 ROWS_AT_ONCE = 10_000  # of the source; a single learner may have more

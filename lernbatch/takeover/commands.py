@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cyclopts import App, Parameter
 
 from lernbatch import command
+from lernbatch.config import Config
 from lernbatch.database import db
 from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unusable
@@ -92,7 +93,10 @@ def plan(*sources: str, options: SourceOptions = _NO_OPTIONS) -> None:
     async def work() -> dict[str, Any]:
         async with _installation() as (services, conn):
             try:
-                with _opened(sources, options) as opened, Shown() as watch:
+                with (
+                    _opened(services.config, sources, options, {}) as opened,
+                    Shown(command.Screen(stderr=True)) as watch,
+                ):
                     told, tables = await actions.plan(services, conn, opened, _converting(services, options), watch)
             except (Unusable, LernbatchError) as refused:
                 await report.write(options.report, {"command": "plan", "refused": str(refused), "problems": {}})
@@ -140,7 +144,7 @@ def verify(*sources: str, batch: str | None = None, options: SourceOptions = _NO
 
     async def work() -> dict[str, Any]:
         async with _installation() as (services, conn):
-            with _opened(sources, options) as opened, Shown() as watch:
+            with _opened(services.config, sources, options, {}) as opened, Shown(command.Screen(stderr=True)) as watch:
                 converting = _converting(services, options)
                 told, tables = await verification.verify(services, conn, opened, converting, watch, batch)
             await report.write(options.report, told, tables)
@@ -212,7 +216,8 @@ def hand_back(folder: Path, *, all: bool = False) -> None:
 
 async def _copy(sources: Sequence[str], options: SourceOptions, *, catch_up: bool) -> dict[str, Any]:
     async with _installation() as (services, conn):
-        with _opened(sources, options) as opened, Shown() as watch:
+        bounds = await actions.bounds_to_go_on_with(conn)
+        with _opened(services.config, sources, options, bounds) as opened, Shown(command.Screen(stderr=True)) as watch:
             converting = _converting(services, options)
             told = await actions.copy(services, conn, opened, converting, watch, catch_up=catch_up)
         await report.write(options.report, told, actions.permanent(conn))
@@ -231,15 +236,17 @@ async def _installation() -> AsyncIterator[tuple[Services, Connection]]:
 
 
 @contextmanager
-def _opened(sources: Sequence[str], options: SourceOptions) -> Iterator[list[Source]]:
-    """All sources, closed in the end. Raises: Unusable."""
+def _opened(
+    config: Config, sources: Sequence[str], options: SourceOptions, bounds: Mapping[str, Mapping[str, Sequence[int]]]
+) -> Iterator[list[Source]]:
+    """All sources, closed in the end. `bounds`: of an earlier run, by source. Raises: Unusable."""
     if not sources:
         raise Unusable("Name the source: cassandra://host/, ycql://host/, or the folder of an export.")
-    given = _reading(options)
+    given = _reading(config, options)
     opened: list[Source] = []
     try:
         for text in sources:
-            opened.append(open_source(text, given))
+            opened.append(open_source(text, replace(given, bounds=bounds.get(text, {}))))
         for paths, opening in ((options.registry, open_registry), (options.archive, open_archive),
                                (options.job_requests, open_job_requests), (options.index, open_index)):  # fmt: skip
             for path in paths:
@@ -250,7 +257,7 @@ def _opened(sources: Sequence[str], options: SourceOptions) -> Iterator[list[Sou
             source.close()
 
 
-def _reading(options: SourceOptions) -> Options:
+def _reading(config: Config, options: SourceOptions) -> Options:
     columns = {}
     for entry in options.column:
         name, theirs = _pair(entry, "--column", "TABLE.OURS=THEIRS")
@@ -265,6 +272,9 @@ def _reading(options: SourceOptions) -> Options:
         null=options.null,
         zone=options.export_zone,
         rows_per_second=options.rows_per_second,
+        user=config.sunbird_user or None,
+        password=config.sunbird_password.get_secret_value() or None,
+        ca_file=str(config.sunbird_ca_file) if config.sunbird_ca_file else None,
     )
 
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lernbatch.takeover.convert.model import OF_COURSES, Fate, weight
 from lernbatch.takeover.database import Q, Tables
-from lernbatch.takeover.model import Pass
+from lernbatch.takeover.passes import Pass
 from lernbatch.takeover.row import Source
 
 EXAMPLES = 10
@@ -83,6 +83,7 @@ def describe(source: Source) -> dict[str, Any]:
         "form": source.form,
         "escape": source.escape,
         "rounded": source.rounds,
+        "bounds": source.bounds,
         "tables": {
             name: {
                 "called": table.called,

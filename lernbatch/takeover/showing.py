@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-from lernbatch.command import Screen
 
 LINE_EVERY_SECONDS = 60.0
 TIMES_A_SECOND = 1
@@ -16,8 +15,8 @@ TIMES_A_SECOND = 1
 class Shown:
     """Is called with what is done, how much of it, and of how much (None: that much more of nobody knows how much)."""
 
-    def __init__(self) -> None:
-        self._screen = Screen(stderr=True)
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -17,8 +17,9 @@ from lernbatch.takeover.convert.model import KIND_OF, ConvertOptions, Fate, Held
 from lernbatch.takeover.convert.rows import Courses, convert_row, encoded
 from lernbatch.takeover.convert.values import text
 from lernbatch.takeover.database import Q, Tables
-from lernbatch.takeover.model import Counts, Pass
+from lernbatch.takeover.passes import Counts, Pass
 from lernbatch.takeover.quarantine import sealed
+from lernbatch.takeover.readers.live import RangeRefused
 from lernbatch.takeover.row import Chunk, Reading, Row, Source, Unreadable
 
 SLICES = 1024
@@ -42,6 +43,13 @@ class ChangedSource(LernbatchError):
             f"{name} has changed since it was read. Put the export back as it was, or take the new one with "
             "`lernbatch sunbird catch-up` when the copy is done."
         )
+
+
+class RangesRefused(LernbatchError):
+    """Ranges of a live source could not be read (M10): nothing is built of a part of a learner."""
+
+    def __init__(self, refused: list[str]) -> None:
+        super().__init__("All else is read, but not these:\n" + "\n".join(f"  - {sentence}" for sentence in refused))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ class _Block:
 async def stage(moving: Pass, courses: Courses) -> None:
     """Stage all chunks that are not staged yet. `courses`: see convert.rows.
 
-    Raises: ChangedSource, LeaseLost.
+    Raises: ChangedSource, LeaseLost; RangesRefused, when all others are staged.
     """
     staged = {chunk.key: chunk for chunk in await moving.tables.all(StagedChunk, Q.chunks_done)}
     chunks = [(place, chunk) for place, source in enumerate(moving.sources) for chunk in source.chunks()]
@@ -83,18 +91,24 @@ async def stage(moving: Pass, courses: Courses) -> None:
     for key in staged:
         if key not in present:
             raise ChangedSource(key[1])
+    refused: list[str] = []
     for done, (place, chunk) in enumerate(chunks):
         moving.watch("chunks read", done, len(chunks))
         if chunk.table == BATCHES:
             continue
         source, before = moving.sources[place], staged.get(_key(place, chunk))
         if before is None:
-            moving.counts.add(await _stage_chunk(moving, place, source, chunk, courses))
+            try:
+                moving.counts.add(await _stage_chunk(moving, place, source, chunk, courses))
+            except RangeRefused as refused_range:
+                refused.append(str(refused_range))
         else:
-            if await asyncio.to_thread(source.digest, chunk) != before.digest:
+            if not source.live and await asyncio.to_thread(source.digest, chunk) != before.digest:
                 raise ChangedSource(chunk.name)
             moving.counts.add_json(before.counts)
     moving.watch("chunks read", len(chunks), len(chunks))
+    if refused:
+        raise RangesRefused(refused)
 
 
 def _key(place: int, chunk: Chunk) -> tuple[int, str, int, int]:

@@ -33,7 +33,7 @@ from lernbatch.takeover.convert.model import (
 )
 from lernbatch.takeover.convert.values import moment
 from lernbatch.takeover.database import Q
-from lernbatch.takeover.model import Counts, Pass
+from lernbatch.takeover.passes import Counts, Pass
 
 ENROLMENT = (
     "user_id", "batch_id", "course_id", "active", "added_by", "added_how", "enrolled_at", "status", "progress",

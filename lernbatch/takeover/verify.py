@@ -25,7 +25,7 @@ from lernbatch.takeover.convert.model import (
     ConvertOptions,
 )
 from lernbatch.takeover.database import Q, Tables, temporary
-from lernbatch.takeover.model import Counts, Pass, Watch
+from lernbatch.takeover.passes import Counts, Pass, Watch
 from lernbatch.takeover.row import Source
 from lernbatch.takeover.target import StoredCertificateRow, StoredEnrolmentRow
 
