@@ -15,6 +15,7 @@ import msgspec
 
 from lernbatch.batch import rules as batch_rules
 from lernbatch.batch.model import BatchStatus
+from lernbatch.certificate.imported import open_record, seal_record
 from lernbatch.course.model import Course
 from lernbatch.database import db
 from lernbatch.progress import rules
@@ -46,7 +47,6 @@ CERTIFICATE = (
     "token", "sealed_record",
 )  # fmt: skip
 BATCHES_AT_ONCE = 500
-RECORD_ABOUT = "imported certificate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +100,6 @@ class StoredCertificateRow:
     def converted(self, seal: Seal) -> ConvertedCertificate:
         values: dict[str, Any] = {name: getattr(self, name) for name in CERTIFICATE[:-1]}
         return ConvertedCertificate(**values, record=open_record(seal, self.certificate_id, self.sealed_record))
-
-
-def seal_record(seal: Seal, certificate_id: str, record: Mapping[str, Any]) -> bytes:
-    return seal.close(msgspec.json.encode(record), f"{RECORD_ABOUT} {certificate_id}")
-
-
-def open_record(seal: Seal, certificate_id: str, sealed: bytes) -> dict[str, Any]:
-    """The record as its registry had it."""
-    record: dict[str, Any] = msgspec.json.decode(seal.open(sealed, f"{RECORD_ABOUT} {certificate_id}"))
-    return record
 
 
 async def write_batches(moving: Pass, batches: Sequence[ConvertedBatch]) -> None:

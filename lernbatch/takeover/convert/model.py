@@ -122,7 +122,7 @@ class ConvertOptions:
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """Something odd. `kind`: of the contract's §5; `key`: of what it is about; `said`: what was, what is."""
+    """Something odd. `kind`: of migration §5; `key`: of what it is about; `said`: what was, what is."""
 
     kind: str
     key: tuple[str, ...]
