@@ -51,7 +51,7 @@ async def migrate(read: Config, dsn: str, *, with_sandbox: bool = False) -> list
 
 
 async def unmuted(read: Config, dsn: str) -> Config:
-    """The settings as they count on this database: after the hand-over nothing is muted, whatever is still set (M43)."""
+    """The settings as they count on this database: after the hand-over nothing is muted, whatever is set (M43)."""
     from lernbatch.takeover import hand_over
 
     if not read.is_muted:

@@ -98,13 +98,18 @@ class Installation:
         catch_up: bool = False,
         watch: Watch | None = None,
         renames: Any = None,
+        live: bool = False,
+        remove_vanished: bool = False,
         **options: Any,
     ) -> dict[str, Any]:
         sources = self.sources(form, **options)
+        for source in sources:
+            source.live = live
 
         async def work(held: Services, conn: asyncpg.Connection) -> dict[str, Any]:
             converting = actions.options_of(held, renames or {})
-            return await actions.copy(held, conn, sources, converting, watch or NOBODY_WATCHES, catch_up=catch_up)
+            how = {"catch_up": catch_up, "remove_vanished": remove_vanished}
+            return await actions.copy(held, conn, sources, converting, watch or NOBODY_WATCHES, **how)
 
         return self.run(work)
 
