@@ -55,7 +55,8 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
         keys = PublicKeys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
         kafka = Producer(config)
         opened.push_async_callback(kafka.close)
-        coalescers = Coalescers(enabled=config.coalescing_enabled)
+        # A flush serves many requests and has one time: each shadowed request has its own.
+        coalescers = Coalescers(enabled=config.coalescing_enabled and config.takeover != "shadow")
         tokens = TokenVerifier(config, clock, keys)
         sunbird.users.tell(lambda person: tokens.note(person.user_id, is_active=person.status == ACTIVE))
         yield Services(
@@ -96,7 +97,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Middleware:
     app.state.routes = tuple(ROUTES)  # for /openapi.json and /docs
     app.state.operators_port = None  # the only one with what is for operators
     app.state.leaving = app.state.unhealthy = False  # what /readyz and the health gate go by
-    return Middleware(app)
+    return Middleware(app, config)
 
 
 def main() -> None:

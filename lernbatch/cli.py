@@ -50,6 +50,10 @@ ELSEWHERE = {
         "lernbatch.summary.commands:explain",
         "Explain a learner's status and percentage, what is missing, and whether a certificate follows.",
     ),
+    "shadow": (
+        "lernbatch.shadow.commands:app",
+        "Run beside the old service: it answers, ours is asked too, and the answers are compared.",
+    ),
     "import": (
         "sandbox.commands:imports",
         "Fill the sandbox from files; of each file the good rows go in, or nothing.",
@@ -64,6 +68,10 @@ ELSEWHERE = {
         "Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.",
     ),
     "audit": ("lernbatch.ops.commands:audit", "Print who did what to whom, when and from where, the newest first."),
+    "sunbird": (
+        "lernbatch.takeover.commands:app",
+        "Move over from a running Sunbird: plan, copy, catch up, verify, hand over, and back.",
+    ),
     "replay": (
         "lernbatch.jobs.outbox.commands:replay",
         "Send the parked events of the outbox again, each as it was written.",

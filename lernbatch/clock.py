@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from lernbatch.shadowing import GIVEN
+
 
 class Clock:
     """Now, in UTC, and today, in the zone whose days batches live in."""
@@ -13,7 +15,9 @@ class Clock:
         self.zone = zone
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        """The time; while a shadowed request is answered, the time of that request (M57)."""
+        given = GIVEN.get()
+        return datetime.now(UTC) if given is None else given.at
 
     def today(self, time_zone: str | None = None) -> date:
         """The day it is in `time_zone`; None: in the installation's."""

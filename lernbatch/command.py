@@ -53,13 +53,20 @@ async def migrate(read: Config, dsn: str, *, with_sandbox: bool = False) -> list
 @asynccontextmanager
 async def services() -> AsyncIterator[Services]:
     """What actions need, on the migrated database of this installation."""
+    async with services_and_dsn() as (held, _):
+        yield held
+
+
+@asynccontextmanager
+async def services_and_dsn() -> AsyncIterator[tuple[Services, str]]:
+    """The same, and the DSN, for who needs a connection of its own whose statements may take their time."""
     from lernbatch.app import services as opened  # the whole service, which not every command needs
 
     read = settings()
     with opening.opened(read) as dsn:
         await migrate(read, dsn)
         async with opened(read, dsn) as held:
-            yield held
+            yield held, dsn
 
 
 @asynccontextmanager

@@ -313,6 +313,13 @@ class Config(BaseSettings):
     certificate_feed_enabled: bool = True  # publish to learners' feeds
     platform_name: str = "Sunbird"  # the app's name in messages
 
+    # moving over from a running Sunbird
+    takeover: Literal["off", "copy", "shadow"] = "off"  # copy and shadow: nothing leaves, nothing is signed
+    sunbird_user: str = ""  # of the Cassandra or YugabyteDB that is moved from
+    sunbird_password: SecretStr = SecretStr("")
+    sunbird_ca_file: Path | None = None  # PEM of who signed its certificate; with it the connection is encrypted
+    shadow_key: SecretStr | None = Field(None, min_length=32)  # which the shadow proxy signs with
+
     # jobs
     jobs_enabled: bool = True  # `serve` also works on jobs
     status_seconds: float = Field(60, gt=0)  # how often batches whose status is due are looked for, midnights included
@@ -335,6 +342,11 @@ class Config(BaseSettings):
             self.group_url,
             self.certificate_service_url,
         )
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether the platform must not notice us, because another service still is the one that answers (M29, M55)."""
+        return self.takeover != "off"
 
     @property
     def cloud_store_url(self) -> str:

@@ -152,6 +152,7 @@ ROUTES: list[Route] = [
 
     # operations
     Route("GET", "/health", ops.health_of_all, Access.OPEN, vital=True),
+    Route("GET", "/healthz", ops.health_of_all, Access.OPEN, vital=True),
     Route("GET", "/service/health", ops.health_of_service, Access.OPEN, raw=True),
     Route("GET", "/livez", ops.live, Access.OPEN, raw=True),
     Route("GET", "/readyz", ops.ready, Access.OPEN, raw=True, vital=True),

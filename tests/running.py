@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -145,12 +145,17 @@ def served(application: ASGIApp, **settings: Any) -> Iterator[str]:
 
 
 @contextmanager
-def running(home: Path, dsn: str, **settings: Any) -> Iterator[Running]:
-    """A service over the migrated database `dsn`. Jobs run only when a test asks, or with jobs_enabled=True."""
+def running(
+    home: Path, dsn: str, *, around: Callable[[ASGIApp], ASGIApp] = lambda application: application, **settings: Any
+) -> Iterator[Running]:
+    """A service over the migrated database `dsn`. Jobs run only when a test asks, or with jobs_enabled=True.
+
+    `around`: what stands between it and its callers.
+    """
     config = Config(home=home, **{**PATIENT, **settings})
     clock = MovableClock(config.time_zone)
     application = app.create(config, dsn, clock)
-    with served(application, http=protocol.bounded(config), proxy_headers=False) as url:
+    with served(around(application), http=protocol.bounded(config), proxy_headers=False) as url:
         services: Services = application.app.state.services
         service = Running(config, url, services.pool._loop, services)
         try:

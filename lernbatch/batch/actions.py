@@ -24,6 +24,7 @@ from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unauthorized
 from lernbatch.jobs.outbox.events import Event
 from lernbatch.services import Services
+from lernbatch.shadowing import GIVEN
 from lernbatch.web.caller import Caller
 from lernbatch.web.idempotency import Remember
 
@@ -267,6 +268,12 @@ class _UserId:
 
 
 def new_batch_id(now_ms: int) -> str:
-    """Return 21 digits as text, roughly in the order of time (contract batches §3.1)."""
+    """Return 21 digits as text, roughly in the order of time (contract batches §3.1).
+
+    A shadowed request gets the id that the service which it shadows has given (contract migration M56).
+    """
+    given = GIVEN.get()
+    if given is not None and given.created_id is not None:
+        return given.created_id
     shifted = now_ms + random.randrange(999_999)  # noqa: S311 - an id, no secret
     return f"0{shifted * 8192}{next(_counter) % 1000:03d}"

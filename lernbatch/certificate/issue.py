@@ -72,8 +72,10 @@ class StatusPlace:
 async def issue_due(services: Services) -> int:
     """Evaluate one set of due learners and issue what they have earned. Returns their number.
 
-    It may be killed, repeated, and run in several processes at once.
+    It may be killed, repeated, and run in several processes at once. While the service is muted, learners stay due.
     """
+    if services.config.is_muted:
+        return 0
     await rechecks.queue_due(services)
     claim = str(uuid4())
     now = services.clock.now()
@@ -285,6 +287,13 @@ async def _insert(conn: db.Connection, certificates: Sequence[UnsavedCertificate
         await db.run(
             conn,
             Q.supersede_merged,
+            **_columns([certificate.earned.due.key for certificate in certificates]),
+            names=names,
+            now=now,
+        )
+        await db.run(
+            conn,
+            Q.supersede_imported,
             **_columns([certificate.earned.due.key for certificate in certificates]),
             names=names,
             now=now,

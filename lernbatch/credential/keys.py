@@ -13,7 +13,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -303,7 +303,10 @@ def key_of_jwk(jwk: Mapping[str, Any]) -> IssuerKey:
 
 
 def key_set(config: Config) -> KeySet:
-    """The keys that sign, read again when the folder changes. Raises: KeysUnusable."""
+    """The keys that sign, read again when the folder changes. Raises: KeysUnusable.
+
+    While the service is muted they only verify: without a private half nothing can be signed anywhere.
+    """
     folder = folder_of(config)
     try:
         keys_now = _key_set(folder, config.public_url, folder.stat().st_mtime_ns if folder.is_dir() else 0)
@@ -311,6 +314,8 @@ def key_set(config: Config) -> KeySet:
         _log_once(str(unusable))
         raise
     _log_once.cache_clear()
+    if config.is_muted:
+        return replace(keys_now, keys=tuple(replace(key, private=None) for key in keys_now.keys))
     return keys_now
 
 

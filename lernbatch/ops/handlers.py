@@ -6,6 +6,7 @@ import asyncio
 from functools import cache
 
 import msgspec
+from msgspec import UNSET
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
@@ -20,7 +21,7 @@ from lernbatch.web.schema import Empty, takes
 
 @takes()
 async def health_of_all(call: Call) -> wire.Health:
-    """GET /health: always 200; what is wrong stands in the answer.
+    """GET /health, /healthz: always 200; what is wrong stands in the answer.
 
     The health gate, if there is one, goes by what is asked on the operators' port, if there is one.
     """
@@ -28,7 +29,9 @@ async def health_of_all(call: Call) -> wire.Health:
     port: int | None = call.http.app.state.operators_port
     if call.services.config.health_gate_enabled and port in (None, call.http.scope["server"][1]):
         call.http.app.state.unhealthy = not all(check.healthy for check in checks)
-    return wire.Health(response=wire.show_checks("Complete health check api", checks))
+    config = call.services.config
+    shown = wire.show_checks("Complete health check api", checks)
+    return wire.Health(response=shown, takeover=config.takeover if config.is_muted else UNSET)
 
 
 @takes(produces="application/json")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType
 
 from lernbatch.ops.health import Check
 from lernbatch.web.schema import Fields
@@ -29,6 +31,7 @@ class Health(Fields):
     """The answer of /health."""
 
     response: HealthChecks
+    takeover: Annotated[str, Meta(description="`copy` or `shadow`, while nothing leaves.")] | UnsetType = UNSET
 
 
 def show_checks(name: str, checks: list[Check]) -> HealthChecks:

@@ -100,6 +100,14 @@ class Reply:
         )
 
 
+class Muted(NotSent):
+    """A call that would change something elsewhere, while the platform must not notice us."""
+
+    http_status = 503
+    code = "TAKEOVER_IN_PROGRESS"
+    message = "This service runs beside the one that it will replace, and changes nothing outside itself."
+
+
 class OverBudget(NotSent):
     """A request would have us call other services more often than one request may."""
 
@@ -175,6 +183,7 @@ class Remote:
         self._attempts = config.upstream_attempts
         self._timeout_seconds = config.upstream_timeout_seconds
         self._max_bytes = config.upstream_max_bytes
+        self._is_muted = config.is_muted
         self._of_callers = Breaker(config.upstream_failures, config.upstream_breaker_seconds)
         self._of_jobs = Breaker(config.upstream_failures, config.upstream_breaker_seconds)
 
@@ -198,7 +207,9 @@ class Remote:
     async def send(
         self, method: str, path: str, request: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
     ) -> Reply:
-        """A call that changes something: made once, whatever happens."""
+        """A call that changes something: made once, whatever happens. Raises: Muted, when we must change nothing."""
+        if self._is_muted:
+            raise Muted(f"{self._name} {method} {path} is not called: LERNBATCH_TAKEOVER is set")
         asked = _Request(method, path, {"request": request}, None, headers)
         return self._read(asked, *await self._once(asked))
 

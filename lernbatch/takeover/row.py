@@ -14,7 +14,7 @@ Value: TypeAlias = "bool | int | float | str | datetime | list[Value] | dict[str
 
 
 class Row(msgspec.Struct, gc=False):
-    """A row of `table`, which has the name of the contract's §2, as have the columns.
+    """A row of `table`, which has the name of migration §2, as have the columns.
 
     `values`: a column that is absent is null; an empty collection is null. A column of no known name is there under
     its own. `place`: file and first byte, or table and range of tokens. `rounded`: the columns whose numbers lost

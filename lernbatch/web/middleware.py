@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,7 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Message, Receive, Scope, Send
 
-from lernbatch import log, metrics
+from lernbatch import log, metrics, shadowing
+from lernbatch.config import Config
 from lernbatch.errors import Forbidden, LernbatchError, Unavailable
 from lernbatch.web import answers, failures
 from lernbatch.web.endpoint import route_of
@@ -28,11 +30,21 @@ class NoSuchRoute(LernbatchError):
     message = "Requested resource not found"
 
 
+class BadShadowHeaders(Forbidden):
+    """A request says that the shadow proxy sends it, and it does not."""
+
+    code = "SHADOW_SIGNATURE_INVALID"
+    message = "The headers of the shadow proxy are not signed with the key of this service, or not lately."
+
+
 class Middleware:
     """What every request passes: its id, its log line, its timing; and whatever escapes becomes an envelope."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Starlette, config: Config) -> None:
         self.app = app
+        self._takeover = [(b"x-lernbatch-takeover", config.takeover.encode())] if config.is_muted else []
+        key = config.shadow_key if config.takeover == "shadow" else None
+        self._shadow_key = None if key is None else key.get_secret_value().encode()
         self._table = RouteTable([route for route in app.routes if isinstance(route, StarletteRoute)])
 
     @asynccontextmanager
@@ -60,9 +72,12 @@ class Middleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"].append((b"x-request-id", message_id.encode("latin-1")))
+                message["headers"] += self._takeover
             await send(message)
 
         try:
+            if self._shadow_key and not shadowing.HEADERS.isdisjoint(headers):
+                _take_time_and_id(self._shadow_key, scope, headers)
             if scope["method"] == "OPTIONS":
                 await self._preflight(scope, headers)(scope, receive, noted_send)
             elif self.app.state.unhealthy and not _is_for_operators(scope["path"]):
@@ -77,6 +92,9 @@ class Middleware:
                 await failures.failed(Request(scope), NoSuchRoute())(scope, receive, noted_send)
             else:
                 await self.app(scope, receive, noted_send)
+        except BadShadowHeaders as refusal:
+            scope["app"] = self.app
+            await failures.failed(Request(scope), refusal)(scope, receive, noted_send)
         finally:
             seconds = time.perf_counter() - began
             name = getattr(scope.get("route"), "name", "none")
@@ -101,4 +119,16 @@ class Middleware:
 
 def _is_for_operators(path: str) -> bool:
     """What the health gate lets through (contract batches §1.7), and our own probes."""
-    return path.endswith("health") or path in ("/livez", "/readyz", "/metrics")
+    return path.endswith("health") or path in ("/healthz", "/livez", "/readyz", "/metrics")
+
+
+def _take_time_and_id(key: bytes, scope: Scope, headers: Mapping[str, str]) -> None:
+    """Raises: BadShadowHeaders."""
+    query: bytes = scope["query_string"]
+    target: bytes = scope["raw_path"] + (b"?" + query if query else b"")
+    try:
+        given = shadowing.read(key, scope["method"], target, headers, datetime.now(UTC))
+    except shadowing.BadSignature as wrong:
+        log.warning("headers of a shadow proxy do not count", error=str(wrong))
+        raise BadShadowHeaders from wrong
+    shadowing.GIVEN.set(given)  # of this request's task

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.takeover.moving import Installation
 from tests.takeover.sunbird_export.generate import world
+
+
+@pytest.fixture
+def installation(dsn: str, tmp_path: Path, sunbird_export: Path) -> Installation:
+    """A database with the courses of the test world, and nothing of it copied yet."""
+    fresh = Installation(dsn, tmp_path / "home", sunbird_export)
+    fresh.import_courses()
+    return fresh
 
 
 @pytest.fixture(scope="session")

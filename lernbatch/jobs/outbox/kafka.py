@@ -39,8 +39,10 @@ class Producer:
     async def send(self, records: Sequence[tuple[str, bytes, bytes]]) -> list[BaseException | None]:
         """Send (topic, key, value) records in order; for each None, or why it was not taken.
 
-        Raises: Upstream, when no broker can be reached.
+        Raises: Upstream, when no broker can be reached, or when nothing may leave.
         """
+        if self._config.is_muted:
+            raise Upstream("Kafka is not written to: LERNBATCH_TAKEOVER is set")
         from aiokafka.errors import KafkaError
 
         producer = await self._connected()

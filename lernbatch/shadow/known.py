@@ -1,0 +1,65 @@
+"""Deviations on purpose: which differences docs/differences.md explains (contract migration M54, `known`)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+
+from lernbatch.shadow.model import Difference, Kind
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """Differences that are meant.
+
+    `case`: a stable id; `row`: how the row of docs/differences.md that says so begins. `routes`: as `METHOD /path`,
+    or `*`. `path`: of the difference; `.**` at its end takes what lies below, too. `kinds`: none is any. `primary`
+    and `candidate`: what each side must say, where that is given.
+    """
+
+    case: str
+    row: str
+    routes: list[str]
+    path: str
+    kinds: list[Kind] = []
+    primary: list[str | int] = []
+    candidate: list[str | int] = []
+
+    def explains(self, route: str, difference: Difference) -> bool:
+        return (
+            (route in self.routes or "*" in self.routes)
+            and self._is_there(difference.path)
+            and (not self.kinds or difference.kind in self.kinds)
+            and (not self.primary or difference.primary in self.primary)
+            and (not self.candidate or difference.candidate in self.candidate)
+        )
+
+    def _is_there(self, path: str) -> bool:
+        if not self.path.endswith(".**"):
+            return path == self.path
+        above = self.path.removesuffix(".**")
+        return path == above or path.startswith((f"{above}.", f"{above}[]"))
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    known: list[Rule]
+
+
+@cache
+def rules() -> Sequence[Rule]:
+    """The rules of known.toml, which is part of the package."""
+    text = files("lernbatch.shadow").joinpath("known.toml").read_text("utf-8")
+    return msgspec.convert(tomllib.loads(text), _File).known
+
+
+def explained(route: str, differences: Iterable[Difference], known: Sequence[Rule]) -> list[Difference]:
+    """`differences`, each with the case that explains it, where one does."""
+    return [_explained(route, difference, known) for difference in differences]
+
+
+def _explained(route: str, difference: Difference, known: Sequence[Rule]) -> Difference:
+    case = next((rule.case for rule in known if rule.explains(route, difference)), difference.case)
+    return msgspec.structs.replace(difference, case=case)
