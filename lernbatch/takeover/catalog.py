@@ -41,8 +41,8 @@ _token = re.compile(r'\s*("(?:[^"]|"")*"|[\w.]+|[<>,])')
 
 def cql_type(text: str, user_types: Mapping[str, CqlType] = MappingProxyType({})) -> CqlType:
     """Raises: BadType."""
-    tokens = [token.strip('"') for token in _token.findall(text)]
-    if "".join(tokens) != re.sub(r'[\s"]', "", text):
+    tokens = [token.strip('"') if token[0] == '"' else token.lower() for token in _token.findall(text)]
+    if "".join(tokens).lower() != re.sub(r'[\s"]', "", text).lower():
         raise BadType(text)
     parsed, rest = _parsed(tokens, user_types)
     if rest:
@@ -53,7 +53,7 @@ def cql_type(text: str, user_types: Mapping[str, CqlType] = MappingProxyType({})
 def _parsed(tokens: list[str], user_types: Mapping[str, CqlType]) -> tuple[CqlType, list[str]]:
     if not tokens or tokens[0] in "<>,":
         raise BadType("".join(tokens))
-    name, rest = tokens[0].lower(), tokens[1:]
+    name, rest = tokens[0], tokens[1:]
     arguments: list[CqlType] = []
     if rest[:1] == ["<"]:
         while rest[:1] != [">"]:

@@ -76,10 +76,10 @@ DIALECTS = {"cassandra": CASSANDRA, "ycql": YUGABYTE}
 
 def split(bounds: Sequence[int], parts: int) -> list[int]:
     """The ascending `bounds` of ranges, with further ones, so that there are at least `parts` ranges of like width."""
-    width = max(1, math.ceil((bounds[-1] - bounds[0]) / parts))
+    width = -(-(bounds[-1] - bounds[0]) // parts)
     ends = [bounds[0]]
     for low, high in pairwise(bounds):
-        pieces = max(1, math.ceil((high - low) / width))
+        pieces = -(-(high - low) // width)
         ends += [low + (high - low) * piece // pieces for piece in range(1, pieces + 1)]
     return ends
 

@@ -66,13 +66,13 @@ def _folder(text: str, path: Path, options: Options, unpacked: list[Path]) -> So
         roots.append((unpacked[-1], f"{packed.name}/"))
     data = [file for root, prefix in roots for file in _data_files(root, prefix)]
     declared, parts, empty = _declared(data, _schemas([root for root, _ in roots]))
-    kinds = {file.kind for file in data if file.called in declared}
+    tables, set_aside = identified(declared, options)
+    names = {table.called: table.name for table in tables.values()}
+    kinds = {file.kind for file in data if file.called in names}
     if len(kinds) > 1:
         raise NoSource(f"{text} holds CSV and JSON files; name the folder of one form.")
     if not kinds:
         raise NoSource(f"{text} holds no export: neither a table's CSV by cqlsh nor JSON by dsbulk, with any rows.")
-    tables, set_aside = identified(declared, options)
-    names = {table.called: table.name for table in tables.values()}
     files = [replace(part, table=names[part.table]) for part in parts if part.table in names]
     set_aside |= dict.fromkeys(empty, "its files are empty")
     logs = _logs([root for root, _ in roots])

@@ -686,7 +686,7 @@ class World:
                 text += "".join(line for line, _ in self.raw.get(table, ()))
                 _put(folder / form / TABLES[table][0] / f"{(names or {}).get(table, table)}.csv", text)
             _put(
-                folder / form / "sunbird_courses" / "schema.cql", _schema("sunbird_courses", renamed or {}, names or {})
+                folder / form / "sunbird_courses" / "schema.cql", schema("sunbird_courses", renamed or {}, names or {})
             )
         for table, rows in self.rows.items():
             columns, lines = self._table(table, rows)
@@ -735,7 +735,7 @@ def _column(name: str, value: Any) -> Any:
     return Decimal(str(value)) if name == "duration" else value
 
 
-def _schema(keyspace: str, renamed: dict[str, dict[str, str]], names: dict[str, str]) -> str:
+def schema(keyspace: str, renamed: dict[str, dict[str, str]], names: dict[str, str]) -> str:
     """What DESCRIBE KEYSPACE would say, without the options."""
     text = (
         f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': '1'}};\n\n"
