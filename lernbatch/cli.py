@@ -68,6 +68,10 @@ ELSEWHERE = {
         "Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.",
     ),
     "audit": ("lernbatch.ops.commands:audit", "Print who did what to whom, when and from where, the newest first."),
+    "sunbird": (
+        "lernbatch.takeover.commands:app",
+        "Move over from a running Sunbird: plan, copy, catch up, verify, hand over, and back.",
+    ),
     "replay": (
         "lernbatch.jobs.outbox.commands:replay",
         "Send the parked events of the outbox again, each as it was written.",
@@ -152,6 +156,8 @@ def serve(
             opened.enter_context(each)
         dsn = opened.enter_context(opening.opened(settings))
         asyncio.run(command.migrate(settings, dsn))
+        settings = asyncio.run(command.unmuted(settings, dsn))
+        changed["takeover"] = settings.takeover
         described = server.url(socks[-1])
         print(f"Lernbatch serves {server.url(sock)}, its API is described at {described}/docs", flush=True)
         if workers == 1:

@@ -325,6 +325,9 @@ class Config(BaseSettings):
 
     # moving over from a running Sunbird
     takeover: Literal["off", "copy", "shadow"] = "off"  # copy and shadow: nothing leaves, nothing is signed
+    sunbird_user: str = ""  # of the Cassandra or YugabyteDB that is moved from
+    sunbird_password: SecretStr = SecretStr("")
+    sunbird_ca_file: Path | None = None  # PEM of who signed its certificate; with it the connection is encrypted
     shadow_key: SecretStr | None = Field(None, min_length=32)  # which the shadow proxy signs with
 
     # jobs

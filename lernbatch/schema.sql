@@ -43,7 +43,7 @@ CREATE TABLE batch (
   enrolment_closes_on  date,                         -- the last day of enrolment, by rules.enrolment_end; null: none
   enrolment_closes_before smallint,                  -- the setting by which it was worked out; null: not yet
   CHECK (status IN (0, 1, 2)),
-  CHECK (end_date IS NULL OR end_date > start_date),
+  CHECK (end_date IS NULL OR end_date >= start_date), -- one day: only what is imported; dates.check_end
   CHECK (capacity IS NULL OR capacity > 0),
   CHECK (leave_policy IN ('always', 'until-start', 'never'))
 );
@@ -487,6 +487,34 @@ CREATE INDEX certificate_of_batch ON certificate (batch_id, issued_at); -- zip o
 CREATE INDEX certificate_changed_by ON certificate (changed_by) WHERE changed_by IS NOT NULL; -- erasure.erase_changer
 CREATE INDEX certificate_not_active ON certificate (status_index) WHERE status <> 'active'; -- status lists
 
+-- One row: a certificate that another service issued before its data was moved here. It is never signed by us: its proof
+-- is the old registry's, in the record. `source`: registry (Sunbird RC), certreg (the one before), entry (an enrolment
+-- lists it, and no registry has it).
+CREATE TABLE imported_certificate (
+  user_id        text        NOT NULL,
+  certificate_id text        NOT NULL,
+  batch_id       text        NOT NULL,
+  course_id      text        NOT NULL,
+  name           text        NOT NULL,
+  source         text        NOT NULL,
+  status         text        NOT NULL,
+  issued_at      timestamptz,          -- null: nobody said when
+  template_id    text,                 -- of its batch; null: none that the batch has
+  token          text        NOT NULL, -- the access code that old links carry; empty: none
+  sealed_record  bytea       NOT NULL, -- the registry's record verbatim, in JSON; it names the learner
+  changed_at     timestamptz,          -- when we changed its status, by whom and why; null: it is as it came
+  changed_by     text,
+  change_reason  text,
+  change_code    text,
+  PRIMARY KEY (user_id, certificate_id),
+  CHECK (source IN ('registry', 'certreg', 'entry')),
+  CHECK (status IN ('active', 'suspended', 'revoked', 'superseded'))
+);
+
+CREATE INDEX imported_certificate_by_id ON imported_certificate (certificate_id); -- old pages and downloads
+CREATE INDEX imported_certificate_of_batch ON imported_certificate (batch_id);
+CREATE INDEX imported_certificate_changed_by ON imported_certificate (changed_by) WHERE changed_by IS NOT NULL;
+
 -- One row: an SVG template or a signature picture, fetched once when its template was attached.
 CREATE TABLE certificate_file (
   url        text        PRIMARY KEY,
@@ -642,3 +670,87 @@ CREATE VIEW analyst.learner AS
 SELECT user_id, root_org_id, org_name, state, district, block, cluster, school_id, school_name, board, user_type,
        user_sub_type
   FROM profile;
+
+-- One row: a public key of the registry whose certificates were imported, for who checks their proofs.
+CREATE TABLE imported_key (
+  key_id text PRIMARY KEY,
+  pem    text NOT NULL
+);
+
+-- Moving over from a running Sunbird (lernbatch/takeover): where its rows wait, and what became of them. Kept until
+-- `lernbatch sunbird hand-over --clean`.
+CREATE SCHEMA takeover;
+
+-- One row: one pass over a source, or the hand-over itself. `guessed`: what was found out of each source.
+CREATE TABLE takeover.pass (
+  pass_id      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  command      text        NOT NULL,
+  sources      text[]      NOT NULL,
+  options      jsonb       NOT NULL,
+  guessed      jsonb       NOT NULL DEFAULT '[]',
+  began_at     timestamptz NOT NULL,
+  ended_at     timestamptz,                       -- null: it runs, or was stopped and can go on
+  counts       jsonb       NOT NULL DEFAULT '{}', -- the report of the end
+  CHECK (command IN ('copy', 'catch-up', 'verify', 'hand-over'))
+);
+
+-- One row: who moves now. Whoever writes shares the row's lock, so a process that lost its lease writes nothing more.
+CREATE TABLE takeover.lease (
+  what         text        PRIMARY KEY,
+  owner        text        NOT NULL,
+  command      text        NOT NULL,
+  began_at     timestamptz NOT NULL,
+  leased_until timestamptz NOT NULL -- renewed while it runs
+);
+
+-- One row: a byte range of a file, or a token range of a table, that is staged: written in the transaction that staged it.
+CREATE TABLE takeover.chunk (
+  source       integer     NOT NULL, -- the place of the source in the command
+  name         text        NOT NULL,
+  first        bigint      NOT NULL,
+  last         bigint      NOT NULL,
+  source_table text        NOT NULL,
+  digest       text        NOT NULL, -- sha256 of what was read
+  rows         bigint      NOT NULL,
+  counts       jsonb       NOT NULL, -- what became of its rows
+  PRIMARY KEY (source, name, first, last)
+);
+
+-- One row: a source row by itself, converted (convert.model). Logged: an unlogged one is empty after a crash, while its
+-- chunks are done. slice: of the learner's id, 0 to 1023.
+CREATE TABLE takeover.stage (
+  slice   smallint NOT NULL,
+  user_id text     NOT NULL,
+  kind    text     NOT NULL,
+  body    bytea    NOT NULL
+);
+
+CREATE INDEX stage_of_slice ON takeover.stage (slice, user_id);
+
+-- One row: a slice whose learners are built: written in the transaction that built them.
+CREATE TABLE takeover.slice (
+  slice  smallint PRIMARY KEY,
+  counts jsonb    NOT NULL
+);
+
+-- One row: something odd: kind and key as the contract says, and what was and is.
+CREATE TABLE takeover.problem (
+  problem_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  kind       text   NOT NULL,
+  key        text[] NOT NULL,
+  said       jsonb  NOT NULL,
+  of_batches boolean NOT NULL -- of the batches, which every run converts anew
+);
+
+CREATE INDEX problem_of_kind ON takeover.problem (kind, problem_id);
+
+-- One row: a source row that is not in the target, verbatim and sealed.
+CREATE TABLE takeover.quarantine (
+  row_id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  kind         text   NOT NULL,
+  source_table text   NOT NULL,
+  key          text[] NOT NULL,
+  sealed_row   bytea  NOT NULL
+);
+
+CREATE INDEX quarantine_of_kind ON takeover.quarantine (kind, row_id);

@@ -10,8 +10,8 @@ from typing import Any
 from lernbatch.batch import actions as batches
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import may_manage
-from lernbatch.certificate import events, rechecks, rules
-from lernbatch.certificate.model import Certificate, CertificateStatus
+from lernbatch.certificate import events, imported, rechecks, rules
+from lernbatch.certificate.model import CertificateStatus
 from lernbatch.certificate.wire import IssueRequest, StatusChange
 from lernbatch.credential import proof
 from lernbatch.credential.keys import key_set
@@ -176,8 +176,12 @@ async def change_status(services: Services, caller: Caller, change: StatusChange
     holders = await db.all(
         services.pool, CertificateHolder, Q.holders_of_certificate, certificate_id=change.certificate_id
     )
-    if not holders:
-        raise NotFound
+    statement = Q.set_status
+    if not holders:  # perhaps another service issued it, and its data was moved here
+        stored = await imported.find(services, change.certificate_id)
+        if stored is None or stored.is_erased:
+            raise NotFound
+        holders, statement = [CertificateHolder(stored.user_id, stored.batch_id)], Q.set_imported_status
     batch_id, user_ids = holders[0].batch_id, [holder.user_id for holder in holders]
     await managed_batch(services, caller, batch_id)
     async with services.pool.acquire() as conn, conn.transaction():
@@ -188,7 +192,7 @@ async def change_status(services: Services, caller: Caller, change: StatusChange
         await db.run(conn, Q.withdraw_re_issue, user_ids=user_ids, batch_id=batch_id)
         changed = await db.run(
             conn,
-            Q.set_status,
+            statement,
             certificate_id=change.certificate_id,
             status=change.status.value,
             admitted=[status.value for status in rules.CHANGES[change.status]],
@@ -270,20 +274,6 @@ async def _passed_over(conn: db.Connection, batch_id: str, status: int | None) -
     """How many learners a bulk action leaves out. `status`: of their enrolments; None: any."""
     passed_over = await db.one(conn, PassedOver, Q.decided_in_batch, batch_id=batch_id, status=status)
     return passed_over or PassedOver()
-
-
-async def held_by(services: Services, user_id: str, *, limit: int) -> list[Certificate]:
-    """The newest certificates of a learner, valid or not."""
-    return await db.all(
-        services.pool,
-        Certificate,
-        Q.certificates_of_learner,
-        user_id=user_id,
-        course_id=None,
-        batch_id=None,
-        active_only=False,
-        limit=limit,
-    )
 
 
 async def managed_batch(services: Services, caller: Caller, batch_id: str, course_id: str | None = None) -> Batch:

@@ -9,7 +9,8 @@ import msgspec
 from msgspec import UNSET
 from starlette.responses import Response, StreamingResponse
 
-from lernbatch.certificate import actions, bundle, explain, page, pictures, rules, verification, wire
+from lernbatch.certificate import actions, bundle, explain, imported, page, pictures, rules, verification, wire
+from lernbatch.certificate.model import ImportedCertificate
 from lernbatch.credential import keys
 from lernbatch.credential import status_list as status
 from lernbatch.drawing import picture
@@ -126,6 +127,8 @@ async def show(call: Call) -> Answer:
     if form:
         return await _file(call, name, form)
     checked = await verification.check(call.services, name)
+    if checked is None and (other := await imported.find(call.services, name)) is not None:
+        return _show_imported(call, other)
     if "application/json" in call.headers.get("accept", ""):
         if checked is None:
             raise NotFound
@@ -136,10 +139,21 @@ async def show(call: Call) -> Answer:
     return page.certificate(checked, _base(call), call.services.clock.zone)
 
 
+def _show_imported(call: Call, certificate: ImportedCertificate) -> Answer:
+    """The page, or the JSON, of a certificate that another service issued."""
+    shown = wire.show_imported(certificate, imported.record_of(call.services, certificate))
+    if "application/json" in call.headers.get("accept", ""):
+        return _json(shown)
+    return page.imported(shown, call.services.clock.zone)
+
+
 async def _file(call: Call, name: str, form: str) -> Response:
     certificate = await verification.find(call.services, name) if form in pictures.MEDIA_TYPES else None
     if certificate is None:
-        raise NotFound
+        other = await imported.find(call.services, name) if form == "json" else None
+        if other is None or other.is_erased:
+            raise NotFound
+        return _json(imported.record_of(call.services, other))
     qr = call.query.get("qr", call.services.config.certificate_qr)
     try:
         qr = qr if qr in picture.QR_KINDS else "URL"

@@ -292,3 +292,10 @@ async def _insert(conn: db.Connection, certificates: Sequence[UnsavedCertificate
             names=names,
             now=now,
         )
+        await db.run(
+            conn,
+            Q.supersede_imported,
+            **_columns([certificate.earned.due.key for certificate in certificates]),
+            names=names,
+            now=now,
+        )

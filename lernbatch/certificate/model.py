@@ -58,6 +58,35 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedCertificate:
+    """A certificate of another service. `source`: registry, certreg or entry; `token`: its access code, or ''."""
+
+    user_id: str
+    certificate_id: str
+    batch_id: str
+    course_id: str
+    name: str
+    source: str
+    status: str
+    issued_at: datetime | None
+    token: str
+    sealed_record: bytes
+    changed_at: datetime | None
+    change_code: str | None
+
+    @property
+    def is_erased(self) -> bool:
+        return self.change_code == ChangeCode.ERASED
+
+    @property
+    def standing(self) -> str:
+        """What it is worth: valid as far as its old registry says, or why not."""
+        if self.is_erased:
+            return "withdrawn"
+        return "valid" if self.status == CertificateStatus.ACTIVE else self.status
+
+
+@dataclass(frozen=True, slots=True)
 class Revision:
     """One certificate of a chain of re-issues."""
 

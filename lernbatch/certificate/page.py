@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
@@ -57,6 +59,21 @@ def certificate(checked: CheckedCertificate | None, public_url: str, zone: tzinf
         public_url=public_url,
     )
     return HTMLResponse(html, 200 if checked else 404, headers=HEADERS)
+
+
+# What each standing of a certificate means that another service issued.
+IMPORTED_SENTENCES = {**SENTENCES, "valid": "This certificate is valid by the record of the registry that issued it."}
+
+
+def imported(shown: Mapping[str, Any], zone: tzinfo) -> HTMLResponse:
+    """The page of a certificate that another service issued; `shown`: wire.show_imported."""
+    issued = None if shown["issuedOn"] is None else datetime.fromisoformat(shown["issuedOn"])
+    html = _PAGES.get_template("imported.html").render(
+        shown=shown,
+        sentence=IMPORTED_SENTENCES[shown["standing"]],
+        issued=None if issued is None else format_date(issued, "D MMMM YYYY", zone),
+    )
+    return HTMLResponse(html, headers=HEADERS)
 
 
 @cache

@@ -114,7 +114,8 @@ SELECT DISTINCT ON (certificate.user_id, certificate.batch_id, template_id)
 
 -- decided_before_merge
 -- What was revoked or suspended of the accounts that were merged into these learners', as far as nothing newer of the
--- same name stands: a decision about a person holds in each of his accounts.
+-- same name stands: a decision about a person holds in each of his accounts. And what another service had issued to
+-- them, and was revoked or suspended there or here.
 WITH RECURSIVE account AS (
   SELECT merged.user_id AS former_id, wanted.user_id
     FROM (SELECT DISTINCT user_id FROM unnest(:user_ids::text[]) AS asked (user_id)) AS wanted
@@ -130,6 +131,12 @@ SELECT user_id, batch_id, template_id, name, status
           FROM account
           JOIN certificate ON certificate.user_id = account.former_id AND certificate.batch_id = ANY (:batch_ids::text[])
       ORDER BY account.user_id, certificate.batch_id, lower(name), issued_at DESC, revision DESC) AS latest
+ WHERE status IN ('revoked', 'suspended')
+ UNION ALL
+SELECT imported.user_id, imported.batch_id, coalesce(template_id, ''), name, status
+  FROM imported_certificate AS imported
+  JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS asked (user_id, batch_id)
+    ON imported.user_id = asked.user_id AND imported.batch_id = asked.batch_id
  WHERE status IN ('revoked', 'suspended');
 
 -- status_places
@@ -361,3 +368,38 @@ SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name
    AND (issued_at, certificate_id) > (:after_at, :after_id)
  ORDER BY issued_at, certificate_id
  LIMIT :limit;
+
+-- imported_certificate_by_id
+SELECT user_id, certificate_id, batch_id, course_id, name, source, status, issued_at, token, sealed_record, changed_at,
+       change_code
+  FROM imported_certificate
+ WHERE certificate_id = :certificate_id
+ LIMIT 1;
+
+-- imported_of_learner
+  SELECT user_id, certificate_id, batch_id, course_id, name, source, status, issued_at, token, sealed_record, changed_at,
+         change_code
+    FROM imported_certificate
+   WHERE user_id = :user_id
+     AND status = 'active'
+     AND (:course_id::text IS NULL OR course_id = :course_id)
+     AND (:batch_id::text IS NULL OR batch_id = :batch_id)
+ORDER BY issued_at DESC NULLS LAST, certificate_id
+   LIMIT :limit;
+
+-- imported_key
+SELECT pem FROM imported_key WHERE key_id = :key_id;
+
+-- set_imported_status
+-- Only what may change may change, as set_status.
+UPDATE imported_certificate
+   SET status = :status, changed_at = :now, changed_by = :changed_by, change_reason = :reason, change_code = :code
+ WHERE certificate_id = :certificate_id AND status = ANY (:admitted::text[]);
+
+-- supersede_imported
+-- A new one of ours takes the place of one of that name which another service had issued.
+UPDATE imported_certificate AS old
+   SET status = 'superseded', changed_at = :now, change_reason = 're-issued', change_code = 're-issued'
+  FROM unnest(:user_ids::text[], :batch_ids::text[], :names::text[]) AS made (user_id, batch_id, name)
+ WHERE old.user_id = made.user_id AND old.batch_id = made.batch_id AND lower(old.name) = lower(made.name)
+   AND old.status IN ('active', 'suspended');

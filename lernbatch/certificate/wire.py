@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from lernbatch.certificate.model import Certificate, CertificateStatus, ChangeCode, Revision
+from lernbatch.certificate.model import Certificate, CertificateStatus, ChangeCode, ImportedCertificate, Revision
 from lernbatch.certificate.rules import WITHDRAWN, on_behalf_of
 from lernbatch.credential.proof import Proof
 from lernbatch.errors import Malformed, Refused
@@ -430,6 +430,46 @@ def show_withdrawn(certificate: Certificate) -> dict[str, Any]:
         "reason": _PUBLIC_REASONS[ChangeCode.ERASED],
         "reasonCode": ChangeCode.ERASED.value,
     }
+
+
+def show_imported(certificate: ImportedCertificate, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a certificate of another service is worth, as JSON; of one whose holder was erased its number alone.
+
+    {"identifier": "cert-01", "standing": "valid", "valid": true, "issuedElsewhere": true, "name": "Merit",
+     "recipientName": "Asha", "issuedOn": "2024-02-06T10:00:00.000Z", "batchId": …, "courseId": …}
+    """
+    own = {
+        "identifier": certificate.certificate_id,
+        "standing": certificate.standing,
+        "valid": certificate.standing == "valid",
+        "issuedElsewhere": True,
+    }
+    if certificate.is_erased:
+        return {**own, "name": None, "recipientName": None, "issuedOn": None}
+    return {
+        **own,
+        "name": certificate.name,
+        "recipientName": imported_name(record),
+        "issuedOn": None if certificate.issued_at is None else iso_millis(certificate.issued_at),
+        "courseId": certificate.course_id,
+        "batchId": certificate.batch_id,
+    }
+
+
+def imported_name(record: Mapping[str, Any]) -> str:
+    """The learner's name in a record of either registry; '' where it has none."""
+    name = object_of(record.get("recipient")).get("name")
+    return name if isinstance(name, str) else ""
+
+
+def object_of(value: Any) -> Mapping[str, Any]:
+    """An object, or a text that is one in JSON, as the older registry kept them; else an empty one."""
+    if isinstance(value, str):
+        try:
+            value = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            return {}
+    return value if isinstance(value, dict) else {}
 
 
 def iso_millis(at: datetime) -> str:

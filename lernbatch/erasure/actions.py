@@ -22,6 +22,8 @@ STEPS = (
     Q.erase_adder,
     Q.erase_attempts,
     Q.erase_certificates,
+    Q.erase_imported,
+    Q.erase_imported_changer,
     Q.erase_changer,
     Q.erase_due,
     Q.erase_figures,

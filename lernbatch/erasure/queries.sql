@@ -72,6 +72,22 @@ UPDATE certificate
  WHERE user_id = :user_id
    AND certificate_id IN (SELECT certificate_id FROM certificate WHERE user_id = :user_id LIMIT :limit);
 
+-- erase_imported
+-- As with certificates of ours; of the old registry's record nothing stays.
+UPDATE imported_certificate
+   SET user_id = :pseudonym, status = 'revoked', token = '', sealed_record = '', changed_at = :now, changed_by = NULL,
+       change_reason = NULL, change_code = 'erased'
+ WHERE user_id = :user_id
+   AND certificate_id IN (SELECT certificate_id FROM imported_certificate WHERE user_id = :user_id LIMIT :limit);
+
+-- erase_imported_changer
+UPDATE imported_certificate
+   SET changed_by = :pseudonym
+ WHERE (user_id, certificate_id) IN (SELECT user_id, certificate_id
+                                       FROM imported_certificate
+                                      WHERE changed_by = :user_id
+                                      LIMIT :limit);
+
 -- erase_changer
 UPDATE certificate
    SET changed_by = :pseudonym

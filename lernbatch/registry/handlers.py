@@ -5,18 +5,19 @@ Portals read certificates there: RC's search, download and key, and certreg's v1
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.responses import Response
 
 from lernbatch.batch.rules import is_unbounded, may_manage
-from lernbatch.certificate import pictures, record, verification
-from lernbatch.certificate.model import Certificate
+from lernbatch.certificate import imported, pictures, record, verification
+from lernbatch.certificate.model import Certificate, ImportedCertificate
 from lernbatch.credential import keys
 from lernbatch.database import db, sql
 from lernbatch.drawing.svg import BadPicture
@@ -29,6 +30,7 @@ from lernbatch.web.schema import Empty, takes
 
 Q = sql.load("lernbatch.registry")
 LIMIT = 100
+Issued = TypeVar("Issued", bound=Certificate | ImportedCertificate)
 _STAFF = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
 
 
@@ -60,14 +62,21 @@ async def search(call: Call) -> Response:
     user_id = _equal(recipient.get("id")) or _equal(filters.get("recipientId"))
     course_id = _equal(training.get("id")) or _equal(filters.get("courseId"))
     batch_id = _equal(training.get("batchId")) or _equal(filters.get("batchId"))
-    certificates = await _of_learner(call, user_id or call.caller.subject, course_id, batch_id)
-    return _json([record.show_entity(certificate, _base(call), known=True) for certificate in certificates])
+    certificates, others = await _of_learner(call, user_id or call.caller.subject, course_id, batch_id)
+    return _json(
+        [
+            *(record.show_entity(each, _base(call), known=True) for each in certificates),
+            *(wire.show_imported(each, imported.record_of(call.services, each), known=True) for each in others),
+        ]
+    )
 
 
 @takes(produces="application/json")
 async def download(call: Call) -> Response:
     """GET /api/rc/certificate/v1/download/{id}: the record, or its picture as the header Accept asks."""
     certificate = await _certificate(call)
+    if isinstance(certificate, ImportedCertificate):
+        return await _imported_download(call, certificate)
     accepted = call.headers.get("accept", "")
     form = next((form for form in ("svg", "pdf", "png") if pictures.MEDIA_TYPES[form] in accepted), None)
     if form is None:
@@ -83,7 +92,10 @@ async def key(call: Call) -> Response:
     """GET /api/rc/certificate/v1/key/{id}: a public key by its name, as PEM."""
     issuer_key = keys.key_set(call.services.config).find(call.parameters["key_id"])
     if issuer_key is None:
-        raise NotFound
+        imported_pem = await imported.key(call.services, call.parameters["key_id"])
+        if imported_pem is None:
+            raise NotFound
+        return _json({"osid": call.parameters["key_id"], "alg": "RSA", "value": imported_pem})
     pem = issuer_key.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     return _json({"osid": issuer_key.name, "alg": "Ed25519", "value": pem})
 
@@ -92,8 +104,9 @@ async def key(call: Call) -> Response:
 async def legacy_search(call: Call) -> wire.RegistrySearchAnswer:
     """POST /certs/v1/registry/search: as the index answered, for the recipient named anywhere in the query."""
     user_id = _named(call.request, "recipient") or call.caller.subject
-    certificates = await _of_learner(call, user_id, None, None)
+    certificates, others = await _of_learner(call, user_id, None, None)
     content = [wire.show_hit(certificate) for certificate in certificates]
+    content += [wire.show_imported_hit(one, imported.record_of(call.services, one)) for one in others]
     return wire.RegistrySearchAnswer(response=wire.RegistryHits(count=len(content), content=content))
 
 
@@ -101,6 +114,8 @@ async def legacy_search(call: Call) -> wire.RegistrySearchAnswer:
 async def legacy_download(call: Call) -> wire.PrintableCertificate:
     """GET /certs/v2/registry/download/{id}: the SVG as a data URL."""
     certificate = await _certificate(call)
+    if isinstance(certificate, ImportedCertificate):
+        return wire.PrintableCertificate(print_uri=_print_uri(call, certificate))
     picture = (await _picture(call, certificate, "svg")).decode()
     return wire.PrintableCertificate(print_uri=f"data:image/svg+xml,{quote(picture, safe='')}")
 
@@ -111,9 +126,14 @@ async def legacy_download_by_url(call: Call) -> wire.PdfLink:
     url = call.request.get("pdfUrl")
     if not isinstance(url, str) or not url.strip():
         raise Missing("pdfUrl")
-    certificate = await verification.find(call.services, url.rstrip("/").rpartition("/")[2].partition(".")[0])
+    certificate_id = url.rstrip("/").rpartition("/")[2].partition(".")[0]
+    certificate = await verification.find(call.services, certificate_id)
     if certificate is None:
-        raise NotFound
+        other = await _imported(call, certificate_id)
+        old_url = other and imported.record_of(call.services, other).get("pdfurl")
+        if not isinstance(old_url, str) or not old_url:
+            raise NotFound
+        return wire.PdfLink(signed_url=old_url)
     return wire.PdfLink(signed_url=f"{_base(call)}/certs/{certificate.certificate_id}.pdf")
 
 
@@ -122,16 +142,28 @@ async def legacy_read(call: Call) -> wire.RegistryRecordAnswer:
     """GET /certs/v1/registry/read/{id}"""
     certificate = await _certificate(call)
     known = await _knows(call, certificate)
+    if isinstance(certificate, ImportedCertificate):
+        record_of = imported.record_of(call.services, certificate)
+        return wire.RegistryRecordAnswer(response=wire.show_imported_record(certificate, record_of, known=known))
     return wire.RegistryRecordAnswer(response=wire.show_record(certificate, _base(call), known=known))
 
 
 @takes(wire.ValidationRequest)
 async def legacy_validate(call: Call) -> wire.RegistryRecordAnswer:
-    """POST /certs/v1/registry/validate {"certId": …, "accessCode": …}; ours have no access code (jobs §4.9)."""
+    """POST /certs/v1/registry/validate {"certId": …, "accessCode": …}; of ours none is asked (jobs §4.9).
+
+    Imported ones are valid with the access code that they came with.
+    """
     certificate_id = call.request.get("certId")
     if not isinstance(certificate_id, str) or not certificate_id.strip():
         raise Missing("certId")
     checked = await verification.check(call.services, certificate_id)
+    if checked is None and (other := await _imported(call, certificate_id)) is not None:
+        code = call.request.get("accessCode")
+        if other.standing != "valid" or (other.token and code != other.token):
+            raise InvalidCertificate
+        record_of = imported.record_of(call.services, other)
+        return wire.RegistryRecordAnswer(response=wire.show_imported_record(other, record_of, known=False))
     if checked is None or checked.standing != "valid":
         raise InvalidCertificate
     return wire.RegistryRecordAnswer(response=wire.show_record(checked.certificate, _base(call), known=False))
@@ -143,9 +175,12 @@ async def legacy_verify(call: Call) -> wire.VerificationAnswer:
     address = _object(call.request.get("data")).get("id") or call.request.get("id")
     if not isinstance(address, str) or not address.strip():
         raise Missing("id")
-    checked = await verification.check(call.services, address.rstrip("/").rpartition("/")[2])
-    valid = checked is not None and checked.standing == "valid"
-    messages = [] if valid else [f"ERROR: {checked.standing if checked else 'unknown'}"]
+    certificate_id = address.rstrip("/").rpartition("/")[2]
+    checked = await verification.check(call.services, certificate_id)
+    other = None if checked is not None else await imported.find(call.services, certificate_id)
+    standing = checked.standing if checked is not None else other.standing if other is not None else "unknown"
+    valid = standing == "valid"
+    messages = [] if valid else [f"ERROR: {standing}"]
     return wire.VerificationAnswer(
         response=wire.Verification(valid=valid, messages=messages, error_count=len(messages))
     )
@@ -153,27 +188,31 @@ async def legacy_verify(call: Call) -> wire.VerificationAnswer:
 
 async def _of_learner(
     call: Call, user_id: str | None, course_id: str | None, batch_id: str | None
-) -> list[Certificate]:
-    """What a learner holds: one's own, or what comes from batches that the caller manages (see ownership_enforced)."""
+) -> tuple[list[Certificate], list[ImportedCertificate]]:
+    """What a learner holds: one's own, or what comes from batches that the caller manages (see ownership_enforced).
+
+    First ours, then imported ones.
+    """
     if not user_id:
-        return []
+        return [], []
     certificates = await verification.of_learner(
         call.services, user_id, course_id=course_id, batch_id=batch_id, active_only=True, limit=LIMIT
     )
-    visible = await _visible(call, certificates)
+    others = await imported.of_learner(call.services, user_id, course_id, batch_id, LIMIT)
+    visible, visible_others = await _visible(call, certificates), await _visible(call, others)
     if call.caller.speaks_for(user_id):
-        return visible
+        return visible, visible_others
     # Who teaches may ask for anybody's certificates, and be answered none.
     config = call.services.config
     teaches = is_unbounded(call.caller, config) or call.caller.has_role((*_STAFF, *config.administrator_roles))
-    if not visible and not teaches:
+    if not visible and not visible_others and not teaches:
         raise Unauthorized
-    if visible:
+    if visible or visible_others:
         await audit.note(call, "registry.search", whom=[user_id])
-    return visible
+    return visible, visible_others
 
 
-async def _visible(call: Call, certificates: Sequence[Certificate]) -> list[Certificate]:
+async def _visible(call: Call, certificates: Sequence[Issued]) -> list[Issued]:
     """Those of `certificates` whose learners the caller may know: one's own, and those of batches in one's care.
 
     In one's care are batches that one created or mentors, and those of organisations in which one teaches or
@@ -188,7 +227,7 @@ async def _visible(call: Call, certificates: Sequence[Certificate]) -> list[Cert
     }
     staff = (*_STAFF, *config.administrator_roles)
 
-    def may_see(certificate: Certificate) -> bool:
+    def may_see(certificate: Issued) -> bool:
         batch = owners.get(certificate.batch_id)
         is_manager = batch is not None and may_manage(caller, batch, config, staff)
         return is_manager or caller.speaks_for(certificate.user_id)
@@ -196,17 +235,42 @@ async def _visible(call: Call, certificates: Sequence[Certificate]) -> list[Cert
     return [certificate for certificate in certificates if may_see(certificate)]
 
 
-async def _knows(call: Call, certificate: Certificate) -> bool:
+async def _knows(call: Call, certificate: Certificate | ImportedCertificate) -> bool:
     """Whether the caller may know whose it is, beyond what the picture says."""
     asking = call.caller.user_id is not None or not call.caller.authentication_enabled
     return asking and bool(await _visible(call, [certificate]))
 
 
-async def _certificate(call: Call) -> Certificate:
-    certificate = await verification.find(call.services, call.parameters["certificate_id"])
+async def _certificate(call: Call) -> Certificate | ImportedCertificate:
+    certificate_id = call.parameters["certificate_id"]
+    certificate = await verification.find(call.services, certificate_id) or await _imported(call, certificate_id)
     if certificate is None:
         raise NotFound
     return certificate
+
+
+async def _imported(call: Call, certificate_id: str) -> ImportedCertificate | None:
+    """The imported certificate of that id; None also where its holder was erased."""
+    certificate = await imported.find(call.services, certificate_id)
+    return None if certificate is None or certificate.is_erased else certificate
+
+
+async def _imported_download(call: Call, certificate: ImportedCertificate) -> Response:
+    """The record as its registry gave it, or the picture that is in it."""
+    if "image/svg+xml" in call.headers.get("accept", ""):
+        media, _, picture = _print_uri(call, certificate).partition(",")
+        body = base64.b64decode(picture) if media.endswith(";base64") else unquote_to_bytes(picture)
+        return Response(body, media_type="image/svg+xml", headers=pictures.protection("svg"))
+    known = await _knows(call, certificate)
+    return _json(wire.show_imported(certificate, imported.record_of(call.services, certificate), known=known))
+
+
+def _print_uri(call: Call, certificate: ImportedCertificate) -> str:
+    """The picture in an old record, as a data URL. Raises: NotFound, when it has none."""
+    uri = wire.imported_picture(imported.record_of(call.services, certificate))
+    if uri is None:
+        raise NotFound("The record of this certificate has no picture in it; another service issued it.")
+    return uri
 
 
 async def _picture(call: Call, certificate: Certificate, form: str) -> bytes:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
-from lernbatch.certificate.model import Certificate
+from lernbatch.certificate.model import Certificate, ImportedCertificate
 from lernbatch.certificate.record import recipient_id
 from lernbatch.certificate.wire import (
     CertificateId,
     claimed_issuer,
+    imported_name,
     iso_millis,
+    object_of,
     recipient_name,
     vouching_name,
 )
+from lernbatch.credential.open_badge import identity_hash
 from lernbatch.template.rules import shareable
 from lernbatch.web.schema import Fields
 
@@ -161,3 +165,59 @@ def show_record(certificate: Certificate, public_url: str, *, known: bool) -> di
 def credential_time(at: datetime) -> str:
     """2026-07-01T10:00:00Z, the legacy pattern (contract jobs §4.7)."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def show_imported(certificate: ImportedCertificate, record: Mapping[str, Any], *, known: bool) -> dict[str, Any]:
+    """A TrainingCertificate of the registry that another service kept: its record, with the status of today.
+
+    Of a certificate without such a record, what is known of it in the same shape. `known`: see recipient_id.
+    """
+    is_active = certificate.status == "active"
+    recipient = object_of(record.get("recipient"))
+    learner = certificate.user_id if known else identity_hash(certificate.user_id, certificate.certificate_id)
+    issued = None if certificate.issued_at is None else iso_millis(certificate.issued_at)
+    own = {
+        "osid": certificate.certificate_id,
+        "certificateLabel": certificate.name,
+        "templateUrl": record.get("templateUrl", ""),
+        "training": {"id": certificate.course_id, "type": "Course", "batchId": certificate.batch_id},
+        "osCreatedAt": issued,
+        "osUpdatedAt": issued,
+    }
+    shown = {**own, **(record if certificate.source == "registry" else {})}
+    return {**shown, "status": "ACTIVE" if is_active else "REVOKED", "recipient": {**recipient, "id": learner}}
+
+
+def show_imported_hit(certificate: ImportedCertificate, record: Mapping[str, Any]) -> dict[str, Any]:
+    """An imported certificate as certreg's search answers (contract jobs §4.8)."""
+    issued = None if certificate.issued_at is None else iso_millis(certificate.issued_at)
+    return {
+        "_index": "certv3" if certificate.source == "registry" else "certs",
+        "_type": "_doc",
+        "_id": certificate.certificate_id,
+        "_source": {
+            "data": {"badge": {"name": certificate.name}, "issuedOn": issued},
+            "related": {"batchId": certificate.batch_id, "courseId": certificate.course_id, "type": certificate.name},
+            "pdfUrl": record.get("pdfurl"),
+        },
+    }
+
+
+def show_imported_record(certificate: ImportedCertificate, record: Mapping[str, Any], *, known: bool) -> dict[str, Any]:
+    """An imported certificate as certreg's read and validate answer it. `known`: see recipient_id."""
+    learner = certificate.user_id if known else identity_hash(certificate.user_id, certificate.certificate_id)
+    return {
+        "id": certificate.certificate_id,
+        "recipient": {"id": learner, "name": imported_name(record), "type": "individual"},
+        "isRevoked": certificate.status in ("revoked", "superseded"),
+        "pdfUrl": record.get("pdfurl"),
+        "jsonUrl": record.get("jsonurl"),
+        "related": {"batchId": certificate.batch_id, "courseId": certificate.course_id, "type": certificate.name},
+        "json": object_of(record.get("data")),
+    }
+
+
+def imported_picture(record: Mapping[str, Any]) -> str | None:
+    """The picture in a record of the older registry, as a data URL; None where it has none."""
+    uri = object_of(record.get("data")).get("printUri")
+    return uri if isinstance(uri, str) and uri.startswith("data:image/svg+xml") else None

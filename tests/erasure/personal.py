@@ -50,6 +50,28 @@ PERSONAL = (
     Personal(
         "certificate", ("changed_by", "change_reason"), "who manages the batch", "for ever", "pseudonym; reason emptied"
     ),
+    Personal(
+        "imported_certificate",
+        ("user_id", "token"),
+        "who has the number and code; the learner; who manages the batch",
+        "for ever",
+        "pseudonym; the code is emptied",
+    ),
+    Personal(
+        "imported_certificate",
+        ("sealed_record",),
+        "who has the number: name and award",
+        "for ever, so that it can be shown",
+        "emptied; its page says withdrawn",
+        "yes",
+    ),
+    Personal(
+        "imported_certificate",
+        ("changed_by", "change_reason"),
+        "who manages the batch",
+        "for ever",
+        "pseudonym; reason emptied",
+    ),
     Personal("certificate_due", ("user_id", "error"), "who manages the batch", "until judged", "deleted"),
     Personal(
         "profile",
@@ -152,6 +174,7 @@ OF_NOBODY = {
     "certificate_file": "templates and pictures of signatures, which their owners publish",
     "exhaust_turn": "organisations",
     "template_recheck": "batches",
+    "imported_key": "public keys",
     "sandbox_content": "published content",
     "sandbox_organisation": "organisations",
     "sandbox_template": "templates",

@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
-from tests.real import chromium
+from lernbatch.takeover.readers.opening import open_source
+from tests.real import cassandra, chromium
+from tests.takeover.reading import all_rows
+from tests.takeover.sunbird_export.generate import world
 
-collect_ignore = [] if chromium.program() else ["test_chromium.py"]
+# Whether something can be had here, the files that need it, and what is said where it cannot.
+_NEEDS = (
+    (
+        chromium.program(),
+        ["test_chromium.py"],
+        "no Chromium is installed here (Debian's package is chromium), so templates were not drawn by it "
+        "again. Its pictures of before are compared with ours in tests/drawing.",
+    ),
+    (
+        cassandra.jars("cassandra"),
+        ["test_cassandra.py", "test_dsbulk.py"],
+        "no Cassandra can be had here (it needs Java 17 and Maven), so no living cluster was read, and nothing "
+        "that its tools export of one. Files as they write them are read in tests/takeover.",
+    ),
+    (
+        cassandra.jars("dsbulk"),
+        ["test_dsbulk.py"],
+        "no dsbulk can be had here (it needs Java and Maven), so what it exports was not read. Documents as it writes "
+        "them are read in tests/takeover.",
+    ),
+)
+_missing = [(files, said) for program, files, said in _NEEDS if program is None]
+collect_ignore = [file for files, _ in _missing for file in files]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if chromium.program() is None:
-        terminalreporter.write_line(
-            "NOT RUN: no Chromium is installed here (Debian's package is chromium), so templates were not drawn by it "
-            "again. Its pictures of before are compared with ours in tests/drawing."
-        )
+    for _, said in _missing:
+        terminalreporter.write_line(f"NOT RUN: {said}")
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cassandra.Node]:
+    """A node of Cassandra with the test world in it."""
+    with cassandra.running(tmp_path_factory.mktemp("cassandra")) as node:
+        cassandra.fill(node, world())
+        yield node
+
+
+@pytest.fixture(scope="session")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    """The rows that an export of the same world gives, ordered by key."""
+    folder = tmp_path_factory.mktemp("world")
+    world().write(folder)
+    return cassandra.by_key(all_rows(open_source(str(folder / "dsbulk"))))

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the tests with programs that are not Python's: Chromium, which is installed where that can be done.
+# Runs the tests with programs that are not Python's: Chromium, which is installed where that can be done; Cassandra and
+# dsbulk, which Maven brings to build/java where there is Java 17.
 # usage: tests/real/run.sh PYTHON [what pytest takes …]
 set -u
 cd "$(dirname "$0")/../.." || exit 1

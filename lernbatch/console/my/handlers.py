@@ -7,7 +7,7 @@ from starlette.responses import Response
 from lernbatch.batch import actions as batches
 from lernbatch.batch.search import actions as searching
 from lernbatch.batch.search.wire import read_search
-from lernbatch.certificate import actions as holding
+from lernbatch.certificate import verification
 from lernbatch.console import people, rendering
 from lernbatch.console.my import view
 from lernbatch.console.visit import Visit, see_other
@@ -30,7 +30,7 @@ async def show(visit: Visit) -> Response:
     rows = await enrolments.batches_of(services, frozenset(enrolment.batch_id for enrolment in page.enrolments))
     by_id = {batch.batch_id: batch for batch in rows}
     trees = await courses.snapshots(services, {enrolment.course_id for enrolment in page.enrolments})
-    certificates = await holding.held_by(services, user_id, limit=CERTIFICATES)
+    certificates = await verification.of_learner(services, user_id, active_only=False, limit=CERTIFICATES)
     open_batches = []
     try:
         person = await services.sunbird.users.profile(user_id)
@@ -77,6 +77,8 @@ async def leave(visit: Visit) -> Response:
 
 async def show_certificates(visit: Visit) -> Response:
     """GET /console/my/certificates"""
-    certificates = await holding.held_by(visit.services, visit.call.subject, limit=CERTIFICATES)
+    certificates = await verification.of_learner(
+        visit.services, visit.call.subject, active_only=False, limit=CERTIFICATES
+    )
     context = {"certificates": view.certificates(certificates, visit.words), "most": CERTIFICATES}
     return await rendering.page(visit, "my/certificates.html", context)

@@ -1,0 +1,112 @@
+"""Building: slice by slice a learner's rows are joined to rows of ours, and given to who writes or compares them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from lernbatch.takeover import batches, lease
+from lernbatch.takeover.convert.learner import convert_learner
+from lernbatch.takeover.convert.model import KINDS, Converted, ConvertedBatch, Staged
+from lernbatch.takeover.database import Q, of_schema
+from lernbatch.takeover.passes import Pass, PassCounts
+from lernbatch.takeover.stage import note
+
+ROWS_AT_ONCE = 10_000  # of the source; a single learner may have more
+BYTES_AT_ONCE = 8 * 1024 * 1024
+_DECODERS = {kind: msgspec.json.Decoder(list[shape]) for kind, shape in KINDS.items()}  # type: ignore[valid-type]
+
+
+class LearnerSink(Protocol):
+    """Takes what learners became, inside the transaction of their slice."""
+
+    async def take(self, converted: Converted, counts: PassCounts) -> None: ...
+
+
+@runtime_checkable
+class TakesBatches(Protocol):
+    """Takes the batches, too, before any learner."""
+
+    async def take_batches(self, batches: Sequence[ConvertedBatch]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    slice: int
+
+
+@dataclass(frozen=True, slots=True)
+class _BuiltSlice:
+    slice: int
+    counts: dict[str, object]
+
+
+class Nowhere:
+    """Takes nothing: a plan only counts."""
+
+    async def take(self, converted: Converted, counts: PassCounts) -> None:
+        """Nothing is written."""
+
+
+async def build(moving: Pass, sink: LearnerSink) -> None:
+    """Build all slices that are not built yet; each in one transaction. Raises: MoveLeaseLost, Upstream."""
+    tables = moving.tables
+    for built in await tables.all(_BuiltSlice, Q.slices_built):
+        moving.counts.add_json(built.counts)
+    slices = await tables.all(_Slice, Q.slices_to_build)
+    for done, row in enumerate(slices):
+        moving.watch("slices built", done, len(slices))
+        counts = PassCounts()
+        async with tables.conn.transaction():
+            await lease.check(tables.conn, moving.owner)
+            async for learners in _learners(moving, row.slice):
+                converted = await _converted(moving, learners)
+                await sink.take(converted, counts)
+                await note(tables, moving.seal, converted.problems, converted.held)
+                _count(counts, converted)
+            await tables.run(Q.slice_built, slice=row.slice, counts=counts.as_json())
+        moving.counts.add(counts)
+    moving.watch("slices built", len(slices), len(slices))
+
+
+def _count(counts: PassCounts, converted: Converted) -> None:
+    for (table, fate), number in converted.fates.items():
+        counts.fates[table, fate] += number
+    counts.built["learners"] += len({enrolment.user_id for enrolment in converted.enrolments})
+    counts.built["enrolment"] += len(converted.enrolments)
+    counts.built["enrolment_active"] += sum(enrolment.active for enrolment in converted.enrolments)
+    counts.built["content_state"] += sum(len(enrolment.states) for enrolment in converted.enrolments)
+    counts.built["completed"] += sum(enrolment.status == 2 for enrolment in converted.enrolments)
+    counts.built["attempt"] += len(converted.attempts)
+    counts.built["imported_certificate"] += len(converted.certificates)
+
+
+async def _learners(moving: Pass, number: int) -> AsyncIterator[dict[str, list[Staged]]]:
+    """The staged rows of a slice, whole learners, about ROWS_AT_ONCE at a time."""
+    statement = of_schema(Q.staged_learners, moving.tables.schema)
+    learners: dict[str, list[Staged]] = {}
+    rows = size = 0
+    async for record in moving.tables.conn.cursor(statement.text, number, prefetch=100):
+        user_id, kind, bodies, count = record
+        if user_id not in learners and (rows >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE):
+            yield learners
+            learners, rows, size = {}, 0, 0
+        rows, size = rows + count, size + len(bodies)
+        learners.setdefault(user_id, []).extend(_DECODERS[kind].decode(b"[" + bodies + b"]"))
+    if learners:
+        yield learners
+
+
+async def _converted(moving: Pass, learners: dict[str, list[Staged]]) -> Converted:
+    """What these learners become."""
+    facts = moving.facts
+    batch_ids = {staged.batch_id for rows in learners.values() for staged in rows}
+    course_ids = {facts[batch_id].course_id for batch_id in batch_ids if batch_id in facts}
+    trees = await batches.trees(moving, course_ids)
+    converted = Converted(user_ids=list(learners))
+    for user_id, rows in learners.items():
+        convert_learner(user_id, rows, facts, trees, moving.options, converted)
+    return converted

@@ -1,0 +1,528 @@
+"""All rows of one learner together: what is joined, what completes, what is held (contract migration §4)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time
+from typing import Any, TypeAlias
+
+import msgspec
+
+from lernbatch.account import rules as accounts
+from lernbatch.account.model import EnrolmentRow
+from lernbatch.course.model import Course
+from lernbatch.enrolment.model import EnrolmentSource
+from lernbatch.progress import rules
+from lernbatch.progress.attempts import rules as attempt_rules
+from lernbatch.progress.attempts.model import Attempt
+from lernbatch.progress.model import COMPLETED, STATES, Completion, ContentState, LastRead, States
+from lernbatch.takeover.catalog import ARCHIVE
+from lernbatch.takeover.convert import certificates
+from lernbatch.takeover.convert.model import (
+    BatchFacts,
+    Converted,
+    ConvertedAttempt,
+    ConvertedEnrolment,
+    ConvertOptions,
+    Fate,
+    HeldRow,
+    MoveProblem,
+    Staged,
+    StagedAggregate,
+    StagedAttempt,
+    StagedCertificate,
+    StagedEnrolment,
+    StagedState,
+)
+from lernbatch.takeover.convert.rows import TOLERANCE
+from lernbatch.takeover.convert.values import LARGEST, held_to, milliseconds, moment
+
+Courses: TypeAlias = Mapping[str, Course | None]  # course id → its tree; None: the content service does not know it
+AGGREGATE = "sunbird-aggregate"  # the id of an attempt of which only the aggregate is left
+
+
+@dataclass(slots=True)
+class _InBatch:
+    """What the source has of a learner in one batch of one course."""
+
+    enrolments: list[StagedEnrolment] = field(default_factory=list)
+    states: list[StagedState] = field(default_factory=list)
+    attempts: list[StagedAttempt] = field(default_factory=list)
+    aggregates: list[StagedAggregate] = field(default_factory=list)
+    records: list[StagedCertificate] = field(default_factory=list)
+
+    def add(self, staged: Staged) -> None:
+        if isinstance(staged, StagedState):
+            self.states.append(staged)
+        elif isinstance(staged, StagedEnrolment):
+            self.enrolments.append(staged)
+        elif isinstance(staged, StagedAttempt):
+            self.attempts.append(staged)
+        elif isinstance(staged, StagedAggregate):
+            self.aggregates.append(staged)
+        else:
+            self.records.append(staged)
+
+
+@dataclass(slots=True)
+class _Learning:
+    """What one spelling of a learner's id has done in a batch. `row` None: there is none, only states."""
+
+    row: StagedEnrolment | None
+    states: States
+    certificates: list[dict[str, str]]
+
+
+def convert_learner(
+    user_id: str,
+    rows: Iterable[Staged],
+    batches: Mapping[str, BatchFacts],
+    courses: Courses,
+    options: ConvertOptions,
+    converted: Converted,
+) -> None:
+    """Add to `converted` what all `rows` of a learner become. `courses`: of the batches; one that is absent was not
+    asked for, so nothing is said of it.
+    """
+    groups: dict[tuple[str, str], _InBatch] = defaultdict(_InBatch)
+    for staged in rows:
+        groups[staged.batch_id, staged.course_id].add(staged)
+    for (batch_id, course_id), group in sorted(groups.items()):
+        facts = batches.get(batch_id)
+        if facts is None or facts.course_id != course_id:
+            _hold(user_id, batch_id, course_id, facts, group, converted)
+            entries = None
+        else:
+            entries = _convert_batch(user_id, facts, courses, options, group, converted)
+        templates = facts.templates if facts else {}
+        certificates.convert_records(user_id, batch_id, course_id, templates, group.records, entries, converted)
+
+
+def _hold(
+    user_id: str,
+    batch_id: str,
+    course_id: str,
+    facts: BatchFacts | None,
+    group: _InBatch,
+    converted: Converted,
+) -> None:
+    """Rows of a batch that is not there, or of another course than the batch's, are not in the target."""
+    for _ in group.aggregates:
+        converted.fates["user_activity_agg", Fate.DERIVED] += 1
+    rows: list[StagedEnrolment | StagedState | StagedAttempt] = [*group.enrolments, *group.states, *group.attempts]
+    if not rows:
+        return
+    key = (user_id, batch_id) if facts is None else (user_id, batch_id, course_id)
+    what = "enrolment" if group.enrolments else "state"
+    kind = f"{what}-without-batch" if facts is None else f"{what}-other-course"
+    said: dict[str, Any] = {"states": len(group.states)}
+    if group.attempts:
+        said["attempts"] = len(group.attempts)
+    converted.problems.append(MoveProblem(kind, key, said))
+    for row in rows:
+        table = _table(row)
+        values = row.raw if row.raw is not None else msgspec.to_builtins(row)
+        converted.held.append(HeldRow(kind, table, key, values))
+        converted.fates[table, Fate.HELD] += 1
+
+
+def _table(row: StagedEnrolment | StagedState | StagedAttempt) -> str:
+    if isinstance(row, StagedEnrolment):
+        return "user_courses" if row.older else "user_enrolments"
+    if isinstance(row, StagedState):
+        return "content_consumption" if row.older else "user_content_consumption"
+    return ARCHIVE if row.archived else "assessment_aggregator"
+
+
+def _convert_batch(
+    user_id: str,
+    facts: BatchFacts,
+    courses: Courses,
+    options: ConvertOptions,
+    group: _InBatch,
+    converted: Converted,
+) -> list[dict[str, str]] | None:
+    """Convert a learner in a batch of ours. Returns the certificates that the enrolment lists; None: there is none."""
+    key = (user_id, facts.batch_id)
+    problems = converted.problems
+    start_ms = milliseconds(datetime.combine(facts.start_date, time(), options.zone).astimezone(UTC))
+    attempts = _attempts(user_id, group, start_ms, converted)
+    spelled_so = {row.spelled for row in group.enrolments} | {row.spelled for row in group.states}
+    spellings = sorted(spelled_so, key=lambda spelled: (spelled != user_id, spelled))
+    if not spellings and not attempts:
+        return None
+    for spelled in spellings:
+        if spelled != user_id:
+            problems.append(MoveProblem("user-id-prefixed", (spelled, facts.batch_id), {"merged": len(spellings) > 1}))
+    parts = [_learning(user_id, spelled, facts, group, start_ms, converted) for spelled in spellings]
+    if all(part.row is None for part in parts):
+        if group.states:
+            problems.append(MoveProblem("state-without-enrolment", key, {"states": len(group.states)}))
+        if attempts:
+            problems.append(MoveProblem("attempt-without-enrolment", key))
+    enrolments = [_enrolment(user_id, facts, part, attempts, start_ms, courses, converted) for part in parts]
+    if not enrolments:
+        nobody = _Learning(None, {}, [])
+        enrolments = [_enrolment(user_id, facts, nobody, attempts, start_ms, courses, converted)]
+    enrolment = enrolments[0]
+    for other, part in zip(enrolments[1:], parts[1:], strict=True):
+        enrolment = _merged(enrolment, other, has_row=part.row is not None)
+    is_joined = len(enrolments) > 1
+    course = courses.get(facts.course_id)
+    if course is not None:
+        enrolment = _completed(enrolment, course, converted)
+        if not is_joined:
+            _compare(key, enrolment, parts[0].row if parts else None, group.aggregates, converted)
+    enrolment = _last_read(enrolment, parts)
+    records = [record for record in group.records if record.is_active]
+    entries = certificates.with_missing_entries(key, enrolment.certificates, records, problems)
+    scores = attempt_rules.scores(
+        Attempt(tried.content_id, tried.attempt_id, tried.attempted_ms, tried.score, tried.max_score)
+        for tried in attempts
+    )
+    converted.attempts += attempts
+    converted.enrolments.append(replace(enrolment, certificates=entries, scores=scores))
+    return entries
+
+
+def _learning(
+    user_id: str, spelled: str, facts: BatchFacts, group: _InBatch, start_ms: int, converted: Converted
+) -> _Learning:
+    """What one spelling of the id has done; where the newer and the older table have a row, the newer counts."""
+    problems, key = converted.problems, (user_id, facts.batch_id)
+    rows = sorted((row for row in group.enrolments if row.spelled == spelled), key=lambda row: row.older)
+    for number, staged in enumerate(rows):
+        converted.fates[_table(staged), Fate.JOINED if number else Fate.TAKEN] += 1
+    row = rows[0] if rows else None
+    if row is not None:
+        problems += [MoveProblem(kind, key, said) for kind, said in row.notes]
+        if row.older:
+            problems.append(MoveProblem("older-only-row", key))
+    written = [at for at in (row.written_ms, row.enrolled_ms) if at is not None] if row else []
+    fallback_ms = written[0] if written else start_ms
+    newer: States = {}
+    older: States = {}
+    for staged_state in sorted(group.states, key=lambda one: one.older):
+        if staged_state.spelled != spelled:
+            continue
+        content_id, state = staged_state.content_id, staged_state.state
+        place = (*key, content_id)
+        problems += [MoveProblem(kind, place, said) for kind, said in staged_state.notes]
+        if state.last_updated_ms == 0:
+            state = msgspec.structs.replace(state, last_updated_ms=fallback_ms)
+        states = older if staged_state.older else newer
+        is_joined = content_id in newer or content_id in older
+        converted.fates[_table(staged_state), Fate.JOINED if is_joined else Fate.TAKEN] += 1
+        states[content_id] = highest(states.get(content_id), state)
+    for content_id, state in older.items():
+        joined = highest(newer.get(content_id), state)
+        if content_id in newer and joined != newer[content_id]:
+            problems.append(MoveProblem("older-row-ahead", (*key, content_id)))
+        newer[content_id] = joined
+    if row is None:
+        return _Learning(None, newer, [])
+    for content_id, status in row.in_map.items():
+        if content_id not in newer:
+            is_done = status == COMPLETED
+            newer[content_id] = ContentState(
+                status, 100 if is_done else 0, 1, 1 if is_done else 0, None, None, fallback_ms
+            )
+            problems.append(MoveProblem("state-only-in-map", (*key, content_id)))
+    return _Learning(row, newer, certificates.joined_entries(key, row.issued, row.certificates, problems))
+
+
+def highest(first: ContentState | None, second: ContentState) -> ContentState:
+    """Two rows of one learner and content: place by place the highest and the latest.
+
+    Not `rules.join`, which adds the views of two accounts: both rows count the same views.
+    """
+    if first is None:
+        return second
+    if first == second:
+        return first
+
+    def latest(one: int | None, other: int | None) -> int | None:
+        return max((at for at in (one, other) if at is not None), default=None)
+
+    details = [each for each in (first.details, second.details) if each is not None]
+    return ContentState(
+        max(first.status, second.status),
+        max(first.progress, second.progress),
+        max(first.views, second.views),
+        max(first.completions, second.completions),
+        latest(first.last_access_ms, second.last_access_ms),
+        latest(first.last_completed_ms, second.last_completed_ms),
+        max(first.last_updated_ms, second.last_updated_ms),
+        max(details, key=lambda one: (one[0], msgspec.json.encode(one[1], order="sorted")), default=None),
+    )
+
+
+def _enrolment(
+    user_id: str,
+    facts: BatchFacts,
+    part: _Learning,
+    attempts: Sequence[ConvertedAttempt],
+    start_ms: int,
+    courses: Courses,
+    converted: Converted,
+) -> ConvertedEnrolment:
+    """An enrolment by what is stored, before the course's tree is asked what completes it."""
+    key, row, problems = (user_id, facts.batch_id), part.row, converted.problems
+    accesses = [state.last_access_ms for state in part.states.values() if state.last_access_ms is not None]
+    changes = [state.last_updated_ms for state in part.states.values()]
+    tries = [tried.attempted_ms for tried in attempts]
+    if row is None:
+        enrolled_ms = min(accesses or changes or tries or [start_ms])
+    elif row.enrolled_ms is not None:
+        enrolled_ms = row.enrolled_ms
+    else:
+        sources = {"state": min(accesses, default=None), "datetime": row.written_ms, "batch": start_ms}
+        taken_from, enrolled_ms = next((name, at) for name, at in sources.items() if at is not None)
+        if row.active is None:
+            problems.append(MoveProblem("enrolment-ghost", key))
+        else:
+            problems.append(MoveProblem("enrolment-date-missing", key, {"taken_from": taken_from}))
+    status = held_to(row.status or 0, 0, COMPLETED) if row else 0
+    completed_ms = row.completed_ms if row else None
+    if completed_ms is not None and status != COMPLETED:
+        status = COMPLETED
+        problems.append(MoveProblem("completed-date-without-status", key))
+    elif status == COMPLETED and completed_ms is None and row is not None:
+        course = courses.get(facts.course_id)
+        choices = (latest_completion(course, part.states), row.last_access_ms, row.written_ms, enrolled_ms)
+        completed_ms = next(at for at in choices if at is not None)
+        problems.append(MoveProblem("completed-without-date", key))
+    if status == 0 and any(state.status for state in part.states.values()):
+        status = 1
+    percentage = 100 if status == COMPLETED else 0
+    if row is not None and row.percentage is not None:
+        percentage = held_to(row.percentage, 0, 100)
+    times = [enrolled_ms, *accesses, *changes, *tries]
+    times += [state.last_completed_ms for state in part.states.values() if state.last_completed_ms is not None]
+    times += [at for at in (completed_ms, row.written_ms, row.last_access_ms) if at is not None] if row else []
+    added_by = row.added_by if row else None
+    by_hand = added_by is not None and added_by != user_id
+    return ConvertedEnrolment(
+        user_id=user_id,
+        batch_id=facts.batch_id,
+        course_id=facts.course_id,
+        active=row is not None and row.active is True,
+        added_by=added_by,
+        added_how=EnrolmentSource.HAND if by_hand else EnrolmentSource.SELF,
+        enrolled_at=moment(enrolled_ms),
+        status=status,
+        progress=held_to(row.progress or 0, 0, LARGEST) if row else 0,
+        percentage=percentage,
+        completed_at=None if completed_ms is None else moment(completed_ms),
+        last_read_content_id=None,
+        last_read_content_status=None,
+        last_access_at=None,
+        updated_at=moment(max(times)),
+        states=part.states,
+        scores={},
+        certificates=part.certificates,
+    )
+
+
+def latest_completion(course: Course | None, states: States) -> int | None:
+    """When the last of the contents was completed that complete the course."""
+    if course is None:
+        return None
+    counting = course.required_ids or course.leaf_node_ids
+    times = [
+        state.last_updated_ms if (at := rules.completed_ms(state)) is None else at
+        for content_id, state in states.items()
+        if state.status == COMPLETED and content_id in counting
+    ]
+    return max(times, default=None)
+
+
+def _merged(enrolment: ConvertedEnrolment, other: ConvertedEnrolment, *, has_row: bool) -> ConvertedEnrolment:
+    """Two spellings of one id are two accounts of one person."""
+    target, source = _account_row(enrolment), _account_row(other)
+    if not has_row:
+        source = replace(source, active=False, enrolled_at=max(source.enrolled_at, target.enrolled_at))
+    both = accounts.merged(source, target, enrolment.user_id)
+    return replace(
+        enrolment,
+        active=both.active,
+        enrolled_at=both.enrolled_at,
+        status=both.status,
+        completed_at=both.completed_at,
+        progress=max(enrolment.progress, other.progress),
+        percentage=max(enrolment.percentage, other.percentage),
+        updated_at=max(enrolment.updated_at, other.updated_at),
+        states=STATES.decode(both.states),
+        certificates=[dict(entry) for entry in both.certificates],
+    )
+
+
+def _account_row(enrolment: ConvertedEnrolment) -> EnrolmentRow:
+    return EnrolmentRow(
+        user_id=enrolment.user_id,
+        batch_id=enrolment.batch_id,
+        course_id=enrolment.course_id,
+        active=enrolment.active,
+        added_by=enrolment.added_by,
+        added_how=enrolment.added_how,
+        enrolled_at=enrolment.enrolled_at,
+        status=enrolment.status,
+        progress=enrolment.progress,
+        percentage=enrolment.percentage,
+        completed_at=enrolment.completed_at,
+        states=msgspec.json.encode(enrolment.states).decode(),
+        certificates=enrolment.certificates,
+    )
+
+
+def _completed(enrolment: ConvertedEnrolment, course: Course, converted: Converted) -> ConvertedEnrolment:
+    """`enrolment` as the course's tree says: never back, and never completed now."""
+    key, states = (enrolment.user_id, enrolment.batch_id), enrolment.states
+    before = Completion(enrolment.status, enrolment.progress, enrolment.percentage, enrolment.completed_at)
+    latest_ms = latest_completion(course, states)
+    then = enrolment.enrolled_at if latest_ms is None else moment(latest_ms)
+    completion = rules.completion(course, states, before, then)
+    if completion.status == COMPLETED:
+        proven = rules.completion(course, states, Completion(0, 0, 0, None), then).status == COMPLETED
+        if before.status != COMPLETED:
+            converted.problems.append(MoveProblem("completion-found", key))
+        elif not proven:
+            said = {"done": completion.progress, "of": len(course.required_ids)}
+            converted.problems.append(MoveProblem("completion-unproven", key, said))
+    converted.problems += [
+        MoveProblem("state-outside-course", (*key, content_id))
+        for content_id in states
+        if content_id not in course.leaf_node_ids
+    ]
+    return replace(
+        enrolment,
+        status=completion.status,
+        progress=completion.progress,
+        percentage=completion.percentage,
+        completed_at=completion.completed_at,
+        updated_at=max(enrolment.updated_at, completion.completed_at or enrolment.updated_at),
+    )
+
+
+def _compare(
+    key: tuple[str, str],
+    enrolment: ConvertedEnrolment,
+    row: StagedEnrolment | None,
+    aggregates: Sequence[StagedAggregate],
+    converted: Converted,
+) -> None:
+    """Say where the source's own counts are others."""
+    if row is not None and row.progress is not None and row.progress != enrolment.progress:
+        said = {"stored": row.progress, "reckoned": enrolment.progress}
+        converted.problems.append(MoveProblem("progress-differs", key, said))
+    for aggregate in aggregates:
+        count = aggregate.figures.get("completedCount")
+        if count is not None and count != enrolment.progress:
+            said = {"stored": int(count), "reckoned": enrolment.progress}
+            converted.problems.append(MoveProblem("aggregate-differs", key, said))
+
+
+def _last_read(enrolment: ConvertedEnrolment, parts: Sequence[_Learning]) -> ConvertedEnrolment:
+    """With the content that was opened last: by the states, and as stored where there are none."""
+    last = rules.last_read(enrolment.states)
+    if not enrolment.states:
+        row = next((part.row for part in parts if part.row is not None and part.row.last_read_content_id), None)
+        if row is not None:
+            status = None if row.last_read_status is None else held_to(row.last_read_status, 0, COMPLETED)
+            at = None if row.last_access_ms is None else moment(row.last_access_ms)
+            last = LastRead(row.last_read_content_id, status, at)
+    return replace(
+        enrolment, last_read_content_id=last.content_id, last_read_content_status=last.status, last_access_at=last.at
+    )
+
+
+def _attempts(user_id: str, group: _InBatch, start_ms: int, converted: Converted) -> list[ConvertedAttempt]:
+    """All attempts of a learner in a batch: the table's, then archived ones, then what only aggregates tell of."""
+    attempts: dict[tuple[str, str], ConvertedAttempt] = {}
+    for staged in sorted(group.attempts, key=lambda one: one.archived):
+        key = (staged.content_id, staged.attempt_id)
+        problem_key = (user_id, staged.batch_id, *key)
+        if key in attempts and (staged.archived or not _is_later(staged, attempts[key])):
+            converted.fates[_table(staged), Fate.JOINED] += 1
+            continue
+        converted.fates[_table(staged), Fate.JOINED if key in attempts else Fate.TAKEN] += 1
+        notes = list(staged.notes)
+        if staged.archived:
+            notes.append(("attempt-from-archive", {}))
+        if staged.attempted_ms is None:
+            notes.append(("attempt-without-date", {"taken_from": "batch"}))
+        converted.problems += [MoveProblem(kind, problem_key, said) for kind, said in notes]
+        attempted_ms = start_ms if staged.attempted_ms is None else staged.attempted_ms
+        attempts[key] = ConvertedAttempt(
+            user_id=user_id,
+            batch_id=staged.batch_id,
+            content_id=staged.content_id,
+            attempt_id=staged.attempt_id,
+            course_id=staged.course_id,
+            attempted_ms=attempted_ms,
+            score=staged.score,
+            max_score=staged.max_score,
+            questions=staged.questions,
+            created_at=moment(attempted_ms if staged.created_ms is None else staged.created_ms),
+            updated_at=moment(attempted_ms if staged.updated_ms is None else staged.updated_ms),
+        )
+    best = {
+        content_id: score.best
+        for content_id, score in attempt_rules.scores(
+            Attempt(tried.content_id, tried.attempt_id, tried.attempted_ms, tried.score, tried.max_score)
+            for tried in attempts.values()
+        ).items()
+    }
+    for aggregate in group.aggregates:
+        added = _only_in_aggregate(user_id, aggregate, best, attempts, start_ms, converted.problems)
+        converted.fates["user_activity_agg", Fate.TAKEN if added else Fate.DERIVED] += 1
+        for tried in added:
+            attempts[tried.content_id, tried.attempt_id] = tried
+    return list(attempts.values())
+
+
+def _is_later(staged: StagedAttempt, stored: ConvertedAttempt) -> bool:
+    return (staged.attempted_ms or 0, staged.score) > (stored.attempted_ms, stored.score)
+
+
+def _only_in_aggregate(
+    user_id: str,
+    aggregate: StagedAggregate,
+    best: Mapping[str, float],
+    attempts: Mapping[tuple[str, str], ConvertedAttempt],
+    start_ms: int,
+    problems: list[MoveProblem],
+) -> list[ConvertedAttempt]:
+    """Attempts whose rows are gone: those that the aggregate lists, else one of its best score."""
+    key = (user_id, aggregate.batch_id)
+
+    def attempt(content_id: str, attempt_id: str, score: float, of: float, at: int | None) -> ConvertedAttempt:
+        attempted_ms = aggregate.times_ms.get(f"score:{content_id}", start_ms) if at is None else at
+        when = moment(attempted_ms)
+        return ConvertedAttempt(
+            user_id, aggregate.batch_id, content_id, attempt_id, aggregate.course_id, attempted_ms, score, of, [],
+            when, when,
+        )  # fmt: skip
+
+    added: dict[tuple[str, str], ConvertedAttempt] = {}
+    for content_id, attempt_id, score, of, at in aggregate.details:
+        if content_id not in best and (content_id, attempt_id) not in {**attempts, **added}:
+            added[content_id, attempt_id] = attempt(content_id, attempt_id, score, of, at)
+            problems.append(MoveProblem("score-from-details", (*key, content_id, attempt_id)))
+    listed = {content_id for content_id, _ in (*attempts, *added)}
+    for name, score in aggregate.figures.items():
+        what, _, content_id = name.partition(":")
+        if what != "score" or not content_id:
+            continue
+        if content_id in best:
+            if abs(best[content_id] - score) > TOLERANCE:
+                said: dict[str, Any] = {"stored": score, "reckoned": best[content_id]}
+                problems.append(MoveProblem("score-differs", (*key, content_id), said))
+        elif content_id not in listed:
+            of = aggregate.figures.get(f"max_score:{content_id}", 0.0)
+            added[content_id, AGGREGATE] = attempt(content_id, AGGREGATE, score, of, None)
+            lost = aggregate.figures.get(f"attempts_count:{content_id}", 1.0)
+            problems.append(MoveProblem("score-without-attempt", (*key, content_id), {"attempts": int(lost)}))
+    return list(added.values())

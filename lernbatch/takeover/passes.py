@@ -1,0 +1,78 @@
+"""The nouns of a pass over a source."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lernbatch.course.model import Course
+from lernbatch.sealing import Seal
+from lernbatch.services import Services
+from lernbatch.takeover.convert.model import BatchFacts, ConvertOptions, MoveProblem
+from lernbatch.takeover.database import Tables
+from lernbatch.takeover.row import Source
+
+Watch = Callable[[str, int, int | None], None]  # what is done, how much of it, of how much (None: nobody knows)
+
+
+@dataclass(slots=True)
+class PassCounts:
+    """What a part of a pass counted. `fates`: (table, fate) → rows; `dropped`: (table, column) → values."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    fates: Counter[tuple[str, str]] = field(default_factory=Counter)
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    active: Counter[tuple[str, str]] = field(default_factory=Counter)  # (course, batch), of ids that are there twice
+    built: Counter[str] = field(default_factory=Counter)  # enrolments, written, unchanged …
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: [[key, count] for key, count in getattr(self, name).items()] for name in self.__slots__}
+
+    def add_json(self, counts: Mapping[str, Any]) -> None:
+        for name in self.__slots__:
+            for key, count in counts.get(name, ()):
+                getattr(self, name)[tuple(key) if isinstance(key, list) else key] += count
+
+    def add(self, other: PassCounts) -> None:
+        self.add_json(other.as_json())
+
+
+@dataclass(slots=True)
+class Pass:
+    """One pass over sources. `owner`: of the lease, None where nothing is written; `unknown`: courses that the content
+    service does not know; `unread`: courses that it could not be asked for.
+    """
+
+    services: Services
+    tables: Tables
+    command: str
+    sources: Sequence[Source]
+    options: ConvertOptions
+    seal: Seal
+    owner: str | None
+    watch: Watch
+    facts: dict[str, BatchFacts] = field(default_factory=dict)
+    trees: dict[str, Course | None] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
+    zones: Counter[str] = field(default_factory=Counter)
+    found: list[MoveProblem] = field(default_factory=list)  # of batches, before they are written
+    counts: PassCounts = field(default_factory=PassCounts)
+    removes_vanished: bool = False  # what the source has not any more is taken out of the target
+    removed: list[tuple[str, str]] = field(default_factory=list)  # learner and batch
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPass:
+    """A pass as it was noted."""
+
+    pass_id: int
+    command: str
+    sources: list[str]
+    options: Mapping[str, Any]
+    began_at: datetime
+    ended_at: datetime | None
+    counts: Mapping[str, Any]

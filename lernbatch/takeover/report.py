@@ -1,0 +1,128 @@
+"""The report of a pass: the same as JSON and as a page to read, and a file of all problems of each kind."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lernbatch.takeover.convert.model import OF_COURSES, Fate, weight
+from lernbatch.takeover.database import Q, Tables
+from lernbatch.takeover.passes import Pass
+from lernbatch.takeover.row import Source
+
+EXAMPLES = 10
+PAGE = 5000
+WEIGHTS = ("held", "changed", "info")
+_PAGES = Environment(
+    loader=PackageLoader("lernbatch.takeover", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """How many there are of a kind."""
+
+    kind: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProblem:
+    """A problem as it was noted."""
+
+    problem_id: int
+    kind: str
+    key: list[str]
+    said: Mapping[str, Any]
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        return {"key": self.key, **self.said}
+
+
+async def gather(moving: Pass) -> dict[str, Any]:
+    """What a pass has to say at its end. Sums by table; problems by kind with their weight and ten examples."""
+    counts = moving.counts
+    problems: dict[str, Any] = {}
+    for row in await moving.tables.all(KindCount, Q.problem_counts):
+        examples = await moving.tables.all(StoredProblem, Q.problems_of_kind, kind=row.kind, after=0, limit=EXAMPLES)
+        problems[row.kind] = {
+            "weight": weight(row.kind),
+            "count": row.count,
+            "examples": [problem.shown for problem in examples],
+        }
+    return {
+        "command": moving.command,
+        "tables": {table: _sums(counts.fates, table, rows) for table, rows in sorted(counts.rows.items())},
+        "dropped_columns": {f"{table}.{column}": count for (table, column), count in sorted(counts.dropped.items())},
+        "target": {"batch": len(moving.facts), **dict(sorted(counts.built.items()))},
+        "problems": dict(sorted(problems.items(), key=lambda item: (WEIGHTS.index(item[1]["weight"]), item[0]))),
+        "not_asked": sorted(OF_COURSES) if moving.unread else [],
+        "courses": {"unknown": sorted(moving.unknown), "not_asked": sorted(moving.unread)},
+        "batch_edges": {name: moving.zones[name] for name in ("zone", "utc", "neither")},
+        "sources": [describe(source) for source in moving.sources],
+    }
+
+
+def _sums(fates: Mapping[tuple[str, str], int], table: str, rows: int) -> dict[str, int]:
+    """`rows = taken + joined + derived + held` (M15); what is left over is a fault of ours, and is shown."""
+    sums = {fate.value: fates.get((table, fate.value), 0) for fate in Fate}
+    return {"rows": rows, **sums, "unaccounted": rows - sum(sums.values())}
+
+
+def describe(source: Source) -> dict[str, Any]:
+    """What was found out of a source, guesses named."""
+    return {
+        "source": source.text,
+        "form": source.form,
+        "escape": source.escape,
+        "rounded": source.rounds,
+        "bounds": source.bounds,
+        "tables": {
+            name: {
+                "called": table.called,
+                "bytes": table.size_bytes,
+                "logged_rows": table.logged_rows,
+                "columns": dict(table.columns),
+                "guessed_columns": table.guessed_columns,
+                "unknown_columns": list(table.unknown),
+                "guessed_name": table.guessed_name,
+            }
+            for name, table in sorted(source.tables.items())
+        },
+        "set_aside": dict(source.set_aside),
+    }
+
+
+async def write(folder: Path, report: Mapping[str, Any], tables: Tables | None = None) -> Path:
+    """Write `report` as COMMAND.json and COMMAND.html, and KIND.csv of every kind. Returns the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a command serves nobody meanwhile
+    name = str(report["command"])
+    (folder / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    page = folder / f"{name}.html"
+    page.write_text(_PAGES.get_template("report.html").render(report=report), encoding="utf-8")
+    if tables is not None:
+        for kind in report["problems"]:
+            await _write_problems(folder / f"{kind}.csv", kind, tables)
+    return page
+
+
+async def _write_problems(path: Path, kind: str, tables: Tables) -> None:
+    """All problems of a kind: key, what was, what is, and whatever else is said."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("key", "was", "is", "more"))
+        after = 0
+        while page := await tables.all(StoredProblem, Q.problems_of_kind, kind=kind, after=after, limit=PAGE):
+            for problem in page:
+                said = dict(problem.said)
+                was, now = said.pop("stored", ""), said.pop("reckoned", "")
+                more = msgspec.json.encode(said).decode() if said else ""
+                writer.writerow((" ".join(problem.key), was, now, more))
+            after = page[-1].problem_id
