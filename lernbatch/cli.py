@@ -60,7 +60,7 @@ ELSEWHERE = {
     ),
     "neighbours": ("sandbox.commands:neighbours", "The old name of `sandbox`; it goes in the next version."),
     "token": (
-        "sandbox.commands:token",
+        "sandbox.token:token",
         "Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.",
     ),
     "audit": ("lernbatch.ops.commands:audit", "Print who did what to whom, when and from where, the newest first."),
@@ -131,7 +131,6 @@ def serve(
         jobs: work on jobs too, or leave them to `lernbatch worker`
     """
     from lernbatch import command, config
-    from lernbatch.app import create
     from lernbatch.database import opening
     from lernbatch.web import server
 
@@ -151,6 +150,8 @@ def serve(
         described = server.url(socks[-1])
         print(f"Lernbatch serves {server.url(sock)}, its API is described at {described}/docs", flush=True)
         if workers == 1:
+            from lernbatch.app import create  # with all that requests need; who only watches over others does without
+
             settings = settings.model_copy(update=changed)
             server.serve(create(settings, dsn), settings, socks)
         else:
@@ -255,6 +256,7 @@ def config_(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] =
     from rich.table import Table
 
     from lernbatch import command, config
+    from lernbatch.screen import Screen
 
     rows = config.shown(command.settings())
     if as_json:
@@ -263,7 +265,7 @@ def config_(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] =
     table = Table("setting", "value", "source", box=None)
     for row in rows:
         table.add_row(row.name, row.value, row.source)
-    command.Screen(soft_wrap=True).print(table)
+    Screen(soft_wrap=True).print(table)
 
 
 @app.command

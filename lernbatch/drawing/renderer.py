@@ -23,15 +23,16 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lernbatch.drawing import picture
-from lernbatch.drawing.picture import Design
+from lernbatch.drawing.design import Design
 from lernbatch.drawing.svg import BadPicture
-from lernbatch.drawing.typesetting import FontSet
+
+if TYPE_CHECKING:  # only the process that draws loads the libraries for it
+    from lernbatch.drawing.typesetting import FontSet
 
 SECONDS = 10  # of processor time for one drawing; an ordinary one takes a quarter of one
 WAIT_SECONDS = 120  # for one drawing on a machine that is busy with other things
@@ -169,6 +170,8 @@ def _done(job: RenderJob) -> RenderResult:
 
 
 def _check(job: RenderJob) -> RenderResult:
+    from lernbatch.drawing import picture
+
     drawn, warnings = picture.check(job.source, _fonts(job.fonts))
     picture.png(drawn)
     picture.pdf(drawn, job.credential, job.title, job.author, _EPOCH)
@@ -176,6 +179,8 @@ def _check(job: RenderJob) -> RenderResult:
 
 
 def _draw(job: RenderJob) -> bytes:
+    from lernbatch.drawing import picture
+
     drawn = picture.draw(Design(job.source, job.embedded), job.values, ZoneInfo(job.zone), _fonts(job.fonts))
     if job.form == "png":
         return picture.png(drawn)
@@ -186,6 +191,8 @@ def _draw(job: RenderJob) -> bytes:
 
 @cache
 def _fonts(fonts: str | None) -> FontSet:
+    from lernbatch.drawing.typesetting import FontSet
+
     return FontSet(Path(fonts) if fonts else None)
 
 
