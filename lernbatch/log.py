@@ -86,7 +86,7 @@ class _BoundRepeats(logging.Filter):
         return left_out is not None
 
 
-class _JsonLines(logging.Formatter):
+class _LineFormatter(logging.Formatter):
     """One JSON object a line: what happened, its values, those that are bound, the level, when, and a trace."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -106,7 +106,7 @@ def configure(level: str) -> None:
     """One JSON line an event, on standard error; what libraries log comes in the same form, from warnings on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_BoundRepeats())
-    handler.setFormatter(_JsonLines())
+    handler.setFormatter(_LineFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     _logger.setLevel(level.upper())
     # It warns of every form that is none, each time in other words: the caller is told, the operator need not be.

@@ -159,7 +159,7 @@ def test_only_secrets_lie_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     [
         ("LERNBATCH_TRUSTED_PROXY", "LERNBATCH_TRUSTED_PROXIES"),
         ("lernbatch_servce_token", "LERNBATCH_SERVICE_TOKEN"),
-        ("LERNBATCH_PORT_FILE", "LERNBATCH_PORT"),
+        ("LERNBATCH_POOLSIZE", "LERNBATCH_POOL_SIZE"),
         ("LERNBATCH_ZZZ", ""),
     ],
 )
