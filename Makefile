@@ -1,7 +1,7 @@
 # What a developer types. Needs GNU make and Python 3.11 or later, nothing else.
 #   make demo     watch a batch live its life on a service of its own; ONCE=1 stops afterwards
 #   make test     the tests, on the embedded PostgreSQL and on Debian's PostgreSQL 15; ARGS go to pytest
-#   make test-real   our pictures of certificates beside Chromium's, which is installed where that can be done
+#   make test-real   with programs that are not Python's: pictures beside Chromium's; the wheel in an environment of its own
 #   make check    all that must be right before a change lands: format, lint, types, imports, dead code, tests
 #   make run      the service on http://127.0.0.1:8000, with its data in .lernbatch
 #   make bench    the hot calls against the same SQL without HTTP

@@ -64,6 +64,14 @@ ELSEWHERE = {
         "Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.",
     ),
     "audit": ("lernbatch.ops.commands:audit", "Print who did what to whom, when and from where, the newest first."),
+    "backup": (
+        "lernbatch.ops.backup.commands:backup",
+        "Back up the database, the keys and the files into a new folder, while the service runs.",
+    ),
+    "restore": (
+        "lernbatch.ops.backup.commands:restore",
+        "Restore a backup into an empty database and a home without keys and files.",
+    ),
     "replay": (
         "lernbatch.jobs.outbox.commands:replay",
         "Send the parked events of the outbox again, each as it was written.",

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from lernbatch.archive.model import FileFormat, Row
+from lernbatch.archive.model import CannotBeMade, FileFormat, Row
 from lernbatch.archive.xlsx import Xlsx
 from lernbatch.tables.formulas import neutral
 
@@ -97,7 +97,11 @@ def format_of(wanted: FileFormat, *, neutralised: bool) -> Format:
     if wanted is FileFormat.XLSX:
         return Xlsx()
     if wanted is FileFormat.PARQUET:
-        from lernbatch.archive.parquet import Parquet  # fifty megabytes that few processes ever need
-
+        try:
+            from lernbatch.archive.parquet import Parquet  # fifty megabytes that few processes ever need
+        except ModuleNotFoundError as missing:
+            raise CannotBeMade(
+                "Parquet is not installed here (pip install 'lernbatch[parquet]'); ask for csv or xlsx."
+            ) from missing
         return Parquet()
     return JsonLines() if wanted is FileFormat.JSONL else Csv(wanted, neutralised=neutralised)
