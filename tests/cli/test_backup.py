@@ -91,7 +91,7 @@ def test_a_backup_holds_what_counts_for_its_owner_alone(installation: Installati
     assert {name.removeprefix("keys/") for name in held if name.startswith("keys/")} == {
         *below(installation.home / "keys")
     }
-    assert {path.stat().st_mode & 0o077 for path in folder.rglob("*")} == {0}
+    assert {path.stat().st_mode & 0o077 for path in folder.rglob("*") if path.is_file()} == {0}
     manifest = json.loads(held["manifest.json"])
     assert {file["path"] for file in manifest["files"]} | {"manifest.json"} == {*held}
     assert manifest["tables"]["migration"] == rows(installation.dsn, "SELECT count(*) FROM migration")[0][0]
