@@ -23,7 +23,7 @@ from lernbatch.database.coalescer import Coalescers
 from lernbatch.errors import Unusable
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
-from lernbatch.ops import gauges
+from lernbatch.ops import gauges, lifecycle
 from lernbatch.routes import ROUTES
 from lernbatch.schedule import JOBS
 from lernbatch.services import JobSignal, Services
@@ -81,6 +81,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Middleware:
         async with services(config, dsn, clock) as held:
             app.state.services = held
             async with (
+                lifecycle.noted(held),
                 gauges.watching(held.pool),
                 ended.watching(held),
                 audit.counting(held),
@@ -96,7 +97,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Middleware:
     app.state.routes = tuple(ROUTES)  # for /openapi.json and /docs
     app.state.operators_port = None  # the only one with what is for operators
     app.state.leaving = app.state.unhealthy = False  # what /readyz and the health gate go by
-    return Middleware(app)
+    return Middleware(app, access_log=config.access_log)
 
 
 def main() -> None:

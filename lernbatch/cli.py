@@ -179,15 +179,22 @@ def work() -> None:
     Example: `lernbatch worker`
     """
 
-    from lernbatch import command
+    from lernbatch import command, service_manager
     from lernbatch.jobs import worker
+    from lernbatch.ops import lifecycle
     from lernbatch.schedule import JOBS
 
     async def until_stopped() -> None:
         stopped = asyncio.Event()
         for sign in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
-        async with command.services() as held, worker.running(held, JOBS):
+        async with (
+            command.services() as held,
+            lifecycle.noted(held),
+            service_manager.watched(),
+            worker.running(held, JOBS),
+        ):
+            service_manager.notify(service_manager.READY)
             print("Lernbatch works on jobs.", flush=True)
             await stopped.wait()
 

@@ -308,6 +308,7 @@ class Config(BaseModel):
     audit_days: int = Field(365, ge=1)  # of the audit trail
     parked_event_days: int = Field(90, ge=1)  # of events that were given up
     answer_days: int = Field(0, ge=0)  # of answers in attempts, whose scores stay; 0: for ever
+    access_log: bool = False  # a line at info for every request; of proxies in front one usually writes them
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
@@ -406,6 +407,9 @@ def _present() -> dict[str, str]:
     return {name.lower(): name for name, value in os.environ.items() if value}
 
 
+DEFAULT = "default"  # the source of a setting that no variable supplies
+
+
 @dataclass(frozen=True, slots=True)
 class ShownSetting:
     """A setting as an operator may see it; `source`: the variable that supplied it, or `default`."""
@@ -418,7 +422,7 @@ class ShownSetting:
 def shown(settings: Config) -> list[ShownSetting]:
     """Every setting, secrets masked."""
     values = ((name, getattr(settings, name)) for name in Config.model_fields)
-    return [ShownSetting(name, _show(value), source(name) or "default") for name, value in values]
+    return [ShownSetting(name, _show(value), source(name) or DEFAULT) for name, value in values]
 
 
 def _show(value: object) -> str:

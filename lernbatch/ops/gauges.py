@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import struct
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -15,14 +17,14 @@ from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from lernbatch import metrics
+from lernbatch import __version__, metrics
 from lernbatch.database import db
 from lernbatch.database.db import Pool
 from lernbatch.ops.health import Q
 from lernbatch.services import Services
 
 COUNTED_AT_MOST = 100_000
-POOL_SECONDS = 5.0
+WATCH_SECONDS = 5.0
 # How the library fails at a file that is empty, cut off, holds something else, or is gone.
 NOT_WHOLE = (struct.error, ValueError, RuntimeError, LookupError, OSError)
 
@@ -78,7 +80,7 @@ async def page(services: Services) -> bytes:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         counted = CollectorRegistry()
         WholeFiles(counted)
-    watch_pool(services.pool)
+    watch_process(services.pool)
     page = generate_latest(counted)
     with suppress(*db.UNREACHABLE):
         page += await _queues(services)
@@ -130,10 +132,16 @@ def _of_jobs(jobs: list[JobState], now: datetime) -> Iterable[Metric]:
     return running, failures, since
 
 
-def watch_pool(pool: Pool) -> None:
-    """Note the state of this process's pool."""
+def watch_process(pool: Pool) -> None:
+    """Note the state of this process: its pool, its memory, its processor time."""
     metrics.POOL_SIZE.set(pool.get_size())
     metrics.POOL_IDLE.set(pool.get_idle_size())
+    metrics.PROCESSES.set(1)
+    metrics.BUILD.labels(__version__, platform.python_version()).set(1)
+    metrics.PROCESSOR.set(time.process_time())
+    with suppress(OSError):  # other systems than Linux have no such files
+        metrics.MEMORY.set(int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+        metrics.OPEN_FILES.set(len(os.listdir("/proc/self/fd")))
 
 
 @asynccontextmanager
@@ -142,8 +150,8 @@ async def watching(pool: Pool) -> AsyncIterator[None]:
 
     async def watch() -> None:
         while True:
-            watch_pool(pool)
-            await asyncio.sleep(POOL_SECONDS)
+            watch_process(pool)
+            await asyncio.sleep(WATCH_SECONDS)
 
     task = asyncio.create_task(watch())
     try:

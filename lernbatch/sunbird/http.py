@@ -14,7 +14,7 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
-from lernbatch import log
+from lernbatch import log, tracing
 from lernbatch.config import Config
 from lernbatch.errors import Upstream
 
@@ -243,7 +243,7 @@ class Remote:
 
     async def _exchange(self, asked: _Request) -> tuple[int, bytes]:
         content = None if asked.body is None else msgspec.json.encode(asked.body)
-        headers = {"Content-Type": "application/json", **(asked.headers or {})}
+        headers = {"Content-Type": "application/json", **tracing.outgoing(), **(asked.headers or {})}
         chunks, size = [], 0
         async with self._client.stream(
             asked.method, asked.path, content=content, params=asked.query, headers=headers

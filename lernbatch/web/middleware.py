@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Message, Receive, Scope, Send
 
-from lernbatch import log, metrics
+from lernbatch import log, metrics, tracing
 from lernbatch.errors import Forbidden, LernbatchError, Unavailable
 from lernbatch.web import answers, failures
 from lernbatch.web.endpoint import route_of
@@ -31,8 +31,8 @@ class NoSuchRoute(LernbatchError):
 class Middleware:
     """What every request passes: its id, its log line, its timing; and whatever escapes becomes an envelope."""
 
-    def __init__(self, app: Starlette) -> None:
-        self.app = app
+    def __init__(self, app: Starlette, *, access_log: bool = False) -> None:
+        self.app, self._access_log = app, access_log
         self._table = RouteTable([route for route in app.routes if isinstance(route, StarletteRoute)])
 
     @asynccontextmanager
@@ -51,7 +51,11 @@ class Middleware:
             return
         headers = scope["lernbatch.headers"] = read_headers(scope)
         message_id = scope["lernbatch.message_id"] = message_id_of(headers)
-        log.bind(request_id=message_id)
+        if (trace := tracing.read(headers)) is None:
+            log.bind(request_id=message_id)
+        else:
+            tracing.CURRENT.set(trace)
+            log.bind(request_id=message_id, trace_id=trace.trace_id)
         began = time.perf_counter()
         status = 500
 
@@ -81,7 +85,8 @@ class Middleware:
             seconds = time.perf_counter() - began
             name = getattr(scope.get("route"), "name", "none")
             metrics.answered(name, status, seconds)
-            log.debug("request", route=name, status=status, seconds=round(seconds, 4))
+            note = log.info if self._access_log else log.debug
+            note("request", route=name, status=status, seconds=round(seconds, 4))
 
     def _preflight(self, scope: Scope, headers: Mapping[str, str]) -> Response:
         """Pages of any origin may call what is not closed; what is, answers none."""

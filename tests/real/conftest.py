@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.real import chromium
 
-collect_ignore = [] if chromium.program() else ["test_chromium.py"]
+collect_ignore = [
+    *([] if chromium.program() else ["test_chromium.py"]),
+    *([] if shutil.which("promtool") else ["test_promtool.py"]),
+]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -14,4 +19,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             "NOT RUN: no Chromium is installed here (Debian's package is chromium), so templates were not drawn by it "
             "again. Its pictures of before are compared with ours in tests/drawing."
+        )
+    if not shutil.which("promtool"):
+        terminalreporter.write_line(
+            "NOT RUN: no promtool is installed here (Debian's package is prometheus), so no alert was tried."
         )
