@@ -31,7 +31,7 @@ from lernbatch.errors import Unusable
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
 from lernbatch.jobs.worker import Job
-from lernbatch.ops import gauges
+from lernbatch.ops import gauges, lifecycle
 from lernbatch.routes import ROUTES
 from lernbatch.schedule import JOBS
 from lernbatch.services import JobSignal, Services
@@ -100,6 +100,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None, jobs: Sequence[
                 provider=Provider(config),
             )
             async with (
+                lifecycle.noted(held),
                 gauges.watching(held.pool),
                 ended.watching(held),
                 audit.counting(held),

@@ -64,13 +64,21 @@ ELSEWHERE = {
     ),
     "neighbours": ("sandbox.commands:neighbours", "The old name of `sandbox`; it goes in the next version."),
     "token": (
-        "sandbox.commands:token",
+        "sandbox.token:token",
         "Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.",
     ),
     "audit": ("lernbatch.ops.commands:audit", "Print who did what to whom, when and from where, the newest first."),
     "sunbird": (
         "lernbatch.takeover.commands:app",
         "Move over from a running Sunbird: plan, copy, catch up, verify, hand over, and back.",
+    ),
+    "backup": (
+        "lernbatch.ops.backup.commands:backup",
+        "Back up the database, the keys and the files into a new folder, while the service runs.",
+    ),
+    "restore": (
+        "lernbatch.ops.backup.commands:restore",
+        "Restore a backup into an empty database and a home without keys and files.",
     ),
     "replay": (
         "lernbatch.jobs.outbox.commands:replay",
@@ -139,7 +147,6 @@ def serve(
         jobs: work on jobs too, or leave them to `lernbatch worker`
     """
     from lernbatch import command, config
-    from lernbatch.app import create
     from lernbatch.database import opening
     from lernbatch.web import server
 
@@ -161,6 +168,8 @@ def serve(
         described = server.url(socks[-1])
         print(f"Lernbatch serves {server.url(sock)}, its API is described at {described}/docs", flush=True)
         if workers == 1:
+            from lernbatch.app import create  # with all that requests need; who only watches over others does without
+
             settings = settings.model_copy(update=changed)
             server.serve(create(settings, dsn), settings, socks)
         else:
@@ -181,12 +190,14 @@ def work() -> None:
     Example: `lernbatch worker`
     """
 
-    from lernbatch import command
+    from lernbatch import command, service_manager
     from lernbatch.jobs import worker
+    from lernbatch.ops import lifecycle
     from lernbatch.schedule import JOBS
 
     async def until_stopped() -> None:
-        async with command.services() as held:
+        async with command.services() as held, lifecycle.noted(held), service_manager.watched():
+            service_manager.notify(service_manager.READY)
             print("Lernbatch works on jobs.", flush=True)
             await worker.work(held, JOBS)
 
@@ -263,6 +274,7 @@ def config_(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] =
     from rich.table import Table
 
     from lernbatch import command, config
+    from lernbatch.screen import Screen
 
     rows = config.shown(command.settings())
     if as_json:
@@ -271,7 +283,7 @@ def config_(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] =
     table = Table("setting", "value", "source", box=None)
     for row in rows:
         table.add_row(row.name, row.value, row.source)
-    command.Screen(soft_wrap=True).print(table)
+    Screen(soft_wrap=True).print(table)
 
 
 @app.command

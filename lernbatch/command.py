@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 import sandbox
 from lernbatch import config, log
 from lernbatch.clock import Clock
@@ -23,22 +21,14 @@ if TYPE_CHECKING:
     from lernbatch.services import Services
 
 
-class Screen(Console):
-    """Rich's console, which would end the process with 1 and without a word when nobody reads it any more."""
-
-    def on_broken_pipe(self) -> None:
-        """A bar on stderr that nobody sees does not end the work; of stdout, the command line says what happened."""
-        self.quiet = True
-        if not self.stderr:
-            raise BrokenPipeError
-
-
 def settings() -> Config:
     """The settings of this process, and its log as they say. Raises: Unusable."""
     read = config.load()
     log.configure(read.log_level)
     for old, new in config.outdated().items():
         log.warning("a setting has a new name; the old one goes in the next version", old=old, new=new)
+    for name, nearest in config.unknown().items():
+        log.warning("there is no such setting; nothing reads this variable", variable=name, nearest=nearest or None)
     return read
 
 

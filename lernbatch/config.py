@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AliasChoices, AliasGenerator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from lernbatch.errors import Unusable
 
@@ -76,12 +76,6 @@ RENAMED: dict[str, str] = {
 }
 
 
-def variables(field: str) -> tuple[str, ...]:
-    """The variables that supply `field`, of which the first that is set counts: ours, our old one, the reference's."""
-    ours = (field, RENAMED[field]) if field in RENAMED else (field,)
-    return (*(f"LERNBATCH_{name}".upper() for name in ours), *REFERENCE_NAMES.get(field, ()))
-
-
 def _zone(value: object) -> object:
     if isinstance(value, str):
         try:
@@ -99,23 +93,15 @@ def _networks(value: object) -> object:
     return tuple(ip_network(word) for word in words) if isinstance(words := _words(value), tuple) else value
 
 
-Zone = Annotated[ZoneInfo, NoDecode, BeforeValidator(_zone)]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_networks)]
 
 
-class Config(BaseSettings):
+class Config(BaseModel):
     """All settings with their defaults; units are in the names."""
 
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="ignore",
-        env_ignore_empty=True,  # deployments of the reference set many variables to nothing
-        populate_by_name=True,
-        env_prefix="LERNBATCH_",  # of the bare names, which would otherwise be read too: HOME, PORT …
-        arbitrary_types_allowed=True,
-        alias_generator=AliasGenerator(validation_alias=lambda name: AliasChoices(*variables(name))),
-    )
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     # where things are
     home: Path = Path(".lernbatch")  # data, keys and files of the embedded default
@@ -341,6 +327,7 @@ class Config(BaseSettings):
     audit_days: int = Field(365, ge=1)  # of the audit trail
     parked_event_days: int = Field(90, ge=1)  # of events that were given up
     answer_days: int = Field(0, ge=0)  # of answers in attempts, whose scores stay; 0: for ever
+    access_log: bool = False  # a line at info for every request; of proxies in front one usually writes them
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
@@ -383,28 +370,73 @@ class Config(BaseSettings):
         return f"{self.sso_url}realms/{self.sso_realm}"
 
 
+# Settings that may lie in a file, which `LERNBATCH_<NAME>_FILE` names: as containers and systemd hand out secrets.
+SECRETS = frozenset(name for name, field in Config.model_fields.items() if "SecretStr" in str(field.annotation))
+MOST_SECRET_CHARACTERS = 64 * 1024
+
+
+def variables(field: str) -> tuple[str, ...]:
+    """The variables that supply `field`, of which the first that is set counts: ours, our old one, the reference's."""
+    ours = [field, *([f"{field}_file"] if field in SECRETS else []), *([RENAMED[field]] if field in RENAMED else [])]
+    return (*(f"LERNBATCH_{name}".upper() for name in ours), *REFERENCE_NAMES.get(field, ()))
+
+
 def load(**overrides: Any) -> Config:
     """The settings of this process. Raises `Unusable` naming the variable that cannot be read."""
+    supplied = {field: _value(field, variable) for field in Config.model_fields if (variable := source(field))}
     try:
-        return Config(**overrides)
+        return Config(**supplied | overrides)
     except ValidationError as wrong:
         first = wrong.errors()[0]
-        variable = str(first["loc"][0])  # ours; whoever reads this has perhaps set the reference's
-        named = source(variable.removeprefix("LERNBATCH_").lower()) or variable
+        field = str(first["loc"][0])
+        named = source(field) or variables(field)[0]
         raise Unusable(f"{named} cannot be used: {first['msg'].removeprefix('Value error, ')}.") from wrong
+
+
+def _value(field: str, variable: str) -> str:
+    """What `variable` supplies: its value, or what stands in the file that it names. Raises: Unusable."""
+    value = os.environ[variable]
+    if field not in SECRETS or not variable.lower().endswith("_file"):
+        return value
+    try:
+        with open(value, encoding="utf-8") as file:
+            secret = file.read(MOST_SECRET_CHARACTERS).strip()
+    except (OSError, ValueError) as wrong:
+        why = (isinstance(wrong, OSError) and wrong.strerror) or "it is no text in UTF-8"
+        raise Unusable(f"{variable} cannot be used: the file {value} cannot be read ({why}).") from wrong
+    if not secret:
+        raise Unusable(f"{variable} cannot be used: the file {value} is empty.")
+    return secret
 
 
 def source(field: str) -> str | None:
     """The environment variable that supplies `field`, as it is spelled there; None: the default."""
-    present = {name.lower(): name for name, value in os.environ.items() if value}
+    present = _present()
     return next((present[name.lower()] for name in variables(field) if name.lower() in present), None)
 
 
 def outdated() -> dict[str, str]:
     """The variables that are set under their old name, and the new name of each."""
-    present = {name.upper() for name, value in os.environ.items() if value}
     names = {f"LERNBATCH_{old}".upper(): f"LERNBATCH_{new}".upper() for new, old in RENAMED.items()}
-    return {old: new for old, new in names.items() if old in present}
+    return {old: new for old, new in names.items() if old.lower() in _present()}
+
+
+def unknown() -> dict[str, str]:
+    """The variables of our prefix that are set and name no setting, and the nearest one's; "" where none is near."""
+    prefix = "LERNBATCH_"
+    ours = [name for field in Config.model_fields for name in variables(field) if name.startswith(prefix)]
+    names = [name.removeprefix(prefix) for name in ours]
+    strangers = {name.upper() for name in _present().values() if name.upper().startswith(prefix)} - {*ours}
+    nearest = {name: get_close_matches(name.removeprefix(prefix), names, n=1) for name in sorted(strangers)}
+    return {name: f"{prefix}{near[0]}" if near else "" for name, near in nearest.items()}
+
+
+def _present() -> dict[str, str]:
+    """The variables that are set, an empty one not: their names in small letters, and as they are spelled."""
+    return {name.lower(): name for name, value in os.environ.items() if value}
+
+
+DEFAULT = "default"  # the source of a setting that no variable supplies
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,7 +451,7 @@ class ShownSetting:
 def shown(settings: Config) -> list[ShownSetting]:
     """Every setting, secrets masked."""
     values = ((name, getattr(settings, name)) for name in Config.model_fields)
-    return [ShownSetting(name, _show(value), source(name) or "default") for name, value in values]
+    return [ShownSetting(name, _show(value), source(name) or DEFAULT) for name, value in values]
 
 
 def _show(value: object) -> str:

@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Hashable, Mapping, MutableMapping
+from collections.abc import Callable, Hashable, Mapping
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
-
-import structlog
 
 WINDOW_SECONDS, LINES_A_WINDOW = 60.0, 5
 MOST_KINDS = 1000  # a library may put its values into the text itself
 
-_logger: Any = structlog.get_logger("lernbatch")
-
-
-def debug(event: str, **values: object) -> None:
-    _logger.debug(event, **values)
-
-
-def info(event: str, **values: object) -> None:
-    _logger.info(event, **values)
-
-
-def warning(event: str, **values: object) -> None:
-    _logger.warning(event, **values)
-
-
-# What `bind` has added for the running task. structlog's own way costs a tenth of a small request.
+_logger = logging.getLogger("lernbatch")
+# What `bind` has added for the running task.
 _bound: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingProxyType({}))
 
 
-def _merge_bound(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    return {**_bound.get(), **event}
+def debug(event: str, **values: object) -> None:
+    _write(logging.DEBUG, event, values)
+
+
+def info(event: str, **values: object) -> None:
+    _write(logging.INFO, event, values)
+
+
+def warning(event: str, **values: object) -> None:
+    _write(logging.WARNING, event, values)
+
+
+def exception(event: str, error: BaseException, **values: object) -> None:
+    """A line with the trace of `error`: something that should not have happened."""
+    _write(logging.ERROR, event, values, error)
+
+
+def bind(**values: object) -> None:
+    """Add `values` to every line of the running task."""
+    _bound.set(values)
+
+
+def _write(level: int, event: str, values: Mapping[str, object], error: BaseException | None = None) -> None:
+    if _logger.isEnabledFor(level):
+        _logger.log(level, event, exc_info=error, extra={"values": values})
 
 
 class Repeats:
@@ -64,61 +72,42 @@ class Repeats:
 _repeats = Repeats()
 
 
-def _bound_repeats(_: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Of our own lines from warnings on: one kind is one place in the code, and one class of error."""
-    if method not in ("warning", "error"):
-        return event
-    left_out = _repeats.admit((event["event"], type(event.get("exc_info"))))
-    if left_out is None:
-        raise structlog.DropEvent
-    return {**event, "left_out": left_out} if left_out else event
-
-
 class _BoundRepeats(logging.Filter):
-    """The same for what libraries log."""
+    """Bounds warnings and errors: of one kind are those of one text and one class of error."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
         left_out = _repeats.admit((record.name, record.msg, record.exc_info and record.exc_info[0]))
-        if left_out:
+        if left_out and record.name == _logger.name:
+            record.__dict__["values"] = {**record.__dict__["values"], "left_out": left_out}
+        elif left_out:
             record.msg = f"{record.msg} ({left_out} such lines were left out before)"
         return left_out is not None
 
 
-_SHARED: list[Any] = [
-    _merge_bound,
-    structlog.processors.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.format_exc_info,
-]
+class _LineFormatter(logging.Formatter):
+    """One JSON object a line: what happened, its values, those that are bound, the level, when, and a trace."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "event": record.getMessage(),
+            **_bound.get(),
+            **record.__dict__.get("values", {}),
+            "level": record.levelname.lower(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+        }
+        if record.exc_info and record.exc_info[0]:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=repr)
 
 
 def configure(level: str) -> None:
     """One JSON line an event, on standard error; what libraries log comes in the same form, from warnings on."""
-    structlog.configure(
-        processors=[_bound_repeats, *_SHARED, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    global _logger
-    _logger = structlog.get_logger("lernbatch").bind()  # bound once: the unbound one binds anew with every call
     handler = logging.StreamHandler(sys.stderr)
-    renderers: list[Any] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.JSONRenderer(),
-    ]
     handler.addFilter(_BoundRepeats())
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=renderers, foreign_pre_chain=_SHARED))
+    handler.setFormatter(_LineFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    _logger.setLevel(level.upper())
     # It warns of every form that is none, each time in other words: the caller is told, the operator need not be.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-
-
-def bind(**values: object) -> None:
-    """Add `values` to every line of the running task."""
-    _bound.set(values)
-
-
-def exception(event: str, error: BaseException, **values: object) -> None:
-    """A line with the trace of `error`: something that should not have happened."""
-    _logger.error(event, exc_info=error, **values)

@@ -20,6 +20,11 @@ POOL_SIZE = Gauge("lernbatch_pool_connections", "Open database connections", mul
 POOL_IDLE = Gauge(
     "lernbatch_pool_idle_connections", "Database connections that wait for work", multiprocess_mode="livesum"
 )
+PROCESSES = Gauge("lernbatch_processes", "Processes of the service", multiprocess_mode="livesum")
+MEMORY = Gauge("lernbatch_memory_bytes", "Resident memory of all processes", multiprocess_mode="livesum")
+PROCESSOR = Gauge("lernbatch_processor_seconds", "Processor time since the start", multiprocess_mode="livesum")
+OPEN_FILES = Gauge("lernbatch_open_files", "Open files and connections", multiprocess_mode="livesum")
+BUILD = Gauge("lernbatch_build_info", "1; its labels say what runs", ["version", "python"], multiprocess_mode="livemax")
 JOB_RUNS = Counter("lernbatch_job_runs_total", "Runs of jobs", ["kind", "outcome"])
 JOB_ITEMS = Counter("lernbatch_job_items_total", "Things that jobs did", ["kind"])
 JOB_SECONDS = Histogram("lernbatch_job_seconds", "Time of a job's run", ["kind"])

@@ -1,23 +1,21 @@
-"""Commands of the sandbox: fill it, make tokens for it, serve it over TCP."""
+"""Commands of the sandbox: fill it, serve it over TCP."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TypeAlias
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from lernbatch import command
 from lernbatch.clock import Clock
-from lernbatch.database import db
 from lernbatch.database.db import Connection
 from lernbatch.errors import Unusable
-from lernbatch.web.caller import Role
-from sandbox import identity, importing, people
+from sandbox import importing
 from sandbox.importing import Imported
 from sandbox.published import NotImportable
 
@@ -107,53 +105,6 @@ def groups(files: list[Path], /) -> None:
         files: one or more
     """
     _import(files, lambda conn, file, _: importing.groups(conn, file))
-
-
-def token(
-    user: str,
-    /,
-    *,
-    expired: bool = False,
-    child: Annotated[str | None, Parameter(name="--for")] = None,
-    role: list[str] | None = None,
-) -> None:
-    """Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.
-
-    Somebody who was not imported has the role of everybody, PUBLIC.
-
-    Example: `lernbatch token vikram --role CONTENT_CREATOR`
-
-    Args:
-        user: the user id
-        expired: one that was over an hour ago
-        child: print the token for X-Authenticated-For instead, with which USER acts for this managed user
-        role: give these roles, not the imported ones
-    """
-    print(asyncio.run(_token(user, expired, child, role)))
-
-
-async def _token(user: str, expired: bool, child: str | None, names: list[str] | None) -> str:
-    async with command.connection() as (settings, conn):
-        person = None
-        if settings.uses_sandbox:
-            person = await db.one(conn, people.SandboxPerson, people.Q.people_by_ids, user_ids=[child or user])
-        organisation = frozenset([person.org_id] if person and person.org_id else [])
-        roles = read_roles((person.roles if person else ["PUBLIC"]) if names is None else names, organisation)
-        return identity.mint(
-            settings.home,
-            settings,
-            child or user,
-            now=Clock(settings.time_zone).now(),
-            roles=roles,
-            expired=expired,
-            parent_id=user if child else None,
-        )
-
-
-def read_roles(names: Iterable[str], own: frozenset[str]) -> list[Role]:
-    """The roles that `names` give: ROLE counts in the own organisation, ROLE@organisation in that one."""
-    named = (name.partition("@") for name in names)
-    return [Role(role, frozenset([elsewhere]) if elsewhere else own) for role, _, elsewhere in named]
 
 
 def serve(*, host: str = "127.0.0.1", port: int = 8001) -> None:

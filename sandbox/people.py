@@ -10,35 +10,10 @@ from lernbatch.database import db, sql
 from lernbatch.errors import NotFound
 from lernbatch.web import envelope
 from sandbox.answer import Answer, Invalid, NoSuchNode, SandboxRequest
+from sandbox.model import SandboxPerson
 
 Q = sql.load("sandbox")
 LARGEST_PAGE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxPerson:
-    """A person with the name of their organisation. `roles`: ROLE (in the own organisation) or ROLE@organisation."""
-
-    user_id: str
-    first_name: str
-    last_name: str
-    org_id: str
-    roles: list[str]
-    state: str
-    district: str
-    block: str
-    cluster: str
-    school_name: str
-    school_id: str
-    board: str
-    user_type: str
-    user_sub_type: str
-    email: str
-    phone: str
-    status: int
-    managed_by: str
-    org_name: str
-    channel: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from lernbatch.archive.model import FileFormat, Row
+from lernbatch.archive.model import CannotBeMade, FileFormat, Row
 from lernbatch.archive.xlsx import Xlsx
 from lernbatch.tables.formulas import neutral
 
@@ -99,7 +99,11 @@ def format_of(file_format: FileFormat, *, neutralised: bool) -> Format:
     if file_format is FileFormat.XLSX:
         return Xlsx()
     if file_format is FileFormat.PARQUET:
-        from lernbatch.archive.parquet import Parquet  # fifty megabytes that few processes ever need
-
+        try:
+            from lernbatch.archive.parquet import Parquet  # fifty megabytes that few processes ever need
+        except ModuleNotFoundError as missing:
+            raise CannotBeMade(
+                "Parquet is not installed here (pip install 'lernbatch[parquet]'); ask for csv or xlsx."
+            ) from missing
         return Parquet()
     return JsonLines() if file_format is FileFormat.JSONL else Csv(file_format, neutralised=neutralised)

@@ -68,6 +68,15 @@ class Store:
             raise Upstream(f"The file store does not give {path}: {_reason(failure)}") from failure
         return file.meta["size"], aiter(file.stream(min_chunk_size=_CHUNK_BYTES // 5))
 
+    async def listing(self) -> AsyncIterator[tuple[str, int]]:
+        """Every file there is, and its size in bytes. Raises: Upstream."""
+        try:
+            async for files in self._store.list():
+                for file in files:
+                    yield file["path"], file["size"]
+        except (BaseError, OSError) as failure:
+            raise Upstream(f"The file store does not list its files: {_reason(failure)}") from failure
+
     async def delete_folder(self, folder: str) -> None:
         """Remove all files under a key, also what a killed worker left of one. Raises: Upstream."""
         try:

@@ -9,6 +9,7 @@ from cyclopts import App
 from lernbatch import command
 from lernbatch.batch import transfer as actions
 from lernbatch.batch.model import Transfer
+from lernbatch.screen import Screen
 
 batch = App(name="batch", help="Batches.")
 
@@ -30,4 +31,4 @@ def transfer(from_user_id: str, to_user_id: str, /) -> None:
             return await actions.transfer(services, request)
 
     count = asyncio.run(run())
-    command.Screen().print(f"Batches handed over: {count}.")
+    Screen().print(f"Batches handed over: {count}.")

@@ -13,7 +13,8 @@ from lernbatch.certificate import actions, bundle, explain, imported, page, pict
 from lernbatch.certificate.model import ImportedCertificate
 from lernbatch.credential import keys
 from lernbatch.credential import status_list as status
-from lernbatch.drawing import picture
+from lernbatch.drawing.design import default_design
+from lernbatch.drawing.qr import QR_KINDS
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import NotFound
 from lernbatch.template.wire import (
@@ -156,7 +157,7 @@ async def _file(call: Call, name: str, form: str) -> Response:
         return _json(imported.record_of(call.services, other))
     qr = call.query.get("qr", call.services.config.certificate_qr)
     try:
-        qr = qr if qr in picture.QR_KINDS else "URL"
+        qr = qr if qr in QR_KINDS else "URL"
         body = await pictures.render(call.services, certificate, form, qr, pictures.client_of(call))
     except BadPicture as bad:
         raise NotFound(f"This certificate has no picture: {bad}") from bad
@@ -169,7 +170,7 @@ async def _file(call: Call, name: str, form: str) -> Response:
 @takes(produces="image/svg+xml")
 async def default_template(_: Call) -> Response:
     """GET /certs/templates/default.svg: our own template."""
-    source = picture.default_design().source
+    source = default_design().source
     headers = {**_PUBLIC, **pictures.protection("svg"), "Cache-Control": "max-age=3600"}
     return Response(source, media_type="image/svg+xml", headers=headers)
 

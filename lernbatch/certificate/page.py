@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from lernbatch.certificate import rules, wire
 from lernbatch.certificate.verification import CheckedCertificate
 from lernbatch.drawing.dates import format_date
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -36,9 +38,18 @@ SENTENCES = {
     "withdrawn": "This certificate was withdrawn at the wish of its holder, who was erased here. It is not valid.",
     "unknown": "No certificate of this number was issued here.",
 }
-_PAGES = Environment(
-    loader=PackageLoader("lernbatch.certificate", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-)
+
+
+@cache
+def _pages() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # loaded where a page is shown
+
+    return Environment(
+        loader=PackageLoader("lernbatch.certificate", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
 
 
 def certificate(checked: CheckedCertificate | None, public_url: str, zone: tzinfo) -> HTMLResponse:
@@ -51,12 +62,16 @@ def certificate(checked: CheckedCertificate | None, public_url: str, zone: tzinf
     def day(at: str) -> str:
         return format_date(datetime.fromisoformat(at), "D MMMM YYYY", zone)
 
-    html = _PAGES.get_template("certificate.html").render(
-        standing=standing,
-        sentence=SENTENCES[standing],
-        shown=shown,
-        day=day,
-        public_url=public_url,
+    html = (
+        _pages()
+        .get_template("certificate.html")
+        .render(
+            standing=standing,
+            sentence=SENTENCES[standing],
+            shown=shown,
+            day=day,
+            public_url=public_url,
+        )
     )
     return HTMLResponse(html, 200 if checked else 404, headers=HEADERS)
 
@@ -68,10 +83,14 @@ IMPORTED_SENTENCES = {**SENTENCES, "valid": "This certificate is valid by the re
 def imported(shown: Mapping[str, Any], zone: tzinfo) -> HTMLResponse:
     """The page of a certificate that another service issued; `shown`: wire.show_imported."""
     issued = None if shown["issuedOn"] is None else datetime.fromisoformat(shown["issuedOn"])
-    html = _PAGES.get_template("imported.html").render(
-        shown=shown,
-        sentence=IMPORTED_SENTENCES[shown["standing"]],
-        issued=None if issued is None else format_date(issued, "D MMMM YYYY", zone),
+    html = (
+        _pages()
+        .get_template("imported.html")
+        .render(
+            shown=shown,
+            sentence=IMPORTED_SENTENCES[shown["standing"]],
+            issued=None if issued is None else format_date(issued, "D MMMM YYYY", zone),
+        )
     )
     return HTMLResponse(html, headers=HEADERS)
 

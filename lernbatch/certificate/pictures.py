@@ -7,6 +7,7 @@ from collections import OrderedDict
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import rfc8785
 
@@ -15,15 +16,18 @@ from lernbatch.certificate.drawing_queue import drawing_queue
 from lernbatch.certificate.model import Certificate
 from lernbatch.credential import baking, proof, vc_jwt
 from lernbatch.credential.keys import key_set
-from lernbatch.drawing import picture, renderer
-from lernbatch.drawing.picture import Design
+from lernbatch.drawing import qr as qr_codes
+from lernbatch.drawing import renderer
+from lernbatch.drawing.design import Design
 from lernbatch.drawing.renderer import RenderJob
 from lernbatch.drawing.svg import BadPicture
-from lernbatch.drawing.typesetting import FontSet
 from lernbatch.drawing.values import placeholders
 from lernbatch.services import Services
 from lernbatch.template import files
 from lernbatch.web.request import Call
+
+if TYPE_CHECKING:
+    from lernbatch.drawing.typesetting import FontSet
 
 MEDIA_TYPES = {
     "svg": "image/svg+xml",
@@ -109,7 +113,7 @@ def _draw(
         return cached
     signed = rfc8785.dumps(dict(certificate.credential))
     public_url, zone = services.config.public_url.rstrip("/"), services.clock.zone
-    code = picture.qr_png(picture.qr_content(f"{public_url}/certs/{certificate.certificate_id}", qr, signed))
+    code = qr_codes.qr_png(qr_codes.qr_content(f"{public_url}/certs/{certificate.certificate_id}", qr, signed))
     fonts = services.config.certificate_font_folder
     job = RenderJob(
         form=form,
@@ -134,4 +138,6 @@ def _draw(
 
 @cache
 def fonts(more: Path | None) -> FontSet:
+    from lernbatch.drawing.typesetting import FontSet  # loaded where an operator's question needs it
+
     return FontSet(more)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from datetime import datetime, tzinfo
 
-import arrow
-
 # Only these are tokens: arrow knows more, which Moment writes as they stand or otherwise.
 _MOMENT = re.compile(r"\[([^\]]*)\]|YYYY|YY|MMMM|MMM|MM|M|Do|DDDD|DD|D|dddd|ddd|HH|H|hh|h|mm|m|ss|s|SSS|A|a|ZZ|Z")
 _ARROW_TOKENS = {"Z": "ZZ", "ZZ": "Z"}  # the offsets +05:30 and +0530 have each other's token; all else is the same
@@ -19,6 +17,8 @@ def format_date(at: datetime | None, form: str, zone: tzinfo) -> str:
     """
     if at is None:
         return ""
+    import arrow  # loaded where a date is shown
+
     local = arrow.Arrow.fromdatetime(at.astimezone(zone) if at.tzinfo else at)
 
     def written(match: re.Match[str]) -> str:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
-from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from importlib import resources
 from typing import Any, Literal
 
-import segno
 import typst
 
 from lernbatch.drawing import outlines, pictures, styles, svg
 from lernbatch.drawing.dates import format_date
+from lernbatch.drawing.design import Design
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.drawing.typesetting import FontSet
 
-QR_KINDS = ("URL", "URL-W3C-VC", "W3C-VC")
 MAX_DOTS = 4000  # of a side, in a PNG
 MAX_INNER = 3  # SVGs within each other
 MAX_SENTENCES = 30  # about one template
@@ -37,18 +31,6 @@ _PAGE = b"""\
 }
 #image("certificate.svg", width: 100%, height: 100%, fit: "contain", alt: sys.inputs.title)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Design:
-    """A template's SVG, and the pictures it or its values name: address → data URL."""
-
-    source: bytes
-    embedded: Mapping[str, str] = field(default_factory=dict)
-
-
-def default_design() -> Design:
-    return Design(resources.files("lernbatch.drawing").joinpath("default.svg").read_bytes())
 
 
 def draw(design: Design, values: Mapping[str, Any], zone: tzinfo, fonts: FontSet) -> bytes:
@@ -164,25 +146,3 @@ def _look_up(path: str, values: Mapping[str, Any]) -> Any:
         else:
             return None
     return value
-
-
-def qr_content(page_url: str, kind: str, credential: bytes) -> str:
-    """What the QR code says: URL, URL-W3C-VC (the link with the signed credential in it) or W3C-VC (that alone).
-
-    Source: contract jobs §4.6, QR_TYPE.
-    """
-    if kind == "URL":
-        return f"{page_url}?t=URL"
-    zipped = io.BytesIO()
-    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        archive.writestr(zipfile.ZipInfo("certificate.json"), credential, zipfile.ZIP_DEFLATED)
-    packed = b64encode(zipped.getvalue()).decode()
-    return f"{page_url}?t=URL-W3C-VC&data={packed}" if kind == "URL-W3C-VC" else packed
-
-
-def qr_png(content: str) -> str:
-    """The QR code as a data URL, three dots a module."""
-    code: str = segno.make(content, error="m" if len(content) < 500 else "l", micro=False).png_data_uri(
-        scale=3, border=2
-    )
-    return code

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from urllib.parse import unquote_to_bytes
 from xml.etree.ElementTree import Element
 
-from PIL import Image, UnidentifiedImageError
-
 from lernbatch.drawing.svg import SVG, XLINK_HREF, BadPicture, href, local
 
 # The kinds that are looked for. Pillow knows more, of which some run programs.
@@ -84,15 +82,19 @@ def type_of(content: bytes) -> str | None:
         b"\xfe\xff\0<",
     ):
         return SVG_TYPE
+    from PIL import Image  # loaded where there is a picture
+
     try:
         with Image.open(io.BytesIO(content), formats=_KINDS) as image:
             return Image.MIME.get(image.format or "")
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+    except (OSError, ValueError, Image.DecompressionBombError):
         return None
 
 
 def as_drawable(content: bytes) -> tuple[str, bytes]:
     """Media type and bytes of the picture, as PNG where not every viewer draws its own kind. Raises: BadPicture."""
+    from PIL import Image
+
     try:
         with Image.open(io.BytesIO(content), formats=_KINDS) as image:
             if image.width * image.height > _MAX_DOTS:
@@ -103,7 +105,7 @@ def as_drawable(content: bytes) -> tuple[str, bytes]:
             out = io.BytesIO()
             image.convert("RGBA" if image.has_transparency_data else "RGB").save(out, "PNG")
             return "image/png", out.getvalue()
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as broken:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as broken:
         raise BadPicture("it is no picture that can be read.") from broken
 
 

@@ -23,15 +23,16 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lernbatch.drawing import picture
-from lernbatch.drawing.picture import Design
+from lernbatch.drawing.design import Design
 from lernbatch.drawing.svg import BadPicture
-from lernbatch.drawing.typesetting import FontSet
+
+if TYPE_CHECKING:  # only the process that draws loads the libraries for it
+    from lernbatch.drawing.typesetting import FontSet
 
 SECONDS = 10  # of processor time for one drawing; an ordinary one takes a quarter of one
 WAIT_SECONDS = 120  # for one drawing on a machine that is busy with other things
@@ -161,6 +162,8 @@ def main() -> None:
 
 def run(job: RenderJob) -> RenderResult:
     """Do a job in this process. Templates from outside belong into the process of RENDERER."""
+    from lernbatch.drawing import picture
+
     try:
         fonts = _fonts(job.fonts)
         if job.form == "check":
@@ -182,6 +185,8 @@ def run(job: RenderJob) -> RenderResult:
 
 @cache
 def _fonts(fonts: str | None) -> FontSet:
+    from lernbatch.drawing.typesetting import FontSet
+
     return FontSet(Path(fonts) if fonts else None)
 
 

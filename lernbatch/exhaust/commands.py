@@ -23,6 +23,7 @@ from lernbatch.exhaust import actions, resealing, wire, worker
 from lernbatch.exhaust.model import ExhaustRequest, ReportSubmission, Requester, RequestStatus
 from lernbatch.person.resealing import ResealCount
 from lernbatch.report.model import Dataset
+from lernbatch.screen import Screen
 from lernbatch.services import Services
 
 app = App(name="exhaust", help="Make reports of batches.")
@@ -160,7 +161,7 @@ async def _deliver(dataset: Dataset, options: ReportOptions) -> list[Path]:
 async def _run_to_end(services: Services, request: ExhaustRequest) -> ExhaustRequest:
     """Show the progress of `request` until it is finished, by this process or another. Returns it as it ended."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=command.Screen(stderr=True)) as bar:
+    with Progress(*columns, console=Screen(stderr=True)) as bar:
         task = bar.add_task(request.dataset, total=None)
         while True:
             async with _running(services, request.request_id) as run:

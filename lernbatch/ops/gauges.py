@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
+import struct
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from lernbatch import metrics
+from lernbatch import __version__, metrics
 from lernbatch.database import db
 from lernbatch.database.db import Pool
 from lernbatch.ops.health import Q
 from lernbatch.services import Services
 
 COUNTED_AT_MOST = 100_000
-POOL_SECONDS = 5.0
+WATCH_SECONDS = 5.0
+# How the library fails at a file that is empty, cut off, holds something else, or is gone.
+NOT_WHOLE = (struct.error, ValueError, RuntimeError, LookupError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +45,42 @@ class JobState:
     last_run_at: datetime | None
 
 
+class WholeFiles(MultiProcessCollector):
+    """What all processes have counted, each in files of its own; one that is not whole is passed over.
+
+    A process that has just begun has made a file and written nothing into it, and one that was killed may have left
+    such a file. The library fails at it, and with it every scrape of that moment, or of all that follow.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None, folder: str | None = None) -> None:
+        super().__init__(registry, folder)  # type: ignore[no-untyped-call]
+
+    def collect(self) -> Iterable[Metric]:
+        files = [str(file) for file in Path(self._path).glob("*.db")]
+        try:
+            return self._merged(files)
+        except NOT_WHOLE:
+            return self._merged([file for file in files if self._is_whole(file)])
+
+    def _is_whole(self, file: str) -> bool:
+        try:
+            self._merged([file])
+        except NOT_WHOLE:
+            return False
+        return True
+
+    def _merged(self, files: list[str]) -> Iterable[Metric]:
+        merged: Iterable[Metric] = self.merge(files)  # type: ignore[no-untyped-call]
+        return merged
+
+
 async def page(services: Services) -> bytes:
     """All metrics in Prometheus' text form; without the queues when the database does not answer."""
     counted: CollectorRegistry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         counted = CollectorRegistry()
-        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
-    watch_pool(services.pool)
+        WholeFiles(counted)
+    watch_process(services.pool)
     page = generate_latest(counted)
     with suppress(*db.UNREACHABLE):
         now = services.clock.now()
@@ -95,10 +130,16 @@ def job_metrics(jobs: list[JobState], now: datetime) -> Iterable[Metric]:
     return running, failures, since
 
 
-def watch_pool(pool: Pool) -> None:
-    """Note the state of this process's pool."""
+def watch_process(pool: Pool) -> None:
+    """Note the state of this process: its pool, its memory, its processor time."""
     metrics.POOL_SIZE.set(pool.get_size())
     metrics.POOL_IDLE.set(pool.get_idle_size())
+    metrics.PROCESSES.set(1)
+    metrics.BUILD.labels(__version__, platform.python_version()).set(1)
+    metrics.PROCESSOR.set(time.process_time())
+    with suppress(OSError):  # other systems than Linux have no such files
+        metrics.MEMORY.set(int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+        metrics.OPEN_FILES.set(len(os.listdir("/proc/self/fd")))
 
 
 @asynccontextmanager
@@ -107,8 +148,8 @@ async def watching(pool: Pool) -> AsyncIterator[None]:
 
     async def watch() -> None:
         while True:
-            watch_pool(pool)
-            await asyncio.sleep(POOL_SECONDS)
+            watch_process(pool)
+            await asyncio.sleep(WATCH_SECONDS)
 
     task = asyncio.create_task(watch())
     try:

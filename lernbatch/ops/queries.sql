@@ -22,3 +22,7 @@ SELECT 'certificate_due', parked,
 -- jobs
 SELECT kind, leased_until > :now AS running, failures, last_run_at
   FROM job;
+
+-- newest_migration
+SELECT max(name)
+  FROM migration;

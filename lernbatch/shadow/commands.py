@@ -13,6 +13,7 @@ from cyclopts import App, Parameter
 from lernbatch import command
 from lernbatch.config import Config
 from lernbatch.errors import Unusable
+from lernbatch.screen import Screen
 from lernbatch.shadow import resigning
 from lernbatch.shadow.comparer import Settings
 
@@ -121,7 +122,7 @@ def report(
         print(json.dumps(reporting.document(summary, gate), indent=2, ensure_ascii=False))
     else:
         for printable in reporting.tables(summary):
-            command.Screen(soft_wrap=True).print(printable)
+            Screen(soft_wrap=True).print(printable)
     if gate is not None and (obstacles := summary.obstacles(gate)):
         raise Unusable("The gate stays closed: " + "; ".join(obstacles) + ".")
 

@@ -14,7 +14,7 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
-from lernbatch import log
+from lernbatch import log, tracing
 from lernbatch.config import Config
 from lernbatch.errors import Upstream
 
@@ -254,7 +254,7 @@ class Remote:
 
     async def _exchange(self, call: _Request) -> tuple[int, bytes]:
         content = None if call.body is None else msgspec.json.encode(call.body)
-        headers = {"Content-Type": "application/json", **(call.headers or {})}
+        headers = {"Content-Type": "application/json", **tracing.outgoing(), **(call.headers or {})}
         chunks, size = [], 0
         async with self._client.stream(
             call.method, call.path, content=content, params=call.query, headers=headers

@@ -18,6 +18,7 @@ from lernbatch.config import Config
 from lernbatch.database import db
 from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unusable
+from lernbatch.screen import Screen
 from lernbatch.services import Services
 from lernbatch.takeover import actions, report
 from lernbatch.takeover import hand_back as handing_back
@@ -95,7 +96,7 @@ def plan(*sources: str, options: SourceOptions = _NO_OPTIONS) -> None:
             try:
                 with (
                     _opened(services.config, sources, options, {}) as opened,
-                    Shown(command.Screen(stderr=True)) as watch,
+                    Shown(Screen(stderr=True)) as watch,
                 ):
                     told, tables = await actions.plan(services, conn, opened, _converting(services, options), watch)
             except (Unusable, LernbatchError) as refused:
@@ -148,7 +149,7 @@ def verify(*sources: str, batch: str | None = None, options: SourceOptions = _NO
 
     async def work() -> dict[str, Any]:
         async with _installation() as (services, conn):
-            with _opened(services.config, sources, options, {}) as opened, Shown(command.Screen(stderr=True)) as watch:
+            with _opened(services.config, sources, options, {}) as opened, Shown(Screen(stderr=True)) as watch:
                 converting = _converting(services, options)
                 told, tables = await verification.verify(services, conn, opened, converting, watch, batch)
             await report.write(options.report, told, tables)
@@ -223,7 +224,7 @@ async def _copy(
 ) -> dict[str, Any]:
     async with _installation() as (services, conn):
         bounds = await actions.bounds_to_go_on_with(conn)
-        with _opened(services.config, sources, options, bounds) as opened, Shown(command.Screen(stderr=True)) as watch:
+        with _opened(services.config, sources, options, bounds) as opened, Shown(Screen(stderr=True)) as watch:
             converting = _converting(services, options)
             told = await actions.copy(
                 services, conn, opened, converting, watch, catch_up=catch_up, remove_vanished=remove_vanished

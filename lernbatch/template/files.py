@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from lernbatch.config import Config
 from lernbatch.database import db, sql
-from lernbatch.drawing import picture, pictures, renderer, svg
-from lernbatch.drawing.picture import Design
+from lernbatch.drawing import pictures, renderer, svg
+from lernbatch.drawing.design import Design, default_design
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import Upstream
 from lernbatch.services import Services
@@ -87,7 +87,7 @@ async def _keep(services: Services, file: TemplateFile) -> None:
 async def design(services: Services, url: str, images: Iterable[str]) -> Design:
     """How certificates of the template at `url` look; the default design where its SVG was never to be had."""
     first = await _files(services, [url, *images])
-    source = first[url].body if url in first else picture.default_design().source
+    source = first[url].body if url in first else default_design().source
     more = await _files(services, [inner for inner in svg.pictures(svg.parse(source)) if inner not in first])
     embedded = {
         file.url: pictures.data_url(file.media_type, file.body)

@@ -11,7 +11,6 @@ from importlib import resources
 from itertools import groupby
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lernbatch import __version__
 from lernbatch.web.openapi import Operation, operations
@@ -24,7 +23,6 @@ SECURITY_POLICY = (
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; "
     f"style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'"
 )
-_pages = Environment(loader=PackageLoader("lernbatch.ops"), autoescape=True, undefined=StrictUndefined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +41,14 @@ class DocumentedCall:
 
 def page(routes: Iterable[Route], url: str) -> str:
     """The whole page; `url`: where the service is reached."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # loaded where a page is shown
+
+    pages = Environment(loader=PackageLoader("lernbatch.ops"), autoescape=True, undefined=StrictUndefined)
     own = [operation for operation in operations(routes) if not operation.by_gateway]
     rooms = [
         (room, [_document(operation, url) for operation in group]) for room, group in groupby(own, lambda own: own.room)
     ]
-    return _pages.get_template("docs.html").render(rooms=rooms, url=url, version=__version__, style=_STYLE)
+    return pages.get_template("docs.html").render(rooms=rooms, url=url, version=__version__, style=_STYLE)
 
 
 def _document(operation: Operation, url: str) -> DocumentedCall:

@@ -31,19 +31,21 @@ def failed(request: Request, error: Exception) -> Response:
     if isinstance(error, ClientDisconnect):
         return Response(status_code=499)
     route = getattr(request.scope.get("route"), "name", "none")  # the path itself may name people
-    if isinstance(error, Upstream):
-        log.warning("upstream failed", detail=error.detail, route=route)
-        metrics.UPSTREAM_FAILURES.inc()
     if isinstance(error, db.UNSTORABLE):
         error = Unstorable()
-    if isinstance(error, db.TROUBLES):
-        log.warning("the database does not work", error=repr(error), route=route)
+    if isinstance(error, Upstream):
+        log.warning("upstream failed", **_place(error, route), status=error.http_status, detail=error.detail)
+        metrics.UPSTREAM_FAILURES.inc()
+    elif isinstance(error, db.TROUBLES):
+        log.warning("the database does not work", **_place(error, route), status=500, detail=repr(error))
         metrics.DATABASE_FAILURES.inc()
         error = Malformed()
-    if not isinstance(error, LernbatchError):
-        log.exception("a bug", error=error, route=route)
+    elif not isinstance(error, LernbatchError):
+        log.exception("a bug", error, **_place(error, route), status=500)
         metrics.BUGS.inc()
         error = Malformed()
+    elif error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("a request was not served", **_place(error, route), status=error.http_status)
     body = envelope.failure(path, message_id, services.clock.now(), error)
     headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, Busy) else {}
     return json_response(body, error.http_status, headers)
@@ -68,6 +70,16 @@ async def publish(request: Request, error: Exception, status: int) -> None:
         await outbox.publish(services.pool, services, [event])
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as unreachable:
         log.warning("an error event was lost", error=repr(unreachable))  # the failure itself is answered and logged
+
+
+def _place(error: Exception, route: str) -> dict[str, object]:
+    """Which request failed, by an error of which class, and where in our code: module, line and function."""
+    ours = [
+        f"{frame.f_globals['__name__']}:{line} {frame.f_code.co_name}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__")).startswith("lernbatch.")
+    ]
+    return {"route": route, "class": type(error).__name__, "where": ours[-1] if ours else None}
 
 
 def trace(error: Exception) -> str:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Message, Receive, Scope, Send
 
-from lernbatch import log, metrics, shadowing
+from lernbatch import log, metrics, shadowing, tracing
 from lernbatch.config import Config
 from lernbatch.errors import Forbidden, LernbatchError, Unavailable
 from lernbatch.web import answers, failures
@@ -41,7 +41,7 @@ class Middleware:
     """What every request passes: its id, its log line, its timing; and whatever escapes becomes an envelope."""
 
     def __init__(self, app: Starlette, config: Config) -> None:
-        self.app = app
+        self.app, self._access_log = app, config.access_log
         self._takeover = [(b"x-lernbatch-takeover", config.takeover.encode())] if config.is_muted else []
         key = config.shadow_key if config.takeover == "shadow" else None
         self._shadow_key = None if key is None else key.get_secret_value().encode()
@@ -63,7 +63,11 @@ class Middleware:
             return
         headers = scope["lernbatch.headers"] = read_headers(scope)
         message_id = scope["lernbatch.message_id"] = message_id_of(headers)
-        log.bind(request_id=message_id)
+        if (trace := tracing.read(headers)) is None:
+            log.bind(request_id=message_id)
+        else:
+            tracing.CURRENT.set(trace)
+            log.bind(request_id=message_id, trace_id=trace.trace_id)
         began = time.perf_counter()
         status = 500
 
@@ -99,7 +103,8 @@ class Middleware:
             seconds = time.perf_counter() - began
             name = getattr(scope.get("route"), "name", "none")
             metrics.answered(name, status, seconds)
-            log.debug("request", route=name, status=status, seconds=round(seconds, 4))
+            note = log.info if self._access_log else log.debug
+            note("request", route=name, status=status, seconds=round(seconds, 4))
 
     def _preflight(self, scope: Scope, headers: Mapping[str, str]) -> Response:
         """Pages of any origin may call what is not closed; what is, answers none."""

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from types import FrameType
 
@@ -22,7 +22,7 @@ from prometheus_client import multiprocess
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from lernbatch import log
+from lernbatch import log, service_manager
 from lernbatch.config import Config
 from lernbatch.errors import Unusable
 from lernbatch.jobs.pauses import pause_after
@@ -71,10 +71,18 @@ class Server(uvicorn.Server):
     before the door closes. A second signal ends that wait, a second Ctrl-C also the wait for requests under way.
     """
 
-    def __init__(self, settings: uvicorn.Config, leave: Callable[[], None], drain_seconds: float) -> None:
+    def __init__(
+        self, settings: uvicorn.Config, leave: Callable[[], None], drain_seconds: float, *, is_main: bool = True
+    ) -> None:
         super().__init__(settings)
+        self.is_main = is_main  # and no child of one that speaks for it
         self._leave, self._drain_seconds = leave, drain_seconds
         self._close_at: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.is_main:
+            service_manager.notify(service_manager.READY)
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:
         if self._close_at is None:
@@ -96,7 +104,7 @@ def serve(application: Middleware, settings: Config, socks: Sequence[socket.sock
     The first is for everybody, the second, if there is one, for operators.
     """
     application.app.state.operators_port = socks[1].getsockname()[1] if len(socks) > 1 else None
-    server = Server(_served(application, settings), application.leave, settings.drain_seconds)
+    server = Server(_served(application, settings), application.leave, settings.drain_seconds, is_main=parent is None)
 
     def orphaned(parent: int) -> None:
         asyncio.get_running_loop().remove_reader(parent)
@@ -105,7 +113,7 @@ def serve(application: Middleware, settings: Config, socks: Sequence[socket.sock
     async def run() -> None:
         if parent is not None:
             asyncio.get_running_loop().add_reader(parent, orphaned, parent)
-        async with application.running():
+        async with service_manager.watched() if parent is None else AsyncExitStack(), application.running():
             _spare_collector()
             await server.serve(sockets=[*socks])
 
@@ -181,7 +189,8 @@ class WorkerProcesses:
             loop.add_signal_handler(sign, self._stop.set)
         watched, held = os.pipe()
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with service_manager.watched(), asyncio.TaskGroup() as tasks:
+                service_manager.notify(service_manager.READY)
                 for socks in processes:
                     tasks.create_task(self._keep(watched, socks))
         except* Unusable as wrong:

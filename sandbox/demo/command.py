@@ -22,6 +22,7 @@ from lernbatch import command
 from lernbatch.config import Config
 from lernbatch.database import db, opening
 from lernbatch.errors import Unusable
+from lernbatch.screen import Screen
 from lernbatch.web.caller import Role
 from sandbox import identity, importing
 from sandbox.demo import checking, expected, journey, report, service
@@ -50,7 +51,7 @@ def demo(
         learners: how many take part
         once: stop afterwards, and fail if any figure is not what the input implies
     """
-    console = command.Screen()
+    console = Screen()
     settings = command.settings()
     contents = expected.contents(importing.SAMPLE / "course.json")
     wanted = expected.figures(contents, learners)

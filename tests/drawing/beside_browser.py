@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from PIL import Image, ImageChops, ImageFilter
 
 from lernbatch.drawing import picture
-from lernbatch.drawing.picture import Design
+from lernbatch.drawing.design import Design
 from lernbatch.drawing.typesetting import FontSet
 
 FOLDER = Path(__file__).parent

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from lernbatch.drawing import picture
+from lernbatch.drawing import picture, qr
+from lernbatch.drawing.design import default_design
 from lernbatch.drawing.typesetting import FontSet
 
 FOLDER = Path(__file__).parent / "golden"
@@ -40,13 +41,13 @@ def values(script: str) -> dict[str, object]:
         "signatory0Centre": 561.5,
         "signatory1Centre": -5000,
         "signatory2Centre": -5000,
-        "qrCode": picture.qr_png("https://lern.example/certs/351cf1ef-5c07-5b7f-a881-0e71c2e92bf1?t=URL"),
+        "qrCode": qr.qr_png("https://lern.example/certs/351cf1ef-5c07-5b7f-a881-0e71c2e92bf1?t=URL"),
         "verificationUrl": "https://lern.example/certs/351cf1ef-5c07-5b7f-a881-0e71c2e92bf1",
     }
 
 
 def draw(script: str) -> bytes:
-    return picture.draw(picture.default_design(), values(script), ZoneInfo("Asia/Kolkata"), FontSet())
+    return picture.draw(default_design(), values(script), ZoneInfo("Asia/Kolkata"), FontSet())
 
 
 def main() -> None:

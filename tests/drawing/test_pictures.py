@@ -14,7 +14,7 @@ import pypdf
 import pytest
 
 from lernbatch.certificate.pictures import PictureCache
-from lernbatch.drawing import picture
+from lernbatch.drawing import picture, qr
 from tests.drawing import scripts
 
 MADE_AT = datetime(2026, 7, 1, 10, 0, 0, 123, tzinfo=UTC)
@@ -84,10 +84,10 @@ def test_the_same_certificate_is_the_same_file() -> None:
 
 def test_the_code_links_to_the_page_or_holds_the_credential() -> None:
     page = "https://lern.example/certs/1"
-    assert picture.qr_content(page, "URL", b"{}") == f"{page}?t=URL"
-    linked = picture.qr_content(page, "URL-W3C-VC", b'{"a":1}')
+    assert qr.qr_content(page, "URL", b"{}") == f"{page}?t=URL"
+    linked = qr.qr_content(page, "URL-W3C-VC", b'{"a":1}')
     packed = urlsplit(linked).query.removeprefix("t=URL-W3C-VC&data=")
-    assert packed == picture.qr_content(page, "W3C-VC", b'{"a":1}')
+    assert packed == qr.qr_content(page, "W3C-VC", b'{"a":1}')
     with zipfile.ZipFile(io.BytesIO(b64decode(packed))) as archive:
         assert archive.read("certificate.json") == b'{"a":1}'
 

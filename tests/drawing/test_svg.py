@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lernbatch.drawing import dates, picture, svg
-from lernbatch.drawing.picture import Design
+from lernbatch.drawing.design import Design
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.drawing.typesetting import FontSet
 

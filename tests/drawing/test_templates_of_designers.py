@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from lernbatch.drawing import picture, pictures, svg
-from lernbatch.drawing.picture import Design
+from lernbatch.drawing.design import Design
 from sandbox import importing
 from tests.certificate.cohort import Cohort
 from tests.drawing import beside_browser as beside

@@ -122,3 +122,52 @@ def test_a_value_that_cannot_be_used_is_one_sentence_with_its_variable(
         config.load()
     assert variable.lower() in str(wrong.value).lower()
     assert "\n" not in str(wrong.value)
+
+
+@pytest.mark.parametrize("name", sorted(config.SECRETS))
+def test_a_secret_may_lie_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("  s3cret\n", encoding="utf-8")
+    variable = f"LERNBATCH_{name}_FILE".upper()
+    monkeypatch.setenv(variable, str(file))
+    assert getattr(config.load(), name).get_secret_value() == "s3cret"
+    assert config.source(name) == variable
+    monkeypatch.setenv(variable.removesuffix("_FILE"), "nearer")
+    assert getattr(config.load(), name).get_secret_value() == "nearer"
+
+
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfe"])
+def test_a_file_of_a_secret_that_cannot_be_used_is_named(
+    content: bytes | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("LERNBATCH_SERVICE_TOKEN_FILE", str(file))
+    with pytest.raises(Unusable, match="LERNBATCH_SERVICE_TOKEN_FILE cannot be used: the file ") as wrong:
+        config.load()
+    assert str(file) in str(wrong.value)
+
+
+def test_only_secrets_lie_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LERNBATCH_PORT_FILE", str(tmp_path))
+    assert config.load().port == 8000
+
+
+@pytest.mark.parametrize(
+    ("variable", "nearest"),
+    [
+        ("LERNBATCH_TRUSTED_PROXY", "LERNBATCH_TRUSTED_PROXIES"),
+        ("lernbatch_servce_token", "LERNBATCH_SERVICE_TOKEN"),
+        ("LERNBATCH_POOLSIZE", "LERNBATCH_POOL_SIZE"),
+        ("LERNBATCH_ZZZ", ""),
+    ],
+)
+def test_a_variable_of_ours_that_nothing_reads_is_reported_with_the_nearest_name(
+    variable: str, nearest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LERNBATCH_PORT", "9")
+    monkeypatch.setenv("lernbatch_database_url_file", "x")
+    assert config.unknown() == {}
+    monkeypatch.setenv(variable, "x")
+    assert config.unknown() == {variable.upper(): nearest}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,11 @@ _NEEDS = (
         ["test_chromium.py"],
         "no Chromium is installed here (Debian's package is chromium), so templates were not drawn by it "
         "again. Its pictures of before are compared with ours in tests/drawing.",
+    ),
+    (
+        shutil.which("promtool"),
+        ["test_promtool.py"],
+        "no promtool is installed here (Debian's package is prometheus), so no alert was tried.",
     ),
     (
         cassandra.jars("cassandra"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
+from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,16 @@ class Producer:
     """Sends records, idempotently and with the acknowledgement of all replicas. Connects when first used."""
 
     def __init__(self, config: Config) -> None:
-        """Raises: Unusable, when events would cross a network in clear, or the TLS files cannot be used."""
+        """Raises: Unusable, when events would cross a network in clear, or the library is missing, or the TLS files
+        cannot be used.
+        """
         if not (config.kafka_tls or config.kafka_cleartext_allowed or all(map(is_loopback, config.kafka_servers))):
             raise Unusable(
                 "Kafka is on another machine, and its events name people: set LERNBATCH_KAFKA_TLS=true, or"
                 " LERNBATCH_KAFKA_CLEARTEXT_ALLOWED=true where the network itself is protected."
             )
+        if config.kafka_servers and find_spec("aiokafka") is None:
+            raise Unusable("LERNBATCH_KAFKA_SERVERS needs a library: run `pip install 'lernbatch[kafka]'`.")
         self._config = config
         self._secured = _secured(config)
         self._producer: AIOKafkaProducer | None = None
