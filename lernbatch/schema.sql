@@ -224,6 +224,7 @@ CREATE TABLE roster_draft (
   batch_id text        NOT NULL,
   made_by  text        NOT NULL,
   made_at  timestamptz NOT NULL,
+  user_ids text[]      NOT NULL, -- whom it names, so that they can be forgotten
   sealed   bytea       NOT NULL
 );
 

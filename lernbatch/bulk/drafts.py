@@ -90,6 +90,7 @@ async def make(
         batch_id=draft.batch_id,
         made_by=caller.user_id,
         now=now,
+        user_ids=list({line.user_id for line in lines} | {row.user_id for row in plan.decisions}),
         sealed=seal_of(services.config).close(packed, draft.draft_id),
     )
     return draft

@@ -99,8 +99,8 @@ ORDER BY applied_at DESC, change_id
    LIMIT :limit;
 
 -- insert_draft
-INSERT INTO roster_draft (draft_id, batch_id, made_by, made_at, sealed)
-VALUES (:draft_id, :batch_id, :made_by, :now, :sealed);
+INSERT INTO roster_draft (draft_id, batch_id, made_by, made_at, user_ids, sealed)
+VALUES (:draft_id, :batch_id, :made_by, :now, :user_ids, :sealed);
 
 -- draft_by_id
 SELECT sealed FROM roster_draft WHERE draft_id = :draft_id AND batch_id = :batch_id AND made_by = :made_by;

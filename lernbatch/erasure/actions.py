@@ -33,6 +33,7 @@ STEPS = (
     Q.erase_lines,
     Q.erase_people,
     Q.erase_changes,
+    Q.erase_drafts,
     Q.erase_answers,
     Q.erase_events,
     Q.erase_merges,

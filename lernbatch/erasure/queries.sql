@@ -180,6 +180,13 @@ UPDATE roster_change
                          OR :user_id = ANY (removed)
                       LIMIT :limit);
 
+-- erase_drafts
+DELETE FROM roster_draft
+ WHERE draft_id IN (SELECT draft_id
+                      FROM roster_draft
+                     WHERE made_by = :user_id OR :user_id = ANY (user_ids)
+                     LIMIT :limit);
+
 -- erase_answers
 DELETE FROM idempotency_key
  WHERE (scope, key) IN (SELECT scope, key

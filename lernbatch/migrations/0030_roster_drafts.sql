@@ -5,6 +5,7 @@ CREATE TABLE roster_draft (
   batch_id text        NOT NULL,
   made_by  text        NOT NULL,
   made_at  timestamptz NOT NULL,
+  user_ids text[]      NOT NULL,
   sealed   bytea       NOT NULL
 );
 

@@ -47,7 +47,7 @@ def test_k02_people_are_offered_by_role_and_one_press_is_signed_in(visits: Visit
     roles = [page.index(text) for text in ("Organisation administrator", "Batch creator", "Mentor", "Learner")]
     assert roles == sorted(roles)
     assert visitor.post("/console/sign-in", {"do": "choose", "user": ASHA.user_id}).status_code == 303
-    assert "Asha K" in visitor.get("/console/").text
+    assert "Asha K" in visitor.get("/console/my").text
 
 
 def test_k02_nobody_chooses_who_they_are_where_keys_of_a_provider_count(

@@ -68,6 +68,8 @@ def plant(service: Running, person: Person, batch_id: str) -> None:
         " WHERE uploaded_by = $1",
         f"INSERT INTO roster_change (change_id, batch_id, applied_by, applied_at, added, returned, removed)"
         f" VALUES ('{uuid4()}', '{batch_id}', $1, now(), ARRAY[$1, 'y'], ARRAY[$1], ARRAY[$1])",
+        f"INSERT INTO roster_draft VALUES ('{uuid4()}', '{batch_id}', $1, now(), '{{}}', ''),"
+        f" ('{uuid4()}', '{batch_id}', 'x', now(), ARRAY['x', $1], '')",
         f"INSERT INTO idempotency_key VALUES ('/v1/x ' || $1, '{uuid4()}', 'h', '{{}}', now())",
         f"INSERT INTO idempotency_key VALUES ('/v1/x', '{uuid4()}', 'h', jsonb_build_object('id', $1::text), now())",
         "INSERT INTO outbox (destination, topic, key, payload, created_at, due_at, parked)"

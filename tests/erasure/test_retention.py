@@ -78,7 +78,7 @@ def test_everything_goes_when_its_time_is_over_and_not_before(service: Running) 
             "a change by a plan": bool(service.sql("SELECT FROM roster_change")),
             "the file of a report": report_is_there(plain),
             "the file of a report with names": report_is_there(personal),
-            "the audit trail": bool(service.sql("SELECT FROM audit WHERE what = 'roster.apply'")),
+            "the audit trail": bool(service.sql("SELECT FROM audit WHERE what = 'bulk.apply'")),
         }
         return {name for name, is_there in there.items() if is_there}
 

@@ -161,6 +161,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "people_due": ("erasure", "person", "summary"),
     "profile": ("erasure", "person"),
     "roster_change": ("bulk", "erasure"),
+    "roster_draft": ("bulk", "erasure"),
     "takeover": ("takeover",),
     "template_recheck": ("certificate",),
 }
