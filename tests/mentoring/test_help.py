@@ -129,6 +129,19 @@ def test_notes_are_sealed_and_for_who_manages_the_batch(service: Running, slippi
     assert contact(service, batch_id, asha, caller=RAVI).status_code == 401
 
 
+def test_the_contacts_of_one_learner_are_listed(service: Running, slipping: tuple[str, Person]) -> None:
+    batch_id, asha = slipping
+    kavya = enrolled(service, batch_id)
+    for learner, note in ((asha, "one"), (kavya, "another"), (asha, "two")):
+        contact(service, batch_id, learner, note=note)
+        service.clock.move(minutes=1)
+    path = f"/v1/course/batch/contact/list?batchId={batch_id}&userId={asha.user_id}"
+    told = service.call("GET", path, MEERA).json()["result"]["response"]
+    assert [entry["note"] for entry in told] == ["two", "one"]
+    assert service.call("GET", path, RAVI).status_code == 401
+    assert service.call("GET", path, asha).status_code == 401
+
+
 def test_a_contact_and_its_undoing_leave_a_line_each_in_the_audit(
     service: Running, slipping: tuple[str, Person]
 ) -> None:
