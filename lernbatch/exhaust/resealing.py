@@ -1,8 +1,9 @@
-"""Sealing anew what older keys have sealed: people's profiles, and the keys of requests."""
+"""Sealing anew what older keys have sealed: people's profiles, notes of contacts, and the keys of requests."""
 
 from __future__ import annotations
 
 from lernbatch.database import sql
+from lernbatch.mentoring import actions as mentoring
 from lernbatch.person import resealing
 from lernbatch.person.resealing import ResealCount
 from lernbatch.services import Services
@@ -14,5 +15,6 @@ async def reseal(services: Services) -> ResealCount:
     """Seal by the newest key whatever an older one has sealed; how many values. Can be cut off and repeated."""
     count = ResealCount()
     await resealing.reseal_profiles(services, count)
+    await resealing.reseal(services, mentoring.Q.sealed_notes, mentoring.Q.reseal_notes, count)
     await resealing.reseal(services, Q.sealed_keys, Q.reseal_keys, count)
     return count

@@ -21,6 +21,7 @@ from lernbatch.errors import Unauthorized, Upstream
 from lernbatch.figures import rules
 from lernbatch.figures.model import (
     BatchFigures,
+    CertificateGroup,
     CountedBatch,
     CountedEnrolment,
     LearnerRow,
@@ -41,6 +42,7 @@ MOST_LIVE = 2000  # learners that are counted while somebody waits
 STALE_AFTER = timedelta(seconds=50)  # figures of a large batch that is looked at are counted again
 COUNTED_AT_ONCE = 5000
 MOST_DAYS = 400
+MOST_GROUPS = 200  # of certificates; each has a reason of its own
 ACTIVE_WITHIN = timedelta(days=7)
 
 
@@ -97,6 +99,14 @@ async def figures_of(services: Services, managed: Sequence[Batch]) -> list[Count
         )
         for batch in managed
     ]
+
+
+async def certificate_groups(services: Services, batch: Batch) -> list[CertificateGroup]:
+    """What became of those who completed `batch`, which the caller manages; the groups add up to them."""
+    await bring_up_to_date(services, [batch])
+    async with services.pool.acquire() as conn, conn.transaction():
+        await db.run(conn, Q.plan_by_values)
+        return await db.all(conn, CertificateGroup, Q.certificate_groups, batch_id=batch.batch_id, limit=MOST_GROUPS)
 
 
 async def learners(services: Services, batch: Batch, query: LearnersQuery) -> LearnersPage:

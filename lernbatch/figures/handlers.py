@@ -23,6 +23,13 @@ async def list_figures(call: Call) -> wire.FiguresListAnswer:
     return wire.FiguresListAnswer([wire.show_figures(batch) for batch in batches])
 
 
+@takes()
+async def read_certificate_groups(call: Call) -> wire.CertificateGroupsAnswer:
+    """GET /v1/course/batch/cert/figures/{batch_id}: what became of those who completed the batch."""
+    batch = await actions.managed_batch(call.services, call.caller, call.parameters["batch_id"])
+    return wire.show_certificate_groups(await actions.certificate_groups(call.services, batch))
+
+
 @takes(wire.LearnersRequest)
 async def list_learners(call: Call) -> wire.LearnersAnswer:
     """POST /v1/course/batch/learners: a page of a batch's learners, and where each stands."""

@@ -152,6 +152,18 @@ class BatchFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateGroup:
+    """So many of those who completed a batch. `state`: issued, being-issued, held (tried again), failed (given up),
+    revoked, suspended or not-earned; `reason`: why it is held or failed; `due_at`: of the oldest that is being issued.
+    """
+
+    state: str
+    reason: str | None
+    learners: int
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class CountedBatch:
     """The counts of a batch with the names of its units."""
 

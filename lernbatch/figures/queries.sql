@@ -213,3 +213,33 @@ SELECT user_id, standing, need, reached, percentage, unit, units, best, attempts
 -- learner_count
 SELECT count(*)
     :{matching};
+
+-- certificate_groups
+-- What became of those who completed a batch: each is in one group, and those who failed by reason. Who has no
+-- certificate had it taken away, was given up, is tried again later, is due, or has not earned it. A suspended one is
+-- still the learner's.
+WITH taken AS (
+  SELECT user_id, CASE WHEN bool_or(status = 'suspended') THEN 'suspended' ELSE 'revoked' END AS state
+    FROM certificate
+   WHERE batch_id = :batch_id
+GROUP BY user_id
+  HAVING NOT bool_or(status = 'active') AND bool_or(status IN ('suspended', 'revoked'))
+), completed AS (
+  SELECT CASE WHEN taken.state = 'suspended' THEN 'suspended'
+              WHEN f.certificates > 0 THEN 'issued'
+              WHEN taken.state = 'revoked' THEN 'revoked'
+              WHEN d.parked THEN 'failed'
+              WHEN d.error IS NOT NULL THEN 'held'
+              WHEN d.user_id IS NOT NULL THEN 'being-issued'
+              ELSE 'not-earned' END AS state, d.error, d.due_at
+    FROM learner_figures f
+    LEFT JOIN certificate_due d ON d.user_id = f.user_id AND d.batch_id = f.batch_id AND d.batch_id = :batch_id
+    LEFT JOIN taken ON taken.user_id = f.user_id
+   WHERE f.batch_id = :batch_id AND f.standing > 0 AND f.reached >= 3
+)
+  SELECT state, CASE WHEN state IN ('failed', 'held') THEN error END AS reason, count(*)::integer AS learners,
+         min(CASE WHEN state = 'being-issued' THEN due_at END) AS due_at
+    FROM completed
+GROUP BY 1, 2
+ORDER BY 3 DESC, 1, 2
+   LIMIT :limit;

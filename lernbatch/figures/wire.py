@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -15,6 +15,7 @@ from lernbatch.batch.rules import InvalidRequest
 from lernbatch.errors import Missing
 from lernbatch.figures import rules
 from lernbatch.figures.model import (
+    CertificateGroup,
     CountedBatch,
     LearnerRow,
     LearnersFilter,
@@ -97,6 +98,27 @@ class FiguresListAnswer(Fields):
     """The figures of several batches, in the order of the request."""
 
     response: list[ShownFigures]
+
+
+class ShownCertificateGroup(Fields):
+    """So many of those who completed a batch."""
+
+    state: Annotated[
+        str,
+        Meta(
+            examples=["issued"],
+            description="issued, being-issued, held (tried again), failed (given up), revoked, suspended, not-earned.",
+        ),
+    ]
+    reason: Annotated[str | None, Meta(description="Why it is held or failed.")]
+    learners: int
+    since: Annotated[datetime | None, Meta(description="Of being-issued: when the oldest was, or is, due.")]
+
+
+class CertificateGroupsAnswer(Fields):
+    """What became of those who completed a batch; the groups add up to them."""
+
+    response: list[ShownCertificateGroup]
 
 
 class AskedFilters(Fields):
@@ -259,6 +281,13 @@ def show_figures(batch: CountedBatch) -> ShownFigures:
         days=[
             ShownDay(str(day), enrolled, completed, certified) for day, enrolled, completed, certified in figures.days
         ],
+    )
+
+
+def show_certificate_groups(groups: Iterable[CertificateGroup]) -> CertificateGroupsAnswer:
+    """{"response": [{"state": "issued", "reason": null, "learners": 380, "since": null}, …]}"""
+    return CertificateGroupsAnswer(
+        [ShownCertificateGroup(group.state, group.reason, group.learners, group.due_at) for group in groups]
     )
 
 

@@ -103,8 +103,9 @@ async def help_first(
     return HelpList(today, _shown(services, lately))
 
 
-async def contacts_of(services: Services, batch_id: str, user_id: str) -> list[ShownContact]:
-    """The newest contacts of one learner of a batch that the caller manages."""
+async def contacts_of(services: Services, caller: Caller, batch_id: str, user_id: str) -> list[ShownContact]:
+    """The newest contacts of one learner of a batch, with what came of them. Raises: InvalidBatch, Unauthorized."""
+    await figures.managed_batch(services, caller, batch_id)
     rows = await db.all(
         services.pool, Contact, Q.contacts_of_learner, user_id=user_id, batch_id=batch_id, limit=MOST_LATELY
     )

@@ -6,6 +6,7 @@ from lernbatch.errors import Missing
 from lernbatch.figures import actions as figures
 from lernbatch.mentoring import actions, wire
 from lernbatch.web import audit
+from lernbatch.web.fields import mandatory
 from lernbatch.web.request import Call
 from lernbatch.web.schema import Done, takes
 
@@ -32,6 +33,14 @@ async def note_contact(call: Call) -> wire.NotedContacts:
     """POST /v1/course/batch/contact/add: learners were spoken to; they leave the list for three days."""
     new = wire.read_contact(call.request)
     return wire.NotedContacts(await actions.contact(call.services, call.caller, new, audit.by(call)))
+
+
+@takes(query=wire.ContactsQuery)
+async def list_contacts(call: Call) -> wire.ContactsAnswer:
+    """GET /v1/course/batch/contact/list?userId=…&batchId=…: of one learner, for who manages the batch."""
+    user_id, batch_id = mandatory(call.query, "userId"), mandatory(call.query, "batchId")
+    contacts = await actions.contacts_of(call.services, call.caller, batch_id, user_id)
+    return wire.ContactsAnswer([wire.show_contact(contact) for contact in contacts])
 
 
 @takes(wire.ContactToUndo)

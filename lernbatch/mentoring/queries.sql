@@ -144,3 +144,16 @@ SELECT happened.at, happened.what, happened.by, happened.detail, happened.score,
   ) happened
  ORDER BY happened.at DESC, happened.what DESC, happened.detail
  LIMIT :limit;
+
+-- sealed_notes
+  SELECT contact_id AS about, sealed
+    FROM contact
+   WHERE contact_id > :after AND sealed IS NOT NULL
+ORDER BY contact_id
+   LIMIT :limit;
+
+-- reseal_notes
+UPDATE contact c
+   SET sealed = new.sealed
+  FROM unnest(:abouts::text[], :before::bytea[], :sealed::bytea[]) AS new (about, before, sealed)
+ WHERE c.contact_id = new.about AND c.sealed = new.before;

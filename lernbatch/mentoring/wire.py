@@ -96,6 +96,19 @@ class ContactToUndo(Fields):
     contact_id: str
 
 
+class ContactsQuery(Fields):
+    """Whose contacts, in which batch."""
+
+    batch_id: BatchId
+    user_id: UserId
+
+
+class ContactsAnswer(Fields):
+    """The newest 50, the newest first."""
+
+    response: list[ShownOutcome]
+
+
 class HistoryQuery(Fields):
     """Whose history, in which batch."""
 

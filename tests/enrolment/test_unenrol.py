@@ -20,7 +20,9 @@ def test_a_learner_leaves_and_nothing_is_deleted(service: Running) -> None:
     before = row(service, asha, batch_id)
     answer = unenrol(service, asha, batch_id)
     assert (answer.json()["id"], answer.json()["result"]) == ("api.course.unenroll", SUCCESS)
-    assert row(service, asha, batch_id) == {**before, "active": False}
+    after = row(service, asha, batch_id)
+    assert after == {**before, "active": False, "left_at": after["left_at"]}
+    assert after["left_at"] is not None
 
 
 def test_the_old_path_takes_lower_case_keys(service: Running) -> None:

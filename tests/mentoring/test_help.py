@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from lernbatch.exhaust import resealing
+from lernbatch.sealing import keys_of
 from tests.learning import SUCCESS, complete, enrolled, item, known_learner, new_batch, new_learner, refusal, report
 from tests.people import MEERA, RAVI, VIKRAM, Person
 from tests.running import Running
@@ -127,6 +131,33 @@ def test_notes_are_sealed_and_for_who_manages_the_batch(service: Running, slippi
     answer = service.call("POST", "/v1/course/batch/help", RAVI, {"batchIds": [batch_id]})
     assert answer.status_code == 401
     assert contact(service, batch_id, asha, caller=RAVI).status_code == 401
+
+
+def test_a_note_is_sealed_anew_by_the_newest_key(service: Running, slipping: tuple[str, Person]) -> None:
+    batch_id, asha = slipping
+    contact(service, batch_id, asha, note="by an older key")
+    contact_id = service.sql("SELECT contact_id FROM contact WHERE user_id = $1", asha.user_id)[0]["contact_id"]
+    key = keys_of(service.config).keys[1]
+    older = os.urandom(12)
+    sealed = older + AESGCM(key).encrypt(older, b"by an older key", contact_id.encode())  # as before keys had ids
+    service.sql("UPDATE contact SET sealed = $2 WHERE contact_id = $1", contact_id, sealed)
+    service.run(resealing.reseal(service.services))
+    after = service.sql("SELECT sealed FROM contact WHERE contact_id = $1", contact_id)[0]["sealed"]
+    assert (after != sealed, after[0]) == (True, keys_of(service.config).newest)
+    assert needy(service, batch_id)["lately"][0]["note"] == "by an older key"
+
+
+def test_the_contacts_of_one_learner_are_listed(service: Running, slipping: tuple[str, Person]) -> None:
+    batch_id, asha = slipping
+    kavya = enrolled(service, batch_id)
+    for learner, note in ((asha, "one"), (kavya, "another"), (asha, "two")):
+        contact(service, batch_id, learner, note=note)
+        service.clock.move(minutes=1)
+    path = f"/v1/course/batch/contact/list?batchId={batch_id}&userId={asha.user_id}"
+    told = service.call("GET", path, MEERA).json()["result"]["response"]
+    assert [entry["note"] for entry in told] == ["two", "one"]
+    assert service.call("GET", path, RAVI).status_code == 401
+    assert service.call("GET", path, asha).status_code == 401
 
 
 def test_a_contact_and_its_undoing_leave_a_line_each_in_the_audit(

@@ -91,11 +91,13 @@ ROWS: dict[str, str] = {
     # figures
     "GET /v1/course/batch/figures/{batch_id}":           "- u - u + + u + u u - -",
     "POST /v1/course/batch/figures":                     "- u - u + + u + u u - -",
+    "GET /v1/course/batch/cert/figures/{batch_id}":      "- u - u + + u + u u - -",
     "POST /v1/course/batch/learners":                    "- u - u + + u + u u - -",
     "GET /v1/course/enrollment/history":                 "- + - u + + u + u u - -",
     "POST /v1/course/batch/help":                        "- u - u + + u + u u - -",
     "POST /v1/course/batch/contact/add":                 "- u - u + + u + u u - -",
     "POST /v1/course/batch/contact/undo":                "- u - u + + u + u u - -",
+    "GET /v1/course/batch/contact/list":                 "- u - u + + u + u u - -",
 
     # certificates
     "PATCH /v1/course/batch/cert/template/add":          "- r - u + + r r r u - -",

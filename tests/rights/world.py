@@ -138,6 +138,7 @@ class World:
             "/v1/upload/result/{process_id}": "?token=opens",
             "/v1/course/enrollment/explain": f"?userId={ASHA.user_id}&batchId={self.batch_id}",
             "/v1/course/enrollment/history": f"?userId={ASHA.user_id}&batchId={self.batch_id}",
+            "/v1/course/batch/contact/list": f"?userId={ASHA.user_id}&batchId={self.batch_id}",
             "/dataset/v1/request/read/{tag}": f"?requestId={self.request_id}",
             "/v1/exhaust/files/{path:path}": f"?{self.file_query}",
         }
