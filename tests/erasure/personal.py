@@ -119,7 +119,12 @@ PERSONAL = (
         "taken out, so that no undo brings the person back; `applied_by` a pseudonym",
     ),
     Personal(
-        "roster_draft", ("made_by", "user_ids", "sealed"), "who made it", "a week", "deleted", "AES-GCM, but for the ids"
+        "roster_draft",
+        ("made_by", "user_ids", "sealed"),
+        "who made it",
+        "a week",
+        "deleted",
+        "AES-GCM, but for the ids",
     ),
     Personal("idempotency_key", ("scope", "answer"), "the caller", "a day", "deleted"),
     Personal(
