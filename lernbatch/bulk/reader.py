@@ -29,6 +29,7 @@ SECONDS = 60  # of processor time for one file; the largest takes a fifth
 WAIT_SECONDS = 180  # for one file on a machine that is busy with other things
 MEMORY = 1024**3  # of address space
 NICENESS = 10
+OUT_OF_MEMORY = 3  # how the process then ends
 
 
 class FileRefused(Refused):
@@ -82,7 +83,10 @@ def _read_apart(data: bytes, most: int) -> ReadFile | None:
         )
     except subprocess.TimeoutExpired:
         return None
-    return None if done.returncode else msgspec.msgpack.decode(done.stdout, type=ReadFile)
+    if done.returncode == OUT_OF_MEMORY or done.returncode < 0:  # the system ended it
+        return None
+    done.check_returncode()  # a bug, whose trace is in the log
+    return msgspec.msgpack.decode(done.stdout, type=ReadFile)
 
 
 def main() -> None:
@@ -97,7 +101,7 @@ def main() -> None:
     except Refused as refusal:
         file = ReadFile(is_refused=True, message=refusal.message, code=refusal.code, details=dict(refusal.details))
     except MemoryError:
-        sys.exit(1)
+        sys.exit(OUT_OF_MEMORY)
     sys.stdout.buffer.write(msgspec.msgpack.encode(file))
 
 
