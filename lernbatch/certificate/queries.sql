@@ -369,6 +369,16 @@ SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name
  ORDER BY issued_at, certificate_id
  LIMIT :limit;
 
+-- issued_in
+-- A page of what a batch issued, whatever it is worth now, the newest first; null: from the beginning.
+SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name, status, status_index, credential,
+       template, decision, earned_at, issued_at, expires_at, changed_at, changed_by, change_reason, change_code
+  FROM certificate
+ WHERE batch_id = :batch_id AND status <> 'superseded'
+   AND (:before_at::timestamptz IS NULL OR (issued_at, certificate_id) < (:before_at, :before_id::text))
+ ORDER BY issued_at DESC, certificate_id DESC
+ LIMIT :limit;
+
 -- imported_certificate_by_id
 SELECT user_id, certificate_id, batch_id, course_id, name, source, status, issued_at, token, sealed_record, changed_at,
        change_code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from lernbatch.certificate import rules
@@ -66,6 +67,22 @@ async def of_learner(
         course_id=course_id,
         batch_id=batch_id,
         active_only=active_only,
+        limit=limit,
+    )
+
+
+async def issued_in(
+    services: Services, batch_id: str, before: tuple[datetime, str] | None, *, limit: int
+) -> list[Certificate]:
+    """What a batch issued, without what was replaced, the newest first. `before`: moment and id where a page ended."""
+    before_at, before_id = before or (None, None)
+    return await db.all(
+        services.pool,
+        Certificate,
+        Q.issued_in,
+        batch_id=batch_id,
+        before_at=before_at,
+        before_id=before_id,
         limit=limit,
     )
 

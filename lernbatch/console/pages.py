@@ -6,6 +6,7 @@ The order is that of the navigation; the first page of a reader is where `/conso
 from __future__ import annotations
 
 from lernbatch.console.batches import handlers as batches
+from lernbatch.console.certificates import handlers as certificates
 from lernbatch.console.dates import handlers as dates
 from lernbatch.console.endpoint import SIGN_IN
 from lernbatch.console.landing import handlers as landing
@@ -50,6 +51,12 @@ PAGES: tuple[Page, ...] = (
     Page("/console/batches/{batch_id}/rules", dates.show,
          {"check": Write(dates.check), "save": Write(dates.save, "batch.update")},
          tab=N_("Dates and rules"), seen_by=manages),
+    Page("/console/batches/{batch_id}/certificates", certificates.show,
+         {"attach": Write(certificates.attach, "certificate.attach"), "retry": Write(certificates.retry)},
+         tab=N_("Certificates"), seen_by=manages),
+    Page("/console/batches/{batch_id}/certificates/{certificate_id}", certificates.show_one,
+         {"change": Write(certificates.change, "certificate.change"),
+          "again": Write(certificates.issue_again, "certificate.award")}, seen_by=manages),
     Page("/console/batches/{batch_id}/reports", reports.show_of_batch, {"ask": Write(reports.ask, "exhaust.submit")},
          tab=N_("Reports"), seen_by=manages),
     Page("/console/reports", reports.show, nav=N_("Reports"), seen_by=manages),

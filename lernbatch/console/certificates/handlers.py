@@ -1,0 +1,110 @@
+"""Pages of a batch's certificates."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from lernbatch.certificate import actions, verification
+from lernbatch.certificate.wire import read_change, read_issue
+from lernbatch.console import batch_frame, cursors, people, rendering
+from lernbatch.console.certificates import view
+from lernbatch.console.visit import Visit, see_other
+from lernbatch.course import actions as courses
+from lernbatch.errors import NotFound
+from lernbatch.figures import actions as figures
+from lernbatch.template.wire import read_attachment, read_templates
+
+ROWS = 50  # of a page
+
+
+async def show(visit: Visit) -> Response:
+    """GET /console/batches/{batch_id}/certificates"""
+    day = await batch_frame.managed(visit)
+    services, batch = visit.services, day.batch
+    templates = read_templates(batch.templates)
+    course = (await courses.snapshots(services, {batch.course_id})).get(batch.course_id)
+    groups = await figures.certificate_groups(services, batch) if templates else []
+    assert visit.session is not None
+    secret, about, after = visit.session.csrf, f"certificates {batch.batch_id}", visit.query.get("after")
+    before = view.place(cursors.read(secret, about, after)) if after else None
+    rows = await verification.issued_in(services, batch.batch_id, before, limit=ROWS + 1)
+    more = cursors.make(secret, about, view.keys(rows[ROWS - 1])) if len(rows) > ROWS else None
+    context = {
+        **batch_frame.frame(visit, day),
+        **view.page(templates, course, groups, visit.words),
+        "issued": view.issued(rows[:ROWS], visit.words),
+        "more": more,
+        "done": visit.query.get("done"),
+        "count": visit.query.get("count"),
+    }
+    return await rendering.page(visit, "certificates/page.html", context)
+
+
+async def attach(visit: Visit) -> Response:
+    """POST …, do=attach: our own template, with a title, who signs, and the least score if one is asked for."""
+    day, form, _ = await batch_frame.managed(visit), visit.form, visit.words._
+    percent = form.get("percent", "").strip()
+    for field, sentence in (
+        ("title", _("Write the title that stands on the certificate.")),
+        ("signatory", _("Write the name of the person who signs.")),
+    ):
+        if not form.get(field, "").strip():
+            visit.refuse(sentence, field)
+    if percent and not (percent.isascii() and percent.isdigit() and int(percent) <= 100):
+        visit.refuse(_("The least score is a number from 0 to 100."), "percent")
+    if visit.problems:
+        return await show(visit)
+    request = {"batch": view.attachment(day.batch.course_id, day.batch.batch_id, form, percent)}
+    result = await actions.attach(visit.services, visit.caller, read_attachment(request))
+    return see_other(f"{visit.path}?done=attached&count={result.due}")
+
+
+async def retry(visit: Visit) -> Response:
+    """POST …, do=retry: what failed and was given up is tried again."""
+    day = await batch_frame.managed(visit)
+    count = await actions.retry(visit.services, day.batch.batch_id)
+    visit.services.wake.now()
+    return see_other(f"{visit.path}?done=retried&count={count}")
+
+
+async def show_one(visit: Visit) -> Response:
+    """GET …/certificates/{certificate_id}: one, with what can be done about it and what the public page would say."""
+    day = await batch_frame.managed(visit)
+    certificate = await verification.find(visit.services, visit.parameters["certificate_id"])
+    if certificate is None or certificate.batch_id != day.batch.batch_id:
+        raise NotFound
+    names = await people.names(visit, [certificate.user_id, *filter(None, [certificate.changed_by])])
+    context = {**batch_frame.frame(visit, day), **view.one(certificate, names, visit.words)}
+    return await rendering.page(visit, "certificates/one.html", context)
+
+
+async def change(visit: Visit) -> Response:
+    """POST …/certificates/{certificate_id}, do=change: revoke, suspend or reinstate it, with a reason."""
+    day, form, _ = await batch_frame.managed(visit), visit.form, visit.words._
+    certificate_id = visit.parameters["certificate_id"]
+    certificate = await verification.find(visit.services, certificate_id)
+    if certificate is None or certificate.batch_id != day.batch.batch_id:
+        raise NotFound
+    if not form.get("reason", "").strip():
+        visit.refuse(_("Write why. Those who manage the batch can read it later."), "reason")
+    if not form.get("status"):
+        visit.refuse(_("Choose what is to become of it."), "status")
+    if visit.problems:
+        return await show_one(visit)
+    request = {key: form.get(key, "") for key in ("status", "reason", "code")}
+    await actions.change_status(visit.services, visit.caller, read_change({"identifier": certificate_id, **request}))
+    return see_other(f"{visit.path}?done=changed")
+
+
+async def issue_again(visit: Visit) -> Response:
+    """POST …/certificates/{certificate_id}, do=again: issue it anew, with the name as it is now."""
+    day = await batch_frame.managed(visit)
+    certificate = await verification.find(visit.services, visit.parameters["certificate_id"])
+    if certificate is None or certificate.batch_id != day.batch.batch_id:
+        raise NotFound
+    request = {"courseId": day.batch.course_id, "batchId": day.batch.batch_id, "userIds": [certificate.user_id]}
+    await actions.queue_issue(visit.services, visit.caller, read_issue(request), again=True)
+    address = f"/console/batches/{quote(day.batch.batch_id, safe='')}/certificates"
+    return see_other(f"{address}?done=again&count=1")

@@ -1,0 +1,157 @@
+"""Certificates of a batch over HTTP: given in three fields, counted, tried again, revoked, issued anew."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.certificate.cohort import Cohort, new_cohort
+from tests.console.conftest import Visits
+from tests.console.test_my import text
+from tests.learning import complete, enrol, known_learner, new_batch
+from tests.people import RAVI, VIKRAM, Person
+from tests.running import Running
+from tests.seeds import REQUIRED
+
+FIRST = {"title": "Certificate of merit", "signatory": "Meera Nair", "designation": "Director", "percent": ""}
+
+
+@pytest.fixture
+def cohort(service: Running) -> Cohort:
+    service.sql("DELETE FROM certificate_due")
+    service.sql("DELETE FROM template_recheck")
+    return new_cohort(service)
+
+
+def completed(service: Running, cohort: Cohort) -> Person:
+    asha = known_learner(service)
+    assert enrol(service, asha, cohort.batch_id).status_code == 200
+    complete(service, asha, cohort.batch_id, *REQUIRED)
+    return asha
+
+
+def address(cohort: Cohort) -> str:
+    return f"/console/batches/{cohort.batch_id}/certificates"
+
+
+def test_k49_without_a_template_three_fields_give_a_valid_certificate(
+    cohort: Cohort, service: Running, visits: Visits
+) -> None:
+    completed(service, cohort)
+    visitor = visits(VIKRAM)
+    assert "Completion alone gives no certificate here" in text(visitor.get(address(cohort)))
+    answer = visitor.send(address(cohort), "attach", FIRST)
+    assert "done=attached&count=1" in answer.headers["location"]
+    cohort.work()
+    (certificate,) = cohort.certificates()
+    assert certificate["name"] == "Certificate of merit"
+    assert "This certificate is valid." in visitor.get(f"/certs/{certificate['certificate_id']}").text
+    page = text(visitor.get(address(cohort)))
+    assert "Certificate of merit for learners who complete the course" in page
+    assert "valid" in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"title": " "}, "title"),
+        ({"signatory": ""}, "signatory"),
+        ({"percent": "101"}, "percent"),
+        ({"percent": "x"}, "percent"),
+    ],
+)
+def test_k40_a_wrong_field_is_named_and_nothing_is_attached(
+    cohort: Cohort, visits: Visits, changed: dict[str, str], field: str
+) -> None:
+    answer = visits(VIKRAM).send(address(cohort), "attach", {**FIRST, **changed})
+    assert answer.status_code == 422
+    assert f'<a href="#{field}">' in answer.text
+    assert "<title>Error:" in answer.text
+    assert "Completion alone" in text(answer)
+
+
+def test_k44_what_became_of_those_who_completed_adds_up(cohort: Cohort, service: Running, visits: Visits) -> None:
+    assert cohort.attach(criteria={"enrollment": {"status": 2}}).status_code == 200
+    people = [completed(service, cohort) for _ in range(3)]
+    cohort.work()
+    waiting = completed(service, cohort)
+    counts = {
+        kind: int(count)
+        for count, kind in re.findall(r"<b>(\d+)</b><span>([a-z ]+)", visits(VIKRAM).get(address(cohort)).text)
+    }
+    assert sum(counts.values()) == len([*people, waiting])
+    assert (counts["issued"], counts["being issued"]) == (3, 1)
+
+
+def test_k45_what_failed_is_named_with_its_reason_and_tried_again(
+    cohort: Cohort, service: Running, visits: Visits
+) -> None:
+    assert cohort.attach().status_code == 200
+    asha = completed(service, cohort)
+    service.sql(
+        "UPDATE certificate_due SET parked = true, error = 'The user service knows no name of this learner.'"
+        " WHERE user_id = $1",
+        asha.user_id,
+    )
+    visitor = visits(VIKRAM)
+    page = text(visitor.get(address(cohort)))
+    assert "The user service knows no name of this learner." in page
+    assert "given up" in page
+    assert "done=retried&count=1" in visitor.send(address(cohort), "retry", {}).headers["location"]
+    cohort.work()
+    assert len(cohort.certificates(asha)) == 1
+    assert "Failed, and why" not in text(visitor.get(address(cohort)))
+
+
+def test_k47_revoking_needs_a_reason_and_the_public_page_says_so_at_once(
+    cohort: Cohort, service: Running, visits: Visits
+) -> None:
+    assert cohort.attach().status_code == 200
+    asha = completed(service, cohort)
+    cohort.work()
+    (certificate,) = cohort.certificates(asha)
+    visitor, one = visits(VIKRAM), f"{address(cohort)}/{certificate['certificate_id']}"
+    assert one in visitor.get(address(cohort)).text
+    refused = visitor.send(one, "change", {"status": "revoked", "reason": " ", "code": ""})
+    assert refused.status_code == 422
+    assert '<a href="#reason">' in refused.text
+    done = visitor.send(one, "change", {"status": "revoked", "reason": "Wrong person.", "code": "issued-in-error"})
+    assert done.status_code == 303
+    assert "revoked" in visitor.get(f"/certs/{certificate['certificate_id']}").text
+    page = text(visitor.get(one))
+    assert "Wrong person." in page
+    assert "Change what it is worth" not in page
+    assert "done=again" in visitor.send(one, "again", {}).headers["location"]
+    cohort.work()
+    assert [row["status"] for row in cohort.certificates(asha)] == ["revoked", "active"]
+
+
+def test_a_long_list_is_turned_page_by_page(cohort: Cohort, service: Running, visits: Visits) -> None:
+    service.sql(
+        """INSERT INTO certificate (user_id, batch_id, template_id, revision, certificate_id, course_id, name, status,
+                                    status_index, credential, template, decision, earned_at, issued_at, changed_at)
+           SELECT 'u' || n, $1::text, 't', 1, $1::text || '-' || n, 'c', 'Merit', 'active',
+                  (SELECT coalesce(max(status_index), 0) FROM certificate) + n,
+                  '{"credentialSubject": {"identifier": []}}', '{}', '{}', now(), now() - n * interval '1 minute', now()
+             FROM generate_series(1, 70) AS n""",
+        cohort.batch_id,
+    )
+    assert cohort.attach().status_code == 200
+    visitor = visits(VIKRAM)
+    first = visitor.get(address(cohort)).text
+    following = re.search(r'href="([^"]+after=[^"]+)"', first)
+    assert following is not None
+    second = visitor.get(following[1]).text
+    ids = [re.findall(rf"/certificates/{cohort.batch_id}-(\d+)", page) for page in (first, second)]
+    assert [int(n) for page in ids for n in page] == list(range(1, 71))
+
+
+def test_certificates_of_another_batch_are_not_found(cohort: Cohort, service: Running, visits: Visits) -> None:
+    assert cohort.attach().status_code == 200
+    asha = completed(service, cohort)
+    cohort.work()
+    (certificate,) = cohort.certificates(asha)
+    other = f"/console/batches/{new_batch(service)}/certificates/{certificate['certificate_id']}"
+    assert visits(VIKRAM).get(other).status_code == 404
+    assert visits(RAVI).get(address(cohort)).status_code == 403
