@@ -7,6 +7,7 @@ given up as soon as it would cost: too much that waits, too large, or the proces
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import signal
 import socket
@@ -20,8 +21,8 @@ from starlette.types import Receive, Scope, Send
 from lernbatch import log
 from lernbatch.shadow.handover import Handover
 from lernbatch.shadow.model import Exchange
-from lernbatch.shadow.rules import Calls, is_read
-from lernbatch.shadow.upstream import Connection, Unanswered, Upstream, passed_back
+from lernbatch.shadow.rules import OTHER, Calls, is_read
+from lernbatch.shadow.upstream import Connection, PrimaryService, Unanswered, passed_back
 from lernbatch.web import server
 
 LARGEST_BYTES = 8 * 1024 * 1024  # of a body, request or answer, that is compared
@@ -32,7 +33,7 @@ _NO_ANSWER = b'{"responseCode":"SERVER_ERROR","params":{"err":"BAD_GATEWAY","err
 class Proxy:
     """The ASGI application. `sample`: the share of reads that are compared; of writes all are (M51)."""
 
-    def __init__(self, upstream: Upstream, handover: Handover, calls: Calls, sample: float) -> None:
+    def __init__(self, upstream: PrimaryService, handover: Handover, calls: Calls, sample: float) -> None:
         self._upstream, self._handover, self._calls, self._sample = upstream, handover, calls, sample
         self._held_bytes = 0
         self.is_straight = False  # everything passes, and nothing is compared
@@ -96,7 +97,8 @@ class Proxy:
         if self.is_straight:
             return None
         route = self._calls.find(scope["method"], scope["path"]).route
-        if is_read(scope["method"], route) and random.random() >= self._sample:  # noqa: S311 - a sample, no secret
+        is_sampled = route == OTHER or is_read(scope["method"], route)
+        if is_sampled and random.random() >= self._sample:  # noqa: S311 - a sample, no secret
             return None
         return _Copy(self)
 
@@ -155,7 +157,7 @@ async def _body(receive: Receive, copy: _Copy | None) -> AsyncIterator[bytes]:
             yield piece
 
 
-def serve(proxy: Proxy, handover: Handover, upstream: Upstream, sock: socket.socket) -> None:
+def serve(proxy: Proxy, handover: Handover, upstream: PrimaryService, sock: socket.socket) -> None:
     """Answer on `sock` until SIGTERM. SIGUSR1 sends all traffic straight through, and back."""
     settings = uvicorn.Config(
         proxy,
@@ -178,6 +180,8 @@ def serve(proxy: Proxy, handover: Handover, upstream: Upstream, sock: socket.soc
 
     async def run() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, turn)
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: looking through it for garbage would stop every call
         async with handover.running():
             await server.Server(settings, lambda: None, 0).serve(sockets=[sock])
         upstream.close()
