@@ -156,6 +156,8 @@ def serve(
             opened.enter_context(each)
         dsn = opened.enter_context(opening.opened(settings))
         asyncio.run(command.migrate(settings, dsn))
+        settings = asyncio.run(command.unmuted(settings, dsn))
+        changed["takeover"] = settings.takeover
         described = server.url(socks[-1])
         print(f"Lernbatch serves {server.url(sock)}, its API is described at {described}/docs", flush=True)
         if workers == 1:

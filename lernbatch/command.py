@@ -50,6 +50,22 @@ async def migrate(read: Config, dsn: str, *, with_sandbox: bool = False) -> list
     return applied
 
 
+async def unmuted(read: Config, dsn: str) -> Config:
+    """The settings as they count on this database: after the hand-over nothing is muted, whatever is set (M43)."""
+    from lernbatch.takeover import hand_over
+
+    if not read.is_muted:
+        return read
+    conn = await db.connect(dsn)
+    try:
+        handed_over = await hand_over.is_done(conn)
+    finally:
+        await conn.close()
+    if handed_over:
+        log.warning("LERNBATCH_TAKEOVER is set and does not count: this installation was handed over")
+    return read.model_copy(update={"takeover": "off"}) if handed_over else read
+
+
 @asynccontextmanager
 async def services() -> AsyncIterator[Services]:
     """What actions need, on the migrated database of this installation."""
@@ -65,7 +81,7 @@ async def services_and_dsn() -> AsyncIterator[tuple[Services, str]]:
     read = settings()
     with opening.opened(read) as dsn:
         await migrate(read, dsn)
-        async with opened(read, dsn) as held:
+        async with opened(await unmuted(read, dsn), dsn) as held:
             yield held, dsn
 
 

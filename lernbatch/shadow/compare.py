@@ -54,9 +54,10 @@ def compare(primary: Answer, candidate: Answer, terms: Terms) -> Comparison:
 
     Of the envelope nothing else counts: `id`, `ts`, `msgid` and their kind are each service's own (M53).
     """
-    if primary.status != candidate.status:
-        return Comparison([Difference(Kind.STATUS, "$status", primary.status, candidate.status)], {})
     here, there = _decoded(primary.body), _decoded(candidate.body)
+    if primary.status != candidate.status:
+        told = _status(primary.status, here), _status(candidate.status, there)
+        return Comparison([Difference(Kind.STATUS, "$status", *told)], {})
     if here is _NO_JSON or there is _NO_JSON:
         return Comparison(_bytes(primary.body, candidate.body), {})
     walk = _Walk(terms)
@@ -95,6 +96,12 @@ def _bytes(primary: bytes, candidate: bytes) -> list[Difference]:
 
 def _is_envelope(document: Any) -> bool:
     return isinstance(document, dict) and "responseCode" in document
+
+
+def _status(status: int, document: Any) -> str:
+    """`400 USER_NOT_ENROLLED_COURSE`: the status, with the code of the error where the answer names one."""
+    err = _param(document, "err") if _is_envelope(document) else None
+    return f"{status} {err[:LONGEST_VALUE]}" if isinstance(err, str) and err else str(status)
 
 
 def _param(envelope: Mapping[str, Any], name: str) -> Any:

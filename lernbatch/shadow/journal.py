@@ -40,8 +40,6 @@ class Journal:
         self._waiting_bytes = 0
         self._file: int | None = None
         self._written_bytes = 0
-        self._number = 0
-        self._run = uuid4().hex[:8]
         self._retry_at = 0.0
         self._full = asyncio.Event()
         self.lost = 0  # lines since the last one that was written
@@ -96,8 +94,7 @@ class Journal:
     def _begin_file(self) -> None:
         self._close()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._number += 1
-        name = f"journal-{datetime.now(UTC):%Y%m%dT%H%M%S}-{self._run}-{self._number:05d}{_SUFFIX}"
+        name = f"journal-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{uuid4().hex[:8]}{_SUFFIX}"
         self._file = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         self._written_bytes = 0
 
@@ -141,20 +138,32 @@ def read(folder: Path, damage: Damage | None = None) -> Iterator[Entry]:
 def _lines(file: Path, damage: Damage) -> Iterator[bytes]:
     """Raises: Unusable, when the file cannot be opened."""
     rest = b""
+    for chunk in _chunks(file, damage):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+        if len(rest) > _LONGEST_LINE:
+            break
+    if rest:
+        damage.lines += 1
+
+
+def _chunks(file: Path, damage: Damage) -> Iterator[bytes]:
+    """What can be decompressed. Raises: Unusable."""
+    size = 0
     try:
         with pyarrow.input_stream(str(file), compression="zstd") as stream:
             while chunk := stream.read(FRAME_BYTES):
-                *lines, rest = (rest + chunk).split(b"\n")
-                yield from lines
-                if len(rest) > _LONGEST_LINE:
-                    damage.lines += 1
-                    return
-    except FileNotFoundError as gone:
-        raise Unusable(f"The journal's file {file} cannot be read: it is gone.") from gone
-    except PermissionError as closed:
-        raise Unusable(f"The journal's file {file} cannot be read: it is closed to us.") from closed
-    except (OSError, pyarrow.ArrowException):
+                size += len(chunk)
+                yield chunk
+    except (FileNotFoundError, PermissionError) as closed:
+        raise Unusable(f"The journal's file {file} cannot be read: {closed.strerror}.") from closed
+    except OSError:
         damage.frames += 1
-        return
-    if rest:
-        damage.lines += 1
+        # A read that fails gives nothing of what came before the damage: that is fetched byte by byte.
+        last = bytearray()
+        with suppress(OSError), pyarrow.input_stream(str(file), compression="zstd") as stream:
+            while size and (skipped := stream.read(min(size, FRAME_BYTES))):
+                size -= len(skipped)
+            while byte := stream.read(1):
+                last += byte
+        yield bytes(last)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 
@@ -11,13 +13,15 @@ import msgspec
 
 from lernbatch.shadow.model import Difference, Kind
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """Differences that are meant.
 
     `case`: a stable id; `row`: how the row of docs/differences.md that says so begins. `routes`: as `METHOD /path`,
     or `*`. `path`: of the difference; `.**` at its end takes what lies below, too. `kinds`: none is any. `primary`
-    and `candidate`: what each side must say, where that is given.
+    and `candidate`: patterns of which what that side says must fit one. `same-day`: a day and an instant of it.
     """
 
     case: str
@@ -25,16 +29,18 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keba
     routes: list[str]
     path: str
     kinds: list[Kind] = []
-    primary: list[str | int] = []
-    candidate: list[str | int] = []
+    primary: list[str] = []
+    candidate: list[str] = []
+    same_day: bool = False
 
     def explains(self, route: str, difference: Difference) -> bool:
         return (
             (route in self.routes or "*" in self.routes)
             and self._is_there(difference.path)
             and (not self.kinds or difference.kind in self.kinds)
-            and (not self.primary or difference.primary in self.primary)
-            and (not self.candidate or difference.candidate in self.candidate)
+            and _fits(difference.primary, self.primary)
+            and _fits(difference.candidate, self.candidate)
+            and (not self.same_day or _are_of_one_day(difference.primary, difference.candidate))
         )
 
     def _is_there(self, path: str) -> bool:
@@ -42,6 +48,16 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keba
             return path == self.path
         above = self.path.removesuffix(".**")
         return path == above or path.startswith((f"{above}.", f"{above}[]"))
+
+
+def _fits(value: object, patterns: Sequence[str]) -> bool:
+    return not patterns or any(fnmatchcase(str(value), pattern) for pattern in patterns)
+
+
+def _are_of_one_day(primary: object, candidate: object) -> bool:
+    """Whether one text is a day and the other an instant, or text, that begins with it."""
+    day, longer = sorted((str(primary), str(candidate)), key=len)
+    return _DAY.fullmatch(day) is not None and longer.startswith(day)
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

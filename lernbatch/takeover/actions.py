@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -15,13 +15,22 @@ from lernbatch.errors import LernbatchError
 from lernbatch.sealing import seal_of
 from lernbatch.services import Services
 from lernbatch.takeover import batches, build, lease, report, stage, target
-from lernbatch.takeover.convert.model import Converted, ConvertOptions, Fate, Problem
+from lernbatch.takeover.convert.model import Converted, ConvertOptions, Fate, MoveProblem
 from lernbatch.takeover.database import PERMANENT, Q, Tables, temporary
 from lernbatch.takeover.passes import Pass, StoredPass, Watch
 from lernbatch.takeover.row import Source
 
 COPY, CATCH_UP, HAND_OVER = "copy", "catch-up", "hand-over"
+MOST_VANISHED = 1_000_000  # learners that are compared or taken out at once
 FATES = [fate.value for fate in Fate]
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerInBatch:
+    """Which enrolment."""
+
+    user_id: str
+    batch_id: str
 
 
 class HandedOver(LernbatchError):
@@ -48,6 +57,12 @@ class AlreadyCopied(LernbatchError):
             f"A {done.command} of {', '.join(done.sources)} is done. What is newer comes with `lernbatch sunbird "
             "catch-up`."
         )
+
+
+class OnlyLive(LernbatchError):
+    """An export may lack rows for other reasons than that they were deleted."""
+
+    message = "--remove-vanished is for a living source: an export may lack rows that its tool gave up on."
 
 
 class NothingCopied(LernbatchError):
@@ -98,7 +113,7 @@ async def plan(
     return {**told, "estimate": estimate, "verdict": "A copy can run."}, tables
 
 
-async def convert_all(moving: Pass, sink: build.Sink, *, required: bool) -> None:
+async def convert_all(moving: Pass, sink: build.LearnerSink, *, required: bool) -> None:
     """Read, stage and build without writing batches: for who compares or only counts."""
     await moving.tables.run(Q.forget_problems)
     await _note_columns(moving)
@@ -126,12 +141,16 @@ async def copy(
     watch: Watch,
     *,
     catch_up: bool = False,
+    remove_vanished: bool = False,
 ) -> dict[str, Any]:
     """Bring the rows of `sources` into the target; `catch_up`: what changed since the last pass. Returns the report.
 
-    A pass that was stopped goes on where it was. Raises: HandedOver, OtherOptions, AlreadyCopied, NothingCopied,
+    `remove_vanished`: enrolments that a living source has not any more are taken out, and listed. A pass that was
+    stopped goes on where it was. Raises: HandedOver, OtherOptions, AlreadyCopied, NothingCopied, OnlyLive,
     lease.AlreadyMoving, stage.ChangedSource, batches.NoBatches, Upstream.
     """
+    if remove_vanished and not all(source.live for source in sources if "user_enrolments" in source.tables):
+        raise OnlyLive
     command = CATCH_UP if catch_up else COPY
     async with lease.held(services, command) as owner:
         tables = permanent(conn)
@@ -148,14 +167,28 @@ async def copy(
             await tables.run(Q.forget_held_batches)
             await stage.note(tables, moving.seal, converted.problems, converted.held, of_batches=True)
             await target.write_batches(moving, converted.batches)
+        moving.removes_vanished = remove_vanished
         await build.build(moving, target.Target(moving))
-        told = await report.gather(moving)
+        if remove_vanished:
+            await _remove_vanished(moving)
+        told = {**await report.gather(moving), "removed": [list(key) for key in moving.removed]}
         async with conn.transaction():
             await lease.check(conn, owner)
             await tables.run(Q.end_pass, pass_id=pass_id, now=services.clock.now(), counts=told)
         for table in ("batch", "enrolment", "attempt", "imported_certificate"):
             await conn.execute(f"ANALYZE {table}")
         return told
+
+
+async def _remove_vanished(moving: Pass) -> None:
+    """Learners of whom the source has nothing at all."""
+    tables = moving.tables
+    async with tables.conn.transaction():
+        await lease.check(tables.conn, moving.owner)
+        gone = await tables.all(
+            LearnerInBatch, Q.learners_of_ours_alone, batch_ids=list(moving.facts), limit=MOST_VANISHED
+        )
+        await target.remove(moving, [(row.user_id, row.batch_id) for row in gone])
 
 
 async def _begin(moving: Pass) -> int:
@@ -232,7 +265,7 @@ async def latest(tables: Tables, *commands: str) -> StoredPass | None:
 async def _note_columns(moving: Pass) -> None:
     """Columns that mean nothing here, each once."""
     columns = [
-        Problem("column-unknown", (name, column))
+        MoveProblem("column-unknown", (name, column))
         for source in moving.sources
         for name, table in source.tables.items()
         for column in table.unknown

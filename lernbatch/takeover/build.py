@@ -12,7 +12,7 @@ from lernbatch.takeover import batches, lease
 from lernbatch.takeover.convert.learner import convert_learner
 from lernbatch.takeover.convert.model import KINDS, Converted, ConvertedBatch, Staged
 from lernbatch.takeover.database import Q, of_schema
-from lernbatch.takeover.passes import Counts, Pass
+from lernbatch.takeover.passes import Pass, PassCounts
 from lernbatch.takeover.stage import note
 
 ROWS_AT_ONCE = 10_000  # of the source; a single learner may have more
@@ -20,10 +20,10 @@ BYTES_AT_ONCE = 8 * 1024 * 1024
 _DECODERS = {kind: msgspec.json.Decoder(list[shape]) for kind, shape in KINDS.items()}  # type: ignore[valid-type]
 
 
-class Sink(Protocol):
+class LearnerSink(Protocol):
     """Takes what learners became, inside the transaction of their slice."""
 
-    async def take(self, converted: Converted, counts: Counts) -> None: ...
+    async def take(self, converted: Converted, counts: PassCounts) -> None: ...
 
 
 @runtime_checkable
@@ -47,19 +47,19 @@ class _BuiltSlice:
 class Nowhere:
     """Takes nothing: a plan only counts."""
 
-    async def take(self, converted: Converted, counts: Counts) -> None:
+    async def take(self, converted: Converted, counts: PassCounts) -> None:
         """Nothing is written."""
 
 
-async def build(moving: Pass, sink: Sink) -> None:
-    """Build all slices that are not built yet; each in one transaction. Raises: LeaseLost, Upstream."""
+async def build(moving: Pass, sink: LearnerSink) -> None:
+    """Build all slices that are not built yet; each in one transaction. Raises: MoveLeaseLost, Upstream."""
     tables = moving.tables
     for built in await tables.all(_BuiltSlice, Q.slices_built):
         moving.counts.add_json(built.counts)
     slices = await tables.all(_Slice, Q.slices_to_build)
     for done, row in enumerate(slices):
         moving.watch("slices built", done, len(slices))
-        counts = Counts()
+        counts = PassCounts()
         async with tables.conn.transaction():
             await lease.check(tables.conn, moving.owner)
             async for learners in _learners(moving, row.slice):
@@ -72,7 +72,7 @@ async def build(moving: Pass, sink: Sink) -> None:
     moving.watch("slices built", len(slices), len(slices))
 
 
-def _count(counts: Counts, converted: Converted) -> None:
+def _count(counts: PassCounts, converted: Converted) -> None:
     for (table, fate), number in converted.fates.items():
         counts.fates[table, fate] += number
     counts.built["learners"] += len({enrolment.user_id for enrolment in converted.enrolments})

@@ -120,15 +120,19 @@ def copy(*sources: str, options: SourceOptions = _NO_OPTIONS) -> None:
 
 
 @app.command
-def catch_up(*sources: str, options: SourceOptions = _NO_OPTIONS) -> None:
+def catch_up(*sources: str, remove_vanished: bool = False, options: SourceOptions = _NO_OPTIONS) -> None:
     """Copy what has changed since: a second full pass, of which only the differences are written.
 
     Example: `lernbatch sunbird catch-up newer-export`
 
     Args:
         sources: as for plan
+        remove_vanished: take enrolments out that a living source has not any more, and list them
     """
-    _say(asyncio.run(_copy(sources, options, catch_up=True)), options)
+    told = asyncio.run(_copy(sources, options, catch_up=True, remove_vanished=remove_vanished))
+    for user_id, batch_id in told["removed"]:
+        print(f"removed: {user_id} in {batch_id}")
+    _say(told, options)
 
 
 @app.command
@@ -214,12 +218,16 @@ def hand_back(folder: Path, *, all: bool = False) -> None:
     print(f"How to load them is in {folder / 'load.txt'}.")
 
 
-async def _copy(sources: Sequence[str], options: SourceOptions, *, catch_up: bool) -> dict[str, Any]:
+async def _copy(
+    sources: Sequence[str], options: SourceOptions, *, catch_up: bool, remove_vanished: bool = False
+) -> dict[str, Any]:
     async with _installation() as (services, conn):
         bounds = await actions.bounds_to_go_on_with(conn)
         with _opened(services.config, sources, options, bounds) as opened, Shown(command.Screen(stderr=True)) as watch:
             converting = _converting(services, options)
-            told = await actions.copy(services, conn, opened, converting, watch, catch_up=catch_up)
+            told = await actions.copy(
+                services, conn, opened, converting, watch, catch_up=catch_up, remove_vanished=remove_vanished
+            )
         await report.write(options.report, told, actions.permanent(conn))
         return told
 

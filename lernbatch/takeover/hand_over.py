@@ -45,6 +45,11 @@ class Readiness:
     minutes_since_catch_up: float
 
 
+async def is_done(conn: Connection) -> bool:
+    """Whether this installation was handed over."""
+    return await actions.latest(actions.permanent(conn), actions.HAND_OVER) is not None
+
+
 async def readiness(
     services: Services, tables: Tables, accepted_held: Collection[str], accepted_open: Collection[str]
 ) -> Readiness:

@@ -38,7 +38,7 @@ class AlreadyMoving(LernbatchError):
         )
 
 
-class LeaseLost(LernbatchError):
+class MoveLeaseLost(LernbatchError):
     """The process stood still so long that another one took over."""
 
     message = "Another process has taken over, because this one did not renew its lease. Nothing of it is lost."
@@ -72,6 +72,6 @@ async def _renew(services: Services, owner: str, length: timedelta) -> None:
 
 
 async def check(conn: Connection, owner: str | None) -> None:
-    """In a transaction that writes. `owner` None: nothing is written that others see. Raises: LeaseLost."""
+    """In a transaction that writes. `owner` None: nothing is written that others see. Raises: MoveLeaseLost."""
     if owner is not None and await db.value(conn, Q.hold_lease, owner=owner) is None:
-        raise LeaseLost
+        raise MoveLeaseLost

@@ -11,7 +11,7 @@ from typing import Any
 from lernbatch.course.model import Course
 from lernbatch.sealing import Seal
 from lernbatch.services import Services
-from lernbatch.takeover.convert.model import BatchFacts, ConvertOptions, Problem
+from lernbatch.takeover.convert.model import BatchFacts, ConvertOptions, MoveProblem
 from lernbatch.takeover.database import Tables
 from lernbatch.takeover.row import Source
 
@@ -19,7 +19,7 @@ Watch = Callable[[str, int, int | None], None]  # what is done, how much of it, 
 
 
 @dataclass(slots=True)
-class Counts:
+class PassCounts:
     """What a part of a pass counted. `fates`: (table, fate) → rows; `dropped`: (table, column) → values."""
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class Counts:
             for key, count in counts.get(name, ()):
                 getattr(self, name)[tuple(key) if isinstance(key, list) else key] += count
 
-    def add(self, other: Counts) -> None:
+    def add(self, other: PassCounts) -> None:
         self.add_json(other.as_json())
 
 
@@ -59,8 +59,10 @@ class Pass:
     unknown: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)
     zones: Counter[str] = field(default_factory=Counter)
-    found: list[Problem] = field(default_factory=list)  # of batches, before they are written
-    counts: Counts = field(default_factory=Counts)
+    found: list[MoveProblem] = field(default_factory=list)  # of batches, before they are written
+    counts: PassCounts = field(default_factory=PassCounts)
+    removes_vanished: bool = False  # what the source has not any more is taken out of the target
+    removed: list[tuple[str, str]] = field(default_factory=list)  # learner and batch
 
 
 @dataclass(frozen=True, slots=True)

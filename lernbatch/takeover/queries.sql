@@ -62,10 +62,6 @@ SELECT source, name, first, last, digest, rows, counts FROM takeover.chunk;
 INSERT INTO takeover.chunk (source, name, first, last, source_table, digest, rows, counts)
      VALUES (:source, :name, :first, :last, :source_table, :digest, :rows, :counts);
 
--- forget_chunk
--- The rows of batches are read by every run, so their chunks are written again.
-DELETE FROM takeover.chunk WHERE source = :source AND name = :name AND first = :first AND last = :last;
-
 -- slices_to_build
 -- Those in which somebody is, and that are not built.
 SELECT DISTINCT slice

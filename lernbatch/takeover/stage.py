@@ -13,11 +13,11 @@ from lernbatch.errors import LernbatchError
 from lernbatch.sealing import Seal
 from lernbatch.takeover import lease
 from lernbatch.takeover.catalog import PUBLIC_KEY
-from lernbatch.takeover.convert.model import KIND_OF, ConvertOptions, Fate, HeldRow, Problem, StagedEnrolment
+from lernbatch.takeover.convert.model import KIND_OF, ConvertOptions, Fate, HeldRow, MoveProblem, StagedEnrolment
 from lernbatch.takeover.convert.rows import Courses, convert_row, encoded
 from lernbatch.takeover.convert.values import text
 from lernbatch.takeover.database import Q, Tables
-from lernbatch.takeover.passes import Counts, Pass
+from lernbatch.takeover.passes import Pass, PassCounts
 from lernbatch.takeover.quarantine import sealed
 from lernbatch.takeover.readers.live import RangeRefused
 from lernbatch.takeover.row import Chunk, Reading, Row, Source, Unreadable
@@ -74,16 +74,16 @@ class _Block:
     """Some rows of a chunk, converted."""
 
     records: list[tuple[Any, ...]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[MoveProblem] = field(default_factory=list)
     held: list[HeldRow] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
-    counts: Counts = field(default_factory=Counts)
+    counts: PassCounts = field(default_factory=PassCounts)
 
 
 async def stage(moving: Pass, courses: Courses) -> None:
     """Stage all chunks that are not staged yet. `courses`: see convert.rows.
 
-    Raises: ChangedSource, LeaseLost; RangesRefused, when all others are staged.
+    Raises: ChangedSource, MoveLeaseLost; RangesRefused, when all others are staged.
     """
     staged = {chunk.key: chunk for chunk in await moving.tables.all(StagedChunk, Q.chunks_done)}
     chunks = [(place, chunk) for place, source in enumerate(moving.sources) for chunk in source.chunks()]
@@ -115,9 +115,9 @@ def _key(place: int, chunk: Chunk) -> tuple[int, str, int, int]:
     return place, chunk.name, chunk.start, chunk.end
 
 
-async def _stage_chunk(moving: Pass, place: int, source: Source, chunk: Chunk, courses: Courses) -> Counts:
+async def _stage_chunk(moving: Pass, place: int, source: Source, chunk: Chunk, courses: Courses) -> PassCounts:
     """One chunk in one transaction: it is done when all of it is staged."""
-    counts, tables = Counts(), moving.tables
+    counts, tables = PassCounts(), moving.tables
     reading = source.rows(chunk)
     blocks = _blocks(reading, moving.options, courses)
     async with tables.conn.transaction():
@@ -184,9 +184,9 @@ def _add(block: _Block, row: Row | Unreadable, options: ConvertOptions, courses:
     block.records.append((slice_of(result.user_id), result.user_id, KIND_OF[type(staged)], encoded(staged)))
 
 
-def unreadable(row: Unreadable) -> tuple[Problem, HeldRow]:
+def unreadable(row: Unreadable) -> tuple[MoveProblem, HeldRow]:
     """What is said and kept of a place where no row can be read."""
-    problem = Problem("row-unreadable", (row.table,), {"place": row.place, "reason": row.reason})
+    problem = MoveProblem("row-unreadable", (row.table,), {"place": row.place, "reason": row.reason})
     return problem, HeldRow("row-unreadable", row.table, (row.table,), row.raw)
 
 
@@ -196,7 +196,7 @@ def slice_of(user_id: str) -> int:
 
 
 async def note(
-    tables: Tables, seal: Seal, problems: Sequence[Problem], held: Sequence[HeldRow], *, of_batches: bool = False
+    tables: Tables, seal: Seal, problems: Sequence[MoveProblem], held: Sequence[HeldRow], *, of_batches: bool = False
 ) -> None:
     """Write problems, and held rows sealed."""
     if problems:

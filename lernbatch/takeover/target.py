@@ -34,7 +34,7 @@ from lernbatch.takeover.convert.model import (
 )
 from lernbatch.takeover.convert.values import moment
 from lernbatch.takeover.database import Q
-from lernbatch.takeover.passes import Counts, Pass
+from lernbatch.takeover.passes import Pass, PassCounts
 
 ENROLMENT = (
     "user_id", "batch_id", "course_id", "active", "added_by", "added_how", "enrolled_at", "status", "progress",
@@ -151,14 +151,14 @@ class Target:
     def __init__(self, moving: Pass) -> None:
         self._moving = moving
 
-    async def take(self, converted: Converted, counts: Counts) -> None:
+    async def take(self, converted: Converted, counts: PassCounts) -> None:
         user_ids = converted.user_ids
         attempts = await self._attempts(converted.attempts, user_ids, counts)
         await self._enrolments(converted.enrolments, attempts, user_ids, counts)
         await self._certificates(converted.certificates, user_ids, counts)
 
     async def _attempts(
-        self, attempts: Sequence[ConvertedAttempt], user_ids: list[str], counts: Counts
+        self, attempts: Sequence[ConvertedAttempt], user_ids: list[str], counts: PassCounts
     ) -> dict[tuple[str, str], list[Attempt]]:
         """Write attempts. Returns the marks of those that only the target has, by learner and batch."""
         tables = self._moving.tables
@@ -200,7 +200,7 @@ class Target:
         enrolments: Sequence[ConvertedEnrolment],
         ours: Mapping[tuple[str, str], list[Attempt]],
         user_ids: list[str],
-        counts: Counts,
+        counts: PassCounts,
     ) -> None:
         tables = self._moving.tables
         rows = await tables.all(StoredEnrolmentRow, Q.stored_enrolments, user_ids=user_ids)
@@ -243,9 +243,12 @@ class Target:
                 ),
             )
         counts.built["enrolments written"] += len(new) + len(changed)
+        if self._moving.removes_vanished:
+            here = {(enrolment.user_id, enrolment.batch_id) for enrolment in enrolments}
+            await remove(self._moving, [key for key in stored if key not in here and key[1] in self._moving.facts])
 
     async def _certificates(
-        self, certificates: Sequence[ConvertedCertificate], user_ids: list[str], counts: Counts
+        self, certificates: Sequence[ConvertedCertificate], user_ids: list[str], counts: PassCounts
     ) -> None:
         tables, seal = self._moving.tables, self._moving.seal
         rows = await tables.all(StoredCertificateRow, Q.stored_certificates, user_ids=user_ids)
@@ -260,6 +263,15 @@ class Target:
         ]
         await tables.conn.copy_records_to_table("imported_certificate", columns=CERTIFICATE, records=records)
         counts.built["certificates written"] += len(changed)
+
+
+async def remove(moving: Pass, keys: Sequence[tuple[str, str]]) -> None:
+    """Take enrolments out of the target that were deleted at the source, with their attempts (M35)."""
+    if keys:
+        named = {"user_ids": [user_id for user_id, _ in keys], "batch_ids": [batch_id for _, batch_id in keys]}
+        await moving.tables.run(Q.remove_attempts_of, **named)
+        await moving.tables.run(Q.remove_enrolments, **named)
+        moving.removed += keys
 
 
 def _attempt_key(attempt: ConvertedAttempt) -> tuple[str, str, str, str]:

@@ -25,7 +25,7 @@ from lernbatch.takeover.convert.model import (
     ConvertOptions,
 )
 from lernbatch.takeover.database import Q, Tables, temporary
-from lernbatch.takeover.passes import Counts, Pass, Watch
+from lernbatch.takeover.passes import Pass, PassCounts, Watch
 from lernbatch.takeover.row import Source
 from lernbatch.takeover.target import StoredCertificateRow, StoredEnrolmentRow
 
@@ -61,15 +61,7 @@ class BatchTotals:
         return {**{name: self.counts[name] for name in COUNTED}, "checksum": f"{self.checksum:016x}"}
 
 
-@dataclass(frozen=True, slots=True)
-class LearnerInBatch:
-    """Which enrolment."""
-
-    user_id: str
-    batch_id: str
-
-
-class Comparison:
+class SourceComparison:
     """Takes what learners became, and compares it with what is there."""
 
     def __init__(self, moving: Pass, since: datetime | None, batch_id: str | None) -> None:
@@ -91,7 +83,7 @@ class Comparison:
         for batch in chosen:
             self._compare("batch", (batch.batch_id,), batch, stored.get(batch.batch_id))
 
-    async def take(self, converted: Converted, counts: Counts) -> None:
+    async def take(self, converted: Converted, counts: PassCounts) -> None:
         tables, user_ids = self._moving.tables, converted.user_ids
         enrolments = [
             row.converted() for row in await tables.all(StoredEnrolmentRow, Q.stored_enrolments, user_ids=user_ids)
@@ -179,7 +171,7 @@ class Comparison:
         """Learners in batches of the source of whom it has no row any more (M35)."""
         batch_ids = [batch_id for batch_id in self._moving.facts if self._batch_id in (None, batch_id)]
         gone = await self._moving.tables.all(
-            LearnerInBatch, Q.learners_of_ours_alone, batch_ids=batch_ids, limit=1_000_000
+            actions.LearnerInBatch, Q.learners_of_ours_alone, batch_ids=batch_ids, limit=actions.MOST_VANISHED
         )
         for row in gone:
             self._add(RowDifference("enrolment", (row.user_id, row.batch_id), (VANISHED,), None))
@@ -223,7 +215,7 @@ async def verify(
         raise actions.NothingCopied
     began_at = services.clock.now()
     moving = Pass(services, await temporary(conn), "verify", sources, options, seal_of(services.config), None, watch)
-    comparison = Comparison(moving, copied.began_at, batch_id)
+    comparison = SourceComparison(moving, copied.began_at, batch_id)
     await actions.convert_all(moving, comparison, required=True)
     await comparison.vanished()
     told = await report.gather(moving)

@@ -160,6 +160,7 @@ OF_NOBODY = {
     "certificate_file": "templates and pictures of signatures, which their owners publish",
     "exhaust_turn": "organisations",
     "template_recheck": "batches",
+    "imported_key": "public keys",
     "sandbox_content": "published content",
     "sandbox_organisation": "organisations",
     "sandbox_template": "templates",

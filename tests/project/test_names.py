@@ -128,9 +128,9 @@ def test_the_comment_of_every_index_names_statements_that_exist() -> None:
 # enrolment with its progress, its certificates and its account. Erasing a person reaches all of them.
 WRITERS: dict[str, tuple[str, ...]] = {
     "adoption": ("batch", "erasure", "progress"),
-    "attempt": ("account", "erasure", "progress"),
+    "attempt": ("account", "erasure", "progress", "takeover"),
     "audit": ("erasure", "web"),
-    "batch": ("batch", "certificate", "erasure", "progress"),
+    "batch": ("batch", "certificate", "erasure", "progress", "takeover"),
     "batch_listing": ("batch", "erasure"),
     "bulk_person": ("bulk", "erasure"),
     "bulk_process": ("bulk", "erasure"),
@@ -142,17 +142,20 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "consent": ("erasure", "person"),
     "course": ("course", "sandbox"),
     "ended_account": ("account", "erasure"),
-    "enrolment": ("account", "certificate", "enrolment", "erasure", "progress"),
+    "enrolment": ("account", "certificate", "enrolment", "erasure", "progress", "takeover"),
     "erasure": ("erasure",),
     "exhaust_request": ("erasure", "exhaust"),
     "exhaust_turn": ("exhaust",),
     "idempotency_key": ("erasure", "web"),
+    "imported_certificate": ("certificate", "erasure", "takeover"),
+    "imported_key": ("takeover",),
     "job": ("jobs",),
     "merged_account": ("account", "erasure"),
     "outbox": ("enrolment", "erasure", "jobs.outbox", "progress"),
     "people_due": ("erasure", "person", "summary"),
     "profile": ("erasure", "person"),
     "roster_change": ("bulk", "erasure"),
+    "takeover": ("takeover",),
     "template_recheck": ("certificate",),
 }
 _WRITE = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|COPY) (?:ONLY )?(\w+)", re.IGNORECASE)

@@ -23,6 +23,10 @@ MAY = {
     "jobs.outbox.replay_parked": "an operator's command",
     "jobs.outbox.due_events": "in the order of writing, which is the order in which they are due; it stops at a bound",
     "person.sealed_profiles": "an operator's command goes through everybody, a page at a time",
+    "takeover.attempts_since": "the way back goes through everything once",
+    "takeover.enrolments_since": "likewise",
+    "takeover.learners_of_ours_alone": "a verification compares everything",
+    "takeover.losses": "the way back counts once what it loses",
     "progress.enrolments_to_recompute": "an operator's command goes through everybody, a page at a time",
 }
 MAY_OF_MANY = {

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from resource import RLIMIT_FSIZE, setrlimit
 from typing import Any
 
 import httpx
@@ -118,6 +119,19 @@ class Proxied:
             timeout=PATIENCE_SECONDS,
         )
 
+    def children(self) -> list[int]:
+        """The processes that the proxy has started."""
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in listed.split()]
+
+    def resident_bytes(self) -> int:
+        """The memory of the proxy and of what it has started."""
+        total = 0
+        for pid in (self.process.pid, *self.children()):
+            status = Path(f"/proc/{pid}/status").read_text()
+            total += int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) * 1024
+        return total
+
     def differences(self) -> set[tuple[str, str, str]]:
         """(route, kind, path) of every difference in the report."""
         answer = self.run("report", self.folder, "--json")
@@ -126,8 +140,13 @@ class Proxied:
 
 
 @contextmanager
-def proxied(primary: str, candidate: str, folder: Path, *words: str, **settings: str) -> Iterator[Proxied]:
-    """The proxy as an operator starts it; all reads are compared, none is asked again."""
+def proxied(
+    primary: str, candidate: str, folder: Path, *words: str, file_bytes: int | None = None, **settings: str
+) -> Iterator[Proxied]:
+    """The proxy as an operator starts it; all reads are compared, none is asked again.
+
+    `file_bytes`: as much as any file of it may hold, as on a disk that is full.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LERNBATCH_", "sunbird"))}
     environment = {**kept, "LERNBATCH_SHADOW_KEY": SHADOW_KEY, "LERNBATCH_LOG_LEVEL": "warning", **settings}
     named = ("--primary", primary, "--candidate", candidate, "--journal", str(folder), "--port", "0")
@@ -138,6 +157,7 @@ def proxied(primary: str, candidate: str, folder: Path, *words: str, **settings:
         env={**environment, "COLUMNS": "200"},
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=None if file_bytes is None else lambda: setrlimit(RLIMIT_FSIZE, (file_bytes, file_bytes)),
     )
     try:
         assert process.stdout is not None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,11 @@ def sunbird_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sunbird-export")
     world().write(folder)
     return folder
+
+
+@pytest.fixture
+def own_world(installation: Installation, tmp_path: Path) -> Installation:
+    """The same with a copy of the world that the test may change."""
+    shutil.copytree(installation.world, tmp_path / "world")
+    installation.world = tmp_path / "world"
+    return installation

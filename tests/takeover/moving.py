@@ -21,6 +21,7 @@ from lernbatch.database import db
 from lernbatch.services import Services
 from lernbatch.takeover import actions, hand_back, hand_over, verify
 from lernbatch.takeover.convert.model import HELD
+from lernbatch.takeover.passes import Watch
 from lernbatch.takeover.readers.beside import open_archive, open_job_requests, open_registry
 from lernbatch.takeover.readers.opening import open_source
 from lernbatch.takeover.row import Options, Source
@@ -90,12 +91,25 @@ class Installation:
             opened.append(open_job_requests(self.world / "postgres" / "job_request.csv", given))
         return opened
 
-    def copy(self, form: str = "dsbulk", *, catch_up: bool = False, **options: Any) -> dict[str, Any]:
+    def copy(
+        self,
+        form: str = "dsbulk",
+        *,
+        catch_up: bool = False,
+        watch: Watch | None = None,
+        renames: Any = None,
+        live: bool = False,
+        remove_vanished: bool = False,
+        **options: Any,
+    ) -> dict[str, Any]:
         sources = self.sources(form, **options)
+        for source in sources:
+            source.live = live
 
         async def work(held: Services, conn: asyncpg.Connection) -> dict[str, Any]:
-            converting = actions.options_of(held, {})
-            return await actions.copy(held, conn, sources, converting, NOBODY_WATCHES, catch_up=catch_up)
+            converting = actions.options_of(held, renames or {})
+            how = {"catch_up": catch_up, "remove_vanished": remove_vanished}
+            return await actions.copy(held, conn, sources, converting, watch or NOBODY_WATCHES, **how)
 
         return self.run(work)
 

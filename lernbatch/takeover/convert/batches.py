@@ -16,7 +16,7 @@ from lernbatch.takeover.convert.model import (
     ConvertOptions,
     Fate,
     HeldRow,
-    Problem,
+    MoveProblem,
 )
 from lernbatch.takeover.convert.values import (
     cleaned,
@@ -43,7 +43,7 @@ class _Candidate:
 
     row: Row
     batch: ConvertedBatch
-    problems: list[Problem]
+    problems: list[MoveProblem]
 
 
 def duplicated(rows: Iterable[Row], options: ConvertOptions) -> set[str]:
@@ -63,11 +63,11 @@ def convert_batches(rows: Sequence[Row], options: ConvertOptions, learners: Mapp
         key = _key(row, options)
         if key is None:
             said = {"place": row.place, "reason": "it has no course or batch"}
-            _hold(converted, row, Problem("row-unreadable", (row.table,), said))
+            _hold(converted, row, MoveProblem("row-unreadable", (row.table,), said))
             continue
         candidate = _candidate(row, *key, options, converted)
         if candidate is None:
-            _hold(converted, row, Problem("batch-without-start", (key[1],)))
+            _hold(converted, row, MoveProblem("batch-without-start", (key[1],)))
         else:
             candidates[key[1]].append(candidate)
     for batch_id, rivals in candidates.items():
@@ -81,7 +81,7 @@ def convert_batches(rows: Sequence[Row], options: ConvertOptions, learners: Mapp
         converted.problems += rivals[0].problems
         converted.fates["course_batch", Fate.TAKEN] += 1
         for other in rivals[1:]:
-            _hold(converted, other.row, Problem("batch-id-twice", (batch_id, other.batch.course_id)))
+            _hold(converted, other.row, MoveProblem("batch-id-twice", (batch_id, other.batch.course_id)))
     return converted
 
 
@@ -90,7 +90,7 @@ def _key(row: Row, options: ConvertOptions) -> tuple[str, str] | None:
     return (course_id, options.batch_id(course_id, batch_id)) if course_id and batch_id else None
 
 
-def _hold(converted: Converted, row: Row, problem: Problem) -> None:
+def _hold(converted: Converted, row: Row, problem: MoveProblem) -> None:
     converted.problems.append(problem)
     converted.held.append(HeldRow(problem.kind, row.table, problem.key, row.values))
     converted.fates["course_batch", Fate.HELD] += 1
@@ -113,19 +113,19 @@ def _candidate(
     start, end, enrolment_end = days
     if start is None:
         return None
-    problems = [Problem(kind, key) for kind in dict.fromkeys(kinds)]
+    problems = [MoveProblem(kind, key) for kind in dict.fromkeys(kinds)]
     if end is not None and end < start:
-        problems.append(Problem("batch-dates-reversed", key, {"start": start.isoformat(), "end": end.isoformat()}))
+        problems.append(MoveProblem("batch-dates-reversed", key, {"start": start.isoformat(), "end": end.isoformat()}))
         end = start
     missing = sorted(column for column in ("name", "enrollmenttype") if text(values.get(column)) is None)
     if missing:
-        problems.append(Problem("batch-field-missing", key, {"fields": missing}))
+        problems.append(MoveProblem("batch-field-missing", key, {"fields": missing}))
     status, stored = rules.status_on(options.today, start, end), integer(values.get("status"))
     if stored is not None and stored != status:
-        problems.append(Problem("batch-status-stale", key, {"stored": stored, "reckoned": int(status)}))
+        problems.append(MoveProblem("batch-status-stale", key, {"stored": stored, "reckoned": int(status)}))
     templates = _templates(values.get("cert_templates"), batch_id, problems)
     if had_nul or cleaned(templates)[1]:
-        problems.append(Problem("text-nul", key))
+        problems.append(MoveProblem("text-nul", key))
     created = _first_date(values, "created_date", "createddate", "updated_date", "updateddate")
     batch = ConvertedBatch(
         batch_id=batch_id,
@@ -170,7 +170,7 @@ def _day(value: Any, options: ConvertOptions, *, is_last: bool, converted: Conve
     return local.date(), None
 
 
-def _templates(value: Any, batch_id: str, problems: list[Problem]) -> dict[str, dict[str, Any]]:
+def _templates(value: Any, batch_id: str, problems: list[MoveProblem]) -> dict[str, dict[str, Any]]:
     """Template id → its members; those that are JSON in a text become what they say."""
     templates: dict[str, dict[str, Any]] = {}
     for template_id, members in mapping(value).items():
@@ -183,15 +183,15 @@ def _templates(value: Any, batch_id: str, problems: list[Problem]) -> dict[str, 
                 try:
                     template[name] = parsed(member)
                 except ValueError:
-                    problems.append(Problem("template-unreadable", (batch_id, template_id), {"field": name}))
+                    problems.append(MoveProblem("template-unreadable", (batch_id, template_id), {"field": name}))
         templates[template_id] = template
     return templates
 
 
-def unknown_courses(batches: Iterable[ConvertedBatch], unknown: set[str]) -> list[Problem]:
+def unknown_courses(batches: Iterable[ConvertedBatch], unknown: set[str]) -> list[MoveProblem]:
     """The problems of batches whose course the content service does not know."""
     return [
-        Problem("batch-course-unknown", (batch.batch_id,), {"course_id": batch.course_id})
+        MoveProblem("batch-course-unknown", (batch.batch_id,), {"course_id": batch.course_id})
         for batch in batches
         if batch.course_id in unknown
     ]

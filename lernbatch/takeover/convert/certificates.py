@@ -10,7 +10,7 @@ from lernbatch.takeover.convert.model import (
     Converted,
     ConvertedCertificate,
     Fate,
-    Problem,
+    MoveProblem,
     StagedCertificate,
 )
 from lernbatch.takeover.convert.values import date_ms, iso, moment
@@ -31,7 +31,7 @@ def joined_entries(
     key: tuple[str, str],
     issued: Sequence[dict[str, str]],
     older: Sequence[dict[str, str]],
-    problems: list[Problem],
+    problems: list[MoveProblem],
 ) -> list[dict[str, str]]:
     """The entries of an enrolment: issued first, then older ones of other names; of one name the last."""
     entries = _last_of_each_name(key, issued, problems)
@@ -40,12 +40,12 @@ def joined_entries(
     ids = {identifier(entry) for entry in entries}
     missing = [entry for entry in missing if not identifier(entry) or identifier(entry) not in ids]
     kept = _last_of_each_name(key, missing, problems)
-    problems += [Problem("certificate-legacy-only", (*key, identifier(entry))) for entry in kept]
+    problems += [MoveProblem("certificate-legacy-only", (*key, identifier(entry))) for entry in kept]
     return entries + kept
 
 
 def _last_of_each_name(
-    key: tuple[str, str], entries: Sequence[dict[str, str]], problems: list[Problem]
+    key: tuple[str, str], entries: Sequence[dict[str, str]], problems: list[MoveProblem]
 ) -> list[dict[str, str]]:
     last = {_name(entry): place for place, entry in enumerate(entries) if _name(entry)}
     kept = []
@@ -55,7 +55,7 @@ def _last_of_each_name(
             kept.append(entry)
         else:
             said = {"kept": identifier(entries[stays])}
-            problems.append(Problem("certificate-entry-twice", (*key, identifier(entry)), said))
+            problems.append(MoveProblem("certificate-entry-twice", (*key, identifier(entry)), said))
     return kept
 
 
@@ -63,7 +63,7 @@ def with_missing_entries(
     key: tuple[str, str],
     entries: Sequence[dict[str, str]],
     active: Sequence[StagedCertificate],
-    problems: list[Problem],
+    problems: list[MoveProblem],
 ) -> list[dict[str, str]]:
     """`entries`, and one for each active record that has none, by its id or its name."""
     joined = list(entries)
@@ -78,7 +78,7 @@ def with_missing_entries(
             entry["type"] = "TrainingCertificate"
             entry["templateUrl"] = record.template_url
         joined.append(entry)
-        problems.append(Problem("certificate-entry-missing", (*key, record.certificate_id)))
+        problems.append(MoveProblem("certificate-entry-missing", (*key, record.certificate_id)))
     return joined
 
 
@@ -99,10 +99,10 @@ def convert_records(
         converted.fates[TABLES[record.source], fate] += 1
         if fate is Fate.TAKEN:
             taken[record.certificate_id] = record
-            notes = [Problem(kind, (record.certificate_id,), said) for kind, said in record.notes]
+            notes = [MoveProblem(kind, (record.certificate_id,), said) for kind, said in record.notes]
             converted.problems += notes
         elif taken[record.certificate_id].source != record.source:
-            converted.problems.append(Problem("certificate-id-twice", (record.certificate_id,)))
+            converted.problems.append(MoveProblem("certificate-id-twice", (record.certificate_id,)))
     for certificate_id, record in taken.items():
         entry = listed.get(certificate_id)
         converted.certificates.append(
@@ -122,12 +122,12 @@ def convert_records(
         )
         if entry is not None and not record.is_active:
             key = (user_id, batch_id, certificate_id)
-            converted.problems.append(Problem("certificate-revoked-but-listed", key))
+            converted.problems.append(MoveProblem("certificate-revoked-but-listed", key))
     for certificate_id, entry in listed.items():
         if certificate_id in taken:
             continue
         issued_ms = date_ms(entry.get("lastIssuedOn"))
-        converted.problems.append(Problem("certificate-record-missing", (user_id, batch_id, certificate_id)))
+        converted.problems.append(MoveProblem("certificate-record-missing", (user_id, batch_id, certificate_id)))
         converted.certificates.append(
             ConvertedCertificate(
                 certificate_id=certificate_id,

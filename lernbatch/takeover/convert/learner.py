@@ -28,7 +28,7 @@ from lernbatch.takeover.convert.model import (
     ConvertOptions,
     Fate,
     HeldRow,
-    Problem,
+    MoveProblem,
     Staged,
     StagedAggregate,
     StagedAttempt,
@@ -120,7 +120,7 @@ def _hold(
     said: dict[str, Any] = {"states": len(group.states)}
     if group.attempts:
         said["attempts"] = len(group.attempts)
-    converted.problems.append(Problem(kind, key, said))
+    converted.problems.append(MoveProblem(kind, key, said))
     for row in rows:
         table = _table(row)
         values = row.raw if row.raw is not None else msgspec.to_builtins(row)
@@ -155,13 +155,13 @@ def _convert_batch(
         return None
     for spelled in spellings:
         if spelled != user_id:
-            problems.append(Problem("user-id-prefixed", (spelled, facts.batch_id), {"merged": len(spellings) > 1}))
+            problems.append(MoveProblem("user-id-prefixed", (spelled, facts.batch_id), {"merged": len(spellings) > 1}))
     parts = [_learning(user_id, spelled, facts, group, start_ms, converted) for spelled in spellings]
     if all(part.row is None for part in parts):
         if group.states:
-            problems.append(Problem("state-without-enrolment", key, {"states": len(group.states)}))
+            problems.append(MoveProblem("state-without-enrolment", key, {"states": len(group.states)}))
         if attempts:
-            problems.append(Problem("attempt-without-enrolment", key))
+            problems.append(MoveProblem("attempt-without-enrolment", key))
     enrolments = [_enrolment(user_id, facts, part, attempts, start_ms, courses, converted) for part in parts]
     if not enrolments:
         nobody = _Learning(None, {}, [])
@@ -197,9 +197,9 @@ def _learning(
         converted.fates[_table(staged), Fate.JOINED if number else Fate.TAKEN] += 1
     row = rows[0] if rows else None
     if row is not None:
-        problems += [Problem(kind, key, said) for kind, said in row.notes]
+        problems += [MoveProblem(kind, key, said) for kind, said in row.notes]
         if row.older:
-            problems.append(Problem("older-only-row", key))
+            problems.append(MoveProblem("older-only-row", key))
     written = [at for at in (row.written_ms, row.enrolled_ms) if at is not None] if row else []
     fallback_ms = written[0] if written else start_ms
     newer: States = {}
@@ -209,7 +209,7 @@ def _learning(
             continue
         content_id, state = staged_state.content_id, staged_state.state
         place = (*key, content_id)
-        problems += [Problem(kind, place, said) for kind, said in staged_state.notes]
+        problems += [MoveProblem(kind, place, said) for kind, said in staged_state.notes]
         if state.last_updated_ms == 0:
             state = msgspec.structs.replace(state, last_updated_ms=fallback_ms)
         states = older if staged_state.older else newer
@@ -219,7 +219,7 @@ def _learning(
     for content_id, state in older.items():
         joined = highest(newer.get(content_id), state)
         if content_id in newer and joined != newer[content_id]:
-            problems.append(Problem("older-row-ahead", (*key, content_id)))
+            problems.append(MoveProblem("older-row-ahead", (*key, content_id)))
         newer[content_id] = joined
     if row is None:
         return _Learning(None, newer, [])
@@ -229,7 +229,7 @@ def _learning(
             newer[content_id] = ContentState(
                 status, 100 if is_done else 0, 1, 1 if is_done else 0, None, None, fallback_ms
             )
-            problems.append(Problem("state-only-in-map", (*key, content_id)))
+            problems.append(MoveProblem("state-only-in-map", (*key, content_id)))
     return _Learning(row, newer, certificates.joined_entries(key, row.issued, row.certificates, problems))
 
 
@@ -281,19 +281,19 @@ def _enrolment(
         sources = {"state": min(accesses, default=None), "datetime": row.written_ms, "batch": start_ms}
         taken_from, enrolled_ms = next((name, at) for name, at in sources.items() if at is not None)
         if row.active is None:
-            problems.append(Problem("enrolment-ghost", key))
+            problems.append(MoveProblem("enrolment-ghost", key))
         else:
-            problems.append(Problem("enrolment-date-missing", key, {"taken_from": taken_from}))
+            problems.append(MoveProblem("enrolment-date-missing", key, {"taken_from": taken_from}))
     status = held_to(row.status or 0, 0, COMPLETED) if row else 0
     completed_ms = row.completed_ms if row else None
     if completed_ms is not None and status != COMPLETED:
         status = COMPLETED
-        problems.append(Problem("completed-date-without-status", key))
+        problems.append(MoveProblem("completed-date-without-status", key))
     elif status == COMPLETED and completed_ms is None and row is not None:
         course = courses.get(facts.course_id)
         choices = (latest_completion(course, part.states), row.last_access_ms, row.written_ms, enrolled_ms)
         completed_ms = next(at for at in choices if at is not None)
-        problems.append(Problem("completed-without-date", key))
+        problems.append(MoveProblem("completed-without-date", key))
     if status == 0 and any(state.status for state in part.states.values()):
         status = 1
     percentage = 100 if status == COMPLETED else 0
@@ -387,12 +387,12 @@ def _completed(enrolment: ConvertedEnrolment, course: Course, converted: Convert
     if completion.status == COMPLETED:
         proven = rules.completion(course, states, Completion(0, 0, 0, None), then).status == COMPLETED
         if before.status != COMPLETED:
-            converted.problems.append(Problem("completion-found", key))
+            converted.problems.append(MoveProblem("completion-found", key))
         elif not proven:
             said = {"done": completion.progress, "of": len(course.required_ids)}
-            converted.problems.append(Problem("completion-unproven", key, said))
+            converted.problems.append(MoveProblem("completion-unproven", key, said))
     converted.problems += [
-        Problem("state-outside-course", (*key, content_id))
+        MoveProblem("state-outside-course", (*key, content_id))
         for content_id in states
         if content_id not in course.leaf_node_ids
     ]
@@ -416,12 +416,12 @@ def _compare(
     """Say where the source's own counts are others."""
     if row is not None and row.progress is not None and row.progress != enrolment.progress:
         said = {"stored": row.progress, "reckoned": enrolment.progress}
-        converted.problems.append(Problem("progress-differs", key, said))
+        converted.problems.append(MoveProblem("progress-differs", key, said))
     for aggregate in aggregates:
         count = aggregate.figures.get("completedCount")
         if count is not None and count != enrolment.progress:
             said = {"stored": int(count), "reckoned": enrolment.progress}
-            converted.problems.append(Problem("aggregate-differs", key, said))
+            converted.problems.append(MoveProblem("aggregate-differs", key, said))
 
 
 def _last_read(enrolment: ConvertedEnrolment, parts: Sequence[_Learning]) -> ConvertedEnrolment:
@@ -453,7 +453,7 @@ def _attempts(user_id: str, group: _InBatch, start_ms: int, converted: Converted
             notes.append(("attempt-from-archive", {}))
         if staged.attempted_ms is None:
             notes.append(("attempt-without-date", {"taken_from": "batch"}))
-        converted.problems += [Problem(kind, problem_key, said) for kind, said in notes]
+        converted.problems += [MoveProblem(kind, problem_key, said) for kind, said in notes]
         attempted_ms = start_ms if staged.attempted_ms is None else staged.attempted_ms
         attempts[key] = ConvertedAttempt(
             user_id=user_id,
@@ -493,7 +493,7 @@ def _only_in_aggregate(
     best: Mapping[str, float],
     attempts: Mapping[tuple[str, str], ConvertedAttempt],
     start_ms: int,
-    problems: list[Problem],
+    problems: list[MoveProblem],
 ) -> list[ConvertedAttempt]:
     """Attempts whose rows are gone: those that the aggregate lists, else one of its best score."""
     key = (user_id, aggregate.batch_id)
@@ -510,7 +510,7 @@ def _only_in_aggregate(
     for content_id, attempt_id, score, of, at in aggregate.details:
         if content_id not in best and (content_id, attempt_id) not in {**attempts, **added}:
             added[content_id, attempt_id] = attempt(content_id, attempt_id, score, of, at)
-            problems.append(Problem("score-from-details", (*key, content_id, attempt_id)))
+            problems.append(MoveProblem("score-from-details", (*key, content_id, attempt_id)))
     listed = {content_id for content_id, _ in (*attempts, *added)}
     for name, score in aggregate.figures.items():
         what, _, content_id = name.partition(":")
@@ -519,10 +519,10 @@ def _only_in_aggregate(
         if content_id in best:
             if abs(best[content_id] - score) > TOLERANCE:
                 said: dict[str, Any] = {"stored": score, "reckoned": best[content_id]}
-                problems.append(Problem("score-differs", (*key, content_id), said))
+                problems.append(MoveProblem("score-differs", (*key, content_id), said))
         elif content_id not in listed:
             of = aggregate.figures.get(f"max_score:{content_id}", 0.0)
             added[content_id, AGGREGATE] = attempt(content_id, AGGREGATE, score, of, None)
             lost = aggregate.figures.get(f"attempts_count:{content_id}", 1.0)
-            problems.append(Problem("score-without-attempt", (*key, content_id), {"attempts": int(lost)}))
+            problems.append(MoveProblem("score-without-attempt", (*key, content_id), {"attempts": int(lost)}))
     return list(added.values())

@@ -121,7 +121,7 @@ class ConvertOptions:
         return self.renames.get((course_id, batch_id), batch_id)
 
 
-class Problem(msgspec.Struct, frozen=True):
+class MoveProblem(msgspec.Struct, frozen=True):
     """Something odd. `kind`: of migration §5; `key`: of what it is about; `said`: what was, what is."""
 
     kind: str
@@ -277,7 +277,7 @@ class RowResult:
     user_id: str = ""
     staged: Staged | None = None
     fate: Fate | None = None
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[MoveProblem] = field(default_factory=list)
     held: list[HeldRow] = field(default_factory=list)
 
 
@@ -348,7 +348,7 @@ class Converted:
     enrolments: list[ConvertedEnrolment] = field(default_factory=list)
     attempts: list[ConvertedAttempt] = field(default_factory=list)
     certificates: list[ConvertedCertificate] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[MoveProblem] = field(default_factory=list)
     held: list[HeldRow] = field(default_factory=list)
     fates: Counter[tuple[str, Fate]] = field(default_factory=Counter)
     zones: Counter[str] = field(default_factory=Counter)  # of batch edges: own zone, UTC, neither

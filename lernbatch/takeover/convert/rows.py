@@ -13,8 +13,8 @@ from lernbatch.takeover.convert.model import (
     ConvertOptions,
     Fate,
     HeldRow,
+    MoveProblem,
     Note,
-    Problem,
     RowResult,
     Staged,
     StagedAggregate,
@@ -75,7 +75,7 @@ def encoded(staged: Staged) -> bytes:
 
 def _unreadable(row: Row, what: str) -> RowResult:
     """A row that does not say what it is about."""
-    problem = Problem("row-unreadable", (row.table,), {"place": row.place, "reason": f"it has no {what}"})
+    problem = MoveProblem("row-unreadable", (row.table,), {"place": row.place, "reason": f"it has no {what}"})
     return RowResult("", None, Fate.HELD, [problem], [HeldRow("row-unreadable", row.table, (row.table,), row.values)])
 
 
@@ -398,7 +398,9 @@ def _record(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unrelated(row: Row, certificate_id: str) -> RowResult:
     kind, key = "certificate-related-unreadable", (certificate_id,)
-    return RowResult("", None, Fate.HELD, [Problem(kind, key)], [HeldRow(kind, row.table, key, _record(row.values))])
+    return RowResult(
+        "", None, Fate.HELD, [MoveProblem(kind, key)], [HeldRow(kind, row.table, key, _record(row.values))]
+    )
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -414,7 +416,7 @@ def _object(value: Any) -> dict[str, Any]:
 def _bulk(row: Row, _options: ConvertOptions, _courses: Courses) -> RowResult:
     is_open = integer(row.values.get("status")) != BULK_DONE
     key = (text(row.values.get("id")) or "",)
-    return RowResult(fate=Fate.DERIVED, problems=[Problem("bulk-open", key)] if is_open else [])
+    return RowResult(fate=Fate.DERIVED, problems=[MoveProblem("bulk-open", key)] if is_open else [])
 
 
 def _batch_in_index(row: Row, _options: ConvertOptions, courses: Courses) -> RowResult:
@@ -422,13 +424,13 @@ def _batch_in_index(row: Row, _options: ConvertOptions, courses: Courses) -> Row
     values = row.values
     batch_id = text(values.get("batchId")) or text(values.get("identifier")) or text(values.get("id")) or ""
     is_known = not batch_id or batch_id in courses
-    return RowResult(fate=Fate.DERIVED, problems=[] if is_known else [Problem("batch-only-in-index", (batch_id,))])
+    return RowResult(fate=Fate.DERIVED, problems=[] if is_known else [MoveProblem("batch-only-in-index", (batch_id,))])
 
 
 def _job_request(row: Row, _options: ConvertOptions, _courses: Courses) -> RowResult:
     is_open = (text(row.values.get("status")) or "").upper() in RUNNING
     key = (text(row.values.get("request_id")) or "",)
-    return RowResult(fate=Fate.DERIVED, problems=[Problem("exhaust-open", key)] if is_open else [])
+    return RowResult(fate=Fate.DERIVED, problems=[MoveProblem("exhaust-open", key)] if is_open else [])
 
 
 _READERS: dict[str, Callable[[Row, ConvertOptions, Courses], RowResult]] = {
