@@ -129,6 +129,7 @@ async def _stage_chunk(moving: Pass, place: int, source: Source, chunk: Chunk, c
                 await tables.run(Q.save_keys, key_ids=list(block.keys), pems=list(block.keys.values()))
             counts.add(block.counts)
             moving.watch("rows", sum(block.counts.rows.values()), None)
+        counts.by_source[place, chunk.table] += sum(counts.rows.values())
         await tables.run(
             Q.chunk_done,
             source=place,
