@@ -148,9 +148,9 @@ def _new_field(field: str) -> str:
 def collection_reader(null: str = "") -> Callable[[str], Any]:
     """Reads a collection as cqlsh prints it: texts in apostrophes, field names bare, a null field nothing at all.
 
-    It becomes JSON, which has the same backslashes but for bytes. Between its apostrophes stand, in turn, what is around
-    texts and the texts; nothing is around where a text itself has an apostrophe. `null`: what the export was told to
-    write for null. Raises: ValueError.
+    It becomes JSON, which has the same backslashes but for bytes. Between its apostrophes stand, in turn, what is
+    around texts and the texts; nothing is around where a text itself has an apostrophe. `null`: what the export was
+    told to write for null. Raises: ValueError.
     """
     word = re.compile(
         r"([A-Za-z_]\w*): " + re.escape(null) + r"(?=[,}])|([A-Za-z_]\w*):|\b(?:True|False|NaN)\b|-?Infinity\b"
