@@ -1,4 +1,4 @@
-"""Sealing anew what older keys have sealed: people's profiles, and the keys of requests."""
+"""Sealing anew what older keys have sealed: people's profiles, the keys of requests, what a move brought."""
 
 from __future__ import annotations
 
@@ -15,4 +15,6 @@ async def reseal(services: Services) -> ResealCount:
     count = ResealCount()
     await resealing.reseal_profiles(services, count)
     await resealing.reseal(services, Q.sealed_keys, Q.reseal_keys, count)
+    await resealing.reseal(services, Q.sealed_imports, Q.reseal_imports, count)
+    await resealing.reseal(services, Q.sealed_held_rows, Q.reseal_held_rows, count)
     return count

@@ -57,6 +57,7 @@ class HeldRecord:
     kind: str
     source_table: str
     key: list[str]
+    mark: str
     sealed_row: bytes
 
 
@@ -149,7 +150,7 @@ async def _quarantine(services: Services, conn: Connection, folder: Path) -> int
     with path.open("wb") as file:
         while page := await tables.all(HeldRecord, Q.held_rows, after=after, limit=PAGE):
             for row in page:
-                values = quarantine.opened(seal, row.kind, row.sealed_row)
+                values = quarantine.opened(seal, row.mark, row.sealed_row)
                 line = {"kind": row.kind, "table": row.source_table, "key": row.key, "row": values}
                 file.write(msgspec.json.encode(line) + b"\n")
             count, after = count + len(page), page[-1].row_id

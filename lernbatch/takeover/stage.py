@@ -209,10 +209,12 @@ async def note(
             of_batches=of_batches,
         )
     if held:
+        kept = [sealed(seal, row) for row in held]
         await tables.run(
             Q.save_quarantine,
             kinds=[row.kind for row in held],
             tables=[row.table for row in held],
             keys=[db.json(row.key) for row in held],
-            rows=[sealed(seal, row) for row in held],
+            marks=[mark for mark, _ in kept],
+            rows=[body for _, body in kept],
         )

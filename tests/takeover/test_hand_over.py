@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lernbatch.exhaust import resealing
+from lernbatch.sealing import make_next_key
 from lernbatch.takeover import actions, hand_back, hand_over
 from lernbatch.takeover.convert.model import HELD
 from tests.takeover.moving import Installation
@@ -200,3 +202,15 @@ def test_m14_held_rows_go_back_verbatim_in_a_file_of_its_owner_alone(
     assert broken["row"].endswith('"batchid":')
     held = next(row for row in rows if row["kind"] == "enrolment-without-batch")
     assert held["row"]["batchid"] == held["key"][1]
+
+
+def test_m14_what_is_sealed_is_sealed_anew_by_a_new_key(installation: Installation, tmp_path: Path) -> None:
+    installation.copy()
+    make_next_key(installation.home)
+    count = installation.run(lambda held, _: resealing.reseal(held))
+    assert (count.renewed, count.lost) == (11 + 12, 0)
+    (installation.home / "keys" / "exhaust.key").unlink()
+    assert installation.hand_back(tmp_path, everything=True)["rows"]["quarantine"] == 12
+    assert installation.verify()["differences"]["count"] == 0
+    again = installation.run(lambda held, _: resealing.reseal(held))
+    assert (again.renewed, again.lost) == (0, 0)
