@@ -751,7 +751,8 @@ CREATE TABLE takeover.quarantine (
   kind         text   NOT NULL,
   source_table text   NOT NULL,
   key          text[] NOT NULL,
+  mark         text   NOT NULL, -- random: what binds the sealed row to this one
   sealed_row   bytea  NOT NULL
 );
 
-CREATE INDEX quarantine_of_kind ON takeover.quarantine (kind, row_id);
+CREATE INDEX quarantine_by_mark ON takeover.quarantine (mark); -- exhaust.sealed_held_rows

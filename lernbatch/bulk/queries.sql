@@ -105,6 +105,19 @@ VALUES (:draft_id, :batch_id, :made_by, :now, :user_ids, :sealed);
 -- draft_by_id
 SELECT sealed FROM roster_draft WHERE draft_id = :draft_id AND batch_id = :batch_id AND made_by = :made_by;
 
+-- sealed_drafts
+  SELECT draft_id AS about, sealed
+    FROM roster_draft
+   WHERE draft_id > :after
+ORDER BY draft_id
+   LIMIT :limit;
+
+-- reseal_drafts
+UPDATE roster_draft d
+   SET sealed = new.sealed
+  FROM unnest(:abouts::text[], :before::bytea[], :sealed::bytea[]) AS new (about, before, sealed)
+ WHERE d.draft_id = new.about AND d.sealed = new.before;
+
 -- delete_draft
 DELETE FROM roster_draft WHERE draft_id = :draft_id;
 

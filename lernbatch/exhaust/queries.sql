@@ -319,3 +319,31 @@ UPDATE exhaust_request r
    SET sealed_key = new.sealed
   FROM unnest(:abouts::text[], :before::bytea[], :sealed::bytea[]) AS new (about, before, sealed)
  WHERE r.request_id = new.about AND r.sealed_key = new.before;
+
+-- sealed_imports
+-- Records of imported certificates, by what binds them (certificate/imported.py); those of erased people are empty.
+  SELECT 'imported certificate ' || certificate_id AS about, sealed_record AS sealed
+    FROM imported_certificate
+   WHERE certificate_id > substr(:after, 22) AND sealed_record <> ''
+ORDER BY certificate_id
+   LIMIT :limit;
+
+-- reseal_imports
+UPDATE imported_certificate AS certificate
+   SET sealed_record = new.sealed
+  FROM unnest(:abouts::text[], :before::bytea[], :sealed::bytea[]) AS new (about, before, sealed)
+ WHERE certificate.certificate_id = substr(new.about, 22) AND certificate.sealed_record = new.before;
+
+-- sealed_held_rows
+-- Rows that a move has held, by what binds them (takeover/quarantine.py).
+  SELECT 'takeover quarantine ' || mark AS about, sealed_row AS sealed
+    FROM takeover.quarantine
+   WHERE mark > substr(:after, 21)
+ORDER BY mark
+   LIMIT :limit;
+
+-- reseal_held_rows
+UPDATE takeover.quarantine AS held
+   SET sealed_row = new.sealed
+  FROM unnest(:abouts::text[], :before::bytea[], :sealed::bytea[]) AS new (about, before, sealed)
+ WHERE held.mark = substr(new.about, 21) AND held.sealed_row = new.before;

@@ -1,7 +1,8 @@
-"""Sealing anew what older keys have sealed: people's profiles, notes of contacts, and the keys of requests."""
+"""Sealing anew what older keys have sealed: profiles, notes, keys of requests, drafts, what a move brought."""
 
 from __future__ import annotations
 
+from lernbatch.bulk import drafts
 from lernbatch.database import sql
 from lernbatch.mentoring import actions as mentoring
 from lernbatch.person import resealing
@@ -16,5 +17,8 @@ async def reseal(services: Services) -> ResealCount:
     count = ResealCount()
     await resealing.reseal_profiles(services, count)
     await resealing.reseal(services, mentoring.Q.sealed_notes, mentoring.Q.reseal_notes, count)
+    await resealing.reseal(services, drafts.Q.sealed_drafts, drafts.Q.reseal_drafts, count)
     await resealing.reseal(services, Q.sealed_keys, Q.reseal_keys, count)
+    await resealing.reseal(services, Q.sealed_imports, Q.reseal_imports, count)
+    await resealing.reseal(services, Q.sealed_held_rows, Q.reseal_held_rows, count)
     return count

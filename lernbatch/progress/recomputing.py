@@ -14,7 +14,7 @@ from lernbatch.database import db, sql
 from lernbatch.progress import actions, rules
 from lernbatch.progress.attempts import rules as attempt_rules
 from lernbatch.progress.attempts.model import Attempt
-from lernbatch.progress.model import SCORES, STATES, Completion, Work
+from lernbatch.progress.model import SCORES, STATES, Completion, LastRead, Work
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.progress")
@@ -80,6 +80,8 @@ def differences_of(stored: StoredEnrolment, course: Course, now: datetime) -> li
     states = STATES.decode(stored.states)
     before = Completion(stored.status, stored.progress, stored.percentage, stored.completed_at)
     completion, last = rules.completion(course, states, before, now), rules.last_read(states)
+    if not states:  # what was read last cannot be told of none; it came with an enrolment that was moved here
+        last = LastRead(stored.last_read_content_id, None, stored.last_access_at)
     scores = attempt_rules.scores(Attempt(*values) for values in stored.attempts or ())
     pairs = (
         ("status", stored.status, completion.status),

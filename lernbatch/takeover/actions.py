@@ -234,6 +234,15 @@ async def bounds_to_go_on_with(conn: Connection) -> dict[str, dict[str, list[int
     return {source["source"]: source["bounds"] for source in guessed}
 
 
+async def sources_of_last_pass(conn: Connection) -> list[tuple[str, str]]:
+    """Form and text of what the last copy or catch-up read. Raises: NothingCopied."""
+    last = await latest(permanent(conn), COPY, CATCH_UP)
+    if last is None:
+        raise NothingCopied
+    guessed: list[dict[str, Any]] = await conn.fetchval(Q.guessed_of_pass.text, last.pass_id)
+    return [(source["form"], source["source"]) for source in guessed]
+
+
 async def note_pass(
     tables: Tables,
     services: Services,

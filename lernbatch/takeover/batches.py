@@ -55,6 +55,7 @@ async def read(moving: Pass) -> tuple[list[Row], list[Unreadable]]:
                     rows=len(read),
                     counts={},
                 )
+            moving.counts.by_source[place, stage.BATCHES] += len(read)
             rows += [row for row in read if isinstance(row, Row)]
             broken += [row for row in read if isinstance(row, Unreadable)]
     moving.counts.rows[stage.BATCHES] = len(rows) + len(broken)

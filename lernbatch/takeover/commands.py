@@ -143,13 +143,14 @@ def verify(*sources: str, batch: str | None = None, options: SourceOptions = _NO
     Example: `lernbatch sunbird verify export --registry TrainingCertificate.jsonl`
 
     Args:
-        sources: as for plan
+        sources: as for plan; none: those of the last copy or catch-up, and what was given beside them
         batch: compare this batch alone
     """
 
     async def work() -> dict[str, Any]:
         async with _installation() as (services, conn):
-            with _opened(services.config, sources, options, {}) as opened, Shown(Screen(stderr=True)) as watch:
+            given, beside = (sources, options) if sources else await _as_copied(conn, options)
+            with _opened(services.config, given, beside, {}) as opened, Shown(Screen(stderr=True)) as watch:
                 converting = _converting(services, options)
                 told, tables = await verification.verify(services, conn, opened, converting, watch, batch)
             await report.write(options.report, told, tables)
@@ -231,6 +232,18 @@ async def _copy(
             )
         await report.write(options.report, told, actions.permanent(conn))
         return told
+
+
+async def _as_copied(conn: Connection, options: SourceOptions) -> tuple[list[str], SourceOptions]:
+    """The sources of the last pass, and the options that name what lay beside them."""
+    named = await actions.sources_of_last_pass(conn)
+    beside: dict[str, Any] = {
+        option: [Path(text) for form, text in named if form == kind]
+        for option, kind in (("registry", "registry"), ("archive", "archive"), ("index", "index"),
+                             ("job_requests", "job-requests"))
+    }  # fmt: skip
+    kinds = ("registry", "archive", "index", "job-requests")
+    return [text for form, text in named if form not in kinds], replace(options, **beside)
 
 
 @asynccontextmanager
@@ -316,6 +329,8 @@ def _say(told: dict[str, Any], options: SourceOptions) -> None:
     print(", ".join(f"{count} {name}" for name, count in told["target"].items()))
     for kind, problem in told["problems"].items():
         print(f"{problem['weight']:8}{kind}: {problem['count']}")
+    for warning in told["warnings"]:
+        print(f"Warning: {warning}")
     if told["not_asked"]:
         print("The content service did not answer for some courses: what only their trees can tell was not asked.")
     print(f"The report is in {options.report}.")

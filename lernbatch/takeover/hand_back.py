@@ -33,6 +33,13 @@ GIVEN_BACK = (
     "assessment_aggregator",
     "user_activity_agg",
 )
+# Columns that nothing of ours fills: not written, so that loading the rest does not empty them.
+NOT_GIVEN = {
+    "course_batch": ("tandc", "batch_attributes"),
+    "user_enrolments": ("certificates", "certstatus", "delta", "grade", "lang_contentstatus", "recent_language"),
+    "user_content_consumption": ("completionpercentage", "contentversion", "grade", "result", "score"),
+    "user_activity_agg": ("agg_details",),
+}
 PAGE = 1000
 
 
@@ -50,6 +57,7 @@ class HeldRecord:
     kind: str
     source_table: str
     key: list[str]
+    mark: str
     sealed_row: bytes
 
 
@@ -115,11 +123,15 @@ async def _rows(
 
 def _shape(name: str, guessed: list[Mapping[str, Any]]) -> tuple[str, dict[str, str]]:
     """What the source called a table, and its columns, as they were found when it was copied."""
+    kind = TABLES[name]
+    called, columns = f"{kind.keyspace}.{name}", {column: column for column in kind.columns}
     for source in guessed:
         if (table := source["tables"].get(name)) is not None and table["columns"]:
-            return table["called"], dict(table["columns"])
-    kind = TABLES[name]
-    return f"{kind.keyspace}.{name}", {column: column for column in kind.columns}
+            called, columns = table["called"], table["columns"]
+            break
+    order = [*kind.columns]
+    given = {theirs: ours for theirs, ours in columns.items() if ours not in NOT_GIVEN.get(name, ())}
+    return called, dict(sorted(given.items(), key=lambda column: order.index(column[1])))
 
 
 def _commands(called: str, columns: Mapping[str, str]) -> str:
@@ -138,7 +150,7 @@ async def _quarantine(services: Services, conn: Connection, folder: Path) -> int
     with path.open("wb") as file:
         while page := await tables.all(HeldRecord, Q.held_rows, after=after, limit=PAGE):
             for row in page:
-                values = quarantine.opened(seal, row.kind, row.sealed_row)
+                values = quarantine.opened(seal, row.mark, row.sealed_row)
                 line = {"kind": row.kind, "table": row.source_table, "key": row.key, "row": values}
                 file.write(msgspec.json.encode(line) + b"\n")
             count, after = count + len(page), page[-1].row_id

@@ -26,6 +26,7 @@ class PassCounts:
     fates: Counter[tuple[str, str]] = field(default_factory=Counter)
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     active: Counter[tuple[str, str]] = field(default_factory=Counter)  # (course, batch), of ids that are there twice
+    by_source: Counter[tuple[int, str]] = field(default_factory=Counter)  # (place of the source, table) → rows
     built: Counter[str] = field(default_factory=Counter)  # enrolments, written, unchanged …
 
     def as_json(self) -> dict[str, Any]:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
 from lernbatch.sealing import Seal
 from lernbatch.takeover.convert.model import HeldRow
 
-ABOUT = "takeover quarantine"
+ABOUT = "takeover quarantine"  # so begins what binds a row; exhaust.sealed_held_rows writes it, too
 
 
-def sealed(seal: Seal, row: HeldRow) -> bytes:
-    """The row as it is kept: bytes as they were read, values as JSON."""
-    values = row.values
+def sealed(seal: Seal, row: HeldRow) -> tuple[str, bytes]:
+    """A new mark, and the row as it is kept under it: bytes as they were read, values as JSON."""
+    mark, values = uuid4().hex, row.values
     body = values if isinstance(values, bytes) else msgspec.json.encode(values)
-    return seal.close(body, f"{ABOUT} {row.kind}")
+    return mark, seal.close(body, f"{ABOUT} {mark}")
 
 
-def opened(seal: Seal, kind: str, body: bytes) -> Any:
+def opened(seal: Seal, mark: str, body: bytes) -> Any:
     """The row again: its values, or the text of a line that could not be read."""
-    raw = seal.open(body, f"{ABOUT} {kind}")
+    raw = seal.open(body, f"{ABOUT} {mark}")
     try:
         return msgspec.json.decode(raw)
     except msgspec.DecodeError:

@@ -89,9 +89,10 @@ SELECT kind, ARRAY(SELECT jsonb_array_elements_text(key)), said, :of_batches
   FROM unnest(:kinds::text[], :keys::jsonb[], :said::jsonb[]) AS given (kind, key, said);
 
 -- save_quarantine
-INSERT INTO takeover.quarantine (kind, source_table, key, sealed_row)
-SELECT kind, source_table, ARRAY(SELECT jsonb_array_elements_text(key)), sealed_row
-  FROM unnest(:kinds::text[], :tables::text[], :keys::jsonb[], :rows::bytea[]) AS given (kind, source_table, key, sealed_row);
+INSERT INTO takeover.quarantine (kind, source_table, key, mark, sealed_row)
+SELECT kind, source_table, ARRAY(SELECT jsonb_array_elements_text(key)), mark, sealed_row
+  FROM unnest(:kinds::text[], :tables::text[], :keys::jsonb[], :marks::text[], :rows::bytea[])
+    AS given (kind, source_table, key, mark, sealed_row);
 
 -- forget_problems_of_batches
 -- Batches are converted again by every run until they are right, and so are their problems.
@@ -115,7 +116,7 @@ ORDER BY problem_id
 SELECT kind, count(*) AS count FROM takeover.quarantine GROUP BY kind ORDER BY kind;
 
 -- held_rows
-  SELECT row_id, kind, source_table, key, sealed_row
+  SELECT row_id, kind, source_table, key, mark, sealed_row
     FROM takeover.quarantine
    WHERE row_id > :after
 ORDER BY row_id

@@ -11,14 +11,13 @@ from typing import Any
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lernbatch.takeover.convert.model import OF_COURSES, Fate, weight
+from lernbatch.takeover.convert.model import OF_COURSES, WEIGHTS, Fate, weight
 from lernbatch.takeover.database import Q, Tables
 from lernbatch.takeover.passes import Pass
 from lernbatch.takeover.row import Source
 
 EXAMPLES = 10
 PAGE = 5000
-WEIGHTS = ("held", "changed", "info")
 _PAGES = Environment(
     loader=PackageLoader("lernbatch.takeover", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
@@ -62,12 +61,50 @@ async def gather(moving: Pass) -> dict[str, Any]:
         "tables": {table: _sums(counts.fates, table, rows) for table, rows in sorted(counts.rows.items())},
         "dropped_columns": {f"{table}.{column}": count for (table, column), count in sorted(counts.dropped.items())},
         "target": {"batch": len(moving.facts), **dict(sorted(counts.built.items()))},
-        "problems": dict(sorted(problems.items(), key=lambda item: (WEIGHTS.index(item[1]["weight"]), item[0]))),
+        "problems": dict(sorted(problems.items(), key=lambda item: ([*WEIGHTS].index(item[1]["weight"]), item[0]))),
         "not_asked": sorted(OF_COURSES) if moving.unread else [],
         "courses": {"unknown": sorted(moving.unknown), "not_asked": sorted(moving.unread)},
         "batch_edges": {name: moving.zones[name] for name in ("zone", "utc", "neither")},
-        "sources": [describe(source) for source in moving.sources],
+        "sources": [
+            {**describe(source), "rows": _rows_of(counts.by_source, place)}
+            for place, source in enumerate(moving.sources)
+        ],
+        "warnings": [*_short(moving), *_moved_once(moving)],
     }
+
+
+def _rows_of(by_source: Mapping[tuple[int, str], int], wanted: int) -> dict[str, int]:
+    return {table: rows for (place, table), rows in sorted(by_source.items()) if place == wanted}
+
+
+def _short(moving: Pass) -> list[str]:
+    """Tables of which the export's own log tells more rows than were read (M07)."""
+    told = []
+    for place, source in enumerate(moving.sources):
+        for name, table in sorted(source.tables.items()):
+            rows = moving.counts.by_source[place, name]
+            if table.logged_rows is not None and table.logged_rows != rows:
+                told.append(
+                    f"{source.text}: {rows} rows of {name} were read, its export's log says {table.logged_rows}."
+                )
+    return told
+
+
+def _moved_once(moving: Pass) -> list[str]:
+    """A YugabyteDB that was loaded from Cassandra lost apostrophes and rows; the older export has them (M11)."""
+    with_batches = [(place, source) for place, source in enumerate(moving.sources) if "course_batch" in source.tables]
+    loaded = [place for place, source in with_batches if source.form == "ycql"]
+    if not loaded or len(loaded) == len(with_batches):
+        return []
+    counts = moving.counts.by_source
+    compared = [
+        f"{name}: {', '.join(str(counts[place, name]) for place, _ in with_batches)}"
+        for name in sorted({table for place, table in counts if place in loaded})
+    ]
+    return [
+        "A YugabyteDB is given beside the Cassandra that it was loaded from. For cert_templates and question the latter"
+        f" is better: give it first. Rows by source: {'; '.join(compared)}."
+    ]
 
 
 def _sums(fates: Mapping[tuple[str, str], int], table: str, rows: int) -> dict[str, int]:

@@ -129,6 +129,7 @@ async def _stage_chunk(moving: Pass, place: int, source: Source, chunk: Chunk, c
                 await tables.run(Q.save_keys, key_ids=list(block.keys), pems=list(block.keys.values()))
             counts.add(block.counts)
             moving.watch("rows", sum(block.counts.rows.values()), None)
+        counts.by_source[place, chunk.table] += sum(counts.rows.values())
         await tables.run(
             Q.chunk_done,
             source=place,
@@ -208,10 +209,12 @@ async def note(
             of_batches=of_batches,
         )
     if held:
+        kept = [sealed(seal, row) for row in held]
         await tables.run(
             Q.save_quarantine,
             kinds=[row.kind for row in held],
             tables=[row.table for row in held],
             keys=[db.json(row.key) for row in held],
-            rows=[sealed(seal, row) for row in held],
+            marks=[mark for mark, _ in kept],
+            rows=[body for _, body in kept],
         )

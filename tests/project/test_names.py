@@ -152,7 +152,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "exhaust_request": ("erasure", "exhaust"),
     "exhaust_turn": ("exhaust",),
     "idempotency_key": ("erasure", "web"),
-    "imported_certificate": ("certificate", "erasure", "takeover"),
+    "imported_certificate": ("certificate", "erasure", "exhaust", "takeover"),
     "imported_key": ("takeover",),
     "job": ("jobs",),
     "learner_figures": ("erasure", "figures"),
@@ -162,7 +162,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "profile": ("erasure", "person"),
     "roster_change": ("bulk", "erasure"),
     "roster_draft": ("bulk", "erasure"),
-    "takeover": ("takeover",),
+    "takeover": ("exhaust", "takeover"),
     "template_recheck": ("certificate",),
 }
 _WRITE = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|COPY) (?:ONLY )?(\w+)", re.IGNORECASE)

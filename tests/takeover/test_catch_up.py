@@ -10,8 +10,9 @@ import pytest
 
 from lernbatch.errors import Upstream
 from lernbatch.takeover import actions, batches
+from lernbatch.takeover.readers.opening import open_source
 from tests.cli.commands import Installation as CommandLine
-from tests.takeover.moving import PROVIDER, Installation
+from tests.takeover.moving import NOBODY_WATCHES, PROVIDER, Installation
 
 BATCH, COURSE = "0141000000000000001", "do_3141000000000001"
 
@@ -129,6 +130,30 @@ def test_a_batch_whose_id_is_there_twice_comes_in_under_another(own_world: Insta
     assert "batch-id-twice" not in own_world.problems()
 
 
+def test_m11_one_world_in_two_sources_is_joined(own_world: Installation) -> None:
+    sources = [*own_world.sources("dsbulk"), open_source(str(own_world.world / "cqlsh"))]
+
+    async def work(held: Any, conn: Any) -> Any:
+        return await actions.copy(held, conn, sources, actions.options_of(held, {}), NOBODY_WATCHES)
+
+    told = own_world.run(work)
+    assert told["tables"]["course_batch"] == {
+        "rows": 18, "taken": 7, "joined": 7, "derived": 0, "held": 4, "unaccounted": 0
+    }  # fmt: skip
+    assert told["target"]["enrolment"] == 51
+    assert {sums["unaccounted"] for sums in told["tables"].values()} == {0}
+    rows = {source["form"]: source["rows"] for source in told["sources"]}
+    assert rows["dsbulk-json"]["user_enrolments"] == rows["cqlsh"]["user_enrolments"] == 54
+
+
+def test_m07_an_export_that_gave_up_on_rows_is_told(own_world: Installation) -> None:
+    folder = own_world.world / "cqlsh" / "sunbird_courses"
+    line = "99 rows exported to 1 files in 0.123 seconds.\n"
+    (folder / "copy.log").write_text(f"Starting copy of sunbird_courses.user_enrolments with columns [userid].\n{line}")
+    (warning,) = own_world.plan("cqlsh")["warnings"]
+    assert "54 rows of user_enrolments were read, its export's log says 99" in warning
+
+
 def test_m21_without_a_content_service_a_plan_says_what_it_did_not_ask(own_world: Installation) -> None:
     settings = {"content_url": "http://127.0.0.1:9", "upstream_attempts": 1}
     own_world.settings = settings
@@ -167,6 +192,8 @@ def test_m22_the_command_says_what_it_did_and_writes_its_report(own_world: Insta
     verify = line.run("sunbird", "verify", *words)
     assert verify.returncode == 0, verify.stderr
     assert "0 differences in 81 compared rows." in verify.stdout
+    again = line.run("sunbird", "verify", "--report", folder)
+    assert "0 differences in 81 compared rows." in again.stdout, again.stderr
     refused = line.run("sunbird", "hand-over")
     assert refused.returncode == 1
     assert "--accept-held row-unreadable" in refused.stderr

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from lernbatch.progress import recomputing
 from tests.takeover.moving import FORMS, Installation, expected_of, keyed, same
 
 
@@ -78,14 +80,31 @@ def test_m32_a_catch_up_from_an_unchanged_source_writes_nothing(installation: In
 
 
 def test_m64_after_a_copy_reconcile_finds_nothing(installation: Installation) -> None:
-    from lernbatch.progress import recomputing
-
     installation.copy()
+    assert differences(installation) == []
+
+
+def test_m38_a_last_read_without_any_state_stays_and_is_no_difference(own_world: Installation) -> None:
+    row = {
+        "userid": "reader", "courseid": "do_3141000000000001", "batchid": "0141000000000000001", "active": True,
+        "enrolled_date": "2024-02-01T00:00:00Z", "status": 0, "lastreadcontentid": "do_314100000000000101",
+        "lastreadcontentstatus": 1, "lastcontentaccesstime": "2024-02-02T00:00:00Z",
+    }  # fmt: skip
+    folder = own_world.world / "dsbulk" / "sunbird_courses" / "user_enrolments"
+    (folder / "output-000002.json").write_text(json.dumps(row) + "\n")
+    own_world.copy()
+    (stored,) = own_world.sql("SELECT last_read_content_id FROM enrolment WHERE user_id = 'reader'")
+    assert stored[0] == "do_314100000000000101"
+    assert differences(own_world) == []
+
+
+def differences(installation: Installation) -> list[Any]:
+    """What `lernbatch reconcile` finds."""
 
     async def work(held: Any, _: Any) -> list[Any]:
         return [difference async for difference in recomputing.differences(held)]
 
-    assert installation.run(work) == []
+    return installation.run(work)
 
 
 def test_m29_nothing_leaves(installation: Installation) -> None:

@@ -47,12 +47,12 @@ class _Candidate:
 
 
 def duplicated(rows: Iterable[Row], options: ConvertOptions) -> set[str]:
-    """The batch ids of more than one row: of these the learners must be counted."""
-    counts: dict[str, int] = defaultdict(int)
+    """The batch ids of more than one course: of these the learners must be counted."""
+    courses: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         if (key := _key(row, options)) is not None:
-            counts[key[1]] += 1
-    return {batch_id for batch_id, count in counts.items() if count > 1}
+            courses[key[1]].add(key[0])
+    return {batch_id for batch_id, wanting in courses.items() if len(wanting) > 1}
 
 
 def convert_batches(rows: Sequence[Row], options: ConvertOptions, learners: Mapping[tuple[str, str], int]) -> Converted:
@@ -81,6 +81,9 @@ def convert_batches(rows: Sequence[Row], options: ConvertOptions, learners: Mapp
         converted.problems += rivals[0].problems
         converted.fates["course_batch", Fate.TAKEN] += 1
         for other in rivals[1:]:
+            if other.batch.course_id == rivals[0].batch.course_id:  # the same row of another source (M11)
+                converted.fates["course_batch", Fate.JOINED] += 1
+                continue
             _hold(converted, other.row, MoveProblem("batch-id-twice", (batch_id, other.batch.course_id)))
     return converted
 

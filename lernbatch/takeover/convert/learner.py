@@ -204,23 +204,29 @@ def _learning(
     fallback_ms = written[0] if written else start_ms
     newer: States = {}
     older: States = {}
-    for staged_state in sorted(group.states, key=lambda one: one.older):
+    fates = converted.fates
+    for staged_state in group.states:
         if staged_state.spelled != spelled:
             continue
         content_id, state = staged_state.content_id, staged_state.state
-        place = (*key, content_id)
-        problems += [MoveProblem(kind, place, said) for kind, said in staged_state.notes]
+        for kind, said in staged_state.notes:
+            problems.append(MoveProblem(kind, (*key, content_id), said))
         if state.last_updated_ms == 0:
             state = msgspec.structs.replace(state, last_updated_ms=fallback_ms)
         states = older if staged_state.older else newer
-        is_joined = content_id in newer or content_id in older
-        converted.fates[_table(staged_state), Fate.JOINED if is_joined else Fate.TAKEN] += 1
-        states[content_id] = highest(states.get(content_id), state)
+        before = states.get(content_id)
+        states[content_id] = state if before is None else highest(before, state)
+        if before is not None:
+            fates[_table(staged_state), Fate.JOINED] += 1
+    joined = newer.keys() & older.keys()
+    fates["user_content_consumption", Fate.TAKEN] += len(newer)
+    fates["content_consumption", Fate.TAKEN] += len(older) - len(joined)
+    fates["content_consumption", Fate.JOINED] += len(joined)
     for content_id, state in older.items():
-        joined = highest(newer.get(content_id), state)
-        if content_id in newer and joined != newer[content_id]:
+        both = highest(newer.get(content_id), state)
+        if content_id in newer and both != newer[content_id]:
             problems.append(MoveProblem("older-row-ahead", (*key, content_id)))
-        newer[content_id] = joined
+        newer[content_id] = both
     if row is None:
         return _Learning(None, newer, [])
     for content_id, status in row.in_map.items():
