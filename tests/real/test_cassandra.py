@@ -19,7 +19,7 @@ from lernbatch.takeover.readers.files import NoSource
 from lernbatch.takeover.readers.live import LiveSource, RangeRefused
 from lernbatch.takeover.readers.naming import ForeignTable
 from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, Row
+from lernbatch.takeover.row import Options, SourceRow
 from tests.real.cassandra import Node, by_key, enrolments, insert, make_keyspace, make_table, running, session
 from tests.takeover.reading import all_rows
 from tests.takeover.sunbird_export.world import TABLES
@@ -103,7 +103,7 @@ def test_m10_moments_and_numbers_that_are_none_do_not_stop_the_reading(node: Nod
         (row,) = all_rows(source)["assessment_aggregator"]
     finally:
         source.close()
-    assert isinstance(row, Row)
+    assert isinstance(row, SourceRow)
     assert row.values["last_attempted_on"] == "1741089600000000"
     assert (row.values["created_on"], row.values["total_score"], row.values["mood"]) == ("-1", None, "good")
     assert row.values["question"] == [
@@ -144,7 +144,9 @@ def test_m10_a_range_with_too_many_tombstones_is_halved_until_it_answers(node: N
         rows = all_rows(source)["user_enrolments"]
     finally:
         source.close()
-    assert sorted(row.values["userid"] for row in rows if isinstance(row, Row)) == sorted(f"u{n}" for n in range(60))
+    assert sorted(row.values["userid"] for row in rows if isinstance(row, SourceRow)) == sorted(
+        f"u{n}" for n in range(60)
+    )
 
 
 def test_m10_a_range_that_never_answers_is_named_and_others_are_read(node: Node) -> None:

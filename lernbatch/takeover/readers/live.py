@@ -21,9 +21,9 @@ from lernbatch.errors import Unusable
 from lernbatch.takeover.catalog import TABLES, BadType, CqlType, cql_type
 from lernbatch.takeover.readers.files import NoSource
 from lernbatch.takeover.readers.naming import identified
-from lernbatch.takeover.readers.pace import Pace
+from lernbatch.takeover.readers.pace import SourcePace
 from lernbatch.takeover.readers.shaping import Shaper
-from lernbatch.takeover.row import Chunk, Options, Row, SourceTable, Unreadable
+from lernbatch.takeover.row import Chunk, Options, SourceRow, SourceTable, UnreadableRow
 
 if TYPE_CHECKING:
     from cassandra.cluster import Cluster, Session
@@ -96,14 +96,14 @@ class LiveReading:
     def digest(self) -> str:
         return self._hash.hexdigest()
 
-    def __iter__(self) -> Iterator[Row | Unreadable]:
+    def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         """Raises: RangeRefused."""
         table = self.source.tables[self.chunk.table]
         shaper = None if table.derived else Shaper(table, None)
         place = f"{table.called}:{self.chunk.start}..{self.chunk.end}"
         for values in self.source.raw_rows(table, self.chunk.start, self.chunk.end):
             self._hash.update(_encode(values))
-            yield shaper.row(values, place, _encode(values)) if shaper else Row(table.name, {}, place)
+            yield shaper.row(values, place, _encode(values)) if shaper else SourceRow(table.name, {}, place)
 
 
 @dataclass
@@ -129,7 +129,7 @@ class LiveSource:
     _cluster: Cluster | None = None
     _session: Session | None = None
     _statements: dict[str, Any] = field(default_factory=dict)
-    _pace: Pace | None = None
+    _pace: SourcePace | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_cluster": None, "_session": None, "_statements": {}, "_pace": None}
@@ -293,9 +293,9 @@ class LiveSource:
             Unavailable,
         )
 
-    def _paced(self) -> Pace:
+    def _paced(self) -> SourcePace:
         if self._pace is None:
-            self._pace = Pace(self.options.rows_per_second)
+            self._pace = SourcePace(self.options.rows_per_second)
         return self._pace
 
     def _opened(self) -> tuple[Cluster, Session]:
