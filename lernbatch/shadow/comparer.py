@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,7 +28,7 @@ import uvloop
 from lernbatch import log
 from lernbatch.shadow import known, rules
 from lernbatch.shadow.compare import Terms, compare
-from lernbatch.shadow.handover import DONE, LENGTH_BYTES
+from lernbatch.shadow.handover import LENGTH_BYTES
 from lernbatch.shadow.journal import Journal
 from lernbatch.shadow.model import Answer, Difference, Entry, Exchange, Kind
 from lernbatch.shadow.redaction import Redaction, caller_of, kept_headers
@@ -359,16 +360,17 @@ async def _work(stream: asyncio.StreamReader) -> None:
     comparer, decoder = Comparer(settings, journal), msgspec.msgpack.Decoder(Exchange)
     working = set[asyncio.Task[None]]()
 
-    def through(task: asyncio.Task[None]) -> None:
+    def through(size: int, task: asyncio.Task[None]) -> None:
         working.discard(task)
         with suppress(OSError):  # the proxy is gone; what it handed over is finished all the same
-            os.write(sys.stdout.fileno(), DONE)
+            os.write(sys.stdout.fileno(), size.to_bytes(LENGTH_BYTES))
 
     with suppress(asyncio.IncompleteReadError):
         while True:
-            task = comparer.take(decoder.decode(await _frame(stream)))
+            frame = await _frame(stream)
+            task = comparer.take(decoder.decode(frame))
             working.add(task)
-            task.add_done_callback(through)
+            task.add_done_callback(partial(through, len(frame)))
     await asyncio.gather(*working)
     await comparer.end()
     writer.cancel()

@@ -19,11 +19,10 @@ from lernbatch.jobs.pauses import pause_after
 from lernbatch.shadow.model import Exchange
 
 MOST_WAITING = 1000  # exchanges that were handed over and are not done (M50)
-MOST_WAITING_BYTES = 64 * 1024 * 1024  # of frames that the pipe has not taken
-LENGTH_BYTES = 4
+MOST_WAITING_BYTES = 64 * 1024 * 1024  # of their frames, wherever they are
+LENGTH_BYTES = 4  # of a frame's length before it; the process says the same length when it is through with the frame
 DRAIN_SECONDS = 30.0  # for what waits when the proxy stops
 LONGEST_PAUSE = timedelta(seconds=30)  # between two starts
-DONE = b"."  # what the process says for each exchange that it is through with
 
 
 class Handover:
@@ -33,23 +32,23 @@ class Handover:
         self._module, self._settings, self._most_waiting = module, settings, most_waiting
         self._process: asyncio.subprocess.Process | None = None
         self._encoder = msgspec.msgpack.Encoder()
-        self._waiting = 0
+        self._waiting = self._waiting_bytes = 0
         self._skipped = 0
         self._is_stopping = False
 
     def offer(self, exchange: Exchange) -> None:
         """Hand an exchange over, unless too much waits already or nobody is there; then it counts as skipped."""
         pipe = self._pipe
-        if (
-            pipe is None
-            or self._waiting >= self._most_waiting
-            or pipe.transport.get_write_buffer_size() > MOST_WAITING_BYTES
-        ):
+        if pipe is None or self._waiting >= self._most_waiting:
             self.skip()
             return
         frame = self._encoder.encode(msgspec.structs.replace(exchange, skipped_before=self._skipped))
+        if self._waiting_bytes + len(frame) > MOST_WAITING_BYTES:
+            self.skip()
+            return
         pipe.write(len(frame).to_bytes(LENGTH_BYTES) + frame)
         self._waiting += 1
+        self._waiting_bytes += len(frame)
         self._skipped = 0
 
     def skip(self) -> None:
@@ -88,7 +87,9 @@ class Handover:
                 log.warning("the process that compares ended", exit_code=code, lost=self._waiting)
             except OSError as failure:
                 log.warning("the process that compares cannot be started", error=repr(failure))
-            self._skipped, self._waiting, self._process = self._skipped + self._waiting, 0, None
+            self._skipped += self._waiting
+            self._waiting = self._waiting_bytes = 0
+            self._process = None
             if not self._is_stopping:
                 await asyncio.sleep(pause_after(failures, LONGEST_PAUSE).total_seconds())
                 failures += 1
@@ -108,6 +109,8 @@ class Handover:
         settings = self._encoder.encode(self._settings)
         process.stdin.write(len(settings).to_bytes(LENGTH_BYTES) + settings)
         self._process = process
-        while done := await process.stdout.read(4096):
-            self._waiting = max(self._waiting - len(done), 0)
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                self._waiting_bytes -= int.from_bytes(await process.stdout.readexactly(LENGTH_BYTES))
+                self._waiting -= 1
         return await process.wait()

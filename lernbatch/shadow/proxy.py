@@ -7,6 +7,7 @@ given up as soon as it would cost: too much that waits, too large, or the proces
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import signal
 import socket
@@ -20,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from lernbatch import log
 from lernbatch.shadow.handover import Handover
 from lernbatch.shadow.model import Exchange
-from lernbatch.shadow.rules import Calls, is_read
+from lernbatch.shadow.rules import OTHER, Calls, is_read
 from lernbatch.shadow.upstream import Connection, Unanswered, Upstream, passed_back
 from lernbatch.web import server
 
@@ -96,7 +97,8 @@ class Proxy:
         if self.is_straight:
             return None
         route = self._calls.find(scope["method"], scope["path"]).route
-        if is_read(scope["method"], route) and random.random() >= self._sample:  # noqa: S311 - a sample, no secret
+        is_sampled = route == OTHER or is_read(scope["method"], route)
+        if is_sampled and random.random() >= self._sample:  # noqa: S311 - a sample, no secret
             return None
         return _Copy(self)
 
@@ -178,6 +180,8 @@ def serve(proxy: Proxy, handover: Handover, upstream: Upstream, sock: socket.soc
 
     async def run() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, turn)
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: looking through it for garbage would stop every call
         async with handover.running():
             await server.Server(settings, lambda: None, 0).serve(sockets=[sock])
         upstream.close()

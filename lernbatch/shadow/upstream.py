@@ -44,8 +44,9 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
+        self._is_paused = False
+        self._may_go_on = asyncio.Event()  # with sending: the other side reads, or has answered already
+        self._may_go_on.set()
         self.is_open = False
         self._exchanges = 0
         self._begin(b"GET")
@@ -80,14 +81,17 @@ class Connection(asyncio.Protocol):
             self._is_whole = True
         elif not self._is_whole:
             self._fail(Unanswered("the connection ended", nothing_came=not self._came and self._exchanges > 1))
-        self._writable.set()
+        self._may_go_on.set()
         self._wake()
 
     def pause_writing(self) -> None:
-        self._writable.clear()
+        self._is_paused = True
+        if not self._has_head:
+            self._may_go_on.clear()
 
     def resume_writing(self) -> None:
-        self._writable.set()
+        self._is_paused = False
+        self._may_go_on.set()
 
     # what httptools calls
 
@@ -101,6 +105,7 @@ class Connection(asyncio.Protocol):
             self.headers.clear()
             return
         self.status, self._has_head = status, True
+        self._may_go_on.set()
         if self._is_head:  # its length is that of another answer
             self._is_whole, self._may_be_kept = True, False
 
@@ -129,13 +134,13 @@ class Connection(asyncio.Protocol):
             framed = b"%x\r\n%b\r\n" % (len(piece), piece) if chunked and piece else piece
             self._transport.write(head + framed)  # in one piece: the two would be two packets
             head = b""
-            if not self._writable.is_set():
-                await self._writable.wait()
-            if not self.is_open:
-                break  # what it answered, if it did, says why
-        if chunked or head:
-            self._transport.write(head + (b"0\r\n\r\n" if chunked else b""))
-        self._is_sent = True
+            await self._may_go_on.wait()
+            if not self.is_open or (self._is_paused and self._has_head):
+                break  # nobody reads on; what it answered, if it did, says why
+        else:
+            if chunked or head:
+                self._transport.write(head + (b"0\r\n\r\n" if chunked else b""))
+            self._is_sent = True
         while not self._has_head:
             await self._more()
 

@@ -33,6 +33,13 @@ GIVEN_BACK = (
     "assessment_aggregator",
     "user_activity_agg",
 )
+# Columns that nothing of ours fills: not written, so that loading the rest does not empty them.
+NOT_GIVEN = {
+    "course_batch": ("tandc", "batch_attributes"),
+    "user_enrolments": ("certificates", "certstatus", "delta", "grade", "lang_contentstatus", "recent_language"),
+    "user_content_consumption": ("completionpercentage", "contentversion", "grade", "result", "score"),
+    "user_activity_agg": ("agg_details",),
+}
 PAGE = 1000
 
 
@@ -115,11 +122,15 @@ async def _rows(
 
 def _shape(name: str, guessed: list[Mapping[str, Any]]) -> tuple[str, dict[str, str]]:
     """What the source called a table, and its columns, as they were found when it was copied."""
+    kind = TABLES[name]
+    called, columns = f"{kind.keyspace}.{name}", {column: column for column in kind.columns}
     for source in guessed:
         if (table := source["tables"].get(name)) is not None and table["columns"]:
-            return table["called"], dict(table["columns"])
-    kind = TABLES[name]
-    return f"{kind.keyspace}.{name}", {column: column for column in kind.columns}
+            called, columns = table["called"], table["columns"]
+            break
+    order = [*kind.columns]
+    given = {theirs: ours for theirs, ours in columns.items() if ours not in NOT_GIVEN.get(name, ())}
+    return called, dict(sorted(given.items(), key=lambda column: order.index(column[1])))
 
 
 def _commands(called: str, columns: Mapping[str, str]) -> str:

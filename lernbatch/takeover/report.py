@@ -11,14 +11,13 @@ from typing import Any
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lernbatch.takeover.convert.model import OF_COURSES, Fate, weight
+from lernbatch.takeover.convert.model import OF_COURSES, WEIGHTS, Fate, weight
 from lernbatch.takeover.database import Q, Tables
 from lernbatch.takeover.passes import Pass
 from lernbatch.takeover.row import SunbirdSource
 
 EXAMPLES = 10
 PAGE = 5000
-WEIGHTS = ("held", "changed", "info")
 _PAGES = Environment(
     loader=PackageLoader("lernbatch.takeover", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
@@ -62,7 +61,7 @@ async def gather(moving: Pass) -> dict[str, Any]:
         "tables": {table: _sums(counts.fates, table, rows) for table, rows in sorted(counts.rows.items())},
         "dropped_columns": {f"{table}.{column}": count for (table, column), count in sorted(counts.dropped.items())},
         "target": {"batch": len(moving.facts), **dict(sorted(counts.built.items()))},
-        "problems": dict(sorted(problems.items(), key=lambda item: (WEIGHTS.index(item[1]["weight"]), item[0]))),
+        "problems": dict(sorted(problems.items(), key=lambda item: ([*WEIGHTS].index(item[1]["weight"]), item[0]))),
         "not_asked": sorted(OF_COURSES) if moving.unread else [],
         "courses": {"unknown": sorted(moving.unknown), "not_asked": sorted(moving.unread)},
         "batch_edges": {name: moving.zones[name] for name in ("zone", "utc", "neither")},

@@ -54,6 +54,8 @@ class RawServer:
     url: str = ""
     answer: bytes = b""
     closes: bool = False
+    reads_bodies: bool = True
+    released: threading.Event = field(default_factory=threading.Event)  # what it does not read it holds until then
     received: list[bytes] = field(default_factory=list)
 
     def serve(self, connection: socket.socket) -> None:
@@ -61,6 +63,9 @@ class RawServer:
             while request := self._request(connection):
                 self.received.append(request)
                 connection.sendall(self.answer)
+                if not self.reads_bodies:
+                    self.released.wait(300)
+                    return
                 if self.closes:
                     return
 
@@ -71,6 +76,8 @@ class RawServer:
                 return b""
             data += piece
         head, _, body = data.partition(b"\r\n\r\n")
+        if not self.reads_bodies:
+            return head
         if b"transfer-encoding: chunked" in head.lower():
             while not body.endswith(b"0\r\n\r\n"):
                 body += connection.recv(65536)

@@ -9,6 +9,7 @@ import pytest
 from lernbatch.routes import ROUTES
 from lernbatch.shadow import known
 from lernbatch.shadow.model import Difference, Kind
+from lernbatch.shadow.rules import OTHER
 
 DIFFERENCES = (Path(__file__).parents[2] / "docs" / "differences.md").read_text("utf-8").splitlines()
 READ, SEARCH = "GET /v1/course/batch/read/{batch_id}", "POST /v1/course/batch/search"
@@ -18,7 +19,7 @@ LIST = "GET /v1/user/courses/list/{user_id}"
 @pytest.mark.parametrize("rule", known.rules(), ids=lambda rule: f"{rule.case} {rule.path}")
 def test_m54_a_known_difference_is_a_row_of_the_differences_on_a_route_that_exists(rule: known.Rule) -> None:
     assert [line for line in DIFFERENCES if line.startswith(f"| {rule.row}")] != []
-    assert set(rule.routes) <= {f"{route.method} {route.path}" for route in ROUTES}
+    assert set(rule.routes) <= {f"{route.method} {route.path}" for route in ROUTES} | {OTHER}
     assert rule.path.startswith("$")
     assert Kind.LATE not in rule.kinds
     assert Kind.KNOWN not in rule.kinds
@@ -55,7 +56,9 @@ def case(route: str, kind: Kind, path: str, primary: object = None, candidate: o
         ),
         (SEARCH, "missing", "$.result.response.content[].cert_templates.*.notifyTemplate", 1, None, "template-texts"),
         (SEARCH, "missing", "$.result.response.content[].cert_templatesX", 1, None, ""),
-        ("other", "status", "$status", "200", "404 RESOURCE_NOT_FOUND", ""),
+        ("other", "status", "$status", "200", "404 RESOURCE_NOT_FOUND", "not-served"),
+        ("other", "status", "$status", "200", "500", ""),
+        (READ, "status", "$status", "200", "404 RESOURCE_NOT_FOUND", ""),
     ],
 )
 def test_m54_a_rule_explains_what_its_row_says_and_not_its_neighbour(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from lernbatch.shadow import journal
 from tests.running import PATIENCE_SECONDS, served
@@ -134,6 +138,55 @@ def test_m50_the_primary_gets_the_request_as_it_was(
     assert whole == (b"hello!" if b"chunked" in headers else sent)
 
 
+def test_m50_an_answer_before_the_end_of_the_request_reaches_the_caller(raw: tuple[RawServer, Proxied]) -> None:
+    server, proxy = raw
+    server.answer = b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig"
+    server.reads_bodies = False
+    try:
+        host, port = proxy.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as connection:
+            connection.sendall(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 99000000\r\n\r\n")
+            answer = b""
+            sending = threading.Thread(target=_send_for_ever, args=(connection,), daemon=True)
+            sending.start()
+            while not answer.endswith(b"big"):
+                answer += connection.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 413")
+    finally:
+        server.reads_bodies = True
+        server.released.set()
+
+
+def _send_for_ever(connection: socket.socket) -> None:
+    with suppress(OSError):
+        while True:
+            connection.sendall(b"x" * 65536)
+
+
+def test_m50_an_answer_reaches_the_caller_as_it_comes(tmp_path: Path) -> None:
+    read = threading.Event()
+
+    async def streaming(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or scope["path"] != "/slow":
+            await Stub()(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"first", "more_body": True})
+        await asyncio.to_thread(read.wait, PATIENCE_SECONDS)  # the rest comes after the caller has seen this
+        await send({"type": "http.response.body", "body": b"second"})
+
+    with (
+        served(streaming) as one,
+        served(Stub()) as other,
+        proxied(one, other, tmp_path / "journal") as proxy,
+        proxy.http.stream("GET", "/slow") as response,
+    ):
+        pieces = response.iter_raw()
+        assert next(pieces) == b"first"
+        read.set()
+        assert b"".join(pieces) == b"second"
+
+
 def test_m50_a_primary_that_is_away_is_502(tmp_path: Path) -> None:
     with served(Stub()) as candidate, proxied("http://127.0.0.1:1", candidate, tmp_path / "journal") as proxy:
         assert proxy.http.get("/x").status_code == 502
@@ -214,6 +267,21 @@ def test_m50_what_is_too_much_for_the_candidate_is_skipped_and_memory_stays_boun
         skipped = sum(entry.skipped for entry in journal.read(proxy.folder))
         assert skipped == 1502 - len(proxy.entries())
         assert skipped >= 400
+
+
+def test_m50_what_waits_has_a_bound_in_bytes_too(tmp_path: Path) -> None:
+    candidate = Stub(is_held=True)
+    with served(Stub()) as one, served(candidate) as other, proxied(one, other, tmp_path / "journal") as proxy:
+        for _ in range(60):
+            assert proxy.http.post(ENROL, content=b"x" * 3_000_000).status_code == 200
+        assert proxy.resident_bytes() < 700 * 1024 * 1024
+        candidate.is_held = False
+        proxy.wait_for(15)
+        enrol(proxy, "last")
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline and "last" not in {entry.learner for entry in proxy.entries()}:
+            time.sleep(0.1)
+        assert sum(entry.skipped for entry in journal.read(proxy.folder)) >= 30
 
 
 def test_m50_a_body_that_is_too_large_passes_and_is_skipped(tmp_path: Path) -> None:

@@ -143,13 +143,24 @@ def test_m44_the_csv_holds_the_same_values_as_the_json(installation: Installatio
             assert {name: row[name] for name in texts} == texts
 
 
+def test_m44_columns_that_we_do_not_fill_are_not_emptied(installation: Installation, tmp_path: Path) -> None:
+    installation.copy()
+    installation.hand_back(tmp_path, everything=True)
+    header = (tmp_path / "cqlsh" / "sunbird_courses" / "course_batch.csv").read_text().splitlines()[0]
+    assert header.startswith("courseid,batchid,")
+    assert "tandc" not in header
+    assert (
+        f"COPY sunbird_courses.course_batch ({header.replace(',', ', ')}) FROM" in (tmp_path / "load.txt").read_text()
+    )
+
+
 def test_m44_both_dates_are_there_and_last_days_end_in_the_zone(installation: Installation, tmp_path: Path) -> None:
     installation.copy()
     installation.hand_back(tmp_path, everything=True)
     path = tmp_path / "dsbulk" / "sunbird_courses" / "course_batch" / "output-000001.json"
     batches = {row["batchid"]: row for row in map(json.loads, path.read_bytes().split(b"\n")[:-1])}
     january = batches["0141000000000000001"]
-    assert january["startdate"], january["start_date"] == ("2024-01-10", "2024-01-09T18:30:00.000Z")
+    assert (january["startdate"], january["start_date"]) == ("2024-01-10", "2024-01-09T18:30:00.000Z")
     assert (january["enddate"], january["end_date"]) == ("2024-06-30", "2024-06-30T18:29:59.999Z")
 
 

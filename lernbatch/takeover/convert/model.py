@@ -86,9 +86,12 @@ OF_COURSES = ("batch-course-unknown", "completion-found", "completion-unproven",
               "aggregate-differs", "state-outside-course")  # fmt: skip
 
 
+WEIGHTS = {"held": HELD, "changed": CHANGED, "info": INFO}
+
+
 def weight(kind: str) -> str:
     """held, changed or info."""
-    return "held" if kind in HELD else "changed" if kind in CHANGED else "info"
+    return next(name for name, kinds in WEIGHTS.items() if kind in kinds)
 
 
 class Fate(StrEnum):
