@@ -83,7 +83,8 @@ class Installation:
 
     def sources(self, form: str, **options: Any) -> list[SunbirdSource]:
         given = Options(**options)
-        opened: list[SunbirdSource] = [open_source(str(self.world / form), given)]
+        text = form if "://" in form else str(self.world / form)
+        opened: list[SunbirdSource] = [open_source(text, given)]
         for name, opening in (("registry", open_registry), ("archive", open_archive)):
             if (self.world / name).exists():
                 opened.append(opening(self.world / name, given))
@@ -111,7 +112,11 @@ class Installation:
             how = {"catch_up": catch_up, "remove_vanished": remove_vanished}
             return await actions.copy(held, conn, sources, converting, watch or NOBODY_WATCHES, **how)
 
-        return self.run(work)
+        try:
+            return self.run(work)
+        finally:
+            for source in sources:
+                source.close()
 
     def plan(self, form: str = "dsbulk", **options: Any) -> dict[str, Any]:
         sources = self.sources(form, **options)
