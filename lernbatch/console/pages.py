@@ -9,8 +9,9 @@ from lernbatch.console.batches import handlers as batches
 from lernbatch.console.dates import handlers as dates
 from lernbatch.console.endpoint import SIGN_IN
 from lernbatch.console.landing import handlers as landing
+from lernbatch.console.operation import handlers as operation
 from lernbatch.console.overview import handlers as overview
-from lernbatch.console.rules import creates, manages
+from lernbatch.console.rules import creates, manages, operates
 from lernbatch.console.sign_in import handlers as sign_in
 from lernbatch.console.visit import Page, Write
 from lernbatch.console.words import N_
@@ -37,6 +38,12 @@ PAGES: tuple[Page, ...] = (
     Page("/console/batches/{batch_id}/rules", dates.show,
          {"check": Write(dates.check), "save": Write(dates.save, "batch.update")},
          tab=N_("Dates and rules"), seen_by=manages),
+
+    # operation
+    Page("/console/operation", operation.show,
+         {"again": Write(operation.send_again, "operation.again"), "run": Write(operation.run, "operation.run")},
+         nav=N_("Operation"), seen_by=operates),
+    Page("/console/operation/settings", operation.settings, seen_by=operates),
 
     # the last: whatever no page above has
     Page("/console/{path:path}", landing.nowhere, {"": Write(landing.nowhere)}, is_open=True),
