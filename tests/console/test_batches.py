@@ -38,7 +38,9 @@ def own_service(new_dsn: Callable[[], str], tmp_path_factory: pytest.TempPathFac
 def test_k07_the_list_has_the_batches_of_who_looks(visits: Visits, service: Running) -> None:
     batch_id = new_batch(service, name="Harvest of names", mentors=[MEERA.user_id])
     for person, sees in ((VIKRAM, True), (MEERA, True), (ADMIN, True), (RAVI, False)):
-        assert (batch_id in listed(visits(person).get(f"{LIST}?view=all&words=Harvest").text)) is sees, person.first_name
+        assert (batch_id in listed(visits(person).get(f"{LIST}?view=all&words=Harvest").text)) is sees, (
+            person.first_name
+        )
     assert visits(ASHA).get(LIST).status_code == 403
 
 
