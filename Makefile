@@ -67,7 +67,8 @@ run: $(VENV)/.ready
 	@$(BIN)/lernbatch serve
 
 test: $(VENV)/.ready-to-check
-	@tests/run.sh $(BIN)/python $(ARGS)
+	@tests/chromium.sh
+	@env -u LERNBATCH_PG_BIN $(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
 test-debian: $(VENV)/.ready-to-check
 	@tests/on_debian.sh $(BIN)/python $(ARGS)

@@ -53,10 +53,11 @@ LEFT JOIN sandbox_organisation o USING (org_id)
     WHERE p.user_id = ANY (:user_ids::text[]);
 
 -- people_to_choose
--- Some of each kind, so that the first of the list are not all learners.
+-- Some of each kind, so that the first of the list are not all learners. The bundled people, whose ids begin with u-,
+-- come before generated ones.
   SELECT user_id, first_name, last_name, org_id, roles, org_name
     FROM (SELECT p.user_id, p.first_name, p.last_name, p.org_id, p.roles, coalesce(o.name, '') AS org_name,
-                 row_number() OVER (PARTITION BY p.roles ORDER BY p.user_id) AS place
+                 row_number() OVER (PARTITION BY p.roles ORDER BY p.user_id NOT LIKE 'u-%', p.user_id) AS place
             FROM sandbox_person p
        LEFT JOIN sandbox_organisation o USING (org_id)
            WHERE p.status = 1 AND p.managed_by = '') AS person

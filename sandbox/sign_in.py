@@ -15,7 +15,7 @@ from lernbatch.web.caller import Role
 from sandbox import identity
 
 Q = sql.load("sandbox")
-MOST_PEOPLE = 12
+MOST_PEOPLE = 8
 EVERYWHERE = "SYSTEM_ADMINISTRATION"  # the role that is held for no organisation of its own
 
 
@@ -36,7 +36,7 @@ class LocalPeople:
         self._pool, self._config, self._clock = pool, config, clock
 
     async def listed(self) -> Sequence[LocalPerson]:
-        """At most twelve people who are active: of each set of roles the first ones by id."""
+        """At most eight people who are active, some of each set of roles; the bundled ones before generated ones."""
         rows = await db.all(self._pool, _Person, Q.people_to_choose, limit=MOST_PEOPLE)
         return [_shown(row) for row in rows]
 

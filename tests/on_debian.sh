@@ -27,8 +27,8 @@ if [ ! -x "$bin15/postgres" ]; then
 fi
 
 # What knows no version of PostgreSQL `make test` has run already: the words of commands, the reading of spreadsheets, rules
-# alone, what is drawn and signed, the other services' answers, calls made up against the API, who may ask for
-# what, how pages look in a browser.
+# alone, what is drawn and signed, the other services' answers, calls made up against the API, who may ask for what,
+# how pages look in a browser.
 elsewhere="tests/console/pages tests/cli tests/tables tests/drawing tests/credential tests/sunbird tests/archive tests/jobs
     tests/rights/test_table.py tests/project/test_openapi.py tests/project/test_odd_text.py tests/project/test_names.py"
 if [ $# -eq 0 ]; then

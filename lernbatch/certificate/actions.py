@@ -245,6 +245,11 @@ async def retry(services: Services, batch_id: str, user_id: str | None = None) -
     return await db.run(services.pool, Q.retry_parked, batch_id=batch_id, user_id=user_id, now=services.clock.now())
 
 
+async def retry_all(services: Services) -> int:
+    """Queue the parked learners of all batches again. Returns their number."""
+    return await db.run(services.pool, Q.retry_all_parked, now=services.clock.now())
+
+
 async def _queue(
     conn: db.Connection,
     services: Services,

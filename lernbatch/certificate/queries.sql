@@ -322,6 +322,9 @@ UPDATE certificate_due
    SET parked = false, attempts = 0, due_at = :now, claim = NULL
  WHERE batch_id = :batch_id AND parked AND (:user_id::text IS NULL OR user_id = :user_id);
 
+-- retry_all_parked
+UPDATE certificate_due SET parked = false, attempts = 0, due_at = :now, claim = NULL WHERE parked;
+
 -- learners_of_batch
 -- A page of a batch's learners, for explain: evaluated one page at a time, however large the batch.
 SELECT user_id

@@ -85,6 +85,7 @@ class PageEndpoint:
         is_post = request.method == "POST"
         if not is_post and (chosen := PREFERENCES.keys() & visit.query.keys()):
             return _with_preferences(visit, chosen)
+        db.anonymous.set(True)  # until the cookie has said who it is
         await _sign_in(visit)
         config = visit.services.config
         db.anonymous.set(visit.session is None)

@@ -72,7 +72,7 @@ class PeopleToChoose(Protocol):
     """The bundled identity provider, as far as signing in needs it."""
 
     async def listed(self) -> Sequence[LocalPerson]:
-        """The people who may be chosen: at most twelve, some of each role."""
+        """The people who may be chosen: at most eight, some of each role."""
 
     async def token(self, user_id: str) -> tuple[LocalPerson, str] | None:
         """That person and a token of theirs; None: there is no such person."""

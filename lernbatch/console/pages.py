@@ -11,11 +11,12 @@ from lernbatch.console.dates import handlers as dates
 from lernbatch.console.endpoint import SIGN_IN
 from lernbatch.console.landing import handlers as landing
 from lernbatch.console.my import handlers as my
+from lernbatch.console.operation import handlers as operation
 from lernbatch.console.overview import handlers as overview
 from lernbatch.console.public import handlers as public
 from lernbatch.console.reports import handlers as reports
 from lernbatch.console.roster import handlers as roster
-from lernbatch.console.rules import creates, manages
+from lernbatch.console.rules import creates, manages, operates
 from lernbatch.console.sign_in import handlers as sign_in
 from lernbatch.console.visit import Page, Write
 from lernbatch.console.words import N_
@@ -70,6 +71,12 @@ PAGES: tuple[Page, ...] = (
     # a batch for anybody
     Page("/b/{batch_id}", public.lead, is_open=True),
     Page("/console/b/{batch_id}", public.show, {"join": Write(public.join, "enrolment.join")}, is_open=True),
+
+    # operation
+    Page("/console/operation", operation.show,
+         {"again": Write(operation.send_again, "operation.again"), "run": Write(operation.run, "operation.run")},
+         nav=N_("Operation"), seen_by=operates),
+    Page("/console/operation/settings", operation.settings, seen_by=operates),
 
     # the last: whatever no page above has
     Page("/console/{path:path}", landing.nowhere, {"": Write(landing.nowhere)}, is_open=True),

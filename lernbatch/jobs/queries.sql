@@ -20,5 +20,9 @@ UPDATE job
        last_run_at = :now, last_count = :count, failures = :failures, last_error = :error
  WHERE kind = :kind AND leased_by = :owner;
 
+-- run_soon
+-- Pressed twice, it is due once.
+UPDATE job SET next_run_at = :now WHERE kind = :kind AND next_run_at > :now;
+
 -- job_failures
 SELECT failures FROM job WHERE kind = :kind;

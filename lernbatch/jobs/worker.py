@@ -86,6 +86,12 @@ async def run_now(services: Services, job: Job) -> int:
     return total
 
 
+async def run_soon(services: Services, kind: str) -> None:
+    """Have the job of that kind run at the next look of a worker, which is within seconds."""
+    await db.run(services.pool, Q.run_soon, kind=kind, now=services.clock.now())
+    services.wake.now()
+
+
 async def _keep(services: Services, job: Job, stop: asyncio.Event) -> None:
     IN_JOB.set(True)  # of this task, and of what it starts
     while not stop.is_set():

@@ -1,5 +1,8 @@
 -- Statements for operators.
 
+-- fragment why
+left(regexp_replace(coalesce(error, ''), '\S*\d\S*\d\S*\d\S*\d\S*', '…', 'g'), 200)
+
 -- answers
 SELECT 1;
 
@@ -26,3 +29,34 @@ SELECT kind, leased_until > :now AS running, failures, last_run_at
 -- newest_migration
 SELECT max(name)
   FROM migration;
+
+-- parked
+-- What was given up, by what it is and why. Errors may name people: what looks like an id (four digits in a word) is cut out.
+  SELECT kind, destination, why, count(*) AS length
+    FROM (SELECT 'outbox' AS kind, destination, :{why} AS why
+            FROM (SELECT destination, error FROM outbox WHERE parked LIMIT :bound) AS event
+           UNION ALL
+          SELECT 'certificate_due', NULL, :{why}
+            FROM (SELECT error FROM certificate_due WHERE parked LIMIT :bound) AS learner) AS given_up
+GROUP BY kind, destination, why
+ORDER BY length DESC
+   LIMIT :limit;
+
+-- queues
+-- As queue_lengths, and the outbox by destination.
+SELECT 'outbox' AS kind, destination,
+       count(*) FILTER (WHERE NOT parked) AS waiting, count(*) FILTER (WHERE parked) AS parked,
+       min(due_at) FILTER (WHERE NOT parked) AS oldest_at
+  FROM (SELECT destination, parked, due_at FROM outbox LIMIT :bound) AS event
+ GROUP BY destination
+ UNION ALL
+SELECT 'certificate_due', NULL,
+       count(*) FILTER (WHERE NOT parked), count(*) FILTER (WHERE parked), min(due_at) FILTER (WHERE NOT parked)
+  FROM (SELECT parked, due_at FROM certificate_due LIMIT :bound) AS learner;
+
+-- job_runs
+  SELECT kind, running, failures, last_run_at, last_count, :{why} AS last_error
+    FROM (SELECT kind, coalesce(leased_until > :now, false) AS running, failures, last_run_at, last_count,
+                 last_error AS error
+            FROM job) AS run
+ORDER BY failures DESC, kind;

@@ -28,12 +28,11 @@ _FLAGS = [
 # Our own fonts, so that a page looks the same on every machine, in every script.
 _FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir>{fonts}</dir><dir>/usr/share/fonts</dir><cachedir>{cache}</cachedir>
-{aliases}</fontconfig>
+<selectfont><rejectfont><glob>*Serif*</glob></rejectfont></selectfont>
+<match target="pattern"><test name="family"><string>system-ui</string></test>
+<edit name="family" mode="assign" binding="strong"><string>Noto Sans</string></edit></match>
+<match target="pattern"><edit name="family" mode="append_last"><string>Noto Sans</string></edit></match></fontconfig>
 """
-
-_GENERIC = ("system-ui", "sans", "sans-serif", "Segoe UI", "Roboto")
-_ALIAS = """<match target="pattern"><test name="family"><string>{}</string></test>
-<edit name="family" mode="assign" binding="strong"><string>Noto Sans</string></edit></match>"""
 
 
 @contextmanager
@@ -41,10 +40,7 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium, which never leaves this machine."""
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         settings = Path(folder, "fonts.conf")
-        settings.write_text(
-            _FONTS.format(fonts=chromium.FONTS, cache=folder, aliases="".join(map(_ALIAS.format, _GENERIC))),
-            encoding="utf-8",
-        )
+        settings.write_text(_FONTS.format(fonts=chromium.FONTS, cache=folder), encoding="utf-8")
         environment: dict[str, str | float | bool] = {**os.environ, "FONTCONFIG_FILE": str(settings)}
         opened = playwright.chromium.launch(executable_path=chromium.program(), args=_FLAGS, env=environment)
         try:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from lernbatch.console import static_files
-from lernbatch.console.pages import PAGES
 from tests.console.conftest import Visits
-from tests.people import ASHA, VIKRAM
+from tests.ops.test_health import away
+from tests.people import ASHA, MEERA, VIKRAM, Person
+from tests.running import running
 
 OPEN = ["/console/sign-in", "/console/nowhere", "/console/batches/1/2/3/4"]
 
@@ -49,10 +52,26 @@ def test_a_form_that_no_page_has_is_404(visits: Visits) -> None:
     assert visitor.post("/console/nowhere", form).status_code == 404
 
 
-def test_who_has_no_page_is_told_whom_to_ask(visits: Visits) -> None:
-    pages = [page for page in PAGES if page.nav]
-    answer = visits(ASHA).get("/console/")
-    assert answer.status_code in ((200,) if not pages else (200, 303))
+@pytest.mark.parametrize(("person", "first"), [(VIKRAM, "/console/batches"), (MEERA, None)])
+def test_the_first_page_leads_on_by_role(visits: Visits, person: Person, first: str | None) -> None:
+    answer = visits(person).get("/console/")
+    assert answer.status_code == 303
+    assert first is None or answer.headers["location"] == first
+
+
+def test_k80_without_the_database_a_page_is_one_sentence_and_comes_back_with_it(
+    new_dsn: Callable[[], str], tmp_path: Path, visits: Visits
+) -> None:
+    dsn = new_dsn()
+    with running(tmp_path, dsn) as service:
+        visitor = visits(VIKRAM, at=service)
+        with away(dsn):
+            answer = visitor.get("/console/batches")
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert "Its database does not answer." in answer.text
+            assert answer.headers["x-request-id"] in answer.text
+            assert visitor.post("/console/sign-in", {"do": "choose", "user": ASHA.user_id}).status_code == 503
+        assert visitor.get("/console/batches").status_code == 200
 
 
 @pytest.mark.parametrize("name", static_files.files())

@@ -107,7 +107,7 @@ def search(
         more.append(OneOf("mentors", (user_id or "",)))
     if query.course_id:
         more.append(OneOf("courseId", (query.course_id,)))
-    more += [Word(word, ("name", "description"), must_occur=True) for word in query.words.split()]
+    more += [Word(word, ("name", "description"), must_occur=True) for word in query.words.lower().split()]
     return _search((*conditions, *more), SORTS[query.sort][0], limit, cursor, ())
 
 

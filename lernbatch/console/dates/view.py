@@ -12,7 +12,6 @@ from lernbatch.console.batch_frame import STATES, BatchDay
 from lernbatch.console.words import N_, Words
 
 # The fields are called as the API's keys are.
-DATES = ("startDate", "endDate", "enrollmentStartDate", "enrollmentEndDate")
 LISTS = ("createdFor", "mentors")
 FIELDS: Mapping[str, str] = {
     "name": N_("Name"),

@@ -69,6 +69,7 @@ def figures(day: BatchDay, counted: BatchFigures, links: Links, words: Words) ->
     completed = reached(counted, Reached.COMPLETED)
     lost = standings.get(Standing.NO_ATTEMPT_LEFT, 0)
     week = [words._("%(num)s in 7 days", num=f"+{words.number(count)}") if count else "" for count in in_week]
+    issued = words.ngettext("%(num)s certificate in 7 days", "%(num)s certificates in 7 days", in_week[2])
     return [
         {"count": total, "text": words._("enrolled"), "below": seats, "more": week[0], "link": links.learners()},
         {
@@ -96,7 +97,7 @@ def figures(day: BatchDay, counted: BatchFigures, links: Links, words: Words) ->
             "count": counted.certified,
             "text": words._("certified"),
             "below": words.part(counted.certified, total),
-            "more": week[2],
+            "more": f"+{issued}" if in_week[2] else "",
             "link": links.learners(certified="true"),
         },
         {
@@ -115,14 +116,17 @@ def reached(counted: BatchFigures, level: Reached) -> int:
 
 
 def happened(counted: BatchFigures) -> dict[date, tuple[int, int, int]]:
-    """Day → how many enrolled, completed and were certified on it. The row keeps them as JSON, days as ISO texts."""
+    """Day → how many enrolled and completed, and how many certificates were issued.
+
+    The row keeps them as JSON, with days as ISO texts.
+    """
     return {
         date.fromisoformat(str(day)): (enrolled, done, certified) for day, enrolled, done, certified in counted.days
     }
 
 
 def lately(counted: BatchFigures, today: date) -> list[int]:
-    """How many enrolled, completed and were certified in the last seven days."""
+    """How many enrolled and completed in the last seven days, and how many certificates were issued."""
     days = [counts for day, counts in happened(counted).items() if day > today - timedelta(days=7)]
     return [sum(counts) for counts in zip(*days, strict=True)] or [0, 0, 0]
 
@@ -238,7 +242,7 @@ def chart(day: BatchDay, counted: BatchFigures, words: Words) -> dict[str, Any] 
     texts = [
         words.ngettext("%(num)s enrolled", "%(num)s enrolled", totals[0]),
         words.ngettext("%(num)s completed", "%(num)s completed", totals[1]),
-        words.ngettext("%(num)s certified", "%(num)s certified", totals[2]),
+        words.ngettext("%(num)s certificate", "%(num)s certificates", totals[2]),
     ]
     since = words._("Since %(day)s: %(figures)s.", day=words.day_text(first), figures=words.listed(texts))
     sentence = None
@@ -259,7 +263,7 @@ def chart(day: BatchDay, counted: BatchFigures, words: Words) -> dict[str, Any] 
         words._("last day, %(day)s", day=words.day_text(last, short=True, weekday=False))
         if batch.end_date == last
         else None,
-        words._("Enrolled, completed and certified by day"),
+        words._("Enrolled, completed and certificates by day"),
         f"{since} {sentence or ''}".strip(),
     )
     return {

@@ -41,8 +41,7 @@ def test_k64_list_and_overview_do_not_scroll_sideways(
     later = (service.clock.today() + timedelta(days=60)).isoformat()
     empty = new_batch(service, name="இலக்கணம் · ஜூன் with a name that is longer than most", startDate=later, endDate=None)
     reader = readers(VIKRAM, width=width, theme=theme)
-    for name, path in (("batches", "?view=all"), ("empty", f"/{empty}"), ("batch", f"/{lively}")):
+    for path in ("?view=all", f"/{empty}", f"/{lively}"):
         reader.page.goto(f"/console/batches{path}")
-        reader.page.screenshot(path=f"/tmp/shots/{name}-{width}-{theme}.png", full_page=True)
         assert not reader.scrolls_sideways()
     assert reader.complaints == []
