@@ -161,13 +161,13 @@ def _sources(config: Config) -> dict[str, Path]:
 
 
 def _kept_elsewhere(config: Config) -> list[str]:
+    store = (config.file_store or "").partition("?")[0]  # behind it, an address may hold credentials
     sentences = {
         "LERNBATCH_EXHAUST_KEY: without it nothing that is sealed can be opened.": bool(
             config.exhaust_key.get_secret_value()
         ),
         "LERNBATCH_PUBLIC_KEY_FOLDER: the identity provider's keys.": config.public_key_folder is not None,
-        f"the files of {(config.file_store or '').partition('?')[0]}, of which {LISTING} is the list.": FILES
-        not in _sources(config),
+        f"the files of {store}, of which {LISTING} is the list.": FILES not in _sources(config),
     }
     return [sentence for sentence, holds in sentences.items() if holds]
 
