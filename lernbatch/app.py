@@ -31,7 +31,7 @@ from lernbatch.errors import Unusable
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
 from lernbatch.jobs.worker import Job
-from lernbatch.ops import gauges, lifecycle
+from lernbatch.ops import gauges, health, lifecycle
 from lernbatch.routes import ROUTES
 from lernbatch.schedule import JOBS
 from lernbatch.services import JobSignal, Services
@@ -116,6 +116,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None, jobs: Sequence[
     app.router.redirect_slashes = False
     app.state.routes = tuple(ROUTES)  # for /openapi.json and /docs
     app.state.operators_port = None  # the only one with what is for operators
+    app.state.schema = health.Schema()
     app.state.leaving = app.state.unhealthy = False  # what /readyz and the health gate go by
     return Middleware(app, config)
 

@@ -9,6 +9,7 @@ from importlib import resources
 
 import asyncpg
 
+from lernbatch import __version__
 from lernbatch.errors import Unusable
 
 LOCK_TIMEOUT_SECONDS = 10
@@ -16,6 +17,7 @@ LOCK_RETRY_SECONDS = 0.5
 # A migration that PostgreSQL refuses in a transaction (CREATE INDEX CONCURRENTLY) says so in its first line. It is
 # written so that it may be begun again, and each of its statements ends a line.
 _OUTSIDE = "-- outside a transaction"
+_HAS_VERSION = "SELECT true FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'version'"
 _FILE = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 
 
@@ -67,11 +69,16 @@ async def migrate(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
                 f"CREATE TABLE IF NOT EXISTS {migrations.table}"
                 " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
             )
+            # Which version applied it; asked first, for to add a column locks the table even where it is there.
+            if not await conn.fetchval(_HAS_VERSION, migrations.table):
+                await conn.execute(f"ALTER TABLE {migrations.table} ADD COLUMN version text")
         files = migrations.files()
-        newest = await conn.fetchval(f"SELECT max(name) FROM {migrations.table}")
-        if newest is not None and files and newest > files[-1].name:
+        newest = await conn.fetchrow(f"SELECT name, version FROM {migrations.table} ORDER BY name DESC LIMIT 1")
+        if newest is not None and files and newest["name"] > files[-1].name:
+            needed = f"install {newest['version']} or later" if newest["version"] else "update lernbatch"
             raise Unusable(
-                f"The database was made by a newer version of lernbatch (it has {newest}); update lernbatch."
+                f"The database was made by a newer version of lernbatch (it has {newest['name']}) than this one,"
+                f" {__version__}: {needed}."
             )
         return [migration.name for migration in files if await _apply(conn, migrations, migration)]
     finally:
@@ -87,7 +94,9 @@ async def _apply(conn: asyncpg.Connection, migrations: Migrations, migration: Mi
             return False
         if migration.transactional:
             await conn.execute(migration.text)
-            await conn.execute(f"INSERT INTO {migrations.table} (name) VALUES ($1)", migration.name)
+            await conn.execute(
+                f"INSERT INTO {migrations.table} (name, version) VALUES ($1, $2)", migration.name, __version__
+            )
             return True
     # PostgreSQL waits there for every open statement, so also for a process that waits for a lock of ours: the lock is
     # tried again and again instead.
@@ -99,7 +108,9 @@ async def _apply(conn: asyncpg.Connection, migrations: Migrations, migration: Mi
             return False
         for statement in migration.text.removesuffix(";\n").split(";\n"):
             await conn.execute(statement)
-        await conn.execute(f"INSERT INTO {migrations.table} (name) VALUES ($1)", migration.name)
+        await conn.execute(
+            f"INSERT INTO {migrations.table} (name, version) VALUES ($1, $2)", migration.name, __version__
+        )
     finally:
         await conn.execute("SELECT pg_advisory_unlock(hashtext('lernbatch.migrate outside'))")
     return True

@@ -17,7 +17,7 @@ import httpx
 import sandbox
 from lernbatch.config import Config
 from lernbatch.credential import keys as certificates
-from lernbatch.database import db, opening
+from lernbatch.database import db, opening, schema
 from lernbatch.database.migrate import pending
 from lernbatch.erasure import actions as erasure
 from lernbatch.errors import Unusable
@@ -28,6 +28,7 @@ OLDEST_POSTGRES = 15
 CLOCK_SKEW_SECONDS = 5
 FREE_DISK_BYTES = 512 * 1024 * 1024
 TIMEOUT_SECONDS = 5
+MOST_LACKING = 5
 LONGEST_ERASURE = timedelta(days=1)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -75,12 +76,22 @@ async def check_database(config: Config, dsn: str) -> AsyncIterator[CheckResult]
         sentence = f"It lacks {', '.join(missing)}: run `lernbatch migrate`." if missing else "None is missing."
         yield CheckResult("migrations", not missing, sentence)
         if not missing:
+            lacking = await schema.missing(conn)
+            yield CheckResult("schema", not lacking, schema_sentence(lacking))
             yield check_erasures(await db.value(conn, erasure.Q.waiting_since))
         theirs: datetime = await conn.fetchval("SELECT clock_timestamp()")
         skew = abs((datetime.now(UTC) - theirs).total_seconds())
         yield CheckResult("clock", skew < CLOCK_SKEW_SECONDS, f"{skew:.1f} seconds apart from the database's.")
     finally:
         await conn.close()
+
+
+def schema_sentence(lacking: list[str]) -> str:
+    """What the database lacks, and what to do."""
+    if not lacking:
+        return "Every table has its constraints and indexes."
+    more = f" and {len(lacking) - MOST_LACKING} more" if len(lacking) > MOST_LACKING else ""
+    return f"It lacks {', '.join(lacking[:MOST_LACKING])}{more}: restore a backup that is whole."
 
 
 def check_erasures(since: datetime | None) -> CheckResult:

@@ -57,14 +57,17 @@ async def live(call: Call) -> Response:
 
 @takes(produces="text/plain", also={503: "Do not send requests here now"})
 async def ready(call: Call) -> Response:
-    """GET /readyz: whether to send requests here. 503 while stopping or without a database."""
+    """GET /readyz: whether to send requests here. 503 while stopping, or without a database that is whole."""
     if call.http.app.state.leaving:
         return PlainTextResponse("leaving\n", 503)
     try:
         async with asyncio.timeout(health.TIMEOUT_SECONDS):
             await health.database_answers(call.services)
+            lacking = await call.http.app.state.schema.lacking(call.services)
     except db.UNREACHABLE:
         return PlainTextResponse("no database\n", 503)
+    if lacking:
+        return PlainTextResponse(f"the database lacks {lacking}\n", 503)
     return PlainTextResponse("ok\n")
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from lernbatch.database import db, sql
+from lernbatch.database import db, schema, sql
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.ops")
 TIMEOUT_SECONDS = 3.0
+SCHEMA_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,21 @@ async def _checked(name: str, answer: Awaitable[object]) -> Check:
 async def database_answers(services: Services) -> None:
     """Ask the database a question. Raises: one of db.UNREACHABLE, when it does not answer."""
     await db.value(services.pool, Q.answers)
+
+
+class Schema:
+    """Whether the schema is whole, looked at again now and then: a load balancer asks every few seconds."""
+
+    def __init__(self) -> None:
+        self._looked_at, self._lacking = -SCHEMA_SECONDS, ""
+
+    async def lacking(self, services: Services) -> str:
+        """The first thing that the database lacks; "" when nothing is."""
+        if time.monotonic() - self._looked_at >= SCHEMA_SECONDS:
+            async with services.pool.acquire() as conn:
+                self._lacking = next(iter(await schema.missing(conn)), "")
+            self._looked_at = time.monotonic()
+        return self._lacking
 
 
 async def search_answers(services: Services) -> None:

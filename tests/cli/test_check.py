@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 
 from lernbatch.config import Config
 from lernbatch.ops import checkup
-from tests.cli.commands import Installation
+from tests.cli.commands import Installation, wait_for
 
 REACHED: dict[str, Any] = {"public_url": "https://batches.example.org"}
 
@@ -54,3 +55,14 @@ def test_what_opens_doors_is_named_where_others_reach_it(settings: dict[str, Any
 
 def test_with_keys_of_a_provider_and_the_defaults_nothing_is_unfit(tmp_path: Path) -> None:
     assert checkup.check_trust(Config(**REACHED, public_key_folder=tmp_path)).ok
+
+
+def test_a_schema_that_is_not_whole_is_told_by_check_and_keeps_requests_away(own_installation: Installation) -> None:
+    execute(own_installation.dsn, "ALTER TABLE enrolment DROP CONSTRAINT enrolment_pkey CASCADE")
+    done = own_installation.run("check")
+    assert done.returncode == 1
+    assert "failed  schema: It lacks a primary key of enrolment" in done.stdout
+    with own_installation.serving("serve", "--no-jobs") as serving:
+        wait_for(lambda: serving.get("/livez") == 200)
+        answer = httpx.get(f"{serving.url}/readyz", timeout=60)
+    assert (answer.status_code, answer.text) == (503, "the database lacks a primary key of enrolment\n")

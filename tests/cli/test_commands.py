@@ -198,10 +198,18 @@ def test_migrate_says_what_it_did(server: str, own_installation: Installation) -
 
 
 def test_a_database_of_a_newer_version_is_refused(own_installation: Installation) -> None:
-    rows(own_installation.dsn, "INSERT INTO migration (name) VALUES ('9999_future.sql') RETURNING name")
+    rows(own_installation.dsn, "INSERT INTO migration (name) VALUES ('9998_future.sql') RETURNING name")
     done = own_installation.run("migrate")
     assert done.returncode == 1
     assert "newer version" in sentence(done)
+    rows(own_installation.dsn, "INSERT INTO migration (name, version) VALUES ('9999_f.sql', '9.1.0') RETURNING name")
+    assert sentence(own_installation.run("serve")).endswith(f"than this one, {__version__}: install 9.1.0 or later.")
+
+
+def test_a_database_whose_migrations_name_no_version_is_taken_as_it_is(own_installation: Installation) -> None:
+    rows(own_installation.dsn, "ALTER TABLE migration DROP COLUMN version")  # as versions before left it
+    assert own_installation.run("migrate").returncode == 0
+    assert {row[0] for row in rows(own_installation.dsn, "SELECT version FROM migration")} == {None}
 
 
 def test_config_tells_the_value_its_source_and_no_secret(installation: Installation) -> None:

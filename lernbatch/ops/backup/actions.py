@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -68,7 +69,7 @@ async def make(config: Config, dsn: str, folder: Path, now: datetime, recipients
     sources, elsewhere = _sources(config), _kept_elsewhere(config)
     for name, source in sources.items():
         for path in _files_below(source):
-            with path.open("rb") as opened:
+            with suppress(FileNotFoundError), path.open("rb") as opened:  # the retention may remove one meanwhile
                 stored.append(_store(opened, folder, f"{name}/{path.relative_to(source).as_posix()}", sealing))
     if FILES not in sources:
         with tempfile.TemporaryFile() as listing:
@@ -106,7 +107,7 @@ def check(config: Config, folder: Path, identity: Path | None = None) -> Manifes
 
 
 async def restore(config: Config, dsn: str, folder: Path, identity: Path | None = None) -> Manifest:
-    """Bring back what `folder` holds, into an empty database; files that are there already must be the same.
+    """Bring back what `folder` holds, into an empty database and folders without the files that it brings.
 
     Raises: Unusable, before anything is changed where something is in the way, or the backup is not whole.
     """
@@ -144,9 +145,7 @@ async def restore(config: Config, dsn: str, folder: Path, identity: Path | None 
         different = sorted(
             name for name in {*counts, *manifest.tables} if counts.get(name) != manifest.tables.get(name)
         )
-        raise Unusable(
-            f"The restored tables have not the rows that were backed up: {', '.join(dict.fromkeys(different))}."
-        )
+        raise Unusable(f"The restored tables have not the rows that were backed up: {', '.join(different)}.")
     return manifest
 
 
@@ -162,12 +161,13 @@ def _sources(config: Config) -> dict[str, Path]:
 
 
 def _kept_elsewhere(config: Config) -> list[str]:
+    store = (config.file_store or "").partition("?")[0]  # behind it, an address may hold credentials
     sentences = {
         "LERNBATCH_EXHAUST_KEY: without it nothing that is sealed can be opened.": bool(
             config.exhaust_key.get_secret_value()
         ),
         "LERNBATCH_PUBLIC_KEY_FOLDER: the identity provider's keys.": config.public_key_folder is not None,
-        f"the files of {config.file_store}, of which {LISTING} is the list.": FILES not in _sources(config),
+        f"the files of {store}, of which {LISTING} is the list.": FILES not in _sources(config),
     }
     return [sentence for sentence, holds in sentences.items() if holds]
 
