@@ -21,7 +21,7 @@ _MARKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CriterionStep:
     """One part of a rule and how a learner stands by it. `mark`: y met, h not yet, n not met."""
 
     mark: str
@@ -81,7 +81,7 @@ def sentence(explanation: Explanation, words: Words) -> str:
     return _("No certificate yet: %(why)s.", why=_why(part, explanation, words))
 
 
-def steps(result: CriteriaResult, explanation: Explanation, words: Words) -> list[Step]:
+def steps(result: CriteriaResult, explanation: Explanation, words: Words) -> list[CriterionStep]:
     """Each part of a rule, met or not, with what it was judged by."""
     states = {
         CriteriaOutcome.MET: words._("Met:"),
@@ -90,7 +90,9 @@ def steps(result: CriteriaResult, explanation: Explanation, words: Words) -> lis
         CriteriaOutcome.UNMET: words._("Not met:"),
     }
     parts: Sequence[CriteriaResult] = result.parts or (result,)
-    return [Step(_MARKS[part.outcome], states[part.outcome], *_step(part, explanation, words)) for part in parts]
+    return [
+        CriterionStep(_MARKS[part.outcome], states[part.outcome], *_step(part, explanation, words)) for part in parts
+    ]
 
 
 def done_of(course: Course, explanation: Explanation) -> tuple[int, int]:
