@@ -18,7 +18,7 @@ from lernbatch.takeover import batches, build, lease, report, stage, target
 from lernbatch.takeover.convert.model import Converted, ConvertOptions, Fate, MoveProblem
 from lernbatch.takeover.database import PERMANENT, Q, Tables, temporary
 from lernbatch.takeover.passes import Pass, StoredPass, Watch
-from lernbatch.takeover.row import Source
+from lernbatch.takeover.row import SunbirdSource
 
 COPY, CATCH_UP, HAND_OVER = "copy", "catch-up", "hand-over"
 MOST_VANISHED = 1_000_000  # learners that are compared or taken out at once
@@ -95,7 +95,7 @@ def _as_json(options: ConvertOptions) -> dict[str, Any]:
 
 
 async def plan(
-    services: Services, conn: Connection, sources: Sequence[Source], options: ConvertOptions, watch: Watch
+    services: Services, conn: Connection, sources: Sequence[SunbirdSource], options: ConvertOptions, watch: Watch
 ) -> tuple[dict[str, Any], Tables]:
     """What a copy would do, with its numbers, from the same conversion; nothing is written to the target.
 
@@ -136,7 +136,7 @@ def _count_batches(moving: Pass, converted: Converted) -> None:
 async def copy(
     services: Services,
     conn: Connection,
-    sources: Sequence[Source],
+    sources: Sequence[SunbirdSource],
     options: ConvertOptions,
     watch: Watch,
     *,
@@ -247,7 +247,7 @@ async def note_pass(
     tables: Tables,
     services: Services,
     command: str,
-    sources: Sequence[Source],
+    sources: Sequence[SunbirdSource],
     options: ConvertOptions,
     told: Mapping[str, Any],
     began_at: datetime,

@@ -16,7 +16,7 @@ from lernbatch.takeover.convert import batches as convert
 from lernbatch.takeover.convert.model import BatchFacts, Converted, Fate
 from lernbatch.takeover.database import Q
 from lernbatch.takeover.passes import Pass
-from lernbatch.takeover.row import Row, Unreadable
+from lernbatch.takeover.row import SourceRow, UnreadableRow
 
 TREES_KEPT = 300
 COURSES_AT_ONCE = 8
@@ -29,11 +29,11 @@ class NoBatches(LernbatchError):
     message = "The source has no row in course_batch. Is it the right folder or keyspace?"
 
 
-async def read(moving: Pass) -> tuple[list[Row], list[Unreadable]]:
+async def read(moving: Pass) -> tuple[list[SourceRow], list[UnreadableRow]]:
     """All rows of `course_batch`. Raises: NoBatches, ChangedSource."""
     staged = {chunk.key: chunk for chunk in await moving.tables.all(stage.StagedChunk, Q.chunks_done)}
-    rows: list[Row] = []
-    broken: list[Unreadable] = []
+    rows: list[SourceRow] = []
+    broken: list[UnreadableRow] = []
     for place, source in enumerate(moving.sources):
         for chunk in source.chunks():
             if chunk.table != stage.BATCHES:
@@ -56,8 +56,8 @@ async def read(moving: Pass) -> tuple[list[Row], list[Unreadable]]:
                     counts={},
                 )
             moving.counts.by_source[place, stage.BATCHES] += len(read)
-            rows += [row for row in read if isinstance(row, Row)]
-            broken += [row for row in read if isinstance(row, Unreadable)]
+            rows += [row for row in read if isinstance(row, SourceRow)]
+            broken += [row for row in read if isinstance(row, UnreadableRow)]
     moving.counts.rows[stage.BATCHES] = len(rows) + len(broken)
     for column in stage.DROPPED[stage.BATCHES]:
         held = sum(row.values.get(column) is not None for row in rows)
@@ -68,7 +68,7 @@ async def read(moving: Pass) -> tuple[list[Row], list[Unreadable]]:
     return rows, broken
 
 
-def courses_of(rows: list[Row], moving: Pass) -> dict[str, str | None]:
+def courses_of(rows: list[SourceRow], moving: Pass) -> dict[str, str | None]:
     """Batch id → course, of the batches that will be in the target; None: two rows want it, which must be decided."""
     decided: dict[str, str | None] = {}
     converted = convert.convert_batches(rows, moving.options, {})
@@ -80,7 +80,7 @@ def courses_of(rows: list[Row], moving: Pass) -> dict[str, str | None]:
     return decided
 
 
-def decide(rows: list[Row], broken: list[Unreadable], moving: Pass) -> Converted:
+def decide(rows: list[SourceRow], broken: list[UnreadableRow], moving: Pass) -> Converted:
     """The batches, when it is known how many learners each has whose id is there twice."""
     converted = convert.convert_batches(rows, moving.options, moving.counts.active)
     for row in broken:

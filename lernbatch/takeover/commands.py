@@ -26,7 +26,7 @@ from lernbatch.takeover import verify as verification
 from lernbatch.takeover.convert.model import ConvertOptions
 from lernbatch.takeover.readers.beside import open_archive, open_index, open_job_requests, open_registry
 from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, Source
+from lernbatch.takeover.row import Options, SunbirdSource
 from lernbatch.takeover.showing import Shown
 
 app = App(name="sunbird", help="Move over from a running Sunbird: plan, copy, catch up, verify, hand over, and back.")
@@ -259,12 +259,12 @@ async def _installation() -> AsyncIterator[tuple[Services, Connection]]:
 @contextmanager
 def _opened(
     config: Config, sources: Sequence[str], options: SourceOptions, bounds: Mapping[str, Mapping[str, Sequence[int]]]
-) -> Iterator[list[Source]]:
+) -> Iterator[list[SunbirdSource]]:
     """All sources, closed in the end. `bounds`: of an earlier run, by source. Raises: Unusable."""
     if not sources:
         raise Unusable("Name the source: cassandra://host/, ycql://host/, or the folder of an export.")
     given = _reading(config, options)
-    opened: list[Source] = []
+    opened: list[SunbirdSource] = []
     try:
         for text in sources:
             opened.append(open_source(text, replace(given, bounds=bounds.get(text, {}))))

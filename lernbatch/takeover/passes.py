@@ -13,7 +13,7 @@ from lernbatch.sealing import Seal
 from lernbatch.services import Services
 from lernbatch.takeover.convert.model import BatchFacts, ConvertOptions, MoveProblem
 from lernbatch.takeover.database import Tables
-from lernbatch.takeover.row import Source
+from lernbatch.takeover.row import SunbirdSource
 
 Watch = Callable[[str, int, int | None], None]  # what is done, how much of it, of how much (None: nobody knows)
 
@@ -50,7 +50,7 @@ class Pass:
     services: Services
     tables: Tables
     command: str
-    sources: Sequence[Source]
+    sources: Sequence[SunbirdSource]
     options: ConvertOptions
     seal: Seal
     owner: str | None

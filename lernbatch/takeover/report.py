@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lernbatch.takeover.convert.model import OF_COURSES, WEIGHTS, Fate, weight
 from lernbatch.takeover.database import Q, Tables
 from lernbatch.takeover.passes import Pass
-from lernbatch.takeover.row import Source
+from lernbatch.takeover.row import SunbirdSource
 
 EXAMPLES = 10
 PAGE = 5000
@@ -113,7 +113,7 @@ def _sums(fates: Mapping[tuple[str, str], int], table: str, rows: int) -> dict[s
     return {"rows": rows, **sums, "unaccounted": rows - sum(sums.values())}
 
 
-def describe(source: Source) -> dict[str, Any]:
+def describe(source: SunbirdSource) -> dict[str, Any]:
     """What was found out of a source, guesses named."""
     return {
         "source": source.text,

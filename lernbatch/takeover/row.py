@@ -13,7 +13,7 @@ import msgspec
 Value: TypeAlias = "bool | int | float | str | datetime | list[Value] | dict[str, Value] | None"
 
 
-class Row(msgspec.Struct, gc=False):
+class SourceRow(msgspec.Struct, gc=False):
     """A row of `table`, which has the name of migration §2, as have the columns.
 
     `values`: a column that is absent is null; an empty collection is null. A column of no known name is there under
@@ -27,7 +27,7 @@ class Row(msgspec.Struct, gc=False):
     rounded: tuple[str, ...] = ()
 
 
-class Unreadable(msgspec.Struct, gc=False):
+class UnreadableRow(msgspec.Struct, gc=False):
     """What stands where a row of `table` should. `raw`: verbatim. `reason`: a sentence without any value of it."""
 
     table: str
@@ -76,15 +76,15 @@ class SourceTable:
         return {called: name for called, name in self.columns.items() if called != name}
 
 
-class Reading(Protocol):
+class ChunkReading(Protocol):
     """The rows of a chunk while it is read, once. `digest`: sha256 in hex of what was read, when all of it was."""
 
     @property
     def digest(self) -> str: ...
-    def __iter__(self) -> Iterator[Row | Unreadable]: ...
+    def __iter__(self) -> Iterator[SourceRow | UnreadableRow]: ...
 
 
-class Source(Protocol):
+class SunbirdSource(Protocol):
     """An opened source; it can be pickled, so that other processes read chunks of it.
 
     `form`: `cqlsh`, `dsbulk-json` … `tables`: by the contract's name. `set_aside`: tables that are not read → why.
@@ -107,7 +107,7 @@ class Source(Protocol):
         """All chunks, the same ones in the same order while the source is the same."""
         ...
 
-    def rows(self, chunk: Chunk) -> Reading: ...
+    def rows(self, chunk: Chunk) -> ChunkReading: ...
 
     def digest(self, chunk: Chunk) -> str:
         """What `rows(chunk).digest` would be, without parsing."""
@@ -120,8 +120,8 @@ class Source(Protocol):
 class Options:
     """What the operator says about a source. `tables`: the contract's name → the source's. `columns`: (table, its
     column by the contract) → the source's. `escape`, `null`, `zone`: what the CSV of cqlsh cannot tell by itself.
-    `chunk_bytes`: about how much one chunk of a file holds. `bounds`: those of an earlier run (Source.bounds). `user`,
-    `password`, `ca_file`: for a live source; with the last the connection is encrypted."""
+    `chunk_bytes`: about how much one chunk of a file holds. `bounds`: those of an earlier run (SunbirdSource.bounds).
+    `user`, `password`, `ca_file`: for a live source; with the last the connection is encrypted."""
 
     tables: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[tuple[str, str], str] = field(default_factory=dict)

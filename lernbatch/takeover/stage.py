@@ -20,7 +20,7 @@ from lernbatch.takeover.database import Q, Tables
 from lernbatch.takeover.passes import Pass, PassCounts
 from lernbatch.takeover.quarantine import sealed
 from lernbatch.takeover.readers.live import RangeRefused
-from lernbatch.takeover.row import Chunk, Reading, Row, Source, Unreadable
+from lernbatch.takeover.row import Chunk, ChunkReading, SourceRow, SunbirdSource, UnreadableRow
 
 SLICES = 1024
 ROWS_AT_ONCE = 2000
@@ -115,7 +115,7 @@ def _key(place: int, chunk: Chunk) -> tuple[int, str, int, int]:
     return place, chunk.name, chunk.start, chunk.end
 
 
-async def _stage_chunk(moving: Pass, place: int, source: Source, chunk: Chunk, courses: Courses) -> PassCounts:
+async def _stage_chunk(moving: Pass, place: int, source: SunbirdSource, chunk: Chunk, courses: Courses) -> PassCounts:
     """One chunk in one transaction: it is done when all of it is staged."""
     counts, tables = PassCounts(), moving.tables
     reading = source.rows(chunk)
@@ -144,7 +144,7 @@ async def _stage_chunk(moving: Pass, place: int, source: Source, chunk: Chunk, c
     return counts
 
 
-def _blocks(reading: Reading, options: ConvertOptions, courses: Courses) -> Iterator[_Block]:
+def _blocks(reading: ChunkReading, options: ConvertOptions, courses: Courses) -> Iterator[_Block]:
     """The rows of a chunk, converted, ROWS_AT_ONCE at a time; the last block may be empty."""
     block = _Block()
     for rows, row in enumerate(reading, 1):
@@ -155,9 +155,9 @@ def _blocks(reading: Reading, options: ConvertOptions, courses: Courses) -> Iter
     yield block
 
 
-def _add(block: _Block, row: Row | Unreadable, options: ConvertOptions, courses: Courses) -> None:
+def _add(block: _Block, row: SourceRow | UnreadableRow, options: ConvertOptions, courses: Courses) -> None:
     block.counts.rows[row.table] += 1
-    if isinstance(row, Unreadable):
+    if isinstance(row, UnreadableRow):
         problem, held = unreadable(row)
         block.problems.append(problem)
         block.held.append(held)
@@ -185,7 +185,7 @@ def _add(block: _Block, row: Row | Unreadable, options: ConvertOptions, courses:
     block.records.append((slice_of(result.user_id), result.user_id, KIND_OF[type(staged)], encoded(staged)))
 
 
-def unreadable(row: Unreadable) -> tuple[MoveProblem, HeldRow]:
+def unreadable(row: UnreadableRow) -> tuple[MoveProblem, HeldRow]:
     """What is said and kept of a place where no row can be read."""
     problem = MoveProblem("row-unreadable", (row.table,), {"place": row.place, "reason": row.reason})
     return problem, HeldRow("row-unreadable", row.table, (row.table,), row.raw)

@@ -26,7 +26,7 @@ from lernbatch.takeover.convert.model import (
 )
 from lernbatch.takeover.database import Q, Tables, temporary
 from lernbatch.takeover.passes import Pass, PassCounts, Watch
-from lernbatch.takeover.row import Source
+from lernbatch.takeover.row import SunbirdSource
 from lernbatch.takeover.target import StoredCertificateRow, StoredEnrolmentRow
 
 RELATIVE = 1e-5  # of numbers that an export has rounded
@@ -200,7 +200,7 @@ def alike(one: Any, other: Any) -> bool:
 async def verify(
     services: Services,
     conn: Connection,
-    sources: Sequence[Source],
+    sources: Sequence[SunbirdSource],
     options: ConvertOptions,
     watch: Watch,
     batch_id: str | None = None,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lernbatch.takeover.catalog import TABLES as KINDS
-from lernbatch.takeover.row import Row, Unreadable
+from lernbatch.takeover.row import SourceRow, UnreadableRow
 from tests.takeover.sunbird_export.formats import Udt
 from tests.takeover.sunbird_export.world import TABLES, World, schema
 
@@ -206,9 +206,9 @@ def _bound(value: Any) -> Any:
     return [*map(_bound, value)] if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
-def by_key(rows: dict[str, list[Row | Unreadable]]) -> dict[str, list[dict[str, Any]]]:
+def by_key(rows: dict[str, list[SourceRow | UnreadableRow]]) -> dict[str, list[dict[str, Any]]]:
     """The values of all rows by table, ordered by key, as a cluster has no other order."""
-    values = {table: [row.values for row in found if isinstance(row, Row)] for table, found in rows.items()}
+    values = {table: [row.values for row in found if isinstance(row, SourceRow)] for table, found in rows.items()}
     return {
         table: sorted(found, key=lambda row: [str(row[name]) for name in KINDS[table].key])
         for table, found in values.items()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lernbatch.takeover.readers.opening import open_source
 from tests.real import cassandra, chromium
+from tests.takeover.moving import Installation
 from tests.takeover.reading import all_rows
 from tests.takeover.sunbird_export.generate import world
 
@@ -56,3 +58,13 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[st
     folder = tmp_path_factory.mktemp("world")
     world().write(folder)
     return cassandra.by_key(all_rows(open_source(str(folder / "dsbulk"))))
+
+
+@pytest.fixture
+def installation(dsn: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """A database with the courses of the test world, and nothing of it copied yet."""
+    folder = tmp_path_factory.mktemp("world")
+    world().write(folder)
+    fresh = Installation(dsn, tmp_path / "home", folder)
+    fresh.import_courses()
+    return fresh

@@ -19,8 +19,9 @@ from lernbatch.takeover.readers.files import NoSource
 from lernbatch.takeover.readers.live import LiveSource, RangeRefused
 from lernbatch.takeover.readers.naming import ForeignTable
 from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, Row
+from lernbatch.takeover.row import Options, SourceRow
 from tests.real.cassandra import Node, by_key, enrolments, insert, make_keyspace, make_table, running, session
+from tests.takeover.moving import Installation, expected_of, keyed, same
 from tests.takeover.reading import all_rows
 from tests.takeover.sunbird_export.world import TABLES
 from tests.takeover.test_forms import alike
@@ -103,7 +104,7 @@ def test_m10_moments_and_numbers_that_are_none_do_not_stop_the_reading(node: Nod
         (row,) = all_rows(source)["assessment_aggregator"]
     finally:
         source.close()
-    assert isinstance(row, Row)
+    assert isinstance(row, SourceRow)
     assert row.values["last_attempted_on"] == "1741089600000000"
     assert (row.values["created_on"], row.values["total_score"], row.values["mood"]) == ("-1", None, "good")
     assert row.values["question"] == [
@@ -144,7 +145,9 @@ def test_m10_a_range_with_too_many_tombstones_is_halved_until_it_answers(node: N
         rows = all_rows(source)["user_enrolments"]
     finally:
         source.close()
-    assert sorted(row.values["userid"] for row in rows if isinstance(row, Row)) == sorted(f"u{n}" for n in range(60))
+    assert sorted(row.values["userid"] for row in rows if isinstance(row, SourceRow)) == sorted(
+        f"u{n}" for n in range(60)
+    )
 
 
 def test_m10_a_range_that_never_answers_is_named_and_others_are_read(node: Node) -> None:
@@ -193,6 +196,28 @@ def test_m10_a_node_that_is_killed_in_the_middle_is_read_to_the_end_when_it_is_b
 def test_m10_a_source_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(NoSource, match="cannot be read"):
         open_source("cassandra://127.0.0.1:1/k")
+
+
+# -- what comes of it
+
+
+def test_m63_a_copy_of_the_living_cluster_is_what_the_world_expects(node: Node, installation: Installation) -> None:
+    told = installation.copy(node.url, live=True)
+    expected = expected_of(installation.world)
+    assert {name: told["target"].get(name) for name in expected["target_rows"]} == expected["target_rows"]
+    for what, names in {"batches": ["batch_id"], "enrolments": ["user_id", "batch_id"]}.items():
+        listed = expected[what].values() if what == "batches" else expected[what]
+        rows = keyed(installation.rows(what), *names)
+        assert [key for key, row in keyed([*listed], *names).items() if not same(rows[key], row, rounded=False)] == []
+    kinds = {kind for kind, rows in expected["problems"].items() if any("only" not in row for row in rows)}
+    assert installation.problems().keys() == kinds - {"row-unreadable"}  # no cluster holds a broken line
+
+
+def test_m65_a_copy_of_the_living_cluster_is_verified_by_its_export(node: Node, installation: Installation) -> None:
+    installation.copy(node.url, live=True)
+    differences = installation.verify("cqlsh")["differences"]
+    assert differences["without_reason"] == 0
+    assert differences["rows"] > 50
 
 
 # -- what its own tools export

@@ -24,7 +24,7 @@ from lernbatch.takeover.convert.model import HELD
 from lernbatch.takeover.passes import Watch
 from lernbatch.takeover.readers.beside import open_archive, open_job_requests, open_registry
 from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, Source
+from lernbatch.takeover.row import Options, SunbirdSource
 from sandbox import importing
 
 T = TypeVar("T")
@@ -81,9 +81,10 @@ class Installation:
 
         self.run(work)
 
-    def sources(self, form: str, **options: Any) -> list[Source]:
+    def sources(self, form: str, **options: Any) -> list[SunbirdSource]:
         given = Options(**options)
-        opened: list[Source] = [open_source(str(self.world / form), given)]
+        text = form if "://" in form else str(self.world / form)
+        opened: list[SunbirdSource] = [open_source(text, given)]
         for name, opening in (("registry", open_registry), ("archive", open_archive)):
             if (self.world / name).exists():
                 opened.append(opening(self.world / name, given))
@@ -111,7 +112,11 @@ class Installation:
             how = {"catch_up": catch_up, "remove_vanished": remove_vanished}
             return await actions.copy(held, conn, sources, converting, watch or NOBODY_WATCHES, **how)
 
-        return self.run(work)
+        try:
+            return self.run(work)
+        finally:
+            for source in sources:
+                source.close()
 
     def plan(self, form: str = "dsbulk", **options: Any) -> dict[str, Any]:
         sources = self.sources(form, **options)

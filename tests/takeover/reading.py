@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, Row, Source, Unreadable
+from lernbatch.takeover.row import Options, SourceRow, SunbirdSource, UnreadableRow
 
 KEYS = {
     "course_batch": "courseid,batchid",
@@ -18,16 +18,16 @@ KEYS = {
 }
 
 
-def all_rows(source: Source) -> dict[str, list[Row | Unreadable]]:
+def all_rows(source: SunbirdSource) -> dict[str, list[SourceRow | UnreadableRow]]:
     """Every row of `source`, by table, in the order of its chunks."""
-    rows: dict[str, list[Row | Unreadable]] = {}
+    rows: dict[str, list[SourceRow | UnreadableRow]] = {}
     for chunk in source.chunks():
         for row in source.rows(chunk):
             rows.setdefault(row.table, []).append(row)
     return rows
 
 
-def read(folder: Path, **options: Any) -> dict[str, list[Row | Unreadable]]:
+def read(folder: Path, **options: Any) -> dict[str, list[SourceRow | UnreadableRow]]:
     source = open_source(str(folder), Options(**options))
     try:
         return all_rows(source)
@@ -51,8 +51,8 @@ def cqlsh(folder: Path, table: str, columns: str, *lines: str) -> Path:
     return write(folder, {f"sunbird_courses/{table}.csv": text})
 
 
-def one(rows: Mapping[str, list[Row | Unreadable]], table: str) -> dict[str, Any]:
+def one(rows: Mapping[str, list[SourceRow | UnreadableRow]], table: str) -> dict[str, Any]:
     """The values of the only row of `table`."""
     (row,) = rows[table]
-    assert isinstance(row, Row), row
+    assert isinstance(row, SourceRow), row
     return row.values

@@ -29,7 +29,7 @@ from lernbatch.takeover.convert.model import (
 )
 from lernbatch.takeover.convert.rows import convert_row, encoded
 from lernbatch.takeover.convert.values import words_ms
-from lernbatch.takeover.row import Row
+from lernbatch.takeover.row import SourceRow
 
 KOLKATA, UTC_ZONE = ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")
 OPTIONS = ConvertOptions(KOLKATA, date(2026, 11, 28), "fed-1")
@@ -46,7 +46,7 @@ def leaf(content_id: str, *, optional: bool = False) -> LeafNode:
 COURSE = Course("c", "1", "Course", "Live", "", (leaf("x"), leaf("y"), leaf("z", optional=True)), (), {})
 
 
-def convert(*rows: Row, course: Course | None = COURSE, options: ConvertOptions = OPTIONS) -> Converted:
+def convert(*rows: SourceRow, course: Course | None = COURSE, options: ConvertOptions = OPTIONS) -> Converted:
     """All rows of learners, as staging and building do it."""
     converted, learners = Converted(), {}
     for row in rows:
@@ -63,18 +63,18 @@ def convert(*rows: Row, course: Course | None = COURSE, options: ConvertOptions 
     return converted
 
 
-def enrolled(**values: Any) -> Row:
+def enrolled(**values: Any) -> SourceRow:
     row = {**KEY, "active": True, "enrolled_date": WHEN, "datetime": WHEN, "status": 0}
-    return Row("user_enrolments", {**row, **values}, "f:0")
+    return SourceRow("user_enrolments", {**row, **values}, "f:0")
 
 
-def state(content_id: str = "x", table: str = "user_content_consumption", **values: Any) -> Row:
-    return Row(table, {**KEY, "contentid": content_id, "status": 2, "last_access_time": WHEN, **values}, "f:0")
+def state(content_id: str = "x", table: str = "user_content_consumption", **values: Any) -> SourceRow:
+    return SourceRow(table, {**KEY, "contentid": content_id, "status": 2, "last_access_time": WHEN, **values}, "f:0")
 
 
 def batch(**values: Any) -> Converted:
     row = {"courseid": "c", "batchid": "b", "name": "B", "enrollmenttype": "open", "start_date": START, "status": 1}
-    return convert_batches([Row("course_batch", {**row, **values}, "f:0")], OPTIONS, {})
+    return convert_batches([SourceRow("course_batch", {**row, **values}, "f:0")], OPTIONS, {})
 
 
 def kinds(converted: Converted) -> list[str]:
@@ -117,7 +117,9 @@ def test_a_batch_without_a_start_is_held(value: str | None) -> None:
 
 def test_of_two_batches_of_one_id_the_fuller_stays_then_the_later() -> None:
     rows = [
-        Row("course_batch", {"courseid": course, "batchid": "b", "start_date": START, "created_date": created}, "f")
+        SourceRow(
+            "course_batch", {"courseid": course, "batchid": "b", "start_date": START, "created_date": created}, "f"
+        )
         for course, created in (("c", WHEN), ("d", WHEN + timedelta(days=1)))
     ]
     assert convert_batches(rows, OPTIONS, {}).batches[0].course_id == "d"
@@ -225,18 +227,18 @@ def test_states_of_another_course_without_an_enrolment_are_held() -> None:
     assert converted.enrolments == []
 
 
-def certreg(certificate_id: str, **values: Any) -> Row:
+def certreg(certificate_id: str, **values: Any) -> SourceRow:
     related = json.dumps({"batchId": "b", "courseId": "c"})
     row = {"id": certificate_id, "related": related, "recipient": '{"id":"u","name":"N"}', "isrevoked": False,
            "data": '{"badge":{"name":"Merit"}}', "createdat": WHEN}  # fmt: skip
-    return Row("cert_registry", {**row, **values}, "f:0")
+    return SourceRow("cert_registry", {**row, **values}, "f:0")
 
 
-def entity(certificate_id: str, **values: Any) -> Row:
+def entity(certificate_id: str, **values: Any) -> SourceRow:
     row = {"osid": certificate_id, "certificateLabel": "Merit", "status": "ACTIVE", "templateUrl": "",
            "training": {"id": "c", "batchId": "b"}, "recipient": {"id": "u"},
            "osCreatedAt": "2024-02-06T10:00:00Z"}  # fmt: skip
-    return Row(CERTIFICATE, {**row, **values}, "f:0")
+    return SourceRow(CERTIFICATE, {**row, **values}, "f:0")
 
 
 def test_of_one_id_in_both_registries_the_newer_counts() -> None:
@@ -319,7 +321,7 @@ _kinds = {**TABLES, **BESIDE}
 
 
 @st.composite
-def _rows(draw: st.DrawFn) -> Row:
+def _rows(draw: st.DrawFn) -> SourceRow:
     table = draw(st.sampled_from([*_kinds, CERTIFICATE, BATCH_INDEX, "unknown"]))
     columns = [*_kinds[table].columns] if table in _kinds else ["osid", "training", "recipient", "status", "batchId"]
     values = {column: draw(_values) for column in columns if draw(st.booleans())}
@@ -328,12 +330,12 @@ def _rows(draw: st.DrawFn) -> Row:
                  "contentid": "x", "content_id": "x", "attempt_id": "a", "activity_id": "c", "context_id": "cb:b",
                  "activity_type": "Course"}  # fmt: skip
         values |= {name: value for name, value in usual.items() if name in columns}
-    return Row(table, values, "f:0", draw(st.sampled_from([(), ("question",)])))
+    return SourceRow(table, values, "f:0", draw(st.sampled_from([(), ("question",)])))
 
 
 @settings(max_examples=400)
 @given(st.lists(_rows(), max_size=6))
-def test_m67_any_row_gives_a_row_or_a_problem_and_never_an_exception(rows: list[Row]) -> None:
+def test_m67_any_row_gives_a_row_or_a_problem_and_never_an_exception(rows: list[SourceRow]) -> None:
     batches = convert_batches([row for row in rows if row.table == "course_batch"], OPTIONS, {})
     others = [row for row in rows if row.table != "course_batch"]
     converted = convert(*others)

@@ -24,7 +24,7 @@ from lernbatch.takeover.readers.cqlsh import (
 from lernbatch.takeover.readers.naming import ForeignTable
 from lernbatch.takeover.readers.opening import open_source
 from lernbatch.takeover.readers.values import ZoneMissing
-from lernbatch.takeover.row import Options, Row, SourceTable, Unreadable
+from lernbatch.takeover.row import Options, SourceRow, SourceTable, UnreadableRow
 from tests.takeover.reading import all_rows, cqlsh, one, read, write
 from tests.takeover.sunbird_export.formats import Escape, Udt, cqlsh_value, csv_field, csv_line
 
@@ -196,7 +196,7 @@ def test_m02_whatever_cqlsh_writes_of_a_row_is_read_back(escape: Escape, table: 
     written = [None if value in ([], {}) else value for value in written]
     line = csv_line(written, escape).encode()
     row = parser(table, escape).parse(line.removesuffix(b"\n"), "here")
-    assert isinstance(row, Row), row
+    assert isinstance(row, SourceRow), row
     expected = {
         name: None if value in ([], {}) or (value == "" and name not in TABLES[table].key) else value
         for name, value in values.items()
@@ -253,7 +253,7 @@ def test_m03_null_fields_have_the_text_that_null_was_exported_as() -> None:
 @pytest.mark.parametrize("text", ["{'a': 1", "['a' 'b']", "{'a'}", "['a]", "a", "[{id: 'x'; b: 1}]"])
 def test_m03_a_broken_collection_is_said_to_be_one(tmp_path: Path, text: str) -> None:
     (row,) = read(cqlsh(tmp_path, "user_enrolments", "contentstatus", f'"{text}"'))["user_enrolments"]
-    assert isinstance(row, Unreadable)
+    assert isinstance(row, UnreadableRow)
     assert row.reason == "the value of contentstatus is no map<text, int>"
 
 
@@ -302,7 +302,7 @@ def test_m05_a_score_with_the_last_digit_that_is_printed_is_rounded(
     tmp_path: Path, score: str, is_rounded: bool
 ) -> None:
     (row,) = read(cqlsh(tmp_path, "assessment_aggregator", "total_score", score))["assessment_aggregator"]
-    assert isinstance(row, Row)
+    assert isinstance(row, SourceRow)
     assert row.rounded == (("total_score",) if is_rounded else ())
 
 
@@ -318,14 +318,14 @@ def test_m05_a_score_with_the_last_digit_that_is_printed_is_rounded(
 )
 def test_m05_inside_collections_there_are_fewer_digits(tmp_path: Path, questions: str, is_rounded: bool) -> None:
     (row,) = read(cqlsh(tmp_path, "assessment_aggregator", "question", f'"{questions}"'))["assessment_aggregator"]
-    assert isinstance(row, Row)
+    assert isinstance(row, SourceRow)
     assert row.rounded == (("question",) if is_rounded else ())
 
 
 def test_m05_scores_of_aggregates_are_rounded_too(tmp_path: Path) -> None:
     lines = ["{'score:do_1': 33.33333}", "\"{'score:0.333333': 1, 'a': 2}\""]
     rows = read(cqlsh(tmp_path, "user_activity_agg", "aggregates", *lines))["user_activity_agg"]
-    assert [row.rounded for row in rows if isinstance(row, Row)] == [("aggregates",), ()]
+    assert [row.rounded for row in rows if isinstance(row, SourceRow)] == [("aggregates",), ()]
 
 
 # -- M06: moments
@@ -422,9 +422,9 @@ def test_m09_a_line_that_cannot_be_read_is_kept_with_its_place(tmp_path: Path, l
     folder = write(tmp_path, {"k/user_enrolments.csv": head + before + line + b"\r\n" + after})
     first, broken, last = read(folder, escape="py310")["user_enrolments"]
     place = f"k/user_enrolments.csv:{len(head) + len(before)}"
-    assert broken == Unreadable("user_enrolments", place, line, reason)
-    assert isinstance(first, Row)
-    assert isinstance(last, Row)
+    assert broken == UnreadableRow("user_enrolments", place, line, reason)
+    assert isinstance(first, SourceRow)
+    assert isinstance(last, SourceRow)
     assert last.values["userid"] == "u2"
 
 
@@ -503,7 +503,9 @@ def test_the_parts_of_a_split_export_have_the_header_of_the_first(tmp_path: Path
         },
     )
     rows = read(tmp_path)["user_courses"]
-    assert [row.values["batchid"] for row in rows if isinstance(row, Row)] == [f"b{number}" for number in range(1, 13)]
+    assert [row.values["batchid"] for row in rows if isinstance(row, SourceRow)] == [
+        f"b{number}" for number in range(1, 13)
+    ]
     assert rows[11].place == "k/user_courses.csv.11:0"
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lernbatch.takeover.readers.dsbulk import documents
 from lernbatch.takeover.readers.files import BrokenFile, lines
 from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, Row, Unreadable
+from lernbatch.takeover.row import Options, SourceRow, UnreadableRow
 from tests.takeover.reading import all_rows, one, read, write
 
 KEY = {"userid": "u", "courseid": "c", "batchid": "b"}
@@ -51,7 +51,7 @@ def test_m08_documents_are_read_however_they_are_laid_out(tmp_path: Path, layout
     content = LAYOUTS[layout].encode()
     write(tmp_path, {f"{NAME}.gz": gzip.compress(content)} if packed else {NAME: content})
     rows = read(tmp_path)["user_enrolments"]
-    assert [row.values for row in rows if isinstance(row, Row)] == ROWS
+    assert [row.values for row in rows if isinstance(row, SourceRow)] == ROWS
 
 
 def document(**values: Any) -> dict[str, str]:
@@ -128,9 +128,9 @@ def test_m08_an_empty_collection_is_null_and_numbers_have_their_types(tmp_path: 
 def test_m09_a_document_that_cannot_be_read_is_kept_with_its_place(tmp_path: Path, line: bytes, reason: str) -> None:
     before, after = compact(ROWS[0]).encode() + b"\n", compact(ROWS[1]).encode()
     first, broken, last = read(write(tmp_path, {NAME: before + line + b"\n" + after}))["user_enrolments"]
-    assert broken == Unreadable("user_enrolments", f"{NAME}:{len(before)}", line, reason)
-    assert isinstance(first, Row)
-    assert isinstance(last, Row)
+    assert broken == UnreadableRow("user_enrolments", f"{NAME}:{len(before)}", line, reason)
+    assert isinstance(first, SourceRow)
+    assert isinstance(last, SourceRow)
     assert last.values["userid"] == "u1"
 
 

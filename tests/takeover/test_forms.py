@@ -15,7 +15,7 @@ import pytest
 from lernbatch.takeover.readers.beside import open_archive, open_index, open_job_requests, open_registry
 from lernbatch.takeover.readers.files import BrokenFile, NoSource
 from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, Row, Unreadable
+from lernbatch.takeover.row import Options, SourceRow, UnreadableRow
 from tests.takeover.reading import all_rows, one, read, write
 
 FORMS = ("dsbulk", "cqlsh", "cqlsh-py39")
@@ -40,7 +40,7 @@ def test_m01_every_form_gives_the_same_rows(sunbird_export: Path, form: str) -> 
     for table, there in expected.items():
         assert [type(row) for row in rows[table]] == [type(row) for row in there]
         for row, other in zip(rows[table], there, strict=True):
-            if isinstance(row, Row) and isinstance(other, Row):
+            if isinstance(row, SourceRow) and isinstance(other, SourceRow):
                 assert alike(other.values, row.values), (other, row)
 
 
@@ -48,7 +48,7 @@ def test_m01_every_form_gives_the_same_rows(sunbird_export: Path, form: str) -> 
 def test_m01_as_many_rows_come_as_the_world_has(sunbird_export: Path, form: str) -> None:
     figures = json.loads((sunbird_export / "expected.json").read_text())
     rows = read(sunbird_export / form)
-    readable = {table: sum(isinstance(row, Row) for row in found) for table, found in rows.items()}
+    readable = {table: sum(isinstance(row, SourceRow) for row in found) for table, found in rows.items()}
     broken = {table: len(found) - readable[table] for table, found in rows.items() if len(found) > readable[table]}
     assert readable == figures["source_rows"]
     assert broken == figures["unreadable_rows"]
@@ -135,7 +135,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_certificates_of_the_registry_come_as_they_are(sunbird_export: Path) -> None:
     lines = (sunbird_export / "registry" / "TrainingCertificate.jsonl").read_text().split("\n")
     rows = all_rows(open_registry(sunbird_export / "registry", Options()))["TrainingCertificate"]
-    assert [row.values for row in rows if isinstance(row, Row)] == [json.loads(line) for line in lines if line]
+    assert [row.values for row in rows if isinstance(row, SourceRow)] == [json.loads(line) for line in lines if line]
 
 
 ENTITY = {"osid": "1-a", "status": "ACTIVE", "recipient": {"name": "A {b} \u2028"}, "data": {"osid": "inner"}}
@@ -168,7 +168,7 @@ def test_an_entity_that_is_none_is_unreadable(tmp_path: Path) -> None:
         write(tmp_path, {"dump.jsonl": '{"osid":"a","recipient":{}}\n{"osid":\n{"recipient":{}}\n7\n'}) / "dump.jsonl"
     )
     rows = all_rows(open_registry(path, Options()))["TrainingCertificate"]
-    assert [row.reason if isinstance(row, Unreadable) else "" for row in rows] == [
+    assert [row.reason if isinstance(row, UnreadableRow) else "" for row in rows] == [
         "",
         "it is no JSON",
         "osid is missing, which is its key",
@@ -187,7 +187,7 @@ def test_archived_attempts_are_read_as_the_table_has_them(sunbird_export: Path) 
     table = {
         row.values["attempt_id"]: row.values
         for row in read(sunbird_export / "dsbulk")["assessment_aggregator"]
-        if isinstance(row, Row)
+        if isinstance(row, SourceRow)
     }
     question = dict(row["question"][0])
     assert row["created_on"] is None
@@ -215,7 +215,7 @@ def test_archived_questions_are_read_in_three_dialects(tmp_path: Path, dialect: 
     bare = "c,b,u,z,2,,3.5,null"
     content = gzip.compress(ending.join([header, line, bare, ""]).encode())
     rows = all_rows(open_archive(write(tmp_path, {"b/2025-06.csv.gz": content}), Options()))["assessment_archive"]
-    first, second = (row.values for row in rows if isinstance(row, Row))
+    first, second = (row.values for row in rows if isinstance(row, SourceRow))
     assert first["question"][0]["title"] == TITLE
     assert first["question"][0]["params"] == [{"a": '{"b":[1,"c"]}'}]
     assert first["question"][0]["assess_ts"].isoformat() == "2025-02-08T12:00:01+00:00"
@@ -229,15 +229,15 @@ def test_archived_questions_are_read_in_three_dialects(tmp_path: Path, dialect: 
 
 def test_requests_for_reports_are_read_with_what_their_texts_hold(sunbird_export: Path, tmp_path: Path) -> None:
     rows = all_rows(open_job_requests(sunbird_export / "postgres" / "job_request.csv", Options()))["job_request"]
-    assert [row.values["status"] for row in rows if isinstance(row, Row)] == ["SUCCESS", "SUBMITTED", "FAILED"]
+    assert [row.values["status"] for row in rows if isinstance(row, SourceRow)] == ["SUCCESS", "SUBMITTED", "FAILED"]
     text = 'request_id,status,request_data\n1,SUBMITTED,"{""a"": ""line\ntwo\u2028""}"\n2,FAILED\n3,,x\n'
     path = write(tmp_path, {"job_request.csv": text}) / "job_request.csv"
     first, second, third = all_rows(open_job_requests(path, Options()))["job_request"]
-    assert isinstance(first, Row)
+    assert isinstance(first, SourceRow)
     assert first.values["request_data"] == '{"a": "line\ntwo\u2028"}'
-    assert isinstance(second, Unreadable)
+    assert isinstance(second, UnreadableRow)
     assert second.place == f"job_request.csv:{text.encode().index(b'2,FAILED')}"
-    assert isinstance(third, Row)
+    assert isinstance(third, SourceRow)
     assert third.values["status"] is None
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lernbatch.takeover.readers.files import NoSource
 from lernbatch.takeover.readers.live import CASSANDRA, YUGABYTE, split
 from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.readers.pace import Pace
+from lernbatch.takeover.readers.pace import SourcePace
 
 TOKENS = st.integers(-(2**63), 2**63 - 1)
 
@@ -47,7 +47,7 @@ class Watch:
         self.waited += seconds
 
 
-def read_pages(pace: Pace, watch: Watch, pages: int, latency: float) -> float:
+def read_pages(pace: SourcePace, watch: Watch, pages: int, latency: float) -> float:
     """The rows a second that came of reading pages of 1,000 rows."""
     began = watch.seconds
     for _ in range(pages):
@@ -58,18 +58,18 @@ def read_pages(pace: Pace, watch: Watch, pages: int, latency: float) -> float:
 
 def test_m62_no_more_rows_come_in_a_second_than_are_allowed() -> None:
     watch = Watch()
-    assert read_pages(Pace(20_000, watch.now, watch.wait), watch, 400, 0.01) == pytest.approx(20_000, rel=0.06)
+    assert read_pages(SourcePace(20_000, watch.now, watch.wait), watch, 400, 0.01) == pytest.approx(20_000, rel=0.06)
 
 
 def test_m62_a_source_that_is_slower_than_that_is_not_waited_for() -> None:
     watch = Watch()
-    read_pages(Pace(20_000, watch.now, watch.wait), watch, 100, 0.2)
+    read_pages(SourcePace(20_000, watch.now, watch.wait), watch, 100, 0.2)
     assert watch.waited < 0.1  # which the first page may take
 
 
 def test_m62_half_of_it_while_the_source_answers_half_as_fast_as_at_first() -> None:
     watch = Watch()
-    pace = Pace(20_000, watch.now, watch.wait)
+    pace = SourcePace(20_000, watch.now, watch.wait)
     read_pages(pace, watch, 2000, 0.005)  # more than the first minute
     read_pages(pace, watch, 50, 0.02)
     assert pace.is_slow

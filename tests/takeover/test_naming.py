@@ -10,7 +10,7 @@ from lernbatch.takeover.catalog import BadType, CqlType, cql_type
 from lernbatch.takeover.readers.naming import ForeignTable, NoSuchName, SeveralTables
 from lernbatch.takeover.readers.opening import open_source
 from lernbatch.takeover.readers.schema import read_schema
-from lernbatch.takeover.row import Options, Row
+from lernbatch.takeover.row import Options, SourceRow
 from tests.takeover.reading import all_rows, cqlsh, one, read, write
 from tests.takeover.sunbird_export.generate import world
 
@@ -32,9 +32,11 @@ def test_what_forks_renamed_is_guessed_and_told(
     assert guessed == {name: {said: ours for ours, said in columns.items()} for name, columns in renamed.items()}
     tables = {name: table.called for name, table in source.tables.items() if table.guessed_name}
     assert tables == {name: f"sunbird_courses.{called}" for name, called in names.items()}
-    values = {table: [row.values for row in found if isinstance(row, Row)] for table, found in all_rows(source).items()}
+    values = {
+        table: [row.values for row in found if isinstance(row, SourceRow)] for table, found in all_rows(source).items()
+    }
     assert values == {
-        table: [row.values for row in found if isinstance(row, Row)]
+        table: [row.values for row in found if isinstance(row, SourceRow)]
         for table, found in read(sunbird_export / form).items()
     }
 
@@ -90,7 +92,7 @@ def test_derived_tables_are_counted_and_foreign_ones_set_aside(tmp_path: Path) -
     )
     source = open_source(str(tmp_path))
     rows = all_rows(source)
-    assert [row.values for row in rows["report_user_enrolments"] if isinstance(row, Row)] == [{}, {}]
+    assert [row.values for row in rows["report_user_enrolments"] if isinstance(row, SourceRow)] == [{}, {}]
     assert source.tables["report_user_enrolments"].derived
     assert source.set_aside == {"sunbird.system_settings": "it holds nothing that is moved"}
 

@@ -30,7 +30,7 @@ from lernbatch.takeover.convert.values import (
     text,
     texts,
 )
-from lernbatch.takeover.row import Row
+from lernbatch.takeover.row import SourceRow
 
 PARSED_FIELDS = ("criteria", "issuer", "signatoryList", "notifyTemplate", "additionalProps")
 DATES = (("start_date", "startdate"), ("end_date", "enddate"), ("enrollment_enddate", "enrollmentenddate"))
@@ -41,12 +41,12 @@ MIDNIGHT, END_OF_DAY = time(), time(23, 59, 59, 999000)
 class _Candidate:
     """A row that can become a batch, before it is known whether another one has its id."""
 
-    row: Row
+    row: SourceRow
     batch: ConvertedBatch
     problems: list[MoveProblem]
 
 
-def duplicated(rows: Iterable[Row], options: ConvertOptions) -> set[str]:
+def duplicated(rows: Iterable[SourceRow], options: ConvertOptions) -> set[str]:
     """The batch ids of more than one course: of these the learners must be counted."""
     courses: dict[str, set[str]] = defaultdict(set)
     for row in rows:
@@ -55,7 +55,9 @@ def duplicated(rows: Iterable[Row], options: ConvertOptions) -> set[str]:
     return {batch_id for batch_id, wanting in courses.items() if len(wanting) > 1}
 
 
-def convert_batches(rows: Sequence[Row], options: ConvertOptions, learners: Mapping[tuple[str, str], int]) -> Converted:
+def convert_batches(
+    rows: Sequence[SourceRow], options: ConvertOptions, learners: Mapping[tuple[str, str], int]
+) -> Converted:
     """All rows of `course_batch`. `learners`: (course, batch) → active enrolments, for ids that are there twice."""
     converted = Converted()
     candidates: dict[str, list[_Candidate]] = defaultdict(list)
@@ -88,19 +90,19 @@ def convert_batches(rows: Sequence[Row], options: ConvertOptions, learners: Mapp
     return converted
 
 
-def _key(row: Row, options: ConvertOptions) -> tuple[str, str] | None:
+def _key(row: SourceRow, options: ConvertOptions) -> tuple[str, str] | None:
     course_id, batch_id = text(row.values.get("courseid")), text(row.values.get("batchid"))
     return (course_id, options.batch_id(course_id, batch_id)) if course_id and batch_id else None
 
 
-def _hold(converted: Converted, row: Row, problem: MoveProblem) -> None:
+def _hold(converted: Converted, row: SourceRow, problem: MoveProblem) -> None:
     converted.problems.append(problem)
     converted.held.append(HeldRow(problem.kind, row.table, problem.key, row.values))
     converted.fates["course_batch", Fate.HELD] += 1
 
 
 def _candidate(
-    row: Row, course_id: str, batch_id: str, options: ConvertOptions, converted: Converted
+    row: SourceRow, course_id: str, batch_id: str, options: ConvertOptions, converted: Converted
 ) -> _Candidate | None:
     """The batch of a row; None where no column says when it starts."""
     values, had_nul = cleaned(row.values)

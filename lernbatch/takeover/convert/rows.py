@@ -38,7 +38,7 @@ from lernbatch.takeover.convert.values import (
     total,
     words_ms,
 )
-from lernbatch.takeover.row import Row
+from lernbatch.takeover.row import SourceRow
 
 # Batch id → its course, of the batches that will be in the target; None: rows of two courses want the id.
 Courses: TypeAlias = Mapping[str, str | None]
@@ -49,7 +49,7 @@ BULK_DONE = 3
 _encode = msgspec.json.Encoder().encode
 
 
-def convert_row(row: Row, options: ConvertOptions, courses: Courses) -> RowResult:
+def convert_row(row: SourceRow, options: ConvertOptions, courses: Courses) -> RowResult:
     """What `row` is by itself. Rows of batches are not for this function: they need each other."""
     read = _READERS.get(row.table)
     if read is None:
@@ -73,7 +73,7 @@ def encoded(staged: Staged) -> bytes:
     return _encode(again)
 
 
-def _unreadable(row: Row, what: str) -> RowResult:
+def _unreadable(row: SourceRow, what: str) -> RowResult:
     """A row that does not say what it is about."""
     problem = MoveProblem("row-unreadable", (row.table,), {"place": row.place, "reason": f"it has no {what}"})
     return RowResult("", None, Fate.HELD, [problem], [HeldRow("row-unreadable", row.table, (row.table,), row.values)])
@@ -102,7 +102,7 @@ def _dated(values: Mapping[str, Any], new: str, old: str, notes: list[Note]) -> 
     return at
 
 
-def _state(row: Row, options: ConvertOptions, courses: Courses) -> RowResult:
+def _state(row: SourceRow, options: ConvertOptions, courses: Courses) -> RowResult:
     values = row.values
     spelled, course_id, batch_id = text(values.get("userid")), text(values.get("courseid")), text(values.get("batchid"))
     content_id = text(values.get("contentid"))
@@ -158,12 +158,12 @@ def _state(row: Row, options: ConvertOptions, courses: Courses) -> RowResult:
     return RowResult(options.plain_id(spelled), staged)
 
 
-def _raw(row: Row, batch_id: str, course_id: str, courses: Courses) -> Any:
+def _raw(row: SourceRow, batch_id: str, course_id: str, courses: Courses) -> Any:
     """The row itself, where it will be held."""
     return None if courses.get(batch_id) == course_id else msgspec.to_builtins(row.values)
 
 
-def _enrolment(row: Row, options: ConvertOptions, courses: Courses) -> RowResult:
+def _enrolment(row: SourceRow, options: ConvertOptions, courses: Courses) -> RowResult:
     values = row.values
     spelled, course_id, batch_id = text(values.get("userid")), text(values.get("courseid")), text(values.get("batchid"))
     if not (spelled and course_id and batch_id):
@@ -225,7 +225,7 @@ def _entries(value: Any) -> list[dict[str, str]]:
     ]
 
 
-def _attempt(row: Row, options: ConvertOptions, courses: Courses) -> RowResult:
+def _attempt(row: SourceRow, options: ConvertOptions, courses: Courses) -> RowResult:
     values = row.values
     spelled, course_id = text(values.get("user_id")), text(values.get("course_id"))
     batch_id, content_id = text(values.get("batch_id")), text(values.get("content_id"))
@@ -292,7 +292,7 @@ def _text_maps(value: Any) -> list[dict[str, str]]:
     return [{str(key): text(one) or "" for key, one in entry.items()} for entry in listed if isinstance(entry, dict)]
 
 
-def _aggregate(row: Row, options: ConvertOptions, courses: Courses) -> RowResult:
+def _aggregate(row: SourceRow, options: ConvertOptions, courses: Courses) -> RowResult:
     values = row.values
     spelled, course_id = text(values.get("user_id")), text(values.get("activity_id"))
     context = text(values.get("context_id")) or ""
@@ -331,7 +331,7 @@ def _detail(entry: Any, options: ConvertOptions) -> tuple[str, str, float, float
     return content_id, attempt_id, score, number(said.get("max_score")) or 0.0, when
 
 
-def _certreg(row: Row, options: ConvertOptions, _: Courses) -> RowResult:
+def _certreg(row: SourceRow, options: ConvertOptions, _: Courses) -> RowResult:
     """A row of the old registry; what it is about stands in texts that are JSON, or are not."""
     values = row.values
     certificate_id = text(values.get("id"))
@@ -361,7 +361,7 @@ def _certreg(row: Row, options: ConvertOptions, _: Courses) -> RowResult:
     return RowResult(options.plain_id(user_id), staged)
 
 
-def _registry(row: Row, options: ConvertOptions, _: Courses) -> RowResult:
+def _registry(row: SourceRow, options: ConvertOptions, _: Courses) -> RowResult:
     """An entity of the registry that replaced it."""
     values = row.values
     certificate_id = text(values.get("osid"))
@@ -396,7 +396,7 @@ def _record(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: iso(value) if hasattr(value, "astimezone") else value for name, value in values.items()}
 
 
-def _unrelated(row: Row, certificate_id: str) -> RowResult:
+def _unrelated(row: SourceRow, certificate_id: str) -> RowResult:
     kind, key = "certificate-related-unreadable", (certificate_id,)
     return RowResult(
         "", None, Fate.HELD, [MoveProblem(kind, key)], [HeldRow(kind, row.table, key, _record(row.values))]
@@ -413,13 +413,13 @@ def _object(value: Any) -> dict[str, Any]:
     return mapping(value)
 
 
-def _bulk(row: Row, _options: ConvertOptions, _courses: Courses) -> RowResult:
+def _bulk(row: SourceRow, _options: ConvertOptions, _courses: Courses) -> RowResult:
     is_open = integer(row.values.get("status")) != BULK_DONE
     key = (text(row.values.get("id")) or "",)
     return RowResult(fate=Fate.DERIVED, problems=[MoveProblem("bulk-open", key)] if is_open else [])
 
 
-def _batch_in_index(row: Row, _options: ConvertOptions, courses: Courses) -> RowResult:
+def _batch_in_index(row: SourceRow, _options: ConvertOptions, courses: Courses) -> RowResult:
     """What the search index says of a batch follows from its row; where there is none, that is told."""
     values = row.values
     batch_id = text(values.get("batchId")) or text(values.get("identifier")) or text(values.get("id")) or ""
@@ -427,13 +427,13 @@ def _batch_in_index(row: Row, _options: ConvertOptions, courses: Courses) -> Row
     return RowResult(fate=Fate.DERIVED, problems=[] if is_known else [MoveProblem("batch-only-in-index", (batch_id,))])
 
 
-def _job_request(row: Row, _options: ConvertOptions, _courses: Courses) -> RowResult:
+def _job_request(row: SourceRow, _options: ConvertOptions, _courses: Courses) -> RowResult:
     is_open = (text(row.values.get("status")) or "").upper() in RUNNING
     key = (text(row.values.get("request_id")) or "",)
     return RowResult(fate=Fate.DERIVED, problems=[MoveProblem("exhaust-open", key)] if is_open else [])
 
 
-_READERS: dict[str, Callable[[Row, ConvertOptions, Courses], RowResult]] = {
+_READERS: dict[str, Callable[[SourceRow, ConvertOptions, Courses], RowResult]] = {
     "user_enrolments": _enrolment,
     "user_courses": _enrolment,
     "user_content_consumption": _state,

@@ -15,9 +15,9 @@ import msgspec
 
 from lernbatch.takeover.catalog import ARCHIVE, BATCH_INDEX, BESIDE, CERTIFICATE, JOB_REQUEST, PUBLIC_KEY, TableKind
 from lernbatch.takeover.readers.dsbulk import NOT_JSON, documents, is_spread
-from lernbatch.takeover.readers.files import File, FileSource, NoSource, Parser, head, lines
+from lernbatch.takeover.readers.files import FileSource, NoSource, RecordParser, SourceFile, head, lines
 from lernbatch.takeover.readers.shaping import Shaper
-from lernbatch.takeover.row import Options, Row, SourceTable, Unreadable
+from lernbatch.takeover.row import Options, SourceRow, SourceTable, UnreadableRow
 
 _decode = msgspec.json.Decoder().decode
 _parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -26,16 +26,16 @@ _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _WRAPPERS = ("_source", "TrainingCertificate", "PublicKey", "data", "content", "hits", "result", "response")
 
 
-def _files(path: Path, endings: tuple[str, ...], table: str) -> list[File]:
+def _files(path: Path, endings: tuple[str, ...], table: str) -> list[SourceFile]:
     """The files of a folder, or a file by itself. Raises: NoSource."""
     if not path.exists():
         raise NoSource(f"There is no {path}.")
     if path.is_file():
-        return [File(table, path, path.name)]
+        return [SourceFile(table, path, path.name)]
     found = sorted(file for file in path.rglob("*") if file.name.lower().endswith(endings) and file.is_file())
     if not found:
         raise NoSource(f"{path} holds no file that ends in {' or '.join(endings)}.")
-    return [File(table, file, file.relative_to(path).as_posix()) for file in found]
+    return [SourceFile(table, file, file.relative_to(path).as_posix()) for file in found]
 
 
 # -- JSON: registries and indices
@@ -76,20 +76,20 @@ class EntityParser:
     def __init__(self, table: str | None) -> None:
         self._table = table
 
-    def parse(self, record: bytes, place: str) -> Row | Unreadable | None:
+    def parse(self, record: bytes, place: str) -> SourceRow | UnreadableRow | None:
         table = self._table or CERTIFICATE
         try:
             values = _decode(record)
         except NOT_JSON:
-            return Unreadable(table, place, record, "it is no JSON")
+            return UnreadableRow(table, place, record, "it is no JSON")
         if type(values) is not dict:
-            return Unreadable(table, place, record, "it is no JSON object")
+            return UnreadableRow(table, place, record, "it is no JSON object")
         if self._table is None:
             if "recipient" not in values and "value" in values:
                 table = PUBLIC_KEY
             elif not values.get("osid"):
-                return Unreadable(table, place, record, "osid is missing, which is its key")
-        return Row(table, values, place)
+                return UnreadableRow(table, place, record, "osid is missing, which is its key")
+        return SourceRow(table, values, place)
 
 
 @dataclass
@@ -102,7 +102,7 @@ class EntityFiles(FileSource):
         spread = any(is_spread(head(file.path)) for file in self.files)
         self.split = _entities(documents if spread else lines)
 
-    def parser(self, file: File, table: SourceTable) -> Parser:
+    def parser(self, file: SourceFile, table: SourceTable) -> RecordParser:
         return EntityParser(BATCH_INDEX if file.table == BATCH_INDEX else None)
 
 
@@ -156,22 +156,22 @@ class ArchiveParser:
         self._columns = columns
         self._shaper = Shaper(table, zone)
 
-    def parse(self, record: bytes, place: str) -> Row | Unreadable | None:
+    def parse(self, record: bytes, place: str) -> SourceRow | UnreadableRow | None:
         if not record.strip():
             return None
         try:
             line = record.decode().rstrip("\r")
         except UnicodeDecodeError:
-            return Unreadable(ARCHIVE, place, record, "it is not UTF-8")
+            return UnreadableRow(ARCHIVE, place, record, "it is not UTF-8")
         match = _questions.search(line)
         try:
             questions = archived_questions(match[1]) if match else None
         except ValueError as broken:
-            return Unreadable(ARCHIVE, place, record, str(broken))
+            return UnreadableRow(ARCHIVE, place, record, str(broken))
         plain = line[: match.start()] + line[match.end() :] if match else line
         cells: list[Any] = next(csv.reader((plain,), escapechar="\\"), [])
         if len(cells) != len(self._columns):
-            return Unreadable(ARCHIVE, place, record, f"it has {len(cells)} values, the header {len(self._columns)}")
+            return UnreadableRow(ARCHIVE, place, record, f"it has {len(cells)} values, the header {len(self._columns)}")
         values = {
             column: None if cell in ("", "null") else cell for column, cell in zip(self._columns, cells, strict=True)
         }
@@ -182,7 +182,7 @@ class ArchiveParser:
 class ArchiveFiles(FileSource):
     """The CSV files of the archival job, one for each batch and week."""
 
-    def parser(self, file: File, table: SourceTable) -> Parser:
+    def parser(self, file: SourceFile, table: SourceTable) -> RecordParser:
         return ArchiveParser(table, file.columns, self.zone)
 
 
@@ -192,9 +192,9 @@ def open_archive(path: Path, options: Options) -> ArchiveFiles:
     return ArchiveFiles(str(path), "archive", _table(ARCHIVE, files, columns), {}, files, options)
 
 
-def _with_headers(files: list[File], kind: TableKind) -> tuple[list[File], Mapping[str, str]]:
+def _with_headers(files: list[SourceFile], kind: TableKind) -> tuple[list[SourceFile], Mapping[str, str]]:
     """The files that have rows, with their columns; and all columns. Raises: NoSource."""
-    named: list[File] = []
+    named: list[SourceFile] = []
     columns: dict[str, str] = {}
     for file in files:
         line = head(file.path).partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r")
@@ -203,12 +203,12 @@ def _with_headers(files: list[File], kind: TableKind) -> tuple[list[File], Mappi
         header = tuple(next(csv.reader((line,))))
         if missing := [name for name in kind.key if name not in header]:
             raise NoSource(f"{file.path} does not begin with the names of its columns: it lacks {', '.join(missing)}.")
-        named.append(File(file.table, file.path, file.name, header, header=True))
+        named.append(SourceFile(file.table, file.path, file.name, header, header=True))
         columns |= {name: name for name in header}
     return named, columns
 
 
-def _table(name: str, files: list[File], columns: Mapping[str, str]) -> dict[str, SourceTable]:
+def _table(name: str, files: list[SourceFile], columns: Mapping[str, str]) -> dict[str, SourceTable]:
     size = sum(file.path.stat().st_size for file in files)
     return {name: SourceTable(name, name, columns, size_bytes=size)}
 
@@ -233,16 +233,16 @@ class JobRequestParser:
         self._columns = columns
         self._shaper = Shaper(table, None)
 
-    def parse(self, record: bytes, place: str) -> Row | Unreadable | None:
+    def parse(self, record: bytes, place: str) -> SourceRow | UnreadableRow | None:
         try:
             cells = next(csv.reader(io.StringIO(record.decode(), newline=""), strict=True), [])
         except (UnicodeDecodeError, csv.Error):
-            return Unreadable(JOB_REQUEST, place, record, "it is no CSV")
+            return UnreadableRow(JOB_REQUEST, place, record, "it is no CSV")
         if not cells:
             return None
         if len(cells) != len(self._columns):
             reason = f"it has {len(cells)} values, the header {len(self._columns)}"
-            return Unreadable(JOB_REQUEST, place, record, reason)
+            return UnreadableRow(JOB_REQUEST, place, record, reason)
         return self._shaper.row(
             {column: cell or None for column, cell in zip(self._columns, cells, strict=True)}, place, record
         )
@@ -257,7 +257,7 @@ class JobRequestFile(FileSource):
     def __post_init__(self) -> None:
         self.split = _records
 
-    def parser(self, file: File, table: SourceTable) -> Parser:
+    def parser(self, file: SourceFile, table: SourceTable) -> RecordParser:
         return JobRequestParser(table, file.columns)
 
 

@@ -19,9 +19,9 @@ import msgspec
 
 from lernbatch.errors import Unusable
 from lernbatch.takeover.catalog import TABLES, CqlType, cql_type
-from lernbatch.takeover.readers.files import File, FileSource, Parser
+from lernbatch.takeover.readers.files import FileSource, RecordParser, SourceFile
 from lernbatch.takeover.readers.values import Shape, moment, number, shape
-from lernbatch.takeover.row import Row, SourceTable, Unreadable
+from lernbatch.takeover.row import SourceRow, SourceTable, UnreadableRow
 
 _field = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*"|[^",\\]*(?:\\.[^",\\]*)*)(,|$)', re.DOTALL)
 _spelled = re.compile(r"\\(\\|n|r|t|x[0-9a-f]{2})")
@@ -234,7 +234,7 @@ class CqlshParser:
         scalars: dict[str, Shape] = {"int": int, "double": number, "boolean": _truth}
         return scalars.get(column.name) or (lambda text: moment(text, zone))
 
-    def parse(self, record: bytes, place: str) -> Row | Unreadable | None:
+    def parse(self, record: bytes, place: str) -> SourceRow | UnreadableRow | None:
         if record.endswith(b"\r"):
             record = record[:-1]
         if not record:
@@ -242,7 +242,7 @@ class CqlshParser:
         try:
             line = record.decode()
         except UnicodeDecodeError:
-            return Unreadable(self._table, place, record, "it is not UTF-8")
+            return UnreadableRow(self._table, place, record, "it is not UTF-8")
         values: list[Any] | None
         if "\\" in line:
             values = self._escaped_fields(line)
@@ -254,9 +254,11 @@ class CqlshParser:
         else:
             values = line.split(",")
         if values is None:
-            return Unreadable(self._table, place, record, "its quotes and escapes do not match")
+            return UnreadableRow(self._table, place, record, "its quotes and escapes do not match")
         if len(values) != len(self._names):
-            return Unreadable(self._table, place, record, f"it has {len(values)} values, the table {len(self._names)}")
+            return UnreadableRow(
+                self._table, place, record, f"it has {len(values)} values, the table {len(self._names)}"
+            )
         return self._row(values, record, place)
 
     def _escaped_fields(self, line: str) -> list[Any] | None:
@@ -271,7 +273,7 @@ class CqlshParser:
                 fields[place] = _unspelled(fields[place])
         return fields
 
-    def _row(self, values: list[Any], record: bytes, place: str) -> Row | Unreadable:
+    def _row(self, values: list[Any], record: bytes, place: str) -> SourceRow | UnreadableRow:
         null, names = self._null, self._names
         rounded: tuple[str, ...] = ()
         column = 0
@@ -295,15 +297,15 @@ class CqlshParser:
                     rounded = (*rounded, names[column])
         except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
             reason = f"the value of {names[column]} is no {self._types[column]}"
-            return Unreadable(self._table, place, record, reason)
-        return Row(self._table, dict(zip(names, values, strict=True)), place, rounded)
+            return UnreadableRow(self._table, place, record, reason)
+        return SourceRow(self._table, dict(zip(names, values, strict=True)), place, rounded)
 
 
 @dataclass
 class CqlshCsv(FileSource):
     """A folder of CSV files, one or several for each table."""
 
-    def parser(self, file: File, table: SourceTable) -> Parser:
+    def parser(self, file: SourceFile, table: SourceTable) -> RecordParser:
         assert self.escape is not None
         return CqlshParser(table, file.columns, self.escape, self.options.null, self.zone)
 

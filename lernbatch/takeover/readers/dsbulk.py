@@ -13,14 +13,14 @@ from lernbatch.takeover.readers.files import (
     BYTE_ORDER_MARK,
     LONGEST_RECORD_BYTES,
     BrokenFile,
-    File,
     FileSource,
-    Parser,
+    RecordParser,
+    SourceFile,
     head,
     lines,
 )
 from lernbatch.takeover.readers.shaping import Shaper
-from lernbatch.takeover.row import Row, SourceTable, Unreadable
+from lernbatch.takeover.row import SourceRow, SourceTable, UnreadableRow
 
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError)
 _decode = msgspec.json.Decoder().decode
@@ -34,16 +34,16 @@ class JsonParser:
         self._table = table.name
         self._shaper = Shaper(table, zone)
 
-    def parse(self, record: bytes, place: str) -> Row | Unreadable | None:
+    def parse(self, record: bytes, place: str) -> SourceRow | UnreadableRow | None:
         document = record.strip(b" \t\r\n").removesuffix(b",").removeprefix(BYTE_ORDER_MARK)
         if document in (b"", b"[", b"]"):
             return None
         try:
             values = _decode(document)
         except NOT_JSON:
-            return Unreadable(self._table, place, record, "it is no JSON")
+            return UnreadableRow(self._table, place, record, "it is no JSON")
         if type(values) is not dict:
-            return Unreadable(self._table, place, record, "it is no JSON object")
+            return UnreadableRow(self._table, place, record, "it is no JSON object")
         return self._shaper.row(values, place, record)
 
 
@@ -103,5 +103,5 @@ class DsbulkJson(FileSource):
         if any(is_spread(head(file.path)) for file in self.files):
             self.splits, self.split = False, documents
 
-    def parser(self, file: File, table: SourceTable) -> Parser:
+    def parser(self, file: SourceFile, table: SourceTable) -> RecordParser:
         return JsonParser(table, self.zone)

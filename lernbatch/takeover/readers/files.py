@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
 from lernbatch.errors import Unusable
-from lernbatch.takeover.row import Chunk, Options, Row, SourceTable, Unreadable
+from lernbatch.takeover.row import Chunk, Options, SourceRow, SourceTable, UnreadableRow
 
 _BLOCK_BYTES = 1024 * 1024
 LONGEST_RECORD_BYTES = 64 * 1024 * 1024
@@ -31,16 +31,16 @@ class BrokenFile(Unusable):
     """A file ends in its middle, is packed wrongly, or holds no lines at all."""
 
 
-class Parser(Protocol):
+class RecordParser(Protocol):
     """Makes a row of a record. `place`: of the record, for the row."""
 
-    def parse(self, record: bytes, place: str) -> Row | Unreadable | None:
+    def parse(self, record: bytes, place: str) -> SourceRow | UnreadableRow | None:
         """None: the record holds no row, as a bracket or an empty line does."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class SourceFile:
     """A file with rows of one table. `name`: relative to the source. `header`: whether its first line names columns.
 
     `columns`: what the columns are called in it, in their order; where each row names them, ().
@@ -105,9 +105,9 @@ def lines(parts: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
 class FileReading:
     """The rows of a chunk of a file. `digest`: of its bytes, unpacked."""
 
-    file: File
+    file: SourceFile
     chunk: Chunk
-    parser: Parser | None  # None: of a derived table, whose rows are counted
+    parser: RecordParser | None  # None: of a derived table, whose rows are counted
     split: Splitter
     _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
 
@@ -115,7 +115,7 @@ class FileReading:
     def digest(self) -> str:
         return self._hash.hexdigest()
 
-    def __iter__(self) -> Iterator[Row | Unreadable]:
+    def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         file, chunk = self.file, self.chunk
         parts = blocks(file.path, chunk.start, None if file.packed else chunk.end, self._hash)
         records = self.split(parts)
@@ -126,7 +126,7 @@ class FileReading:
         for offset, record in records:
             if parse is None:
                 if record.strip():
-                    yield Row(table, {}, f"{name}:{base + offset}")
+                    yield SourceRow(table, {}, f"{name}:{base + offset}")
             elif (row := parse(record, f"{name}:{base + offset}")) is not None:
                 yield row
 
@@ -142,7 +142,7 @@ class FileSource:
     form: str
     tables: dict[str, SourceTable]
     set_aside: dict[str, str]
-    files: list[File]
+    files: list[SourceFile]
     options: Options
     escape: str | None = None
     rounds: bool = False
@@ -156,13 +156,13 @@ class FileSource:
     def zone(self) -> ZoneInfo | None:
         return ZoneInfo(self.options.zone) if self.options.zone else None
 
-    def parser(self, file: File, table: SourceTable) -> Parser:
+    def parser(self, file: SourceFile, table: SourceTable) -> RecordParser:
         raise NotImplementedError
 
     def chunks(self) -> list[Chunk]:
         return [chunk for file in self.files for chunk in self._chunks(file)]
 
-    def _chunks(self, file: File) -> Iterator[Chunk]:
+    def _chunks(self, file: SourceFile) -> Iterator[Chunk]:
         size = file.path.stat().st_size
         if file.packed or not self.splits:
             yield Chunk(file.table, file.name, 0, size)
@@ -196,7 +196,7 @@ class FileSource:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def sizes(files: list[File]) -> Mapping[str, int]:
+def sizes(files: list[SourceFile]) -> Mapping[str, int]:
     """The bytes of all files of each table, as they lie there."""
     total: dict[str, int] = {}
     for file in files:

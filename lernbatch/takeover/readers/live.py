@@ -21,9 +21,9 @@ from lernbatch.errors import Unusable
 from lernbatch.takeover.catalog import TABLES, BadType, CqlType, cql_type
 from lernbatch.takeover.readers.files import NoSource
 from lernbatch.takeover.readers.naming import identified
-from lernbatch.takeover.readers.pace import Pace
+from lernbatch.takeover.readers.pace import SourcePace
 from lernbatch.takeover.readers.shaping import Shaper
-from lernbatch.takeover.row import Chunk, Options, Row, SourceTable, Unreadable
+from lernbatch.takeover.row import Chunk, Options, SourceRow, SourceTable, UnreadableRow
 
 if TYPE_CHECKING:
     from cassandra.cluster import Cluster, Session
@@ -34,6 +34,7 @@ _TRIES = 10
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 60.0
 _REQUEST_SECONDS = 30.0
 _DEFAULT_PORT = 9042
+_PROTOCOL = 4  # of every Cassandra from 2.2 on, and of YugabyteDB
 _PROBE_ROWS = 2_000  # from which on a part of the ring tells how many rows all of it has
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -66,11 +67,10 @@ class Dialect:
     function: str
     lowest: int
     highest: int
-    protocol: int | None = None
 
 
 CASSANDRA = Dialect("cassandra", "token", -(2**63), 2**63 - 1)
-YUGABYTE = Dialect("ycql", "partition_hash", -1, 65_535, protocol=4)
+YUGABYTE = Dialect("ycql", "partition_hash", -1, 65_535)
 DIALECTS = {"cassandra": CASSANDRA, "ycql": YUGABYTE}
 
 
@@ -96,14 +96,14 @@ class LiveReading:
     def digest(self) -> str:
         return self._hash.hexdigest()
 
-    def __iter__(self) -> Iterator[Row | Unreadable]:
+    def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
         """Raises: RangeRefused."""
         table = self.source.tables[self.chunk.table]
         shaper = None if table.derived else Shaper(table, None)
         place = f"{table.called}:{self.chunk.start}..{self.chunk.end}"
         for values in self.source.raw_rows(table, self.chunk.start, self.chunk.end):
             self._hash.update(_encode(values))
-            yield shaper.row(values, place, _encode(values)) if shaper else Row(table.name, {}, place)
+            yield shaper.row(values, place, _encode(values)) if shaper else SourceRow(table.name, {}, place)
 
 
 @dataclass
@@ -129,7 +129,7 @@ class LiveSource:
     _cluster: Cluster | None = None
     _session: Session | None = None
     _statements: dict[str, Any] = field(default_factory=dict)
-    _pace: Pace | None = None
+    _pace: SourcePace | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_cluster": None, "_session": None, "_statements": {}, "_pace": None}
@@ -293,15 +293,15 @@ class LiveSource:
             Unavailable,
         )
 
-    def _paced(self) -> Pace:
+    def _paced(self) -> SourcePace:
         if self._pace is None:
-            self._pace = Pace(self.options.rows_per_second)
+            self._pace = SourcePace(self.options.rows_per_second)
         return self._pace
 
     def _opened(self) -> tuple[Cluster, Session]:
         """The session of this process. Raises: NoDriver, NoSource."""
         if self._cluster is None or self._session is None:
-            self._cluster, self._session = connect(self.text, self.dialect, self.options)
+            self._cluster, self._session = connect(self.text, self.options)
         return self._cluster, self._session
 
     def close(self) -> None:
@@ -310,12 +310,12 @@ class LiveSource:
             self._cluster = self._session = None
 
 
-def connect(text: str, dialect: Dialect, options: Options) -> tuple[Cluster, Session]:
+def connect(text: str, options: Options) -> tuple[Cluster, Session]:
     """Raises: NoDriver, NoSource."""
     try:
         from cassandra.auth import PlainTextAuthProvider
         from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
-        from cassandra.policies import ConstantReconnectionPolicy
+        from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
         from cassandra.query import dict_factory
     except ImportError as missing:
         raise NoDriver from missing
@@ -324,16 +324,19 @@ def connect(text: str, dialect: Dialect, options: Options) -> tuple[Cluster, Ses
     if options.ca_file:
         tls = ssl.create_default_context(cafile=options.ca_file)
         tls.check_hostname = False  # a ring is found by addresses, which its certificates seldom name
-    protocol = {"protocol_version": dialect.protocol} if dialect.protocol else {}
     cluster = Cluster(
         hosts,
         port=port,
         auth_provider=PlainTextAuthProvider(options.user, options.password) if options.user else None,
         ssl_context=tls,
-        **protocol,
+        protocol_version=_PROTOCOL,
         reconnection_policy=ConstantReconnectionPolicy(delay=2.0, max_attempts=None),
         execution_profiles={
-            EXEC_PROFILE_DEFAULT: ExecutionProfile(request_timeout=_REQUEST_SECONDS, row_factory=dict_factory)
+            EXEC_PROFILE_DEFAULT: ExecutionProfile(
+                load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
+                request_timeout=_REQUEST_SECONDS,
+                row_factory=dict_factory,
+            )
         },
     )
     try:

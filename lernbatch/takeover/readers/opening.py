@@ -13,11 +13,11 @@ from pathlib import Path
 from lernbatch.takeover.catalog import TABLES, CqlType
 from lernbatch.takeover.readers.cqlsh import CqlshCsv, Evidence, header_cells, logged_rows
 from lernbatch.takeover.readers.dsbulk import DsbulkJson, column_names
-from lernbatch.takeover.readers.files import File, FileSource, NoSource, blocks, head, lines, sizes
+from lernbatch.takeover.readers.files import FileSource, NoSource, SourceFile, blocks, head, lines, sizes
 from lernbatch.takeover.readers.live import DIALECTS, LiveSource
 from lernbatch.takeover.readers.naming import identified
 from lernbatch.takeover.readers.schema import read_schema
-from lernbatch.takeover.row import Options, Source
+from lernbatch.takeover.row import Options, SunbirdSource
 
 _LONGEST_LOG_BYTES = 64 * 1024 * 1024
 _data = re.compile(r"(?P<stem>.+?)\.(?P<kind>csv|json)(?:\.(?P<part>\d+))?(?:\.gz)?", re.IGNORECASE)
@@ -34,7 +34,7 @@ class DataFile:
     part: int = 0
 
 
-def open_source(text: str, options: Options | None = None) -> Source:
+def open_source(text: str, options: Options | None = None) -> SunbirdSource:
     """Open a cluster (`cassandra://…`, `ycql://…`), a folder, or a packed folder.
 
     Raises: Unusable, with a sentence for the operator, where it cannot be read as a Sunbird's.
@@ -59,7 +59,7 @@ def open_source(text: str, options: Options | None = None) -> Source:
         raise
 
 
-def _folder(text: str, path: Path, options: Options, unpacked: list[Path]) -> Source:
+def _folder(text: str, path: Path, options: Options, unpacked: list[Path]) -> SunbirdSource:
     roots = [(path, "")] if path.is_dir() else []
     for packed in [path] if path.is_file() else sorted([*path.glob("*.tar.gz"), *path.glob("*.tgz")]):
         unpacked.append(_unpack(packed))
@@ -125,10 +125,10 @@ def _schemas(roots: list[Path]) -> Mapping[str, Mapping[str, CqlType]]:
 
 def _declared(
     data: list[DataFile], schemas: Mapping[str, Mapping[str, CqlType]]
-) -> tuple[dict[str, dict[str, CqlType | None]], list[File], list[str]]:
+) -> tuple[dict[str, dict[str, CqlType | None]], list[SourceFile], list[str]]:
     """The columns by table, the files with the source's names of their tables, and the tables without any row."""
     declared: dict[str, dict[str, CqlType | None]] = {}
-    files: list[File] = []
+    files: list[SourceFile] = []
     headers: dict[Path, tuple[str, ...]] = {}
     for file in sorted(data, key=lambda file: (file.path.parent, file.called, file.part)):
         start = head(file.path)
@@ -139,7 +139,7 @@ def _declared(
         named = False
         if file.kind == "json":
             columns = tuple(column_names(start))
-            files.append(File(file.called, file.path, file.name))
+            files.append(SourceFile(file.called, file.path, file.name))
         else:
             first = file.path.with_suffix("") if file.part else file.path
             cells = header_cells(start.partition(b"\n")[0])
@@ -156,14 +156,14 @@ def _declared(
                     "tells them; export it WITH HEADER = true."
                 )
             headers[file.path] = columns
-            files.append(File(file.called, file.path, file.name, columns, named))
+            files.append(SourceFile(file.called, file.path, file.name, columns, named))
         known = declared.setdefault(file.called, {})
         known |= {column: types.get(column) for column in columns}
     empty = {file.called for file in data} - declared.keys()
     return declared, files, sorted(empty)
 
 
-def _escape(files: list[File], options: Options) -> str:
+def _escape(files: list[SourceFile], options: Options) -> str:
     """How backslashes are meant in all files. Raises: EscapesDisagree, EscapesUnclear."""
     evidence = Evidence()
     if options.escape is None:

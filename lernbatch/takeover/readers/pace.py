@@ -12,7 +12,7 @@ _WEIGHT = 0.1  # of a new latency in the mean of the last ones
 
 
 @dataclass
-class Pace:
+class SourcePace:
     """Keeps reading at `rows_per_second`, and at half of it while the source answers half as fast as in the beginning.
 
     `now` gives seconds, `wait` takes them.

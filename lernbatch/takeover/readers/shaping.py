@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from lernbatch.takeover.catalog import BESIDE, TABLES
 from lernbatch.takeover.readers.values import shape
-from lernbatch.takeover.row import Row, SourceTable, Unreadable
+from lernbatch.takeover.row import SourceRow, SourceTable, UnreadableRow
 
 
 class Shaper:
@@ -23,7 +23,7 @@ class Shaper:
         ]
         self._types = kind.columns
 
-    def row(self, values: dict[str, Any], place: str, raw: bytes) -> Row | Unreadable:
+    def row(self, values: dict[str, Any], place: str, raw: bytes) -> SourceRow | UnreadableRow:
         """`values` is changed. `raw`: what is kept of a row that cannot be read."""
         if self._renamed:
             renamed = self._renamed
@@ -36,8 +36,8 @@ class Shaper:
             try:
                 values[name] = shaped(value)
             except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
-                return Unreadable(self._table, place, raw, f"the value of {name} is no {self._types[name]}")
+                return UnreadableRow(self._table, place, raw, f"the value of {name} is no {self._types[name]}")
         for name in self._key:
             if get(name) is None:
-                return Unreadable(self._table, place, raw, f"{name} is missing, which is part of the key")
-        return Row(self._table, values, place)
+                return UnreadableRow(self._table, place, raw, f"{name} is missing, which is part of the key")
+        return SourceRow(self._table, values, place)
