@@ -54,7 +54,7 @@ def serve(
     from lernbatch.shadow import proxy
     from lernbatch.shadow.handover import Handover
     from lernbatch.shadow.rules import Calls
-    from lernbatch.shadow.upstream import Upstream
+    from lernbatch.shadow.upstream import PrimaryService
     from lernbatch.web import server
 
     if not 0 <= sample <= 1:
@@ -62,7 +62,7 @@ def serve(
     if settle < 0:
         raise Unusable("--settle is a number of seconds.")
     settings = _settings(command.settings(), primary, candidate, journal, settle, replay_key)
-    upstream, handover = Upstream(primary), Handover("lernbatch.shadow.comparer", settings)
+    upstream, handover = PrimaryService(primary), Handover("lernbatch.shadow.comparer", settings)
     forwarding = proxy.Proxy(upstream, handover, Calls(settings.routes), sample)
     forwarding.is_straight = straight_through
     with server.listening(host, port) as sock:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from lernbatch.shadow.model import Answer, Difference, Kind
+from lernbatch.shadow.model import Answer, AnswerDifference, Kind
 
 MOST_DIFFERENCES = 100  # of one answer
 DEEPEST = 60  # levels that are walked; what lies below is compared as a whole
@@ -28,7 +28,7 @@ _FIRST_MS, _LAST_MS = 10**12, 4 * 10**12  # epoch milliseconds that a number may
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What counts as equal. Paths are written as in `Difference.path`.
+    """What counts as equal. Paths are written as in `AnswerDifference.path`.
 
     `generated`: where each service writes an id of its own. `unordered`: lists whose order means nothing.
     `pairs`: primary's id → candidate's, of what both have created. `writes`: the moments of writes that both have
@@ -42,14 +42,14 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ComparedAnswers:
     """The differences, at most MOST_DIFFERENCES, and the generated ids that belong together."""
 
-    differences: list[Difference]
+    differences: list[AnswerDifference]
     pairs: dict[str, str]
 
 
-def compare(primary: Answer, candidate: Answer, terms: Terms) -> Comparison:
+def compare(primary: Answer, candidate: Answer, terms: Terms) -> ComparedAnswers:
     """Where `candidate` differs: by status, then by the error, then by the result; what follows from one is not told.
 
     Of the envelope nothing else counts: `id`, `ts`, `msgid` and their kind are each service's own (M53).
@@ -57,13 +57,13 @@ def compare(primary: Answer, candidate: Answer, terms: Terms) -> Comparison:
     here, there = _decoded(primary.body), _decoded(candidate.body)
     if primary.status != candidate.status:
         told = _status(primary.status, here), _status(candidate.status, there)
-        return Comparison([Difference(Kind.STATUS, "$status", *told)], {})
+        return ComparedAnswers([AnswerDifference(Kind.STATUS, "$status", *told)], {})
     if here is _NO_JSON or there is _NO_JSON:
-        return Comparison(_bytes(primary.body, candidate.body), {})
+        return ComparedAnswers(_bytes(primary.body, candidate.body), {})
     walk = _Walk(terms)
     if _is_envelope(here) and _is_envelope(there):
         errors = [
-            Difference(Kind.ERROR, path, *map(_shown, pair))
+            AnswerDifference(Kind.ERROR, path, *map(_shown, pair))
             for path, pair in (
                 ("$.responseCode", (here.get("responseCode"), there.get("responseCode"))),
                 ("$.params.err", (_param(here, "err"), _param(there, "err"))),
@@ -72,11 +72,11 @@ def compare(primary: Answer, candidate: Answer, terms: Terms) -> Comparison:
             if pair[0] != pair[1]
         ]
         if errors:
-            return Comparison(errors, {})
+            return ComparedAnswers(errors, {})
         walked = walk.values("$.result", here.get("result"), there.get("result"), 0)
     else:
         walked = walk.values("$", here, there, 0)
-    return Comparison(list(islice(walked, MOST_DIFFERENCES)), walk.pairs)
+    return ComparedAnswers(list(islice(walked, MOST_DIFFERENCES)), walk.pairs)
 
 
 _NO_JSON = object()
@@ -89,9 +89,9 @@ def _decoded(body: bytes) -> Any:
         return _NO_JSON
 
 
-def _bytes(primary: bytes, candidate: bytes) -> list[Difference]:
+def _bytes(primary: bytes, candidate: bytes) -> list[AnswerDifference]:
     sizes = f"{len(primary)} bytes", f"{len(candidate)} bytes"
-    return [] if primary == candidate else [Difference(Kind.VALUE, "$body", *sizes)]
+    return [] if primary == candidate else [AnswerDifference(Kind.VALUE, "$body", *sizes)]
 
 
 def _is_envelope(document: Any) -> bool:
@@ -116,28 +116,30 @@ class _Walk:
         self._terms = terms
         self.pairs: dict[str, str] = {}
 
-    def values(self, path: str, here: Any, there: Any, depth: int) -> Iterator[Difference]:
+    def values(self, path: str, here: Any, there: Any, depth: int) -> Iterator[AnswerDifference]:
         if isinstance(here, dict) and isinstance(there, dict) and depth < DEEPEST:
             yield from self._objects(path, here, there, depth)
         elif isinstance(here, list) and isinstance(there, list) and depth < DEEPEST:
             yield from self._lists(path, here, there, depth)
         elif not self._are_equal(path, here, there):
-            yield Difference(Kind.VALUE, path, _shown(here), _shown(there))
+            yield AnswerDifference(Kind.VALUE, path, _shown(here), _shown(there))
 
-    def _objects(self, path: str, here: dict[str, Any], there: dict[str, Any], depth: int) -> Iterator[Difference]:
+    def _objects(
+        self, path: str, here: dict[str, Any], there: dict[str, Any], depth: int
+    ) -> Iterator[AnswerDifference]:
         for key in here:
             below = f"{path}.{_key(key)}"
             other = self._terms.pairs.get(key, key) if key not in there else key
             if other in there:
                 yield from self.values(below, here[key], there[other], depth + 1)
             else:
-                yield Difference(Kind.MISSING, below, _shown(here[key]))
+                yield AnswerDifference(Kind.MISSING, below, _shown(here[key]))
         ours = {*here, *(self._terms.pairs.get(key, key) for key in here)}
         for key in there:
             if key not in ours:
-                yield Difference(Kind.EXTRA, f"{path}.{_key(key)}", None, _shown(there[key]))
+                yield AnswerDifference(Kind.EXTRA, f"{path}.{_key(key)}", None, _shown(there[key]))
 
-    def _lists(self, path: str, here: list[Any], there: list[Any], depth: int) -> Iterator[Difference]:
+    def _lists(self, path: str, here: list[Any], there: list[Any], depth: int) -> Iterator[AnswerDifference]:
         below = f"{path}[]"
         name = _identifier(here, there)
         if name is not None:
@@ -149,23 +151,23 @@ class _Walk:
                 here, there = sorted(here, key=_canonical), sorted(there, key=_canonical)
             for one, other in zip(here, there, strict=False):
                 yield from self.values(below, one, other, depth + 1)
-            yield from (Difference(Kind.MISSING, below, _shown(one)) for one in here[len(there) :])
-            yield from (Difference(Kind.EXTRA, below, None, _shown(other)) for other in there[len(here) :])
+            yield from (AnswerDifference(Kind.MISSING, below, _shown(one)) for one in here[len(there) :])
+            yield from (AnswerDifference(Kind.EXTRA, below, None, _shown(other)) for other in there[len(here) :])
             return
         of_here, of_there = dict(zip(ids[0], here, strict=True)), dict(zip(ids[1], there, strict=True))
         if path not in self._terms.unordered:
             common_here = [key for key in of_here if key in of_there]
             common_there = [key for key in of_there if key in of_here]
             if common_here != common_there:
-                yield Difference(Kind.ORDER, path)
+                yield AnswerDifference(Kind.ORDER, path)
         for key, one in of_here.items():
             if key not in of_there:
-                yield Difference(Kind.MISSING, below, _shown(one))
+                yield AnswerDifference(Kind.MISSING, below, _shown(one))
             elif name is not None:
                 yield from self.values(below, one, of_there[key], depth + 1)
         for key, other in of_there.items():
             if key not in of_here:
-                yield Difference(Kind.EXTRA, below, None, _shown(other))
+                yield AnswerDifference(Kind.EXTRA, below, None, _shown(other))
 
     def _paired(self, values: list[Any]) -> list[Any]:
         return [self._terms.pairs.get(value, value) if isinstance(value, str) else value for value in values]

@@ -30,7 +30,7 @@ from lernbatch.shadow import known, rules
 from lernbatch.shadow.compare import Terms, compare
 from lernbatch.shadow.handover import LENGTH_BYTES
 from lernbatch.shadow.journal import Journal
-from lernbatch.shadow.model import Answer, Difference, Entry, Exchange, Kind
+from lernbatch.shadow.model import Answer, AnswerDifference, Entry, Exchange, Kind
 from lernbatch.shadow.redaction import Redaction, caller_of, kept_headers
 from lernbatch.shadow.resigning import Resigner
 from lernbatch.shadowing import HEADERS, Given, sign
@@ -229,7 +229,7 @@ class Comparer:
             return
         self._write(seen, candidate, "differs" if unexplained else "same", "", created, differences)
 
-    def _differences(self, seen: _Seen, primary: Answer, candidate: Answer) -> list[Difference]:
+    def _differences(self, seen: _Seen, primary: Answer, candidate: Answer) -> list[AnswerDifference]:
         terms = Terms(seen.called.generated, seen.called.unordered, self._memory.pairs, self._memory.writes)
         comparison = compare(primary, candidate, terms)
         self._memory.pair(comparison.pairs)
@@ -255,7 +255,7 @@ class Comparer:
             and self._settling_bytes + seen.size <= MOST_SETTLING_BYTES
         )
 
-    async def _settle(self, seen: _Seen, candidate: Answer, differences: list[Difference]) -> None:
+    async def _settle(self, seen: _Seen, candidate: Answer, differences: list[AnswerDifference]) -> None:
         """Ask both again after a while: what is equal then was only late (M54)."""
         try:
             with suppress(TimeoutError):
@@ -284,7 +284,7 @@ class Comparer:
         outcome: str,
         reason: str,
         created: str = "",
-        differences: Sequence[Difference] = (),
+        differences: Sequence[AnswerDifference] = (),
     ) -> None:
         exchange, redaction, keep = seen.exchange, self._redaction, seen.called.keeps_bodies
         shown = [

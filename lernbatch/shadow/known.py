@@ -11,7 +11,7 @@ from importlib.resources import files
 
 import msgspec
 
-from lernbatch.shadow.model import Difference, Kind
+from lernbatch.shadow.model import AnswerDifference, Kind
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -33,7 +33,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keba
     candidate: list[str] = []
     same_day: bool = False
 
-    def explains(self, route: str, difference: Difference) -> bool:
+    def explains(self, route: str, difference: AnswerDifference) -> bool:
         return (
             (route in self.routes or "*" in self.routes)
             and self._is_there(difference.path)
@@ -71,11 +71,11 @@ def rules() -> Sequence[Rule]:
     return msgspec.convert(tomllib.loads(text), _File).known
 
 
-def explained(route: str, differences: Iterable[Difference], known: Sequence[Rule]) -> list[Difference]:
+def explained(route: str, differences: Iterable[AnswerDifference], known: Sequence[Rule]) -> list[AnswerDifference]:
     """`differences`, each with the case that explains it, where one does."""
     return [_explained(route, difference, known) for difference in differences]
 
 
-def _explained(route: str, difference: Difference, known: Sequence[Rule]) -> Difference:
+def _explained(route: str, difference: AnswerDifference, known: Sequence[Rule]) -> AnswerDifference:
     case = next((rule.case for rule in known if rule.explains(route, difference)), difference.case)
     return msgspec.structs.replace(difference, case=case)

@@ -48,7 +48,7 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
+class AnswerDifference(msgspec.Struct, frozen=True, omit_defaults=True):
     """One place where two answers differ. `path`: as `$.result.courses[].status`.
 
     `case`: which row of known.toml explains it. `late`: gone when both were asked again.
@@ -79,7 +79,7 @@ class Credential(msgspec.Struct, frozen=True, omit_defaults=True):
     parent: str = ""  # of a managed user's token
 
 
-class Recorded(msgspec.Struct, frozen=True, omit_defaults=True):
+class RecordedBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """A body in the journal: as it was in `text`, or `shape` alone where it may hold personal data (M52)."""
 
     status: int = 0
@@ -104,11 +104,11 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     credentials: dict[str, Credential] = {}
     is_read: bool = False
     created_id: str = ""
-    request: Recorded | None = None
-    primary: Recorded | None = None
-    candidate: Recorded | None = None
+    request: RecordedBody | None = None
+    primary: RecordedBody | None = None
+    candidate: RecordedBody | None = None
     outcome: str = ""
     reason: str = ""
-    differences: list[Difference] = []
+    differences: list[AnswerDifference] = []
     skipped: int = 0
     lost: int = 0

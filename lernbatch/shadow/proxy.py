@@ -22,7 +22,7 @@ from lernbatch import log
 from lernbatch.shadow.handover import Handover
 from lernbatch.shadow.model import Exchange
 from lernbatch.shadow.rules import OTHER, Calls, is_read
-from lernbatch.shadow.upstream import Connection, Unanswered, Upstream, passed_back
+from lernbatch.shadow.upstream import Connection, PrimaryService, Unanswered, passed_back
 from lernbatch.web import server
 
 LARGEST_BYTES = 8 * 1024 * 1024  # of a body, request or answer, that is compared
@@ -33,7 +33,7 @@ _NO_ANSWER = b'{"responseCode":"SERVER_ERROR","params":{"err":"BAD_GATEWAY","err
 class Proxy:
     """The ASGI application. `sample`: the share of reads that are compared; of writes all are (M51)."""
 
-    def __init__(self, upstream: Upstream, handover: Handover, calls: Calls, sample: float) -> None:
+    def __init__(self, upstream: PrimaryService, handover: Handover, calls: Calls, sample: float) -> None:
         self._upstream, self._handover, self._calls, self._sample = upstream, handover, calls, sample
         self._held_bytes = 0
         self.is_straight = False  # everything passes, and nothing is compared
@@ -157,7 +157,7 @@ async def _body(receive: Receive, copy: _Copy | None) -> AsyncIterator[bytes]:
             yield piece
 
 
-def serve(proxy: Proxy, handover: Handover, upstream: Upstream, sock: socket.socket) -> None:
+def serve(proxy: Proxy, handover: Handover, upstream: PrimaryService, sock: socket.socket) -> None:
     """Answer on `sock` until SIGTERM. SIGUSR1 sends all traffic straight through, and back."""
     settings = uvicorn.Config(
         proxy,

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from lernbatch.shadow.model import Credential, Recorded
+from lernbatch.shadow.model import Credential, RecordedBody
 
 TOKEN_HEADERS = ("x-authenticated-user-token", "x-authenticated-for", "authorization", "x-service-token", "cookie")
 # What a replay needs of the other headers, and what names nobody.
@@ -56,16 +56,16 @@ class Redaction:
             parent=_last_part(claims.get("parentId")),
         )
 
-    def recorded(self, body: bytes, *, keep: bool, status: int = 0) -> Recorded:
+    def recorded(self, body: bytes, *, keep: bool, status: int = 0) -> RecordedBody:
         """A body for the journal: its text if it may be kept and is one, else its shape."""
         if not body:
-            return Recorded(status=status)
+            return RecordedBody(status=status)
         if keep:
             try:
-                return Recorded(status=status, text=body.decode(), bytes=len(body))
+                return RecordedBody(status=status, text=body.decode(), bytes=len(body))
             except UnicodeDecodeError:
                 pass
-        return Recorded(status=status, shape=self.shape(body), bytes=len(body))
+        return RecordedBody(status=status, shape=self.shape(body), bytes=len(body))
 
     def shape(self, body: bytes) -> Any:
         """The JSON in `body` with every value hashed; a hash alone where it is none."""

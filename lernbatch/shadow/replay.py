@@ -13,7 +13,7 @@ import msgspec
 
 from lernbatch.shadow import journal
 from lernbatch.shadow.comparer import Comparer, Settings
-from lernbatch.shadow.model import Entry, Exchange, Recorded
+from lernbatch.shadow.model import Entry, Exchange, RecordedBody
 from lernbatch.shadow.resigning import Resigner
 
 MOST_WAITING = 200  # requests that are asked and not answered
@@ -104,5 +104,5 @@ def _exchange(entry: Entry, resigner: Resigner | None) -> Exchange:
     )
 
 
-def _bytes(recorded: Recorded | None) -> bytes:
+def _bytes(recorded: RecordedBody | None) -> bytes:
     return b"" if recorded is None or recorded.text is None else recorded.text.encode()

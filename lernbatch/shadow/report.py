@@ -12,7 +12,7 @@ from typing import Any
 from rich.table import Table
 
 from lernbatch.shadow import journal, known
-from lernbatch.shadow.model import Difference, Entry, Kind
+from lernbatch.shadow.model import AnswerDifference, Entry, Kind
 from lernbatch.shadow.redaction import shown
 
 MOST_GROUPS = 10_000  # of route, kind and path; what comes beyond is counted in one
@@ -21,7 +21,7 @@ EVERY_ROUTE, _BEYOND = "*", "(others)"
 
 
 @dataclass
-class Group:
+class DifferenceCount:
     """What differs in one place: how often, when first and last, and one example without texts."""
 
     count: int = 0
@@ -30,7 +30,7 @@ class Group:
     example: tuple[Any, Any] = (None, None)
     case: str = ""
 
-    def note(self, at: float, difference: Difference | None = None, count: int = 1) -> None:
+    def note(self, at: float, difference: AnswerDifference | None = None, count: int = 1) -> None:
         if difference is not None and not self.count:
             # What an error says is the contract's own text; every other text may be somebody's.
             plain = difference.kind in (Kind.STATUS, Kind.ERROR)
@@ -45,11 +45,11 @@ class Group:
 
 
 @dataclass
-class Summary:
+class Agreement:
     """A journal as a whole. `agreed` of `compared` answers have no difference that nothing explains."""
 
     routes: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    groups: dict[tuple[str, Kind, str], Group] = field(default_factory=dict)
+    groups: dict[tuple[str, Kind, str], DifferenceCount] = field(default_factory=dict)
     compared: int = 0
     agreed: int = 0
     failed: int = 0
@@ -104,22 +104,22 @@ class Summary:
         for difference in differences:
             self._group(entry.route, difference.shown_kind, difference.path).note(entry.at, difference)
 
-    def _group(self, route: str, kind: Kind, path: str) -> Group:
+    def _group(self, route: str, kind: Kind, path: str) -> DifferenceCount:
         key = (route, kind, path)
         if key not in self.groups and len(self.groups) >= MOST_GROUPS:
             key = (EVERY_ROUTE, kind, _BEYOND)
-        return self.groups.setdefault(key, Group())
+        return self.groups.setdefault(key, DifferenceCount())
 
 
-def summarise(folder: Path) -> Summary:
+def summarise(folder: Path) -> Agreement:
     """Read a journal once. Raises: Unusable, when there is none."""
-    summary, rules = Summary(), known.rules()
+    summary, rules = Agreement(), known.rules()
     for entry in journal.read(folder, summary.damage):
         summary.note(entry, rules)
     return summary
 
 
-def document(summary: Summary, gate: float | None) -> dict[str, Any]:
+def document(summary: Agreement, gate: float | None) -> dict[str, Any]:
     """The report for programs."""
     closed = [] if gate is None else summary.obstacles(gate)
     return {
@@ -152,7 +152,7 @@ def document(summary: Summary, gate: float | None) -> dict[str, Any]:
     }
 
 
-def tables(summary: Summary) -> Iterator[Table | str]:
+def tables(summary: Agreement) -> Iterator[Table | str]:
     """The report for people."""
     yield (
         f"{summary.compared} answers compared in {summary.days:.1f} days, {summary.agreed} agree"
@@ -177,7 +177,7 @@ def tables(summary: Summary) -> Iterator[Table | str]:
         yield differences
 
 
-def _ranked(summary: Summary) -> list[tuple[tuple[str, Kind, str], Group]]:
+def _ranked(summary: Agreement) -> list[tuple[tuple[str, Kind, str], DifferenceCount]]:
     """What nobody has explained comes first, the most frequent before others."""
     explained = (Kind.KNOWN, Kind.LATE)
     return sorted(summary.groups.items(), key=lambda item: (item[0][1] in explained, -item[1].count, item[0]))

@@ -189,7 +189,7 @@ class Connection(asyncio.Protocol):
         return not any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self.headers)
 
 
-class Upstream:
+class PrimaryService:
     """The service at one address."""
 
     def __init__(self, url: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from lernbatch.routes import ROUTES
 from lernbatch.shadow import known
-from lernbatch.shadow.model import Difference, Kind
+from lernbatch.shadow.model import AnswerDifference, Kind
 from lernbatch.shadow.rules import OTHER
 
 DIFFERENCES = (Path(__file__).parents[2] / "docs" / "differences.md").read_text("utf-8").splitlines()
@@ -26,7 +26,7 @@ def test_m54_a_known_difference_is_a_row_of_the_differences_on_a_route_that_exis
 
 
 def case(route: str, kind: Kind, path: str, primary: object = None, candidate: object = None) -> str:
-    (told,) = known.explained(route, [Difference(kind, path, primary, candidate)], known.rules())
+    (told,) = known.explained(route, [AnswerDifference(kind, path, primary, candidate)], known.rules())
     return told.case
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lernbatch.shadow import report
-from lernbatch.shadow.model import Difference, Entry, Kind
+from lernbatch.shadow.model import AnswerDifference, Entry, Kind
 from tests.shadow.test_journal import write
 
 ROUTE = "GET /v1/course/batch/read/{batch_id}"
@@ -20,7 +20,7 @@ def same(count: int) -> list[Entry]:
 
 
 def differing(kind: Kind, path: str = "$.result.x", **fields: Any) -> Entry:
-    difference = Difference(kind, path, fields.pop("primary", 1), fields.pop("candidate", 2), **fields)
+    difference = AnswerDifference(kind, path, fields.pop("primary", 1), fields.pop("candidate", 2), **fields)
     return Entry(at=DAY, route=ROUTE, outcome="differs", is_read=True, differences=[difference])
 
 
@@ -97,7 +97,7 @@ def test_m54_the_groups_of_a_report_have_a_bound(tmp_path: Path) -> None:
             at=DAY,
             route=ROUTE,
             outcome="differs",
-            differences=[Difference(Kind.VALUE, f"$.result.x{n}.y{m}") for m in range(100)],
+            differences=[AnswerDifference(Kind.VALUE, f"$.result.x{n}.y{m}") for m in range(100)],
         )
         for n in range(120)
     ]
