@@ -329,7 +329,7 @@ def joined_states(stored: States, new: States) -> States:
     states = dict(stored)
     for content_id, state in new.items():
         before = stored.get(content_id)
-        if before is None or before.seen is None:
+        if before is None or (before.seen is None and before.older is None):
             states[content_id] = highest(before, state)
         else:
             states[content_id] = rules.join(before, state)

