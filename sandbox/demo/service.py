@@ -36,6 +36,7 @@ def started(settings: Config, dsn: str) -> Iterator[str]:
                 "LERNBATCH_DATABASE_URL": dsn,
                 "LERNBATCH_PUBLIC_URL": url,
                 "LERNBATCH_LOG_LEVEL": "error",
+                "LERNBATCH_REPORTS_APART": "false",  # there is this process alone
             },
         )
     os.close(watched)
