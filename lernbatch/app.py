@@ -96,7 +96,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Middleware:
     app.router.redirect_slashes = False
     app.state.routes = tuple(ROUTES)  # for /openapi.json and /docs
     app.state.operators_port = None  # the only one with what is for operators
-    app.state.schema = health.Schema()
+    app.state.schema = health.SchemaWatch()
     app.state.leaving = app.state.unhealthy = False  # what /readyz and the health gate go by
     return Middleware(app, access_log=config.access_log)
 

@@ -50,7 +50,7 @@ async def database_answers(services: Services) -> bool:
     return True
 
 
-class Schema:
+class SchemaWatch:
     """Whether the schema is whole, looked at again now and then: a load balancer asks every few seconds."""
 
     def __init__(self) -> None:
