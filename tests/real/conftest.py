@@ -11,6 +11,7 @@ from tests.real import chromium
 collect_ignore = [
     *([] if chromium.program() else ["test_chromium.py"]),
     *([] if shutil.which("promtool") else ["test_promtool.py"]),
+    *([] if shutil.which("helm") else ["test_helm.py"]),
 ]
 
 
@@ -24,3 +25,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             "NOT RUN: no promtool is installed here (Debian's package is prometheus), so no alert was tried."
         )
+    if not shutil.which("helm"):
+        terminalreporter.write_line("NOT RUN: no helm is installed here, so the chart was not rendered.")
