@@ -1,7 +1,8 @@
 # What a developer types. Needs GNU make and Python 3.11 or later, nothing else.
 #   make demo     watch a batch live its life on a service of its own; ONCE=1 stops afterwards
-#   make test     the tests, on the embedded PostgreSQL and on Debian's PostgreSQL 15; ARGS go to pytest
-#   make test-real   with programs that are not Python's: pictures beside Chromium's; the wheel in an environment of its own
+#   make test     the tests, on the embedded PostgreSQL; ARGS go to pytest
+#   make test-debian   the tests on Debian's PostgreSQL 15, which is installed where that can be done
+#   make test-real   with programs that are not Python's: pictures beside Chromium's, the wheel, alerts, the chart
 #   make check    all that must be right before a change lands: format, lint, types, imports, dead code, tests
 #   make run      the service on http://127.0.0.1:8000, with its data in .lernbatch
 #   make bench    the hot calls against the same SQL without HTTP
@@ -28,7 +29,7 @@ UV ?= uv
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate
 
-.PHONY: help setup demo run test test-real check format lint types imports dead advisories sbom bench fuzz docs \
+.PHONY: help setup demo run test test-debian test-real check format lint types imports dead advisories sbom bench fuzz docs \
 	coverage-of-contract lock clean
 .DEFAULT_GOAL := help
 
@@ -65,12 +66,15 @@ run: $(VENV)/.ready
 	@$(BIN)/lernbatch serve
 
 test: $(VENV)/.ready-to-check
-	@tests/run.sh $(BIN)/python $(ARGS)
+	@env -u LERNBATCH_PG_BIN $(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
+
+test-debian: $(VENV)/.ready-to-check
+	@tests/on_debian.sh $(BIN)/python $(ARGS)
 
 test-real: $(VENV)/.ready-to-check
 	@tests/real/run.sh $(BIN)/python $(ARGS)
 
-check: lint types imports dead advisories test
+check: lint types imports dead advisories test test-debian
 
 format: $(VENV)/.ready-to-check
 	@$(BIN)/ruff format .

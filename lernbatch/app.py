@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
@@ -23,6 +25,7 @@ from lernbatch.database.coalescer import Coalescers
 from lernbatch.errors import Unusable
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
+from lernbatch.jobs.worker import Job
 from lernbatch.ops import gauges, health, lifecycle
 from lernbatch.routes import ROUTES
 from lernbatch.schedule import JOBS
@@ -73,8 +76,8 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
         )
 
 
-def create(config: Config, dsn: str, clock: Clock | None = None) -> Middleware:
-    """The application. `dsn` is a migrated database; `clock` is moved by tests."""
+def create(config: Config, dsn: str, clock: Clock | None = None, jobs: Sequence[Job] = JOBS) -> Middleware:
+    """The application. `dsn` is a migrated database; `clock` is moved by tests; `jobs`: those it works on, if any."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -85,7 +88,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Middleware:
                 gauges.watching(held.pool),
                 ended.watching(held),
                 audit.counting(held),
-                worker.running(held, JOBS) if config.jobs_enabled else AsyncExitStack(),
+                worker.running(held, jobs) if config.jobs_enabled else AsyncExitStack(),
             ):
                 yield
 
@@ -102,18 +105,32 @@ def create(config: Config, dsn: str, clock: Clock | None = None) -> Middleware:
 
 
 def main() -> None:
-    """One of several processes: `python -m lernbatch.app PARENT SOCKET [SOCKET]`, all descriptors."""
+    """One of several processes: `python -m lernbatch.app PARENT [SOCKET [SOCKET]]`, all descriptors.
+
+    Without a socket it is the one that works on heavy jobs, which the others then leave to it.
+    """
     parent, *descriptors = map(int, sys.argv[1:])
     try:
         settings = load()
         log.configure(settings.log_level)
         assert settings.database_url is not None
-        socks = [socket.socket(fileno=descriptor) for descriptor in descriptors]
-        server.serve(create(settings, settings.database_url.get_secret_value()), settings, socks, parent)
+        dsn = settings.database_url.get_secret_value()
+        if descriptors:
+            jobs = [job for job in JOBS if not (job.heavy and settings.reports_apart)]
+            socks = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+            server.serve(create(settings, dsn, jobs=jobs), settings, socks, parent)
+        else:
+            os.nice(settings.reports_niceness)
+            asyncio.run(_work_on_heavy_jobs(settings, dsn, parent))
     except Unusable as wrong:
         sys.exit(f"lernbatch: {wrong}")
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as unreachable:
         sys.exit(f"lernbatch: The database cannot be reached: {unreachable}.")
+
+
+async def _work_on_heavy_jobs(settings: Config, dsn: str, parent: int) -> None:
+    async with services(settings, dsn) as held:
+        await worker.work(held, [job for job in JOBS if job.heavy], parent)
 
 
 if __name__ == "__main__":

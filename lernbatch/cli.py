@@ -164,7 +164,8 @@ def serve(
             server.serve(create(settings, dsn), settings, socks)
         else:
             variables = {f"LERNBATCH_{name.upper()}": str(value) for name, value in changed.items()}
-            server.serve_many("lernbatch.app", dsn, socks, workers, variables)
+            apart = changed["jobs_enabled"] and settings.reports_apart
+            server.serve_many("lernbatch.app", dsn, socks, workers, variables, apart=apart)
 
 
 def _at_least_one(number: int) -> None:
@@ -185,18 +186,10 @@ def work() -> None:
     from lernbatch.schedule import JOBS
 
     async def until_stopped() -> None:
-        stopped = asyncio.Event()
-        for sign in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
-        async with (
-            command.services() as held,
-            lifecycle.noted(held),
-            service_manager.watched(),
-            worker.running(held, JOBS),
-        ):
+        async with command.services() as held, lifecycle.noted(held), service_manager.watched():
             service_manager.notify(service_manager.READY)
             print("Lernbatch works on jobs.", flush=True)
-            await stopped.wait()
+            await worker.work(held, JOBS)
 
     asyncio.run(until_stopped())
 

@@ -301,6 +301,8 @@ class Config(BaseModel):
 
     # jobs
     jobs_enabled: bool = True  # `serve` also works on jobs
+    reports_apart: bool = True  # `serve` with several workers makes reports in one process more, which answers nobody
+    reports_niceness: int = Field(10, ge=0, le=19)  # of that process: how far it steps back before those that answer
     status_seconds: float = Field(60, gt=0)  # how often batches whose status is due are looked for, midnights included
     lease_seconds: float = Field(60, gt=0)
 

@@ -127,7 +127,7 @@ CREATE TABLE enrolment (
   CHECK (percentage BETWEEN 0 AND 100)
 ) WITH (fillfactor = 70);
 
-CREATE INDEX enrolment_of_batch ON enrolment (batch_id) WHERE active; -- all that is asked per batch
+CREATE INDEX enrolment_of_batch ON enrolment (batch_id, user_id) WHERE active; -- all that is asked per batch
 CREATE INDEX enrolment_added_by_other ON enrolment (added_by) WHERE added_by <> user_id; -- erasure.erase_adder
 
 -- Compressed, but kept beside the row as long as a page holds it: out of line, every update would write twice.
@@ -270,7 +270,7 @@ CREATE INDEX audit_age ON audit (noted_at);                 -- web.forget_notes
 CREATE INDEX audit_of_who ON audit (who, noted_at);         -- web.notes
 CREATE INDEX audit_of_whom ON audit USING gin (whom);       -- web.notes
 
-CREATE INDEX enrolment_of_batch_left ON enrolment (batch_id) WHERE NOT active; -- who left
+CREATE INDEX enrolment_of_batch_left ON enrolment (batch_id, user_id) WHERE NOT active; -- who left
 
 -- One row: one try of a learner at one question set.
 CREATE TABLE attempt (

@@ -46,15 +46,13 @@ SELECT (SELECT count(*) FROM enrolment WHERE :active AND batch_id = :batch_id AN
      + (SELECT count(*) FROM enrolment WHERE NOT :active AND batch_id = :batch_id AND NOT active);
 
 -- participants
--- As participant_count. :only: the ids that the caller may see; null: all. The order is by an expression that no index
--- has: by the plain column PostgreSQL may search for the learners of one batch among those of all, user by user
--- (tests/project/test_plans.py).
+-- As participant_count. :only: the ids that the caller may see; null: all.
   SELECT user_id
     FROM (SELECT user_id FROM enrolment WHERE :active AND batch_id = :batch_id AND active
            UNION ALL
           SELECT user_id FROM enrolment WHERE NOT :active AND batch_id = :batch_id AND NOT active) AS who
    WHERE :only::text[] IS NULL OR user_id = ANY(:only::text[])
-ORDER BY user_id || ''
+ORDER BY user_id
    LIMIT :limit
   OFFSET :offset;
 
@@ -106,7 +104,7 @@ SELECT requested.batch_id, coalesce(staying.user_ids, '{}') AS user_ids
                               WHERE enrolment.batch_id = requested.batch_id
                                 AND active
                                 AND (requested.managed OR user_id = ANY(:own::text[]))
-                              ORDER BY user_id || ''
+                              ORDER BY user_id
                               LIMIT requested.most) AS page) AS staying
  WHERE staying.user_ids IS NOT NULL
     OR EXISTS (SELECT FROM enrolment WHERE enrolment.batch_id = requested.batch_id AND NOT active);
@@ -156,13 +154,13 @@ SELECT DISTINCT course_id, :now::timestamptz, true
 ON CONFLICT (course_id) DO UPDATE SET due = true;
 
 -- preview_learners
--- Learners who have completed keep everything; the others may be affected. Ordered as participants.
+-- Learners who have completed keep everything; the others may be affected.
 SELECT count(*) AS active,
        count(*) FILTER (WHERE status < 2) AS unfinished,
        coalesce((SELECT array_agg(user_id)
                    FROM (SELECT user_id FROM enrolment
                           WHERE batch_id = :batch_id AND active AND status < 2
-                          ORDER BY user_id || ''
+                          ORDER BY user_id
                           LIMIT :limit) AS first), '{}') AS user_ids
   FROM enrolment
  WHERE batch_id = :batch_id AND active;

@@ -329,12 +329,11 @@ UPDATE certificate_due
  WHERE batch_id = :batch_id AND parked AND (:user_id::text IS NULL OR user_id = :user_id);
 
 -- learners_of_batch
--- A page of a batch's learners, for explain: evaluated one page at a time, however large the batch. By an expression the
--- order is no index's, or PostgreSQL may look for the learners of one batch among those of all.
+-- A page of a batch's learners, for explain: evaluated one page at a time, however large the batch.
 SELECT user_id
   FROM enrolment
  WHERE batch_id = :batch_id AND active AND user_id > :after
- ORDER BY user_id || ''
+ ORDER BY user_id
  LIMIT :limit;
 
 -- due_of_batch

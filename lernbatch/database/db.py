@@ -83,19 +83,19 @@ async def _as_it_is(_: Connection) -> None:
 
 
 class _Acquisition(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is not typed
-    """Holds a connection of a `BoundedPool`, and for an anonymous request one of the places that such have."""
+    """Holds a connection of a `BoundedPool`, its place in the queue, and for an anonymous request one of theirs."""
 
-    __slots__ = ("_place",)
+    __slots__ = ("_places",)
     pool: BoundedPool
 
     async def __aenter__(self) -> PoolConnectionProxy:
-        self._place: asyncio.Semaphore | None = None
+        self._places: list[asyncio.Semaphore] = []
         is_anonymous = anonymous.get()
         try:
             async with asyncio.timeout(None if is_anonymous is None else self.pool.wait_seconds):
-                if is_anonymous:
-                    await self.pool.anonymous_places.acquire()
-                    self._place = self.pool.anonymous_places
+                for places in (self.pool.anonymous_places, self.pool.places) if is_anonymous else (self.pool.places,):
+                    await places.acquire()
+                    self._places.append(places)
                 connection: PoolConnectionProxy = await super().__aenter__()
                 return connection
         except BaseException as failed:
@@ -111,17 +111,19 @@ class _Acquisition(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is not 
             self._leave()
 
     def _leave(self) -> None:
-        if self._place is not None:
-            self._place.release()
+        for places in self._places:
+            places.release()
 
 
 class BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # likewise
     """A pool where no request waits without end, and of which anonymous ones have at most half.
 
     One that waits for a connection longer than `wait_seconds`, establishing one included, gets Busy. Jobs wait.
+    Whoever came first is served first: asyncpg's own queue lets newcomers overtake who has just been woken.
     """
 
     wait_seconds: float
+    places: asyncio.Semaphore
     anonymous_places: asyncio.Semaphore
 
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
@@ -152,7 +154,8 @@ async def pool(
             "statement_timeout": str(int(statement_timeout_seconds * 1000)),
         },
     )
-    bounded.wait_seconds, bounded.anonymous_places = wait_seconds, asyncio.Semaphore(max(size // 2, 1))
+    bounded.wait_seconds = wait_seconds
+    bounded.places, bounded.anonymous_places = asyncio.Semaphore(size), asyncio.Semaphore(max(size // 2, 1))
     async with bounded as opened:
         yield opened
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from importlib import resources
@@ -12,7 +13,9 @@ from lernbatch import __version__
 from lernbatch.errors import Unusable
 
 LOCK_TIMEOUT_SECONDS = 10
-# A migration that PostgreSQL refuses in a transaction (CREATE INDEX CONCURRENTLY) says so in its first line.
+LOCK_RETRY_SECONDS = 0.5
+# A migration that PostgreSQL refuses in a transaction (CREATE INDEX CONCURRENTLY) says so in its first line. It is
+# written so that it may be begun again, and each of its statements ends a line.
 _OUTSIDE = "-- outside a transaction"
 _HAS_VERSION = "SELECT true FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'version'"
 _FILE = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
@@ -95,13 +98,21 @@ async def _apply(conn: asyncpg.Connection, migrations: Migrations, migration: Mi
                 f"INSERT INTO {migrations.table} (name, version) VALUES ($1, $2)", migration.name, __version__
             )
             return True
-    # Outside a transaction: such statements are written so that a second run does no harm.
-    await conn.execute(migration.text)
-    await conn.execute(
-        f"INSERT INTO {migrations.table} (name, version) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        migration.name,
-        __version__,
-    )
+    # PostgreSQL waits there for every open statement, so also for a process that waits for a lock of ours: the lock is
+    # tried again and again instead.
+    try_lock = "SELECT pg_try_advisory_lock(hashtext('lernbatch.migrate outside'))"
+    while not await conn.fetchval(try_lock):  # noqa: ASYNC110 - nothing here hears when another process lets go
+        await asyncio.sleep(LOCK_RETRY_SECONDS)
+    try:
+        if await conn.fetchval(f"SELECT true FROM {migrations.table} WHERE name = $1", migration.name):
+            return False
+        for statement in migration.text.removesuffix(";\n").split(";\n"):
+            await conn.execute(statement)
+        await conn.execute(
+            f"INSERT INTO {migrations.table} (name, version) VALUES ($1, $2)", migration.name, __version__
+        )
+    finally:
+        await conn.execute("SELECT pg_advisory_unlock(hashtext('lernbatch.migrate outside'))")
     return True
 
 

@@ -49,16 +49,20 @@ ORDER BY submitted_at DESC
 -- claim_request
 -- The channel that has the fewest requests under way, then the one that waited longest, comes first: a thousand
 -- requests of one organisation do not keep another's one waiting. A lease that ran out belongs to a dead worker: that was an attempt.
-WITH due AS (
+-- MATERIALIZED: the planner would count a channel's requests once for each one that waits.
+WITH busy AS MATERIALIZED (
+     SELECT channel, count(*) AS requests
+       FROM exhaust_request
+      WHERE status = 'PROCESSING' AND leased_until >= :now
+   GROUP BY channel
+), due AS (
      SELECT r.request_id
        FROM exhaust_request r
+  LEFT JOIN busy USING (channel)
   LEFT JOIN exhaust_turn t USING (channel)
       WHERE ((r.status = 'SUBMITTED' AND r.due_at <= :now) OR (r.status = 'PROCESSING' AND r.leased_until < :now))
         AND (:only::text IS NULL OR r.request_id = :only)
-   ORDER BY (SELECT count(*)
-               FROM exhaust_request o
-              WHERE o.channel = r.channel AND o.status = 'PROCESSING' AND o.leased_until >= :now),
-            t.last_at NULLS FIRST, r.submitted_at, r.request_id
+   ORDER BY coalesce(busy.requests, 0), t.last_at NULLS FIRST, r.submitted_at, r.request_id
       LIMIT 1
         FOR UPDATE OF r SKIP LOCKED
 ), claimed AS (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -36,13 +37,15 @@ class Job:
 
     `run` does one bounded set and returns how many it did; 0: nothing is due.
     `every_seconds`: how often it is looked for, or which setting says so. `together`: several processes may run it at
-    once, because its rows carry leases of their own (or SKIP LOCKED keeps them apart).
+    once, because its rows carry leases of their own (or SKIP LOCKED keeps them apart). `heavy`: it takes the processor
+    for seconds, so that several processes of one service leave it to one that answers nobody.
     """
 
     kind: str
     run: Callable[[Services], Awaitable[int]]
     every_seconds: float | Callable[[Config], float]
     together: bool = False
+    heavy: bool = False
 
     def pause_seconds(self, config: Config) -> float:
         return self.every_seconds if isinstance(self.every_seconds, float | int) else self.every_seconds(config)
@@ -59,6 +62,19 @@ async def running(services: Services, jobs: Sequence[Job]) -> AsyncIterator[None
         stop.set()
         services.wake.now()
         await asyncio.gather(*tasks)
+
+
+async def work(services: Services, jobs: Sequence[Job], parent: int | None = None) -> None:
+    """Work on `jobs` alone until SIGTERM, or until the process at the other end of pipe `parent` is gone."""
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stopped.set)
+    if parent is not None:
+        loop.add_reader(parent, stopped.set)
+    async with running(services, jobs):
+        await stopped.wait()
+        if parent is not None:
+            loop.remove_reader(parent)
 
 
 async def run_now(services: Services, job: Job) -> int:

@@ -20,14 +20,13 @@ UPDATE consent
  WHERE lower(status) = 'active' AND expires_at <= :now AND (withdrawn_at IS NULL OR withdrawn_at < expires_at);
 
 -- profiles_to_fetch
--- Learners whose profile is missing or older than asked, in order, after `after`. By an expression the order is no
--- index's: with the plain column PostgreSQL looks for the learners of one batch among those of all, user by user.
+-- Learners whose profile is missing or older than asked, in order, after `after`.
    SELECT e.user_id, p.user_id IS NULL AS missing
      FROM enrolment e
 LEFT JOIN profile p USING (user_id)
     WHERE e.batch_id = :batch_id AND e.active AND e.user_id > :after
       AND (p.user_id IS NULL OR p.fetched_at < :older_than)
- ORDER BY e.user_id || ''
+ ORDER BY e.user_id
     LIMIT :limit;
 
 -- put_profiles
@@ -49,13 +48,13 @@ ON CONFLICT (user_id) DO UPDATE
             fetched_at = EXCLUDED.fetched_at;
 
 -- consents_to_fetch
--- A consent that is known but old is no better than a missing one. Ordered as profiles_to_fetch.
+-- A consent that is known but old is no better than a missing one.
    SELECT e.user_id, true AS missing
      FROM enrolment e
 LEFT JOIN consent c ON c.user_id = e.user_id AND c.consumer_id = :consumer_id AND c.object_id = e.course_id
     WHERE e.batch_id = :batch_id AND e.active AND e.user_id > :after
       AND (c.user_id IS NULL OR c.fetched_at < :older_than)
- ORDER BY e.user_id || ''
+ ORDER BY e.user_id
     LIMIT :limit;
 
 -- put_consents
@@ -88,7 +87,8 @@ UPDATE profile p
 SELECT batch_id, after_user_id FROM people_due ORDER BY asked_at, batch_id LIMIT 1;
 
 -- missing_profiles
--- Learners of a batch, in it or awarded, whose profile is not kept; ordered as profiles_to_fetch.
+-- Learners of a batch, in it or awarded, whose profile is not kept. By an expression the order is no index's: with the
+-- plain column PostgreSQL may look for the learners of one batch among those of all, user by user.
   SELECT learner.user_id
     FROM (SELECT e.user_id FROM enrolment e WHERE e.batch_id = :batch_id AND e.active
            UNION

@@ -18,14 +18,23 @@ AttemptKey: TypeAlias = tuple[str, str]  # content and attempt
 COMPLETED = 2  # of a content; 0: not started, 1: started
 
 
+class OlderViews(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Views that are counted and no longer told apart: how many, how many of them completed, the time of the newest."""
+
+    views: int
+    completions: int
+    until_ms: int
+
+
 class ContentState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """How far one learner is in one content. Stored as an array in this order; times are epoch milliseconds.
 
     `last_access_ms` None: no report said when; then `last_updated_ms`, when the state last changed, is shown.
     Reported times are kept as they came, so that reports in any order end in one state; see rules.accessed_ms.
     `details`: [reported_ms, what the player said]; the latest report's stays.
-    `seen`: the access times of the views that are counted, doubled, plus one where the view completed the content,
-    so that a report delivered twice counts once. None stands for the one view, or none, that the other fields tell of.
+    `seen`: the access times of the newest views, doubled, plus one where the view completed the content, so that a
+    report delivered twice counts once. None stands for the one view, or none, that the other fields tell of.
+    `older`: the views before those; None: there are none.
     """
 
     status: int
@@ -37,6 +46,7 @@ class ContentState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     last_updated_ms: int
     details: tuple[int, Any] | None = None
     seen: tuple[int, ...] | None = None
+    older: OlderViews | None = None
 
 
 States: TypeAlias = dict[str, ContentState]

@@ -2,6 +2,10 @@
 
 States form a lattice: merging takes the higher status, the higher progress, the later times and the union of the
 views. So the same reports in any order, any number of times, in any grouping, end in the same row.
+
+Views are told apart as long as they are among the newest VIEWS_REMEMBERED of a content; older ones are only counted. So
+of views the law holds for every report that comes before VIEWS_REMEMBERED later ones; one that comes later still is
+taken for one that is counted already.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from lernbatch.progress.model import (
     ContentState,
     EnrolledLearner,
     LastRead,
+    OlderViews,
     Outcome,
     Recorded,
     Report,
@@ -33,7 +38,7 @@ from lernbatch.progress.model import (
     Work,
 )
 
-VIEWS_REMEMBERED = 64  # of one content by one learner; more are not told apart, and not counted
+VIEWS_REMEMBERED = 8  # of one content by one learner; older ones are counted, and not told apart
 UNKNOWN_CONTENTS = 1000  # that are not in the course: players report what was taken out of it, and a row has an end
 MAX_STATES_BYTES = 1_048_576  # of a row, which every update of the learner writes anew
 _BYTES_OF_A_STATE = 120
@@ -88,10 +93,10 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
     reported = min(max(report.status, 0), COMPLETED)
     status = max(old.status, reported)
     before = _seen(old)
-    seen = _with_view(before, report)
+    seen, older = _with_view(before, old.older, report)
     completions = max(old.completions, report.completions, status // COMPLETED)
     if seen is not before and reported == COMPLETED:  # of what was seen before they are counted already
-        completions = max(completions, sum([view & 1 for view in seen]))
+        completions = max(completions, sum([view & 1 for view in seen]) + (older.completions if older else 0))
     accessed_ms = _later(old.last_access_ms, report.accessed_ms)
     completed_ms = old.last_completed_ms
     if reported == COMPLETED:
@@ -99,13 +104,14 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
     merged = ContentState(
         status,
         100 if status == COMPLETED else max(old.progress, min(max(report.progress, 0), 100)),
-        max(old.views, report.views, len(seen), 1 if status else 0),
+        max(old.views, report.views, len(seen) + (older.views if older else 0), 1 if status else 0),
         completions,
         accessed_ms,
         completed_ms,
         old.last_updated_ms,
         old.details if report.details is None else _details(old.details, report, now_ms),
         None if len(seen) < 2 and seen == _usual_views(accessed_ms, completions) else seen,
+        older,
     )
     if stored is not None and merged == stored:
         return stored
@@ -113,25 +119,29 @@ def merge(stored: ContentState | None, report: Report, now_ms: int) -> ContentSt
 
 
 def join(first: ContentState | None, second: ContentState) -> ContentState:
-    """What two accounts of one person have done with one content."""
+    """What two accounts of one person have done with one content. The older views of both are added up."""
     if first is None:
         return second
     views = {*_seen(first), *_seen(second)}
     latest = {view for view in views if view & 1 or view | 1 not in views}  # a moment once, completing if any says so
-    seen = tuple(sorted(latest, reverse=True)[:VIEWS_REMEMBERED])
+    kept, older = sorted(latest, reverse=True), _older(first.older, second.older)
+    remembered = [view for view in kept[:VIEWS_REMEMBERED] if older is None or view >> 1 > older.until_ms]
+    seen, older = tuple(remembered), _folded(older, kept[len(remembered) :])
     accessed_ms = _later(first.last_access_ms, second.last_access_ms)
-    completions = max(first.completions, second.completions, sum(view & 1 for view in seen))
+    counted = older or OlderViews(0, 0, 0)
+    completions = max(first.completions, second.completions, sum(view & 1 for view in seen) + counted.completions)
     details = [each for each in (first.details, second.details) if each is not None]
     return ContentState(
         max(first.status, second.status),
         max(first.progress, second.progress),
-        max(first.views, second.views, len(seen)),
+        max(first.views, second.views, len(seen) + counted.views),
         completions,
         accessed_ms,
         _later(first.last_completed_ms, second.last_completed_ms),
         max(first.last_updated_ms, second.last_updated_ms),
         max(details, key=_by_time, default=None),
         None if seen == _usual_views(accessed_ms, completions) else seen,
+        older,
     )
 
 
@@ -150,20 +160,48 @@ def _later(one: int | None, other: int | None) -> int | None:
     return max(one, other)
 
 
-def _with_view(seen: tuple[int, ...], report: Report) -> tuple[int, ...]:
-    """The latest views, newest first. A moment is one view, a completing one if any report of it says so.
-
-    Keeping the latest ones is order-free; so is that nothing is counted beyond them.
-    """
-    if not report.is_view or report.accessed_ms is None or report.status <= 0:
-        return seen
-    view = report.accessed_ms * 2 + (1 if report.status >= COMPLETED else 0)
+def _with_view(
+    seen: tuple[int, ...], older: OlderViews | None, report: Report
+) -> tuple[tuple[int, ...], OlderViews | None]:
+    """The newest views, newest first, and the older ones. A moment is one view, completing if any report says so."""
+    accessed_ms = report.accessed_ms
+    if not report.is_view or accessed_ms is None or report.status <= 0:
+        return seen, older
+    if older is not None and accessed_ms <= older.until_ms:
+        return seen, older
+    view = accessed_ms * 2 + (1 if report.status >= COMPLETED else 0)
     if not seen or view > seen[0] | 1:  # later than all, as nearly every view is when it is reported
-        return view, *seen[: VIEWS_REMEMBERED - 1]
-    if view in seen or (view ^ 1 in seen and not view & 1):
-        return seen
-    kept = {*seen, view} - ({view ^ 1} if view & 1 else set())
-    return tuple(sorted(kept, reverse=True)[:VIEWS_REMEMBERED])
+        seen = (view, *seen)
+    elif view in seen or (view ^ 1 in seen and not view & 1):
+        return seen, older
+    else:
+        seen = tuple(sorted({*seen, view} - ({view ^ 1} if view & 1 else set()), reverse=True))
+    if len(seen) <= VIEWS_REMEMBERED:
+        return seen, older
+    return seen[:VIEWS_REMEMBERED], _folded(older, seen[VIEWS_REMEMBERED:])
+
+
+def _folded(older: OlderViews | None, views: Sequence[int]) -> OlderViews | None:
+    """`older` with `views`, newest first, which are counted from now on and not told apart."""
+    if not views:
+        return older
+    before = older or OlderViews(0, 0, 0)
+    return OlderViews(
+        before.views + len(views),
+        before.completions + sum([view & 1 for view in views]),
+        max(before.until_ms, views[0] >> 1),
+    )
+
+
+def _older(first: OlderViews | None, second: OlderViews | None) -> OlderViews | None:
+    """The older views of two accounts together; the very same ones are one person's, joined before."""
+    if first is None or second is None or first == second:
+        return first or second
+    return OlderViews(
+        first.views + second.views,
+        first.completions + second.completions,
+        max(first.until_ms, second.until_ms),
+    )
 
 
 def _seen(state: ContentState) -> tuple[int, ...]:

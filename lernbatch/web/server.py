@@ -154,27 +154,36 @@ def _served(application: ASGIApp, settings: Config) -> uvicorn.Config:
     )
 
 
-def serve_many(module: str, dsn: str, socks: Sequence[socket.socket], count: int, variables: Mapping[str, str]) -> None:
+def serve_many(
+    module: str,
+    dsn: str,
+    socks: Sequence[socket.socket],
+    count: int,
+    variables: Mapping[str, str],
+    *,
+    apart: bool = False,
+) -> None:
     """Keep `count` processes answering on `socks` until SIGTERM; one that ends is replaced.
 
     `module` runs one as `python -m MODULE PARENT SOCKET [SOCKET]`, all descriptors; `variables`: its environment beside
-    ours. Raises: Unusable, when they end as soon as they start.
+    ours. `apart`: one more runs without a socket. Raises: Unusable, when they end as soon as they start.
     """
     with tempfile.TemporaryDirectory(prefix="lernbatch-metrics-") as metrics_folder:
         processes = WorkerProcesses(
-            module, socks, {**variables, "LERNBATCH_DATABASE_URL": dsn, "PROMETHEUS_MULTIPROC_DIR": metrics_folder}
+            module, {**variables, "LERNBATCH_DATABASE_URL": dsn, "PROMETHEUS_MULTIPROC_DIR": metrics_folder}
         )
-        _run(lambda: processes.run(count))
+        _run(lambda: processes.run([socks] * count + [()] * apart))
 
 
 class WorkerProcesses:
     """The processes of one service. They end with us even when we are killed: each watches a pipe that we hold."""
 
-    def __init__(self, module: str, socks: Sequence[socket.socket], variables: Mapping[str, str]) -> None:
-        self._module, self._socks, self._variables = module, socks, variables
+    def __init__(self, module: str, variables: Mapping[str, str]) -> None:
+        self._module, self._variables = module, variables
         self._stop = asyncio.Event()
 
-    async def run(self, count: int) -> None:
+    async def run(self, processes: Sequence[Sequence[socket.socket]]) -> None:
+        """Keep a process for each of `processes`, which are the sockets it answers on."""
         loop = asyncio.get_running_loop()
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, self._stop.set)
@@ -182,19 +191,19 @@ class WorkerProcesses:
         try:
             async with service_manager.watched(), asyncio.TaskGroup() as tasks:
                 service_manager.notify(service_manager.READY)
-                for _ in range(count):
-                    tasks.create_task(self._keep(watched))
+                for socks in processes:
+                    tasks.create_task(self._keep(watched, socks))
         except* Unusable as wrong:
             raise wrong.exceptions[0] from None
         finally:
             os.close(held)
             os.close(watched)
 
-    async def _keep(self, watched: int) -> None:
+    async def _keep(self, watched: int, socks: Sequence[socket.socket]) -> None:
         early = 0
         while not self._stop.is_set():
             began = time.monotonic()
-            code = await self._one(watched)
+            code = await self._one(watched, socks)
             if self._stop.is_set():
                 return
             early = early + 1 if time.monotonic() - began < EARLY_SECONDS else 0
@@ -205,9 +214,9 @@ class WorkerProcesses:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), pause_after(early - 1, LONGEST_PAUSE).total_seconds())
 
-    async def _one(self, watched: int) -> int:
+    async def _one(self, watched: int, socks: Sequence[socket.socket]) -> int:
         """Run one process until it ends by itself or we stop; its exit code."""
-        descriptors = (watched, *(sock.fileno() for sock in self._socks))
+        descriptors = (watched, *(sock.fileno() for sock in socks))
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

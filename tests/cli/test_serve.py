@@ -103,15 +103,35 @@ def test_several_processes_share_a_port_and_end_with_the_one_that_started_them(o
 
     with own_installation.serving("serve", "--workers", "2") as serving:
         serving.wait_until_ready()
-        wait_for(lambda: len(children()) == 2)
+        wait_for(lambda: len(children()) == 3)  # two that answer, one for reports
         before = children()
         os.kill(min(before), signal.SIGKILL)
-        wait_for(lambda: len(children()) == 2 and children() != before)  # the dead one is replaced
+        wait_for(lambda: len(children()) == 3 and children() != before)  # the dead one is replaced
         serving.wait_until_ready()
         counted = httpx.get(f"{serving.url}/metrics").text
         assert 'lernbatch_requests_total{route="GET /readyz",status="200"}' in counted
         serving.process.kill()
         wait_for(lambda: serving.get("/livez") is None)
+
+
+def test_reports_are_made_by_a_process_that_answers_nobody(own_installation: Installation) -> None:
+    def state() -> str:
+        listed = httpx.get(f"{serving.url}/v1/jobrequest/list/june", headers=headers, timeout=WAIT_SECONDS)
+        return str(listed.json()["result"]["jobs"][0]["status"])
+
+    headers = token(own_installation)
+    with own_installation.serving("serve", "--workers", "2") as serving:
+        serving.wait_until_ready()
+        pid = serving.process.pid
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        with httpx.Client(base_url=serving.url, headers=headers, timeout=WAIT_SECONDS) as http:
+            batch = http.post("/v1/course/batch/create", json={"request": NEW_BATCH}).json()["result"]["batchId"]
+            report = {"tag": "june", "dataset": "progress-exhaust", "datasetConfig": {"batchId": batch}}
+            assert http.post("/v1/jobrequest/submit", json={"request": report}).status_code == 200
+        wait_for(lambda: state() == "SUCCESS")
+        ours = os.getpriority(os.PRIO_PROCESS, pid)
+        assert sorted(os.getpriority(os.PRIO_PROCESS, child) - ours for child in children) == [0, 0, 10]
+        assert serving.stop() == 0
 
 
 def test_several_processes_stop_together(own_installation: Installation) -> None:
@@ -162,7 +182,7 @@ def test_a_running_service_brings_its_killed_database_back_without_filling_its_l
         assert serving.stop() == 0
     lines = [json.loads(line) for line in errors.read_text().splitlines() if line.startswith("{")]
     a_minute = Counter((line["event"], line["timestamp"][:16]) for line in lines)
-    assert max(a_minute.values()) <= 60  # a few of each class of error, from three processes
+    assert max(a_minute.values()) <= 60  # a few of each class of error, from four processes
     wait_for(lambda: postmaster(tmp_path) is None)
 
 

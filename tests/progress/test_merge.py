@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, date, datetime
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -63,14 +64,52 @@ def test_no_report_takes_anything_back(listed: list[Report]) -> None:
             assert (new.last_access_ms or 0) >= (old.last_access_ms or 0)
 
 
+views_in_order = st.lists(st.booleans(), min_size=1, max_size=150).map(
+    lambda completing: [Report("do_1", "do_c", 1 + done, accessed_ms=NOW + n) for n, done in enumerate(completing)]
+)
+
+
+@given(views_in_order, st.randoms(use_true_random=False), st.lists(st.integers(0, 149), max_size=20))
+def test_every_view_is_counted_once_if_it_comes_before_eight_later_ones(
+    views: list[Report], random: Random, again: list[int]
+) -> None:
+    late = rules.VIEWS_REMEMBERED - 1
+    shuffled = sorted(views, key=lambda report: (report.accessed_ms or 0) + random.uniform(0, late))
+    repeated = [
+        report for n, report in enumerate(shuffled) for report in shuffled[n : n + 1] + shuffled[: again.count(n)]
+    ]
+    expected = merged(views)
+    assert merged(shuffled) == merged(repeated) == expected
+    state = expected["do_1"]
+    assert state.views == len(views)
+    assert state.completions == sum(report.status == 2 for report in views)
+    assert len(state.seen or ()) <= rules.VIEWS_REMEMBERED
+
+
 @given(st.lists(st.tuples(st.integers(0, 200), st.booleans()), max_size=150))
-def test_the_views_that_are_remembered_are_bounded_and_order_free(views: list[tuple[int, bool]]) -> None:
+def test_views_in_any_order_are_never_counted_twice_and_have_a_bound(views: list[tuple[int, bool]]) -> None:
     listed = [Report("do_1", "do_c", 2 if done else 1, accessed_ms=NOW + moment) for moment, done in views]
-    forward, backward = merged(listed), merged(listed[::-1])
-    assert forward == backward
-    for state in forward.values():
-        assert state.views <= rules.VIEWS_REMEMBERED
-        assert state.views == min(len({moment for moment, _ in views}), rules.VIEWS_REMEMBERED)
+    moments = len({moment for moment, _ in views})
+    for state in merged(listed + listed).values():
+        assert min(moments, rules.VIEWS_REMEMBERED) <= state.views <= moments
+        assert len(state.seen or ()) <= rules.VIEWS_REMEMBERED
+
+
+@given(views_in_order, views_in_order)
+def test_two_accounts_have_the_views_of_both(views: list[Report], others: list[Report]) -> None:
+    others = [replace(report, accessed_ms=(report.accessed_ms or 0) + 1_000) for report in others]
+    first, second = merged(views)["do_1"], merged(others)["do_1"]
+    joined = rules.join(first, second)
+    assert joined == rules.join(second, first)
+    assert joined.views == len(views) + len(others)
+    assert joined.completions == sum(report.status == 2 for report in views + others)
+    assert rules.join(joined, joined) == joined
+
+
+def test_a_row_of_many_views_is_folded_when_it_is_touched() -> None:
+    stored = ContentState(1, 0, 64, 0, NOW, None, NOW, None, tuple((NOW - n) * 2 for n in range(64)))
+    touched = merged([Report("do_1", "do_c", 1, accessed_ms=NOW + 1)], {"do_1": stored})["do_1"]
+    assert (touched.views, len(touched.seen or ()), touched.older and touched.older.views) == (65, 8, 57)
 
 
 def test_a_first_partial_report_keeps_its_progress() -> None:
