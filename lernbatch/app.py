@@ -129,7 +129,7 @@ def main() -> None:
 
 
 async def _work_on_heavy_jobs(settings: Config, dsn: str, parent: int) -> None:
-    async with services(settings, dsn) as held:
+    async with services(settings, dsn) as held, lifecycle.noted(held):
         await worker.work(held, [job for job in JOBS if job.heavy], parent)
 
 
