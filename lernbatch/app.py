@@ -116,7 +116,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None, jobs: Sequence[
     app.router.redirect_slashes = False
     app.state.routes = tuple(ROUTES)  # for /openapi.json and /docs
     app.state.operators_port = None  # the only one with what is for operators
-    app.state.schema = health.Schema()
+    app.state.schema = health.SchemaWatch()
     app.state.leaving = app.state.unhealthy = False  # what /readyz and the health gate go by
     return Middleware(app, config)
 
@@ -146,7 +146,7 @@ def main() -> None:
 
 
 async def _work_on_heavy_jobs(settings: Config, dsn: str, parent: int) -> None:
-    async with services(settings, dsn) as held:
+    async with services(settings, dsn) as held, lifecycle.noted(held):
         await worker.work(held, [job for job in JOBS if job.heavy], parent)
 
 

@@ -51,7 +51,7 @@ async def database_answers(services: Services) -> None:
     await db.value(services.pool, Q.answers)
 
 
-class Schema:
+class SchemaWatch:
     """Whether the schema is whole, looked at again now and then: a load balancer asks every few seconds."""
 
     def __init__(self) -> None:

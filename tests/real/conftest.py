@@ -28,6 +28,7 @@ _NEEDS = (
         ["test_promtool.py"],
         "no promtool is installed here (Debian's package is prometheus), so no alert was tried.",
     ),
+    (shutil.which("helm"), ["test_helm.py"], "no helm is installed here, so the chart was not rendered."),
     (
         cassandra.jars("cassandra"),
         ["test_cassandra.py", "test_dsbulk.py"],

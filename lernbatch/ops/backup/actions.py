@@ -31,8 +31,8 @@ from lernbatch.ops.backup.model import (
     KEYS,
     LISTING,
     MANIFEST,
+    BackedUpFile,
     Manifest,
-    StoredFile,
 )
 
 Q = sql.load("lernbatch.ops.backup")
@@ -41,7 +41,7 @@ _ENCRYPTED = ".age"
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CountedTable:
     """A table, and the statement that counts its rows."""
 
     name: str
@@ -60,7 +60,7 @@ async def make(config: Config, dsn: str, folder: Path, now: datetime, recipients
     try:
         async with conn.transaction(isolation="repeatable_read", readonly=True):
             migration = await conn.fetchval("SELECT max(name) FROM migration")
-            tables = await db.all(conn, Table, Q.tables)
+            tables = await db.all(conn, CountedTable, Q.tables)
             counts = {table.name: await conn.fetchval(table.counting) for table in tables}
             with postgres.dump(config, dsn, await db.value(conn, Q.snapshot)) as dumped:
                 stored = [_store(dumped, folder, DATABASE, sealing)]
@@ -116,7 +116,7 @@ async def restore(config: Config, dsn: str, folder: Path, identity: Path | None 
         raise Unusable("The backup is encrypted: name the file of an age identity with --identity.")
     conn = await asyncpg.connect(dsn)
     try:
-        if there := await db.all(conn, Table, Q.tables):
+        if there := await db.all(conn, CountedTable, Q.tables):
             raise Unusable(
                 f"The database has tables already ({there[0].name} and others): restore into an empty one, "
                 "after you have dropped this one or named another with LERNBATCH_DATABASE_URL or LERNBATCH_HOME."
@@ -138,7 +138,9 @@ async def restore(config: Config, dsn: str, folder: Path, identity: Path | None 
             for target in written:
                 target.unlink()
             raise
-        counts = {table.name: await conn.fetchval(table.counting) for table in await db.all(conn, Table, Q.tables)}
+        counts = {
+            table.name: await conn.fetchval(table.counting) for table in await db.all(conn, CountedTable, Q.tables)
+        }
     finally:
         await conn.close()
     if counts != manifest.tables:
@@ -212,7 +214,7 @@ def _manifest(folder: Path) -> Manifest:
         raise Unusable(f"{folder / MANIFEST} cannot be read: {wrong}.") from wrong
 
 
-def _store(source: IO[bytes], folder: Path, path: str, recipients: Sequence[Any]) -> StoredFile:
+def _store(source: IO[bytes], folder: Path, path: str, recipients: Sequence[Any]) -> BackedUpFile:
     """Write what `source` gives to `path` below `folder`, encrypted if there are recipients."""
     path = path + _ENCRYPTED if recipients else path
     target = folder / path
@@ -225,7 +227,7 @@ def _store(source: IO[bytes], folder: Path, path: str, recipients: Sequence[Any]
         file.flush()
         os.fsync(file.fileno())
     with target.open("rb") as file:
-        return StoredFile(path, target.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+        return BackedUpFile(path, target.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _open(folder: Path, path: str, manifest: Manifest, identity: Path | None, target: IO[bytes]) -> None:

@@ -12,7 +12,7 @@ KEYS, CERTIFICATE_KEYS, FILES = "keys", "certificate-keys", "files"  # folders o
 LISTING = "files.jsonl"  # of a file store that is no folder
 
 
-class StoredFile(Struct, frozen=True):
+class BackedUpFile(Struct, frozen=True):
     """A file of a backup as it lies there: its path below the folder, and the digest of its bytes in hex."""
 
     path: str
@@ -28,6 +28,6 @@ class Manifest(Struct, frozen=True, rename="camel"):
     migration: str
     tables: dict[str, int]
     encrypted: bool
-    files: list[StoredFile]
+    files: list[BackedUpFile]
     kept_elsewhere: list[str] = field(default_factory=list)  # sentences: what it does not hold
     format: int = 1
