@@ -13,7 +13,7 @@ import asyncpg
 from lernbatch.database.migrate import PRODUCT
 
 _TABLE = re.compile(r"^CREATE (?:UNLOGGED )?TABLE (\w+) \((.*?)^\)", re.MULTILINE | re.DOTALL)
-_INDEX = re.compile(r"^CREATE (?:UNIQUE )?INDEX (\w+)", re.MULTILINE)
+_INDEX = re.compile(r"^CREATE (?:UNIQUE )?INDEX (\w+) ON \w+[ (]", re.MULTILINE)  # of the schema public
 _COMMENT = re.compile(r"--.*$", re.MULTILINE)
 _KINDS = {"PRIMARY KEY": "p", "UNIQUE": "u", "REFERENCES": "f", "CHECK": "c"}  # as pg_constraint.contype has them
 _SPOKEN = {"p": "primary key", "u": "unique constraint", "f": "foreign key", "c": "check"}

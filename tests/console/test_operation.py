@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from lernbatch.console.operation import view
 from lernbatch.console.words import Words
@@ -106,7 +107,8 @@ def test_k78_secrets_are_dots_with_their_source(
     new_dsn: Callable[[], str], tmp_path: Path, visits: Visits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LERNBATCH_SERVICE_TOKEN", "a very secret token")
-    with running(tmp_path, new_dsn(), operator_roles=("ORG_ADMIN",)) as service:
+    secret = SecretStr("a very secret token")
+    with running(tmp_path, new_dsn(), operator_roles=("ORG_ADMIN",), service_token=secret) as service:
         html = visits(ADMIN, at=service).get(f"{PATH}/settings").text
     assert "a very secret token" not in html
     assert "<code>LERNBATCH_SERVICE_TOKEN</code><small>••••••••</small>" in html
