@@ -148,7 +148,7 @@ def served(application: ASGIApp, **settings: Any) -> Iterator[str]:
 
 @contextmanager
 def running(
-    home: Path, dsn: str, *, around: Callable[[ASGIApp], ASGIApp] = lambda application: application, **settings: Any
+    home: Path, dsn: str, around: Callable[[ASGIApp], ASGIApp] = lambda application: application, /, **settings: Any
 ) -> Iterator[Running]:
     """A service over the migrated database `dsn`. Jobs run only when a test asks, or with jobs_enabled=True.
 

@@ -908,7 +908,7 @@ def older_and_elsewhere(w: World) -> None:
             progress=state.progress,
             viewcount=state.views,
             completedcount=state.completions,
-            lastaccesstime=old(state.accessed),
+            lastaccesstime=old(state.accessed) if state.accessed else None,
             lastcompletedtime=old(state.completed) if state.completed else None,
             lastupdatedtime=old(state.updated),
             contentversion="1",
@@ -1070,17 +1070,17 @@ def older_and_elsewhere(w: World) -> None:
             successresult="[]" if status == 3 else None,
         )
     w.problem("bulk-open", "bulk-2")
-    for number, status in ((1, "SUCCESS"), (2, "SUBMITTED"), (3, "FAILED")):
+    for number, word in ((1, "SUCCESS"), (2, "SUBMITTED"), (3, "FAILED")):
         w.job_requests.append(
             {
                 "tag": f"{C1.course_id}_{BATCHES[1]}:org-1",
                 "request_id": identifier("request", str(number)),
                 "job_id": "progress-exhaust",
-                "status": status,
+                "status": word,
                 "requested_by": MENTOR,
                 "requested_channel": "org-1",
                 "dt_job_submitted": "2024-07-01 00:00:00",
-                "iteration": 3 if status == "FAILED" else 0,
+                "iteration": 3 if word == "FAILED" else 0,
                 "encryption_key": "c2VhbGVkIHVuZGVyIHRoZSBvbGQgc2FsdA==",
                 "request_data": texts({"batchId": BATCHES[1]}),
             }
