@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Send
 
 from lernbatch import app
 from lernbatch.clock import Clock
@@ -144,6 +144,13 @@ def served(application: ASGIApp, **settings: Any) -> Iterator[str]:
         server.should_exit = True
         thread.join(20)
         listening.close()
+
+
+async def lifespan(receive: Receive, send: Send) -> None:
+    """The lifespan of an application that has nothing to open."""
+    for kind in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{kind}.complete"})
 
 
 @contextmanager

@@ -5,7 +5,6 @@ Everybody and everything in it is invented. Settings it assumes: time zone Asia/
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tests.takeover.sunbird_export.formats import iso, millis
@@ -23,6 +22,7 @@ from tests.takeover.sunbird_export.world import (
     identifier,
     old,
     question,
+    texts,
 )
 
 A = [f"do_3141000000000001{n:02d}" for n in range(1, 7)]  # the last is optional, the fifth an assessment
@@ -38,10 +38,6 @@ NASTY = "What's \"5 < 6\", C:\\new\\table,\nline two\tand a no-break\u00a0space,
 
 def user(number: int) -> str:
     return identifier("learner", str(number))
-
-
-def texts(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def batches(w: World) -> None:
