@@ -25,10 +25,12 @@ from rich.table import Table
 import sandbox
 from lernbatch import app
 from lernbatch.batch.search import actions, compose, wire
+from lernbatch.batch.wire_document import BatchStyle
 from lernbatch.config import Config
 from lernbatch.database import db
 from lernbatch.database.migrate import migrate
 from lernbatch.services import Services
+from lernbatch.web.caller import NOBODY
 from postgres_supervisor import embedded
 
 TARGET_MS = 20  # at the median, for what portal and app ask
@@ -118,9 +120,9 @@ async def fill(dsn: str, batches: int) -> None:
 async def ask(services: Services, request: dict[str, Any]) -> int:
     """One call, without HTTP; how many match."""
     asked = wire.read_search(request, {})
-    found = await actions.search(services, asked, None)
-    wire.show_found(asked, found, services.clock.now(), services.clock.zone, iso=False)
-    return found.count
+    result = await actions.search(services, asked, NOBODY)
+    wire.show_result(asked, result, services.clock.now(), BatchStyle.of(services.config))
+    return result.count
 
 
 async def plan(services: Services, request: dict[str, Any]) -> str:

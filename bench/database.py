@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
+import sandbox
 from lernbatch.course import rules as courses
 from lernbatch.course.model import Course, LeafNode, Unit
 from lernbatch.database import db
+from lernbatch.database.migrate import migrate
+from postgres_supervisor import embedded
 
 BATCHES = 1000
 BATCHES_EACH = 5  # batches that every active learner is in: the length of the list of enrolled courses
@@ -93,6 +102,19 @@ SELECT lpad(n::text, 8, '0') || '-0000-4000-8000-000000000000', '0138' || lpad(b
        '0', true, 'bench', now(), 1, now(), $3
   FROM generate_series($1::int, $2::int) AS learner (n), generate_series(0, $4::int) AS batch (b)
 """
+
+
+@contextmanager
+def loaded(size: Size) -> Iterator[tuple[Path, str]]:
+    """A home of its own, and the DSN of its PostgreSQL, filled."""
+    with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
+        began = time.perf_counter()
+        asyncio.run(migrate(dsn))
+        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
+        asyncio.run(load(dsn, size))
+        seconds = time.perf_counter() - began
+        print(f"{size.enrolments:,} enrolments of {size.contents} contents loaded in {seconds:.0f} s")
+        yield Path(folder), dsn
 
 
 async def load(dsn: str, size: Size) -> None:

@@ -39,7 +39,7 @@ from lernbatch.config import Config
 from lernbatch.course import rules as courses
 from lernbatch.database import db
 from lernbatch.database.migrate import migrate
-from lernbatch.exhaust import actions, jobs
+from lernbatch.exhaust import actions, jobs, wire
 from lernbatch.exhaust.model import ReportSubmission, Requester
 from lernbatch.report.model import Dataset
 from lernbatch.sealing import seal_of
@@ -298,8 +298,11 @@ async def submit(home: Path, dsn: str, size: Size, dataset: Dataset) -> None:
         for first in range(0, size.batches, BATCHES_PER_REQUEST):
             ids = [batch_id(number) for number in range(first, min(first + BATCHES_PER_REQUEST, size.batches))]
             key = KEY if dataset is Dataset.USER_INFO else None
-            asked = ReportSubmission(f"all-{first}", dataset, "bench", CHANNEL, {"batchFilter": ids}, None, key)
-            await actions.submit(services, EVERYBODY, asked)
+            await actions.submit(services, EVERYBODY, submission(f"all-{first}", dataset, {"batchFilter": ids}, key))
+
+
+def submission(tag: str, dataset: Dataset, config: dict[str, Any], key: str | None = None) -> ReportSubmission:
+    return ReportSubmission(tag, dataset, "bench", CHANNEL, config, wire.read_selection(config), key)
 
 
 @contextmanager
@@ -408,9 +411,7 @@ async def one_batch(home: Path, dsn: str, size: Size) -> Measured:
         taken = []
         for number in range(5):
             began = time.perf_counter()
-            asked = ReportSubmission(
-                f"one-{number}", Dataset.PROGRESS, "bench", CHANNEL, {"batchId": batch_id(number)}, None
-            )
+            asked = submission(f"one-{number}", Dataset.PROGRESS, {"batchId": batch_id(number)})
             request = (await actions.submit(services, EVERYBODY, asked)).request
             await jobs.run_due(services)
             request = replace(await actions.find(services.pool, request.request_id) or request)

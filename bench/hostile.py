@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import openpyxl
@@ -28,11 +27,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-import sandbox
 from bench import database, hot_path
 from bench.generator import Plan
-from lernbatch.database.migrate import migrate
-from postgres_supervisor import embedded
 
 CALLERS = 2  # connections of each kind
 SLOW_SENDERS = 100
@@ -50,11 +46,8 @@ def main() -> None:
     asked.add_argument("--kinds", default=",".join([*KINDS, "all"]))
     given = asked.parse_args()
     size = database.Size(given.enrolments, 20)
-    with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
-        asyncio.run(migrate(dsn))
-        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
-        asyncio.run(database.load(dsn, size))
-        _measure(Path(folder), size, given)
+    with database.loaded(size) as (home, _):
+        _measure(home, size, given)
 
 
 def _measure(home: Path, size: database.Size, given: argparse.Namespace) -> None:

@@ -6,7 +6,6 @@ Service, load generator and PostgreSQL share the machine; commits are durable. I
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import socket
@@ -19,7 +18,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -28,12 +26,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-import sandbox
 from bench import database, pgbench, processor
 from bench.generator import Plan
 from lernbatch.config import Config
-from lernbatch.database.migrate import migrate
-from postgres_supervisor import embedded
 from sandbox import identity
 
 # What is measured: call, connections, and the least share of pgbench's rate that it must reach.
@@ -50,16 +45,9 @@ def main() -> None:
     asked.add_argument("--calls", default=",".join(dict.fromkeys(call for call, _, _ in MEASURED)))
     given = asked.parse_args()
     size = database.Size(given.enrolments, given.contents)
-    with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
-        began = time.perf_counter()
-        asyncio.run(migrate(dsn))
-        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
-        asyncio.run(database.load(dsn, size))
-        print(
-            f"{size.enrolments:,} enrolments of {size.contents} contents loaded in {time.perf_counter() - began:.0f} s"
-        )
+    with database.loaded(size) as (home, dsn):
         calls = [row for row in MEASURED if row[0] in given.calls.split(",")]
-        _measure(Path(folder), dsn, size, calls, given)
+        _measure(home, dsn, size, calls, given)
 
 
 def _measure(home: Path, dsn: str, size: database.Size, calls: list[Any], given: argparse.Namespace) -> None:

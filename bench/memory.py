@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.table import Table
 
-import sandbox
 from bench import database, hot_path
 from bench.generator import Plan
-from lernbatch.database.migrate import migrate
-from postgres_supervisor import embedded
 
 MINUTE = 60.0
 
@@ -27,11 +22,8 @@ def main() -> None:
     asked.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = asked.parse_args()
     size = database.Size(given.enrolments, 20)
-    with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
-        asyncio.run(migrate(dsn))
-        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
-        asyncio.run(database.load(dsn, size))
-        _watch(Path(folder), size, given.minutes, given.workers)
+    with database.loaded(size) as (home, _):
+        _watch(home, size, given.minutes, given.workers)
 
 
 def _watch(home: Path, size: database.Size, minutes: int, workers: int) -> None:

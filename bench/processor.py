@@ -36,4 +36,4 @@ def _own(process: psutil.Process) -> float:
         times = process.cpu_times()
     except psutil.NoSuchProcess:  # a child of the server that ended meanwhile; what it took is in the server's count
         return 0.0
-    return times.user + times.system
+    return float(times.user + times.system)

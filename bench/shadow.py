@@ -54,7 +54,8 @@ def main() -> None:
     if given.serve is not None:
         _serve(given.serve)
         return
-    straight, through = [], []
+    straight: list[tuple[float, float]] = []
+    through: list[tuple[float, float]] = []
     with (
         TemporaryDirectory(prefix="bench") as folder,
         _constant() as primary,

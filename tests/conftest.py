@@ -34,7 +34,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path == real and not any("real" in Path(one).parts for one in config.args) else None
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def _run(work: Coroutine[Any, Any, object]) -> None:
     """Run `work` in a thread: that of the tests has a loop of Playwright's while a browser is open."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, work).result()

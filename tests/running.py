@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Send
 
 from lernbatch import app
 from lernbatch.clock import Clock
@@ -146,9 +146,16 @@ def served(application: ASGIApp, **settings: Any) -> Iterator[str]:
         listening.close()
 
 
+async def lifespan(receive: Receive, send: Send) -> None:
+    """The lifespan of an application that has nothing to open."""
+    for kind in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{kind}.complete"})
+
+
 @contextmanager
 def running(
-    home: Path, dsn: str, *, around: Callable[[ASGIApp], ASGIApp] = lambda application: application, **settings: Any
+    home: Path, dsn: str, around: Callable[[ASGIApp], ASGIApp] = lambda application: application, /, **settings: Any
 ) -> Iterator[Running]:
     """A service over the migrated database `dsn`. Jobs run only when a test asks, or with jobs_enabled=True.
 

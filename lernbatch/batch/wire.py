@@ -26,7 +26,6 @@ from lernbatch.batch.wire_fields import (
     bounded,
     date_or_none,
     ids,
-    mandatory,
     optional_date,
     read_additions,
     read_date,
@@ -36,7 +35,7 @@ from lernbatch.batch.wire_fields import (
     unique,
 )
 from lernbatch.errors import Refused
-from lernbatch.web.fields import UnreadableDate, blank, course_id, text
+from lernbatch.web.fields import UnreadableDate, blank, course_id, mandatory, text
 from lernbatch.web.schema import BatchId, CourseId, Day, Done, Fields, UserId
 
 _LENIENT_DATE = re.compile(r"\s*\d+-\d+-\d+")  # all that the reference's first look at a date asks for (U9)

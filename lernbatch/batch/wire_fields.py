@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lernbatch.batch.model import LEAVE_ALWAYS, LEAVE_NEVER, LEAVE_UNTIL_START, LONGEST_ID
 from lernbatch.batch.rules import InvalidRequest, is_enrolment_type
-from lernbatch.errors import Malformed, Missing, Refused, WrongType
-from lernbatch.web.fields import UnreadableDate, blank, text
+from lernbatch.errors import Malformed, Refused, WrongType
+from lernbatch.web.fields import UnreadableDate, blank, mandatory, text
 
 MOST_CAPACITY = 2**31 - 1
 
@@ -104,13 +104,6 @@ def whole(fields: dict[str, Any], key: str, default: int) -> int:
     value = fields.get(key, default)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**31:
         raise Malformed
-    return value
-
-
-def mandatory(request: dict[str, Any], key: str) -> str:
-    value = text(request, key)
-    if value is None or blank(value):
-        raise Missing(key)
     return value
 
 

@@ -9,9 +9,9 @@ from msgspec import UNSET, Meta, UnsetType
 from lernbatch.batch.model import Effect, ListingsRequest, Participants, ParticipantsQuery, Preview, Transfer
 from lernbatch.batch.rules import InvalidRequest
 from lernbatch.batch.wire_document import StatusNumber, show_date
-from lernbatch.batch.wire_fields import mandatory, texts, whole
+from lernbatch.batch.wire_fields import texts, whole
 from lernbatch.errors import Malformed, Refused
-from lernbatch.web.fields import text
+from lernbatch.web.fields import mandatory, text
 from lernbatch.web.schema import BatchId, Day, Done, Fields, UserId
 
 _SYNC_TYPES = ("user", "organisation", "batch", "user_course")

@@ -7,9 +7,7 @@ import asyncio
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message
 
 from lernbatch.bulk import actions, plans, reader, wire
 from lernbatch.bulk.model import BulkKind
@@ -48,13 +46,8 @@ async def _file_in(call: Call) -> bytes:
         return wire.read_json_data(body)
     if content_type not in _FORMS:
         raise wire.IncorrectData
-
-    async def receive() -> Message:  # the body was read already, within its bound
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    request = Request(call.http.scope, receive)
     try:
-        async with request.form(max_files=10, max_fields=100, max_part_size=len(body)) as form:
+        async with call.with_body(body).form(max_files=10, max_fields=100, max_part_size=len(body)) as form:
             for value in form.values():
                 if isinstance(value, UploadFile):
                     return await value.read()

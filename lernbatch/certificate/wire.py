@@ -18,8 +18,8 @@ from lernbatch.template.model import (
     Signatory,
     Template,
 )
-from lernbatch.template.wire import DecisionFields, TemplateId, mandatory
-from lernbatch.web.fields import course_id, text
+from lernbatch.template.wire import DecisionFields, TemplateId
+from lernbatch.web.fields import course_id, mandatory, text
 from lernbatch.web.schema import BatchId, CourseId, Done, Fields, UserId
 
 MAX_USERS = 10_000

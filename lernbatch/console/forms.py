@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
-from starlette.requests import Request
-from starlette.types import Message
 
 from lernbatch.errors import Refused
 from lernbatch.web.request import Call
@@ -46,11 +44,7 @@ class SentForm:
 async def read(call: Call) -> SentForm:
     """The form of a POST. Raises: UnreadableForm; envelope.TooLarge; as `Call.read_body`."""
     body = await call.read_body()
-
-    async def receive() -> Message:  # the body was read already, within its bound
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    request = Request(call.http.scope, receive)
+    request = call.with_body(body)
     try:
         async with request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=max(len(body), 1)) as form:
             lists: dict[str, list[str]] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
@@ -20,6 +19,7 @@ from lernbatch.certificate.wire import (
     vouching_name,
 )
 from lernbatch.credential.open_badge import identity_hash
+from lernbatch.credential.strict_json import instant
 from lernbatch.template.rules import shareable
 from lernbatch.web.schema import Fields
 
@@ -154,17 +154,12 @@ def show_record(certificate: Certificate, public_url: str, *, known: bool) -> di
                     "onBehalfOf": claimed_issuer(certificate),
                 },
             },
-            "issuedOn": credential_time(certificate.earned_at),
-            "expires": None if certificate.expires_at is None else credential_time(certificate.expires_at),
+            "issuedOn": instant(certificate.earned_at),
+            "expires": None if certificate.expires_at is None else instant(certificate.expires_at),
             "signatory": look["signatoryList"],
             "verification": {"type": ["hosted"]},
         },
     }
-
-
-def credential_time(at: datetime) -> str:
-    """2026-07-01T10:00:00Z, the legacy pattern (contract jobs §4.7)."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def show_imported(certificate: ImportedCertificate, record: Mapping[str, Any], *, known: bool) -> dict[str, Any]:

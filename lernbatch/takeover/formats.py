@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from lernbatch.takeover.convert.values import iso
+
 
 class Writer:
     """The files of one table, in both forms. `columns`: what the source calls a column → what we do."""
@@ -46,16 +48,12 @@ class Writer:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return _iso(value)
+        return iso(value)
     if isinstance(value, Mapping):
         return {name: _plain(entry) for name, entry in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(entry) for entry in value]
     return value
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _text(value: Any, *, nested: bool) -> str:

@@ -24,7 +24,7 @@ from lernbatch.template.model import (
     TemplateIssuer,
 )
 from lernbatch.template.rules import DAYS, SHAREABLE
-from lernbatch.web.fields import blank, text
+from lernbatch.web.fields import blank, mandatory
 from lernbatch.web.schema import BatchId, CourseId, Done, Fields
 
 MAX_TEMPLATE_BYTES = 64 * 1024
@@ -424,13 +424,6 @@ def _bound(value: Any) -> ScoreBound | None:
         return ScoreBound(str(operator), float(threshold))
     except (TypeError, ValueError):
         return ScoreBound("unreadable", 0)
-
-
-def mandatory(fields: dict[str, Any], key: str) -> str:
-    value = text(fields, key)
-    if value is None or blank(value):
-        raise Missing(key)
-    return value
 
 
 def _map(fields: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -79,6 +79,12 @@ class Cohort:
             person.user_id if person else None,
         )
 
+    def shown(self, certificate_id: str) -> dict[str, Any]:
+        """What the public page says of a certificate, as JSON."""
+        answer = self.service.call("GET", f"/certs/{certificate_id}", headers={"Accept": "application/json"})
+        page: dict[str, Any] = answer.json()
+        return page
+
     def entries(self, person: Person) -> list[dict[str, str]]:
         rows = self.service.sql(
             "SELECT certificates FROM enrolment WHERE user_id = $1 AND batch_id = $2", person.user_id, self.batch_id

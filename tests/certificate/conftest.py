@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from tests.certificate.cohort import Cohort, new_cohort
+from tests.people import ASHA
 from tests.running import Running
 
 
@@ -21,6 +22,15 @@ def nothing_due(service: Running) -> None:
 def cohort(service: Running, nothing_due: None) -> Cohort:
     """A batch of Vikram's without templates or learners."""
     return new_cohort(service)
+
+
+@pytest.fixture
+def issued(cohort: Cohort) -> str:
+    """The id of a certificate of Asha's."""
+    cohort.enrol(ASHA)
+    cohort.attach()
+    cohort.work()
+    return str(cohort.certificates()[0]["certificate_id"])
 
 
 @pytest.fixture

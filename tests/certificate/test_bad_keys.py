@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pypdf
 import pytest
@@ -47,26 +46,20 @@ def declare_bad(service: Running) -> str:
     return name
 
 
-def shown(cohort: Cohort, number: str) -> dict[str, Any]:
-    answer = cohort.service.call("GET", f"/certs/{number}", headers={"Accept": "application/json"})
-    body: dict[str, Any] = answer.json()
-    return body
-
-
 def test_what_a_bad_key_signed_is_not_valid_until_it_is_signed_anew(cohort: Cohort) -> None:
     service, numbers = cohort.service, [row["certificate_id"] for row in cohort.certificates()]
     before = {number: service.call("GET", f"/certs/{number}.json").json() for number in numbers}
     pdf = service.call("GET", f"/certs/{numbers[0]}.pdf").content
     bad = declare_bad(service)
     for number in numbers:
-        assert (shown(cohort, number)["standing"], shown(cohort, number)["valid"]) == ("untrusted", False)
+        assert (cohort.shown(number)["standing"], cohort.shown(number)["valid"]) == ("untrusted", False)
         assert page.SENTENCES["untrusted"] in service.call("GET", f"/certs/{number}").text
         assert service.call("GET", f"/certs/{number}.jwt").status_code == 404
         answer = service.call("POST", "/api/certreg/v1/certs/verify", None, {"data": {"id": number}})
         assert answer.json()["result"]["response"]["valid"] is False
     assert service.run(actions.re_sign(service.services)) == actions.ReSigning(2, [])
     for number in numbers:
-        assert shown(cohort, number)["valid"]
+        assert cohort.shown(number)["valid"]
         after = service.call("GET", f"/certs/{number}.json").json()
         assert bad not in after["proof"]["verificationMethod"]
         assert {**after, "proof": 0} == {**before[number], "proof": 0}
@@ -101,7 +94,7 @@ def test_a_record_that_was_changed_is_not_signed_anew_and_named(cohort: Cohort) 
     assert service.call("GET", f"/certs/{number}.jwt").status_code == 404  # nor signed as a token
     declare_bad(service)
     assert service.run(actions.re_sign(service.services)) == actions.ReSigning(1, [number])
-    assert shown(cohort, number)["standing"] == "broken"
+    assert cohort.shown(number)["standing"] == "broken"
 
 
 def test_what_comes_after_is_signed_by_another_key(cohort: Cohort) -> None:
@@ -110,7 +103,7 @@ def test_what_comes_after_is_signed_by_another_key(cohort: Cohort) -> None:
     cohort.work()
     newest = cohort.certificates(ASHA)[-1]
     assert bad not in newest["credential"]["proof"]["verificationMethod"]
-    assert shown(cohort, newest["certificate_id"])["valid"]
+    assert cohort.shown(newest["certificate_id"])["valid"]
 
 
 def test_our_own_verifier_does_not_trust_it_either(cohort: Cohort, tmp_path: Path) -> None:

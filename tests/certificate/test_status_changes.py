@@ -16,29 +16,14 @@ from tests.people import ASHA, RAVI, VIKRAM, Person
 CHANGE = "/v1/course/batch/cert/status"
 
 
-@pytest.fixture
-def issued(cohort: Cohort) -> str:
-    """The id of a certificate of Asha's."""
-    cohort.enrol(ASHA)
-    cohort.attach()
-    cohort.work()
-    return str(cohort.certificates()[0]["certificate_id"])
-
-
 def change(cohort: Cohort, certificate_id: str, to: str, by: Person = VIKRAM) -> Any:
     request = {"identifier": certificate_id, "status": to, "reason": "under review"}
     return cohort.service.call("PATCH", CHANGE, by, request)
 
 
-def told(cohort: Cohort, certificate_id: str) -> dict[str, Any]:
-    answer = cohort.service.call("GET", f"/certs/{certificate_id}", headers={"Accept": "application/json"})
-    body: dict[str, Any] = answer.json()
-    return body
-
-
 def bits(cohort: Cohort, certificate_id: str) -> dict[str, bool]:
     """What the signed status lists say of it, as a stranger would ask them."""
-    entries = told(cohort, certificate_id)["credential"]["credentialStatus"]
+    entries = cohort.shown(certificate_id)["credential"]["credentialStatus"]
     out = {}
     for entry in entries:
         path = "/certs/status/" + entry["statusListCredential"].partition("/certs/status/")[2]
@@ -50,7 +35,7 @@ def bits(cohort: Cohort, certificate_id: str) -> dict[str, bool]:
 
 
 def test_a_valid_one_says_who_what_when_and_why(cohort: Cohort, issued: str) -> None:
-    shown = told(cohort, issued)
+    shown = cohort.shown(issued)
     assert (shown["standing"], shown["valid"], shown["recipientName"]) == ("valid", True, "Asha K")
     assert (shown["courseName"], shown["criteria"]) == ("Early mathematics", "Completed the course.")
     assert shown["evidence"] == ["Completed on 2026-07-01."]
@@ -59,17 +44,17 @@ def test_a_valid_one_says_who_what_when_and_why(cohort: Cohort, issued: str) -> 
 
 def test_suspended_is_seen_everywhere_and_can_be_taken_back(cohort: Cohort, issued: str) -> None:
     assert change(cohort, issued, "suspended").status_code == 200
-    assert told(cohort, issued)["standing"] == "suspended"
+    assert cohort.shown(issued)["standing"] == "suspended"
     assert bits(cohort, issued) == {"revocation": False, "suspension": True}
     assert "under review" in cohort.service.call("GET", f"/certs/{issued}").text
     assert change(cohort, issued, "active").status_code == 200
-    assert told(cohort, issued)["valid"]
+    assert cohort.shown(issued)["valid"]
     assert bits(cohort, issued) == {"revocation": False, "suspension": False}
 
 
 def test_revoked_is_for_good_and_nothing_issues_it_again_by_itself(cohort: Cohort, issued: str) -> None:
     change(cohort, issued, "revoked")
-    assert told(cohort, issued)["standing"] == "revoked"
+    assert cohort.shown(issued)["standing"] == "revoked"
     assert bits(cohort, issued) == {"revocation": True, "suspension": False}
     assert cohort.entries(ASHA) == []
     assert change(cohort, issued, "active").json()["params"]["err"] == "INVALID_DATA"
@@ -104,14 +89,14 @@ def test_a_stranger_changes_nothing(cohort: Cohort, issued: str) -> None:
     assert change(cohort, issued, "revoked", by=RAVI).status_code == 401
     assert change(cohort, "nothing", "revoked").status_code == 404
     assert change(cohort, issued, "superseded").json()["params"]["err"] == "INVALID_PARAMETER_VALUE"
-    assert told(cohort, issued)["valid"]
+    assert cohort.shown(issued)["valid"]
 
 
 def test_the_old_one_points_to_the_new_one(cohort: Cohort, issued: str) -> None:
     cohort.ask(ASHA, again=True)
     cohort.work()
     newer = cohort.certificates()[1]["certificate_id"]
-    shown = told(cohort, issued)
+    shown = cohort.shown(issued)
     assert shown["standing"] == "superseded"
     assert [one["identifier"] for one in shown["revisions"]] == [newer, issued]
     assert f"/certs/{newer}" in cohort.service.call("GET", f"/certs/{issued}").text
@@ -136,11 +121,11 @@ def test_one_replaced_through_another_template_and_another_name_points_to_the_ne
         cohort.work()
     middle, newest = (row["certificate_id"] for row in cohort.certificates() if row["template_id"] == "b")
     for older in (issued, middle):
-        shown = told(cohort, older)
+        shown = cohort.shown(older)
         assert (shown["standing"], shown["supersededBy"]) == ("superseded", newest)
         assert [one["identifier"] for one in shown["revisions"]] == [newest, middle, issued]
         assert f'<a href="/certs/{newest}">See the newer one</a>' in cohort.service.call("GET", f"/certs/{older}").text
-    assert told(cohort, newest)["supersededBy"] is None
+    assert cohort.shown(newest)["supersededBy"] is None
 
 
 def test_one_that_ran_out_is_expired(cohort: Cohort) -> None:
@@ -148,10 +133,10 @@ def test_one_that_ran_out_is_expired(cohort: Cohort) -> None:
     cohort.attach(validity={"days": 365})
     cohort.work()
     (row,) = cohort.certificates()
-    assert told(cohort, row["certificate_id"])["valid"]
+    assert cohort.shown(row["certificate_id"])["valid"]
     assert row["credential"]["validUntil"] == "2027-06-30T20:00:00Z"
     cohort.service.clock.move(days=400)
-    assert told(cohort, row["certificate_id"])["standing"] == "expired"
+    assert cohort.shown(row["certificate_id"])["standing"] == "expired"
 
 
 def test_a_record_that_was_tampered_with_is_broken(cohort: Cohort, issued: str) -> None:
@@ -159,7 +144,7 @@ def test_a_record_that_was_tampered_with_is_broken(cohort: Cohort, issued: str) 
         "UPDATE certificate SET credential = jsonb_set(credential, '{name}', '\"Better\"') WHERE certificate_id = $1",
         issued,
     )
-    assert told(cohort, issued)["standing"] == "broken"
+    assert cohort.shown(issued)["standing"] == "broken"
     assert "Do not trust it" in cohort.service.call("GET", f"/certs/{issued}").text
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.certificate.cohort import Cohort, new_cohort
+from tests.certificate.cohort import Cohort
 from tests.console.conftest import Visits
 from tests.console.test_my import text
 from tests.learning import complete, enrol, known_learner, new_batch
@@ -15,13 +15,6 @@ from tests.running import Running
 from tests.seeds import REQUIRED
 
 FIRST = {"title": "Certificate of merit", "signatory": "Meera Nair", "designation": "Director", "percent": ""}
-
-
-@pytest.fixture
-def cohort(service: Running) -> Cohort:
-    service.sql("DELETE FROM certificate_due")
-    service.sql("DELETE FROM template_recheck")
-    return new_cohort(service)
 
 
 def completed(service: Running, cohort: Cohort) -> Person:

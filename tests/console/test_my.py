@@ -13,7 +13,7 @@ import pytest
 from lernbatch.console import awards
 from lernbatch.console.words import Words
 from lernbatch.template.wire import read_template
-from tests.certificate.cohort import MERIT, Cohort, new_cohort, template
+from tests.certificate.cohort import MERIT, Cohort, template
 from tests.console.conftest import Visits
 from tests.learning import complete, enrol, known_learner, new_batch
 from tests.people import OTHER_ORG
@@ -22,14 +22,6 @@ from tests.seeds import QUIZ, REQUIRED, VIDEO
 
 ENGLISH = Words("en", datetime(2026, 6, 15, tzinfo=UTC), ZoneInfo("Asia/Kolkata"))
 LEARNERS_PAGE_BYTES = 15 * 1024
-
-
-@pytest.fixture
-def cohort(service: Running) -> Cohort:
-    """A batch of Vikram's, without templates or learners."""
-    service.sql("DELETE FROM certificate_due")
-    service.sql("DELETE FROM template_recheck")
-    return new_cohort(service)
 
 
 def text(answer: httpx.Response) -> str:

@@ -15,7 +15,7 @@ import pypdf
 import pytest
 import rfc8785
 
-from lernbatch.credential import baking, keys, open_badge, proof, vc_jwt
+from lernbatch.credential import baking, open_badge, proof, vc_jwt
 from lernbatch.credential.keys import KeySet
 from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.drawing import picture
@@ -23,11 +23,6 @@ from tests.credential.test_credential import AWARD, NOW
 from tests.drawing import scripts
 
 MADE_AT = datetime(2026, 7, 1, 10, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def issuer_keys(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
-    return keys.open_key_set(tmp_path_factory.mktemp("keys"), "https://lern.example")
 
 
 @pytest.fixture(scope="module")

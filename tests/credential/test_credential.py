@@ -58,11 +58,6 @@ W3C_DOCUMENT = {
 
 
 @pytest.fixture(scope="module")
-def issuer_keys(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
-    return keys.open_key_set(tmp_path_factory.mktemp("keys"), "https://lern.example")
-
-
-@pytest.fixture(scope="module")
 def signed(issuer_keys: KeySet) -> dict[str, Any]:
     return proof.sign(open_badge.build(AWARD, issuer_keys.did), issuer_keys, NOW)
 

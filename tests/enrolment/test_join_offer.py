@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from lernbatch.enrolment import rules
-from lernbatch.enrolment.model import Eligibility, JoinOffer, JoinState
+from lernbatch.enrolment.model import JoinOffer, JoinState
 from lernbatch.errors import LernbatchError
+from tests.enrolment.eligibility import OPEN
 from tests.learning import complete, enrol, enrolled, new_batch, new_learner, refusal
 from tests.people import VIKRAM, Person
 from tests.running import Running
@@ -18,25 +19,6 @@ from tests.seeds import BOOK, PAGE, QUIZ, VIDEO
 
 TODAY = date(2026, 6, 15)
 DAY = timedelta(days=1)
-OPEN = Eligibility(
-    user_id="asha",
-    batch_id="b",
-    course_id="do_1",
-    name="June",
-    enrolment_type="open",
-    start_date=date(2026, 6, 1),
-    end_date=None,
-    enrolment_start_date=None,
-    enrolment_end_date=None,
-    time_zone=None,
-    capacity=None,
-    leave_policy=None,
-    created_by="vikram",
-    created_for=[],
-    mentors=[],
-    active=None,
-    status=None,
-)
 INVITING = {"enrolment_type": "invite-only"}
 OVER = {"end_date": TODAY - DAY}
 IN = {"active": True, "status": 1}

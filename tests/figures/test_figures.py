@@ -126,7 +126,7 @@ def test_figures_are_for_who_manages_the_batch(service: Running) -> None:
 def test_what_is_wrong_with_a_request_is_said(service: Running) -> None:
     batch_id = new_batch(service)
 
-    def answer(path: str, **request: Any) -> tuple[int, str, str]:
+    def answer(path: str, **request: Any) -> tuple[int, str | None, str | None]:
         return refusal(service.call("POST", f"/v1/course/batch/{path}", VIKRAM, request))
 
     assert answer("figures")[:2] == (400, "MANDATORY_PARAMETER_MISSING")

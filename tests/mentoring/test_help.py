@@ -191,6 +191,7 @@ def test_what_is_wrong_with_a_contact_is_said(
     service: Running, slipping: tuple[str, Person], wrong: dict[str, Any]
 ) -> None:
     batch_id, asha = slipping
-    answer = refusal(contact(service, batch_id, asha, **wrong))
-    assert answer[:2] == (400, "INVALID_REQUESTED_DATA")
-    assert next(iter(wrong)) in answer[2]
+    status, code, text = refusal(contact(service, batch_id, asha, **wrong))
+    assert (status, code) == (400, "INVALID_REQUESTED_DATA")
+    assert text is not None
+    assert next(iter(wrong)) in text

@@ -141,14 +141,14 @@ class Proxied:
 
 @contextmanager
 def proxied(
-    primary: str, candidate: str, folder: Path, *words: str, file_bytes: int | None = None, **settings: str
+    primary: str, candidate: str, folder: Path, *words: str, file_bytes: int | None = None
 ) -> Iterator[Proxied]:
     """The proxy as an operator starts it; all reads are compared, none is asked again.
 
     `file_bytes`: as much as any file of it may hold, as on a disk that is full.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LERNBATCH_", "sunbird"))}
-    environment = {**kept, "LERNBATCH_SHADOW_KEY": SHADOW_KEY, "LERNBATCH_LOG_LEVEL": "warning", **settings}
+    environment = {**kept, "LERNBATCH_SHADOW_KEY": SHADOW_KEY, "LERNBATCH_LOG_LEVEL": "warning"}
     named = ("--primary", primary, "--candidate", candidate, "--journal", str(folder), "--port", "0")
     sampled = () if "--sample" in words else ("--sample", "1")
     settled = () if "--settle" in words else ("--settle", "0")
@@ -192,5 +192,5 @@ def through(
     proxy: Proxied, service: Running, method: str, path: str, person: Person | None, request: Any = None
 ) -> Any:
     """One call through the proxy, as `Running.call` makes it."""
-    body = {} if request is None else {"json": {"request": request}}
+    body: dict[str, Any] = {} if request is None else {"json": {"request": request}}
     return proxy.http.request(method, path, headers=service.headers(person), **body)

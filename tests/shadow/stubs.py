@@ -13,6 +13,8 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from tests.running import lifespan
+
 OK = {"id": "api", "ver": "v1", "ts": "1", "params": {"err": None, "errmsg": None}, "responseCode": "OK", "result": {}}
 
 
@@ -28,9 +30,7 @@ class Stub:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            for kind in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{kind}.complete"})
+            await lifespan(receive, send)
             return
         body, more = b"", True
         while more:

@@ -22,8 +22,10 @@ def envelope(result: Any, code: str = "OK", err: Any = None, errmsg: Any = None,
 
 
 def differences(here: Any, there: Any, statuses: tuple[int, int] = (200, 200), **terms: Any) -> list[tuple[str, str]]:
-    answers = [Answer(status, json.dumps(body).encode()) for status, body in zip(statuses, (here, there), strict=True)]
-    return [(str(one.kind), one.path) for one in compare(*answers, Terms(**terms)).differences]
+    primary, candidate = (
+        Answer(status, json.dumps(body).encode()) for status, body in zip(statuses, (here, there), strict=True)
+    )
+    return [(str(one.kind), one.path) for one in compare(primary, candidate, Terms(**terms)).differences]
 
 
 def of_results(here: Any, there: Any, **terms: Any) -> list[tuple[str, str]]:
@@ -91,15 +93,14 @@ def test_m54_elements_are_matched_by_what_tells_them_apart() -> None:
 
 
 def test_m53_an_order_that_means_nothing_is_no_difference() -> None:
-    here, there = {"ids": ["a", "b", "b"]}, {"ids": ["b", "a", "b"]}
-    assert of_results(here, there, unordered=frozenset({"$.result.ids"})) == []
+    assert of_results({"ids": ["a", "b", "b"]}, {"ids": ["b", "a", "b"]}, unordered=frozenset({"$.result.ids"})) == []
     here, there = {"groups": [{"n": 1}, {"n": 2}]}, {"groups": [{"n": 2}, {"n": 1}]}
     assert of_results(here, there, unordered=frozenset({"$.result.groups"})) == []
 
 
 def test_m53_generated_ids_are_paired_and_equal_from_then_on() -> None:
-    answers = [Answer(200, json.dumps(envelope({"processId": each})).encode()) for each in ("p-1", "c-1")]
-    comparison = compare(*answers, Terms(generated=frozenset({"$.result.processId"})))
+    primary, candidate = (Answer(200, json.dumps(envelope({"processId": each})).encode()) for each in ("p-1", "c-1"))
+    comparison = compare(primary, candidate, Terms(generated=frozenset({"$.result.processId"})))
     assert (comparison.differences, comparison.pairs) == ([], {"p-1": "c-1"})
     here, there = {"id": "p-1", "all": ["p-1"], "by": {"p-1": 1}}, {"id": "c-1", "all": ["c-1"], "by": {"c-1": 1}}
     assert of_results(here, there, pairs=comparison.pairs) == []

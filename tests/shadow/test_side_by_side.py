@@ -31,8 +31,8 @@ class Pair:
     tmp_path: Path
 
     @contextmanager
-    def proxied(self, *words: str, **settings: str) -> Iterator[Proxied]:
-        with proxied(self.primary.url, self.candidate.url, self.tmp_path / "journal", *words, **settings) as proxy:
+    def proxied(self, *words: str) -> Iterator[Proxied]:
+        with proxied(self.primary.url, self.candidate.url, self.tmp_path / "journal", *words) as proxy:
             yield proxy
 
 
@@ -45,7 +45,7 @@ def services(
         primary.token(VIKRAM)
         keys, own = home / "keys" / "public", tmp_path_factory.mktemp("candidate")
         muted: dict[str, Any] = {"takeover": "shadow", "shadow_key": SHADOW_KEY, "public_key_folder": keys}
-        with running(own, new_dsn(), around=altered.around, **muted) as candidate:
+        with running(own, new_dsn(), altered.around, **muted) as candidate:
             yield primary, candidate, altered
 
 

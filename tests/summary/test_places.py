@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from lernbatch.person import jobs
 from tests.learning import refusal
 from tests.people import HOME_ORG, VIKRAM
-from tests.running import Running, running, served
+from tests.running import Running, lifespan, running, served
 from tests.seeds import COURSE
 
 DISTRICTS = ("Tumkur", "Mandya", "Kolar")
@@ -30,9 +30,7 @@ class UserService:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            for kind in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{kind}.complete"})
+            await lifespan(receive, send)
             return
         user_id = scope["path"].rpartition("/")[2]
         self.asked.append(user_id)

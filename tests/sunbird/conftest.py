@@ -19,7 +19,7 @@ from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.sunbird import Sunbird
 from sandbox import app as sandbox
-from tests.running import served
+from tests.running import lifespan, served
 
 T = TypeVar("T")
 HANGS = object()
@@ -41,9 +41,7 @@ class Script:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            for kind in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{kind}.complete"})
+            await lifespan(receive, send)
             return
         request = Request(scope, receive)
         body = await request.body()

@@ -178,9 +178,11 @@ def test_m22_a_source_without_batches_is_refused(own_world: Installation) -> Non
 def test_m22_the_command_says_what_it_did_and_writes_its_report(own_world: Installation, tmp_path: Path) -> None:
     line = CommandLine(own_world.home, own_world.dsn, {"LERNBATCH_FEDERATION_PROVIDER_ID": PROVIDER})
     folder = tmp_path / "report"
-    words = [own_world.world / "dsbulk", "--registry", own_world.world / "registry", "--archive",
-             own_world.world / "archive", "--job-requests", own_world.world / "postgres" / "job_request.csv",
-             "--report", folder]  # fmt: skip
+    words: list[str | Path] = [
+        own_world.world / "dsbulk", "--registry", own_world.world / "registry",
+        "--archive", own_world.world / "archive",
+        "--job-requests", own_world.world / "postgres" / "job_request.csv", "--report", folder,
+    ]  # fmt: skip
     plan = line.run("sunbird", "plan", *words)
     assert plan.returncode == 0, plan.stderr
     assert "user_enrolments: 54 rows, 49 taken, 0 joined, 0 derived, 5 held" in plan.stdout

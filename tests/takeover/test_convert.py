@@ -26,10 +26,11 @@ from lernbatch.takeover.convert.model import (
     Converted,
     ConvertOptions,
     Fate,
+    Staged,
 )
 from lernbatch.takeover.convert.rows import convert_row, encoded
 from lernbatch.takeover.convert.values import words_ms
-from lernbatch.takeover.row import SourceRow
+from lernbatch.takeover.row import SourceRow, Value
 
 KOLKATA, UTC_ZONE = ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")
 OPTIONS = ConvertOptions(KOLKATA, date(2026, 11, 28), "fed-1")
@@ -48,7 +49,8 @@ COURSE = Course("c", "1", "Course", "Live", "", (leaf("x"), leaf("y"), leaf("z",
 
 def convert(*rows: SourceRow, course: Course | None = COURSE, options: ConvertOptions = OPTIONS) -> Converted:
     """All rows of learners, as staging and building do it."""
-    converted, learners = Converted(), {}
+    converted = Converted()
+    learners: dict[str, list[Staged]] = {}
     for row in rows:
         result = convert_row(row, options, {"b": "c"})
         converted.problems += result.problems
@@ -64,7 +66,7 @@ def convert(*rows: SourceRow, course: Course | None = COURSE, options: ConvertOp
 
 
 def enrolled(**values: Any) -> SourceRow:
-    row = {**KEY, "active": True, "enrolled_date": WHEN, "datetime": WHEN, "status": 0}
+    row: dict[str, Value] = {**KEY, "active": True, "enrolled_date": WHEN, "datetime": WHEN, "status": 0}
     return SourceRow("user_enrolments", {**row, **values}, "f:0")
 
 
@@ -73,7 +75,14 @@ def state(content_id: str = "x", table: str = "user_content_consumption", **valu
 
 
 def batch(**values: Any) -> Converted:
-    row = {"courseid": "c", "batchid": "b", "name": "B", "enrollmenttype": "open", "start_date": START, "status": 1}
+    row: dict[str, Value] = {
+        "courseid": "c",
+        "batchid": "b",
+        "name": "B",
+        "enrollmenttype": "open",
+        "start_date": START,
+        "status": 1,
+    }
     return convert_batches([SourceRow("course_batch", {**row, **values}, "f:0")], OPTIONS, {})
 
 
@@ -153,7 +162,8 @@ def test_values_of_states(values: dict[str, Any], expected: list[int], said: lis
 @pytest.mark.parametrize("old", ["lastaccesstime", "lastcompletedtime", "lastupdatedtime"])
 @pytest.mark.parametrize("text", ["null", "", " ", None])
 def test_a_date_that_is_spelled_null_is_absent(old: str, text: str | None) -> None:
-    assert kinds(convert(enrolled(), state("x", **{old: text}), state("y"))) == ["completion-found"]
+    dates: dict[str, Any] = {old: text}
+    assert kinds(convert(enrolled(), state("x", **dates), state("y"))) == ["completion-found"]
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2024-13-01 00:00:00:000+0000", "99999-01-01", "1960-01-01 00:00:00"])
@@ -229,15 +239,18 @@ def test_states_of_another_course_without_an_enrolment_are_held() -> None:
 
 def certreg(certificate_id: str, **values: Any) -> SourceRow:
     related = json.dumps({"batchId": "b", "courseId": "c"})
-    row = {"id": certificate_id, "related": related, "recipient": '{"id":"u","name":"N"}', "isrevoked": False,
-           "data": '{"badge":{"name":"Merit"}}', "createdat": WHEN}  # fmt: skip
+    row: dict[str, Value] = {
+        "id": certificate_id, "related": related, "recipient": '{"id":"u","name":"N"}', "isrevoked": False,
+        "data": '{"badge":{"name":"Merit"}}', "createdat": WHEN,
+    }  # fmt: skip
     return SourceRow("cert_registry", {**row, **values}, "f:0")
 
 
 def entity(certificate_id: str, **values: Any) -> SourceRow:
-    row = {"osid": certificate_id, "certificateLabel": "Merit", "status": "ACTIVE", "templateUrl": "",
-           "training": {"id": "c", "batchId": "b"}, "recipient": {"id": "u"},
-           "osCreatedAt": "2024-02-06T10:00:00Z"}  # fmt: skip
+    row: dict[str, Value] = {
+        "osid": certificate_id, "certificateLabel": "Merit", "status": "ACTIVE", "templateUrl": "",
+        "training": {"id": "c", "batchId": "b"}, "recipient": {"id": "u"}, "osCreatedAt": "2024-02-06T10:00:00Z",
+    }  # fmt: skip
     return SourceRow(CERTIFICATE, {**row, **values}, "f:0")
 
 

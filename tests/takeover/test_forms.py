@@ -184,7 +184,7 @@ def test_batches_of_the_search_index_come_as_they_are(tmp_path: Path) -> None:
 
 def test_archived_attempts_are_read_as_the_table_has_them(sunbird_export: Path) -> None:
     row = one(all_rows(open_archive(sunbird_export / "archive", Options())), "assessment_archive")
-    table = {
+    table: dict[Any, dict[str, Any]] = {
         row.values["attempt_id"]: row.values
         for row in read(sunbird_export / "dsbulk")["assessment_aggregator"]
         if isinstance(row, SourceRow)
@@ -215,7 +215,8 @@ def test_archived_questions_are_read_in_three_dialects(tmp_path: Path, dialect: 
     bare = "c,b,u,z,2,,3.5,null"
     content = gzip.compress(ending.join([header, line, bare, ""]).encode())
     rows = all_rows(open_archive(write(tmp_path, {"b/2025-06.csv.gz": content}), Options()))["assessment_archive"]
-    first, second = (row.values for row in rows if isinstance(row, SourceRow))
+    values: list[dict[str, Any]] = [row.values for row in rows if isinstance(row, SourceRow)]
+    first, second = values
     assert first["question"][0]["title"] == TITLE
     assert first["question"][0]["params"] == [{"a": '{"b":[1,"c"]}'}]
     assert first["question"][0]["assess_ts"].isoformat() == "2025-02-08T12:00:01+00:00"

@@ -7,8 +7,10 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from lernbatch.certificate import actions, verification
+from lernbatch.certificate.model import Certificate
 from lernbatch.certificate.wire import read_change, read_issue
 from lernbatch.console import batch_frame, cursors, people, rendering
+from lernbatch.console.batch_frame import BatchDay
 from lernbatch.console.certificates import view
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.course import actions as courses
@@ -72,9 +74,7 @@ async def retry(visit: Visit) -> Response:
 async def show_one(visit: Visit) -> Response:
     """GET …/certificates/{certificate_id}: one, with what can be done about it and what the public page would say."""
     day = await batch_frame.managed(visit)
-    certificate = await verification.find(visit.services, visit.parameters["certificate_id"])
-    if certificate is None or certificate.batch_id != day.batch.batch_id:
-        raise NotFound
+    certificate = await _certificate(visit, day)
     names = await people.names(visit, [certificate.user_id, *filter(None, [certificate.changed_by])])
     context = {**batch_frame.frame(visit, day), **view.one(certificate, names, visit.words)}
     return await rendering.page(visit, "certificates/one.html", context)
@@ -83,10 +83,7 @@ async def show_one(visit: Visit) -> Response:
 async def change(visit: Visit) -> Response:
     """POST …/certificates/{certificate_id}, do=change: revoke, suspend or reinstate it, with a reason."""
     day, form, _ = await batch_frame.managed(visit), visit.form, visit.words._
-    certificate_id = visit.parameters["certificate_id"]
-    certificate = await verification.find(visit.services, certificate_id)
-    if certificate is None or certificate.batch_id != day.batch.batch_id:
-        raise NotFound
+    certificate_id = (await _certificate(visit, day)).certificate_id
     if not form.get("reason", "").strip():
         visit.refuse(_("Write why. Those who manage the batch can read it later."), "reason")
     if not form.get("status"):
@@ -101,10 +98,16 @@ async def change(visit: Visit) -> Response:
 async def issue_again(visit: Visit) -> Response:
     """POST …/certificates/{certificate_id}, do=again: issue it anew, with the name as it is now."""
     day = await batch_frame.managed(visit)
-    certificate = await verification.find(visit.services, visit.parameters["certificate_id"])
-    if certificate is None or certificate.batch_id != day.batch.batch_id:
-        raise NotFound
+    certificate = await _certificate(visit, day)
     request = {"courseId": day.batch.course_id, "batchId": day.batch.batch_id, "userIds": [certificate.user_id]}
     await actions.queue_issue(visit.services, visit.caller, read_issue(request), again=True)
     address = f"/console/batches/{quote(day.batch.batch_id, safe='')}/certificates"
     return see_other(f"{address}?done=again&count=1")
+
+
+async def _certificate(visit: Visit, day: BatchDay) -> Certificate:
+    """That of the address. Raises: NotFound, also when another batch issued it."""
+    certificate = await verification.find(visit.services, visit.parameters["certificate_id"])
+    if certificate is None or certificate.batch_id != day.batch.batch_id:
+        raise NotFound
+    return certificate

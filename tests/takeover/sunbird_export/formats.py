@@ -22,7 +22,7 @@ from typing import Any
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\xa0]")  # a no-break space too
 
 
-class Udt(dict):
+class Udt(dict[str, Any]):
     """A value of a user-defined type; fields in their order, None where a field is null."""
 
 

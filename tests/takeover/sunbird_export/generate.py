@@ -5,7 +5,6 @@ Everybody and everything in it is invented. Settings it assumes: time zone Asia/
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tests.takeover.sunbird_export.formats import iso, millis
@@ -23,6 +22,7 @@ from tests.takeover.sunbird_export.world import (
     identifier,
     old,
     question,
+    texts,
 )
 
 A = [f"do_3141000000000001{n:02d}" for n in range(1, 7)]  # the last is optional, the fifth an assessment
@@ -38,10 +38,6 @@ NASTY = "What's \"5 < 6\", C:\\new\\table,\nline two\tand a no-break\u00a0space,
 
 def user(number: int) -> str:
     return identifier("learner", str(number))
-
-
-def texts(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def batches(w: World) -> None:
@@ -908,7 +904,7 @@ def older_and_elsewhere(w: World) -> None:
             progress=state.progress,
             viewcount=state.views,
             completedcount=state.completions,
-            lastaccesstime=old(state.accessed),
+            lastaccesstime=old(state.accessed) if state.accessed else None,
             lastcompletedtime=old(state.completed) if state.completed else None,
             lastupdatedtime=old(state.updated),
             contentversion="1",
@@ -1070,17 +1066,17 @@ def older_and_elsewhere(w: World) -> None:
             successresult="[]" if status == 3 else None,
         )
     w.problem("bulk-open", "bulk-2")
-    for number, status in ((1, "SUCCESS"), (2, "SUBMITTED"), (3, "FAILED")):
+    for number, word in ((1, "SUCCESS"), (2, "SUBMITTED"), (3, "FAILED")):
         w.job_requests.append(
             {
                 "tag": f"{C1.course_id}_{BATCHES[1]}:org-1",
                 "request_id": identifier("request", str(number)),
                 "job_id": "progress-exhaust",
-                "status": status,
+                "status": word,
                 "requested_by": MENTOR,
                 "requested_channel": "org-1",
                 "dt_job_submitted": "2024-07-01 00:00:00",
-                "iteration": 3 if status == "FAILED" else 0,
+                "iteration": 3 if word == "FAILED" else 0,
                 "encryption_key": "c2VhbGVkIHVuZGVyIHRoZSBvbGQgc2FsdA==",
                 "request_data": texts({"batchId": BATCHES[1]}),
             }

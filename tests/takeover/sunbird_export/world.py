@@ -451,7 +451,7 @@ class World:
                 f"{tried.score}",
                 when,
                 f"{tried.score:g}/{tried.max_score:g}",
-                _json(answers),
+                texts(answers),
             ]
         )
 
@@ -695,7 +695,7 @@ class World:
             text += "".join(line for _, line in self.raw.get(table, ()))
             name = (names or {}).get(table, table)
             _put(folder / "dsbulk" / TABLES[table][0] / name / "output-000001.json", text)
-        _put(folder / "registry" / "TrainingCertificate.jsonl", "".join(_json(one) + "\n" for one in self.registry))
+        _put(folder / "registry" / "TrainingCertificate.jsonl", "".join(texts(one) + "\n" for one in self.registry))
         head = [
             "tag",
             "request_id",
@@ -754,7 +754,8 @@ def schema(keyspace: str, renamed: dict[str, dict[str, str]], names: dict[str, s
     return text
 
 
-def _json(value: Any) -> str:
+def texts(value: Any) -> str:
+    """JSON as the text columns hold it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
