@@ -348,6 +348,11 @@ class Config(BaseModel):
         return self.takeover != "off"
 
     @property
+    def base_url(self) -> str:
+        """What paths are put behind: `public_url` without a slash at its end."""
+        return self.public_url.rstrip("/")
+
+    @property
     def cloud_store_url(self) -> str:
         """What the placeholder in stored URLs stands for: base and container."""
         base = self.cloud_store_cname_url or self.cloud_store_base_url

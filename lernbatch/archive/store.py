@@ -38,7 +38,7 @@ class Store:
     def __init__(self, config: Config) -> None:
         self._store = open_store(config.file_store or str((config.home / "files").absolute()))
         self._keys = keys_of(config)
-        self._public_url = config.public_url.rstrip("/")
+        self._public_url = config.base_url
 
     async def put(self, path: str, content: AsyncIterator[bytes]) -> None:
         """Store `content` as it comes; it appears whole, or not at all. Raises: Upstream."""

@@ -71,7 +71,7 @@ async def read_status(call: Call) -> wire.FileStatusList:
 async def link_result(call: Call) -> wire.ResultLink:
     """GET /v1/upload/statusDownloadLink/{process_id}"""
     file, token = await actions.link(call.services, call.caller, call.parameters["process_id"])
-    url = f"{call.services.config.public_url}/v1/upload/result/{file.process_id}?token={token}"
+    url = f"{call.services.config.base_url}/v1/upload/result/{file.process_id}?token={token}"
     return wire.show_link(file, url)
 
 

@@ -135,9 +135,11 @@ async def show(call: Call) -> Answer:
             raise NotFound
         if checked.standing == rules.WITHDRAWN:
             return _json(wire.show_withdrawn(checked.certificate))
-        shown = wire.show_verification(checked.certificate, checked.standing, checked.chain, _base(call))
+        shown = wire.show_verification(
+            checked.certificate, checked.standing, checked.chain, call.services.config.base_url
+        )
         return _json({**shown, "proofs": [wire.show_proof(proof) for proof in checked.proofs]})
-    return page.certificate(checked, _base(call), call.services.clock.zone)
+    return page.certificate(checked, call.services.config.base_url, call.services.clock.zone)
 
 
 def _show_imported(call: Call, certificate: ImportedCertificate) -> Answer:
@@ -206,7 +208,3 @@ async def jwks(call: Call) -> Answer:
 def _json(value: object, media_type: str = "application/json", *, seconds: int = 0) -> Response:
     headers = {**_PUBLIC, "Cache-Control": f"max-age={seconds}" if seconds else "no-store"}
     return Response(msgspec.json.encode(value), media_type=media_type, headers=headers)
-
-
-def _base(call: Call) -> str:
-    return call.services.config.public_url.rstrip("/")

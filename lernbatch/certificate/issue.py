@@ -137,7 +137,7 @@ def award_of(
     services: Services, earned: Earned, issuer: str, certificate_id: str, status_index: int, expires_at: datetime | None
 ) -> Award:
     """What the credential of an earned certificate says."""
-    base = services.config.public_url.rstrip("/")
+    base = services.config.base_url
     return Award(
         identifier=f"{base}/certs/{certificate_id}",
         name=earned.template.name,

@@ -112,7 +112,7 @@ def _draw(
     if cached is not None:
         return cached
     signed = rfc8785.dumps(dict(certificate.credential))
-    public_url, zone = services.config.public_url.rstrip("/"), services.clock.zone
+    public_url, zone = services.config.base_url, services.clock.zone
     code = qr_codes.qr_png(qr_codes.qr_content(f"{public_url}/certs/{certificate.certificate_id}", qr, signed))
     fonts = services.config.certificate_font_folder
     job = RenderJob(

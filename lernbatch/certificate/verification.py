@@ -119,5 +119,5 @@ async def status_list(services: Services, purpose: str, number: int) -> dict[str
     bits = await db.all(services.pool, StatusBit, Q.not_active_in_list, first=first, size=status.LIST_SIZE)
     set_bits = [bit.status_index - first for bit in bits if bit.status in status.PURPOSES[purpose]]
     keys, now = key_set(services.config), services.clock.now()
-    url = f"{services.config.public_url.rstrip('/')}/certs/status/{purpose}/{number}"
+    url = f"{services.config.base_url}/certs/status/{purpose}/{number}"
     return proof.sign(status.build(url, keys.did, purpose, set_bits, now), keys, now)

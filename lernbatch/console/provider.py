@@ -125,7 +125,7 @@ class Provider:
 
     @property
     def _redirect_uri(self) -> str:
-        return f"{self._config.public_url.rstrip('/')}/console/callback"
+        return f"{self._config.base_url}/console/callback"
 
     async def _fetch(self, url: str, body: str) -> Mapping[str, Any]:
         """What the token endpoint answers. Raises: SignInRefused; Upstream."""

@@ -65,7 +65,7 @@ async def search(call: Call) -> Response:
     certificates, others = await _of_learner(call, user_id or call.caller.subject, course_id, batch_id)
     return _json(
         [
-            *(record.show_entity(each, _base(call), known=True) for each in certificates),
+            *(record.show_entity(each, call.services.config.base_url, known=True) for each in certificates),
             *(wire.show_imported(each, imported.record_of(call.services, each), known=True) for each in others),
         ]
     )
@@ -80,7 +80,7 @@ async def download(call: Call) -> Response:
     accepted = call.headers.get("accept", "")
     form = next((form for form in ("svg", "pdf", "png") if pictures.MEDIA_TYPES[form] in accepted), None)
     if form is None:
-        shown = record.show_entity(certificate, _base(call), known=await _knows(call, certificate))
+        shown = record.show_entity(certificate, call.services.config.base_url, known=await _knows(call, certificate))
         # Portals parse the signed part themselves.
         return _json({**shown, "_osSignedData": msgspec.json.encode(shown["_osSignedData"]).decode()})
     picture = await _picture(call, certificate, form)
@@ -134,7 +134,7 @@ async def legacy_download_by_url(call: Call) -> wire.PdfLink:
         if not isinstance(old_url, str) or not old_url:
             raise NotFound
         return wire.PdfLink(signed_url=old_url)
-    return wire.PdfLink(signed_url=f"{_base(call)}/certs/{certificate.certificate_id}.pdf")
+    return wire.PdfLink(signed_url=f"{call.services.config.base_url}/certs/{certificate.certificate_id}.pdf")
 
 
 @takes()
@@ -145,7 +145,7 @@ async def legacy_read(call: Call) -> wire.RegistryRecordAnswer:
     if isinstance(certificate, ImportedCertificate):
         record_of = imported.record_of(call.services, certificate)
         return wire.RegistryRecordAnswer(response=wire.show_imported_record(certificate, record_of, known=known))
-    return wire.RegistryRecordAnswer(response=wire.show_record(certificate, _base(call), known=known))
+    return wire.RegistryRecordAnswer(response=wire.show_record(certificate, call.services.config.base_url, known=known))
 
 
 @takes(wire.ValidationRequest)
@@ -166,7 +166,9 @@ async def legacy_validate(call: Call) -> wire.RegistryRecordAnswer:
         return wire.RegistryRecordAnswer(response=wire.show_imported_record(other, record_of, known=False))
     if checked is None or checked.standing != "valid":
         raise InvalidCertificate
-    return wire.RegistryRecordAnswer(response=wire.show_record(checked.certificate, _base(call), known=False))
+    return wire.RegistryRecordAnswer(
+        response=wire.show_record(checked.certificate, call.services.config.base_url, known=False)
+    )
 
 
 @takes(wire.VerificationRequest)
@@ -309,7 +311,3 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 def _json(value: object) -> Response:
     return Response(msgspec.json.encode(value), media_type="application/json")
-
-
-def _base(call: Call) -> str:
-    return call.services.config.public_url.rstrip("/")

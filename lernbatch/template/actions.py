@@ -83,7 +83,7 @@ async def find_asset(services: Services, template_id: str) -> CertificateTemplat
 
 def default_url(config: Config) -> str:
     """Where our own template is read, for portals that draw certificates themselves."""
-    return f"{config.public_url.rstrip('/')}/certs/templates/{DEFAULT_TEMPLATE}.svg"
+    return f"{config.base_url}/certs/templates/{DEFAULT_TEMPLATE}.svg"
 
 
 async def doubts_about(services: Services, batch: Batch, template: Template) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ import pytest
 from lernbatch.bulk import actions
 from tests.learning import complete, enrolled, new_batch, refusal, row
 from tests.people import ADMIN, ASHA, IMRAN, KAVYA, RAVI, VIKRAM, Person
-from tests.running import Running
+from tests.running import Running, running
 from tests.seeds import LEAF_NODES
 
 ENROL, UNENROL = "/v1/batch/bulk/enrollment", "/v1/batch/bulk/unenrollment"
@@ -223,6 +224,14 @@ def test_e33_the_result_is_a_file_once_it_is_done(service: Running) -> None:
     assert f"{batch_id},{ASHA.user_id},SUCCESS" in found.text
     assert "0404,u,Invalid course batch id " in found.text
     assert {service.call("GET", url + wrong).status_code for wrong in ("x", "%C3%A9")} == {404}
+
+
+def test_e33_a_slash_at_the_end_of_our_own_address_is_not_doubled(dsn: str, tmp_path: Path) -> None:
+    with running(tmp_path, dsn, public_url="https://learn.example/") as own:
+        process = process_id(upload(own, f'batchId,userIds\n{invited(own)},"{ASHA.user_id}"\n'))
+        work(own)
+        answer = own.call("GET", f"/v1/upload/statusDownloadLink/{process}", VIKRAM)
+        assert answer.json()["result"]["signedUrl"].startswith("https://learn.example/v1/upload/result/")
 
 
 def test_a_result_file_is_no_program(service: Running) -> None:

@@ -211,3 +211,10 @@ def test_a_cursor_is_good_for_its_secret_and_list_alone() -> None:
     ):
         assert cursors.read(secret, about, text) is None
     assert [cursors.read(b"secret", "list", text) for text in ("", "é", "x" * 5000, "a=b")] == [None] * 4
+
+
+def test_the_link_to_join_has_one_slash_behind_our_own_address(visits: Visits, dsn: str, tmp_path: Path) -> None:
+    with running(tmp_path, dsn, public_url="https://learn.example/") as own:
+        batch_id = new_batch(own)
+        page = visits(VIKRAM, at=own).get(f"{LIST}/{batch_id}").text
+        assert f"<code>https://learn.example/b/{batch_id}</code>" in page

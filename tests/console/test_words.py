@@ -101,6 +101,6 @@ def test_k74_every_marked_text_is_found_by_the_catalogues() -> None:
     mapping = [("**.py", "python"), ("**.html", "jinja2")]
     options = {"**.html": {"silent": "false", "trim_blocks": "true", "lstrip_blocks": "true"}}
     keywords = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
-    found = extract_from_dir(str(ROOM), mapping, options, keywords=keywords)  # type: ignore[arg-type]
+    found = extract_from_dir(str(ROOM), mapping, options, keywords=keywords)
     texts = {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
     assert {"Batches", "Running", "Choose who you are", "There is a problem", "%(num)s enrolled"} <= texts

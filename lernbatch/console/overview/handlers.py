@@ -41,7 +41,7 @@ async def show(visit: Visit) -> Response:
         "join_sentence": view.join_sentence(day, words),
         "paths": {page.path for page in visit.console.pages},
         "names_are_missing": names.are_missing,
-        "link": f"{services.config.public_url}/b/{batch.batch_id}",
+        "link": f"{services.config.base_url}/b/{batch.batch_id}",
     }
     return await rendering.page(visit, "overview/page.html", context)
 

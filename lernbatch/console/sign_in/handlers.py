@@ -90,7 +90,7 @@ async def leave(visit: Visit) -> Response:
     back = f"{endpoint.SIGN_IN}?signed-out=1"
     elsewhere = None
     if rules.signs_in_at_provider(visit.services.config):
-        public_url, now = visit.services.config.public_url.rstrip("/"), visit.services.clock.now()
+        public_url, now = visit.services.config.base_url, visit.services.clock.now()
         elsewhere = await visit.console.provider.sign_out_address(visit.session.grant, f"{public_url}{back}", now)
     response = see_other(elsewhere or back)
     response.delete_cookie(endpoint.cookie_name(visit.call.http), path="/console")
