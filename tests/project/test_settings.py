@@ -126,14 +126,15 @@ def test_a_value_that_cannot_be_used_is_one_sentence_with_its_variable(
 
 @pytest.mark.parametrize("name", sorted(config.SECRETS))
 def test_a_secret_may_lie_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secret, nearer = "s3cret" * 6, "nearer" * 6  # as long as the longest must be
     file = tmp_path / "secret"
-    file.write_text("  s3cret\n", encoding="utf-8")
+    file.write_text(f"  {secret}\n", encoding="utf-8")
     variable = f"LERNBATCH_{name}_FILE".upper()
     monkeypatch.setenv(variable, str(file))
-    assert getattr(config.load(), name).get_secret_value() == "s3cret"
+    assert getattr(config.load(), name).get_secret_value() == secret
     assert config.source(name) == variable
-    monkeypatch.setenv(variable.removesuffix("_FILE"), "nearer")
-    assert getattr(config.load(), name).get_secret_value() == "nearer"
+    monkeypatch.setenv(variable.removesuffix("_FILE"), nearer)
+    assert getattr(config.load(), name).get_secret_value() == nearer
 
 
 @pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfe"])
