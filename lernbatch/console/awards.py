@@ -58,24 +58,29 @@ def count_bound(bound: ScoreBound, words: Words) -> str:
     return _bound(bound, words.number(bound.threshold), words)
 
 
-def sentence(explanation: Explanation, words: Words) -> str:
-    """Where the learner stands in one sentence: what there is, or what is missing for the first certificate."""
+def sentence(explanation: Explanation, words: Words, *, is_own: bool) -> str:
+    """Where the learner stands in one sentence: what there is, or what is missing for the first certificate.
+
+    `is_own`: it is said to the learner.
+    """
     _, enrolment, results = words._, explanation.enrolment, explanation.certificates.results
     if not enrolment.active:
-        return _("You have left this batch. What you did is kept.")
+        return _("You have left this batch. What you did is kept.") if is_own else _("Has left this batch.")
     done, total = done_of(explanation.course, explanation)
     if not results:
         if enrolment.status == Progress.COMPLETED:
-            return _("You have completed the course. This batch gives no certificate.")
+            if is_own:
+                return _("You have completed the course. This batch gives no certificate.")
+            return _("Has completed the course. This batch gives no certificate.")
         return _("%(done)s of %(total)s are done.", done=words.number(done), total=words.number(total))
     missing = [(template, result) for template, result in results if result.outcome is not CriteriaOutcome.ISSUED]
     if not missing:
-        return _("You have your certificate.")
+        return _("You have your certificate.") if is_own else _("Has the certificate.")
     if all(result.outcome is CriteriaOutcome.MET for _template, result in missing):
         due = explanation.certificates.waiting
         if due is not None and due.parked:
-            return _("You have earned a certificate. Making it failed; your mentor can see why and have it made.")
-        return _("You have earned a certificate. It is being made: look again in a moment.")
+            return _("A certificate is earned. Making it failed; who runs the batch can see why and have it made.")
+        return _("A certificate is earned. It is being made: look again in a moment.")
     _template, result = next(pair for pair in missing if pair[1].outcome is not CriteriaOutcome.MET)
     part = next((part for part in result.parts if part.outcome is not CriteriaOutcome.MET), result)
     return _("No certificate yet: %(why)s.", why=_why(part, explanation, words))
@@ -108,11 +113,14 @@ def _step(part: CriteriaResult, explanation: Explanation, words: Words) -> tuple
         text = _status(int(evidence["wanted"]), words)
         return _capital(text), _("%(done)s of %(total)s are done", done=words.number(done), total=words.number(total))
     if part.rule.startswith("assessment"):
-        name, wanted = _assessed(part, explanation, words), percent_bound(_read(str(evidence.get("wanted"))), words)
+        name, wanted = (
+            _assessed(part, explanation, words),
+            percent_bound(read_bound(str(evidence.get("wanted"))), words),
+        )
         return _("%(name)s: %(bound)s", name=name, bound=wanted), _best(part, words)
     if part.rule == "attempts":
         used = max((int(count) for count in evidence["attempts"].values()), default=0)
-        text = _("Use %(bound)s attempts", bound=count_bound(_read(str(evidence["wanted"])), words))
+        text = _("Use %(bound)s attempts", bound=count_bound(read_bound(str(evidence["wanted"])), words))
         return text, words.ngettext("%(num)s is used", "%(num)s are used", used)
     if part.rule == "user":
         return _("Have the %(attribute)s that is asked for", attribute=evidence["attribute"]), ""
@@ -128,7 +136,7 @@ def _why(part: CriteriaResult, explanation: Explanation, words: Words) -> str:
             return _("the rule is for those who have not completed the course")
         return words.ngettext("%(num)s part is missing", "%(num)s parts are missing", total - done)
     if part.rule.startswith("assessment"):
-        bound = percent_bound(_read(str(part.evidence.get("wanted", ""))), words)
+        bound = percent_bound(read_bound(str(part.evidence.get("wanted", ""))), words)
         name = _assessed(part, explanation, words)
         if "percent" not in part.evidence:
             return _("%(name)s has no score yet, it needs %(bound)s", name=name, bound=bound)
@@ -187,7 +195,7 @@ def _bound(bound: ScoreBound, figure: str, words: Words) -> str:
             return _("exactly %(figure)s", figure=figure)
 
 
-def _read(text: str) -> ScoreBound:
+def read_bound(text: str) -> ScoreBound:
     """>= 70, as the evidence of a decision has it."""
     operator, _, threshold = text.partition(" ")
     return ScoreBound(operator, float(threshold or 0))

@@ -10,6 +10,9 @@ from lernbatch.console.certificates import handlers as certificates
 from lernbatch.console.dates import handlers as dates
 from lernbatch.console.endpoint import SIGN_IN
 from lernbatch.console.landing import handlers as landing
+from lernbatch.console.learner import handlers as learner
+from lernbatch.console.learners import handlers as learners
+from lernbatch.console.mentor import handlers as mentor
 from lernbatch.console.my import handlers as my
 from lernbatch.console.operation import handlers as operation
 from lernbatch.console.overview import handlers as overview
@@ -40,6 +43,11 @@ PAGES: tuple[Page, ...] = (
     Page("/console/batches/new", dates.show_new, {"create": Write(dates.create, "batch.create")}, seen_by=creates),
     Page("/console/batches/{batch_id}", overview.show, {"add": Write(overview.add, "enrolment.enrol")},
          tab=N_("Overview"), seen_by=manages),
+    Page("/console/batches/{batch_id}/learners", learners.show, tab=N_("Learners"), seen_by=manages),
+    Page("/console/batches/{batch_id}/learners/list.csv", learners.download, seen_by=manages),
+    Page("/console/batches/{batch_id}/learners/{user_id}", learner.show,
+         {"contact": Write(learner.contact), "undo": Write(learner.undo),
+          "remove": Write(learner.remove, "enrolment.unenrol")}, seen_by=manages),
     Page("/console/batches/{batch_id}/roster", roster.show, {"read": Write(roster.read)}, tab=N_("Roster"),
          seen_by=manages, large=True),
     Page("/console/batches/{batch_id}/roster/empty.csv", roster.download_example, seen_by=manages),
@@ -62,6 +70,11 @@ PAGES: tuple[Page, ...] = (
          tab=N_("Reports"), seen_by=manages),
     Page("/console/reports", reports.show, nav=N_("Reports"), seen_by=manages),
     Page("/console/reports/{request_id}", reports.show_one, seen_by=manages),
+
+    # a mentor's list
+    Page("/console/mentor", mentor.show, {"contact": Write(mentor.contact), "undo": Write(mentor.undo)},
+         nav=N_("My learners"), seen_by=creates),
+    Page("/console/mentor/order", mentor.explain_order, seen_by=creates),
 
     # a learner's own
     Page("/console/my", my.show, nav=N_("My courses")),

@@ -183,7 +183,7 @@ def batch(explanation: Explanation, batch: Batch, names: Names, visit: Visit, *,
         "width": round(200 * done / total, 1) if total else 0,
         **_last_day(batch, visit.services, words),
         "is_active": explanation.enrolment.active,
-        "sentence": awards.sentence(explanation, words),
+        "sentence": awards.sentence(explanation, words, is_own=True),
         "is_good": not explanation.certificates.results or not _lacks_one(explanation),
         "templates": [
             {"name": template.name, "steps": awards.steps(result, explanation, words)}

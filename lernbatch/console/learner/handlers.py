@@ -1,0 +1,80 @@
+"""The page of one learner of a batch."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from lernbatch.console import batch_frame, people, rendering
+from lernbatch.console.learner import view
+from lernbatch.console.visit import Visit, see_other
+from lernbatch.enrolment import actions as enrolments
+from lernbatch.enrolment.model import EnrolmentRequest, EnrolmentSource
+from lernbatch.enrolment.rules import NotEnrolled
+from lernbatch.errors import NotFound
+from lernbatch.mentoring import actions as mentoring
+from lernbatch.mentoring.wire import read_contact
+from lernbatch.summary import explain
+from lernbatch.web import audit
+
+
+async def show(visit: Visit) -> Response:
+    """GET /console/batches/{batch_id}/learners/{user_id}"""
+    day = await batch_frame.managed(visit)
+    services, batch_id, user_id = visit.services, day.batch.batch_id, visit.parameters["user_id"]
+    try:
+        explanation = await explain.explain(services, user_id, batch_id, visit.caller)
+    except NotEnrolled:
+        raise NotFound from None
+    history = await mentoring.history(services, visit.caller, batch_id, user_id)
+    contacts = await mentoring.contacts_of(services, visit.caller, batch_id, user_id)
+    names = await people.names(visit, [user_id, *filter(None, [entry.by for entry in history])])
+    context = {
+        **batch_frame.frame(visit, day),
+        **view.page(explanation, history, contacts, names, visit.words),
+        "learners_address": f"/console/batches/{quote(batch_id, safe='')}/learners",
+    }
+    return await rendering.page(visit, "learner/page.html", context)
+
+
+async def contact(visit: Visit) -> Response:
+    """POST …, do=contact: the learner was spoken to, and leaves the list of whom to help for three days."""
+    day = await batch_frame.managed(visit)
+    if not visit.form.get("how"):
+        visit.refuse(visit.words._("Choose how you reached the learner."), "how")
+        return await show(visit)
+    request = {
+        "batchId": day.batch.batch_id,
+        "userIds": [visit.parameters["user_id"]],
+        "how": visit.form["how"],
+        "note": visit.form.get("note", ""),
+        "leaveAlone": "leave_alone" in visit.form,
+    }
+    await mentoring.contact(visit.services, visit.caller, read_contact(request), audit.by(visit.call))
+    return see_other(f"{visit.path}?done=contacted")
+
+
+async def undo(visit: Visit) -> Response:
+    """POST …, do=undo: a contact that was noted by mistake, within a day."""
+    day, contact_id = await batch_frame.managed(visit), visit.form.get("contact", "")
+    user_id = visit.parameters["user_id"]
+    await mentoring.undo(visit.services, visit.caller, day.batch.batch_id, user_id, contact_id, audit.by(visit.call))
+    return see_other(f"{visit.path}?done=undone")
+
+
+async def remove(visit: Visit) -> Response:
+    """POST …, do=remove: out of the batch; what was done is kept."""
+    day, caller = await batch_frame.managed(visit), visit.caller
+    request = EnrolmentRequest(
+        visit.parameters["user_id"],
+        day.batch.batch_id,
+        None,
+        added_by=caller.user_id,
+        origin=visit.call.origin,
+        source=EnrolmentSource.HAND,
+    )
+    (refusal,) = await enrolments.unenrol_for(visit.services, caller, [request])
+    if refusal is not None:
+        raise refusal
+    return see_other(f"{visit.path}?done=removed")

@@ -1,0 +1,1 @@
+"""The learners of a batch: who stands where, unit by unit."""

@@ -1,0 +1,209 @@
+"""What the table of learners shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from lernbatch.archive.model import Row
+from lernbatch.console import standings
+from lernbatch.console.people import Names
+from lernbatch.console.words import N_, Words
+from lernbatch.figures import rules
+from lernbatch.figures.model import CountedBatch, LearnerRow, LearnersPage, LearnersQuery, Standing
+from lernbatch.figures.wire import STANDING_NAMES, show_cursor
+
+MOST_UNITS = 16  # columns of the table
+SORTS = {
+    "need": N_("who needs help first"),
+    "progress": N_("least progress first"),
+    "-progress": N_("most progress first"),
+    "seen": N_("not seen for longest first"),
+    "-seen": N_("seen last first"),
+    "-best": N_("best score first"),
+    "joined": N_("joined first"),
+}
+SEEN = {"7": N_("in the last 7 days"), "14": N_("in the last 14 days"), "28": N_("in the last 28 days")}
+HOW = {"self": N_("by themselves"), "hand": N_("by hand"), "file": N_("by a list")}
+_TEXTS = ("state", "district", "block", "addedBy", "addedHow", "reached", "notReached")
+_NUMBERS = ("unit", "finishedUnit", "unfinishedUnit")
+_STEPS = (1, 34, 67, 100)  # percent from which a cell is darker
+# What the filter says, part by part; `%(value)s` is what stands in the address.
+_SENTENCES = {
+    "standings": N_("%(value)s"),
+    "unit": N_("stopped in unit %(value)s"),
+    "reached": N_("came as far as: %(value)s"),
+    "notReached": N_("not as far as: %(value)s"),
+    "certified": N_("have a certificate"),
+    "finishedUnit": N_("finished unit %(value)s"),
+    "unfinishedUnit": N_("have not finished unit %(value)s"),
+    "seenWithinDays": N_("seen within %(value)s days"),
+    "notSeenForDays": N_("not seen for %(value)s days"),
+    "addedHow": N_("joined %(value)s"),
+    "addedBy": N_("brought in by %(value)s"),
+    "state": N_("from %(value)s"),
+    "district": N_("from %(value)s"),
+    "block": N_("from %(value)s"),
+}
+_LEVELS = {
+    "enrolled": N_("enrolled"),
+    "started": N_("started"),
+    "half": N_("half way"),
+    "completed": N_("completed"),
+    "passed": N_("passed"),
+    "certified": N_("certified"),
+}
+
+
+def read(query: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    """The address as the API's request. Raises: ValueError, for a number that is none."""
+    filters: dict[str, Any] = {name: query[name] for name in _TEXTS if query.get(name)}
+    filters |= {name: int(query[name]) for name in _NUMBERS if query.get(name)}
+    if query.get("standings"):
+        filters["standings"] = query["standings"].split(",")
+    if query.get("certified"):
+        filters["certified"] = query["certified"] == "true"
+    if query.get("seenWithinDays"):
+        filters["seenFrom"] = (now - timedelta(days=int(query["seenWithinDays"]))).isoformat()
+    if query.get("notSeenForDays"):
+        filters["seenBefore"] = (now - timedelta(days=int(query["notSeenForDays"]))).isoformat()
+    sort = query.get("sort") or "need"
+    request: dict[str, Any] = {"sort_by": sort.removeprefix("-"), "descending": sort.startswith("-")}
+    if filters:
+        request["filters"] = filters
+    if query.get("after"):
+        request["cursor"] = query["after"]
+    return request
+
+
+def page(
+    page: LearnersPage,
+    query: LearnersQuery,
+    counted: CountedBatch,
+    names: Names,
+    asked: Mapping[str, str],
+    words: Words,
+) -> dict[str, Any]:
+    """The table with its chips, its filter as a sentence, and how many the filter leaves out."""
+    figures, measure = counted.figures, page.measure
+    units = [unit.unit.name for unit in measure.units][:MOST_UNITS]
+    numbers = dict(zip(Standing, figures.standings, strict=False))
+    enrolled = figures.enrolled
+    finished = list(figures.units[:MOST_UNITS])
+    kept = {name: value for name, value in asked.items() if name != "after" and value}
+    return {
+        "rows": [_row(row, page, names, words) for row in page.rows],
+        "units": [{"name": name, "short": f"U{number}"} for number, name in enumerate(units, start=1)],
+        "finished": [words.part(count, enrolled) for count in finished],
+        "has_best": bool(measure.assessments),
+        "total": page.total,
+        "enrolled": enrolled,
+        "left_out": max(enrolled - page.total, 0),
+        "counted_at": page.counted_at,
+        "chips": [
+            {"link": "?", "text": words._("All"), "count": enrolled, "is_current": not _filters(asked)},
+            *(
+                {
+                    "link": f"?{urlencode({'standings': STANDING_NAMES[standing]})}",
+                    "text": words._(text),
+                    "count": numbers.get(standing, 0),
+                    "is_current": asked.get("standings") == STANDING_NAMES[standing],
+                }
+                for standing, (_kind, text) in standings.NAMES.items()
+            ),
+        ],
+        "parts": [
+            {"text": _said(name, value, words), "link": _without(kept, name)} for name, value in _filters(asked).items()
+        ],
+        "next": None if page.next is None else f"?{urlencode({**kept, 'after': show_cursor(page.next, query)})}",
+        "file": f"list.csv?{urlencode(kept)}" if kept else "list.csv",
+        "sorts": [(value, words._(text)) for value, text in SORTS.items()],
+        "sort": asked.get("sort") or "need",
+        "seen": [("", words._("at any time"))] + [(value, words._(text)) for value, text in SEEN.items()],
+        "how": [("", words._("in any way"))] + [(value, words._(text)) for value, text in HOW.items()],
+        "asked": asked,
+    }
+
+
+def _filters(asked: Mapping[str, str]) -> dict[str, str]:
+    return {name: asked[name] for name in _SENTENCES if asked.get(name)}
+
+
+def _said(name: str, value: str, words: Words) -> str:
+    """One part of the filter in words."""
+    if name == "standings":
+        numbers = {text: standing for standing, text in STANDING_NAMES.items()}
+        known = [standings.NAMES[Standing(numbers[each])][1] for each in value.split(",") if each in numbers]
+        return words.listed([words._(text) for text in known]) if known else value
+    if name in ("reached", "notReached"):
+        value = words._(_LEVELS.get(value, value))
+    elif name == "addedHow":
+        value = words._(HOW.get(value, value))
+    return words._(_SENTENCES[name], value=value)
+
+
+def _without(kept: Mapping[str, str], name: str) -> str:
+    return f"?{urlencode({key: value for key, value in kept.items() if key != name})}"
+
+
+def _row(row: LearnerRow, page: LearnersPage, names: Names, words: Words) -> dict[str, Any]:
+    kind, text = standings.NAMES[Standing(row.standing)]
+    units = list(row.units[:MOST_UNITS])
+    return {
+        "user_id": row.user_id,
+        "name": names.of(row.user_id),
+        "percent": words.percent(row.percentage / 100),
+        "cells": [{"step": step(percent), "text": cell(percent, words)} for percent in units],
+        "done": sum(percent == 100 for percent in units),
+        "best": "–" if row.best is None else words.percent(row.best / 100),
+        "seen_at": row.seen_at,
+        "kind": kind,
+        "standing": words._(text),
+        "sentence": standings.in_words(rules.sentence(row, page.measure, words.now), words),
+    }
+
+
+def step(percent: int) -> int:
+    """How dark a cell is: 0 for nothing, 4 for all."""
+    return sum(percent >= least for least in _STEPS)
+
+
+def cell(percent: int, words: Words) -> str:
+    """What stands in a cell, so that nobody needs its colour: ✓, the percent, or a dash."""
+    if percent >= 100:
+        return "✓"
+    return words.number(percent) if percent else "–"
+
+
+def csv_columns(page: LearnersPage, words: Words) -> list[str]:
+    _ = words._
+    units = [unit.unit.name for unit in page.measure.units]
+    return [
+        _("Learner"),
+        _("Percent"),
+        *units,
+        _("Best score"),
+        _("Attempts"),
+        _("Last seen"),
+        _("Joined"),
+        _("Stands"),
+    ]
+
+
+def csv_rows(page: LearnersPage, words: Words) -> list[Row]:
+    """Rows of the file; names are not in it, as they are in no list that is stored."""
+    return [
+        [
+            row.user_id,
+            row.percentage,
+            *row.units,
+            "" if row.best is None else row.best,
+            row.attempts,
+            row.seen_at.isoformat() if row.seen_at else "",
+            row.enrolled_at.isoformat(),
+            standings.in_words(rules.sentence(row, page.measure, words.now), words),
+        ]
+        for row in page.rows
+    ]

@@ -1,0 +1,1 @@
+"""Whom a mentor helps first, and whether it helped."""
