@@ -115,7 +115,7 @@ texts: $(VENV)/.ready
 	@cd lernbatch/console && "$(abspath $(BIN))/pybabel" -q extract -F locale/babel.cfg -k N_ --no-location \
 		--sort-output --project Lernbatch -o ../../build/console.pot .
 	@for file in lernbatch/console/locale/*.po; do [ -f "$$file" ] || continue; \
-		$(BIN)/pybabel -q update -i build/console.pot -o "$$file" -l "$$(basename "$$file" .po)" --no-wrap; done
+		$(BIN)/pybabel -q update -i build/console.pot -o "$$file" -l "$$(basename "$$file" .po)" --no-wrap --ignore-pot-creation-date; done
 	@echo "The console's texts are in build/console.pot; a new language begins with a copy of it."
 
 docs: $(VENV)/.ready-for-docs
