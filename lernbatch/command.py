@@ -42,10 +42,10 @@ async def migrate(read: Config, dsn: str, *, with_sandbox: bool = False) -> list
 
 async def unmuted(read: Config, dsn: str) -> Config:
     """The settings as they count on this database: after the hand-over nothing is muted, whatever is set (M43)."""
-    from lernbatch.takeover import hand_over
-
     if not read.is_muted:
         return read
+    from lernbatch.takeover import hand_over  # the whole of moving over, which few installations need
+
     conn = await db.connect(dsn)
     try:
         handed_over = await hand_over.is_done(conn)
