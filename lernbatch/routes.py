@@ -101,13 +101,13 @@ ROUTES: list[Route] = [
 
     # figures of batches and their learners
     Route("GET", "/v1/course/batch/figures/{batch_id}", figures.read_figures),
-    Route("POST", "/v1/course/batch/figures", figures.list_figures),
+    Route("POST", "/v1/course/batch/figures", figures.list_figures, unreadable=NotAnObject),
     Route("GET", "/v1/course/batch/cert/figures/{batch_id}", figures.read_certificate_groups),
-    Route("POST", "/v1/course/batch/learners", figures.list_learners),
+    Route("POST", "/v1/course/batch/learners", figures.list_learners, unreadable=NotAnObject),
     Route("GET", "/v1/course/enrollment/history", mentoring.read_history),
-    Route("POST", "/v1/course/batch/help", mentoring.list_needy),
-    Route("POST", "/v1/course/batch/contact/add", mentoring.note_contact),
-    Route("POST", "/v1/course/batch/contact/undo", mentoring.undo_contact),
+    Route("POST", "/v1/course/batch/help", mentoring.list_needy, unreadable=NotAnObject),
+    Route("POST", "/v1/course/batch/contact/add", mentoring.note_contact, unreadable=NotAnObject),
+    Route("POST", "/v1/course/batch/contact/undo", mentoring.undo_contact, unreadable=NotAnObject),
     Route("GET", "/v1/course/batch/contact/list", mentoring.list_contacts),
 
     # certificates

@@ -146,6 +146,7 @@ ROWS: dict[str, str] = {
 
     # operations
     "GET /health":                                       "+ + + + + + + + + + + +",
+    "GET /healthz":                                      "+ + + + + + + + + + + +",
     "GET /service/health":                               "+ + + + + + + + + + + +",
     "GET /livez":                                        "+ + + + + + + + + + + +",
     "GET /readyz":                                       "+ + + + + + + + + + + +",
