@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from lernbatch.console.dates import view
 from lernbatch.console.words import Words
 from tests.console.conftest import Visits
-from tests.learning import new_batch
+from tests.learning import enrolled, new_batch
 from tests.people import ADMIN, ASHA, HOME_ORG, MEERA, RAVI, VIKRAM, Person
 from tests.running import Running
 from tests.seeds import COURSE
@@ -121,3 +123,17 @@ def test_k79_a_change_leaves_a_line_in_the_audit_trail(visits: Visits, service: 
         "SELECT * FROM audit WHERE what = 'batch.update' AND request_id = $1", answer.headers["x-request-id"]
     )
     assert (row["who"], row["outcome"], row["about"]) == (VIKRAM.user_id, "done", batch_id)
+
+
+@pytest.mark.parametrize(("days", "learners"), [(30, 0), (44, 2), (16, 2)])
+def test_another_last_day_says_how_many_have_not_completed(
+    visits: Visits, service: Running, days: int, learners: int
+) -> None:
+    batch_id = new_batch(service, days=30)
+    for _ in range(2):
+        enrolled(service, batch_id)
+    last_day = service.clock.today() + timedelta(days=days)
+    vikram, path = visits(VIKRAM), f"/console/batches/{batch_id}/rules"
+    html = vikram.post(path, {**vikram.hidden(path, "save"), "do": "check", "endDate": last_day.isoformat()}).text
+    assert (f"{learners}</span><p>have not completed the course" in html) == bool(learners)
+    assert ("learners notice anything" in html) == (not learners)
