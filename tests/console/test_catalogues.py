@@ -52,13 +52,6 @@ def test_k74_every_text_is_translated(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
-def test_no_catalogue_keeps_a_text_that_no_page_has(language: str) -> None:
-    left_over = sorted(str(message.id) for message, _ in translated(language) if message.id not in texts())
-    assert left_over == [], "run `make texts`"
-    assert not catalogue(language).obsolete, "remove the texts behind #~"
-
-
-@pytest.mark.parametrize("language", TRANSLATED)
 def test_a_translation_has_the_placeholders_and_marks_of_its_text(language: str) -> None:
     for message, forms in translated(language):
         singular, *plural = message.id if isinstance(message.id, tuple) else (message.id,)
