@@ -10,7 +10,7 @@ import pytest
 from lernbatch.console.pages import PAGES
 from tests.console.chromium import HEIGHTS, PHONE, WIDE, Theme
 from tests.console.pages.conftest import Readers
-from tests.learning import enrolled, new_batch
+from tests.learning import enrol, known_learner, new_batch
 from tests.people import PLATFORM, VIKRAM, Person
 from tests.running import Running
 
@@ -66,7 +66,8 @@ def test_k69_k73_axe_finds_nothing_and_nothing_scrolls_sideways(readers: Readers
         list(PLATFORM.roles),
     )
     batch_id = new_batch(service, name="இலக்கணம் with a name that is longer than most names of batches are")
-    learner = enrolled(service, batch_id)
+    learner = known_learner(service)
+    enrol(service, learner, batch_id)
     page = readers(reader_of(path, learner), language="en").page
     complaints = []
     for language, theme, width in VIEWS:
