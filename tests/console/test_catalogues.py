@@ -26,7 +26,7 @@ _PLACEHOLDER = re.compile(r"%\(\w+\)s|</?\w+>")
 def texts() -> frozenset[str | tuple[str, ...]]:
     """Every text that is marked in the code and the templates, as `make texts` finds them."""
     with (LOCALE / "babel.cfg").open(encoding="utf-8") as file:
-        methods, options = parse_mapping_cfg(file)
+        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     rows = extract_from_dir(CONSOLE, methods, options, keywords={**DEFAULT_KEYWORDS, "N_": None})
     return frozenset(row[2] for row in rows)
 
@@ -41,7 +41,7 @@ def translated(language: str) -> Iterator[tuple[Message, tuple[str, ...]]]:
     """Every text of a catalogue with its one translation, or those of its forms."""
     for message in catalogue(language):
         if message.id:
-            yield message, (message.string,) if isinstance(message.string, str) else tuple(message.string)
+            yield message, (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
@@ -55,7 +55,7 @@ def test_k74_every_text_is_translated(language: str) -> None:
 def test_a_translation_has_the_placeholders_and_marks_of_its_text(language: str) -> None:
     for message, forms in translated(language):
         singular, *plural = message.id if isinstance(message.id, tuple) else (message.id,)
-        expected = sorted(_PLACEHOLDER.findall(plural[0] if plural else singular))
+        expected = sorted(_PLACEHOLDER.findall(str(plural[0] if plural else singular)))
         for form in forms:
             assert sorted(_PLACEHOLDER.findall(form)) == expected, message.id
 
