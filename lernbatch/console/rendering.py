@@ -7,15 +7,17 @@ import gzip
 import secrets
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import Response
 
 from lernbatch.config import Config
 from lernbatch.console import forms, rules, static_files, words
 from lernbatch.console.visit import Page, Visit
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 LEAST_COMPRESSED_BYTES = 1000
 GZIP_LEVEL = 5
@@ -26,6 +28,8 @@ THEMES = ("light", "dark")
 @cache
 def _environment(language: str) -> Environment:
     """The templates in one language; each page's stands in its folder, what they share in `templates`."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # loaded where a page is shown
+
     environment = Environment(
         loader=PackageLoader("lernbatch.console", ""),
         autoescape=True,
