@@ -127,13 +127,14 @@ def test_a_value_that_cannot_be_used_is_one_sentence_with_its_variable(
 @pytest.mark.parametrize("name", sorted(config.SECRETS))
 def test_a_secret_may_lie_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "secret"
-    file.write_text("  s3cret\n", encoding="utf-8")
+    in_the_file, nearer = "s3cret" * 6, "nearer" * 6  # some have a least length
+    file.write_text(f"  {in_the_file}\n", encoding="utf-8")
     variable = f"LERNBATCH_{name}_FILE".upper()
     monkeypatch.setenv(variable, str(file))
-    assert getattr(config.load(), name).get_secret_value() == "s3cret"
+    assert getattr(config.load(), name).get_secret_value() == in_the_file
     assert config.source(name) == variable
-    monkeypatch.setenv(variable.removesuffix("_FILE"), "nearer")
-    assert getattr(config.load(), name).get_secret_value() == "nearer"
+    monkeypatch.setenv(variable.removesuffix("_FILE"), nearer)
+    assert getattr(config.load(), name).get_secret_value() == nearer
 
 
 @pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfe"])
