@@ -436,6 +436,7 @@ CREATE TABLE certificate_due (
 
 CREATE INDEX certificate_due_next ON certificate_due (due_at) WHERE NOT parked; -- certificate.claim_due
 CREATE INDEX certificate_due_of_batch ON certificate_due (batch_id);            -- explain
+CREATE INDEX certificate_due_parked ON certificate_due (batch_id) WHERE parked; -- certificate.retry_parked, ops.parked
 
 -- One row: a batch whose learners are checked again at a time, because neither a completion nor a score makes them due.
 -- Deleted when no template of the batch needs another re-check; else due later.

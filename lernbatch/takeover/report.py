@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lernbatch.takeover.convert.model import OF_COURSES, WEIGHTS, Fate, weight
 from lernbatch.takeover.database import Q, Tables
@@ -18,9 +17,6 @@ from lernbatch.takeover.row import SunbirdSource
 
 EXAMPLES = 10
 PAGE = 5000
-_PAGES = Environment(
-    loader=PackageLoader("lernbatch.takeover", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +135,19 @@ def describe(source: SunbirdSource) -> dict[str, Any]:
 
 async def write(folder: Path, report: Mapping[str, Any], tables: Tables | None = None) -> Path:
     """Write `report` as COMMAND.json and COMMAND.html, and KIND.csv of every kind. Returns the page's path."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # loaded where a page is written
+
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a command serves nobody meanwhile
     name = str(report["command"])
     (folder / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     page = folder / f"{name}.html"
-    page.write_text(_PAGES.get_template("report.html").render(report=report), encoding="utf-8")
+    pages = Environment(
+        loader=PackageLoader("lernbatch.takeover", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    page.write_text(pages.get_template("report.html").render(report=report), encoding="utf-8")
     if tables is not None:
         for kind in report["problems"]:
             await _write_problems(folder / f"{kind}.csv", kind, tables)

@@ -29,6 +29,9 @@ LARGE = {
 # What may, and why.
 MAY = {
     "ops.queue_lengths": "it stops at a bound",
+    "ops.queues": "likewise",
+    "ops.parked": "of what was given up, which is little; it stops at a bound",
+    "certificate.retry_all_parked": "an operator's command, of the same",
     "erasure.erase_events": "an erasure, which is rare, goes through what waits, which is little",
     "jobs.outbox.replay_parked": "an operator's command",
     "jobs.outbox.due_events": "in the order of writing, which is the order in which they are due; it stops at a bound",

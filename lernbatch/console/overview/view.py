@@ -68,7 +68,7 @@ def figures(day: BatchDay, counted: BatchFigures, links: Links, words: Words) ->
     standings = dict(zip(Standing, counted.standings, strict=False))
     completed = reached(counted, Reached.COMPLETED)
     lost = standings.get(Standing.NO_ATTEMPT_LEFT, 0)
-    week = [words._("%(num)s in 7 days", num=f"+{words.number(count)}") if count else "" for count in in_week]
+    week = [words._("%(num)s in 7 days", num="+" + words.number(count)) if count else "" for count in in_week]
     issued = words.ngettext("%(num)s certificate in 7 days", "%(num)s certificates in 7 days", in_week[2])
     return [
         {"count": total, "text": words._("enrolled"), "below": seats, "more": week[0], "link": links.learners()},
