@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import builtins
 import csv
 import io
 import json
 import re
 import shlex
+import subprocess
+import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from lernbatch import cli
+from lernbatch import __version__, cli, config
 from lernbatch.archive import formats
 from lernbatch.archive.model import FileFormat
+from lernbatch.console import pages as console
+from lernbatch.console.dates import handlers
 from tests.learning import new_batch
 from tests.people import VIKRAM
 from tests.reporting import Reporting
@@ -43,12 +49,14 @@ def blocks(kind: str, page: str = "") -> list[str]:
 def command_lines() -> list[str]:
     """Every line of a block that somebody is to type."""
     transcripts = [line[2:] for text in blocks("") for line in text.splitlines() if line.startswith("$ ")]
-    return [line for text in blocks("sh") for line in text.splitlines() if line.strip()] + transcripts
+    scripts = [re.sub(r"\\\n\s*", "", text) for text in blocks("sh")]
+    return [line for text in scripts for line in text.splitlines() if line.strip()] + transcripts
 
 
 def test_every_block_is_of_a_kind_that_is_run() -> None:
     kinds = {kind for path in PAGES for kind, _ in _BLOCK.findall(path.read_text(encoding="utf-8"))}
-    assert kinds == {"", "sh", "json", "sql", "python", "http", "{toctree}"}
+    # YAML is read by its own program, see tests/real/test_promtool.py.
+    assert kinds == {"", "sh", "json", "sql", "python", "http", "yaml", "{toctree}"}
 
 
 @pytest.mark.parametrize("line", command_lines())
@@ -57,6 +65,24 @@ def test_what_is_to_be_typed_exists(line: str) -> None:
     if program == "make":
         targets = re.findall(r"^([\w-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert words[0] in targets
+    elif program == "pipx":
+        assert words == ["install", f"lernbatch-{__version__}-py3-none-any.whl"]
+    elif program == "kubectl":
+        assert {
+            word.partition("=")[2].partition("=")[0] for word in words if word.startswith("--from-")
+        } <= config.SECRETS
+    elif program == "helm":
+        assert (REPOSITORY / words[2] / "Chart.yaml").is_file()
+        values = (REPOSITORY / words[2] / "values.yaml").read_text(encoding="utf-8")
+        for setting in (word.partition("=")[0] for flag, word in pairwise(words) if flag == "--set"):
+            group, name = setting.split(".")
+            assert re.search(rf"^{group}:\n(?: .*\n)*?  {name}:", values, re.MULTILINE), setting
+    elif program == "journalctl":
+        unit, pattern = words[words.index("-u") + 1], words[words.index("grep") + 1]
+        assert (REPOSITORY / f"deploy/systemd/{unit}.service").is_file()
+        logging = "from lernbatch import log; log.configure('info'); log.info('a bug', request_id='4711')"
+        logged = subprocess.run([sys.executable, "-c", logging], capture_output=True, text=True, check=True).stderr
+        assert re.search(pattern, logged)
     elif program != "curl":
         assert Path(program).name == "lernbatch"
         cli.command_line(tuple(words)).parse_args(words, print_error=False, exit_on_error=False)
@@ -111,8 +137,25 @@ def test_the_statements_of_the_pages_run(dsn: str) -> None:
     asyncio.run(run())
 
 
+def test_the_page_of_the_console_that_is_shown_is_made_of_what_there_is() -> None:
+    (text,) = blocks("python", "console.md")
+    code = ast.parse(text)
+    there_is = vars(builtins) | vars(console) | vars(handlers)
+    nodes = list(ast.walk(code))
+    own = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    assert {node.id for node in nodes if isinstance(node, ast.Name)} - own - set(there_is) == set()
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id not in own:
+            assert hasattr(there_is[node.value.id], node.attr), ast.unparse(node)
+    row = code.body[0]
+    assert isinstance(row, ast.Expr)
+    (page,) = eval(ast.unparse(row), dict(vars(console)))
+    assert page in console.PAGES
+
+
 def test_the_lines_that_read_a_csv_read_what_is_written() -> None:
-    (lines,) = blocks("python")
+    (lines,) = blocks("python", "exhausts.md")
     row = ["a, b", 'say "yes"', "two\nlines", "", "गिनती"]
     for line in lines.splitlines():
         call, _, comment = line.partition("#")
