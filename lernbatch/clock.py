@@ -19,10 +19,6 @@ class Clock:
         given = GIVEN.get()
         return datetime.now(UTC) if given is None else given.at
 
-    def wall(self) -> datetime:
-        """The time of this machine, also for a shadowed request: tokens are judged by it."""
-        return self.now() if GIVEN.get() is None else datetime.now(UTC)
-
     def today(self, time_zone: str | None = None) -> date:
         """The day it is in `time_zone`; None: in the installation's."""
         return self.now().astimezone(ZoneInfo(time_zone) if time_zone else self.zone).date()

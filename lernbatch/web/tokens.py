@@ -189,8 +189,8 @@ class TokenVerifier:
 
     def _lasting(self, claims: Claims, accept_expired: bool) -> int:
         """Until when the token counts: _LASTS, or when it ended, if it is accepted late; 0: it does not count."""
-        now, latest_start = int(self._clock.now().timestamp()), self._clock.wall().timestamp() + LEEWAY_SECONDS
-        if claims.subject in self._ended or claims.subject in self._blocked or claims.starts_at > latest_start:
+        now = int(self._clock.now().timestamp())
+        if claims.subject in self._ended or claims.subject in self._blocked or claims.starts_at > now + LEEWAY_SECONDS:
             return 0
         if claims.expires_at >= now:
             return _LASTS
