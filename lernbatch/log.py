@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import TextIO
 
 WINDOW_SECONDS, LINES_A_WINDOW = 60.0, 5
 MOST_KINDS = 1000  # a library may put its values into the text itself
@@ -102,9 +103,20 @@ class _LineFormatter(logging.Formatter):
         return json.dumps(line, default=repr)
 
 
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to the standard error of the moment: one that somebody puts in its place may be closed later."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
 def configure(level: str) -> None:
     """One JSON line an event, on standard error; what libraries log comes in the same form, from warnings on."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StandardError()
     handler.addFilter(_BoundRepeats())
     handler.setFormatter(_LineFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
