@@ -102,7 +102,6 @@ def update(size: database.Size) -> str:
         "last_access_at": "ARRAY[now()]",
         "states": f"ARRAY['{{{times}}}']",
         "scores": "ARRAY['{}']",
-        "assessed": "ARRAY[false]",
     }
     read = _filled(PROGRESS.learners, values).replace("asked.user_id, asked.batch_id, ", "", 1)
     return (
@@ -127,7 +126,7 @@ def read(size: database.Size) -> str:
 
 def listing(size: database.Size) -> str:
     ids = ", ".join(f"'{database.batch_id(n)}'" for n in range(database.BATCHES_EACH))
-    values = {"user_ids": _USER, "course_ids": "ARRAY[NULL]", "limit": "1000"}
+    values = {"user_ids": _USER, "limits": "ARRAY[1000]", "offsets": "ARRAY[0]"}
     enrolments = _filled(ENROLMENT.enrolments_of, values)
     batches = _filled(BATCH.batches_by_ids, {"batch_ids": f"ARRAY[{ids}]"})
     return _learner(size) + f"{enrolments};\n{batches};\n"
