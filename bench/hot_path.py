@@ -126,7 +126,7 @@ def main() -> None:
     given = asked.parse_args()
     names = given.calls.split(";") if given.calls else list(CALLS)
     if pgbench.program() is None:
-        raise SystemExit("There is no pgbench: install PostgreSQL's own programs (postgresql-client on Debian).")
+        raise SystemExit("There is no pgbench: install PostgreSQL's own programs (postgresql on Debian).")
     began = time.monotonic()
     with ExitStack() as opened:
         large = _opened(opened, Size(given.enrolments, given.searched), given.workers)
@@ -212,8 +212,8 @@ def _show(names: list[str], given: argparse.Namespace, seen: Seen) -> None:
     console = Console(width=220)
     console.print(_calls(names, seen), _compared(given, seen), markup=False)
     print(
-        f"{given.enrolments:,} enrolments, {given.searched:,} batches to search, {given.workers} processes; rounds: {given.rounds}, of {given.seconds:g} s a call."
-        " In brackets: least and most of the rounds."
+        f"{given.enrolments:,} enrolments, {given.searched:,} batches to search, {given.workers} processes;"
+        f" rounds: {given.rounds}, of {given.seconds:g} s a call. In brackets: least and most of the rounds."
     )
     machine = ", ".join(f"{rate:,.0f}" for rate in seen.machine)
     print(f"The machine itself, pgbench's reads a second from start to end: {machine}.")
