@@ -90,7 +90,7 @@ async def _read_change(call: Call) -> BatchChange:
 @takes(result=wire_document.BatchRead)
 async def read(call: Call) -> Headed:
     """GET /v1/course/batch/read/{batch_id}; an unknown id is `{}`, clients test for emptiness (RD1)."""
-    batch = await actions.find(call.services.pool, call.parameters["batch_id"])
+    batch = await actions.batch_of(call.services, call.parameters["batch_id"])
     if batch is None:
         return Headed({"response": {}}, {})
     config = call.services.config
