@@ -143,6 +143,7 @@ class Config(BaseModel):
     machine_clients: SecretStr = SecretStr("")  # `id=key, id=key`: systems that call without a user
     service_token: SecretStr | None = None  # header X-Service-Token that opens /private/… from elsewhere
     roles_enforced: Literal["everywhere", "gateway", "nowhere"] = "everywhere"  # the gateway's rules of roles
+    gateway_denial_plain: bool = False  # refusals for want of a role are plain text on the gateway's paths, as its own
     subject_enforced: bool = True  # on the gateway's paths a call about oneself may not name somebody else
     ownership_enforced: bool = True  # what belongs to a batch needs its creator, a mentor or an administrator
     enrol_across_organisations: bool = False  # people of any organisation may be brought into a batch
