@@ -108,6 +108,8 @@ class Config(BaseModel):
     # where things are
     home: Path = Path(".lernbatch")  # data, keys and files of the embedded default
     database_url: SecretStr | None = None  # a PostgreSQL of yours; none: the embedded one under `home`
+    reports_database_url: SecretStr | None = None  # of its standbys, for exhausts and the console; none: the same one
+    reports_lag_seconds: float = Field(30, ge=0)  # so far behind a standby may be; else the primary is read
     pg_bin: Path | None = None  # other PostgreSQL programs for the embedded server
     pg_port: int | None = None  # a fixed port for the embedded server; none: one that is free
     pool_size: int = Field(10, ge=1, le=200)  # database connections a process

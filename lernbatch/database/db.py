@@ -7,7 +7,7 @@ import inspect
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar
@@ -18,6 +18,7 @@ from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 from asyncpg.transaction import Transaction
 
 from lernbatch.database import hosts
+from lernbatch.database.hosts import Role
 from lernbatch.database.sql import Statement
 from lernbatch.errors import Away, Busy, LernbatchError
 
@@ -209,13 +210,13 @@ class BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # likewise
 
 @asynccontextmanager
 async def pool(
-    dsn: str, *, size: int, statement_timeout_seconds: float = 20, wait_seconds: float = 2
+    dsn: str, *, size: int, statement_timeout_seconds: float = 20, wait_seconds: float = 2, role: Role = "primary"
 ) -> AsyncIterator[Pool]:
-    """A pool of at most `size` connections to the primary; `min(size, 2)` are opened at once."""
+    """A pool of at most `size` connections; `min(size, 2)` to the primary are opened at once, none to a standby."""
     bounded = BoundedPool(
         dsn,
-        connect=hosts.connect,
-        min_size=min(size, 2),
+        connect=partial(hosts.connect, role=role),
+        min_size=min(size, 2) if role == "primary" else 0,
         max_size=size,
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,

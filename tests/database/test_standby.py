@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,8 +19,9 @@ import pytest
 
 import sandbox
 from lernbatch.database.migrate import migrate
-from tests.learning import at, item, new_batch, new_learner
+from tests.learning import at, enrolled, item, new_batch, new_learner
 from tests.people import VIKRAM, Person
+from tests.reporting import Reporting
 from tests.running import PATIENCE_SECONDS, Running, running
 from tests.seeds import COURSE, seed
 from tests.standbys import Server, primary_server, standby_of
@@ -105,8 +107,10 @@ def standby(primary: Server, home: Any) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def service(primary: Server, standby: Server, home: Any) -> Iterator[Running]:
-    """A service that knows both, the standby first."""
-    with running(home / "service", standby.dsn(primary), pool_wait_seconds=1, jobs_enabled=True) as service:
+    """A service that knows both, the standby first, and reads reports from whichever is a standby."""
+    both = standby.dsn(primary)
+    settings = {"reports_database_url": both, "reports_lag_seconds": PATIENCE_SECONDS}
+    with running(home / "service", both, pool_wait_seconds=1, jobs_enabled=True, **settings) as service:
         yield service
 
 
@@ -118,6 +122,61 @@ def await_rounds(writers: list[Writer], futures: list[Any]) -> None:
                 future.result()
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@contextmanager
+def replay_paused(standby: Server, service: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The standby falls behind, more than a report allows."""
+    monkeypatch.setattr(service.services.reports, "lag_seconds", 0.1)
+    standby.ask("SELECT pg_wal_replay_pause()")
+    try:
+        yield
+    finally:
+        standby.ask("SELECT pg_wal_replay_resume()")
+        service.services.reports._left_alone_until = 0
+
+
+def finished_report(service: Running) -> dict[str, Any]:
+    """What the manifest says of the file of a new report, about a batch whose learner has just been put there."""
+    reporting = Reporting(service)
+    reporting.enrol(new_learner())
+    assert reporting.submit().status_code == 200
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (job := reporting.jobs()[0])["status"] not in ("SUCCESS", "FAILED"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert job["status"] == "SUCCESS", job
+    (file,) = service.http.get(job["manifestUrl"].removeprefix(service.config.base_url)).json()["files"]
+    assert file["rowCount"] == 1
+    return file
+
+
+def test_a_report_is_read_from_the_standby_and_says_how_far_it_was_behind(service: Running) -> None:
+    file = finished_report(service)
+    assert 0 <= file["standbyLagSeconds"] < PATIENCE_SECONDS
+
+
+def test_a_report_and_a_page_are_read_from_the_primary_while_the_standby_is_behind(
+    standby: Server, service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id = new_batch(service)
+    with replay_paused(standby, service, monkeypatch):
+        file = finished_report(service)
+        assert "standbyLagSeconds" not in file
+        learner = enrolled(service, batch_id)
+        asked = {"batchId": batch_id}
+        answer = service.call("POST", "/v1/course/batch/learners", VIKRAM, asked).json()["result"]
+        assert learner.user_id in str(answer)
+
+
+def test_a_learner_is_in_the_table_as_soon_as_enrolled_wherever_it_is_read(service: Running) -> None:
+    batch_id = new_batch(service)
+    for _ in range(5):
+        learner = enrolled(service, batch_id)
+        answer = service.call("POST", "/v1/course/batch/learners", VIKRAM, {"batchId": batch_id}).json()["result"]
+        assert learner.user_id in str(answer)
+    assert service.services.reports.standby is not None
+    assert service.services.reports.standby.get_size() > 0
 
 
 def test_no_acknowledged_write_is_lost_or_done_twice(primary: Server, standby: Server, service: Running) -> None:
@@ -139,7 +198,11 @@ def test_no_acknowledged_write_is_lost_or_done_twice(primary: Server, standby: S
         for future in futures:
             future.result()
     assert service.call("GET", "/readyz").status_code == 200
-    names = Counter(row["name"] for row in service.sql("SELECT name FROM batch"))
+    health = service.call("GET", "/health").json()["result"]["response"]
+    assert health["healthy"], "without a standby the primary is read"
+    assert [check["name"] for check in health["checks"] if not check["healthy"]] == ["Reports database"]
+    assert "standbyLagSeconds" not in finished_report(service)
+    names = Counter(row["name"] for row in service.sql("SELECT name FROM batch WHERE name LIKE 'Batch %'"))
     assert max(names.values()) == 1
     people = {row["user_id"] for row in service.sql("SELECT user_id FROM enrolment WHERE batch_id = $1", batch_id)}
     for writer in writers:
