@@ -140,6 +140,7 @@ def finished_report(service: Running) -> dict[str, Any]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert job["status"] == "SUCCESS", job
+    file: dict[str, Any]
     (file,) = service.http.get(job["manifestUrl"].removeprefix(service.config.base_url)).json()["files"]
     assert file["rowCount"] == 1
     return file
