@@ -148,7 +148,8 @@ def finished_report(service: Running) -> dict[str, Any]:
     assert job["status"] == "SUCCESS", job
     (file,) = service.http.get(job["manifestUrl"].removeprefix(service.config.base_url)).json()["files"]
     assert file["rowCount"] == 1
-    return file
+    result: dict[str, Any] = file
+    return result
 
 
 def test_a_report_is_read_from_the_standby_and_says_how_far_it_was_behind(service: Running) -> None:
