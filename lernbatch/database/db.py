@@ -133,7 +133,7 @@ class _Transaction(Transaction):  # type: ignore[misc]  # asyncpg is not typed
         return is_lost or isinstance(error, GONE)
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc]  # likewise
+class _PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # likewise
     def transaction(self, *, isolation: str | None = None, readonly: bool = False, deferrable: bool = False) -> Any:
         return _Transaction(self, isolation, readonly, deferrable)
 
@@ -221,7 +221,7 @@ async def pool(
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
         loop=None,
-        connection_class=_Connection,
+        connection_class=_PooledConnection,
         record_class=asyncpg.Record,
         init=_prepare,
         reset=_as_it_is,
