@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from lernbatch.database import hosts, migrate
-from lernbatch.database.parts import parts_of
+from lernbatch.database.parts import parts_of, unfinished
 from lernbatch.errors import Unusable
 
 TABLES = ("enrolment", "attempt")
@@ -143,16 +143,17 @@ async def partition(dsn: str, parts: int, say: Say, *, page: int = PAGE) -> None
     if await migrate.pending(dsn):
         raise Unusable("The database is not at this version: `lernbatch migrate` comes first.")
     async with _alone(dsn) as conn:
+        there = {name: len(await parts_of(conn, name)) for name in TABLES}
+        for name, count in there.items():
+            if count not in (0, parts):
+                raise Unusable(f"The table {name} is in {count} parts already, which cannot be changed.")
         await conn.execute(
             "CREATE TABLE IF NOT EXISTS partitioning"
             " (name text PRIMARY KEY, phase text NOT NULL DEFAULT 'copy', after text[], rows bigint NOT NULL DEFAULT 0)"
         )
-        for name in TABLES:
-            there = await parts_of(conn, name)
-            if not there:
+        for name, count in there.items():
+            if not count:
                 await _cut(conn, name, parts, say, page)
-            elif len(there) != parts:
-                raise Unusable(f"The table {name} is in {len(there)} parts already, which cannot be changed.")
             say(f"The table {name} is in {parts} parts.")
         await conn.execute("DROP TABLE partitioning")
 
@@ -160,13 +161,13 @@ async def partition(dsn: str, parts: int, say: Say, *, page: int = PAGE) -> None
 async def abandon(dsn: str, say: Say) -> None:
     """Delete what an unfinished run left. A table that is in parts already stays so."""
     async with _alone(dsn) as conn:
-        if await conn.fetchval("SELECT to_regclass('partitioning')") is None:
+        names = await unfinished(conn)
+        for name in names:
+            await _when_free(conn, name, _delete_copy)
+            say(f"The copy of the table {name} is deleted.")
+        await conn.execute("DROP TABLE IF EXISTS partitioning")
+        if not names:
             say("There is nothing unfinished.")
-            return
-        for row in await conn.fetch("SELECT name FROM partitioning"):
-            await _when_free(conn, row["name"], _delete_copy)
-            say(f"The copy of the table {row['name']} is deleted.")
-        await conn.execute("DROP TABLE partitioning")
 
 
 @asynccontextmanager

@@ -280,6 +280,10 @@ def test_the_number_of_parts_has_bounds_and_stays(whole_dsn: str) -> None:
     with pytest.raises(Unusable, match="is in 3 parts already"):
         asyncio.run(cut(whole_dsn, parts=4))
     asyncio.run(cut(whole_dsn))
+    lines: list[str] = []
+    asyncio.run(abandon(whole_dsn, lines.append))
+    assert lines == ["There is nothing unfinished."]
+    assert asyncio.run(fetch(whole_dsn, "SELECT to_regclass('partitioning')::text")) == [(None,)]
 
 
 def test_a_copy_that_differs_does_not_take_the_place(whole_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
