@@ -15,7 +15,7 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 
-from lernbatch.database.sql import Statement
+from lernbatch.database.sql import Statement, sharded
 from lernbatch.errors import Busy, LernbatchError
 
 Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
@@ -69,6 +69,25 @@ async def _prepare(conn: asyncpg.Connection) -> None:
         encoder=lambda value: _JSONB_VERSION + _encode(value),
         decoder=lambda data: _decode(data[1:]),
     )
+
+
+class ShardedConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is not typed
+    """A connection to Citus: it sends each statement in the form that Citus takes."""
+
+    async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
+        return await super().fetch(sharded(query), *args, **options)
+
+    async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
+        return await super().fetchrow(sharded(query), *args, **options)
+
+    async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
+        return await super().fetchval(sharded(query), *args, **options)
+
+    async def execute(self, query: str, *args: Any, **options: Any) -> Any:
+        return await super().execute(sharded(query), *args, **options)
+
+    def cursor(self, query: str, *args: Any, **options: Any) -> Any:
+        return super().cursor(sharded(query), *args, **options)
 
 
 async def connect(dsn: str) -> asyncpg.Connection:
@@ -132,9 +151,9 @@ class BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # likewise
 
 @asynccontextmanager
 async def pool(
-    dsn: str, *, size: int, statement_timeout_seconds: float = 20, wait_seconds: float = 2
+    dsn: str, *, size: int, statement_timeout_seconds: float = 20, wait_seconds: float = 2, sharded: bool = False
 ) -> AsyncIterator[Pool]:
-    """A pool of at most `size` connections; `min(size, 2)` are opened at once."""
+    """A pool of at most `size` connections; `min(size, 2)` are opened at once. `sharded`: it is Citus."""
     bounded = BoundedPool(
         dsn,
         min_size=min(size, 2),
@@ -142,7 +161,7 @@ async def pool(
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
         loop=None,
-        connection_class=asyncpg.Connection,
+        connection_class=ShardedConnection if sharded else asyncpg.Connection,
         record_class=asyncpg.Record,
         init=_prepare,
         reset=_as_it_is,
