@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import asyncpg
+from lernbatch.database import hosts
 
 _32_BITS = 0xFFFFFFFF
 _RANGES = """
@@ -34,7 +34,7 @@ async def read(dsn: str) -> Shards | None:
 
     They are read once: after a shard was split the service is to be started again.
     """
-    conn = await asyncpg.connect(dsn)
+    conn = await hosts.connect(dsn)
     try:
         if await conn.fetchval("SELECT to_regclass('pg_dist_shard')") is None:
             return None
