@@ -28,6 +28,7 @@ from lernbatch.course.cache import CourseCache
 from lernbatch.database import db
 from lernbatch.database.coalescer import Coalescers
 from lernbatch.database.reports import Reports
+from lernbatch.database.shards import read as read_shards
 from lernbatch.errors import Unusable
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
@@ -53,12 +54,14 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
     """Everything a process holds, opened and closed in order."""
     clock = clock or Clock(config.time_zone)
     async with AsyncExitStack() as opened:
+        shards = await read_shards(dsn)
         pool = await opened.enter_async_context(
             db.pool(
                 dsn,
                 size=config.pool_size,
                 statement_timeout_seconds=config.statement_timeout_seconds,
                 wait_seconds=config.pool_wait_seconds,
+                sharded=shards is not None,
             )
         )
         reports_url, standby = config.reports_database_url, None
@@ -70,6 +73,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
                     statement_timeout_seconds=config.statement_timeout_seconds,
                     wait_seconds=config.pool_wait_seconds,
                     role="standby",
+                    sharded=shards is not None,
                 )
             )
         sunbird = await opened.enter_async_context(Sunbird.open(config, sandbox.application(pool, config, clock)))
@@ -77,7 +81,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
         kafka = Producer(config)
         opened.push_async_callback(kafka.close)
         # A flush serves many requests and has one time: each shadowed request has its own.
-        coalescers = Coalescers(enabled=config.coalescing_enabled and config.takeover != "shadow")
+        coalescers = Coalescers(enabled=config.coalescing_enabled and config.takeover != "shadow", shards=shards)
         tokens = TokenVerifier(config, clock, keys)
         sunbird.users.tell(lambda person: tokens.note(person.user_id, is_active=person.status == ACTIVE))
         yield Services(
@@ -94,6 +98,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             CourseCache(),
             audit.Refusals(),
             asyncio.Semaphore(1),
+            shards,
         )
 
 

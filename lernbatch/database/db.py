@@ -19,7 +19,7 @@ from asyncpg.transaction import Transaction
 
 from lernbatch.database import hosts
 from lernbatch.database.hosts import Role
-from lernbatch.database.sql import Statement
+from lernbatch.database.sql import Statement, sharded
 from lernbatch.errors import Away, Busy, LernbatchError
 
 Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
@@ -138,6 +138,25 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # likewise
         return _Transaction(self, isolation, readonly, deferrable)
 
 
+class _ShardedConnection(_Connection):
+    """A connection to Citus: it sends each statement in the form that Citus takes."""
+
+    async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
+        return await super().fetch(sharded(query), *args, **options)
+
+    async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
+        return await super().fetchrow(sharded(query), *args, **options)
+
+    async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
+        return await super().fetchval(sharded(query), *args, **options)
+
+    async def execute(self, query: str, *args: Any, **options: Any) -> Any:
+        return await super().execute(sharded(query), *args, **options)
+
+    def cursor(self, query: str, *args: Any, **options: Any) -> Any:
+        return super().cursor(sharded(query), *args, **options)
+
+
 class _Acquisition(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is not typed
     """Holds a connection of a `BoundedPool`, its place in the queue, and for an anonymous request one of theirs."""
 
@@ -210,9 +229,18 @@ class BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # likewise
 
 @asynccontextmanager
 async def pool(
-    dsn: str, *, size: int, statement_timeout_seconds: float = 20, wait_seconds: float = 2, role: Role = "primary"
+    dsn: str,
+    *,
+    size: int,
+    statement_timeout_seconds: float = 20,
+    wait_seconds: float = 2,
+    role: Role = "primary",
+    sharded: bool = False,
 ) -> AsyncIterator[Pool]:
-    """A pool of at most `size` connections; `min(size, 2)` to the primary are opened at once, none to a standby."""
+    """A pool of at most `size` connections; `min(size, 2)` to the primary are opened at once, none to a standby.
+
+    `sharded`: the database is Citus.
+    """
     bounded = BoundedPool(
         dsn,
         connect=partial(hosts.connect, role=role),
@@ -221,7 +249,7 @@ async def pool(
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
         loop=None,
-        connection_class=_Connection,
+        connection_class=_ShardedConnection if sharded else _Connection,
         record_class=asyncpg.Record,
         init=_prepare,
         reset=_as_it_is,
