@@ -133,12 +133,12 @@ class _Transaction(Transaction):  # type: ignore[misc]  # asyncpg is not typed
         return is_lost or isinstance(error, GONE)
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc]  # likewise
+class _PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # likewise
     def transaction(self, *, isolation: str | None = None, readonly: bool = False, deferrable: bool = False) -> Any:
         return _Transaction(self, isolation, readonly, deferrable)
 
 
-class _ShardedConnection(_Connection):
+class _ShardedConnection(_PooledConnection):
     """A connection to Citus: it sends each statement in the form that Citus takes."""
 
     async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
@@ -249,7 +249,7 @@ async def pool(
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
         loop=None,
-        connection_class=_ShardedConnection if sharded else _Connection,
+        connection_class=_ShardedConnection if sharded else _PooledConnection,
         record_class=asyncpg.Record,
         init=_prepare,
         reset=_as_it_is,
