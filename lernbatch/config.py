@@ -157,9 +157,11 @@ class Config(BaseModel):
     oidc_client_secret: SecretStr = SecretStr("")  # none: a public client
     oidc_scopes: Words = ("openid", "profile")
     demo_sign_in: bool = False  # anybody may be any of the bundled people, also where not only this machine reaches us
-    sign_ins_per_minute: int = Field(10, ge=1)  # of one address, at each process
+    sign_ins_per_minute: int = Field(10, ge=1)  # of one address
 
     # bounds
+    anonymous_calls_per_minute: int = Field(1200, ge=0)  # of one address from outside; 0: as many as it likes
+    dear_calls_per_minute: int = Field(120, ge=0)  # of one person or system: files, reports, previews; 0: as above
     max_body_bytes: int = Field(1024 * 1024, ge=1)  # of a request that is no file
     max_file_bytes: int = Field(50 * 1024 * 1024, ge=1)  # of files, and of lists of up to bulk_row_limit people
     bodies_at_once_bytes: int = Field(64 * 1024 * 1024, ge=1)  # of all requests of a process that is held
