@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lernbatch import log
+from lernbatch import log, spans
 from lernbatch.account import ended
 from lernbatch.clock import Clock
 from lernbatch.config import Config, load
@@ -52,6 +52,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
     """Everything a process holds, opened and closed in order."""
     clock = clock or Clock(config.time_zone)
     async with AsyncExitStack() as opened:
+        await opened.enter_async_context(spans.exporting(config))
         pool = await opened.enter_async_context(
             db.pool(
                 dsn,

@@ -67,6 +67,7 @@ REFERENCE_NAMES: dict[str, tuple[str, ...]] = {
     "topic_invalid_state": ("kafka_topics_contentstate_invalid",),
     "certificate_qr": ("QR_TYPE",),
     "platform_name": ("sunbird_instance_name",),
+    "otlp_endpoint": ("OTEL_EXPORTER_OTLP_ENDPOINT",),
     "exhaust_encryption_salt": ("sunbird_encryption_key",),
 }
 # Settings that had another name in the version before: it works in this one, with a warning, and then goes.
@@ -333,6 +334,8 @@ class Config(BaseModel):
     parked_event_days: int = Field(90, ge=1)  # of events that were given up
     answer_days: int = Field(0, ge=0)  # of answers in attempts, whose scores stay; 0: for ever
     access_log: bool = True  # a line at info for every request but those of monitors
+    otlp_endpoint: str = ""  # of a collector, to which spans go; none: there are none
+    trace_ratio: float = Field(1.0, ge=0, le=1)  # of traces that begin here and are recorded
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

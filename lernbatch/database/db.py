@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 
+from lernbatch import spans
 from lernbatch.database.sql import Statement
 from lernbatch.errors import Busy, LernbatchError
 
@@ -69,6 +70,7 @@ async def _prepare(conn: asyncpg.Connection) -> None:
         encoder=lambda value: _JSONB_VERSION + _encode(value),
         decoder=lambda data: _decode(data[1:]),
     )
+    spans.watch(conn)
 
 
 async def connect(dsn: str) -> asyncpg.Connection:
