@@ -22,8 +22,8 @@ from lernbatch import command
 from lernbatch.app import services
 from lernbatch.config import load
 from lernbatch.database import db, opening
+from lernbatch.sunbird_source.opening import open_source
 from lernbatch.takeover import actions, verify
-from lernbatch.takeover.readers.opening import open_source
 from sandbox import importing
 
 BATCHES, COURSE = 100, "do_31400000000000000001"

@@ -14,11 +14,11 @@ from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError
 from lernbatch.sealing import seal_of
 from lernbatch.services import Services
+from lernbatch.sunbird_source.model import SunbirdSource
 from lernbatch.takeover import batches, build, lease, report, stage, target
 from lernbatch.takeover.convert.model import Converted, ConvertOptions, Fate, MoveProblem
 from lernbatch.takeover.database import PERMANENT, Q, Tables, temporary
 from lernbatch.takeover.passes import BYTES_AT_ONCE, Pass, StoredPass, Watch
-from lernbatch.takeover.row import SunbirdSource
 
 COPY, CATCH_UP, HAND_OVER = "copy", "catch-up", "hand-over"
 MOST_VANISHED = 1_000_000  # learners that are compared or taken out at once

@@ -14,16 +14,16 @@ import msgspec
 from lernbatch.database import db
 from lernbatch.errors import LernbatchError
 from lernbatch.sealing import Seal
+from lernbatch.sunbird_source.catalog import PUBLIC_KEY
+from lernbatch.sunbird_source.live import RangeRefused
+from lernbatch.sunbird_source.model import Chunk, ChunkReading, SourceRow, SunbirdSource, UnreadableRow
 from lernbatch.takeover import lease
-from lernbatch.takeover.catalog import PUBLIC_KEY
 from lernbatch.takeover.convert.model import KIND_OF, ConvertOptions, Fate, HeldRow, MoveProblem, StagedEnrolment
 from lernbatch.takeover.convert.rows import Courses, convert_row, encoded
 from lernbatch.takeover.convert.values import cleaned, text
 from lernbatch.takeover.database import Q, Tables
 from lernbatch.takeover.passes import Pass, PassCounts
 from lernbatch.takeover.quarantine import sealed
-from lernbatch.takeover.readers.live import RangeRefused
-from lernbatch.takeover.row import Chunk, ChunkReading, SourceRow, SunbirdSource, UnreadableRow
 
 SLICES = 1024
 ROWS_AT_ONCE = 10_000

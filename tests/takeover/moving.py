@@ -19,12 +19,12 @@ from lernbatch.clock import Clock
 from lernbatch.config import Config, load
 from lernbatch.database import db
 from lernbatch.services import Services
+from lernbatch.sunbird_source.beside import open_archive, open_job_requests, open_registry
+from lernbatch.sunbird_source.model import Options, SunbirdSource
+from lernbatch.sunbird_source.opening import open_source
 from lernbatch.takeover import actions, hand_back, hand_over, verify
 from lernbatch.takeover.convert.model import HELD
 from lernbatch.takeover.passes import BYTES_AT_ONCE, Watch
-from lernbatch.takeover.readers.beside import open_archive, open_job_requests, open_registry
-from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, SunbirdSource
 from sandbox import importing
 
 T = TypeVar("T")
