@@ -31,6 +31,9 @@ from lernbatch.figures.model import (
     Measure,
     Position,
 )
+from lernbatch.person.names import wanted
+from lernbatch.person.profiles import make_findable
+from lernbatch.sealing import seal_of
 from lernbatch.services import Services
 from lernbatch.template.wire import read_templates
 from lernbatch.threads import beside
@@ -114,7 +117,8 @@ async def learners(services: Services, batch: Batch, query: LearnersQuery) -> Le
     measures = await bring_up_to_date(services, [batch])
     if batch.batch_id not in measures:
         raise Upstream(f"the course {batch.course_id} cannot be read")
-    filters, after = _parameters(query.batch_id, query.filters), query.after
+    names_are_known = query.filters.name is None or await make_findable(services, batch.batch_id)
+    filters, after = _parameters(services, query.batch_id, query.filters), query.after
     async with services.pool.acquire() as conn, conn.transaction():
         await db.run(conn, Q.plan_by_values)
         counted = await db.one(conn, BatchFigures, Q.figures_of, batch_ids=[batch.batch_id])
@@ -140,13 +144,20 @@ async def learners(services: Services, batch: Batch, query: LearnersQuery) -> Le
         None if last is None else Position(last.first_key, last.second_key, last.user_id),
         None if counted is None else counted.counted_at,
         measures[batch.batch_id],
+        names_are_known,
     )
 
 
-def _parameters(batch_id: str, filters: LearnersFilter) -> dict[str, object]:
+def _parameters(services: Services, batch_id: str, filters: LearnersFilter) -> dict[str, object]:
     places = (filters.state, filters.district, filters.block, filters.school_id, filters.organisation_id)
+    name = filters.name
+    keys = [] if name is None else wanted(seal_of(services.config), name)
     return {
         "batch_id": batch_id,
+        "named": name,
+        "name_marks": ["{" + ",".join(map(str, marks)) + "}" for marks in keys],
+        "from_rank": filters.from_rank,
+        "to_rank": filters.to_rank,
         "standings": None if filters.standings is None else list(filters.standings),
         "unit": filters.unit,
         "reached": filters.reached,
@@ -237,6 +248,8 @@ async def count(services: Services, measures: Sequence[Measure]) -> int:
             zones=[str(measure.zone) for measure in measures],
             now=now,
             active_since=now - ACTIVE_WITHIN,
+            most_columns=rules.PICTURE_COLUMNS,
+            most_rows=rules.PICTURE_ROWS,
             most_days=MOST_DAYS,
         )
     return done
