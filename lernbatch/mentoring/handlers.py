@@ -32,7 +32,7 @@ async def read_history(call: Call) -> wire.HistoryAnswer:
 async def note_contact(call: Call) -> wire.NotedContacts:
     """POST /v1/course/batch/contact/add: learners were spoken to; they leave the list for three days."""
     new = wire.read_contact(call.request)
-    return wire.NotedContacts(await actions.contact(call.services, call.caller, new, audit.by(call)))
+    return wire.NotedContacts((await actions.contact(call.services, call.caller, new, audit.by(call))).contact_ids)
 
 
 @takes(query=wire.ContactsQuery)
