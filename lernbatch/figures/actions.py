@@ -32,7 +32,7 @@ from lernbatch.figures.model import (
     Measure,
     Position,
 )
-from lernbatch.person.names import wanted
+from lernbatch.person import names
 from lernbatch.person.profiles import make_findable
 from lernbatch.sealing import seal_of
 from lernbatch.services import Services
@@ -158,12 +158,9 @@ async def learners(services: Services, batch: Batch, query: LearnersQuery) -> Le
 
 def _parameters(services: Services, batch_id: str, filters: LearnersFilter) -> dict[str, object]:
     places = (filters.state, filters.district, filters.block, filters.school_id, filters.organisation_id)
-    name = filters.name
-    keys = [] if name is None else wanted(seal_of(services.config), name)
     return {
         "batch_id": batch_id,
-        "named": name,
-        "name_marks": ["{" + ",".join(map(str, marks)) + "}" for marks in keys],
+        **names.condition(seal_of(services.config), filters.name),
         "from_rank": filters.from_rank,
         "to_rank": filters.to_rank,
         "standings": None if filters.standings is None else list(filters.standings),

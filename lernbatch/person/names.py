@@ -48,6 +48,12 @@ def wanted(seal: Seal, text: str) -> list[list[int]]:
     return [list(of_key) for of_key in zip(*by_word, strict=True)]
 
 
+def condition(seal: Seal, text: str | None) -> dict[str, object]:
+    """The parameters of `:named` and `:name_marks` in statements that choose people; None: everybody."""
+    keys = [] if text is None else wanted(seal, text)
+    return {"named": text, "name_marks": ["{" + ",".join(map(str, marks)) + "}" for marks in keys]}
+
+
 def _digested(beginning: str) -> bytes:
     return b"name\0" + beginning.encode()
 

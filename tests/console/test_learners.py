@@ -14,7 +14,7 @@ from tests.certificate.cohort import MERIT, new_cohort
 from tests.console.conftest import Visits
 from tests.console.test_my import text
 from tests.learning import complete, enrol, known_learner, new_batch
-from tests.people import ASHA, MEERA, RAVI, VIKRAM, Person
+from tests.people import ASHA, HOME_ORG, MEERA, RAVI, VIKRAM, Person
 from tests.running import Running
 from tests.seeds import BOOK, REQUIRED, VIDEO
 
@@ -168,14 +168,14 @@ def test_k08_k22_searching_for_a_person_leaves_no_name_in_an_address(
     kavita, senthil = joined(service, batch_id, name="कविता"), joined(service, batch_id, name="Senthil Kumaran")
     visitor, address = visits(MEERA), learners(batch_id)
     for typed, learner in (("कवि", kavita), ("kumar", senthil), (senthil.user_id, senthil)):
-        answer = visitor.send(address, "find", {"find": typed})
+        answer = visitor.send(address, "find", {"learner": typed})
         assert answer.status_code == 200
         assert re.findall(r'name="who" value="([^"]+)"', answer.text) == [learner.user_id]
         assert typed not in "".join(re.findall(r'(?:href|action)="([^"]*)"', answer.text.replace(learner.user_id, "")))
-    refused = visitor.send(address, "find", {"find": "k"})
+    refused = visitor.send(address, "find", {"learner": "k"})
     assert refused.status_code == 422
     assert "at least two letters" in text(refused)
-    assert "Nobody of that name" in text(visitor.send(address, "find", {"find": "Lalrinzuala"}))
+    assert "Nobody of that name" in text(visitor.send(address, "find", {"learner": "Lalrinzuala"}))
 
 
 def test_k57_several_are_noted_as_spoken_to_and_taken_back_together(
@@ -241,6 +241,35 @@ def test_k24_all_of_a_filter_are_picked_on_later_pages_too_and_leave_by_a_plan(
     page = visitor.get(plan.headers["location"].partition("?")[0])
     assert "has completed the course" in text(page)
     assert "There is nothing to apply" in text(page)
+
+
+def test_k29_phone_and_e_mail_appear_only_while_the_learner_consents(
+    service: Running, visits: Visits, batch_id: str
+) -> None:
+    learner = joined(service, batch_id)
+    service.sql(
+        "UPDATE sandbox_person SET phone = '9876543210', email = 'asha@example.org' WHERE user_id = $1", learner.user_id
+    )
+    visitor, address = visits(MEERA), f"{learners(batch_id)}/{learner.user_id}"
+    audited = "SELECT who FROM audit WHERE what = 'learner.reach' AND whom = ARRAY[$1]"
+    page = visitor.get(address)
+    assert "not shared with your organisation" in text(page)
+    assert "9876543210" not in page.text
+    assert service.sql(audited, learner.user_id) == []
+    service.sql(
+        "INSERT INTO sandbox_consent (user_id, consumer_id, object_id, consent_id, status, updated_at)"
+        " SELECT $1, $2, course_id, 'c-1', 'ACTIVE', '2026-07-01T06:00:00Z' FROM batch WHERE batch_id = $3",
+        learner.user_id,
+        HOME_ORG,
+        batch_id,
+    )
+    page = visitor.get(address)
+    assert 'href="tel:9876543210"' in page.text
+    assert 'href="mailto:asha@example.org"' in page.text
+    assert "since Wednesday 1 July" in text(page)
+    assert [row["who"] for row in service.sql(audited, learner.user_id)] == [MEERA.user_id]
+    service.sql("UPDATE sandbox_consent SET status = 'REVOKED' WHERE user_id = $1", learner.user_id)
+    assert "9876543210" not in visitor.get(address).text
 
 
 def test_certificates_of_several_are_issued_anew(service: Running, visits: Visits) -> None:

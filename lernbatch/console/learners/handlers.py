@@ -43,11 +43,11 @@ async def show(visit: Visit) -> Response:
 
 async def find(visit: Visit) -> Response:
     """POST …, do=find: the learners of a name. A form, so that no name stands in an address, a history or a log."""
-    day, name = await batch_frame.managed(visit), visit.form.get("find", "").strip()
+    day, name = await batch_frame.managed(visit), visit.form.get("learner", "").strip()
     try:
         query = read_learners({"batchId": day.batch.batch_id, "limit": ROWS, "filters": {"name": name}})
     except LernbatchError:
-        visit.refuse(visit.words._("Write at least two letters of a word of the name, or the whole id."), "find")
+        visit.refuse(visit.words._("Write at least two letters of a word of the name, or the whole id."), "learner")
         return await show(visit)
     return await _table(visit, day, query, is_understood=True)
 
