@@ -144,6 +144,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "certificate_status_list": ("certificate",),
     "consent": ("erasure", "person"),
     "console_session": ("console", "erasure"),
+    "saved_view": ("console", "erasure"),
     "contact": ("erasure", "mentoring"),
     "course": ("course", "sandbox"),
     "ended_account": ("account", "erasure"),
