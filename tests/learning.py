@@ -13,6 +13,8 @@ from tests.people import HOME_ORG, VIKRAM, Person
 from tests.running import Running
 from tests.seeds import COURSE, VIDEO
 
+ENROLMENT = "SELECT *, coalesce(states_text::jsonb, states) AS states FROM enrolment"  # in whichever form they are
+
 SUCCESS = {"response": "SUCCESS"}
 
 
@@ -98,7 +100,7 @@ def states(service: Running, person: Person, batch_id: str, course: str = COURSE
 
 def row(service: Running, person: Person, batch_id: str) -> dict[str, Any]:
     """The enrolment as it is stored."""
-    found = service.sql("SELECT * FROM enrolment WHERE user_id = $1 AND batch_id = $2", person.user_id, batch_id)
+    found = service.sql(f"{ENROLMENT} WHERE user_id = $1 AND batch_id = $2", person.user_id, batch_id)
     return dict(found[0])
 
 

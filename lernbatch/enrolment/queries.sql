@@ -86,7 +86,7 @@ SELECT e.user_id, e.batch_id, e.course_id, e.active, e.added_by, e.enrolled_at, 
  CROSS JOIN LATERAL (
          SELECT user_id, batch_id, course_id, active, added_by, enrolled_at, status, progress, percentage,
                 completed_at, last_read_content_id, last_read_content_status, last_access_at, updated_at,
-                states::text AS states, certificates
+                coalesce(states_text, states::text) AS states, certificates
            FROM enrolment
           WHERE user_id = asked.user_id
             AND active

@@ -16,7 +16,7 @@ from lernbatch.batch.wire_fields import InvalidBatchValue
 from lernbatch.course.filters import Filters, folded, matches
 from lernbatch.course.model import Course
 from lernbatch.enrolment import rules
-from lernbatch.enrolment.model import Cursor, EnrolmentPage, JoinOffer, JoinState
+from lernbatch.enrolment.model import STATUSES, Cursor, EnrolmentPage, JoinOffer, JoinState
 from lernbatch.errors import LernbatchError, Malformed, Missing, Refused, Unmappable, WrongType
 from lernbatch.web.fields import blank, course_id, mandatory, text
 from lernbatch.web.schema import BatchId, CourseId, Day, Fields, Milliseconds, UserId
@@ -47,15 +47,6 @@ class TooManyUsers(Refused):
 
     code = "DATA_SIZE_EXCEEDED"
     message = f"Maximum upload data size should be {MOST_USERS}"
-
-
-class _Status(msgspec.Struct, array_like=True, gc=False):
-    """What the list shows of a content's state: the first of its fields (progress.model.ContentState)."""
-
-    status: int
-
-
-_STATUSES = msgspec.json.Decoder(dict[str, _Status])
 
 
 class CourseBatch(Fields):
@@ -329,7 +320,7 @@ def show_list(
         if "leafNodesCount" in hit and hit["leafNodesCount"] != leaf_nodes_count:
             hit = {**hit, "leafNodesCount": leaf_nodes_count}
         status = rules.shown_status(enrolment.status, enrolment.progress)
-        states = _STATUSES.decode(enrolment.states)
+        states = STATUSES.decode(enrolment.states)
         rows.append(
             EnrolledCourse(
                 user_id=enrolment.user_id,
