@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the composition in app.py makes them; the ground knows thei
     from lernbatch.sunbird import Sunbird
     from lernbatch.web.audit import Refusals
     from lernbatch.web.envelope import Bodies
+    from lernbatch.web.fragments import Fragments
     from lernbatch.web.tokens import TokenVerifier
 
 
@@ -52,6 +53,7 @@ class Services:
     coalescers: Coalescers
     bodies: Bodies
     courses: CourseCache
+    fragments: Fragments
     refusals: Refusals
     file_reading: asyncio.Semaphore  # large files are read one after the other: each takes a processor for seconds
     batch_locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # who changes one

@@ -9,9 +9,11 @@ from uuid import uuid4
 
 import httpx
 
+from sandbox import importing, published
 from tests.people import HOME_ORG, VIKRAM, Person
 from tests.running import Running
-from tests.seeds import COURSE, VIDEO
+from tests.seeds import COURSE, VIDEO, leaf
+from tests.seeds import course as sandbox_course
 
 ENROLMENT = "SELECT *, coalesce(states_text::jsonb, states) AS states FROM enrolment"  # in whichever form they are
 
@@ -108,3 +110,17 @@ def refusal(answer: httpx.Response) -> tuple[int, str | None, str | None]:
     """Status, code and text of a failure."""
     params = answer.json()["params"]
     return answer.status_code, params["err"], params["errmsg"]
+
+
+def republish(service: Running, course_id: str, version: int, *content_ids: str, name: str = "Moving") -> None:
+    """The content service has a course of these contents, in that version."""
+    tree = sandbox_course(
+        course_id, name, *(leaf(content_id, content_id) for content_id in content_ids), pkgVersion=version
+    )
+
+    async def put() -> None:
+        async with service.services.pool.acquire() as conn:
+            published_course = published.read_course({"result": {"content": tree}})
+            await importing.put_course(conn, published_course, service.clock.now())
+
+    service.run(put())

@@ -131,6 +131,7 @@ class Enrolment:
     updated_at: datetime
     states: str  # JSON, of which the list shows the statuses
     course_version: str | None  # by which its batch measures; None: the newest
+    batch_revision: int | None  # None: there is no such batch
     certificates: Sequence[Mapping[str, Any]]
     position: int  # of the question it answers, from 1
 
