@@ -142,6 +142,8 @@ def listing(size: Size) -> str:
         "offsets": "ARRAY[0]",
         "after_at": "ARRAY[NULL]",
         "after_batch_ids": "ARRAY[NULL]",
+        "filter_positions": "ARRAY[]",
+        "filter_course_ids": "ARRAY[]",
     }
     enrolments = _filled(ENROLMENT.enrolments_of, values)
     batches = _filled(BATCH.batches_by_ids, {"batch_ids": f"ARRAY[{ids}]"})

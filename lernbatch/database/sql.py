@@ -14,6 +14,8 @@ from importlib import resources
 # After `-- fragment NAME` it is a piece of SQL, which stands in later statements and fragments as `:{NAME}`.
 _NAME = re.compile(r"^-- (fragment )?([a-z][a-z0-9_]*)$", re.MULTILINE)
 _FRAGMENT = re.compile(r"(?<!:):\{([a-z][a-z0-9_]*)\}")
+# In a statement that reads and does nothing else, none of these words stands.
+_WRITING = re.compile(r"\b(insert|update|delete|merge|nextval|setval|lock|share|pg_\w*advisory\w*)\b", re.IGNORECASE)
 # A parameter, but not a cast (`::text`), and nothing inside quotes or comments.
 _TOKEN = re.compile(r"'(?:[^']|'')*'|--[^\n]*|::\w+|:([a-z][a-z0-9_]*)")
 _SHARDED = re.compile(r"^ *-- sharded: ", re.MULTILINE)
@@ -27,6 +29,11 @@ class Statement:
     name: str
     text: str
     parameters: tuple[str, ...]
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether it changes nothing and locks nothing, so that nobody notices when it is sent twice."""
+        return _WRITING.search(self.text) is None
 
     def arguments(self, given: dict[str, object]) -> list[object]:
         """`given` in the order of the parameters. Raises TypeError on one missing or unknown: a bug of ours."""

@@ -94,11 +94,10 @@ async def record_one(services: Services, works: Sequence[Work]) -> list[Answer[R
     answers: list[Answer[Recorded]] = [Again()] * len(works)
     rows: list[Row] = []
     async with services.pool.acquire() as conn:  # one for all statements: to borrow it twice takes longer
-        keyed = {"user_ids": [user_id for user_id, _ in keys], "batch_ids": [batch_id for _, batch_id in keys]}
-        learners = [learner_of(record) for record in await conn.fetch(Q.learners.text, *Q.learners.arguments(keyed))]
+        records = await conn.fetch(Q.learners.text, *Q.learners.arguments(_keyed(keys)))
         assessed = [key for key in keys if any(works[at].submissions or works[at].rewrite for at in places[key])]
         attempts = await _attempts_of(conn, assessed) if assessed else {}
-        for learner in learners:
+        for learner in map(learner_of, records):
             key = learner.user_id, learner.batch_id
             decided, row = _decide(services, learner, attempts.get(key, []), [works[place] for place in places[key]])
             for place, answer in zip(places[key], decided, strict=True):
@@ -114,11 +113,14 @@ async def record_one(services: Services, works: Sequence[Work]) -> list[Answer[R
     return answers
 
 
+def _keyed(keys: Sequence[EnrolmentKey]) -> dict[str, object]:
+    return {"user_ids": [user_id for user_id, _ in keys], "batch_ids": [batch_id for _, batch_id in keys]}
+
+
 async def _attempts_of(conn: Connection, keys: Sequence[EnrolmentKey]) -> dict[EnrolmentKey, list[Attempt]]:
     """All attempts of these learners in these batches. One who writes them later changes the revision of the row."""
     attempts: dict[EnrolmentKey, list[Attempt]] = {}
-    keyed = {"user_ids": [user_id for user_id, _ in keys], "batch_ids": [batch_id for _, batch_id in keys]}
-    for user_id, batch_id, *attempt in await conn.fetch(Q.attempts_of.text, *Q.attempts_of.arguments(keyed)):
+    for user_id, batch_id, *attempt in await conn.fetch(Q.attempts_of.text, *Q.attempts_of.arguments(_keyed(keys))):
         attempts.setdefault((user_id, batch_id), []).append(Attempt(*attempt))
     return attempts
 
