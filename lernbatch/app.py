@@ -41,6 +41,7 @@ from lernbatch.sunbird.users import ACTIVE
 from lernbatch.web import audit, failures, rates, server
 from lernbatch.web.endpoint import starlette_routes
 from lernbatch.web.envelope import Bodies
+from lernbatch.web.fragments import Fragments
 from lernbatch.web.middleware import Middleware, NoSuchRoute
 from lernbatch.web.rates import Rates
 from lernbatch.web.tokens import PublicKeys, TokenVerifier
@@ -97,6 +98,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             coalescers,
             Bodies(config.bodies_at_once_bytes),
             CourseCache(),
+            Fragments(),
             audit.Refusals(),
             Rates(),
             asyncio.Semaphore(1),

@@ -149,6 +149,7 @@ def serve(
     from lernbatch import command, config
     from lernbatch.database import opening
     from lernbatch.web import server
+    from lernbatch.web import workers as parent
 
     settings = command.settings()
     settings = settings.model_copy(update={"host": host or settings.host})
@@ -177,7 +178,10 @@ def serve(
         else:
             variables = {f"LERNBATCH_{name.upper()}": str(value) for name, value in changed.items()}
             apart = changed["jobs_enabled"] and settings.reports_apart
-            server.serve_many("lernbatch.app", dsn, socks, workers, variables, apart=apart)
+            database = None if settings.database_url else parent.hold_database(settings)
+            descriptors = [each.fileno() for each in socks]
+            kept = parent.Workers("lernbatch.app", workers, apart, descriptors, settings.log_level, database)
+            parent.become(kept, dsn, variables)
 
 
 def _at_least_one(number: int) -> None:

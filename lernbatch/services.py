@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the composition in app.py makes them; the ground knows thei
     from lernbatch.sunbird import Sunbird
     from lernbatch.web.audit import Refusals
     from lernbatch.web.envelope import Bodies
+    from lernbatch.web.fragments import Fragments
     from lernbatch.web.rates import Rates
     from lernbatch.web.tokens import TokenVerifier
 
@@ -56,6 +57,7 @@ class Services:
     coalescers: Coalescers
     bodies: Bodies
     courses: CourseCache
+    fragments: Fragments
     refusals: Refusals
     rates: Rates
     file_reading: asyncio.Semaphore  # large files are read one after the other: each takes a processor for seconds

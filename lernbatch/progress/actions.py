@@ -35,6 +35,7 @@ from lernbatch.progress.model import (
     WithoutBatch,
     WithoutEnrolment,
     Work,
+    dump_states,
     learner_of,
 )
 from lernbatch.services import Services
@@ -249,9 +250,9 @@ async def _update(services: Services, conn: Connection, rows: Sequence[Row]) -> 
             progress="completion.progress",
             percentages="completion.percentage",
             completed_at="completion.completed_at",
-            states="states",
             scores="scores",
         ),
+        "states": [dump_states(row.states) for row in rows],
         **db.columns(
             [rules.last_read(row.states) for row in rows],
             last_read_content_ids="content_id",
