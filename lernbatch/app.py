@@ -28,6 +28,7 @@ from lernbatch.course.cache import CourseCache
 from lernbatch.database import db
 from lernbatch.database.coalescer import Coalescers
 from lernbatch.errors import Unusable
+from lernbatch.inbox.consumer import Consumer
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
 from lernbatch.jobs.worker import Job
@@ -64,6 +65,8 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
         keys = PublicKeys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
         kafka = Producer(config)
         opened.push_async_callback(kafka.close)
+        consumer = Consumer(config)
+        opened.push_async_callback(consumer.close)
         # A flush serves many requests and has one time: each shadowed request has its own.
         coalescers = Coalescers(enabled=config.coalescing_enabled and config.takeover != "shadow")
         tokens = TokenVerifier(config, clock, keys)
@@ -75,6 +78,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             tokens,
             sunbird,
             kafka,
+            consumer,
             JobSignal(),
             coalescers,
             Bodies(config.bodies_at_once_bytes),

@@ -243,6 +243,12 @@ class Config(BaseModel):
     topic_assessment_failed: str = "local.telemetry.assess.failed"
     topic_enrolment_sync: str = "local.batch.enrolment.sync.request"
     topic_invalid_state: str = "local.contentstate.invalid"
+    kafka_listening: bool = False  # to the four topics that follow
+    kafka_group: str = "local-lernbatch"  # whose members share what is heard
+    topic_account_merge: str = "local.lms.user.account.merge"  # empty: not listened to, as of the three that follow
+    topic_account_deletion: str = "local.delete.user"
+    topic_ownership_transfer: str = "local.user.ownership.transfer"
+    topic_publication: str = "local.content.postpublish.request"
     mail_enabled: bool = False
     mail_signature: str = ""
     web_url: str = ""
@@ -325,7 +331,7 @@ class Config(BaseModel):
 
     # what is kept for how long, beside bulk_days and those of exhausts
     audit_days: int = Field(365, ge=1)  # of the audit trail
-    parked_event_days: int = Field(90, ge=1)  # of events that were given up
+    parked_event_days: int = Field(90, ge=1)  # of events and messages that were given up
     answer_days: int = Field(0, ge=0)  # of answers in attempts, whose scores stay; 0: for ever
     access_log: bool = False  # a line at info for every request; of proxies in front one usually writes them
     log_level: Literal["debug", "info", "warning", "error"] = "info"

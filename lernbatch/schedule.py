@@ -12,6 +12,7 @@ from lernbatch.course import jobs as course
 from lernbatch.erasure import actions as erasure
 from lernbatch.exhaust import jobs as exhaust
 from lernbatch.figures import jobs as figures
+from lernbatch.inbox import actions as inbox
 from lernbatch.jobs.outbox import events
 from lernbatch.jobs.outbox.relay import Sender, one_by_one, relay, to_kafka
 from lernbatch.jobs.worker import Job
@@ -52,5 +53,7 @@ JOBS: list[Job] = [
     Job("account.erase", erasure.erase_due, every_seconds=60, together=True),
     Job("console.forget_sessions", sessions.forget_old, every_seconds=600),
     Job("retention", retention.forget_old, every_seconds=60),
+    Job("inbox.receive", inbox.receive, every_seconds=1, together=True),
+    Job("inbox.handle", inbox.handle_due, every_seconds=1),
     Job("outbox.relay", partial(relay, senders=SENDERS), every_seconds=1),
 ]

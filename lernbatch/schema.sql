@@ -401,6 +401,31 @@ CREATE INDEX outbox_due ON outbox (due_at, event_id) WHERE NOT parked;          
 CREATE INDEX outbox_parked ON outbox (created_at) WHERE parked;                       -- erasure.forget_parked
 CREATE INDEX outbox_of_key ON outbox (destination, key, event_id) WHERE NOT parked;  -- its order per key
 
+-- One row: a message that was heard from one of the platform's topics. Written before its offset is committed, so that none is
+-- lost; its digest is unique, so that one that is delivered again is done once.
+-- due → handled (its value emptied); or, on failure, due later; or, given up, parked.
+CREATE TABLE inbox (
+  message_id  bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  digest      bytea       NOT NULL UNIQUE,     -- inbox.rules.digest
+  kind        text        NOT NULL,            -- account-merge, account-deletion, ownership-transfer, publication
+  topic       text        NOT NULL,
+  partition   integer     NOT NULL,
+  position    bigint      NOT NULL,            -- its offset there
+  subject     text        NOT NULL,            -- whom or what it is about; messages of one are handled in order. '': handled
+  value       bytea,                           -- as it came; NULL: handled, or too large
+  received_at timestamptz NOT NULL,
+  due_at      timestamptz NOT NULL,            -- received_at, then later with every failure
+  attempts    smallint    NOT NULL DEFAULT 0,
+  error       text,
+  parked      boolean     NOT NULL DEFAULT false, -- given up; `lernbatch inbox replay` handles it again
+  handled_at  timestamptz
+);
+
+CREATE INDEX inbox_due ON inbox (due_at, message_id) WHERE handled_at IS NULL AND NOT parked;         -- inbox.due_messages
+CREATE INDEX inbox_of_subject ON inbox (subject, message_id) WHERE handled_at IS NULL AND NOT parked; -- its order
+CREATE INDEX inbox_parked ON inbox (received_at) WHERE parked;                                        -- inbox.forget_parked
+CREATE INDEX inbox_handled ON inbox (handled_at) WHERE handled_at IS NOT NULL;                        -- inbox.forget_handled
+
 -- One row: one kind of background work, who runs it now and until when.
 CREATE TABLE job (
   kind         text        PRIMARY KEY,

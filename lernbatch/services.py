@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the composition in app.py makes them; the ground knows thei
     from lernbatch.course.cache import CourseCache
     from lernbatch.database.coalescer import Coalescers
     from lernbatch.database.db import Pool
+    from lernbatch.inbox.consumer import Consumer
     from lernbatch.jobs.outbox.kafka import Producer
     from lernbatch.sunbird import Sunbird
     from lernbatch.web.audit import Refusals
@@ -48,6 +49,7 @@ class Services:
     tokens: TokenVerifier
     sunbird: Sunbird
     kafka: Producer
+    consumer: Consumer
     wake: JobSignal
     coalescers: Coalescers
     bodies: Bodies

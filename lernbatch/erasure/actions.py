@@ -36,6 +36,7 @@ STEPS = (
     Q.erase_drafts,
     Q.erase_answers,
     Q.erase_events,
+    Q.erase_messages,
     Q.erase_merges,
     Q.erase_adoptions,
     Q.erase_lookups,

@@ -205,6 +205,18 @@ DELETE FROM outbox
                             OR (position(:user_id IN error) > 0 AND error ~ :pattern))
                      LIMIT :limit);
 
+-- erase_messages
+-- Of what was handled nothing is kept, and what waits is handled.
+DELETE FROM inbox
+ WHERE message_id IN (SELECT message_id
+                        FROM inbox
+                       WHERE parked
+                         AND (subject = :user_id
+                              OR (position(convert_to(:user_id, 'UTF8') IN value) > 0
+                                  AND encode(value, 'escape') ~ :pattern)
+                              OR (position(:user_id IN error) > 0 AND error ~ :pattern))
+                       LIMIT :limit);
+
 -- erase_merges
 UPDATE merged_account
    SET user_id = CASE WHEN user_id = :user_id THEN :pseudonym ELSE user_id END,

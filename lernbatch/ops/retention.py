@@ -6,6 +6,7 @@ from lernbatch.bulk import actions as bulk
 from lernbatch.bulk import drafts
 from lernbatch.erasure import actions as erasure
 from lernbatch.exhaust import jobs as exhaust
+from lernbatch.inbox import actions as inbox
 from lernbatch.services import Services
 from lernbatch.web import audit, idempotency
 
@@ -16,6 +17,7 @@ FORGETTING = (
     idempotency.forget_old,
     audit.forget_old,
     erasure.forget_old,
+    inbox.forget_old,
 )
 
 

@@ -134,6 +134,13 @@ PERSONAL = (
         "seconds; given up: `LERNBATCH_PARKED_EVENT_DAYS`",
         "mails, notices and given-up events deleted; what waits for Kafka leaves",
     ),
+    Personal(
+        "inbox",
+        ("subject", "value", "error"),
+        "nobody",
+        "seconds; given up: `LERNBATCH_PARKED_EVENT_DAYS`",
+        "given-up messages deleted; what waits is handled, and then emptied",
+    ),
     Personal("merged_account", ("user_id", "into_id"), "nobody", "for ever: a merge is done once", "pseudonyms"),
     Personal(
         "ended_account",

@@ -75,6 +75,9 @@ def plant(service: Running, person: Person, batch_id: str) -> None:
         "INSERT INTO outbox (destination, topic, key, payload, created_at, due_at, parked)"
         " VALUES ('mail', '', $1, '{}', now(), now(), false),"
         " ('kafka', 't', 'k', jsonb_build_object('id', $1::text), now(), now(), true)",
+        "INSERT INTO inbox (digest, kind, topic, partition, position, subject, value, received_at, due_at, error,"
+        " parked) VALUES (uuid_send(gen_random_uuid()), 'account-deletion', 't', 0, 0, $1,"
+        " convert_to('\"' || $1 || '\"', 'UTF8'), now(), now(), $1 || ' is odd', true)",
         "INSERT INTO adoption VALUES ('course ' || gen_random_uuid(), '1', $1, 'b', true)",
         f"INSERT INTO learner_figures (revision, enrolled_at, measure, certificates, standing, need, reached,"
         f" percentage, unit, attempts, active, user_id, batch_id, added_how, units)"

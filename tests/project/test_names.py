@@ -155,6 +155,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "imported_certificate": ("certificate", "erasure", "exhaust", "takeover"),
     "imported_key": ("takeover",),
     "job": ("jobs",),
+    "inbox": ("erasure", "inbox"),
     "learner_figures": ("erasure", "figures"),
     "merged_account": ("account", "erasure"),
     "outbox": ("enrolment", "erasure", "jobs.outbox", "progress"),
