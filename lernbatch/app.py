@@ -27,6 +27,8 @@ from lernbatch.console.visit import Console
 from lernbatch.course.cache import CourseCache
 from lernbatch.database import db
 from lernbatch.database.coalescer import Coalescers
+from lernbatch.database.reports import Reports
+from lernbatch.database.shards import read as read_shards
 from lernbatch.errors import Unusable
 from lernbatch.inbox.consumer import Consumer
 from lernbatch.jobs import worker
@@ -53,14 +55,28 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
     """Everything a process holds, opened and closed in order."""
     clock = clock or Clock(config.time_zone)
     async with AsyncExitStack() as opened:
+        shards = await read_shards(dsn)
         pool = await opened.enter_async_context(
             db.pool(
                 dsn,
                 size=config.pool_size,
                 statement_timeout_seconds=config.statement_timeout_seconds,
                 wait_seconds=config.pool_wait_seconds,
+                sharded=shards is not None,
             )
         )
+        reports_url, standby = config.reports_database_url, None
+        if reports_url is not None:
+            standby = await opened.enter_async_context(
+                db.pool(
+                    reports_url.get_secret_value(),
+                    size=config.pool_size,
+                    statement_timeout_seconds=config.statement_timeout_seconds,
+                    wait_seconds=config.pool_wait_seconds,
+                    role="standby",
+                    sharded=shards is not None,
+                )
+            )
         sunbird = await opened.enter_async_context(Sunbird.open(config, sandbox.application(pool, config, clock)))
         keys = PublicKeys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
         kafka = Producer(config)
@@ -68,13 +84,14 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
         consumer = Consumer(config)
         opened.push_async_callback(consumer.close)
         # A flush serves many requests and has one time: each shadowed request has its own.
-        coalescers = Coalescers(enabled=config.coalescing_enabled and config.takeover != "shadow")
+        coalescers = Coalescers(enabled=config.coalescing_enabled and config.takeover != "shadow", shards=shards)
         tokens = TokenVerifier(config, clock, keys)
         sunbird.users.tell(lambda person: tokens.note(person.user_id, is_active=person.status == ACTIVE))
         yield Services(
             config,
             clock,
             pool,
+            Reports(pool, standby, config.reports_lag_seconds),
             tokens,
             sunbird,
             kafka,
@@ -85,6 +102,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             CourseCache(),
             audit.Refusals(),
             asyncio.Semaphore(1),
+            shards,
         )
 
 

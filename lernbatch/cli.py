@@ -152,11 +152,13 @@ def serve(
     from lernbatch.web import server
 
     settings = command.settings()
-    sock = server.listening(host or settings.host, settings.port if port is None else port)
+    settings = settings.model_copy(update={"host": host or settings.host})
+    command.refuse_sandbox_keys(settings)
+    sock = server.listening(settings.host, settings.port if port is None else port)
     socks = [sock]
     if settings.operators_port is not None:
-        socks.append(server.listening(host or settings.host, settings.operators_port, "LERNBATCH_OPERATORS_PORT"))
-    changed: dict[str, Any] = {"jobs_enabled": jobs and settings.jobs_enabled}
+        socks.append(server.listening(settings.host, settings.operators_port, "LERNBATCH_OPERATORS_PORT"))
+    changed: dict[str, Any] = {"host": settings.host, "jobs_enabled": jobs and settings.jobs_enabled}
     if config.source("public_url") is None:
         changed["public_url"] = server.url(sock)
     with ExitStack() as opened:
@@ -261,6 +263,28 @@ def db_url() -> None:
 
     with opening.opened(command.settings()) as dsn:
         print(dsn)
+
+
+@db.command(name="partition")
+def db_partition(*, parts: int = 16, abandon: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Cut the tables `enrolment` and `attempt` into parts by learner, while the service runs; docs/scale.md says when.
+
+    A run that ends in the middle, whatever the reason, is gone on with by the next one.
+
+    Example: `lernbatch db partition --parts 32`
+
+    Args:
+        parts: into how many; it cannot be changed later
+        abandon: delete the copies of an unfinished run instead
+    """
+    from lernbatch import command
+    from lernbatch.database import opening, partitioning
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+
+    with opening.opened(command.settings()) as dsn:
+        asyncio.run(partitioning.abandon(dsn, say) if abandon else partitioning.partition(dsn, parts, say))
 
 
 @app.command(name="config")

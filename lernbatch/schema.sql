@@ -102,6 +102,7 @@ CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- web.forget_
 
 -- One row: one learner in one batch, with everything the learner has done there. Unenrolled is inactive, not gone.
 -- No index stands on a column that progress changes, so that updates stay heap-only; hence the fill factor.
+-- A large installation has it in parts by user_id, and `attempt` likewise: see database.partitioning.
 CREATE TABLE enrolment (
   user_id                  text        NOT NULL,
   batch_id                 text        NOT NULL,

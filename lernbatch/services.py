@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # the composition in app.py makes them; the ground knows thei
     from lernbatch.course.cache import CourseCache
     from lernbatch.database.coalescer import Coalescers
     from lernbatch.database.db import Pool
+    from lernbatch.database.reports import Reports
+    from lernbatch.database.shards import Shards
     from lernbatch.inbox.consumer import Consumer
     from lernbatch.jobs.outbox.kafka import Producer
     from lernbatch.sunbird import Sunbird
@@ -46,6 +48,7 @@ class Services:
     config: Config
     clock: Clock
     pool: Pool
+    reports: Reports  # for long reads
     tokens: TokenVerifier
     sunbird: Sunbird
     kafka: Producer
@@ -56,4 +59,5 @@ class Services:
     courses: CourseCache
     refusals: Refusals
     file_reading: asyncio.Semaphore  # large files are read one after the other: each takes a processor for seconds
+    shards: Shards | None = None  # those of Citus; None: it is plain PostgreSQL
     batch_locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # who changes one

@@ -10,6 +10,8 @@ from importlib import resources
 import asyncpg
 
 from lernbatch import __version__
+from lernbatch.database import hosts
+from lernbatch.database.parts import statements_for
 from lernbatch.errors import Unusable
 
 LOCK_TIMEOUT_SECONDS = 10
@@ -58,7 +60,7 @@ async def migrate(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
     Raises: Unusable, when the database cannot be reached or was made by a newer version.
     """
     try:
-        conn = await asyncpg.connect(dsn, timeout=10)
+        conn = await hosts.connect(dsn)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as unreachable:
         raise Unusable(f"The database cannot be reached: {unreachable}.") from unreachable
     try:
@@ -79,6 +81,11 @@ async def migrate(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
             raise Unusable(
                 f"The database was made by a newer version of lernbatch (it has {newest['name']}) than this one,"
                 f" {__version__}: {needed}."
+            )
+        if await conn.fetchval("SELECT to_regclass('partitioning')") and newest and newest["name"] < files[-1].name:
+            raise Unusable(
+                "Tables are being cut into parts (`lernbatch db partition`): finish that, or --abandon it, with the "
+                "version that began it."
             )
         return [migration.name for migration in files if await _apply(conn, migrations, migration)]
     finally:
@@ -107,7 +114,8 @@ async def _apply(conn: asyncpg.Connection, migrations: Migrations, migration: Mi
         if await conn.fetchval(f"SELECT true FROM {migrations.table} WHERE name = $1", migration.name):
             return False
         for statement in migration.text.removesuffix(";\n").split(";\n"):
-            await conn.execute(statement)
+            for text in await statements_for(conn, statement):
+                await conn.execute(text)
         await conn.execute(
             f"INSERT INTO {migrations.table} (name, version) VALUES ($1, $2)", migration.name, __version__
         )
@@ -118,7 +126,7 @@ async def _apply(conn: asyncpg.Connection, migrations: Migrations, migration: Mi
 
 async def pending(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
     """The files of `migrations` that `dsn` lacks."""
-    conn = await asyncpg.connect(dsn)
+    conn = await hosts.connect(dsn)
     try:
         names = [migration.name for migration in migrations.files()]
         if await conn.fetchval("SELECT to_regclass($1)", migrations.table) is None:

@@ -217,6 +217,16 @@ DELETE FROM imported_certificate
 ORDER BY enrolment.user_id, enrolment.batch_id
    LIMIT :limit;
 
+-- sharded learners_of_ours_alone
+WITH listed AS MATERIALIZED (
+  SELECT DISTINCT user_id, batch_id FROM enrolment WHERE batch_id = ANY(:batch_ids::text[])
+)
+  SELECT user_id, batch_id
+    FROM listed
+   WHERE NOT EXISTS (SELECT FROM takeover.stage WHERE stage.user_id = listed.user_id)
+ORDER BY user_id, batch_id
+   LIMIT :limit;
+
 -- remove_enrolments
 DELETE FROM enrolment
  USING unnest(:user_ids::text[], :batch_ids::text[]) AS gone (user_id, batch_id)

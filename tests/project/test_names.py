@@ -158,7 +158,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "inbox": ("erasure", "inbox"),
     "learner_figures": ("erasure", "figures"),
     "merged_account": ("account", "erasure"),
-    "outbox": ("enrolment", "erasure", "jobs.outbox", "progress"),
+    "outbox": ("erasure", "jobs.outbox"),
     "people_due": ("erasure", "person", "summary"),
     "profile": ("erasure", "person"),
     "roster_change": ("bulk", "erasure"),
