@@ -45,6 +45,7 @@ from lernbatch.web.endpoint import starlette_routes
 from lernbatch.web.envelope import Bodies
 from lernbatch.web.middleware import Middleware, NoSuchRoute
 from lernbatch.web.tokens import PublicKeys, TokenVerifier
+from lernbatch.webhook.client import WebhookClient
 from sandbox import app as sandbox
 from sandbox import identity
 from sandbox.sign_in import LocalPeople
@@ -83,6 +84,8 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
         opened.push_async_callback(kafka.close)
         consumer = Consumer(config)
         opened.push_async_callback(consumer.close)
+        webhooks = WebhookClient(config)
+        opened.push_async_callback(webhooks.close)
         # A flush serves many requests and has one time: each shadowed request has its own.
         coalescers = Coalescers(enabled=config.coalescing_enabled and config.takeover != "shadow", shards=shards)
         tokens = TokenVerifier(config, clock, keys)
@@ -96,6 +99,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             sunbird,
             kafka,
             consumer,
+            webhooks,
             JobSignal(),
             coalescers,
             Bodies(config.bodies_at_once_bytes),

@@ -255,6 +255,10 @@ class Config(BaseModel):
     topic_account_deletion: str = "local.delete.user"
     topic_ownership_transfer: str = "local.user.ownership.transfer"
     topic_publication: str = "local.content.postpublish.request"
+    webhooks_enabled: bool = False  # organisations may have addresses told what happens in their batches
+    webhook_hosts: Words = ()  # that may be inside the network, and without TLS; with or without a port
+    webhook_timeout_seconds: float = Field(10, gt=0, le=60)
+    webhook_log_days: int = Field(30, ge=7)  # a message is tried for almost four days
     mail_enabled: bool = False
     mail_signature: str = ""
     web_url: str = ""

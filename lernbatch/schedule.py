@@ -19,6 +19,7 @@ from lernbatch.jobs.worker import Job
 from lernbatch.ops import retention
 from lernbatch.person import jobs as person
 from lernbatch.progress import jobs as progress
+from lernbatch.webhook.delivery import deliver_due, to_webhooks
 
 # Kinds that had another name in the version before; `lernbatch job` takes it in this one, with a warning.
 RENAMED = {
@@ -36,6 +37,7 @@ SENDERS: dict[str, Sender] = {
     events.MAIL: one_by_one(batch.mail),
     events.NOTIFICATION: one_by_one(certificate.notify),
     events.FEED: one_by_one(certificate.feed),
+    events.WEBHOOK: to_webhooks,
 }
 
 JOBS: list[Job] = [
@@ -55,5 +57,6 @@ JOBS: list[Job] = [
     Job("retention", retention.forget_old, every_seconds=60),
     Job("inbox.receive", inbox.receive, every_seconds=1, together=True),
     Job("inbox.handle", inbox.handle_due, every_seconds=1),
+    Job("webhook.deliver", deliver_due, every_seconds=1),
     Job("outbox.relay", partial(relay, senders=SENDERS), every_seconds=1),
 ]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the composition in app.py makes them; the ground knows thei
     from lernbatch.web.audit import Refusals
     from lernbatch.web.envelope import Bodies
     from lernbatch.web.tokens import TokenVerifier
+    from lernbatch.webhook.client import WebhookClient
 
 
 class JobSignal:
@@ -53,6 +54,7 @@ class Services:
     sunbird: Sunbird
     kafka: Producer
     consumer: Consumer
+    webhooks: WebhookClient
     wake: JobSignal
     coalescers: Coalescers
     bodies: Bodies

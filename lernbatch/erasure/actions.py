@@ -37,6 +37,8 @@ STEPS = (
     Q.erase_answers,
     Q.erase_events,
     Q.erase_messages,
+    Q.erase_webhooks,
+    Q.erase_deliveries,
     Q.erase_merges,
     Q.erase_adoptions,
     Q.erase_lookups,

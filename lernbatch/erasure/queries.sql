@@ -282,6 +282,18 @@ DELETE FROM inbox
                               OR (position(:user_id IN error) > 0 AND error ~ :pattern))
                        LIMIT :limit);
 
+-- erase_webhooks
+UPDATE webhook
+   SET created_by = :pseudonym
+ WHERE webhook_id IN (SELECT webhook_id FROM webhook WHERE created_by = :user_id LIMIT :limit);
+
+-- erase_deliveries
+DELETE FROM webhook_delivery
+ WHERE delivery_id IN (SELECT delivery_id
+                         FROM webhook_delivery
+                        WHERE position(:user_id IN body) > 0 AND body ~ :pattern
+                        LIMIT :limit);
+
 -- erase_merges
 UPDATE merged_account
    SET user_id = CASE WHEN user_id = :user_id THEN :pseudonym ELSE user_id END,

@@ -9,6 +9,7 @@ from lernbatch.exhaust import jobs as exhaust
 from lernbatch.inbox import actions as inbox
 from lernbatch.services import Services
 from lernbatch.web import audit, idempotency
+from lernbatch.webhook import delivery as webhook
 
 FORGETTING = (
     exhaust.forget_expired,
@@ -18,6 +19,7 @@ FORGETTING = (
     audit.forget_old,
     erasure.forget_old,
     inbox.forget_old,
+    webhook.forget_old,
 )
 
 

@@ -165,6 +165,8 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "roster_draft": ("bulk", "erasure"),
     "takeover": ("exhaust", "takeover"),
     "template_recheck": ("certificate",),
+    "webhook": ("erasure", "webhook"),
+    "webhook_delivery": ("erasure", "webhook"),
 }
 _WRITE = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|COPY) (?:ONLY )?(\w+)", re.IGNORECASE)
 
