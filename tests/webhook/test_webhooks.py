@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +22,14 @@ from tests.people import ADMIN, HOME_ORG, OTHER_ORG, VIKRAM, Person
 from tests.running import Running, running, served
 from tests.seeds import REQUIRED
 from tests.webhook.receiver import HANGS, Receiver
+
+PAGE = Path(__file__).parents[2] / "docs" / "webhooks.md"
+
+
+def block(kind: str) -> str:
+    """The first block of a kind of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    return text.partition(f"```{kind}\n")[2].partition("\n```")[0]
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +121,21 @@ def test_a_learners_way_is_told_in_ids_and_signed(telling: Running, lms: Receive
     entries = log(telling, webhook_id)
     assert {entry["deliveryId"] for entry in entries} == {message.headers["webhook-id"] for message in lms.told}
     assert {(entry["state"], entry["status"], entry["attempts"]) for entry in entries} == {("taken", 204, 1)}
+
+
+def test_the_page_shows_a_message_as_it_is_and_checks_it(telling: Running, lms: Receiver) -> None:
+    _, secret = webhook(telling, lms, "learner.enrolled")
+    enrolled(telling, new_batch(telling))
+    tell(telling)
+    (message,) = lms.told
+    written = json.loads(block("json"))
+    assert (message.event.keys(), message.event["data"].keys()) == (written.keys(), written["data"].keys())
+    assert len(message.event["timestamp"]) == len(written["timestamp"])
+    page: dict[str, Any] = {}
+    exec(block("python"), page)
+    assert page["is_genuine"](secret, message.headers, message.body)
+    assert not page["is_genuine"](secret, message.headers, message.body + b" ")
+    assert not page["is_genuine"](secret, {**message.headers, "webhook-timestamp": "1614265330"}, message.body)
 
 
 def test_only_the_kinds_that_are_asked_for_and_only_ones_own_batches_are_told(telling: Running, lms: Receiver) -> None:
