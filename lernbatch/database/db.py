@@ -17,6 +17,7 @@ import msgspec
 from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 from asyncpg.transaction import Transaction
 
+from lernbatch import spans
 from lernbatch.database import hosts
 from lernbatch.database.hosts import Role
 from lernbatch.database.sql import Statement, sharded
@@ -87,6 +88,7 @@ async def _prepare(conn: asyncpg.Connection) -> None:
         encoder=lambda value: _JSONB_VERSION + _encode(value),
         decoder=lambda data: _decode(data[1:]),
     )
+    spans.watch(conn)
 
 
 async def connect(dsn: str) -> asyncpg.Connection:

@@ -8,7 +8,7 @@ from lernbatch.erasure import actions as erasure
 from lernbatch.exhaust import jobs as exhaust
 from lernbatch.inbox import actions as inbox
 from lernbatch.services import Services
-from lernbatch.web import audit, idempotency
+from lernbatch.web import audit, idempotency, rates
 from lernbatch.webhook import delivery as webhook
 
 FORGETTING = (
@@ -17,6 +17,7 @@ FORGETTING = (
     drafts.forget_old,
     idempotency.forget_old,
     audit.forget_old,
+    rates.forget_old,
     erasure.forget_old,
     inbox.forget_old,
     webhook.forget_old,
