@@ -29,6 +29,7 @@ from lernbatch.database.coalescer import Coalescers
 from lernbatch.database.reports import Reports
 from lernbatch.database.shards import read as read_shards
 from lernbatch.errors import Unusable
+from lernbatch.inbox.consumer import Consumer
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
 from lernbatch.jobs.worker import Job
@@ -45,6 +46,7 @@ from lernbatch.web.fragments import Fragments
 from lernbatch.web.middleware import Middleware, NoSuchRoute
 from lernbatch.web.rates import Rates
 from lernbatch.web.tokens import PublicKeys, TokenVerifier
+from lernbatch.webhook.client import WebhookClient
 from sandbox import app as sandbox
 from sandbox import identity
 from sandbox.sign_in import LocalPeople
@@ -82,6 +84,10 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
         keys = PublicKeys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
         kafka = Producer(config)
         opened.push_async_callback(kafka.close)
+        consumer = Consumer(config)
+        opened.push_async_callback(consumer.close)
+        webhooks = WebhookClient(config)
+        opened.push_async_callback(webhooks.close)
         # A flush serves many requests and has one time: each shadowed request has its own.
         coalescers = Coalescers(enabled=config.coalescing_enabled and config.takeover != "shadow", shards=shards)
         tokens = TokenVerifier(config, clock, keys)
@@ -94,6 +100,8 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             tokens,
             sunbird,
             kafka,
+            consumer,
+            webhooks,
             JobSignal(),
             coalescers,
             Bodies(config.bodies_at_once_bytes),

@@ -80,6 +80,7 @@ ELSEWHERE = {
         "lernbatch.ops.backup.commands:restore",
         "Restore a backup into an empty database and a home without keys and files.",
     ),
+    "inbox": ("lernbatch.inbox.commands:app", "What was heard from the platform's topics and given up: list, replay."),
     "replay": (
         "lernbatch.jobs.outbox.commands:replay",
         "Send the parked events of the outbox again, each as it was written.",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the composition in app.py makes them; the ground knows thei
     from lernbatch.database.db import Pool
     from lernbatch.database.reports import Reports
     from lernbatch.database.shards import Shards
+    from lernbatch.inbox.consumer import Consumer
     from lernbatch.jobs.outbox.kafka import Producer
     from lernbatch.sunbird import Sunbird
     from lernbatch.web.audit import Refusals
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # the composition in app.py makes them; the ground knows thei
     from lernbatch.web.fragments import Fragments
     from lernbatch.web.rates import Rates
     from lernbatch.web.tokens import TokenVerifier
+    from lernbatch.webhook.client import WebhookClient
 
 
 class JobSignal:
@@ -53,6 +55,8 @@ class Services:
     tokens: TokenVerifier
     sunbird: Sunbird
     kafka: Producer
+    consumer: Consumer
+    webhooks: WebhookClient
     wake: JobSignal
     coalescers: Coalescers
     bodies: Bodies

@@ -271,6 +271,30 @@ DELETE FROM outbox
                             OR (position(:user_id IN error) > 0 AND error ~ :pattern))
                      LIMIT :limit);
 
+-- erase_messages
+-- Of what was handled nothing is kept, and what waits is handled.
+DELETE FROM inbox
+ WHERE message_id IN (SELECT message_id
+                        FROM inbox
+                       WHERE parked
+                         AND (subject = :user_id
+                              OR (position(convert_to(:user_id, 'UTF8') IN value) > 0
+                                  AND encode(value, 'escape') ~ :pattern)
+                              OR (position(:user_id IN error) > 0 AND error ~ :pattern))
+                       LIMIT :limit);
+
+-- erase_webhooks
+UPDATE webhook
+   SET created_by = :pseudonym
+ WHERE webhook_id IN (SELECT webhook_id FROM webhook WHERE created_by = :user_id LIMIT :limit);
+
+-- erase_deliveries
+DELETE FROM webhook_delivery
+ WHERE delivery_id IN (SELECT delivery_id
+                         FROM webhook_delivery
+                        WHERE position(:user_id IN body) > 0 AND body ~ :pattern
+                        LIMIT :limit);
+
 -- erase_merges
 UPDATE merged_account
    SET user_id = CASE WHEN user_id = :user_id THEN :pseudonym ELSE user_id END,

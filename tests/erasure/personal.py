@@ -139,6 +139,21 @@ PERSONAL = (
         "seconds; given up: `LERNBATCH_PARKED_EVENT_DAYS`",
         "mails, notices and given-up events deleted; what waits for Kafka leaves",
     ),
+    Personal(
+        "inbox",
+        ("subject", "value", "error"),
+        "nobody",
+        "seconds; given up: `LERNBATCH_PARKED_EVENT_DAYS`",
+        "given-up messages deleted; what waits is handled, and then emptied",
+    ),
+    Personal("webhook", ("created_by",), "who administers the organisation", "until it is deleted", "pseudonym"),
+    Personal(
+        "webhook_delivery",
+        ("body",),
+        "who administers the organisation: what was sent, ids alone",
+        "`LERNBATCH_WEBHOOK_LOG_DAYS`",
+        "deleted; what was sent is out of reach",
+    ),
     Personal("merged_account", ("user_id", "into_id"), "nobody", "for ever: a merge is done once", "pseudonyms"),
     Personal(
         "ended_account",
