@@ -1,6 +1,6 @@
 # The service as a container: no root, nothing but /data and /tmp is written.
 #   docker build -t lernbatch .
-#   docker run -p 8000:8000 -v lernbatch:/data --read-only --tmpfs /tmp --cap-drop ALL lernbatch
+#   docker run -p 127.0.0.1:8000:8000 -e LERNBATCH_SANDBOX=true -v lernbatch:/data --read-only --tmpfs /tmp --cap-drop ALL lernbatch
 ARG PYTHON=docker.io/library/python:3.13-slim-bookworm
 
 FROM ${PYTHON} AS build

@@ -151,11 +151,13 @@ def serve(
     from lernbatch.web import server
 
     settings = command.settings()
-    sock = server.listening(host or settings.host, settings.port if port is None else port)
+    settings = settings.model_copy(update={"host": host or settings.host})
+    command.refuse_sandbox_keys(settings)
+    sock = server.listening(settings.host, settings.port if port is None else port)
     socks = [sock]
     if settings.operators_port is not None:
-        socks.append(server.listening(host or settings.host, settings.operators_port, "LERNBATCH_OPERATORS_PORT"))
-    changed: dict[str, Any] = {"jobs_enabled": jobs and settings.jobs_enabled}
+        socks.append(server.listening(settings.host, settings.operators_port, "LERNBATCH_OPERATORS_PORT"))
+    changed: dict[str, Any] = {"host": settings.host, "jobs_enabled": jobs and settings.jobs_enabled}
     if config.source("public_url") is None:
         changed["public_url"] = server.url(sock)
     with ExitStack() as opened:

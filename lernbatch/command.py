@@ -32,6 +32,16 @@ def settings() -> Config:
     return read
 
 
+def refuse_sandbox_keys(read: Config) -> None:
+    """Let nobody serve others by accident with identity keys that make a token for anybody. Raises: Unusable."""
+    if read.exposure and read.authentication_enabled and read.public_key_folder is None and not read.sandbox:
+        raise Unusable(
+            f"This installation is for others ({read.exposure}) and has the sandbox's identity keys, whose tokens "
+            "`lernbatch token` makes for anybody: set LERNBATCH_PUBLIC_KEY_FOLDER to the keys of your identity "
+            "provider, or LERNBATCH_SANDBOX=true where it is for trying out alone."
+        )
+
+
 async def migrate(read: Config, dsn: str, *, with_sandbox: bool = False) -> list[str]:
     """Apply what the product's tables lack, and the sandbox's where it answers; returns the migrations' names."""
     applied = await migrations.migrate(dsn)

@@ -93,6 +93,8 @@ def _networks(value: object) -> object:
     return tuple(ip_network(word) for word in words) if isinstance(words := _words(value), tuple) else value
 
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_networks)]
@@ -106,6 +108,8 @@ class Config(BaseModel):
     # where things are
     home: Path = Path(".lernbatch")  # data, keys and files of the embedded default
     database_url: SecretStr | None = None  # a PostgreSQL of yours; none: the embedded one under `home`
+    reports_database_url: SecretStr | None = None  # of its standbys, for exhausts and the console; none: the same one
+    reports_lag_seconds: float = Field(30, ge=0)  # so far behind a standby may be; else the primary is read
     pg_bin: Path | None = None  # other PostgreSQL programs for the embedded server
     pg_port: int | None = None  # a fixed port for the embedded server; none: one that is free
     pool_size: int = Field(10, ge=1, le=200)  # database connections a process
@@ -125,6 +129,7 @@ class Config(BaseModel):
     # who may ask
     authentication_enabled: bool = True
     public_key_folder: Path | None = None  # one PEM a file, named by key id; none: the local key under `home`
+    sandbox: bool = False  # an installation that others reach may work with the sandbox's identity keys
     key_reload_seconds: float = 30
     sso_url: str = "http://localhost/auth/"
     sso_realm: str = "sunbird"
@@ -328,7 +333,7 @@ class Config(BaseModel):
     audit_days: int = Field(365, ge=1)  # of the audit trail
     parked_event_days: int = Field(90, ge=1)  # of events that were given up
     answer_days: int = Field(0, ge=0)  # of answers in attempts, whose scores stay; 0: for ever
-    access_log: bool = False  # a line at info for every request; of proxies in front one usually writes them
+    access_log: bool = True  # a line at info for every request but those of monitors
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
@@ -342,6 +347,16 @@ class Config(BaseModel):
             self.group_url,
             self.certificate_service_url,
         )
+
+    @property
+    def exposure(self) -> str:
+        """What says that others than who sits at this machine use this installation; "": nothing does."""
+        if self.database_url is not None:
+            return "LERNBATCH_DATABASE_URL names a database of its own"
+        if self.host not in LOOPBACK:
+            return f"it listens on {self.host}"
+        host = urlsplit(self.public_url).hostname
+        return "" if host in LOOPBACK else f"LERNBATCH_PUBLIC_URL is {self.public_url}"
 
     @property
     def is_muted(self) -> bool:

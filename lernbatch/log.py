@@ -13,9 +13,11 @@ from types import MappingProxyType
 from typing import TextIO
 
 WINDOW_SECONDS, LINES_A_WINDOW = 60.0, 5
+_NAMES = {logging.DEBUG: "debug", logging.INFO: "info"}
 MOST_KINDS = 1000  # a library may put its values into the text itself
 
 _logger = logging.getLogger("lernbatch")
+_encode = json.JSONEncoder(default=repr).encode
 # What `bind` has added for the running task.
 _bound: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingProxyType({}))
 
@@ -43,8 +45,18 @@ def bind(**values: object) -> None:
 
 
 def _write(level: int, event: str, values: Mapping[str, object], error: BaseException | None = None) -> None:
-    if _logger.isEnabledFor(level):
+    if not _logger.isEnabledFor(level):
+        return
+    if level < logging.WARNING:  # a line a request: what the library does for one takes longer than to write it
+        sys.stderr.write(_line(event, values, _NAMES[level], time.time()) + "\n")
+    else:
         _logger.log(level, event, exc_info=error, extra={"values": values})
+
+
+def _line(event: str, values: Mapping[str, object], level: str, at: float, **more: str) -> str:
+    """One JSON object: what happened, the values that are bound, its own, the level, and when."""
+    timestamp = datetime.fromtimestamp(at, UTC).isoformat()[:-6] + "Z"
+    return _encode({"event": event, **_bound.get(), **values, "level": level, "timestamp": timestamp, **more})
 
 
 class Repeats:
@@ -88,19 +100,13 @@ class _BoundRepeats(logging.Filter):
 
 
 class _LineFormatter(logging.Formatter):
-    """One JSON object a line: what happened, its values, those that are bound, the level, when, and a trace."""
+    """A line as ours for what libraries log, and for what has a trace."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "event": record.getMessage(),
-            **_bound.get(),
-            **record.__dict__.get("values", {}),
-            "level": record.levelname.lower(),
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
-        }
-        if record.exc_info and record.exc_info[0]:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=repr)
+        error = record.exc_info
+        more = {"exception": self.formatException(error)} if error and error[0] else {}
+        values, level = record.__dict__.get("values", {}), record.levelname.lower()
+        return _line(record.getMessage(), values, level, record.created, **more)
 
 
 class _StandardError(logging.StreamHandler[TextIO]):

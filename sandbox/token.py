@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -28,7 +29,7 @@ def token(
 ) -> None:
     """Print a token of USER for the header X-Authenticated-User-Token, with the roles that USER was imported with.
 
-    Somebody who was not imported has the role of everybody, PUBLIC.
+    Somebody who was not imported has the role of everybody, PUBLIC, and a line on standard error says so.
 
     Example: `lernbatch token vikram --role CONTENT_CREATOR`
 
@@ -46,6 +47,10 @@ async def _token(user: str, expired: bool, child: str | None, names: list[str] |
         person = None
         if settings.uses_sandbox:
             person = await db.one(conn, SandboxPerson, Q.people_by_ids, user_ids=[child or user])
+            if person is None:
+                _warn(f"Nobody with the id {child or user} was imported; the token has the given roles, or PUBLIC.")
+        if settings.public_key_folder is not None:
+            _warn("LERNBATCH_PUBLIC_KEY_FOLDER names other keys than the sandbox's: this token does not count here.")
         organisation = frozenset([person.org_id] if person and person.org_id else [])
         roles = read_roles((person.roles if person else ["PUBLIC"]) if names is None else names, organisation)
         return identity.mint(
@@ -57,6 +62,10 @@ async def _token(user: str, expired: bool, child: str | None, names: list[str] |
             expired=expired,
             parent_id=user if child else None,
         )
+
+
+def _warn(sentence: str) -> None:
+    print(f"lernbatch: {sentence}", file=sys.stderr)
 
 
 def read_roles(names: Iterable[str], own: frozenset[str]) -> list[Role]:

@@ -101,7 +101,7 @@ async def read(call: Call) -> Headed:
 
     Source: RD1.
     """
-    batch = await actions.find(call.services.pool, call.parameters["batch_id"])
+    batch = await actions.batch_of(call.services, call.parameters["batch_id"])
     if batch is None:
         return Headed({"response": {}}, {})
     config = call.services.config

@@ -375,6 +375,7 @@ def write_delivery(delivery: Delivery, channel: str) -> dict[str, Any]:
         "rowCount": delivery.row_count,
         "sha256": delivery.sha256,
         "basisPath": delivery.consent_record_path,
+        "standbyLagSeconds": delivery.standby_lag_seconds,
     }
 
 
@@ -387,6 +388,7 @@ def read_delivery(stored: Mapping[str, Any]) -> Delivery:
         stored["rowCount"],
         stored["sha256"],
         stored.get("basisPath"),
+        stored.get("standbyLagSeconds"),
     )
 
 

@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-import asyncpg
-
 from lernbatch import log, metrics
 from lernbatch.config import Config
 from lernbatch.database import db, sql
+from lernbatch.errors import Away
 from lernbatch.jobs.leases import heartbeat
 from lernbatch.jobs.pauses import pause_after
 from lernbatch.services import Services
@@ -29,6 +28,7 @@ from lernbatch.sunbird.http import IN_JOB
 
 Q = sql.load("lernbatch.jobs")
 OWNER = f"{os.getpid()}-{uuid4().hex[:8]}"
+AWAY_SECONDS = 5.0  # before the database is looked for again
 LONGEST_PAUSE = timedelta(minutes=5)
 
 
@@ -104,6 +104,9 @@ async def _run(services: Services, job: Job, stop: asyncio.Event) -> float:
     """Run until nothing is due; the seconds to wait before the next look."""
     try:
         await _run_until_done(services, job, stop)
+    except (Away, *db.GONE) as away:
+        log.warning("the database is away", kind=job.kind, error=repr(away.__cause__ or away))
+        return AWAY_SECONDS
     except Exception as error:  # noqa: BLE001 - a failing job must not end the worker; it is logged and retried
         log.exception("job failed", error, kind=job.kind)
         metrics.JOB_RUNS.labels(job.kind, "failed").inc()
@@ -163,7 +166,10 @@ async def _run_leased(services: Services, job: Job, stop: asyncio.Event) -> floa
             failures=failures,
             error=error,
         )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as unreachable:
+    except (Away, *db.GONE) as away:
+        log.warning("the database is away", kind=job.kind, error=repr(away.__cause__ or away))
+        return AWAY_SECONDS
+    except db.UNREACHABLE as unreachable:
         log.exception("the database cannot be reached", unreachable, kind=job.kind)
-        return 5
+        return AWAY_SECONDS
     return min(pause.total_seconds(), 15)

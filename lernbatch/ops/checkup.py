@@ -17,7 +17,7 @@ import httpx
 import sandbox
 from lernbatch.config import Config
 from lernbatch.credential import keys as certificates
-from lernbatch.database import db, opening, schema
+from lernbatch.database import db, hosts, opening, schema
 from lernbatch.database.migrate import pending
 from lernbatch.erasure import actions as erasure
 from lernbatch.errors import Unusable
@@ -30,7 +30,6 @@ FREE_DISK_BYTES = 512 * 1024 * 1024
 TIMEOUT_SECONDS = 5
 MOST_LACKING = 5
 LONGEST_ERASURE = timedelta(days=1)
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,13 @@ async def run(config: Config) -> list[CheckResult]:
             results += [result async for result in check_database(config, dsn)]
     except Unusable as wrong:
         results.append(CheckResult("database", False, str(wrong)))
-    results += [check_trust(config), check_token_keys(config), check_certificate_keys(config), check_files(config)]
+    results += [
+        check_trust(config),
+        check_defaults(config),
+        check_token_keys(config),
+        check_certificate_keys(config),
+        check_files(config),
+    ]
     results += [result async for result in check_services(config)]
     results.append(check_disk(config))
     return results
@@ -59,7 +64,7 @@ async def run(config: Config) -> list[CheckResult]:
 async def check_database(config: Config, dsn: str) -> AsyncIterator[CheckResult]:
     """The database: its answer, its version, its migrations, waiting erasures, its clock."""
     try:
-        conn = await asyncpg.connect(dsn, timeout=TIMEOUT_SECONDS)
+        conn = await hosts.connect(dsn, timeout_seconds=TIMEOUT_SECONDS)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as wrong:
         yield CheckResult("database", False, f"It cannot be reached ({wrong or type(wrong).__name__}).")
         return
@@ -103,7 +108,7 @@ def check_erasures(since: datetime | None) -> CheckResult:
 
 def check_trust(config: Config) -> CheckResult:
     """What lets callers do more than they may, where others can reach this installation."""
-    if config.host in LOOPBACK and urlsplit(config.public_url).hostname in LOOPBACK:
+    if not config.exposure:
         return CheckResult("trust", True, "Nobody reaches it from another machine.")
     unfit = {
         "LERNBATCH_AUTHENTICATION_ENABLED=false takes every call for anybody's": not config.authentication_enabled,
@@ -113,11 +118,35 @@ def check_trust(config: Config) -> CheckResult:
         "LERNBATCH_PRIVATE_NETWORKS opens /private/… to all": any(
             network.prefixlen == 0 for network in config.private_networks
         ),
+        "LERNBATCH_DEMO_SIGN_IN lets anybody be anybody": config.demo_sign_in,
+        "the sandbox answers for services of the platform that no URL names": config.uses_sandbox,
+        "LERNBATCH_PUBLIC_URL is plain HTTP": urlsplit(config.public_url).scheme != "https",
     }
-    reasons = [sentence for sentence, holds in unfit.items() if holds]
-    return CheckResult(
-        "trust", not reasons, f"{'; '.join(reasons)}." if reasons else "Tokens, roles and ownership are asked for."
-    )
+    reasons = "; ".join(sentence for sentence, holds in unfit.items() if holds)
+    if not reasons:
+        return CheckResult("trust", True, "Tokens, roles and ownership are asked for.")
+    if config.sandbox:
+        return CheckResult("trust", True, f"For trying out alone (LERNBATCH_SANDBOX=true): {reasons}.")
+    return CheckResult("trust", False, f"Not fit for others ({config.exposure}): {reasons}.")
+
+
+def check_defaults(config: Config) -> CheckResult:
+    """Settings that nobody has chosen yet and that matter where others reach this installation. Never a failure."""
+    unchosen = {
+        "LERNBATCH_TOKEN_AUDIENCES and LERNBATCH_TOKEN_CLIENTS (a token for any application of the realm counts)": not (
+            config.token_audiences or config.token_clients
+        ),
+        "LERNBATCH_OPERATORS_PORT (metrics and the API's description are on the port of all)": (
+            config.operators_port is None
+        ),
+        "LERNBATCH_TRUSTED_PROXIES (a proxy's word on where a call comes from does not count)": (
+            not config.trusted_proxies
+        ),
+    }
+    names = "; ".join(name for name, holds in unchosen.items() if holds)
+    if not config.exposure or not names:
+        return CheckResult("defaults", True, "None is left that matters.")
+    return CheckResult("defaults", True, f"Worth a look: {names}.")
 
 
 def check_certificate_keys(config: Config) -> CheckResult:

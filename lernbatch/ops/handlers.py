@@ -26,7 +26,7 @@ async def health_of_all(call: Call) -> wire.Health:
     checks = await health.checks(call.services)
     port: int | None = call.http.app.state.operators_port
     if call.services.config.health_gate_enabled and port in (None, call.http.scope["server"][1]):
-        call.http.app.state.unhealthy = not all(check.healthy for check in checks)
+        call.http.app.state.unhealthy = not all(check.healthy for check in checks if check.vital)
     config = call.services.config
     shown = wire.show_checks("Complete health check api", checks)
     return wire.Health(response=shown, takeover=config.takeover if config.is_muted else UNSET)

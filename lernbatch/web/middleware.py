@@ -103,7 +103,7 @@ class Middleware:
             seconds = time.perf_counter() - began
             name = getattr(scope.get("route"), "name", "none")
             metrics.answered(name, status, seconds)
-            note = log.info if self._access_log else log.debug
+            note = log.info if self._access_log and not is_for_operators(scope["path"]) else log.debug
             note("request", route=name, status=status, seconds=round(seconds, 4))
 
     def _preflight(self, scope: Scope, headers: Mapping[str, str]) -> Response:

@@ -31,6 +31,8 @@ class Installation:
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("LERNBATCH_", "sunbird"))}
         named = {"LERNBATCH_HOME": str(self.home), **({"LERNBATCH_DATABASE_URL": self.dsn} if self.dsn else {})}
+        named["LERNBATCH_SANDBOX"] = "true"  # people have the bundled provider's tokens
+        named["LERNBATCH_ACCESS_LOG"] = "false"  # a pipe that nobody reads is full after some hundred lines
         if "LERNBATCH_PG_BIN" in os.environ:
             named["LERNBATCH_PG_BIN"] = os.environ["LERNBATCH_PG_BIN"]
         return {**kept, **named, **self.settings, "COLUMNS": "200"}

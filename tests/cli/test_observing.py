@@ -98,13 +98,14 @@ def test_a_failure_is_one_line_that_its_request_id_finds(
     assert {seen.get("tracestate") for seen in content.seen} == {"vendor=1"}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("setting", "count"), [("true", 1), ("false", 0)])
-def test_the_access_log_has_a_line_a_request_where_it_is_wanted(
+@pytest.mark.parametrize(("setting", "count"), [("", 1), ("false", 0)], ids=["as it comes", "off"])
+def test_the_access_log_has_a_line_a_request_but_for_those_of_monitors(
     setting: str, count: int, installation: Installation, tmp_path: Path
 ) -> None:
     with logged(installation, tmp_path / "log", ACCESS_LOG=setting) as serving:
-        assert httpx.get(f"{serving.url}/livez", headers={"X-Request-ID": "r-1"}).status_code == 200
+        for path in ("/livez", "/readyz", "/health", "/certs/static/page.css"):
+            assert httpx.get(serving.url + path, headers={"X-Request-ID": "r-1"}).status_code == 200
     requests = [line for line in lines(tmp_path / "log", "request") if line["request_id"] == "r-1"]
     assert [(line["route"], line["status"], line["level"]) for line in requests] == [
-        ("GET /livez", 200, "info")
+        ("GET /certs/static/page.css", 200, "info")
     ] * count

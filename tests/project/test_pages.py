@@ -68,9 +68,8 @@ def test_what_is_to_be_typed_exists(line: str) -> None:
     elif program == "pipx":
         assert words == ["install", f"lernbatch-{__version__}-py3-none-any.whl"]
     elif program == "kubectl":
-        assert {
-            word.partition("=")[2].partition("=")[0] for word in words if word.startswith("--from-")
-        } <= config.SECRETS
+        literals = [word.split("=")[1] for word in words if word.startswith("--from-literal")]
+        assert set(literals) <= config.SECRETS
     elif program == "helm":
         assert (REPOSITORY / words[2] / "Chart.yaml").is_file()
         values = (REPOSITORY / words[2] / "values.yaml").read_text(encoding="utf-8")

@@ -38,6 +38,9 @@ volumes:
 {{- end -}}
 
 {{- define "lernbatch.container" -}}
+{{- if not (or .Values.publicKeys.configMap (get .Values.settings "LERNBATCH_SANDBOX")) }}
+{{- fail "publicKeys.configMap must name the identity provider's keys, or settings.LERNBATCH_SANDBOX be true for trying out" }}
+{{- end }}
 image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
