@@ -2,10 +2,10 @@
 #   make demo     watch a batch live its life on a service of its own; ONCE=1 stops afterwards
 #   make test     the tests, on the embedded PostgreSQL and in Chromium; ARGS go to pytest
 #   make test-debian   the tests on Debian's PostgreSQL 15, which is installed where that can be done
-#   make test-real   with programs that are not Python's, each where it can be had: Chromium, Cassandra, promtool, helm; the wheel
+#   make test-real   with programs that are not Python's, each where it can be had: Chromium, Cassandra, Kafka, promtool, helm; the wheel
 #   make check    all that must be right before a change lands: format, lint, types, imports, dead code, tests
 #   make run      the service on http://127.0.0.1:8000, with its data in .lernbatch
-#   make bench    the hot calls against the same SQL without HTTP
+#   make bench    what users feel, and what must be reached; ROUNDS, ENROLMENTS, MINUTES, or ARGS=NAME for another measurement
 #   make coverage-of-contract   which test holds which case of the contract: docs/contract-coverage.md
 #   make fuzz     calls of every kind, made up at random, against the API; EXAMPLES a call
 #   make advisories  the locks against a stored list of known weaknesses, without a network
@@ -123,7 +123,8 @@ docs: $(VENV)/.ready-for-docs
 	@echo "The site is in build/docs/index.html."
 
 bench: $(VENV)/.ready-to-check
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench $(ARGS) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ENROLMENTS),--enrolments $(ENROLMENTS)) \
+		$(if $(MINUTES),--minutes $(MINUTES))
 
 lock:
 	$(LOCK) requirements.in -o requirements.lock

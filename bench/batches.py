@@ -107,11 +107,11 @@ QUESTIONS = [
 ]
 
 
-async def fill(dsn: str, batches: int) -> None:
-    """Fill a migrated, empty database."""
+async def fill(dsn: str, batches: int, courses: int = COURSES) -> None:
+    """Fill a migrated database without such batches; theirs are so many courses."""
     conn = await db.connect(dsn)
     try:
-        await conn.execute(_FILL, batches, COURSES, CREATORS, MENTORS, ORGANISATIONS, TITLES, RARE, timeout=3600)
+        await conn.execute(_FILL, batches, courses, CREATORS, MENTORS, ORGANISATIONS, TITLES, RARE, timeout=3600)
         await conn.execute("VACUUM (ANALYZE) batch", timeout=3600)
     finally:
         await conn.close()

@@ -1,12 +1,12 @@
-"""The database that the hot path is measured on: one course, its batches, and very many enrolments."""
+"""The database that the hot calls are measured on, filled as `world` says."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,70 +14,32 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 import sandbox
+from bench import batches, world
+from bench.world import Size
 from lernbatch.course import rules as courses
 from lernbatch.course.model import Course, LeafNode, Unit
 from lernbatch.database import db
 from lernbatch.database.migrate import migrate
+from lernbatch.progress import rules
+from lernbatch.progress.model import COMPLETED, Report, States
 from postgres_supervisor import embedded
 
-BATCHES = 1000
-BATCHES_EACH = 5  # batches that every active learner is in: the length of the list of enrolled courses
-ACTIVE = 10_000  # learners whose calls are made; their rows lie spread over the whole table
-NEWCOMERS = 2000  # learners who enrol, from FIRST_NEWCOMER on: so the lists of the others stay as long as they are
-FIRST_NEWCOMER = 95_000_000
 FIRST_MS = 1_770_000_000_000
+HOUR_MS = 3_600_000
+MEDIAN_VIEWS, SPREAD = 6, 0.8  # of a content by somebody who comes back: half have 3.5 to 10
+VARIANTS = 16  # of what learners have done
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much is loaded: learners, and contents in the course."""
-
-    enrolments: int
-    contents: int
-
-    @property
-    def learners(self) -> int:
-        return max(self.enrolments // BATCHES_EACH, 1)
-
-    @property
-    def active(self) -> int:
-        return min(self.learners, ACTIVE)
-
-    @property
-    def stride(self) -> int:
-        """Every so many learners one is active."""
-        return self.learners // self.active
-
-    @property
-    def active_learners(self) -> range:
-        """The numbers of the learners whose calls are made."""
-        return range(0, self.active * self.stride, self.stride)
-
-
-def content_id(number: int) -> str:
-    return f"do_3137{number:015d}"
-
-
-def course_id(batch: int) -> str:
-    return f"do_3138{batch % BATCHES_EACH:015d}"
-
-
-def batch_id(batch: int) -> str:
-    return f"0138{batch:015d}"
-
-
-def user_id(number: int) -> str:
-    """The active learner of that number, as SQL spells it too: see `load`."""
-    return f"{number:08d}-0000-4000-8000-000000000000"
-
-
-def course(number: int, contents: int) -> Course:
+def course(course_id: str, contents: int) -> Course:
     leaves = tuple(
-        LeafNode(content_id(n), f"Content {n}", "video/mp4", "Resource", "Learning Resource", "Content", False, ("u",))
+        LeafNode(
+            world.content_id(n),
+            *(f"Content {n}", "video/mp4", "Resource", "Learning Resource", "Content", False, ("u",)),
+        )
         for n in range(contents)
     )
     content = {
-        "identifier": course_id(number),
+        "identifier": course_id,
         "name": "Bench",
         "status": "Live",
         "mimeType": "application/vnd.ekstep.content-collection",
@@ -87,20 +49,53 @@ def course(number: int, contents: int) -> Course:
         "description": "A course to be measured",
     }
     unit = Unit("u", "Unit", 1, tuple(leaf.content_id for leaf in leaves), contents)
-    return Course(course_id(number), "1", "Bench", "Live", "bench", leaves, (unit,), content)
+    return Course(course_id, "1", "Bench", "Live", "bench", leaves, (unit,), content)
 
 
-def states(contents: int) -> str:
-    """What a learner in the middle of the course has: JSON as the column holds it."""
-    found = {content_id(n): [1, 50, 1, 0, FIRST_MS + n, None, FIRST_MS + n, None, None] for n in range(contents)}
-    return msgspec.json.encode(found).decode()
+def states(contents: int, median_views: float, chance: random.Random) -> States:
+    """What somebody in the middle of a course has done, told view by view; a third of the contents is completed."""
+    done: States = {}
+    for number in range(contents):
+        views = max(round(median_views * chance.lognormvariate(0, SPREAD)), 1) if median_views > 1 else 1
+        for view in range(views):
+            at_ms = FIRST_MS + number * 1000 + view * HOUR_MS
+            status = COMPLETED if number % 3 == 0 and view == views - 1 else 1
+            report = Report(world.content_id(number), "", status, progress=60, accessed_ms=at_ms)
+            done = rules.merge_all(done, [report], at_ms)
+    return done
+
+
+def written(done: States) -> str:
+    """As the column holds it."""
+    return msgspec.json.encode(done).decode()
+
+
+def used(contents: int) -> list[str]:
+    """What learners have done who have come back again and again."""
+    chance = random.Random(1)  # the same in every run
+    return [written(states(contents, MEDIAN_VIEWS, chance)) for _ in range(VARIANTS)]
 
 
 _LOAD = """
 INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, enrolled_at, status, updated_at, states)
-SELECT lpad(n::text, 8, '0') || '-0000-4000-8000-000000000000', '0138' || lpad(b::text, 15, '0'),
-       '0', true, 'bench', now(), 1, now(), $3
-  FROM generate_series($1::int, $2::int) AS learner (n), generate_series(0, $4::int) AS batch (b)
+SELECT lpad(n::text, 8, '0') || '-0000-4000-8000-000000000000',
+       '0138' || lpad((n / $2::int * $3::int + k)::text, 15, '0'), 'do_3138' || lpad(k::text, 15, '0'),
+       true, 'bench', now(), 1, now(),
+       CASE WHEN n % $4::int = 1 THEN $6 ELSE ($5::text[])[1 + (n * $3 + k) % cardinality($5)] END::jsonb
+  FROM generate_series(0, $1::int - 1) AS learner (n), generate_series(0, $3::int - 1) AS course (k)
+"""
+_LOAD_LARGE = """
+INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, enrolled_at, status, updated_at, states)
+SELECT lpad(n::text, 8, '0') || '-0000-4000-8000-000000000000', $2, $3, true, 'bench', now(), 1, now(),
+       ($4::text[])[1 + n % cardinality($4)]::jsonb
+  FROM unnest($1::int[]) AS learner (n)
+"""
+# Who the learners are, as the service knows it from the second report on. What fetching them takes is not measured.
+_LOAD_PROFILES = """
+INSERT INTO profile (user_id, status, root_org_id, org_name, state, district, block, school_id, school_name, fetched_at)
+SELECT lpad(n::text, 8, '0') || '-0000-4000-8000-000000000000', 1, 'bench', 'State Board', 'Tamil Nadu', 'Chennai',
+       'Block ' || n % 50, '2901', 'Government School, Egmore', now()
+  FROM generate_series(0, $1::int - 1) AS learner (n)
 """
 
 
@@ -112,51 +107,63 @@ def loaded(size: Size) -> Iterator[tuple[Path, str]]:
         asyncio.run(migrate(dsn))
         asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
         asyncio.run(load(dsn, size))
+        if size.searched:
+            asyncio.run(batches.fill(dsn, size.searched, courses=size.searched // world.SEARCHED_PER_COURSE))
         seconds = time.perf_counter() - began
-        print(f"{size.enrolments:,} enrolments of {size.contents} contents loaded in {seconds:.0f} s")
+        print(f"{size.enrolments:,} enrolments of {size.contents} contents loaded in {seconds:.0f} s", flush=True)
         yield Path(folder), dsn
 
 
 async def load(dsn: str, size: Size) -> None:
-    """Fill a migrated, empty database. Every learner is in BATCHES_EACH batches."""
+    """Fill a migrated, empty database."""
     conn = await db.connect(dsn)
     try:
+        await _load_courses(conn, size)
         await _load_batches(conn, size)
-        await conn.execute(_LOAD, 0, size.learners - 1, msgspec.json.decode(states(size.contents)), BATCHES_EACH - 1)
-        for number in range(BATCHES_EACH):
-            await conn.execute(
-                "UPDATE enrolment SET course_id = $2 WHERE batch_id = $1", batch_id(number), course_id(number)
-            )
-        await conn.execute("VACUUM (ANALYZE) enrolment")
+        fresh = written(states(size.contents, 1, random.Random(1)))
+        spread = (size.learners, world.LEARNERS_EACH, world.BATCHES_EACH, size.stride)
+        await conn.execute(
+            _LOAD,
+            *spread,
+            used(size.contents),
+            fresh,
+            timeout=3600,
+        )
+        await conn.execute(
+            _LOAD_LARGE,
+            list(size.large_learners),
+            world.batch_id(world.LARGE_BATCH),
+            world.LARGE_COURSE_ID,
+            used(world.LARGE_CONTENTS),
+        )
+        await conn.execute(_LOAD_PROFILES, size.learners)
+        await conn.execute("VACUUM (ANALYZE)", timeout=3600)
         await conn.execute("CHECKPOINT")
     finally:
         await conn.close()
 
 
-async def _load_batches(conn: db.Connection, size: Size) -> None:
-    now = datetime.now(UTC)
-    for number in range(BATCHES_EACH):
-        made = course(number, size.contents)
+async def _load_courses(conn: db.Connection, size: Size) -> None:
+    courses_made = [course(world.course_id(number), size.contents) for number in range(world.BATCHES_EACH)]
+    for made in [*courses_made, course(world.LARGE_COURSE_ID, world.LARGE_CONTENTS)]:
         await conn.execute(
             """INSERT INTO course (course_id, version, name, status, channel, content, tree, fetched_at)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
-            made.course_id,
-            made.version,
-            made.name,
-            made.status,
-            made.channel,
-            made.content,
-            courses.dump(made),
-            now,
+            *(made.course_id, made.version, made.name, made.status, made.channel, made.content),
+            *(courses.dump(made), datetime.now(UTC)),
         )
-    for number in range(BATCHES):
-        await conn.execute(
-            """INSERT INTO batch (batch_id, course_id, name, enrolment_type, created_by, start_date, end_date, status,
-                                  created_at)
-               VALUES ($1, $2, 'Bench', 'open', 'bench', $3, $4, 1, $5)""",
-            batch_id(number),
-            course_id(number),
-            now.date() - timedelta(days=30),
-            now.date() + timedelta(days=300),
-            now,
-        )
+
+
+async def _load_batches(conn: db.Connection, size: Size) -> None:
+    now = datetime.now(UTC)
+    numbers = [*range(size.batches), *range(world.FIRST_EMPTY, world.FIRST_EMPTY + world.EMPTY)]
+    rows = [(world.batch_id(number), world.course_id(number)) for number in numbers]
+    await conn.executemany(
+        """INSERT INTO batch (batch_id, course_id, name, enrolment_type, created_by, start_date, end_date, status,
+                              created_at)
+           VALUES ($1, $2, 'Bench', 'open', $3, $4, $5, 1, $6)""",
+        [
+            (*row, world.user_id(world.MANAGER), now.date() - timedelta(days=30), now.date() + timedelta(days=300), now)
+            for row in [*rows, (world.batch_id(world.LARGE_BATCH), world.LARGE_COURSE_ID)]
+        ],
+    )

@@ -32,7 +32,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 import sandbox
-from bench import database, hot_path
+from bench import database, service, world
 from bench.generator import Plan
 from lernbatch import app
 from lernbatch.config import Config
@@ -345,25 +345,27 @@ async def finished(dsn: str, dataset: Dataset, bar: Progress, task: Any) -> floa
 
 def beside_updates(home: Path, dsn: str, pace: int) -> Updates:
     """State updates a second alone, and while all progress exhausts are made again."""
-    learners = database.Size(10_000, CONTENTS)
-    asyncio.run(database.load(dsn, learners))
+    size = world.Size(10_000, contents=CONTENTS)
+    learners = size.active_learners
+    asyncio.run(database.load(dsn, size))
     asyncio.run(again(dsn))
-    with hot_path.serving(home, 1) as (port, _):
+    with service.serving(home, 1, "--no-jobs") as (port, _):
         plan = Plan(
-            *("update", "127.0.0.1", port, 64, UPDATE_SECONDS, CONTENTS),
-            tokens=hot_path.tokens(home, learners.active_learners),
+            *("update", "127.0.0.1", port, 64, UPDATE_SECONDS),
+            learners=list(learners),
+            tokens=service.tokens(home, learners),
         )
-        hot_path.generate(home, plan)  # tokens are verified, courses fetched
-        alone = hot_path.generate(home, plan)["rate"]
+        service.generate(home, plan)  # tokens are verified, courses fetched
+        alone = service.generate(home, plan)["rate"]
         with working(home, pace):
             time.sleep(2)  # it has begun
             before, _ = asyncio.run(done(dsn))
             began = time.perf_counter()
-            beside = hot_path.generate(home, plan)["rate"]
+            beside = service.generate(home, plan)["rate"]
             after, waiting = asyncio.run(done(dsn))
             rows = (after - before) / (time.perf_counter() - began)
         # Alone before and after: what else the machine does changes in between.
-        alone = (alone + hot_path.generate(home, plan)["rate"]) / 2
+        alone = (alone + service.generate(home, plan)["rate"]) / 2
     return Updates(alone, beside, rows, waiting > 0)
 
 

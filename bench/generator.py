@@ -19,20 +19,23 @@ from typing import Any
 
 import uvloop
 
-from bench import database
+from bench import world
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send. `call`: a name of CALLS; `tokens`: one a learner."""
+    """What to send, and as whom: `learners` are the numbers of those whose `tokens` these are. `call`: of CALLS."""
 
     call: str
     host: str
     port: int
     connections: int
     seconds: float
-    contents: int
+    learners: list[int]
     tokens: list[str]
+    contents: int = world.CONTENTS
+    batches: int = world.BATCHES_EACH  # with learners
+    searched: int = 0  # batches
 
 
 def _request(method: str, path: str, token: str, body: str) -> bytes:
@@ -43,51 +46,93 @@ def _request(method: str, path: str, token: str, body: str) -> bytes:
     return (head + body).encode()
 
 
-def _update(plan: Plan, learner: int) -> bytes:
+def _update(plan: Plan, place: int) -> bytes:
+    batch, body = random.choice(_bodies(plan.contents))
+    in_batch = world.batch_id(world.first_batch(plan.learners[place]) + batch)
+    return _send_update(plan, place, body, in_batch)
+
+
+def _update_large(plan: Plan, place: int) -> bytes:
+    _, body = random.choice(_bodies(world.LARGE_CONTENTS, world.LARGE_COURSE_ID))
+    return _send_update(plan, place, body, world.batch_id(world.LARGE_BATCH))
+
+
+def _send_update(plan: Plan, place: int, body: str, batch_id: str) -> bytes:
     now = time.time()
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now)) + f":{int(now * 1000) % 1000:03d}+0000"
-    return _request(
-        "PATCH",
-        "/v1/content/state/update",
-        plan.tokens[learner],
-        random.choice(_made(plan.contents)) % {"moment": moment},
-    )
+    body = body % {"moment": moment, "batch": batch_id}
+    return _request("PATCH", "/v1/content/state/update", plan.tokens[place], body)
 
 
 @cache
-def _made(contents: int) -> list[str]:
-    """Bodies of updates, ready but for the moment: asking shall cost as little as it can."""
+def _bodies(contents: int, course_id: str | None = None) -> list[tuple[int, str]]:
+    """Bodies of updates, ready but for moment and batch: asking shall cost as little as it can.
+
+    Each with which of the learner's batches its course is that of; all of `course_id` if that is given.
+    """
     bodies = []
     for number in range(500):
-        batch = number % database.BATCHES_EACH
-        names = {"courseId": database.course_id(batch), "batchId": database.batch_id(batch)}
+        place = number % world.BATCHES_EACH
+        names = {"courseId": course_id or world.course_id(place), "batchId": "BATCH"}
         items = [
-            {"contentId": database.content_id(n), **names, "status": 1, "progress": 60, "lastAccessTime": "MOMENT"}
+            {"contentId": world.content_id(n), **names, "status": 1, "progress": 60, "lastAccessTime": "MOMENT"}
             for n in random.sample(range(contents), 5)
         ]
-        body = json.dumps({"request": {"contents": items}}, separators=(",", ":"))
-        bodies.append(body.replace("%", "%%").replace("MOMENT", "%(moment)s"))
+        body = json.dumps({"request": {"contents": items}}, separators=(",", ":")).replace("%", "%%")
+        bodies.append((place, body.replace("MOMENT", "%(moment)s").replace("BATCH", "%(batch)s")))
     return bodies
 
 
-def _read(plan: Plan, learner: int) -> bytes:
-    batch = random.randrange(database.BATCHES_EACH)
-    asked = {"courseId": database.course_id(batch), "batchId": database.batch_id(batch)}
-    return _request("POST", "/v1/content/state/read", plan.tokens[learner], json.dumps({"request": asked}))
+def _read(plan: Plan, place: int) -> bytes:
+    batch = world.first_batch(plan.learners[place]) + random.randrange(world.BATCHES_EACH)
+    body = f'{{"request":{{"courseId":"{world.course_id(batch)}","batchId":"{world.batch_id(batch)}"}}}}'
+    return _request("POST", "/v1/content/state/read", plan.tokens[place], body)
 
 
-def _list(plan: Plan, learner: int) -> bytes:
+def _list_v1(plan: Plan, place: int) -> bytes:
     path = "/v1/user/courses/list/me?batchDetails=name,endDate,startDate,status,enrollmentType"
-    return _request("GET", path, plan.tokens[learner], "")
+    return _request("GET", path, plan.tokens[place], "")
 
 
-def _enrol(plan: Plan, learner: int) -> bytes:
-    batch = random.randrange(database.BATCHES_EACH, database.BATCHES)
-    asked = {"courseId": database.course_id(batch), "batchId": database.batch_id(batch)}
-    return _request("POST", "/v1/course/enroll", plan.tokens[learner], json.dumps({"request": asked}))
+def _list_v2(plan: Plan, place: int) -> bytes:
+    path = "/v2/user/courses/list?batchDetails=name,endDate,startDate,status,enrollmentType"
+    return _request("POST", path, plan.tokens[place], '{"request":{}}')
 
 
-CALLS: dict[str, Callable[[Plan, int], bytes]] = {"update": _update, "read": _read, "list": _list, "enrol": _enrol}
+def _enrol(plan: Plan, place: int) -> bytes:
+    batch = random.randrange(world.FIRST_EMPTY, world.FIRST_EMPTY + world.EMPTY)
+    body = f'{{"request":{{"courseId":"{world.course_id(batch)}","batchId":"{world.batch_id(batch)}"}}}}'
+    return _request("POST", "/v1/course/enroll", plan.tokens[place], body)
+
+
+def _participants(plan: Plan, place: int) -> bytes:
+    body = f'{{"request":{{"batch":{{"batchId":"{world.batch_id(random.randrange(plan.batches))}"}}}}}}'
+    return _request("POST", "/v1/batch/participants/list", plan.tokens[place], body)
+
+
+def _read_batch(plan: Plan, place: int) -> bytes:
+    path = f"/v1/course/batch/read/{world.batch_id(random.randrange(plan.batches))}"
+    return _request("GET", path, plan.tokens[place], "")
+
+
+def _search(plan: Plan, place: int) -> bytes:
+    course = random.randrange(max(plan.searched // world.SEARCHED_PER_COURSE, 1))
+    filters = {"courseId": f"do_{course}", "enrollmentType": "open", "status": ["0", "1"]}
+    body = json.dumps({"request": {"filters": filters, "sort_by": {"createdDate": "desc"}}})
+    return _request("POST", "/v1/course/batch/search", plan.tokens[place], body)
+
+
+CALLS: dict[str, Callable[[Plan, int], bytes]] = {
+    "update": _update,
+    "update_large": _update_large,
+    "read": _read,
+    "list_v1": _list_v1,
+    "list_v2": _list_v2,
+    "enrol": _enrol,
+    "participants": _participants,
+    "read_batch": _read_batch,
+    "search": _search,
+}
 
 
 class Connection(asyncio.Protocol):

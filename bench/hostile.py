@@ -27,7 +27,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench import database, hot_path
+from bench import database, service, world
 from bench.generator import Plan
 
 CALLERS = 2  # connections of each kind
@@ -45,19 +45,20 @@ def main() -> None:
     asked.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     asked.add_argument("--kinds", default=",".join([*KINDS, "all"]))
     given = asked.parse_args()
-    size = database.Size(given.enrolments, 20)
+    size = world.Size(given.enrolments)
     with database.loaded(size) as (home, _):
         _measure(home, size, given)
 
 
-def _measure(home: Path, size: database.Size, given: argparse.Namespace) -> None:
-    learners = hot_path.tokens(home, size.active_learners)
+def _measure(home: Path, size: world.Size, given: argparse.Namespace) -> None:
+    numbers = list(size.active_learners)
+    learners = service.tokens(home, numbers)
     table = Table("beside", "p50 ms", "p99 ms", "alone: p99 ms", "times", "largest process, MiB")
-    with hot_path.serving(home, given.workers) as (port, process):
+    with service.serving(home, given.workers) as (port, process):
 
         def updates() -> dict[str, float]:
-            plan = Plan("update", "127.0.0.1", port, CONNECTIONS, given.seconds, size.contents, learners)
-            return hot_path.generate(home, plan)
+            plan = Plan("update", "127.0.0.1", port, CONNECTIONS, given.seconds, numbers, learners)
+            return service.generate(home, plan)
 
         updates()  # warms up
         before = updates()
@@ -73,7 +74,7 @@ def _measure(home: Path, size: database.Size, given: argparse.Namespace) -> None
                     f"{measured['p99_ms']:.1f}",
                     f"{alone:.1f}",
                     f"{measured['p99_ms'] / alone:.1f}",
-                    f"{hot_path.memory_of(process):.0f}",
+                    f"{service.memory_of(process):.0f}",
                 )
                 before = after
     Console(width=110).print(table)

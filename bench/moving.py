@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from bench.database import content_id
+from bench.world import content_id
 from lernbatch import command
 from lernbatch.app import services
 from lernbatch.config import load

@@ -1,4 +1,8 @@
-"""The same statements from pgbench, one transaction a request and no HTTP: what the database can do at all."""
+"""The same statements from pgbench, one commit a request and no HTTP: what the database can do at all.
+
+As the service sends them: each on its own, prepared, and documents as parameters. What a request needs two statements
+for are two here, without a transaction around them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ import subprocess
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from bench import database
+from bench import database, world
+from bench.world import Size
 from lernbatch.database import sql
 from lernbatch.database.sql import Statement
 
@@ -26,10 +31,12 @@ def program() -> str | None:
     return found or (str(debian[-1]) if debian else None)
 
 
-def measure(dsn: str, script: str, seconds: float, folder: Path) -> dict[str, float]:
-    """Transactions a second, and how many, of `script` with CLIENTS clients. Raises: RuntimeError, with its words."""
+def measure(dsn: str, call: str, size: Size, seconds: float, folder: Path) -> float:
+    """How often a second CLIENTS clients do the statements of `call`. Raises: RuntimeError, with pgbench's words."""
     path = folder / "script.sql"
-    path.write_text(script, encoding="utf-8")
+    path.write_text(SCRIPTS[call](size), encoding="utf-8")
+    contents = world.LARGE_CONTENTS if call == "update_large" else size.contents
+    document = database.used(contents)[0]
     done = subprocess.run(
         [
             str(program()),
@@ -38,6 +45,7 @@ def measure(dsn: str, script: str, seconds: float, folder: Path) -> dict[str, fl
             f"--client={CLIENTS}",
             "--jobs=1",
             f"--time={max(round(seconds), 1)}",
+            f"--define=document={document}",
             f"--file={path}",
         ],
         env={**os.environ, **_environment(dsn)},
@@ -48,9 +56,7 @@ def measure(dsn: str, script: str, seconds: float, folder: Path) -> dict[str, fl
     )
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
-    rate = float(re.findall(r"tps = ([\d.]+)", done.stdout)[-1])
-    count = int(re.findall(r"transactions actually processed: (\d+)", done.stdout)[-1])
-    return {"rate": rate, "count": count, "p50_ms": 0.0, "p99_ms": 0.0}
+    return float(re.findall(r"tps = ([\d.]+)", done.stdout)[-1])
 
 
 def _environment(dsn: str) -> dict[str, str]:
@@ -63,6 +69,7 @@ def _environment(dsn: str) -> dict[str, str]:
         "PGUSER": unquote(parts.username or ""),
         "PGPASSWORD": unquote(parts.password or ""),
         "PGDATABASE": parts.path.lstrip("/"),
+        "PGOPTIONS": "-c random_page_cost=1.1 -c jit=off",  # as for the service's connections
     }
 
 
@@ -75,78 +82,96 @@ def _filled(statement: Statement, values: dict[str, str]) -> str:
     return re.sub(r"\$(\d+)", value, statement.text)
 
 
-def _learner(size: database.Size) -> str:
-    return f"\\set learner random(0, {size.active - 1}) * {size.stride}\n"
-
-
 _USER = "ARRAY[lpad(:learner::text, 8, '0') || '-0000-4000-8000-000000000000']"
 _BATCH = "ARRAY['0138' || lpad(:batch::text, 15, '0')]"
+_COURSE = "ARRAY['do_3138' || lpad(:place::text, 15, '0')]"
 
 
-def update(size: database.Size) -> str:
-    """Read one learner's row as an update does, and write it with the states of all contents."""
-    moment = "' || (:ms::bigint + {n}) || '"
-    state = f'"{{content_id}}": [1, 60, 1, 0, {moment}, null, {moment}, null, null]'
-    times = ", ".join(state.format(content_id=database.content_id(n), n=n) for n in range(size.contents))
+def _somewhere(size: Size) -> str:
+    """A learner, and one of their batches."""
+    return (
+        f"\\set learner random(0, {len(size.active_learners) - 1}) * {size.stride}\n"
+        f"\\set place random(0, {world.BATCHES_EACH - 1})\n"
+        f"\\set batch :learner / {world.LEARNERS_EACH} * {world.BATCHES_EACH} + :place\n"
+    )
+
+
+def _update() -> str:
+    """Read one learner's row as an update does, and write it with a document of its size."""
     values = {
         "now": "now()",
         "user_ids": _USER,
         "batch_ids": _BATCH,
+        "assessed": "ARRAY[false]",
         "revisions": "ARRAY[:revision]",
         "statuses": "ARRAY[1]",
         "progress": "ARRAY[0]",
         "percentages": "ARRAY[0]",
         "completed_at": "ARRAY[NULL]",
-        "last_read_content_ids": f"ARRAY['{database.content_id(1)}']",
+        "last_read_content_ids": f"ARRAY['{world.content_id(1)}']",
         "last_read_content_statuses": "ARRAY[1]",
         "last_access_at": "ARRAY[now()]",
-        "states": f"ARRAY['{{{times}}}']",
+        "states": "ARRAY[:document]",
         "scores": "ARRAY['{}']",
-        "assessed": "ARRAY[false]",
     }
     read = _filled(PROGRESS.learners, values).replace("asked.user_id, asked.batch_id, ", "", 1)
-    return (
-        _learner(size)
-        + f"\\set batch random(0, {database.BATCHES_EACH - 1})\n\\set ms random(1770000000000, 1780000000000)\n"
-        + f"BEGIN;\n{read} \\gset\n{_filled(PROGRESS.save, values)};\nCOMMIT;\n"
+    return f"{read} \\gset\n{_filled(PROGRESS.save, values)};\n"
+
+
+def update(size: Size) -> str:
+    return _somewhere(size) + _update()
+
+
+def update_large(size: Size) -> str:
+    learner = f"\\set learner random(0, {len(size.large_learners) - 1}) * {size.stride}\n"
+    return f"{learner}\\set batch {world.LARGE_BATCH}\n{_update()}"
+
+
+def read(size: Size) -> str:
+    values = {"user_ids": _USER, "batch_ids": _BATCH, "course_ids": _COURSE}
+    return f"{_somewhere(size)}{_filled(PROGRESS.states_of, values)};\n"
+
+
+def listing(size: Size) -> str:
+    ids = ", ".join(
+        f"'0138' || lpad((:batch::int - :place::int + {n})::text, 15, '0')" for n in range(world.BATCHES_EACH)
     )
-
-
-def read(size: database.Size) -> str:
     values = {
         "user_ids": _USER,
-        "batch_ids": _BATCH,
-        "course_ids": "ARRAY['do_3138' || lpad(:batch::text, 15, '0')]",
+        "limits": "ARRAY[1001]",
+        "offsets": "ARRAY[0]",
+        "after_at": "ARRAY[NULL]",
+        "after_batch_ids": "ARRAY[NULL]",
+        "filter_positions": "ARRAY[]",
+        "filter_course_ids": "ARRAY[]",
     }
-    return (
-        _learner(size)
-        + f"\\set batch random(0, {database.BATCHES_EACH - 1})\n"
-        + f"{_filled(PROGRESS.states_of, values)};\n"
-    )
-
-
-def listing(size: database.Size) -> str:
-    ids = ", ".join(f"'{database.batch_id(n)}'" for n in range(database.BATCHES_EACH))
-    values = {"user_ids": _USER, "course_ids": "ARRAY[NULL]", "limit": "1000"}
     enrolments = _filled(ENROLMENT.enrolments_of, values)
     batches = _filled(BATCH.batches_by_ids, {"batch_ids": f"ARRAY[{ids}]"})
-    return _learner(size) + f"{enrolments};\n{batches};\n"
+    return f"{_somewhere(size)}{enrolments};\n{batches};\n"
 
 
-def enrol(size: database.Size) -> str:
+def enrol(size: Size) -> str:
     values = {
         "now": "now()",
         "user_ids": _USER,
         "batch_ids": _BATCH,
-        "course_ids": "ARRAY['do_1']",
+        "course_ids": _COURSE,
         "added_by": "ARRAY['pgbench']",
         "how": "ARRAY['self']",
     }
     return (
-        f"\\set learner random(20000000, 90000000)\n"
-        f"\\set batch random({database.BATCHES_EACH}, {database.BATCHES - 1})\n"
-        f"BEGIN;\n{_filled(ENROLMENT.eligibilities, values)};\n{_filled(ENROLMENT.enrol, values)};\nCOMMIT;\n"
+        "\\set learner random(20000000, 90000000)\n"
+        f"\\set batch random({world.FIRST_EMPTY}, {world.FIRST_EMPTY + world.EMPTY - 1})\n"
+        f"\\set place :batch % {world.BATCHES_EACH}\n"
+        f"{_filled(ENROLMENT.eligibilities, values)};\n{_filled(ENROLMENT.enrol, values)};\n"
     )
 
 
-SCRIPTS = {"update": update, "read": read, "list": listing, "enrol": enrol}
+SCRIPTS = {
+    "update": update,
+    "update_large": update_large,
+    "read": read,
+    "list_v1": listing,
+    "list_v2": listing,
+    "enrol": enrol,
+}

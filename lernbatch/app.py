@@ -26,6 +26,7 @@ from lernbatch.console.visit import Console
 from lernbatch.course.cache import CourseCache
 from lernbatch.database import db
 from lernbatch.database.coalescer import Coalescers
+from lernbatch.database.reports import Reports
 from lernbatch.errors import Unusable
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
@@ -61,6 +62,17 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
                 wait_seconds=config.pool_wait_seconds,
             )
         )
+        reports_url, standby = config.reports_database_url, None
+        if reports_url is not None:
+            standby = await opened.enter_async_context(
+                db.pool(
+                    reports_url.get_secret_value(),
+                    size=config.pool_size,
+                    statement_timeout_seconds=config.statement_timeout_seconds,
+                    wait_seconds=config.pool_wait_seconds,
+                    role="standby",
+                )
+            )
         sunbird = await opened.enter_async_context(Sunbird.open(config, sandbox.application(pool, config, clock)))
         keys = PublicKeys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
         kafka = Producer(config)
@@ -73,6 +85,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             config,
             clock,
             pool,
+            Reports(pool, standby, config.reports_lag_seconds),
             tokens,
             sunbird,
             kafka,

@@ -109,6 +109,8 @@ class Config(BaseModel):
     # where things are
     home: Path = Path(".lernbatch")  # data, keys and files of the embedded default
     database_url: SecretStr | None = None  # a PostgreSQL of yours; none: the embedded one under `home`
+    reports_database_url: SecretStr | None = None  # of its standbys, for exhausts and the console; none: the same one
+    reports_lag_seconds: float = Field(30, ge=0)  # so far behind a standby may be; else the primary is read
     pg_bin: Path | None = None  # other PostgreSQL programs for the embedded server
     pg_port: int | None = None  # a fixed port for the embedded server; none: one that is free
     pool_size: int = Field(10, ge=1, le=200)  # database connections a process
@@ -144,6 +146,7 @@ class Config(BaseModel):
     machine_clients: SecretStr = SecretStr("")  # `id=key, id=key`: systems that call without a user
     service_token: SecretStr | None = None  # header X-Service-Token that opens /private/… from elsewhere
     roles_enforced: Literal["everywhere", "gateway", "nowhere"] = "everywhere"  # the gateway's rules of roles
+    gateway_denial_plain: bool = False  # refusals for want of a role are plain text on the gateway's paths, as its own
     subject_enforced: bool = True  # on the gateway's paths a call about oneself may not name somebody else
     ownership_enforced: bool = True  # what belongs to a batch needs its creator, a mentor or an administrator
     enrol_across_organisations: bool = False  # people of any organisation may be brought into a batch

@@ -133,6 +133,18 @@ class Busy(LernbatchError):
     retry_after_seconds = 1
 
 
+class Away(Busy):
+    """The database has no primary now, or has just got another one. Nothing was changed, and nothing will be."""
+
+    message = "The database is away for a moment. Nothing was changed,please try again later."
+
+
+class FateUnknown(Busy):
+    """The database went away before it said whether a change was made."""
+
+    message = "The database went away in the middle. Whether it was done is not known,please look and try again."
+
+
 class Upstream(LernbatchError):
     """Another service failed. The detail is for the log, never for the caller."""
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the composition in app.py makes them; the ground knows thei
     from lernbatch.course.cache import CourseCache
     from lernbatch.database.coalescer import Coalescers
     from lernbatch.database.db import Pool
+    from lernbatch.database.reports import Reports
     from lernbatch.jobs.outbox.kafka import Producer
     from lernbatch.sunbird import Sunbird
     from lernbatch.web.audit import Refusals
@@ -46,6 +47,7 @@ class Services:
     config: Config
     clock: Clock
     pool: Pool
+    reports: Reports  # for long reads
     tokens: TokenVerifier
     sunbird: Sunbird
     kafka: Producer

@@ -20,6 +20,7 @@ from lernbatch.batch.model import (
     ParticipantsQuery,
 )
 from lernbatch.database import db, sql
+from lernbatch.database.coalescer import Answer, coalesced
 from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unauthorized
 from lernbatch.jobs.outbox.events import Event
@@ -239,6 +240,13 @@ async def find_all(conn: Connection, batch_ids: Collection[str]) -> list[Batch]:
     return await db.all(conn, Batch, Q.batches_by_ids, batch_ids=sorted(set(batch_ids))) if batch_ids else []
 
 
+@coalesced
+async def batch_of(services: Services, batch_ids: Sequence[str]) -> list[Answer[Batch | None]]:
+    """The batch of that id, or None: as `find`, for what is asked so often that many are read at once."""
+    rows = {batch.batch_id: batch for batch in await find_all(services.pool, batch_ids)}
+    return [rows.get(batch_id) for batch_id in batch_ids]
+
+
 async def participants(services: Services, caller: Caller, query: ParticipantsQuery) -> Participants:
     """Return the count and the ids of a batch's learners. Raises: Unread.
 
@@ -246,7 +254,7 @@ async def participants(services: Services, caller: Caller, query: ParticipantsQu
     """
     conn = services.pool
     with db.failing_as(Unread):
-        batch = await find(conn, query.batch_id)
+        batch = await batch_of(services, query.batch_id)
         manages = batch is not None and rules.may_manage(caller, batch, services.config)
         count: int = await db.value(conn, Q.participant_count, batch_id=query.batch_id, active=query.active)
         rows = await db.all(

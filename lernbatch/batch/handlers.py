@@ -16,13 +16,16 @@ from lernbatch.web.schema import Done, Empty, takes
 
 @takes(wire.BatchCreation)
 async def create(call: Call) -> wire.CreatedBatch:
-    """POST /v1/course/batch/create: the caller becomes the creator, whoever the request names (defect 12)."""
+    """POST /v1/course/batch/create: Create a batch. The caller becomes its creator, whoever the request names.
+
+    Source: defect 12.
+    """
     return await _create(call, private=False)
 
 
 @takes(wire.PrivateBatchCreation)
 async def create_privately(call: Call) -> wire.CreatedBatch:
-    """POST /private/v1/course/batch/create: the creator is named in the request."""
+    """POST /private/v1/course/batch/create: Create a batch in somebody's name. The request names the creator."""
     return await _create(call, private=True)
 
 
@@ -45,7 +48,7 @@ async def _create(call: Call, *, private: bool) -> wire.CreatedBatch:
 
 @takes(wire.BatchClone, also={422: "The Idempotency-Key was used for another request"})
 async def clone(call: Call) -> wire.CreatedBatch:
-    """POST /v1/course/batch/clone: a batch after another one, with dates of its own and without people."""
+    """POST /v1/course/batch/clone: Create a batch after another one. With dates of its own and without people."""
 
     async def work(remember: Remember[str]) -> str:
         clock, closes_before = call.services.clock, call.services.config.enrolment_closes_days_before_end
@@ -68,7 +71,9 @@ async def clone(call: Call) -> wire.CreatedBatch:
     },
 )
 async def update(call: Call) -> Headed:
-    """PATCH /v1/course/batch/update: by the creator or a mentor; `If-Match` makes sure of the revision they saw."""
+    """PATCH /v1/course/batch/update: Change a batch. By its creator or a mentor; `If-Match` makes sure of the revision
+    they saw.
+    """
     change = await _read_change(call)
     revisions = wire_participants.read_if_match(call.headers.get("if-match"))
     batch = await actions.update(call.services, _requester(call), replace(change, revisions=revisions))
@@ -77,7 +82,9 @@ async def update(call: Call) -> Headed:
 
 @takes(wire.BatchUpdate)
 async def preview_change(call: Call) -> wire_participants.PreviewAnswer:
-    """POST /v1/course/batch/preview: what an update with this request would do to the batch's people."""
+    """POST /v1/course/batch/preview: Preview a change of a batch. What an update with this request would do to its
+    learners.
+    """
     change = await _read_change(call)
     return wire_participants.show_preview(await preview.preview(call.services, _requester(call), change))
 
@@ -89,8 +96,12 @@ async def _read_change(call: Call) -> BatchChange:
 
 @takes(result=wire_document.BatchRead)
 async def read(call: Call) -> Headed:
-    """GET /v1/course/batch/read/{batch_id}; an unknown id is `{}`, clients test for emptiness (RD1)."""
-    batch = await actions.find(call.services.pool, call.parameters["batch_id"])
+    """GET /v1/course/batch/read/{batch_id}: Read a batch. An id that no batch has is answered with `{}`, for which
+    clients test.
+
+    Source: RD1.
+    """
+    batch = await actions.batch_of(call.services, call.parameters["batch_id"])
     if batch is None:
         return Headed({"response": {}}, {})
     config = call.services.config
@@ -102,7 +113,9 @@ async def read(call: Call) -> Headed:
 
 @takes(wire_participants.ParticipantsRequest)
 async def list_participants(call: Call) -> wire_participants.ParticipantsAnswer:
-    """POST /v1/batch/participants/list: the ids of a batch's learners; to who does not manage it, their own."""
+    """POST /v1/batch/participants/list: List the learners of a batch. Who does not manage the batch finds their own id
+    alone.
+    """
     query = wire_participants.read_participants(call.request, call.services.config.participants_limit)
     participants = await actions.participants(call.services, call.caller, query)
     if len(participants.user_ids) >= audit.MANY_PEOPLE:
@@ -112,7 +125,9 @@ async def list_participants(call: Call) -> wire_participants.ParticipantsAnswer:
 
 @takes(wire_participants.OwnershipTransfer)
 async def transfer_ownership(call: Call) -> wire_participants.TransferredBatches:
-    """POST /v1/course/batch/ownership/transfer: by an administrator, within their organisations."""
+    """POST /v1/course/batch/ownership/transfer: Hand batches over to another person. By an administrator, within their
+    organisations.
+    """
     organisation_ids = rules.administered(call.caller, call.services.config)
     if organisation_ids == []:
         raise Unauthorized
@@ -122,7 +137,7 @@ async def transfer_ownership(call: Call) -> wire_participants.TransferredBatches
 
 @takes(wire_participants.ListingSync)
 async def sync(call: Call) -> Done:
-    """POST /v1/data/sync: have what others show of batches brought up to date, in the background."""
+    """POST /v1/data/sync: Bring up to date what others show of batches. It is done in the background."""
     request = wire_participants.read_sync(call.request)
     if request is not None:
         await listings.request(call.services, request)

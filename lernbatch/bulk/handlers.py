@@ -21,13 +21,17 @@ _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 @takes(uploads=wire.UploadForm)
 async def enrol_file(call: Call) -> wire.AcceptedFile:
-    """POST /v1/batch/bulk/enrollment"""
+    """POST /v1/batch/bulk/enrollment: Enrol the people in a file. Each line is a batch and its people; the file is
+    processed in the background.
+    """
     return await _store(call, BulkKind.ENROL)
 
 
 @takes(uploads=wire.UploadForm)
 async def unenrol_file(call: Call) -> wire.AcceptedFile:
-    """POST /v1/batch/bulk/unenrollment"""
+    """POST /v1/batch/bulk/unenrollment: Unenrol the people in a file. Each line is a batch and its people; the file is
+    processed in the background.
+    """
     return await _store(call, BulkKind.UNENROL)
 
 
@@ -61,7 +65,7 @@ async def _file_in(call: Call) -> bytes:
 
 @takes()
 async def read_status(call: Call) -> wire.FileStatusList:
-    """GET /v1/upload/status/{process_id}"""
+    """GET /v1/upload/status/{process_id}: Read how far a file is. For who uploaded it, and administrators."""
     file = await actions.file_of(call.services, call.caller, call.parameters["process_id"])
     lines, people = await actions.details_of(call.services, file.process_id)
     return await asyncio.to_thread(wire.show_status, file, lines, people)
@@ -69,7 +73,7 @@ async def read_status(call: Call) -> wire.FileStatusList:
 
 @takes()
 async def link_result(call: Call) -> wire.ResultLink:
-    """GET /v1/upload/statusDownloadLink/{process_id}"""
+    """GET /v1/upload/statusDownloadLink/{process_id}: Get a link to the result of a file. It lasts for half an hour."""
     file, token = await actions.link(call.services, call.caller, call.parameters["process_id"])
     url = f"{call.services.config.base_url}/v1/upload/result/{file.process_id}?token={token}"
     return wire.show_link(file, url)
@@ -77,7 +81,9 @@ async def link_result(call: Call) -> wire.ResultLink:
 
 @takes(produces="text/csv", query=wire.ResultQuery)
 async def download_result(call: Call) -> Response:
-    """GET /v1/upload/result/{process_id}?token=…: what became of each person, as CSV."""
+    """GET /v1/upload/result/{process_id}: Download the result of a file. What became of each person, as CSV; the link
+    has the token.
+    """
     token = call.query.get("token", "")
     file = await actions.opened_by(call.services, call.parameters["process_id"], token)
     lines, people = await actions.details_of(call.services, file.process_id)
@@ -89,14 +95,16 @@ async def download_result(call: Call) -> Response:
 
 @takes(wire.MembersPlan)
 async def plan(call: Call) -> wire.ShownPlan:
-    """POST /v1/batch/roster/plan"""
+    """POST /v1/batch/roster/plan: Plan who shall be in a batch. Nothing is changed: the answer says whom it would add,
+    bring back and remove.
+    """
     request = await asyncio.to_thread(wire.read_plan_request, call.request, call.services.config.bulk_row_limit)
     return await asyncio.to_thread(wire.show_plan, await plans.plan(call.services, call.caller, request))
 
 
 @takes(wire.PlanApplication)
 async def apply(call: Call) -> wire.AppliedChange:
-    """POST /v1/batch/roster/apply: the plan's request with its hash."""
+    """POST /v1/batch/roster/apply: Apply a plan. The plan's request with its hash."""
     request = await asyncio.to_thread(wire.read_plan_request, call.request, call.services.config.bulk_row_limit)
     digest = mandatory(call.request, "hash")
     return wire.show_change(await plans.apply(call.services, call.caller, request, digest, call.origin))
@@ -104,6 +112,6 @@ async def apply(call: Call) -> wire.AppliedChange:
 
 @takes(wire.ChangeToUndo)
 async def undo(call: Call) -> wire.AppliedChange:
-    """POST /v1/batch/roster/undo"""
+    """POST /v1/batch/roster/undo: Undo an applied plan. Who was added leaves, and who was removed comes back."""
     change_id = mandatory(call.request, "changeId")
     return wire.show_change(await plans.undo(call.services, call.caller, change_id, call.origin))

@@ -68,7 +68,7 @@ class FileStatus(Fields):
 
 
 class FileStatusList(Fields):
-    """The status of one file, in the contract's list."""
+    """The status of one file, in a list of one."""
 
     response: list[FileStatus]
 

@@ -33,21 +33,25 @@ _PUBLIC = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosnif
 
 @takes(TemplateAttachment)
 async def add_template(call: Call) -> AttachedTemplate:
-    """PATCH /v1/course/batch/cert/template/add"""
+    """PATCH /v1/course/batch/cert/template/add: Attach a certificate template. Whoever fulfils its criteria gets a
+    certificate.
+    """
     attached = await actions.attach(call.services, call.caller, read_attachment(call.request))
     return AttachedTemplate(warnings=attached.warnings or UNSET)
 
 
 @takes(TemplateDetachment)
 async def remove_template(call: Call) -> Done:
-    """PATCH /v1/course/batch/cert/template/remove"""
+    """PATCH /v1/course/batch/cert/template/remove: Detach a certificate template. What was issued stays."""
     await actions.detach(call.services, call.caller, read_detachment(call.request))
     return Done()
 
 
 @takes(wire.CertificateIssue, query=wire.IssueQuery, result=wire.IssueAnswer)
 async def issue(call: Call) -> Mapping[str, Any]:
-    """POST /v1/course/batch/cert/issue[?reIssue=true]"""
+    """POST /v1/course/batch/cert/issue: Issue certificates. Queues those who completed the batch, or those who are
+    named; `reIssue=true` makes them anew.
+    """
     request = wire.read_issue(call.request)
     again = call.query.get("reIssue", "").lower() == "true"
     issue = await actions.queue_issue(call.services, call.caller, request, again=again)
@@ -64,7 +68,9 @@ async def issue(call: Call) -> Mapping[str, Any]:
 
 @takes(TemplateAttachment, result=wire.TemplatePreview)
 async def preview(call: Call) -> Mapping[str, Any]:
-    """POST /v1/course/batch/cert/template/preview: whom a template would be for, without attaching it."""
+    """POST /v1/course/batch/cert/template/preview: Preview a certificate template. Whom it would be for, without
+    attaching it.
+    """
     attachment = read_attachment(call.request)
     batch = await actions.managed_batch(call.services, call.caller, attachment.batch_id, attachment.course_id)
     stored, doubts = await actions.compose_preview(call.services, call.caller, batch, attachment)
@@ -74,14 +80,18 @@ async def preview(call: Call) -> Mapping[str, Any]:
 
 @takes(result=wire.BatchSummaryAnswer)
 async def explain_batch(call: Call) -> Mapping[str, Any]:
-    """GET /v1/course/batch/cert/explain/{batch_id}: how the learners of a batch stand towards its templates."""
+    """GET /v1/course/batch/cert/explain/{batch_id}: Explain a batch's certificates. How its learners stand towards its
+    templates.
+    """
     batch = await actions.managed_batch(call.services, call.caller, call.parameters["batch_id"])
     return {"response": explain.show_batch(await explain.batch(call.services, batch.batch_id))}
 
 
 @takes(result=wire.LearnerSummaryAnswer)
 async def explain_learner(call: Call) -> Mapping[str, Any]:
-    """GET /v1/course/batch/cert/explain/{batch_id}/{user_id}: why; learners may ask of themselves."""
+    """GET /v1/course/batch/cert/explain/{batch_id}/{user_id}: Explain a learner's certificates. Learners may ask of
+    themselves.
+    """
     batch_id, user_id = call.parameters["batch_id"], call.parameters["user_id"]
     oneself = call.caller.speaks_for(user_id)
     if not oneself:
@@ -92,7 +102,7 @@ async def explain_learner(call: Call) -> Mapping[str, Any]:
 
 @takes(wire.CertificateRetry)
 async def retry(call: Call) -> wire.RetriedCertificates:
-    """POST /v1/course/batch/cert/retry {"batchId": …, "userId": …}: evaluate again what failed and was parked."""
+    """POST /v1/course/batch/cert/retry: Try failed certificates again. Those of a batch, or of one learner."""
     batch_id, user_id = wire.read_retry(call.request)
     await actions.managed_batch(call.services, call.caller, batch_id)
     return wire.RetriedCertificates(count=await actions.retry(call.services, batch_id, user_id))
@@ -100,14 +110,18 @@ async def retry(call: Call) -> wire.RetriedCertificates:
 
 @takes(wire.CertificateStatusChange)
 async def change_standing(call: Call) -> Done:
-    """PATCH /v1/course/batch/cert/status {"identifier": …, "status": "revoked", "reason": …, "code": …}"""
+    """PATCH /v1/course/batch/cert/status: Revoke, suspend or reinstate a certificate. With a reason for those who
+    manage the batch, and a code for everybody.
+    """
     await actions.change_status(call.services, call.caller, wire.read_change(call.request))
     return Done()
 
 
 @takes(query=wire.BundleQuery, produces="application/zip")
 async def bundled(call: Call) -> Response:
-    """GET /v1/course/batch/cert/download/{batch_id}?from=2026-06-01&to=2026-06-30&form=pdf: a zip."""
+    """GET /v1/course/batch/cert/download/{batch_id}: Download a batch's certificates. As a zip of one file each;
+    `from`, `to` and `form` choose.
+    """
     batch = await actions.managed_batch(call.services, call.caller, call.parameters["batch_id"])
     since, until, form = wire.read_span(call.query, call.services.clock.zone)
     return StreamingResponse(
@@ -121,9 +135,12 @@ async def bundled(call: Call) -> Response:
     query=wire.PageQuery,
     produces="text/html application/json image/svg+xml image/png application/pdf application/vc application/vc+jwt",
     also={404: "There is no such certificate"},
+    shown={"standing": "valid", "valid": True, "name": "Early mathematics", "recipientName": "Asha Kumari"},
 )
 async def show(call: Call) -> Answer:
-    """GET /certs/{name}: the public page, or the same as JSON; with an ending .svg .png .pdf .json .jwt that file."""
+    """GET /certs/{name}: Show a certificate. Its page, or the same as JSON; with an ending .svg .png .pdf .json .jwt
+    that file.
+    """
     name, _, form = call.parameters["name"].partition(".")
     if form:
         return await _file(call, name, form)
@@ -171,7 +188,7 @@ async def _file(call: Call, name: str, form: str) -> Response:
 
 @takes(produces="image/svg+xml")
 async def default_template(_: Call) -> Response:
-    """GET /certs/templates/default.svg: our own template."""
+    """GET /certs/templates/default.svg: Get the default template. An SVG."""
     source = default_design().source
     headers = {**_PUBLIC, **pictures.protection("svg"), "Cache-Control": "max-age=3600"}
     return Response(source, media_type="image/svg+xml", headers=headers)
@@ -179,13 +196,21 @@ async def default_template(_: Call) -> Response:
 
 @takes(produces="text/css")
 async def style_sheet(_: Call) -> Response:
-    """GET /certs/static/page.css"""
+    """GET /certs/static/page.css: Get the style sheet of the certificate page. CSS."""
     return Response(page.style_sheet(), media_type="text/css", headers={**_PUBLIC, "Cache-Control": "max-age=3600"})
 
 
-@takes(produces="application/vc")
+@takes(
+    produces="application/vc",
+    shown={
+        "type": ["VerifiableCredential", "BitstringStatusListCredential"],
+        "credentialSubject": {"type": "BitstringStatusList", "statusPurpose": "revocation", "encodedList": "uH4sIA…"},
+    },
+)
 async def status_list(call: Call) -> Answer:
-    """GET /certs/status/{purpose}/{number}: a signed bitstring status list."""
+    """GET /certs/status/{purpose}/{number}: Get a status list. A signed bitstring, in which a verifier looks a
+    certificate up.
+    """
     purpose, number = call.parameters["purpose"], call.parameters["number"]
     # ² is a digit too, but none that int reads.
     if purpose not in status.PURPOSES or not (number.isascii() and number.isdigit()) or len(number) > 9:
@@ -193,15 +218,15 @@ async def status_list(call: Call) -> Answer:
     return _json(await verification.status_list(call.services, purpose, int(number)), "application/vc", seconds=30)
 
 
-@takes(produces="application/did+json")
+@takes(produces="application/did+json", shown={"id": "did:web:learning.example", "verificationMethod": []})
 async def did_document(call: Call) -> Answer:
-    """GET /.well-known/did.json: the issuer's keys, for who resolves did:web."""
+    """GET /.well-known/did.json: Get the issuer's DID document. Its public keys, for who resolves did:web."""
     return _json(keys.key_set(call.services.config).document, "application/did+json", seconds=300)
 
 
-@takes(produces="application/json")
+@takes(produces="application/json", shown={"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "key-1", "x": "11qY…"}]})
 async def jwks(call: Call) -> Answer:
-    """GET /.well-known/jwks.json: the same keys as JSON Web Keys."""
+    """GET /.well-known/jwks.json: Get the issuer's JSON Web Keys. The same public keys."""
     return _json(keys.key_set(call.services.config).jwks, seconds=300)
 
 

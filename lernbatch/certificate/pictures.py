@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import rfc8785
+from cachetools import LRUCache
 
 from lernbatch.certificate import record, wire
 from lernbatch.certificate.drawing_queue import drawing_queue
@@ -44,29 +45,8 @@ def protection(form: str) -> dict[str, str]:
     return {"X-Content-Type-Options": "nosniff", **({"Content-Security-Policy": drawn} if form == "svg" else {})}
 
 
-class PictureCache:
-    """A cache of rendered pictures, at most `size` bytes; the least recently used goes first. Safe for threads."""
-
-    def __init__(self, size: int) -> None:
-        self._size, self._held, self._lock = size, 0, Lock()
-        self._drawn: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
-
-    def get(self, key: tuple[str, ...]) -> bytes | None:
-        with self._lock:
-            if key in self._drawn:
-                self._drawn.move_to_end(key)
-            return self._drawn.get(key)
-
-    def put(self, key: tuple[str, ...], drawn: bytes) -> None:
-        with self._lock:
-            self._held += len(drawn) - len(self._drawn.pop(key, b""))
-            self._drawn[key] = drawn
-            while self._held > self._size:
-                _, gone = self._drawn.popitem(last=False)
-                self._held -= len(gone)
-
-
-_CACHE = PictureCache(64 * 1024 * 1024)
+_CACHE: LRUCache[tuple[str, ...], bytes] = LRUCache(64 * 1024 * 1024, getsizeof=len)
+_CACHE_LOCK = Lock()  # the loop reads it, and the thread that draws fills it
 
 
 async def render(
@@ -86,7 +66,8 @@ async def render(
         return vc_jwt.jwt(certificate.credential, keys).encode()
     signed_by = record.key_name(certificate.credential)  # a certificate that is signed anew is rendered anew
     key = (services.config.public_url, certificate.certificate_id, signed_by, form, qr)
-    drawn = _CACHE.get(key)
+    with _CACHE_LOCK:
+        drawn = _CACHE.get(key)
     if drawn is None:
         images = [signatory["image"] for signatory in certificate.template["signatoryList"]]
         design = await files.design(services, certificate.template["url"], images)
@@ -108,7 +89,8 @@ def _draw(
     key: tuple[str, ...], services: Services, certificate: Certificate, design: Design, form: str, qr: str
 ) -> bytes:
     """Render the picture, unless another request did so while this one waited."""
-    cached = _CACHE.get(key)
+    with _CACHE_LOCK:
+        cached = _CACHE.get(key)
     if cached is not None:
         return cached
     signed = rfc8785.dumps(dict(certificate.credential))
@@ -132,7 +114,8 @@ def _draw(
         drawn = baking.to_png(drawn, signed)
     elif form == "svg":
         drawn = baking.to_svg(drawn, signed)  # a PDF has it already
-    _CACHE.put(key, drawn)
+    with _CACHE_LOCK, suppress(ValueError):  # one that is larger than the whole cache is drawn again
+        _CACHE[key] = drawn
     return drawn
 
 

@@ -120,7 +120,7 @@ class TemplateSummary(Fields):
 
 
 class DueLearners(Fields):
-    """The learners of a batch who are due, or parked, with one error."""
+    """The learners of a batch whose certificates are waited for, or given up, with one error."""
 
     learners: int
     parked: bool
@@ -174,7 +174,7 @@ class ExplainedCertificate(Fields):
 
 
 class DueExplanation(Fields):
-    """When a learner is evaluated next, and what went wrong so far."""
+    """When it is looked at again what a learner has earned, and what went wrong so far."""
 
     reason: str
     due_at: datetime
@@ -184,7 +184,7 @@ class DueExplanation(Fields):
 
 
 class LearnerSummary(Fields):
-    """A learner's results, certificates and due row."""
+    """A learner's results and certificates, and what is still waited for."""
 
     templates: list[ExplainedTemplate]
     certificates: list[ExplainedCertificate]
@@ -199,7 +199,7 @@ class LearnerSummaryAnswer(Fields):
 
 
 class CertificateRetry(Fields):
-    """Queues the parked learners of a batch again, or one of them."""
+    """Queues the learners of a batch whose certificates were given up, or one of them."""
 
     batch_id: BatchId
     user_id: UserId | UnsetType = UNSET

@@ -13,7 +13,7 @@ from lernbatch.console import rendering
 from lernbatch.console.visit import Visit
 from lernbatch.console.words import N_
 from lernbatch.database import db
-from lernbatch.errors import Busy, Forbidden, LernbatchError, NotFound, Refused, Unauthorized, Upstream
+from lernbatch.errors import Away, Busy, Forbidden, LernbatchError, NotFound, Refused, Unauthorized, Upstream
 from lernbatch.web.rates import TooOften
 
 RETRY_SECONDS = 5
@@ -85,7 +85,7 @@ async def answer(visit: Visit, error: Exception) -> Response:
 def _said(error: Exception, route: str) -> _Said:
     if isinstance(error, TooOften):
         return _TOO_OFTEN
-    if isinstance(error, Busy):
+    if isinstance(error, Busy) and not isinstance(error, Away):
         return _BUSY
     if isinstance(error, NotFound):
         return _NOT_FOUND
@@ -97,7 +97,7 @@ def _said(error: Exception, route: str) -> _Said:
         log.warning("upstream failed", detail=error.detail, route=route)
         metrics.UPSTREAM_FAILURES.inc()
         return _NEIGHBOUR
-    if isinstance(error, (*db.TROUBLES, asyncpg.InterfaceError, asyncpg.InternalClientError)):
+    if isinstance(error, (Away, *db.TROUBLES, *db.GONE, asyncpg.InterfaceError, asyncpg.InternalClientError)):
         log.warning("the database does not work", error=repr(error), route=route)
         metrics.DATABASE_FAILURES.inc()
         return _AWAY

@@ -13,7 +13,7 @@ from lernbatch.web.schema import takes
 
 @takes(wire.CourseCreation, result=wire.CreatedCourse)
 async def create(call: Call) -> Mapping[str, Any]:
-    """POST /v1/course/create: a draft in the content service, new or copied."""
+    """POST /v1/course/create: Create a course. A draft in the content service, new or copied."""
 
     async def work(remember: Remember[Mapping[str, Any]]) -> Mapping[str, Any]:
         course = await creation.create(call.services, wire.read_new_course(call.request), call.origin.channel)

@@ -15,7 +15,8 @@ from functools import partial, wraps
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from lernbatch import log
-from lernbatch.errors import Busy
+from lernbatch.database.db import GONE
+from lernbatch.errors import Away, Busy
 
 Owner = TypeVar("Owner")
 Item = TypeVar("Item")
@@ -83,7 +84,11 @@ class Coalescer(Generic[Item, Result]):
 
     async def _attempt(self, taken: list[_Waiting[Item, Result]]) -> None:
         try:
-            answers = await self._flush([waiting.item for waiting in taken])
+            answers = await self._flushed([waiting.item for waiting in taken])
+        except (Away, *GONE) as failure:  # it is nobody's own, and what may have been written is not written twice
+            for waiting in taken:
+                self._settle(waiting, failure)
+            return
         except Exception as failure:  # noqa: BLE001 - whatever it is, it belongs to one of these items: find which
             if len(taken) == 1:
                 self._settle(taken[0], failure)
@@ -95,6 +100,13 @@ class Coalescer(Generic[Item, Result]):
             return
         for waiting, answer in zip(taken, answers, strict=True):
             self._settle(waiting, answer)
+
+    async def _flushed(self, items: list[Item]) -> Sequence[Answer[Result]]:
+        """The answers of a flush. One that was certainly rolled back is repeated: there may be a new primary."""
+        try:
+            return await self._flush(items)
+        except Away:
+            return await self._flush(items)
 
     async def _alone(self, waiting: _Waiting[Item, Result]) -> None:
         await self._attempt([waiting])

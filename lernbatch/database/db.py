@@ -7,17 +7,21 @@ import inspect
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
+from types import TracebackType
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
 from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
+from asyncpg.transaction import Transaction
 
 from lernbatch import spans
+from lernbatch.database import hosts
+from lernbatch.database.hosts import Role
 from lernbatch.database.sql import Statement
-from lernbatch.errors import Busy, LernbatchError
+from lernbatch.errors import Away, Busy, LernbatchError
 
 Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 Pool: TypeAlias = asyncpg.Pool
@@ -38,6 +42,20 @@ TROUBLES = (
     asyncpg.InsufficientResourcesError,
     asyncpg.ObjectNotInPrerequisiteStateError,
 )
+# The server died, is no primary any more, or is out of reach; of what was sent nobody knows whether it was done.
+GONE = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+# What asyncpg says of a connection that was lost while nobody was looking, and of much else.
+_MISUSED = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+# What an attempt to connect may end in while another one, a moment later, may succeed.
+_NOT_NOW = (OSError, *GONE, asyncpg.InsufficientResourcesError)
+CONNECT_AGAIN_SECONDS = 0.1
 # Whatever a look at the database may end in when it is only asked whether it is there.
 UNREACHABLE = (OSError, Busy, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # Whether the running task answers somebody who has shown no token; None: it answers nobody, it is a job or a command.
@@ -74,8 +92,8 @@ async def _prepare(conn: asyncpg.Connection) -> None:
 
 
 async def connect(dsn: str) -> asyncpg.Connection:
-    """One connection that reads and writes jsonb as Python values."""
-    conn = await asyncpg.connect(dsn)
+    """One connection to the primary, which reads and writes jsonb as Python values."""
+    conn = await hosts.connect(dsn)
     await _prepare(conn)
     return conn
 
@@ -84,33 +102,92 @@ async def _as_it_is(_: Connection) -> None:
     """Nothing of ours outlives its transaction, so a returned connection needs no statement that resets it."""
 
 
+class _Transaction(Transaction):  # type: ignore[misc]  # asyncpg is not typed
+    """A transaction that tells apart whether it was certainly not committed (Away), or nobody knows (one of GONE)."""
+
+    async def __aenter__(self) -> None:
+        try:
+            await super().__aenter__()
+        except Exception as error:
+            if self._is_lost(error):
+                raise Away from error
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        reason = error
+        try:
+            await super().__aexit__(kind, error, trace)
+        except _MISUSED as late:
+            if not self._connection.is_closed():
+                raise
+            reason = error or late  # the connection was lost before COMMIT could be sent
+        except GONE:
+            if error is None:  # COMMIT was sent
+                raise
+        # The server rolls back what it loses the connection of.
+        if reason is not None and self._is_lost(reason):
+            raise Away from reason
+
+    def _is_lost(self, error: BaseException) -> bool:
+        is_lost = isinstance(error, _MISUSED) and self._connection.is_closed()
+        return is_lost or isinstance(error, GONE)
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # likewise
+    def transaction(self, *, isolation: str | None = None, readonly: bool = False, deferrable: bool = False) -> Any:
+        return _Transaction(self, isolation, readonly, deferrable)
+
+
 class _Acquisition(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is not typed
     """Holds a connection of a `BoundedPool`, its place in the queue, and for an anonymous request one of theirs."""
 
-    __slots__ = ("_places",)
+    __slots__ = ("_places", "_trouble")
     pool: BoundedPool
 
     async def __aenter__(self) -> PoolConnectionProxy:
         self._places: list[asyncio.Semaphore] = []
+        self._trouble: Exception | None = None
         is_anonymous = anonymous.get()
         try:
             async with asyncio.timeout(None if is_anonymous is None else self.pool.wait_seconds):
                 for places in (self.pool.anonymous_places, self.pool.places) if is_anonymous else (self.pool.places,):
                     await places.acquire()
                     self._places.append(places)
-                connection: PoolConnectionProxy = await super().__aenter__()
-                return connection
+                return await self._connected()
         except BaseException as failed:
             self._leave()
             if isinstance(failed, TimeoutError) and is_anonymous is not None:
-                raise Busy from failed
+                raise (Away if self._trouble else Busy) from (self._trouble or failed)
             raise
 
-    async def __aexit__(self, *failure: Any) -> None:
+    async def _connected(self) -> PoolConnectionProxy:
+        """A connection; one that must be made is tried for `wait_seconds`, while another host becomes the primary."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.pool.wait_seconds
+        while True:
+            try:
+                connection: PoolConnectionProxy = await super().__aenter__()
+                return connection
+            except _NOT_NOW as trouble:
+                self._trouble = trouble
+                if loop.time() >= until:
+                    raise Away from trouble
+            await asyncio.sleep(CONNECT_AGAIN_SECONDS)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error.__cause__ if isinstance(error, Away) else error, asyncpg.ReadOnlySQLTransactionError):
+            await self.pool.expire_connections()  # this host is no primary any more: none of its connections is of use
+        is_lost = isinstance(error, _MISUSED) and (self.connection._con is None or self.connection.is_closed())
         try:
-            await super().__aexit__(*failure)
+            await super().__aexit__(kind, error, trace)
         finally:
             self._leave()
+        if is_lost:
+            raise ConnectionResetError("the connection to the database was lost") from error
 
     def _leave(self) -> None:
         for places in self._places:
@@ -120,7 +197,8 @@ class _Acquisition(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is not 
 class BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # likewise
     """A pool where no request waits without end, and of which anonymous ones have at most half.
 
-    One that waits for a connection longer than `wait_seconds`, establishing one included, gets Busy. Jobs wait.
+    One that waits for a connection longer than `wait_seconds`, establishing one included, gets Busy, or Away while the
+    database has no primary. Jobs wait for a place in the queue, and as long as others for a primary.
     Whoever came first is served first: asyncpg's own queue lets newcomers overtake who has just been woken.
     """
 
@@ -134,17 +212,18 @@ class BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # likewise
 
 @asynccontextmanager
 async def pool(
-    dsn: str, *, size: int, statement_timeout_seconds: float = 20, wait_seconds: float = 2
+    dsn: str, *, size: int, statement_timeout_seconds: float = 20, wait_seconds: float = 2, role: Role = "primary"
 ) -> AsyncIterator[Pool]:
-    """A pool of at most `size` connections; `min(size, 2)` are opened at once."""
+    """A pool of at most `size` connections; `min(size, 2)` to the primary are opened at once, none to a standby."""
     bounded = BoundedPool(
         dsn,
-        min_size=min(size, 2),
+        connect=partial(hosts.connect, role=role),
+        min_size=min(size, 2) if role == "primary" else 0,
         max_size=size,
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
         loop=None,
-        connection_class=asyncpg.Connection,
+        connection_class=_Connection,
         record_class=asyncpg.Record,
         init=_prepare,
         reset=_as_it_is,
@@ -162,9 +241,23 @@ async def pool(
         yield opened
 
 
+async def _ask(conn: Connection, method: str, statement: Statement, parameters: dict[str, object]) -> Any:
+    """What asyncpg's `method` answers. A statement that only reads is sent again where its first server was lost."""
+    arguments = statement.arguments(parameters)
+    try:
+        return await getattr(conn, method)(statement.text, *arguments)
+    except GONE as gone:
+        if not isinstance(conn, asyncpg.Pool) or not statement.only_reads:
+            raise
+        try:
+            return await getattr(conn, method)(statement.text, *arguments)
+        except GONE:
+            raise Away from gone
+
+
 async def all(conn: Connection, row: type[Row], statement: Statement, **parameters: object) -> list[Row]:
     """Every row, as `row`; its fields are the columns. Many are made in slices, between which others go on."""
-    records = await conn.fetch(statement.text, *statement.arguments(parameters))
+    records = await _ask(conn, "fetch", statement, parameters)
     ordered = records and tuple(records[0].keys()) == _fields(row)  # type: ignore[arg-type]  # a class can be hashed
     rows: list[Row] = []
     for start in range(0, len(records), SLICE):
@@ -183,13 +276,13 @@ def _fields(row: type) -> tuple[str, ...]:
 
 async def one(conn: Connection, row: type[Row], statement: Statement, **parameters: object) -> Row | None:
     """The only row, or None."""
-    record = await conn.fetchrow(statement.text, *statement.arguments(parameters))
+    record = await _ask(conn, "fetchrow", statement, parameters)
     return None if record is None else row(**record)
 
 
 async def value(conn: Connection, statement: Statement, **parameters: object) -> Any:
     """The first column of the first row, or None."""
-    return await conn.fetchval(statement.text, *statement.arguments(parameters))
+    return await _ask(conn, "fetchval", statement, parameters)
 
 
 async def run(conn: Connection, statement: Statement, **parameters: object) -> int:
@@ -204,7 +297,7 @@ def failing_as(kind: type[LernbatchError]) -> Iterator[None]:
     """Raise `kind` where the database fails in the block, when the contract has a name for that failure."""
     try:
         yield
-    except UNSTORABLE:
+    except (*UNSTORABLE, *GONE):  # the caller may come back from the latter
         raise
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as failed:
         raise kind from failed

@@ -10,6 +10,7 @@ from importlib import resources
 import asyncpg
 
 from lernbatch import __version__
+from lernbatch.database import hosts
 from lernbatch.errors import Unusable
 
 LOCK_TIMEOUT_SECONDS = 10
@@ -58,7 +59,7 @@ async def migrate(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
     Raises: Unusable, when the database cannot be reached or was made by a newer version.
     """
     try:
-        conn = await asyncpg.connect(dsn, timeout=10)
+        conn = await hosts.connect(dsn)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as unreachable:
         raise Unusable(f"The database cannot be reached: {unreachable}.") from unreachable
     try:
@@ -118,7 +119,7 @@ async def _apply(conn: asyncpg.Connection, migrations: Migrations, migration: Mi
 
 async def pending(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
     """The files of `migrations` that `dsn` lacks."""
-    conn = await asyncpg.connect(dsn)
+    conn = await hosts.connect(dsn)
     try:
         names = [migration.name for migration in migrations.files()]
         if await conn.fetchval("SELECT to_regclass($1)", migrations.table) is None:

@@ -1,4 +1,8 @@
-"""Loads a room's `queries.sql`: named statements whose `:parameters` become `$n`, and the fragments they share."""
+"""Loads a room's `queries.sql`: named statements whose `:parameters` become `$n`, and the fragments they share.
+
+A line `-- sharded: AND e.user_id = ANY(:user_ids)` is a condition for Citus alone: it repeats what a join says, so that
+the shards of these learners are found and no others are asked. PostgreSQL would evaluate it row by row for nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,12 @@ from lernbatch import spans
 # After `-- fragment NAME` it is a piece of SQL, which stands in later statements and fragments as `:{NAME}`.
 _NAME = re.compile(r"^-- (fragment )?([a-z][a-z0-9_]*)$", re.MULTILINE)
 _FRAGMENT = re.compile(r"(?<!:):\{([a-z][a-z0-9_]*)\}")
+# In a statement that reads and does nothing else, none of these words stands.
+_WRITING = re.compile(r"\b(insert|update|delete|merge|nextval|setval|lock|share|pg_\w*advisory\w*)\b", re.IGNORECASE)
 # A parameter, but not a cast (`::text`), and nothing inside quotes or comments.
 _TOKEN = re.compile(r"'(?:[^']|'')*'|--[^\n]*|::\w+|:([a-z][a-z0-9_]*)")
+_SHARDED = re.compile(r"^ *-- sharded: ", re.MULTILINE)
+_sharded_forms: dict[str, str] = {}  # of the statements that have conditions for Citus
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +32,22 @@ class Statement:
     text: str
     parameters: tuple[str, ...]
 
+    @property
+    def only_reads(self) -> bool:
+        """Whether it changes nothing and locks nothing, so that nobody notices when it is sent twice."""
+        return _WRITING.search(self.text) is None
+
     def arguments(self, given: dict[str, object]) -> list[object]:
         """`given` in the order of the parameters. Raises TypeError on one missing or unknown: a bug of ours."""
         if len(given) != len(self.parameters):
             wrong = set(given) ^ set(self.parameters)
             raise TypeError(f"{self.name} does not take exactly these parameters: {sorted(wrong)} differ")
         return [given[name] for name in self.parameters]
+
+    @property
+    def sharded_text(self) -> str:
+        """The statement as Citus takes it."""
+        return sharded(self.text)
 
 
 class Queries:
@@ -91,6 +109,19 @@ def compile_statement(name: str, body: str) -> Statement:
             parameters.append(parameter)
         return f"${parameters.index(parameter) + 1}"
 
-    text = _TOKEN.sub(numbered, body)
-    lines = [line for line in text.splitlines() if line.strip()]
-    return Statement(name, "\n".join(lines).strip().rstrip(";"), tuple(parameters))
+    def compiled(text: str) -> str:
+        lines = [line for line in _TOKEN.sub(numbered, text).splitlines() if line.strip()]
+        return "\n".join(lines).strip().rstrip(";")
+
+    text = compiled(body)
+    statement = Statement(name, text, tuple(parameters))
+    if _SHARDED.search(body):
+        _sharded_forms[text] = compiled(_SHARDED.sub("", body))
+        if len(parameters) > len(statement.parameters):
+            raise ValueError(f"a condition of {name} for Citus has a parameter that the statement lacks")
+    return statement
+
+
+def sharded(text: str) -> str:
+    """The statement `text` as Citus takes it; itself, where that is the same."""
+    return _sharded_forms.get(text, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from lernbatch import log, metrics
@@ -215,7 +216,8 @@ async def batches_of(services: Services, batch_ids: Sequence[frozenset[str]]) ->
 @coalesced
 async def _enrol_without_lock(services: Services, requests: Sequence[EnrolmentRequest]) -> list[Answer[bool]]:
     """Whether the learner is enrolled; False: nothing is done, for the seats of the batch are counted."""
-    return await _enrol(services.pool, services, requests, None)
+    async with services.pool.acquire() as conn:
+        return await _enrol(conn, services, requests, None)
 
 
 @coalesced
@@ -284,36 +286,50 @@ async def _enrol(
         return answers
 
     ordered = [coming[key] for key in sorted(coming)]  # in one order, so that two processes do not deadlock
-    outgoing = [
-        (request, event)
-        for request in ordered
-        for event in outbox.rows_of(
-            config, events.enrolled(config, services.clock.now_ms(), request, rows[request.key])
-        )
-    ]
-    enrolled = await db.all(
-        conn,
-        ChangedEnrolment,
-        Q.enrol,
-        now=services.clock.now(),
-        **db.columns(ordered, user_ids="user_id", batch_ids="batch_id", added_by="added_by", how="source"),
-        course_ids=[rows[request.key].course_id for request in ordered],
-        event_user_ids=[request.user_id for request, _ in outgoing],
-        event_batch_ids=[request.batch_id for request, _ in outgoing],
-        **db.columns(
-            [event for _, event in outgoing],
-            destinations="destination",
-            topics="topic",
-            keys="key",
-            payloads="payload",
-        ),
-    )
+    enrolled = await _write(conn, services, ordered, rows)
     metrics.BUSINESS.labels("enrolled").inc(len(enrolled))
-    keys = {row.key for row in enrolled}
     for index, request in enumerate(requests):
-        if answers[index] is True and request.key not in keys:
+        if answers[index] is True and request.key not in enrolled:
             answers[index] = Again()  # somebody else enrolled the learner in between
     return answers
+
+
+async def _write(
+    conn: Connection,
+    services: Services,
+    requests: Sequence[EnrolmentRequest],
+    rows: Mapping[EnrolmentKey, Eligibility],
+) -> set[EnrolmentKey]:
+    """Enrol these learners and publish it, all or nothing. Returns the keys of those who were not in already."""
+    now, now_ms = services.clock.now(), services.clock.now_ms()
+    coming = [request for request in requests if rows[request.key].active is None]
+    returning = [request for request in requests if rows[request.key].active is not None]
+    outgoing = {
+        request.key: events.enrolled(services.config, now_ms, request, rows[request.key]) for request in requests
+    }
+    enrolled: list[ChangedEnrolment] = []
+    # Most come for the first time, and nobody is told: one statement is enough.
+    alone = not returning and not any(outgoing.values())
+    async with nullcontext() if alone else conn.transaction():
+        if coming:
+            fields = {"user_ids": "user_id", "batch_ids": "batch_id", "added_by": "added_by", "how": "source"}
+            course_ids = [rows[request.key].course_id for request in coming]
+            enrolled += await db.all(
+                conn, ChangedEnrolment, Q.enrol, now=now, course_ids=course_ids, **db.columns(coming, **fields)
+            )
+        if returning:
+            fields = {"user_ids": "user_id", "batch_ids": "batch_id", "how": "source"}
+            returned = await db.all(conn, ChangedEnrolment, Q.re_enrol, now=now, **db.columns(returning, **fields))
+            enrolled += returned
+            await db.run(
+                conn,
+                Q.queue_returned,
+                now=now,
+                **db.columns(returned, user_ids="user_id", batch_ids="batch_id"),
+            )
+        keys = {row.key for row in enrolled}
+        await outbox.publish(conn, services, [event for key, told in outgoing.items() if key in keys for event in told])
+    return keys
 
 
 @dataclass(frozen=True, slots=True)

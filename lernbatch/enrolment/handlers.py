@@ -21,7 +21,7 @@ from lernbatch.web.schema import Done, takes
 
 @takes(wire.CourseBatch)
 async def enrol(call: Call) -> Done:
-    """POST /v1/course/enroll: the caller, or the child on whose behalf the caller asks."""
+    """POST /v1/course/enroll: Join a batch. The caller, or the child on whose behalf the caller asks."""
     batch = wire.read_batch(call.request)
     await actions.enrol(call.services, _request(call, call.subject, batch.batch_id, batch.course_id))
     return Done()
@@ -29,7 +29,9 @@ async def enrol(call: Call) -> Done:
 
 @takes(wire.CourseBatch)
 async def unenrol(call: Call) -> Done:
-    """POST /v1/course/unenroll and POST /v1/user/courses/unenroll."""
+    """POST /v1/course/unenroll and POST /v1/user/courses/unenroll: Leave a batch. The caller, or the child on whose
+    behalf the caller asks.
+    """
     batch = wire.read_batch_loosely(call.request)
     await actions.unenrol(call.services, _request(call, call.subject, batch.batch_id, batch.course_id))
     return Done()
@@ -37,34 +39,34 @@ async def unenrol(call: Call) -> Done:
 
 @takes()
 async def read_join_offer(call: Call) -> wire.JoinAnswer:
-    """GET /v1/course/batch/join/{batch_id}: whether the caller may join, or why not; for anybody."""
+    """GET /v1/course/batch/join/{batch_id}: Ask whether the caller may join a batch. If not, why not; for anybody."""
     user_id = call.caller.subject if call.caller.is_user else None
     return wire.show_join_offer(await actions.join_offer(call.services, call.parameters["batch_id"], user_id))
 
 
 @takes(wire.EnrolmentOfOthers, result=Done)
 async def enrol_others(call: Call) -> Mapping[str, Any] | Done:
-    """POST /v1/course/admin/enroll: one `userId`, or several `userIds`."""
+    """POST /v1/course/admin/enroll: Enrol others. One `userId`, or several `userIds`."""
     batch = wire.read_batch(call.request)
     return await _for_others(call, actions.enrol_for, batch.batch_id, batch.course_id)
 
 
 @takes(wire.EnrolmentOfOthers, result=Done)
 async def unenrol_others(call: Call) -> Mapping[str, Any] | Done:
-    """POST /v1/course/admin/unenroll."""
+    """POST /v1/course/admin/unenroll: Unenrol others. One `userId`, or several `userIds`."""
     batch = wire.read_batch(call.request)
     return await _for_others(call, actions.unenrol_for, batch.batch_id, batch.course_id)
 
 
 @takes(wire.UserList, result=Done)
 async def add_users(call: Call) -> Mapping[str, Any] | Done:
-    """POST /v1/course/batch/users/add/{batch_id}: the portal's way to invite people."""
+    """POST /v1/course/batch/users/add/{batch_id}: Add people to a batch. Each gets an answer of their own."""
     return await _for_others(call, actions.enrol_for, call.parameters["batch_id"], None)
 
 
 @takes(wire.UserList, result=Done)
 async def remove_users(call: Call) -> Mapping[str, Any] | Done:
-    """POST /v1/course/batch/users/remove/{batch_id}."""
+    """POST /v1/course/batch/users/remove/{batch_id}: Remove people from a batch. Each gets an answer of their own."""
     return await _for_others(call, actions.unenrol_for, call.parameters["batch_id"], None)
 
 
@@ -93,26 +95,34 @@ def _request(call: Call, user_id: str, batch_id: str, course_id: str | None) -> 
 
 @takes(wire.EnrolmentListRequest, query=wire.EnrolmentListQuery)
 async def list_own(call: Call) -> wire.EnrolmentList:
-    """GET /v1/user/courses/list/{user_id} and POST /v2/user/courses/list: the caller's, whoever the path names."""
+    """GET /v1/user/courses/list/{user_id} and POST /v2/user/courses/list: List the caller's enrolments. Those of the
+    caller, whoever the path names.
+    """
     return await _list(call, call.subject)
 
 
 @takes(query=wire.EnrolmentListQuery)
 async def list_privately(call: Call) -> wire.EnrolmentList:
-    """GET /private/v1/user/courses/list/{user_id}."""
+    """GET /private/v1/user/courses/list/{user_id}: List a learner's enrolments, for other services. Of the learner whom
+    the path names.
+    """
     prefix = f"f:{call.services.config.federation_provider_id}:"
     return await _list(call, call.parameters["user_id"].removeprefix(prefix))
 
 
 @takes(wire.EnrolmentListOfUser, query=wire.EnrolmentListQuery)
 async def list_of_named(call: Call) -> wire.EnrolmentList:
-    """POST /private/v2/user/courses/list: of `userId`."""
+    """POST /private/v2/user/courses/list: List a learner's enrolments, for other services. Of the learner whom the
+    request names.
+    """
     return await _list(call, mandatory(call.request, "userId"))
 
 
 @takes(wire.EnrolmentListOfUser, query=wire.EnrolmentListQuery)
 async def list_of_other(call: Call) -> wire.EnrolmentList:
-    """POST /v2/user/courses/admin/list: of `userId`, to that learner and administrators of the same organisation."""
+    """POST /v2/user/courses/admin/list: List another learner's enrolments. For that learner and administrators of the
+    same organisation.
+    """
     owner, caller, config = wire.read_list_owner(call.request), call.caller, call.services.config
     if owner != caller.subject and not administers(caller, (), config):
         learner = (

@@ -7,40 +7,40 @@
           e.active, e.status
      FROM unnest(:user_ids::text[], :batch_ids::text[]) AS asked (user_id, batch_id)
      JOIN batch b ON b.batch_id = asked.batch_id
-LEFT JOIN enrolment e ON e.user_id = asked.user_id AND e.batch_id = asked.batch_id;
+LEFT JOIN enrolment e ON e.user_id = asked.user_id
+          -- sharded: AND e.user_id = ANY(:user_ids)
+          AND e.batch_id = asked.batch_id;
 
 -- enrol
--- A learner who comes back keeps the progress and the first date; one who is already in is not returned.
+-- Learners who have never been in their batch. Whoever was enrolled by somebody else meanwhile is not returned.
+INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, updated_at)
+     SELECT user_id, batch_id, course_id, true, added_by, how, :now, :now
+       FROM unnest(:user_ids::text[], :batch_ids::text[], :course_ids::text[], :added_by::text[], :how::text[])
+            AS asked (user_id, batch_id, course_id, added_by, how)
+ON CONFLICT (user_id, batch_id) DO NOTHING
+  RETURNING user_id, batch_id;
+
+-- re_enrol
+-- A learner who comes back keeps the progress and the first date; one who is in again already is not returned.
+   UPDATE enrolment e
+      SET active = true, added_how = asked.how, returned_at = :now
+     FROM unnest(:user_ids::text[], :batch_ids::text[], :how::text[]) AS asked (user_id, batch_id, how)
+    WHERE e.user_id = asked.user_id
+      -- sharded: AND e.user_id = ANY(:user_ids)
+      AND e.batch_id = asked.batch_id
+      AND NOT e.active
+RETURNING e.user_id, e.batch_id;
+
+-- queue_returned
 -- Nothing but the return may make who comes back eligible for what was attached meanwhile, so that is evaluated at once.
--- The events leave only for those who came in by this statement.
-WITH asked AS (
-  SELECT user_id, batch_id, course_id, added_by, how
-    FROM unnest(:user_ids::text[], :batch_ids::text[], :course_ids::text[], :added_by::text[], :how::text[])
-         AS asked (user_id, batch_id, course_id, added_by, how)
-), entered AS (
-  INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, updated_at)
-  SELECT user_id, batch_id, course_id, true, added_by, how, :now, :now FROM asked
-  ON CONFLICT (user_id, batch_id) DO UPDATE
-     SET active = true, added_how = EXCLUDED.added_how, returned_at = :now
-   WHERE NOT enrolment.active
-  RETURNING user_id, batch_id, enrolled_at
-), due AS (
-  INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
-  SELECT entered.user_id, entered.batch_id, :now, 'enrolled'
-    FROM entered
-    JOIN batch ON batch.batch_id = entered.batch_id AND batch.templates <> '{}'
-   WHERE entered.enrolled_at < :now
-  ON CONFLICT (user_id, batch_id) DO UPDATE
-     SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false
-), published AS (
-  INSERT INTO outbox (destination, topic, key, payload, created_at, due_at)
-  SELECT event.destination, event.topic, event.key, event.payload, :now, :now
-    FROM unnest(:event_user_ids::text[], :event_batch_ids::text[], :destinations::text[], :topics::text[],
-                :keys::text[], :payloads::jsonb[])
-         AS event (user_id, batch_id, destination, topic, key, payload)
-    JOIN entered ON entered.user_id = event.user_id AND entered.batch_id = event.batch_id
-)
-SELECT user_id, batch_id FROM entered;
+INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
+     SELECT asked.user_id, asked.batch_id, :now, 'enrolled'
+       FROM unnest(:user_ids::text[], :batch_ids::text[]) AS asked (user_id, batch_id)
+       JOIN batch ON batch.batch_id = asked.batch_id AND batch.templates <> '{}'
+   ORDER BY asked.user_id, asked.batch_id
+ON CONFLICT (user_id, batch_id) DO UPDATE
+        SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL,
+            parked = false;
 
 -- lock_batches
 -- Whoever gives seats holds the batch, so that the last seat is given once.
@@ -52,12 +52,15 @@ ORDER BY batch_id
 
 -- seats_left
 -- Read after the lock is held; a batch without a capacity gives no row.
-  SELECT b.batch_id, b.capacity - count(e.user_id) AS seats
-    FROM batch b
-    LEFT JOIN enrolment e ON e.batch_id = b.batch_id AND e.active
-   WHERE b.batch_id = ANY(:batch_ids::text[])
-     AND b.capacity IS NOT NULL
-GROUP BY b.batch_id;
+   SELECT b.batch_id, b.capacity - coalesce(taken.seats, 0) AS seats
+     FROM batch b
+LEFT JOIN (SELECT batch_id, count(*) AS seats
+             FROM enrolment
+            WHERE batch_id = ANY(:batch_ids::text[])
+              AND active
+         GROUP BY batch_id) taken ON taken.batch_id = b.batch_id
+    WHERE b.batch_id = ANY(:batch_ids)
+      AND b.capacity IS NOT NULL;
 
 -- unenrol
 -- A completion that commits first keeps the learner in: the condition is judged on the row as it is then.
@@ -65,6 +68,7 @@ GROUP BY b.batch_id;
       SET active = false, left_at = :now
      FROM unnest(:user_ids::text[], :batch_ids::text[]) AS leaving (user_id, batch_id)
     WHERE enrolment.user_id = leaving.user_id
+      -- sharded: AND enrolment.user_id = ANY(:user_ids)
       AND enrolment.batch_id = leaving.batch_id
       AND enrolment.active
       AND enrolment.status <> 2
@@ -89,6 +93,7 @@ SELECT e.user_id, e.batch_id, e.course_id, e.active, e.added_by, e.enrolled_at, 
                 states::text AS states, certificates
            FROM enrolment
           WHERE user_id = asked.user_id
+            -- sharded: AND user_id = ANY(:user_ids)
             AND active
             AND (filter.course_ids IS NULL OR course_id = ANY(filter.course_ids))
             AND (asked.after_at IS NULL OR (enrolled_at, batch_id) < (asked.after_at, asked.after_batch_id))

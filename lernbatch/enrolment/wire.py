@@ -196,7 +196,7 @@ class EnrolmentListQuery(Fields):
 
 
 class EnrolledCourse(Fields):
-    """One enrolment, with the course's metadata, in the contract's order."""
+    """One enrolment, with the course's metadata."""
 
     user_id: UserId
     course_id: CourseId

@@ -72,10 +72,10 @@ def analytics_api(name: str) -> Callable[[Callable[[Call], Awaitable[Fields]]], 
     return wrap
 
 
-@takes(wire.ReportRequest, produces="application/json", also=handlers.REFUSED)
+@takes(wire.ReportRequest, produces="application/json", result=wire.DatasetJobAnswer, also=handlers.REFUSED)
 @analytics_api("submit")
 async def submit_dataset(call: Call) -> wire.ReportJob:
-    """POST /dataset/v1/request/submit"""
+    """POST /dataset/v1/request/submit: Ask for a dataset. As the analytics service takes it."""
     request = await _request(call)
     channel, requester = await _admitted(call)
     requested_by = request.get("requestedBy")
@@ -84,10 +84,10 @@ async def submit_dataset(call: Call) -> wire.ReportJob:
     return wire.show_request(await actions.submit(call.services, requester, submission))
 
 
-@takes(query=wire.RequestIdQuery, produces="application/json", also=handlers.REFUSED)
+@takes(query=wire.RequestIdQuery, produces="application/json", result=wire.DatasetJobAnswer, also=handlers.REFUSED)
 @analytics_api("info")
 async def read_dataset(call: Call) -> wire.ReportJob:
-    """GET /dataset/v1/request/read/{tag}?requestId="""
+    """GET /dataset/v1/request/read/{tag}: Read a dataset request. As the analytics service answers it."""
     channel, requester = await _admitted(call)
     request = await actions.find(call.services.pool, call.query.get("requestId", ""))
     if request is None or (request.tag, request.channel) != (call.parameters["tag"], channel):
@@ -98,19 +98,25 @@ async def read_dataset(call: Call) -> wire.ReportJob:
     return wire.show_request(linked[0])
 
 
-@takes(query=wire.LimitQuery, produces="application/json", also=handlers.REFUSED)
+@takes(query=wire.LimitQuery, produces="application/json", result=wire.DatasetJobsAnswer, also=handlers.REFUSED)
 @analytics_api("list")
 async def list_datasets(call: Call) -> wire.ReportJobs:
-    """GET /dataset/v1/request/list/{tag}?limit="""
+    """GET /dataset/v1/request/list/{tag}: List the dataset requests of a tag. As the analytics service answers it."""
     channel, requester = await _admitted(call)
     limit = _limit(call.query.get("limit"), handlers.LIST_LIMIT)
     return wire.show_list(await actions.of_tag(call.services, requester, call.parameters["tag"], channel, limit))
 
 
-@takes(wire.DatasetSearch, produces="application/json", also=handlers.REFUSED)
+@takes(
+    wire.DatasetSearch,
+    produces="application/json",
+    result=wire.DatasetJobsAnswer,
+    also=handlers.REFUSED,
+    example={"filters": {"dataset": "progress-exhaust"}},
+)
 @analytics_api("search")
 async def search_datasets(call: Call) -> wire.ReportJobs:
-    """POST /dataset/v1/request/search {"request": {"filters": {"dataset", "requestedDate", "status", "channel"}}}"""
+    """POST /dataset/v1/request/search: Search dataset requests. At least one filter is needed."""
     request = await _request(call)
     channel, requester = await _admitted(call)
     filters = read_search(request, call.services.clock.zone)

@@ -122,7 +122,7 @@ async def _report_files(lease: Lease, plan: DeliveryPlan) -> list[ReportFile]:
     courses = await _courses_by_batch(lease, plan)
     batches = {batch.batch_id: batch for batch, _ in courses}
     statement = Q.attempts_of_batches if plan.dataset is Dataset.RESPONSE else Q.learners_of_batches
-    rows = await lease.services.pool.fetch(statement.text, list(batches))
+    rows = await lease.services.reports.read(lambda conn: conn.fetch(statement.text, list(batches)))
     row_counts = {row["batch_id"]: row["row_count"] for row in rows}
     if plan.dataset.spans_batches:
         lease.row_counts = {ALL_BATCHES: sum(row_counts.values())}
@@ -174,7 +174,7 @@ async def _make_file(lease: Lease, plan: DeliveryPlan, file: ReportFile) -> None
     if plan.dataset is Dataset.RESPONSE:
         (batch,) = file.batches
         titles = {leaf.content_id: leaf.name for leaf in file.courses[batch.batch_id].leaf_nodes}
-        rows = await services.pool.fetch(Q.attempted_contents.text, batch.batch_id)
+        rows = await services.reports.read(lambda conn: conn.fetch(Q.attempted_contents.text, batch.batch_id))
         removed = [row["content_id"] for row in rows if row["content_id"] not in titles]
         titles |= await services.sunbird.search.titles(removed) if removed else {}
     scope = ReportScope(
@@ -194,6 +194,7 @@ async def _make_file(lease: Lease, plan: DeliveryPlan, file: ReportFile) -> None
         file_format=rules.file_format(FileFormat(request.output_format), services.config.exhaust_csv_format),
         protection=plan.protection,
         expected_rows=lease.row_counts.get(file.name, 0),
+        from_standby=request.iteration == 0,  # a standby may end a read that stands in its way; then not again there
         put=Store(services.config).put,
         rows_read=partial(lease.count_rows, file.name),
     )

@@ -20,7 +20,10 @@ REFUSED = {403: "No fitting role, another organisation, or none of the batches i
 
 @takes(wire.ReportRequest, also=REFUSED)
 async def submit(call: Call) -> wire.ReportJob:
-    """POST /v1/jobrequest/submit: the caller is who asks, whatever the request says (E60)."""
+    """POST /v1/jobrequest/submit: Ask for a report. The caller is who asks, whatever the request says.
+
+    Source: E60.
+    """
     # What is missing is said first, so the channel, which the user service tells, comes after.
     submission = wire.read_submission(call.request, call.caller.user_id or "", "", Missing)
     channel = await actions.admitted(call.services, call.caller, call.headers.get(CHANNEL_HEADER))
@@ -31,7 +34,7 @@ async def submit(call: Call) -> wire.ReportJob:
 
 @takes(also=REFUSED)
 async def list_of_tag(call: Call) -> wire.ReportJobs:
-    """GET /v1/jobrequest/list/{tag}"""
+    """GET /v1/jobrequest/list/{tag}: List the reports of a tag. The newest first, with links to their files."""
     channel = await actions.admitted(call.services, call.caller, call.headers.get(CHANNEL_HEADER))
     requester = rules.requester(call.services.config, call.caller)
     linked = await actions.of_tag(call.services, requester, call.parameters["tag"], channel, LIST_LIMIT)
@@ -44,7 +47,7 @@ async def list_of_tag(call: Call) -> wire.ReportJobs:
     also={403: "The link is over, or was never made by us", 404: "The file is gone"},
 )
 async def download(call: Call) -> Response:
-    """GET /v1/exhaust/files/{path}: a file, to the holder of a link that lasts."""
+    """GET /v1/exhaust/files/{path:path}: Download a file of a report. For the holder of a link, while it lasts."""
     path, store = call.parameters["path"], Store(call.services.config)
     expires, signature = (call.query.get(key, "") for key in ("expires", "signature"))
     store.check_link(path, expires, signature, call.services.clock.now())

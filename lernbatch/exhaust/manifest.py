@@ -39,7 +39,8 @@ def manifest(
     now: datetime,
 ) -> bytes:
     """{"requestId", "dataset", …, "protection": {"level", "zipEncryption", "warning"},
-    "files": [{"batchId", "file", "rowCount", "sizeBytes", "sha256", "consents"}], "leftOut": [{"batchId", "reason"}]}
+    "files": [{"batchId", "file", "rowCount", "sizeBytes", "sha256", "consents", "standbyLagSeconds"}],
+    "leftOut": [{"batchId", "reason"}]}
     """
     shown: dict[str, Any] = {
         "requestId": request.request_id,
@@ -70,11 +71,11 @@ def _file(delivery: Delivery) -> dict[str, Any]:
         "sizeBytes": delivery.size_bytes,
         "sha256": delivery.sha256,
     }
-    return (
-        shown
-        if delivery.consent_record_path is None
-        else shown | {"consents": delivery.consent_record_path.rpartition("/")[2]}
-    )
+    if delivery.consent_record_path is not None:
+        shown["consents"] = delivery.consent_record_path.rpartition("/")[2]
+    if delivery.standby_lag_seconds is not None:
+        shown["standbyLagSeconds"] = delivery.standby_lag_seconds
+    return shown
 
 
 async def pieces(content: bytes) -> AsyncIterator[bytes]:

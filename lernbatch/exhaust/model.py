@@ -30,7 +30,10 @@ class RequestStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One file that is in the store. `path`: the store's key; `consent_record_path`: that of the consents behind it."""
+    """One file that is in the store. `path`: the store's key; `consent_record_path`: that of the consents behind it.
+
+    `standby_lag_seconds`: how far behind the standby was from which it was read; None: it was read from the primary.
+    """
 
     batch_id: str
     path: str
@@ -38,6 +41,7 @@ class Delivery:
     row_count: int
     sha256: str
     consent_record_path: str | None = None
+    standby_lag_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

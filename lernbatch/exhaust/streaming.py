@@ -19,6 +19,7 @@ from lernbatch.archive.formats import Format
 from lernbatch.archive.model import FileFormat, Row
 from lernbatch.archive.packing import Packing, Protection
 from lernbatch.database.db import Connection
+from lernbatch.database.reports import Reading
 from lernbatch.errors import Upstream
 from lernbatch.exhaust.model import Delivery
 from lernbatch.exhaust.sources import ReportScope, Source, consent_source, source
@@ -36,7 +37,8 @@ class FileOptions:
     """How a file is written, and where it is stored.
 
     `name`: the batch id, or ALL_BATCHES; `folder`: the store's key above it. `expected_rows`: of the database.
-    `put` stores a file. `rows_read` takes the count of each set of rows, and returns when the next may be read.
+    `from_standby`: it may be read from one. `put` stores a file. `rows_read` takes the count of each set of rows, and
+    returns when the next may be read.
     """
 
     name: str
@@ -44,20 +46,21 @@ class FileOptions:
     file_format: FileFormat
     protection: Protection
     expected_rows: int
+    from_standby: bool
     put: Put
     rows_read: RowsRead
 
 
 @asynccontextmanager
-async def snapshot(services: Services) -> AsyncIterator[Connection]:
-    """A connection that sees the database as it is now, until the block ends."""
+async def snapshot(services: Services, *, from_standby: bool) -> AsyncIterator[Reading]:
+    """A connection that sees the database as it is now, or a little later, until the block ends."""
     async with (
-        services.pool.acquire() as conn,
-        conn.transaction(isolation="repeatable_read", readonly=True),
+        services.reports.reading(None if from_standby else 0) as reading,
+        reading.conn.transaction(isolation="repeatable_read", readonly=True),
     ):
         # The first rows of a very large batch may take longer than a request ever should.
-        await conn.execute("SET LOCAL statement_timeout = 0")
-        yield conn
+        await reading.conn.execute("SET LOCAL statement_timeout = 0")
+        yield reading
 
 
 def file_name(dataset: Dataset, batch_id: str, at: datetime) -> str:
@@ -75,7 +78,8 @@ async def stream_file(services: Services, scope: ReportScope, options: FileOptio
     name = file_name(scope.dataset, options.name, at)
     neutralised = services.config.csv_formulas_neutralised
     consent_record_path = None
-    async with snapshot(services) as conn:
+    async with snapshot(services, from_standby=options.from_standby) as reading:
+        conn, lag_seconds = reading.conn, reading.lag_seconds
         writer = formats.format_of(options.file_format, neutralised=neutralised)
         report = await _stream(conn, await source(conn, services, scope), writer, name, at, options)
         if scope.dataset is Dataset.USER_INFO:
@@ -85,7 +89,15 @@ async def stream_file(services: Services, scope: ReportScope, options: FileOptio
             consents = consent_source(services, scope)
             consent_record_path = (await _stream(conn, consents, writer, f"{name}_consents", at, uncounted)).path
     checksum = report.sha256.hexdigest()
-    return Delivery(options.name, report.path, report.size_bytes, report.row_count, checksum, consent_record_path)
+    return Delivery(
+        options.name,
+        report.path,
+        report.size_bytes,
+        report.row_count,
+        checksum,
+        consent_record_path,
+        None if lag_seconds is None else round(lag_seconds, 3),
+    )
 
 
 @dataclass(slots=True)

@@ -56,7 +56,7 @@ class DatasetConfig(Fields):
     columns: (
         Annotated[
             list[Annotated[str, one_of(COLUMNS)]],
-            Meta(description="After the contract's columns; externalId in user info alone."),
+            Meta(description="After those that every report has; externalId in user info alone."),
         ]
         | UnsetType
     ) = UNSET
@@ -71,7 +71,7 @@ class ReportRequest(Fields):
 
     tag: Annotated[str, Meta(description="By convention the course, an underscore, the batch.", examples=["do_1_b1"])]
     dataset: Annotated[str, one_of(Dataset), Meta(examples=[Dataset.PROGRESS.value])]
-    dataset_config: DatasetConfig
+    dataset_config: Annotated[DatasetConfig, Meta(examples=[{"batchId": "01412345678901234567"}])]
     encryption_key: (
         Annotated[
             str,
@@ -134,6 +134,40 @@ class ReportJobs(Fields):
 
     count: int
     jobs: list[ReportJob]
+
+
+class DatasetParams(Fields):
+    """How a call of the analytics API ended."""
+
+    resmsgid: str
+    status: Annotated[str, Meta(examples=["successful"])]
+    client_key: Annotated[str | None, Meta(examples=[None])] = msgspec.field(name="client_key")
+    err: Annotated[str, Meta(examples=["CLIENT_ERROR"])] | UnsetType = UNSET
+    errmsg: Annotated[str | None, Meta(examples=["Filters are empty"])] | UnsetType = UNSET
+
+
+class DatasetAnswer(Fields):
+    """An answer of the analytics API, which has an envelope of its own."""
+
+    id: Annotated[str, Meta(examples=["ekstep.analytics.dataset.request.info"])]
+    ver: Annotated[str, Meta(examples=["1.0"])]
+    ts: Annotated[str, Meta(examples=["2030-06-01T06:30:00.000+00:00"])]
+    params: Annotated[
+        DatasetParams, Meta(examples=[{"resmsgid": "8b1f6a1e", "status": "successful", "client_key": None}])
+    ]
+    response_code: Annotated[str, Meta(examples=["OK"])]
+
+
+class DatasetJobAnswer(DatasetAnswer):
+    """A request; null where the call failed."""
+
+    result: ReportJob | None
+
+
+class DatasetJobsAnswer(DatasetAnswer):
+    """Several requests; null where the call failed."""
+
+    result: ReportJobs | None
 
 
 class DatasetSearchFilters(Fields):
@@ -341,6 +375,7 @@ def write_delivery(delivery: Delivery, channel: str) -> dict[str, Any]:
         "rowCount": delivery.row_count,
         "sha256": delivery.sha256,
         "basisPath": delivery.consent_record_path,
+        "standbyLagSeconds": delivery.standby_lag_seconds,
     }
 
 
@@ -353,6 +388,7 @@ def read_delivery(stored: Mapping[str, Any]) -> Delivery:
         stored["rowCount"],
         stored["sha256"],
         stored.get("basisPath"),
+        stored.get("standbyLagSeconds"),
     )
 
 

@@ -17,6 +17,7 @@ from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import InvalidBatch, may_manage
 from lernbatch.course import actions as courses
 from lernbatch.database import db, sql
+from lernbatch.database.db import Connection
 from lernbatch.errors import Unauthorized, Upstream
 from lernbatch.figures import rules
 from lernbatch.figures.model import (
@@ -104,9 +105,12 @@ async def figures_of(services: Services, managed: Sequence[Batch]) -> list[Count
 async def certificate_groups(services: Services, batch: Batch) -> list[CertificateGroup]:
     """What became of those who completed `batch`, which the caller manages; the groups add up to them."""
     await bring_up_to_date(services, [batch])
-    async with services.pool.acquire() as conn, conn.transaction():
+
+    async def read(conn: Connection) -> list[CertificateGroup]:
         await db.run(conn, Q.plan_by_values)
         return await db.all(conn, CertificateGroup, Q.certificate_groups, batch_id=batch.batch_id, limit=MOST_GROUPS)
+
+    return await services.reports.read(read)
 
 
 async def learners(services: Services, batch: Batch, query: LearnersQuery) -> LearnersPage:
@@ -115,7 +119,8 @@ async def learners(services: Services, batch: Batch, query: LearnersQuery) -> Le
     if batch.batch_id not in measures:
         raise Upstream(f"the course {batch.course_id} cannot be read")
     filters, after = _parameters(query.batch_id, query.filters), query.after
-    async with services.pool.acquire() as conn, conn.transaction():
+
+    async def read(conn: Connection) -> tuple[BatchFigures | None, list[LearnerRow], int]:
         await db.run(conn, Q.plan_by_values)
         counted = await db.one(conn, BatchFigures, Q.figures_of, batch_ids=[batch.batch_id])
         rows = await db.all(
@@ -133,6 +138,9 @@ async def learners(services: Services, batch: Batch, query: LearnersQuery) -> Le
         total = None if counted is None else rules.total_of(query.filters, counted)
         if total is None:
             total = await db.value(conn, Q.learner_count, **filters)
+        return counted, rows, total
+
+    counted, rows, total = await services.reports.read(read)
     last = rows[query.limit - 1] if len(rows) > query.limit else None
     return LearnersPage(
         rows[: query.limit],
@@ -212,18 +220,21 @@ async def count(services: Services, measures: Sequence[Measure]) -> int:
     by_batch, now, done = {measure.batch_id: measure for measure in measures}, services.clock.now(), 0
     batch_ids = list(by_batch)
     digests = [measure.digest for measure in measures]
+
+    async def read(conn: Connection) -> list[CountedEnrolment]:
+        await db.run(conn, Q.plan_by_values)
+        return await db.all(
+            conn,
+            CountedEnrolment,
+            Q.enrolments_to_count,
+            batch_ids=batch_ids,
+            measures=digests,
+            now=now,
+            limit=COUNTED_AT_ONCE,
+        )
+
     while True:
-        async with services.pool.acquire() as conn, conn.transaction():
-            await db.run(conn, Q.plan_by_values)
-            enrolments = await db.all(
-                conn,
-                CountedEnrolment,
-                Q.enrolments_to_count,
-                batch_ids=batch_ids,
-                measures=digests,
-                now=now,
-                limit=COUNTED_AT_ONCE,
-            )
+        enrolments = await services.reports.read(read)
         if enrolments:
             done += await _save(services, enrolments, by_batch, now)
         if len(enrolments) < COUNTED_AT_ONCE:

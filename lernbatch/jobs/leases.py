@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import asyncpg
-
 from lernbatch import log
+from lernbatch.database.db import UNREACHABLE
 
 
 class LeaseLost(Exception):
@@ -30,7 +29,7 @@ async def heartbeat(seconds: float, renew: Callable[[], Awaitable[object]], **ab
                 await renew()
             except LeaseLost:
                 return
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as unreachable:
+            except UNREACHABLE as unreachable:
                 log.exception("a lease cannot be renewed", unreachable, **about)
 
     beating = asyncio.create_task(beat())

@@ -22,6 +22,7 @@ import asyncpg
 from lernbatch import log, metrics, spans
 from lernbatch.config import Config
 from lernbatch.database import db, sql
+from lernbatch.errors import Away
 from lernbatch.jobs.leases import heartbeat
 from lernbatch.jobs.pauses import pause_after
 from lernbatch.services import Services
@@ -29,6 +30,7 @@ from lernbatch.sunbird.http import IN_JOB
 
 Q = sql.load("lernbatch.jobs")
 OWNER = f"{os.getpid()}-{uuid4().hex[:8]}"
+AWAY_SECONDS = 5.0  # before the database is looked for again
 LONGEST_PAUSE = timedelta(minutes=5)
 
 
@@ -105,6 +107,9 @@ async def _run(services: Services, job: Job, stop: asyncio.Event) -> float:
     """Run until nothing is due; the seconds to wait before the next look."""
     try:
         await _run_until_done(services, job, stop)
+    except (Away, *db.GONE) as away:
+        log.warning("the database is away", kind=job.kind, error=repr(away.__cause__ or away))
+        return AWAY_SECONDS
     except Exception as error:  # noqa: BLE001 - a failing job must not end the worker; it is logged and retried
         log.exception("job failed", error, kind=job.kind)
         metrics.JOB_RUNS.labels(job.kind, "failed").inc()
@@ -167,9 +172,12 @@ async def _run_leased(services: Services, job: Job, stop: asyncio.Event) -> floa
             failures=failures,
             error=error,
         )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+    except (Away, *db.GONE) as away:
+        log.warning("the database is away", kind=job.kind, error=repr(away.__cause__ or away))
+        return AWAY_SECONDS
+    except db.UNREACHABLE as failure:
         # A table that is not there, for one, is no database that is away.
-        is_there = isinstance(error, asyncpg.PostgresError) and not isinstance(error, db.TROUBLES)
-        log.exception("job failed" if is_there else "the database cannot be reached", error, kind=job.kind)
-        return 5
+        is_there = isinstance(failure, asyncpg.PostgresError) and not isinstance(failure, db.TROUBLES)
+        log.exception("job failed" if is_there else "the database cannot be reached", failure, kind=job.kind)
+        return AWAY_SECONDS
     return min(pause.total_seconds(), 15)

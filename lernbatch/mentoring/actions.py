@@ -10,6 +10,7 @@ from uuid import uuid4
 from lernbatch.batch.model import Batch
 from lernbatch.batch.rules import may_manage
 from lernbatch.database import db, sql
+from lernbatch.database.db import Connection
 from lernbatch.enrolment.actions import eligibilities
 from lernbatch.enrolment.rules import NotEnrolled
 from lernbatch.errors import Unauthorized
@@ -61,19 +62,22 @@ async def help_first(
     `added_by`: only of learners whom this person brought in; `contacted_by`: only contacts by this person.
     """
     measures = await figures.bring_up_to_date(services, managed)
-    now, batch_ids = services.clock.now(), list(measures)
-    async with services.pool.acquire() as conn, conn.transaction():
+    now = services.clock.now()
+    asked = {
+        "batch_ids": list(measures),
+        "added_by": added_by,
+        "rested_before": now - rules.REST,
+        "most": rules.MOST_TODAY,
+    }
+
+    async def read(conn: Connection) -> list[NeedyLearner]:
         await db.run(conn, figures.Q.plan_by_values)
-        asked = {
-            "batch_ids": batch_ids,
-            "added_by": added_by,
-            "rested_before": now - rules.REST,
-            "most": rules.MOST_TODAY,
-        }
         needy = await db.all(conn, NeedyLearner, Q.needy, **asked)
         if len(needy) < rules.MOST_TODAY:
             needy += await db.all(conn, NeedyLearner, Q.never_began, **asked, large_school=rules.LARGE_SCHOOL)
-    first = rules.helped_first(needy)
+        return needy
+
+    first = rules.helped_first(await services.reports.read(read))
     rows = await db.all(
         services.pool, StatesOfLearner, Q.states_of, **db.columns(first, user_ids="user_id", batch_ids="batch_id")
     )

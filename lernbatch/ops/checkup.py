@@ -17,7 +17,7 @@ import httpx
 import sandbox
 from lernbatch.config import Config
 from lernbatch.credential import keys as certificates
-from lernbatch.database import db, opening, schema
+from lernbatch.database import db, hosts, opening, schema
 from lernbatch.database.migrate import pending
 from lernbatch.erasure import actions as erasure
 from lernbatch.errors import Unusable
@@ -64,7 +64,7 @@ async def run(config: Config) -> list[CheckResult]:
 async def check_database(config: Config, dsn: str) -> AsyncIterator[CheckResult]:
     """The database: its answer, its version, its migrations, waiting erasures, its clock."""
     try:
-        conn = await asyncpg.connect(dsn, timeout=TIMEOUT_SECONDS)
+        conn = await hosts.connect(dsn, timeout_seconds=TIMEOUT_SECONDS)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as wrong:
         yield CheckResult("database", False, f"It cannot be reached ({wrong or type(wrong).__name__}).")
         return

@@ -21,29 +21,32 @@ from lernbatch.web.schema import Empty, takes
 
 @takes()
 async def health_of_all(call: Call) -> wire.Health:
-    """GET /health, /healthz: always 200; what is wrong stands in the answer.
+    """GET /health and GET /healthz: Read the health of every part. Always 200; what is wrong stands in the answer.
 
     The health gate, if there is one, goes by what is asked on the operators' port, if there is one.
     """
     checks = await health.checks(call.services)
     port: int | None = call.http.app.state.operators_port
     if call.services.config.health_gate_enabled and port in (None, call.http.scope["server"][1]):
-        call.http.app.state.unhealthy = not all(check.healthy for check in checks)
+        call.http.app.state.unhealthy = not all(check.healthy for check in checks if check.vital)
     config = call.services.config
     shown = wire.show_checks("Complete health check api", checks)
     return wire.Health(response=shown, takeover=config.takeover if config.is_muted else UNSET)
 
 
-@takes(produces="application/json")
+@takes(produces="application/json", shown=msgspec.to_builtins(wire.show_service_health("2030-06-01 06:30:00:000+0000")))
 async def health_of_service(call: Call) -> Response:
-    """GET /service/health: this process alone."""
+    """GET /service/health: Read the health of this process. Of it alone."""
     now = envelope.timestamp(call.services.clock.now())
     return json_response(msgspec.json.encode(wire.show_service_health(now)), 200)
 
 
 @takes(result=Empty)
 async def clear_cache(call: Call) -> Response:
-    """DELETE /v1/cache/clear/{name}: there is no cache to clear; the answer is the reference's, code and all."""
+    """DELETE /v1/cache/clear/{name}: Clear a cache. There is none to clear; the call is answered for those who make it.
+
+    Source: the reference's answer, code and all.
+    """
     now, path = call.services.clock.now(), call.http.scope["lernbatch.path"]
     body, _ = envelope.success(path, call.message_id, now, {}, response_code="success")
     return json_response(body, 200)
@@ -51,13 +54,13 @@ async def clear_cache(call: Call) -> Response:
 
 @takes(produces="text/plain")
 async def live(call: Call) -> Response:
-    """GET /livez: the process answers; if not, start it again."""
+    """GET /livez: Ask whether the process lives. If it does not answer, start it again."""
     return PlainTextResponse("ok\n")
 
 
 @takes(produces="text/plain", also={503: "Do not send requests here now"})
 async def ready(call: Call) -> Response:
-    """GET /readyz: whether to send requests here. 503 while stopping, or without a database that is whole."""
+    """GET /readyz: Ask whether to send requests here. 503 while stopping, or without a database that is whole."""
     if call.http.app.state.leaving:
         return PlainTextResponse("leaving\n", 503)
     try:
@@ -73,20 +76,20 @@ async def ready(call: Call) -> Response:
 
 @takes(produces="text/plain")
 async def metrics(call: Call) -> Response:
-    """GET /metrics, for Prometheus; of all processes of the service, whichever of them is asked."""
+    """GET /metrics: Read the metrics, for Prometheus. Of all processes of the service, whichever of them is asked."""
     return Response(await gauges.page(call.services), media_type=CONTENT_TYPE_LATEST)
 
 
-@takes(produces="application/json")
+@takes(produces="application/json", shown={"openapi": "3.1.0", "info": {"title": "Lernbatch"}, "paths": {}})
 async def describe(call: Call) -> Response:
-    """GET /openapi.json: every call, for programs."""
+    """GET /openapi.json: Get this description. OpenAPI 3.1, for programs."""
     state = call.http.app.state
     return json_response(_description(state.routes, call.services.config.public_url), 200)
 
 
 @takes(produces="text/html")
 async def explain(call: Call) -> Response:
-    """GET /docs: every call, for people."""
+    """GET /docs: Read this description as a page. For people."""
     shown = _page(call.http.app.state.routes, call.services.config.public_url)
     return HTMLResponse(shown, headers={"Content-Security-Policy": docs.SECURITY_POLICY})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lernbatch.database import db, schema, sql
 from lernbatch.services import Services
@@ -17,10 +17,11 @@ SCHEMA_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """How one dependency is; `error` is empty when it is well."""
+    """How one dependency is; `error` is empty when it is well. `vital`: the service does not work without it."""
 
     name: str
     error: str = ""
+    vital: bool = True
 
     @property
     def healthy(self) -> bool:
@@ -34,7 +35,11 @@ async def checks(services: Services) -> list[Check]:
         _checked("Elastic search service", search_answers(services)),
         _checked("Content service", services.sunbird.search.healthy()),
     )
-    return [Check("lms-service"), Check("Actor service"), database, search, content]
+    shown = [Check("lms-service"), Check("Actor service"), database, search, content]
+    if services.reports.standby is not None:
+        standby = await _checked("Reports database", db.value(services.reports.standby, Q.is_standby))
+        shown.append(replace(standby, vital=False))
+    return shown
 
 
 async def _checked(name: str, answer: Awaitable[object]) -> Check:

@@ -6,6 +6,10 @@ left(regexp_replace(coalesce(error, ''), '\S*\d\S*\d\S*\d\S*\d\S*', '…', 'g'),
 -- answers
 SELECT 1;
 
+-- is_standby
+-- One that was promoted is none any more.
+SELECT pg_is_in_recovery();
+
 -- search_answers
 -- What the batch search reads; the reference asks whether its search index exists.
 SELECT EXISTS (SELECT FROM batch);

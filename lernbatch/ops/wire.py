@@ -38,7 +38,7 @@ def show_checks(name: str, checks: list[Check]) -> HealthChecks:
     """{"name": "Complete health check api", "healthy": true, "checks": [{"name": "lms-service", …}]}"""
     return HealthChecks(
         name=name,
-        healthy=all(check.healthy for check in checks),
+        healthy=all(check.healthy for check in checks if check.vital),
         checks=[
             HealthCheck(
                 name=check.name,

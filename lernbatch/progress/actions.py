@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -34,7 +35,6 @@ from lernbatch.progress.model import (
     WithoutBatch,
     WithoutEnrolment,
     Work,
-    WrittenAttempt,
     learner_of,
 )
 from lernbatch.services import Services
@@ -83,7 +83,8 @@ async def record(services: Services, update: Update) -> Outcome:
 async def record_one(services: Services, works: Sequence[Work]) -> list[Answer[Recorded]]:
     """Store what is reported of one learner in one batch; answered after it is committed.
 
-    A flush: read the rows of all works, apply the rules, write the changed rows. Two statements, one connection.
+    A flush: read the rows of all works, apply the rules, write the changed rows. Two statements, one connection; more
+    only where there are attempts, events or certificates.
     """
     places: dict[EnrolmentKey, list[int]] = {}
     for place, work in enumerate(works):
@@ -91,19 +92,14 @@ async def record_one(services: Services, works: Sequence[Work]) -> list[Answer[R
     keys = sorted(places)
     answers: list[Answer[Recorded]] = [Again()] * len(works)
     rows: list[Row] = []
-    async with services.pool.acquire() as conn:  # one for both statements: to borrow it twice takes longer
-        parameters = {
-            "user_ids": [user_id for user_id, _ in keys],
-            "batch_ids": [batch_id for _, batch_id in keys],
-            "assessed": [
-                any(works[place].submissions or works[place].rewrite for place in places[key]) for key in keys
-            ],
-        }
-        for record in await conn.fetch(Q.learners.text, *Q.learners.arguments(parameters)):
-            learner = learner_of(record)
-            mine = places[learner.user_id, learner.batch_id]
-            decided, row = _decide(services, learner, [works[place] for place in mine])
-            for place, answer in zip(mine, decided, strict=True):
+    async with services.pool.acquire() as conn:  # one for all statements: to borrow it twice takes longer
+        records = await conn.fetch(Q.learners.text, *Q.learners.arguments(_keyed(keys)))
+        assessed = [key for key in keys if any(works[at].submissions or works[at].rewrite for at in places[key])]
+        attempts = await _attempts_of(conn, assessed) if assessed else {}
+        for learner in map(learner_of, records):
+            key = learner.user_id, learner.batch_id
+            decided, row = _decide(services, learner, attempts.get(key, []), [works[place] for place in places[key]])
+            for place, answer in zip(places[key], decided, strict=True):
                 answers[place] = answer
             if row is not None:
                 rows.append(row)
@@ -116,8 +112,20 @@ async def record_one(services: Services, works: Sequence[Work]) -> list[Answer[R
     return answers
 
 
+def _keyed(keys: Sequence[EnrolmentKey]) -> dict[str, object]:
+    return {"user_ids": [user_id for user_id, _ in keys], "batch_ids": [batch_id for _, batch_id in keys]}
+
+
+async def _attempts_of(conn: Connection, keys: Sequence[EnrolmentKey]) -> dict[EnrolmentKey, list[Attempt]]:
+    """All attempts of these learners in these batches. One who writes them later changes the revision of the row."""
+    attempts: dict[EnrolmentKey, list[Attempt]] = {}
+    for user_id, batch_id, *attempt in await conn.fetch(Q.attempts_of.text, *Q.attempts_of.arguments(_keyed(keys))):
+        attempts.setdefault((user_id, batch_id), []).append(Attempt(*attempt))
+    return attempts
+
+
 def _decide(
-    services: Services, learner: Learner, works: Sequence[Work]
+    services: Services, learner: Learner, attempts: Sequence[Attempt], works: Sequence[Work]
 ) -> tuple[Sequence[Answer[Recorded]], Row | None]:
     """What becomes of one learner's works, in their order, and the row to write, if anything changes."""
     if isinstance(learner, WithoutBatch):
@@ -143,7 +151,7 @@ def _decide(
     if course is None:
         return [Again(first=partial(_fetch_course, services, course_id, version))] * len(works), None
 
-    row = Row.of(learner)
+    row = Row.of(learner, attempts)
     answers = [_apply(services, row, course, work, kept) for work, kept in zip(works, timely, strict=True)]
     row.completion = rules.completion(course, row.states, row.completion, clock.now())
     if row.written or row.dropped or row.rewrite:
@@ -217,13 +225,19 @@ def _submit(services: Services, row: Row, course: Course, submission: Submission
 
 
 async def _save(services: Services, conn: Connection, rows: Sequence[Row]) -> set[EnrolmentKey]:
-    """Write the rows that nobody else has changed since they were read. Returns the keys of those that were written."""
-    attempts = [
-        WrittenAttempt(row, row.attempts[key], submission) for row in rows for key, submission in row.written.items()
-    ]
-    dropped = [(*row.key, *key) for row in rows for key in row.dropped]
-    due = [row for row in rows if row.due_reason]
-    outgoing = [(row, event) for row in rows for event in outbox.rows_of(services.config, row.events)]
+    """Write the rows that nobody else has changed since they were read. Returns the keys of those that were written.
+
+    What belongs to a row is written in the same transaction; mostly there is nothing, and one statement is enough.
+    """
+    alone = not any(row.written or row.dropped or row.due_reason or row.events for row in rows)
+    async with nullcontext() if alone else conn.transaction():
+        saved = await _update(services, conn, rows)
+        if not alone:
+            await _save_beside(services, conn, [row for row in rows if row.key in saved])
+    return saved
+
+
+async def _update(services: Services, conn: Connection, rows: Sequence[Row]) -> set[EnrolmentKey]:
     parameters: dict[str, object] = {
         "now": services.clock.now(),
         **db.columns(
@@ -244,35 +258,46 @@ async def _save(services: Services, conn: Connection, rows: Sequence[Row]) -> se
             last_read_content_statuses="status",
             last_access_at="at",
         ),
-        **db.columns(
-            attempts,
-            attempt_user_ids="row.learner.user_id",
-            attempt_batch_ids="row.learner.batch_id",
-            course_ids="row.learner.course_id",
-            content_ids="attempt.content_id",
-            attempt_ids="attempt.attempt_id",
-            attempted_ms="attempt.attempted_ms",
-            attempt_scores="attempt.score",
-            max_scores="attempt.max_score",
-        ),
-        "questions": [db.json(written.submission.questions) for written in attempts],
-        "dropped_user_ids": [user_id for user_id, _, _, _ in dropped],
-        "dropped_batch_ids": [batch_id for _, batch_id, _, _ in dropped],
-        "dropped_content_ids": [content_id for _, _, content_id, _ in dropped],
-        "dropped_attempt_ids": [attempt_id for _, _, _, attempt_id in dropped],
-        **db.columns(due, due_user_ids="learner.user_id", due_batch_ids="learner.batch_id", due_reasons="due_reason"),
-        "event_user_ids": [row.learner.user_id for row, _ in outgoing],
-        "event_batch_ids": [row.learner.batch_id for row, _ in outgoing],
-        **db.columns(
-            [event for _, event in outgoing],
-            destinations="destination",
-            topics="topic",
-            keys="key",
-            payloads="payload",
-        ),
     }
-    saved = await conn.fetch(Q.save.text, *Q.save.arguments(parameters))
-    return {(record["user_id"], record["batch_id"]) for record in saved}
+    records = await conn.fetch(Q.save.text, *Q.save.arguments(parameters))
+    return {(record["user_id"], record["batch_id"]) for record in records}
+
+
+async def _save_beside(services: Services, conn: Connection, rows: Sequence[Row]) -> None:
+    """Write the attempts, the due certificates and the events of saved rows, in the transaction that saved them."""
+    now = services.clock.now()
+    written = [
+        Q.save_attempt.arguments(
+            {
+                "user_id": row.learner.user_id,
+                "batch_id": row.learner.batch_id,
+                "course_id": row.learner.course_id,
+                **asdict(row.attempts[key]),
+                "questions": submission.questions,
+                "now": now,
+            }
+        )
+        for row in rows
+        for key, submission in row.written.items()
+    ]
+    if written:
+        await conn.executemany(Q.save_attempt.text, written)
+    dropped = [(*row.key, *key) for row in rows for key in row.dropped]
+    if dropped:
+        user_ids, batch_ids, content_ids, attempt_ids = map(list, zip(*dropped, strict=True))
+        await db.run(
+            conn,
+            Q.drop_attempts,
+            user_ids=user_ids,
+            batch_ids=batch_ids,
+            content_ids=content_ids,
+            attempt_ids=attempt_ids,
+        )
+    due = [row for row in rows if row.due_reason]
+    if due:
+        fields = {"user_ids": "learner.user_id", "batch_ids": "learner.batch_id", "reasons": "due_reason"}
+        await db.run(conn, Q.queue_learners, now=now, **db.columns(due, **fields))
+    await outbox.publish(conn, services, [event for row in rows for event in row.events])
 
 
 async def states_of(services: Services, user_id: str, course_id: str, batch_id: str) -> States:

@@ -10,9 +10,11 @@ from lernbatch.web.request import Call
 from lernbatch.web.schema import Done, takes
 
 
-@takes(wire.ContentStateUpdate)
+@takes(wire.ContentStateUpdate, example=wire.EXAMPLE_UPDATE)
 async def update_content_state(call: Call) -> wire.UpdateOutcome:
-    """PATCH /v1/content/state/update and PATCH /v1/user/content/state."""
+    """PATCH /v1/content/state/update and PATCH /v1/user/content/state: Report learning. States of contents, and
+    attempts at question sets.
+    """
     if not call.has_json_body:
         raise NoAnswer
     update = wire.read_update(call.request, call.caller, call.subject, call.services.config.max_contents_per_update)
@@ -23,13 +25,15 @@ async def update_content_state(call: Call) -> wire.UpdateOutcome:
 
 @takes(wire.StatesRequest)
 async def read_content_state(call: Call) -> wire.StateList:
-    """POST /v1/content/state/read: the caller's."""
+    """POST /v1/content/state/read: Read how far the caller is. In the contents of a course."""
     return await _read(call, wire.read_states_query(call.request, call.subject))
 
 
 @takes(wire.PrivateStatesRequest)
 async def read_content_state_privately(call: Call) -> wire.StateList:
-    """POST /private/v1/content/state/read: of `userId`."""
+    """POST /private/v1/content/state/read: Read how far a learner is, for other services. Of the learner whom the
+    request names.
+    """
     return await _read(call, wire.read_states_query(call.request, None))
 
 
@@ -50,7 +54,7 @@ async def _read(call: Call, query: wire.StatesQuery) -> wire.StateList:
 
 @takes(wire_groups.GroupActivityRequest)
 async def read_group_activity(call: Call) -> wire_groups.GroupProgress:
-    """POST /v1/group/activity/agg: what the members of the caller's group have done."""
+    """POST /v1/group/activity/agg: Read what a group has done. The group must be one that the caller is in."""
     query = wire_groups.read_group_query(call.request)
     members = await groups.members_of(call.services, call.caller, query.group_id)
     figures = await groups.metrics_of(call.services, [member.user_id for member in members], query.activity_id)
@@ -59,7 +63,7 @@ async def read_group_activity(call: Call) -> wire_groups.GroupProgress:
 
 @takes(wire_aggregation.ActivityAggregation)
 async def aggregate_activity(call: Call) -> Done:
-    """POST /v1/activity/agg: the successor's way to record statuses, or to recompute."""
+    """POST /v1/activity/agg: Record states, or recompute them. Of one learner in one batch."""
     work = wire_aggregation.read_activity(call.request)
     await _check_may_record(call, work.user_id, work.batch_id)
     await actions.record(call.services, Update((work,)))
@@ -68,7 +72,7 @@ async def aggregate_activity(call: Call) -> Done:
 
 @takes(wire_aggregation.AttemptAggregation)
 async def aggregate_assessment(call: Call) -> wire_aggregation.AggregatedAttempt:
-    """POST /v1/assessment/agg: the successor's way to record attempts."""
+    """POST /v1/assessment/agg: Record an attempt. Of one learner at one question set."""
     user_id, submissions = wire_aggregation.read_attempts(call.request, call.subject)
     works = wire_aggregation.works_of(user_id, submissions)
     for work in works:

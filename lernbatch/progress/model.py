@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -135,8 +135,7 @@ class WithoutEnrolment(msgspec.Struct, frozen=True):
 class EnrolledLearner(msgspec.Struct, frozen=True):
     """One learner in one batch as it is stored, with what the batch says about reports.
 
-    `course_version` None: the newest publication. `attempts`: all of the learner in this batch, where they were asked
-    for, as the fields of `Attempt`.
+    `course_version` None: the newest publication.
     """
 
     user_id: str
@@ -154,7 +153,6 @@ class EnrolledLearner(msgspec.Struct, frozen=True):
     states: str  # JSON, to be read with STATES
     scores: str
     revision: int
-    attempts: Sequence[Sequence[Any]] | None
 
 
 Learner: TypeAlias = WithoutBatch | WithoutEnrolment | EnrolledLearner
@@ -224,9 +222,8 @@ class Row:
     due_reason: str | None = None  # why a certificate may be due
 
     @classmethod
-    def of(cls, learner: EnrolledLearner) -> Row:
-        """The row as it is stored."""
-        attempts = [Attempt(*values) for values in learner.attempts or ()]
+    def of(cls, learner: EnrolledLearner, attempts: Sequence[Attempt]) -> Row:
+        """The row as it is stored. `attempts`: all of the learner in this batch, where they are needed."""
         states, scores = STATES.decode(learner.states), SCORES.decode(learner.scores)
         return cls(
             learner=learner,
@@ -265,14 +262,6 @@ class Row:
             or completion.completed_at != learner.completed_at
             or self.scores_changed
         )
-
-
-class WrittenAttempt(NamedTuple):
-    """An attempt that is written with its row."""
-
-    row: Row
-    attempt: Attempt
-    submission: Submission
 
 
 @dataclass(frozen=True, slots=True)

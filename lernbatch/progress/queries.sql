@@ -1,86 +1,87 @@
--- Statements about progress. The first two are the hot path: see docs/decisions/0008-coalescing.md.
+-- Statements about progress. `learners` and `save` are the hot path: see docs/decisions/0008-coalescing.md.
 
 -- learners
--- Everything that reports of many learners need, in one read: the batch's dates, the row, its attempts if asked for.
+-- Everything that reports of many learners need, in one read: the batch's dates and the row.
 -- In the order of the fields of EnrolledLearner, after `active`: see progress.model.learner_of.
    SELECT e.active, asked.user_id, asked.batch_id, b.start_date, b.end_date, b.time_zone, b.course_id,
           b.course_version, b.templates <> '{}' AS awards, e.status, e.progress, e.percentage, e.completed_at,
-          e.states::text AS states, e.scores::text AS scores, e.revision,
-          CASE WHEN asked.assessed THEN (
-            SELECT jsonb_agg(jsonb_build_array(a.content_id, a.attempt_id, a.attempted_ms, a.score, a.max_score))
-              FROM attempt a
-             WHERE a.user_id = asked.user_id AND a.batch_id = asked.batch_id) END AS attempts
-     FROM unnest(:user_ids::text[], :batch_ids::text[], :assessed::boolean[]) AS asked (user_id, batch_id, assessed)
+          e.states::text AS states, e.scores::text AS scores, e.revision
+     FROM unnest(:user_ids::text[], :batch_ids::text[]) AS asked (user_id, batch_id)
 LEFT JOIN batch b ON b.batch_id = asked.batch_id
-LEFT JOIN enrolment e ON e.user_id = asked.user_id AND e.batch_id = asked.batch_id;
+LEFT JOIN enrolment e ON e.user_id = asked.user_id
+          -- sharded: AND e.user_id = ANY(:user_ids)
+          AND e.batch_id = asked.batch_id;
+
+-- attempts_of
+-- The attempts of learners in batches, without their answers.
+SELECT a.user_id, a.batch_id, a.content_id, a.attempt_id, a.attempted_ms, a.score, a.max_score
+  FROM unnest(:user_ids::text[], :batch_ids::text[]) AS asked (user_id, batch_id)
+  JOIN attempt a ON a.user_id = asked.user_id
+       -- sharded: AND a.user_id = ANY(:user_ids)
+       AND a.batch_id = asked.batch_id;
 
 -- save
--- Only rows that are still as they were read, and active: whoever lost a race is not returned and reads again.
--- Attempts, due certificates and events are written for the saved rows alone, so all of it happens or nothing; attempts
--- beyond the bound go in the same moment. An attempt is never both written and dropped.
-WITH saved AS (
-     UPDATE enrolment e
-        SET status = new.status, progress = new.progress, percentage = new.percentage,
-            completed_at = new.completed_at, last_read_content_id = new.last_read_content_id,
-            last_read_content_status = new.last_read_content_status, last_access_at = new.last_access_at,
-            states = new.states, scores = new.scores, updated_at = :now, revision = e.revision + 1
-       FROM unnest(:user_ids::text[], :batch_ids::text[], :revisions::bigint[], :statuses::smallint[],
-                   :progress::integer[], :percentages::smallint[], :completed_at::timestamptz[],
-                   :last_read_content_ids::text[], :last_read_content_statuses::smallint[],
-                   :last_access_at::timestamptz[], :states::jsonb[], :scores::jsonb[])
-            AS new (user_id, batch_id, revision, status, progress, percentage, completed_at, last_read_content_id,
-                    last_read_content_status, last_access_at, states, scores)
-      WHERE e.user_id = new.user_id
-        AND e.batch_id = new.batch_id
-        AND e.revision = new.revision
-        AND e.active
-  RETURNING e.user_id, e.batch_id
-), attempted AS (
-  INSERT INTO attempt (user_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score, max_score,
-                       questions, created_at, updated_at)
-  SELECT new.user_id, new.batch_id, new.content_id, new.attempt_id, new.course_id, new.attempted_ms, new.score,
-         new.max_score, new.questions, :now, :now
-    FROM unnest(:attempt_user_ids::text[], :attempt_batch_ids::text[], :content_ids::text[], :attempt_ids::text[],
-                :course_ids::text[], :attempted_ms::bigint[], :attempt_scores::double precision[],
-                :max_scores::double precision[], :questions::jsonb[])
-         AS new (user_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score, max_score, questions)
-    JOIN saved ON saved.user_id = new.user_id AND saved.batch_id = new.batch_id
-  ON CONFLICT (user_id, batch_id, content_id, attempt_id) DO UPDATE
-     SET attempted_ms = EXCLUDED.attempted_ms, score = EXCLUDED.score, max_score = EXCLUDED.max_score,
-         questions = EXCLUDED.questions, updated_at = EXCLUDED.updated_at
-), dropped AS (
-  DELETE FROM attempt a
-   USING unnest(:dropped_user_ids::text[], :dropped_batch_ids::text[], :dropped_content_ids::text[],
-                :dropped_attempt_ids::text[]) AS old (user_id, batch_id, content_id, attempt_id)
-    JOIN saved ON saved.user_id = old.user_id AND saved.batch_id = old.batch_id
-   WHERE a.user_id = old.user_id
-     AND a.batch_id = old.batch_id
-     AND a.content_id = old.content_id
-     AND a.attempt_id = old.attempt_id
-), due AS (
-  INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
-  SELECT new.user_id, new.batch_id, :now, new.reason
-    FROM unnest(:due_user_ids::text[], :due_batch_ids::text[], :due_reasons::text[])
-         AS new (user_id, batch_id, reason)
-    JOIN saved ON saved.user_id = new.user_id AND saved.batch_id = new.batch_id
-  ON CONFLICT (user_id, batch_id) DO UPDATE
-     SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false
-), told AS (
-  INSERT INTO outbox (destination, topic, key, payload, created_at, due_at)
-  SELECT new.destination, new.topic, new.key, new.payload, :now, :now
-    FROM unnest(:event_user_ids::text[], :event_batch_ids::text[], :destinations::text[], :topics::text[],
-                :keys::text[], :payloads::jsonb[])
-         AS new (user_id, batch_id, destination, topic, key, payload)
-    JOIN saved ON saved.user_id = new.user_id AND saved.batch_id = new.batch_id
-)
-SELECT user_id, batch_id FROM saved;
+-- Only rows that are still as they were read, and active: whoever lost a race is not returned and reads again. What
+-- belongs to a row (attempts, due certificates, events) is written after it, for the saved rows alone, in one
+-- transaction.
+   UPDATE enrolment e
+      SET status = new.status, progress = new.progress, percentage = new.percentage,
+          completed_at = new.completed_at, last_read_content_id = new.last_read_content_id,
+          last_read_content_status = new.last_read_content_status, last_access_at = new.last_access_at,
+          states = new.states, scores = new.scores, updated_at = :now, revision = e.revision + 1
+     FROM unnest(:user_ids::text[], :batch_ids::text[], :revisions::bigint[], :statuses::smallint[],
+                 :progress::integer[], :percentages::smallint[], :completed_at::timestamptz[],
+                 :last_read_content_ids::text[], :last_read_content_statuses::smallint[],
+                 :last_access_at::timestamptz[], :states::jsonb[], :scores::jsonb[])
+          AS new (user_id, batch_id, revision, status, progress, percentage, completed_at, last_read_content_id,
+                  last_read_content_status, last_access_at, states, scores)
+    WHERE e.user_id = new.user_id
+      -- sharded: AND e.user_id = ANY(:user_ids)
+      AND e.batch_id = new.batch_id
+      AND e.revision = new.revision
+      AND e.active
+RETURNING e.user_id, e.batch_id;
+
+-- save_attempt
+-- One attempt: a row of a learner is written where the learner's rows are, many in one round trip (executemany).
+INSERT INTO attempt (user_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score, max_score, questions,
+                     created_at, updated_at)
+     VALUES (:user_id, :batch_id, :content_id, :attempt_id, :course_id, :attempted_ms, :score, :max_score, :questions,
+             :now, :now)
+ON CONFLICT (user_id, batch_id, content_id, attempt_id) DO UPDATE
+        SET attempted_ms = EXCLUDED.attempted_ms, score = EXCLUDED.score, max_score = EXCLUDED.max_score,
+            questions = EXCLUDED.questions, updated_at = EXCLUDED.updated_at;
+
+-- drop_attempts
+-- Attempts beyond the bound.
+DELETE FROM attempt a
+ USING unnest(:user_ids::text[], :batch_ids::text[], :content_ids::text[], :attempt_ids::text[])
+       AS old (user_id, batch_id, content_id, attempt_id)
+ WHERE a.user_id = old.user_id
+   -- sharded: AND a.user_id = ANY(:user_ids)
+   AND a.batch_id = old.batch_id
+   AND a.content_id = old.content_id
+   AND a.attempt_id = old.attempt_id;
+
+-- queue_learners
+-- Certificates of these learners may be due.
+INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
+     SELECT user_id, batch_id, :now, reason
+       FROM unnest(:user_ids::text[], :batch_ids::text[], :reasons::text[]) AS due (user_id, batch_id, reason)
+   ORDER BY user_id, batch_id
+ON CONFLICT (user_id, batch_id) DO UPDATE
+        SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL,
+            parked = false;
 
 -- states_of
 -- The states of many learners in one read; as text, so that they are read straight into their own type.
 SELECT asked.position, e.states::text AS states
   FROM unnest(:user_ids::text[], :batch_ids::text[], :course_ids::text[])
        WITH ORDINALITY AS asked (user_id, batch_id, course_id, position)
-  JOIN enrolment e ON e.user_id = asked.user_id AND e.batch_id = asked.batch_id AND e.course_id = asked.course_id;
+  JOIN enrolment e ON e.user_id = asked.user_id
+       -- sharded: AND e.user_id = ANY(:user_ids)
+       AND e.batch_id = asked.batch_id
+       AND e.course_id = asked.course_id;
 
 -- attempts_of_learner
 -- For each of the contents the first :limit attempts, in the order of their ids; contents null: of all. None was made

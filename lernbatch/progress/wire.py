@@ -88,7 +88,7 @@ class TooManyDetails(Refused):
 
 
 class ReportedContent(Fields, kw_only=True):
-    """How far a learner is in one content. Unknown keys are ignored; the reference takes them for columns and fails.
+    """How far a learner is in one content. Unknown keys are ignored.
 
     An item without a batch is ignored. `userId`: the caller when it is left out.
     """
@@ -129,6 +129,7 @@ class ContentStateUpdate(Fields):
     assessments: list[ReportedAttempt] | None = None
 
 
+EXAMPLE_UPDATE = {"contents": [_CONTENT]}
 UpdateOutcome: TypeAlias = Annotated[
     dict[str, str | list[str]],
     Meta(description="`SUCCESS` under each content and batch; ids under what was wrong."),
@@ -388,8 +389,9 @@ def read_states_query(request: Mapping[str, Any], subject: str | None) -> States
 
 
 class ShownState(Fields):
-    """One of the `contentList`, in the contract's order. A structure, for speed: one read shows hundreds."""
+    """How far a learner is in one content."""
 
+    # A structure and no dict, for speed: one read shows hundreds.
     content_id: ContentId
     course_id: CourseId
     collection_id: CourseId

@@ -26,7 +26,7 @@ from lernbatch.registry import wire
 from lernbatch.web import audit
 from lernbatch.web.envelope import decode
 from lernbatch.web.request import Call
-from lernbatch.web.schema import Empty, takes
+from lernbatch.web.schema import takes
 
 Q = sql.load("lernbatch.registry")
 LIMIT = 100
@@ -51,9 +51,19 @@ class InvalidCertificate(Refused):
     message = "Invalid certificate id or access code."
 
 
-@takes(produces="application/json")
+_RECORD = {  # an example
+    "osid": "351cf1ef-5c07-5b7f-a881-0e71c2e92bf1",
+    "status": "ACTIVE",
+    "recipient": {"id": "5f1c7a3e-5b5c-4d6e-8f00-1a2b3c4d5e6f", "name": "Asha Kumari"},
+    "training": {"id": "do_31412345678901234561", "name": "Early mathematics", "batchId": "01412345678901234567"},
+}
+
+
+@takes(produces="application/json", shown=[_RECORD])
 async def search(call: Call) -> Response:
-    """POST /api/rc/certificate/v1/search {"filters": {"recipient": {"id": {"eq": "u1"}}}} → [TrainingCertificate, …]"""
+    """POST /api/rc/certificate/v1/search: Search the certificates of a learner. The caller's own, or of learners whom
+    the caller manages.
+    """
     body = decode(await call.read_body() or b"{}")
     if not isinstance(body, dict):
         raise NotAnObject
@@ -71,9 +81,11 @@ async def search(call: Call) -> Response:
     )
 
 
-@takes(produces="application/json")
+@takes(produces="application/json", shown=_RECORD)
 async def download(call: Call) -> Response:
-    """GET /api/rc/certificate/v1/download/{id}: the record, or its picture as the header Accept asks."""
+    """GET /api/rc/certificate/v1/download/{certificate_id}: Download a certificate's record. Or its picture, as the
+    header `Accept` asks.
+    """
     certificate = await _certificate(call)
     if isinstance(certificate, ImportedCertificate):
         return await _imported_download(call, certificate)
@@ -87,9 +99,12 @@ async def download(call: Call) -> Response:
     return Response(picture, media_type=pictures.MEDIA_TYPES[form], headers=pictures.protection(form))
 
 
-@takes(produces="application/json")
+@takes(
+    produces="application/json",
+    shown={"osid": "key-1", "alg": "Ed25519", "value": "-----BEGIN PUBLIC KEY-----\n…\n-----END PUBLIC KEY-----\n"},
+)
 async def key(call: Call) -> Response:
-    """GET /api/rc/certificate/v1/key/{id}: a public key by its name, as PEM."""
+    """GET /api/rc/certificate/v1/key/{key_id}: Get a public key. As PEM, by its name."""
     issuer_key = keys.key_set(call.services.config).find(call.parameters["key_id"])
     if issuer_key is None:
         imported_pem = await imported.key(call.services, call.parameters["key_id"])
@@ -100,9 +115,13 @@ async def key(call: Call) -> Response:
     return _json({"osid": issuer_key.name, "alg": "Ed25519", "value": pem})
 
 
-@takes(Empty)
+@takes(
+    wire.RegistrySearch, example={"query": {"match_phrase": {"recipient.id": "5f1c7a3e-5b5c-4d6e-8f00-1a2b3c4d5e6f"}}}
+)
 async def legacy_search(call: Call) -> wire.RegistrySearchAnswer:
-    """POST /certs/v1/registry/search: as the index answered, for the recipient named anywhere in the query."""
+    """POST /certs/v1/registry/search and POST /certs/v2/registry/search: Search the certificates of a learner, in the
+    older form. Of the recipient who is named anywhere in the query.
+    """
     user_id = _named(call.request, "recipient") or call.caller.subject
     certificates, others = await _of_learner(call, user_id, None, None)
     content = [wire.show_hit(certificate) for certificate in certificates]
@@ -112,7 +131,7 @@ async def legacy_search(call: Call) -> wire.RegistrySearchAnswer:
 
 @takes()
 async def legacy_download(call: Call) -> wire.PrintableCertificate:
-    """GET /certs/v2/registry/download/{id}: the SVG as a data URL."""
+    """GET /certs/v2/registry/download/{certificate_id}: Get a certificate's picture. The SVG as a data URL."""
     certificate = await _certificate(call)
     if isinstance(certificate, ImportedCertificate):
         return wire.PrintableCertificate(print_uri=_print_uri(call, certificate))
@@ -122,7 +141,9 @@ async def legacy_download(call: Call) -> wire.PrintableCertificate:
 
 @takes(wire.PdfRequest)
 async def legacy_download_by_url(call: Call) -> wire.PdfLink:
-    """POST /certs/v1/registry/download {"pdfUrl": …}: a link to the PDF of the certificate that the URL ends with."""
+    """POST /certs/v1/registry/download and POST /api/user/v1/certs/download: Get a link to a certificate's PDF. Of the
+    certificate that the address ends with.
+    """
     url = call.request.get("pdfUrl")
     if not isinstance(url, str) or not url.strip():
         raise Missing("pdfUrl")
@@ -139,7 +160,7 @@ async def legacy_download_by_url(call: Call) -> wire.PdfLink:
 
 @takes()
 async def legacy_read(call: Call) -> wire.RegistryRecordAnswer:
-    """GET /certs/v1/registry/read/{id}"""
+    """GET /certs/v1/registry/read/{certificate_id}: Read a certificate's record. In the older form."""
     certificate = await _certificate(call)
     known = await _knows(call, certificate)
     if isinstance(certificate, ImportedCertificate):
@@ -150,9 +171,10 @@ async def legacy_read(call: Call) -> wire.RegistryRecordAnswer:
 
 @takes(wire.ValidationRequest)
 async def legacy_validate(call: Call) -> wire.RegistryRecordAnswer:
-    """POST /certs/v1/registry/validate {"certId": …, "accessCode": …}; of ours none is asked (jobs §4.9).
+    """POST /certs/v1/registry/validate: Validate a certificate by number and code. Certificates that were issued here
+    have no code.
 
-    Imported ones are valid with the access code that they came with.
+    Source: jobs §4.9. Imported ones are valid with the access code that they came with.
     """
     certificate_id = call.request.get("certId")
     if not isinstance(certificate_id, str) or not certificate_id.strip():
@@ -171,9 +193,9 @@ async def legacy_validate(call: Call) -> wire.RegistryRecordAnswer:
     )
 
 
-@takes(wire.VerificationRequest)
+@takes(wire.VerificationRequest, example={"id": "https://learning.example/certs/351cf1ef-5c07-5b7f-a881-0e71c2e92bf1"})
 async def legacy_verify(call: Call) -> wire.VerificationAnswer:
-    """POST /certs/v1/registry/verify {"data": {"id": "https://…/certs/{id}"}} or {"id": …}"""
+    """POST /certs/v1/registry/verify: Verify a certificate. By its record, or its `id` alone."""
     address = _object(call.request.get("data")).get("id") or call.request.get("id")
     if not isinstance(address, str) or not address.strip():
         raise Missing("id")

@@ -37,6 +37,17 @@ class RegistrySearchAnswer(Fields):
     response: RegistryHits
 
 
+class RegistrySearch(Fields):
+    """A query of the index, somewhere in which a recipient is named."""
+
+    query: (
+        Annotated[
+            dict[str, Any], Meta(examples=[{"match_phrase": {"recipient.id": "5f1c7a3e-5b5c-4d6e-8f00-1a2b3c4d5e6f"}}])
+        ]
+        | UnsetType
+    ) = UNSET
+
+
 class PrintableCertificate(Fields):
     """A certificate as a picture."""
 
@@ -46,7 +57,7 @@ class PrintableCertificate(Fields):
 class PdfRequest(Fields):
     """The PDF of a certificate, by its address."""
 
-    pdf_url: str
+    pdf_url: Annotated[str, Meta(examples=["https://learning.example/certs/351cf1ef-5c07-5b7f-a881-0e71c2e92bf1.pdf"])]
 
 
 class PdfLink(Fields):

@@ -59,7 +59,9 @@ def compare(primary: Answer, candidate: Answer, terms: Terms) -> ComparedAnswers
         told = _status(primary.status, here), _status(candidate.status, there)
         return ComparedAnswers([AnswerDifference(Kind.STATUS, "$status", *told)], {})
     if here is _NO_JSON or there is _NO_JSON:
-        return ComparedAnswers(_bytes(primary.body, candidate.body), {})
+        sizes = f"{len(primary.body)} bytes", f"{len(candidate.body)} bytes"
+        same = primary.body == candidate.body
+        return ComparedAnswers([] if same else [AnswerDifference(Kind.VALUE, "$body", *sizes)], {})
     walk = _Walk(terms)
     if _is_envelope(here) and _is_envelope(there):
         errors = [
@@ -87,11 +89,6 @@ def _decoded(body: bytes) -> Any:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _NO_JSON
-
-
-def _bytes(primary: bytes, candidate: bytes) -> list[AnswerDifference]:
-    sizes = f"{len(primary)} bytes", f"{len(candidate)} bytes"
-    return [] if primary == candidate else [AnswerDifference(Kind.VALUE, "$body", *sizes)]
 
 
 def _is_envelope(document: Any) -> bool:
@@ -184,7 +181,10 @@ class _Walk:
             if here == there or self._terms.pairs.get(here) == there:
                 return True
             return _spelling(here) == _spelling(there) and self._are_one_moment(_of_text(here), _of_text(there))
-        return _same(here, there)
+        # Of values of two types, and of what lies deeper than anything is walked.
+        if isinstance(here, dict | list) and type(here) is type(there):
+            return _canonical(here) == _canonical(there)
+        return type(here) is type(there) and bool(here == there)
 
     def _are_one_moment(self, here: float | None, there: float | None) -> bool:
         """Whether two moments are those at which both services saw one write."""
@@ -193,15 +193,6 @@ class _Walk:
         writes, earliest = self._terms.writes, min(here, there) - SECONDS_BETWEEN
         place = bisect_left(writes, earliest)
         return place < len(writes) and writes[place] <= max(here, there) + SECONDS_BETWEEN
-
-
-def _same(here: Any, there: Any) -> bool:
-    """Of values of two types, and of what lies deeper than anything is walked."""
-    if type(here) is not type(there):
-        return False
-    if isinstance(here, dict | list):
-        return _canonical(here) == _canonical(there)
-    return bool(here == there)
 
 
 def _canonical(value: Any) -> bytes:

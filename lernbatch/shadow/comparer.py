@@ -97,11 +97,12 @@ class Asker:
     ) -> Answer:
         """Its answer. `signed`: the headers of the shadow, which nobody else may set. Raises: Unasked."""
         passed = {name: value for name, value in headers.items() if name not in _NOT_PASSED} | dict(signed)
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in passed.items()]
         url = self._base.copy_with(raw_path=self.path_of(target))
         try:
             async with (
                 asyncio.timeout(CANDIDATE_SECONDS),
-                self._client.stream(method, url, headers=_raw(passed), content=body or None) as response,
+                self._client.stream(method, url, headers=raw, content=body or None) as response,
             ):
                 chunks, size = [], 0
                 async for chunk in response.aiter_bytes():
@@ -115,10 +116,6 @@ class Asker:
 
     async def close(self) -> None:
         await self._client.aclose()
-
-
-def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 class Order:
@@ -352,7 +349,11 @@ def _plain(exchange: Exchange) -> bytes:
     return exchange.answer
 
 
-async def _work(stream: asyncio.StreamReader) -> None:
+async def main() -> None:
+    """Compare what comes from the standard input until it ends."""
+    stream = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), sys.stdin)
     settings = msgspec.msgpack.decode(await _frame(stream), type=Settings)
     log.configure(settings.log_level)
     journal = Journal(Path(settings.journal))
@@ -384,13 +385,6 @@ async def _frame(stream: asyncio.StreamReader) -> bytes:
     return await stream.readexactly(int.from_bytes(await stream.readexactly(LENGTH_BYTES)))
 
 
-async def _main() -> None:
-    stream = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), sys.stdin)
-    await _work(stream)
-
-
 if __name__ == "__main__":
     os.nice(5)  # callers of the proxy come first
-    uvloop.run(_main())
+    uvloop.run(main())

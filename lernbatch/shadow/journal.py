@@ -84,19 +84,15 @@ class Journal:
         """Raises: OSError."""
         frame = memoryview(pyarrow.compress(lines, codec="zstd", asbytes=True))
         if self._file is None or self._written_bytes >= self._file_bytes:
-            self._begin_file()
-        assert self._file is not None
+            self._close()
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            name = f"journal-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{uuid4().hex[:8]}{_SUFFIX}"
+            self._file = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            self._written_bytes = 0
         while frame:
             count = os.write(self._file, frame)
             self._written_bytes += count
             frame = frame[count:]
-
-    def _begin_file(self) -> None:
-        self._close()
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = f"journal-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{uuid4().hex[:8]}{_SUFFIX}"
-        self._file = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        self._written_bytes = 0
 
     def _close(self) -> None:
         if self._file is not None:

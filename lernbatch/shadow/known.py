@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
@@ -71,11 +71,10 @@ def rules() -> Sequence[Rule]:
     return msgspec.convert(tomllib.loads(text), _File).known
 
 
-def explained(route: str, differences: Iterable[AnswerDifference], known: Sequence[Rule]) -> list[AnswerDifference]:
+def explained(route: str, differences: Sequence[AnswerDifference], known: Sequence[Rule]) -> list[AnswerDifference]:
     """`differences`, each with the case that explains it, where one does."""
-    return [_explained(route, difference, known) for difference in differences]
-
-
-def _explained(route: str, difference: AnswerDifference, known: Sequence[Rule]) -> AnswerDifference:
-    case = next((rule.case for rule in known if rule.explains(route, difference)), difference.case)
-    return msgspec.structs.replace(difference, case=case)
+    cases = (
+        next((rule.case for rule in known if rule.explains(route, difference)), difference.case)
+        for difference in differences
+    )
+    return [msgspec.structs.replace(difference, case=case) for difference, case in zip(differences, cases, strict=True)]

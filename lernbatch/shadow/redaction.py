@@ -78,17 +78,16 @@ class Redaction:
         if depth >= _DEEPEST:
             return "deeper"
         if isinstance(value, dict):
-            return {self._key_of(key): self._hidden(inner, depth + 1) for key, inner in value.items()}
+            return {  # a key that is an id or a name of somebody is hidden too
+                key if _NAME.fullmatch(key) else f"key {self.hash(key)}": self._hidden(inner, depth + 1)
+                for key, inner in value.items()
+            }
         if isinstance(value, list):
             return [self._hidden(inner, depth + 1) for inner in value]
         if value is None or isinstance(value, bool):
             return value
         kind = "text" if isinstance(value, str) else "number"
         return f"{kind} {self.hash(str(value))}"
-
-    def _key_of(self, key: str) -> str:
-        """A key that is an id or a name of somebody is hidden too."""
-        return key if _NAME.fullmatch(key) else f"key {self.hash(key)}"
 
     def value(self, value: Any) -> Any:
         """A value of a difference on a route whose bodies are not kept."""

@@ -70,15 +70,15 @@ class Agreement:
 
     def obstacles(self, gate: float) -> list[str]:
         """Why the gate stays closed; empty: it is open."""
-        left = {kind: self._count(kind) for kind in (Kind.STATUS, Kind.ERROR)}
+        left = dict.fromkeys((Kind.STATUS, Kind.ERROR), 0)
+        for (_, kind, _), group in self.groups.items():
+            if kind in left:
+                left[kind] += group.count
         reasons = [] if self.compared else ["nothing was compared"]
         if self.compared and self.share < gate:
             reasons.append(f"{self.agreed} of {self.compared} answers agree, a share of {self.share:.6f}")
         reasons += [f"{count} unexplained differences of the kind {kind}" for kind, count in left.items() if count]
         return reasons
-
-    def _count(self, kind: Kind) -> int:
-        return sum(group.count for (_, of, _), group in self.groups.items() if of is kind)
 
     def note(self, entry: Entry, rules: Iterable[known.Rule]) -> None:
         self.first, self.last = min(self.first or entry.at, entry.at), max(self.last, entry.at)

@@ -77,7 +77,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, failure: Exception | None) -> None:
         self.is_open = False
-        if self._has_head and not self._is_whole and failure is None and self._ends_with_the_connection():
+        # Without a length or chunks the answer's end is the connection's.
+        is_open_ended = not any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self.headers)
+        if self._has_head and not self._is_whole and failure is None and is_open_ended:
             self._is_whole = True
         elif not self._is_whole:
             self._fail(Unanswered("the connection ended", nothing_came=not self._came and self._exchanges > 1))
@@ -183,10 +185,6 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, failure: Exception) -> None:
         self._failure = self._failure or failure
-
-    def _ends_with_the_connection(self) -> bool:
-        """Whether the answer has neither a length nor chunks, so that its end is the connection's."""
-        return not any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self.headers)
 
 
 class PrimaryService:

@@ -49,7 +49,7 @@ class PlaceFigures(Fields):
 
 
 class ShownSummary(Fields):
-    """The figures of a batch. Without any the lists are null, as the reference has it."""
+    """The figures of a batch. Without any the lists are null."""
 
     batch_id: BatchId
     collection_id: CourseId

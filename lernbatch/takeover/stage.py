@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
+import msgspec
+
 from lernbatch.database import db
 from lernbatch.errors import LernbatchError
 from lernbatch.sealing import Seal
@@ -15,7 +17,7 @@ from lernbatch.takeover import lease
 from lernbatch.takeover.catalog import PUBLIC_KEY
 from lernbatch.takeover.convert.model import KIND_OF, ConvertOptions, Fate, HeldRow, MoveProblem, StagedEnrolment
 from lernbatch.takeover.convert.rows import Courses, convert_row, encoded
-from lernbatch.takeover.convert.values import text
+from lernbatch.takeover.convert.values import cleaned, text
 from lernbatch.takeover.database import Q, Tables
 from lernbatch.takeover.passes import Pass, PassCounts
 from lernbatch.takeover.quarantine import sealed
@@ -196,6 +198,12 @@ def slice_of(user_id: str) -> int:
     return crc32(user_id.encode("utf-8", "replace")) % SLICES
 
 
+def storable(value: Any) -> msgspec.Raw:
+    """`value` as an element of a jsonb[], which has no NUL."""
+    body = db.json(value)
+    return db.json(cleaned(msgspec.json.decode(body))[0]) if b"u0000" in bytes(body) else body
+
+
 async def note(
     tables: Tables, seal: Seal, problems: Sequence[MoveProblem], held: Sequence[HeldRow], *, of_batches: bool = False
 ) -> None:
@@ -204,8 +212,8 @@ async def note(
         await tables.run(
             Q.save_problems,
             kinds=[problem.kind for problem in problems],
-            keys=[db.json(problem.key) for problem in problems],
-            said=[db.json(problem.said) for problem in problems],
+            keys=[storable(problem.key) for problem in problems],
+            said=[storable(problem.said) for problem in problems],
             of_batches=of_batches,
         )
     if held:
@@ -214,7 +222,7 @@ async def note(
             Q.save_quarantine,
             kinds=[row.kind for row in held],
             tables=[row.table for row in held],
-            keys=[db.json(row.key) for row in held],
+            keys=[storable(row.key) for row in held],
             marks=[mark for mark, _ in kept],
             rows=[body for _, body in kept],
         )

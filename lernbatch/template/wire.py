@@ -161,7 +161,7 @@ class TemplateFields(Fields):
     """A template as it is attached to a batch."""
 
     identifier: TemplateId
-    criteria: TemplateCriteria
+    criteria: Annotated[TemplateCriteria, Meta(examples=[{"enrollment": {"status": 2}}])]
     name: Annotated[
         str | UnsetType, Meta(description="The certificate's title, for `default`; else the asset's counts.")
     ] = UNSET

@@ -19,7 +19,12 @@ from lernbatch.web.private import counted_address, is_inside
 from lernbatch.web.routing import Access, Route
 
 _JSON_TYPE = re.compile(r"\s*application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
-GATEWAY_DENIAL = "You do not have permission to perform this operation"
+
+
+class Denied(Forbidden):
+    """None of the roles that the call needs, or somebody else's name in a call about oneself: the gateway's words."""
+
+    message = "You do not have permission to perform this operation"
 
 
 class NotJson(Refused):

@@ -13,7 +13,7 @@ from itertools import groupby
 import msgspec
 
 from lernbatch import __version__
-from lernbatch.web.openapi import Operation, operations
+from lernbatch.web.openapi import Operation, access_in_words, operations
 from lernbatch.web.routing import Access, Route
 from lernbatch.web.schema import Components, Schema
 
@@ -63,21 +63,6 @@ def _document(operation: Operation, url: str) -> DocumentedCall:
         fields=list(_fields(components.schema(shape.request or shape.uploads or {}), components)),
         curl=curl_command(operation, url),
     )
-
-
-def access_in_words(access: Access) -> str:
-    """By whom a call may be made."""
-    match access:
-        case Access.USER:
-            return "with a token"
-        case Access.LATE_USER:
-            return "with a token, which may have expired"
-        case Access.OPEN:
-            return "by anybody"
-        case Access.PRIVATE:
-            return "from the configured networks, or with the service token"
-        case Access.INTERNAL:
-            return "from the configured networks, with the service token, or by an administrator"
 
 
 def _fields(schema: Schema, components: Components, inside: str = "") -> Iterable[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
+from lernbatch.config import Config
 from lernbatch.database import db
 from lernbatch.services import Services
 from lernbatch.sunbird.http import BUDGET, Budget
@@ -50,7 +51,7 @@ class Endpoint:
 
         caller = admission.admit(route, request, services)
         if admission.lacks_role(route, caller, config, by_gateway=self._by_gateway):
-            return PlainTextResponse(admission.GATEWAY_DENIAL, 403)
+            return self._denied(config)
         admission.check_rate(route, request, caller, services)
         db.anonymous.set(route.access is Access.OPEN and caller.user_id is None and not route.vital)
 
@@ -58,7 +59,7 @@ class Endpoint:
         body = {} if route.raw else await read_request(route, request, services, largest_bytes)
         is_for_caller = self._by_gateway and route.about_caller
         if is_for_caller and admission.names_another(body, request.path_params, caller, config):
-            return PlainTextResponse(admission.GATEWAY_DENIAL, 403)
+            return self._denied(config)
 
         call = Call(services, caller, body, request.path_params, message_id, request, largest_bytes)
         what = audit.AUDITED.get(route.path)
@@ -73,6 +74,12 @@ class Endpoint:
             response.headers.update(answer.headers)
             return response
         return await answers.success(request, path, message_id, services, answer)
+
+    def _denied(self, config: Config) -> Response:
+        """What the gateway would answer, as it does it or in the envelope. Raises: Denied."""
+        if self._by_gateway and config.gateway_denial_plain:
+            return PlainTextResponse(admission.Denied.message, admission.Denied.http_status)
+        raise admission.Denied
 
 
 def starlette_routes(routes: Iterable[Route]) -> list[StarletteRoute]:

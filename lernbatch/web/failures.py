@@ -6,13 +6,12 @@ import traceback
 from http import HTTPStatus
 from pathlib import PurePath
 
-import asyncpg
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from lernbatch import log, metrics
 from lernbatch.database import db
-from lernbatch.errors import LernbatchError, Malformed, Unstorable, Upstream
+from lernbatch.errors import Away, FateUnknown, LernbatchError, Malformed, Unstorable, Upstream
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.jobs.outbox import telemetry
 from lernbatch.jobs.outbox.actions import publishes_to_kafka
@@ -36,10 +35,12 @@ def failed(request: Request, error: Exception) -> Response:
     if isinstance(error, Upstream):
         log.warning("upstream failed", **_place(error, route), status=error.http_status, detail=error.detail)
         metrics.UPSTREAM_FAILURES.inc()
-    elif isinstance(error, db.TROUBLES):
-        log.warning("the database does not work", **_place(error, route), status=500, detail=repr(error))
+    elif isinstance(error, (Away, *db.TROUBLES, *db.GONE)):
+        away = error if isinstance(error, Away) else FateUnknown() if isinstance(error, db.GONE) else Malformed()
+        detail = repr(error.__cause__ or error)
+        log.warning("the database does not work", **_place(error, route), status=away.http_status, detail=detail)
         metrics.DATABASE_FAILURES.inc()
-        error = Malformed()
+        error = away
     elif not isinstance(error, LernbatchError):
         log.exception("a bug", error, **_place(error, route), status=500)
         metrics.BUGS.inc()
@@ -68,7 +69,7 @@ async def publish(request: Request, error: Exception, status: int) -> None:
     )
     try:
         await outbox.publish(services.pool, services, [event])
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as unreachable:
+    except db.UNREACHABLE as unreachable:
         log.warning("an error event was lost", error=repr(unreachable))  # the failure itself is answered and logged
 
 

@@ -38,6 +38,77 @@ Day: TypeAlias = Annotated[
 Milliseconds: TypeAlias = Annotated[int, Meta(description="Epoch milliseconds.", examples=[1893456000000])]
 
 
+# What a text looks like whose field says no example of its own, by the field's name.
+EXAMPLES = {
+    "activityType": "Course",
+    "addedBy": "5f1c7a3e-5b5c-4d6e-8f00-1a2b3c4d5e6f",
+    "addedHow": "by-hand",
+    "at": "2030-06-01T06:30:00Z",
+    "attemptId": "a-1",
+    "because": "2 of 3 contents are completed",
+    "by": "5f1c7a3e-5b5c-4d6e-8f00-1a2b3c4d5e6f",
+    "changedBy": "5f1c7a3e-5b5c-4d6e-8f00-1a2b3c4d5e6f",
+    "charactersNoFontCanDraw": "\u2fd5",
+    "completedOn": "2030-06-01T06:30:00Z",
+    "contactId": "6a1f0c52-77d1-4f5e-9a34-0f2f6f0a9b11",
+    "contactedOn": "2030-06-01T06:30:00Z",
+    "countedAt": "2030-06-01T06:30:00Z",
+    "courseLogoUrl": "https://content.example/early-mathematics.png",
+    "courseName": "Early mathematics",
+    "createdBy": "5f1c7a3e-5b5c-4d6e-8f00-1a2b3c4d5e6f",
+    "createdDate": "2030-06-01 12:00:00:000+0530",
+    "createdFor": "0130000000000000001",
+    "dataset": "progress-exhaust",
+    "description": "The first run",
+    "detail": "do_31412345678901234562",
+    "district": "Pune",
+    "downloadUrls": "https://learning.example/v1/exhaust/files/progress.zip",
+    "dueAt": "2030-06-01T06:30:00Z",
+    "enrolledDate": "2030-06-01T06:30:00Z",
+    "err": "CLIENT_ERROR",
+    "errmsg": "The user service does not answer.",
+    "error": "The user service does not answer.",
+    "failureResult": "[]",
+    "file": "batchId,userIds\n01412345678901234567,5f1c7a3e-5b5c-4d6e-8f00-1a2b3c4d5e6f\n",
+    "groupId": "g-1",
+    "id": "do_31412345678901234562",
+    "identifier": "351cf1ef-5c07-5b7f-a881-0e71c2e92bf1",
+    "lastAccessTime": "2030-06-01T06:30:00Z",
+    "lastReadContentId": "do_31412345678901234562",
+    "manifestUrl": "https://learning.example/v1/exhaust/files/manifest.json",
+    "message": "Operation is completed.",
+    "metric": "completedCount",
+    "name": "Early mathematics",
+    "nextCursor": "eyJhZnRlciI6IjAxNDEifQ",
+    "note": "She comes back after the exams.",
+    "objectType": "course",
+    "printUri": "data:image/svg+xml,%3Csvg%3E%3C/svg%3E",
+    "reason": "2 of 3 contents are completed",
+    "reasonCode": "issued-in-error",
+    "requestId": "0D1F6A1E5D6B4A539D3C6F3F6A4A2C10",
+    "requestedBy": "5f1c7a3e-5b5c-4d6e-8f00-1a2b3c4d5e6f",
+    "requestedChannel": "0130000000000000001",
+    "resmsgid": "8b1f6a1e",
+    "role": "member",
+    "rule": "every content is completed",
+    "schoolId": "29010100101",
+    "signedUrl": "https://learning.example/v1/upload/result/01412345678901234567?token=0f2f",
+    "since": "2030-06-01T06:30:00Z",
+    "state": "Maharashtra",
+    "status": "success",
+    "statusMessage": "The file is ready.",
+    "successResult": "[]",
+    "summary": "2 of 3 learners have it",
+    "tag": "do_1_b1:0130000000000000001",
+    "takeover": "copy",
+    "type": "Course",
+    "unitId": "do_31412345678901234563",
+    "updatedDate": "2030-06-02 12:00:00:000+0530",
+    "versionKey": "1893456000000",
+}
+_EXAMPLES_BY_FORMAT = {"date": "2030-06-01", "date-time": "2030-06-01T06:30:00Z"}
+
+
 class Done(Fields):
     """The answer of a call that has nothing else to say."""
 
@@ -59,17 +130,21 @@ def takes(
     produces: str = "",
     result: object = None,
     also: Mapping[int, str] = MappingProxyType({}),
+    example: object = None,
+    shown: object = None,
 ) -> Callable[[Handler], Handler]:
     """Say what a handler takes: the envelope's `request` object, the parameters after `?`, the fields of a form.
 
     `produces`: the media types of an answer without envelope, blanks between. `result`: what stands in the answer,
     where the handler's return type does not say it. `also`: further answers, status → what it means.
+    `example`: of `request`, where the examples of its fields do not make one. `shown`: an example of an answer without
+    envelope in JSON.
     """
 
     def note(handler: Handler) -> Handler:
         fields = () if query is None else msgspec.structs.fields(query)
         parameters = {field.encode_name: field.type for field in fields}
-        _SHAPES[handler] = Shape(request, result, produces, uploads, parameters, also)
+        _SHAPES[handler] = Shape(request, result, produces, uploads, parameters, also, example, shown)
         return handler
 
     return note
@@ -98,30 +173,40 @@ class Components:
         self.schemas |= parts
         return schema
 
+    def named(self, name: str, schema: Schema) -> Schema:
+        """A reference to `schema`, which is kept under that name."""
+        self.schemas[name] = schema
+        return {"$ref": f"#/components/schemas/{name}"}
+
     def resolve(self, schema: Schema) -> Schema:
         """What a reference points at."""
         while "$ref" in schema:
             schema = self.schemas[schema["$ref"].rpartition("/")[2]]
         return schema
 
-    def example(self, schema: Schema) -> Any:
-        """A value of that shape, of the examples in it; of an object what must be there, or all when nothing must."""
+    def example(self, schema: Schema, *, whole: bool = False, name: str = "") -> Any:
+        """A value of that shape, of the examples in it; of an object what must be there, or with `whole` all.
+
+        `name`: of the field whose value it is.
+        """
         schema = self.resolve(schema)
         if "examples" in schema:
             return schema["examples"][0]
         if "enum" in schema:
             return schema["enum"][0]
         if "anyOf" in schema:
-            return self.example(schema["anyOf"][0])
+            return self.example(schema["anyOf"][0], whole=whole, name=name)
         kind = schema.get("type", "object")
         kind = kind[0] if isinstance(kind, list) else kind
         if kind == "object":
             fields: Mapping[str, Schema] = schema.get("properties", {})
-            return {name: self.example(fields[name]) for name in schema.get("required") or fields}
+            names = fields if whole else schema.get("required", ())
+            return {name: self.example(fields[name], whole=whole, name=name) for name in names}
         if kind == "array":
-            return [self.example(schema["items"])]
-        least = schema.get("minimum", 1)
-        return {"string": "…", "integer": least, "number": 1.0, "boolean": True, "null": None}[kind]
+            return [self.example(schema["items"], whole=whole, name=name)]
+        if kind == "string":
+            return EXAMPLES.get(name) or _EXAMPLES_BY_FORMAT.get(schema.get("format", ""), "text")
+        return {"integer": schema.get("minimum", 1), "number": 1.0, "boolean": True, "null": None}[kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +217,7 @@ class Shape:
     `produces`: the media types of an answer without envelope, blanks between.
     `uploads`: the fields of a form, for files.
     `query`: the parameters after `?`. `also`: further answers, status → what it means.
+    `example`: of the request. `shown`: an example of an answer without envelope in JSON.
     """
 
     request: object = None
@@ -140,3 +226,5 @@ class Shape:
     uploads: object = None
     query: Mapping[str, object] = field(default_factory=dict)
     also: Mapping[int, str] = field(default_factory=dict)
+    example: object = None
+    shown: object = None

@@ -235,7 +235,8 @@ def test_the_private_route_takes_the_creator_from_the_request(service: Running) 
 def test_the_gateways_path_wants_a_creators_role(service: Running) -> None:
     assert service.call("POST", f"{GATEWAY}/create", VIKRAM, creation_request(service)).status_code == 200
     denied = service.call("POST", f"{GATEWAY}/create", ASHA, creation_request(service))
-    assert (denied.status_code, denied.text) == (403, "You do not have permission to perform this operation")
+    assert denied.status_code == 403
+    assert denied.json()["params"]["errmsg"] == "You do not have permission to perform this operation"
 
 
 def test_mentors_are_kept_once_and_in_order(service: Running) -> None:

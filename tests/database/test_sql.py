@@ -52,3 +52,30 @@ def test_a_fragment_is_no_statement() -> None:
 def test_a_fragment_that_is_unknown_unused_or_named_twice_is_an_error(text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         sql.parse(text)
+
+
+_OF_LEARNERS = """
+-- states_of
+SELECT e.states
+  FROM unnest(:user_ids::text[], :batch_ids::text[]) AS asked (user_id, batch_id)
+  JOIN enrolment e ON e.user_id = asked.user_id
+       -- sharded: AND e.user_id = ANY(:user_ids)
+       AND e.batch_id = asked.batch_id;
+"""
+
+
+def test_a_condition_for_citus_stands_in_the_sharded_form_alone() -> None:
+    statement = sql.parse(_OF_LEARNERS).states_of
+    assert "ANY" not in statement.text
+    assert "JOIN enrolment e ON e.user_id = asked.user_id\n       AND e.user_id = ANY($1)\n" in statement.sharded_text
+    assert statement.parameters == ("user_ids", "batch_ids")
+
+
+def test_a_statement_without_such_a_condition_is_the_same_everywhere() -> None:
+    statement = sql.parse("-- answers\nSELECT 1;").answers
+    assert statement.sharded_text == statement.text == "SELECT 1"
+
+
+def test_a_condition_for_citus_has_no_parameter_of_its_own() -> None:
+    with pytest.raises(ValueError, match="states_of for Citus"):
+        sql.parse(_OF_LEARNERS.replace("ANY(:user_ids)", "ANY(:others)"))

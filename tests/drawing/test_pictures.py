@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import pypdf
 import pytest
 
-from lernbatch.certificate.pictures import PictureCache
 from lernbatch.drawing import picture, qr
 from tests.drawing import scripts
 
@@ -90,11 +89,3 @@ def test_the_code_links_to_the_page_or_holds_the_credential() -> None:
     assert packed == qr.qr_content(page, "W3C-VC", b'{"a":1}')
     with zipfile.ZipFile(io.BytesIO(b64decode(packed))) as archive:
         assert archive.read("certificate.json") == b'{"a":1}'
-
-
-def test_the_shelf_forgets_what_was_not_asked_for_longest() -> None:
-    shelf = PictureCache(10)
-    for name in "abc":
-        shelf.put((name,), b"1234")
-        assert shelf.get(("b",) if name == "c" else (name,)) == b"1234"
-    assert shelf.get(("a",)) is None

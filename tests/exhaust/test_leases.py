@@ -187,6 +187,33 @@ def test_organisations_take_turns(service: Running) -> None:
     many[0].work()
 
 
+def test_a_thousand_requests_of_one_organisation_keep_no_other_waiting(service: Running) -> None:
+    crowd, *others = (Reporting(service) for _ in range(4))
+    crowd.work()  # what other tests have left
+    crowd.submit()
+    columns = """tag, dataset, requested_by, channel, config, output_format, fingerprint, requester_id,
+                 organisation_ids, status, submitted_at, due_at, expires_at"""
+    service.sql(
+        f"""INSERT INTO exhaust_request (request_id, {columns})
+            SELECT 'crowd-' || n, {columns} FROM exhaust_request, generate_series(2, 1000) AS n WHERE tag = $1""",
+        crowd.tag,
+    )
+    for other in others:
+        other.submit()
+    tags = [other.tag for other in others]
+    service.sql("UPDATE exhaust_request SET channel = 'quiet' WHERE tag = ANY ($1)", tags)
+
+    async def three() -> None:
+        await asyncio.gather(*(worker.run_next(service.services) for _ in range(3)))
+
+    for _ in range(2):
+        service.run(three())
+    served = "SELECT tag FROM exhaust_request WHERE status = 'SUCCESS' AND tag = ANY ($1)"
+    rows = service.sql(served, [crowd.tag, *tags])
+    assert sorted(row["tag"] for row in rows) == sorted([*tags, *[crowd.tag] * 3])
+    service.sql("DELETE FROM exhaust_request WHERE status = 'SUBMITTED' AND tag = $1", crowd.tag)
+
+
 def test_a_search_is_bounded_by_its_courses_and_not_by_the_batches_that_may_be_named(dsn: str, tmp_path: Path) -> None:
     with running(tmp_path, dsn, exhaust_courses_per_search=1, exhaust_batches_per_request=1) as own:
         batches = [Reporting(own), Reporting(own), Reporting(own, course_id=SECOND_COURSE)]

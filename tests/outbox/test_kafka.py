@@ -5,17 +5,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from lernbatch.config import Config
 from lernbatch.errors import Unusable, Upstream
@@ -23,29 +17,12 @@ from lernbatch.jobs.outbox import telemetry
 from lernbatch.jobs.outbox.kafka import EventTooLarge, Producer
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.web import failures
+from tests.outbox.tls import self_signed
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PEM file with a key and a certificate of 127.0.0.1 that it has signed itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem, plain, none = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    path = tmp_path_factory.mktemp("tls") / "broker.pem"
-    path.write_bytes(key.private_bytes(pem, plain, none) + signed.public_bytes(pem))
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 def greeted(certificate: Path, **settings: Any) -> list[bytes]:
@@ -123,13 +100,26 @@ def test_certificates_that_cannot_be_read_are_one_sentence(tmp_path: Path, certi
 
 
 class Broker:
-    """A connected client at the network's edge: takes what it is given."""
+    """A connected client at the network's edge: has every topic, takes what it is given."""
 
     def __init__(self) -> None:
         self.taken: list[bytes] = []
+        self.client = self.cluster = self
 
-    async def send(self, topic: str, value: bytes, key: bytes) -> asyncio.Future[None]:
+    def add_topic(self, topic: str) -> None:
+        pass
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return {0}
+
+    def create_batch(self) -> Broker:
+        return self
+
+    def append(self, *, timestamp: None, key: bytes, value: bytes) -> Broker:
         self.taken.append(value)
+        return self
+
+    async def send_batch(self, batch: Broker, topic: str, *, partition: int) -> asyncio.Future[None]:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         future.set_result(None)
         return future

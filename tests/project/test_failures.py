@@ -230,10 +230,11 @@ def test_private_in_the_middle_of_a_path_opens_nothing(service: Running) -> None
     assert_form_c(service.call("GET", "/v1/course/batch/read/private"))
 
 
-def test_the_gateway_s_path_asks_for_a_role_in_plain_text(service: Running) -> None:
+def test_the_gateway_s_path_asks_for_a_role(service: Running) -> None:
     answer = service.call("POST", "/api/course/v1/batch/create", ASHA, {})
-    assert answer.status_code == 403
-    assert answer.text == "You do not have permission to perform this operation"
+    assert (answer.status_code, answer.json()["responseCode"]) == (403, "CLIENT_ERROR")
+    assert params(answer)["err"] == "FORBIDDEN"
+    assert params(answer)["errmsg"] == "You do not have permission to perform this operation"
     assert service.call("POST", "/api/course/v1/batch/create", RAVI, {}).status_code == 400
 
 

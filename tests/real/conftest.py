@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lernbatch.takeover.readers.opening import open_source
-from tests.real import cassandra, chromium
+from tests.real import cassandra, chromium, kafka
 from tests.takeover.moving import Installation
 from tests.takeover.reading import all_rows
 from tests.takeover.sunbird_export.generate import world
@@ -36,6 +36,12 @@ _NEEDS = (
         "that its tools export of one. Files as they write them are read in tests/takeover.",
     ),
     (
+        cassandra.jars("kafka"),
+        ["test_kafka.py"],
+        "no Kafka can be had here (it needs Java 17 and Maven), so no event went through a real broker, none was heard "
+        "from one, and no login was tried. What is done with events is tested in tests/outbox and tests/listening.",
+    ),
+    (
         cassandra.jars("dsbulk"),
         ["test_dsbulk.py"],
         "no dsbulk can be had here (it needs Java and Maven), so what it exports was not read. Documents as it writes "
@@ -57,6 +63,13 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cassandra.Node]:
     with cassandra.running(tmp_path_factory.mktemp("cassandra")) as node:
         cassandra.fill(node, world())
         yield node
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Broker]:
+    """A broker that stays up; each test makes topics of its own."""
+    with kafka.running(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the tests with programs that are not Python's: Chromium and promtool, which are installed where that can be done;
-# Cassandra and dsbulk, which Maven brings to build/java where there is Java 17.
+# Cassandra, dsbulk and Kafka, which Maven brings to build/java where there is Java 17.
 # usage: tests/real/run.sh PYTHON [what pytest takes …]
 set -u
 cd "$(dirname "$0")/../.." || exit 1

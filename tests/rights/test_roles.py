@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lernbatch.routes import ROUTES
-from lernbatch.web.admission import GATEWAY_DENIAL
+from lernbatch.web.admission import Denied
 from lernbatch.web.routing import Route
 from tests.batch.calls import CREATE, GATEWAY, creation_request
 from tests.learning import item, known_learner, new_batch, row
@@ -22,7 +22,7 @@ ROLELESS = Person("0b1e3c5a-0000-4000-8000-00000000c1a1", "Nobody", "Special", O
 
 
 def denied(answer: Any) -> bool:
-    return (answer.status_code, answer.text) == (403, GATEWAY_DENIAL)
+    return (answer.status_code, answer.json()["params"]["errmsg"]) == (403, Denied.message)
 
 
 @pytest.mark.parametrize("route", WITH_ROLES, ids=[route.path for route in WITH_ROLES])
@@ -35,6 +35,15 @@ def test_a_learner_gets_one_answer_on_both_paths(service: Running, route: Route)
 def test_a_token_without_the_learners_role_enrols_nobody(service: Running) -> None:
     for path in ("/v1/course/enroll", "/api/course/v1/enrol"):
         assert denied(service.call("POST", path, ROLELESS, {"courseId": COURSE, "batchId": "1"}))
+
+
+def test_on_the_gateway_s_paths_a_refusal_is_plain_text_where_a_setting_says_so(dsn: str, tmp_path: Path) -> None:
+    with running(tmp_path, dsn, gateway_denial_plain=True) as service:
+        plain = service.call("POST", f"{GATEWAY}/create", KIRAN, {})
+        assert (plain.status_code, plain.text) == (403, Denied.message)
+        about_another = {"courseId": COURSE, "batchId": "1", "userId": VIKRAM.user_id}
+        assert service.call("POST", "/api/course/v1/enrol", ASHA, about_another).text == Denied.message
+        assert denied(service.call("POST", CREATE, KIRAN, {}))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from lernbatch.routes import ROUTES
-from lernbatch.web.admission import GATEWAY_DENIAL
+from lernbatch.web.admission import Denied
 from tests.rights.table import CALLERS, ROWS
 from tests.rights.world import SERVICE_PATHS, World, world
 
@@ -30,8 +30,6 @@ def seeded(new_dsn: Callable[[], str], tmp_path_factory: pytest.TempPathFactory)
 
 def letter(answer: httpx.Response) -> str:
     """What an answer says of who asks; the letters are those of table.py."""
-    if answer.status_code == 403 and answer.text == GATEWAY_DENIAL:
-        return "r"
     is_json = answer.headers.get("content-type", "").startswith("application/json")
     body = answer.json() if is_json else {}
     body = body if isinstance(body, dict) else {}
@@ -43,6 +41,8 @@ def letter(answer: httpx.Response) -> str:
             return "u"
         case 403, "FORBIDDEN", text, "FORBIDDEN" if str(text).startswith("Given X-Consumer-ID="):
             return "k"
+        case 403, "FORBIDDEN", Denied.message, _:
+            return "r"
         case 403, "FORBIDDEN", "You are not authorized.", _:
             return "f"
         case 400, "INVALID_USER_ID", "User Id does not exists in our records", _:

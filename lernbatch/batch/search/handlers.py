@@ -17,7 +17,7 @@ from lernbatch.web.schema import takes
 
 @takes(wire.BatchSearchRequest, query=wire.BatchSearchParameters, result=wire.BatchSearchAnswer)
 async def search(call: Call) -> Mapping[str, Any]:
-    """POST /v1/course/batch/search: anybody may look for batches; for their learners, who manages them."""
+    """POST /v1/course/batch/search: Search batches. Anybody may; their learners are shown to who manages them."""
     services = call.services
     search = wire.read_search(call.request, call.query, filters_optional=services.config.search_without_filters)
     result = await actions.search(services, search, call.caller)

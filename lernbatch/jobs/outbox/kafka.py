@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lernbatch.config import Config
 from lernbatch.errors import Unusable, Upstream
 
 _OVERHEAD_BYTES = 4096  # of a record beside its value, more than enough
+_BATCH_BYTES = 128 * 1024
+# A broker that makes topics when they are asked for needs a moment for it.
+_LOOKS_FOR_TOPICS, _LOOK_SECONDS = 3, 0.2
 
 
-class EventTooLarge(Exception):
-    """No broker takes a record of that size."""
+class EventRefused(Exception):
+    """To send the record again is not likely to help."""
 
+
+class EventTooLarge(EventRefused):
+    """Nobody takes a record of that size."""
+
+
+class NoSuchTopic(EventRefused):
+    """The brokers have no such topic, and do not make it."""
+
+
+Record: TypeAlias = tuple[str, bytes, bytes]  # topic, key, value
 
 if TYPE_CHECKING:  # loaded where there are brokers
     from aiokafka import AIOKafkaProducer
+    from aiokafka.producer.message_accumulator import BatchBuilder
 
 
 class Producer:
@@ -41,29 +57,66 @@ class Producer:
         self._secured = _secured(config)
         self._producer: AIOKafkaProducer | None = None
 
-    async def send(self, records: Sequence[tuple[str, bytes, bytes]]) -> list[BaseException | None]:
-        """Send (topic, key, value) records in order; for each None, or why it was not taken.
+    async def send(self, records: Sequence[Record]) -> list[BaseException | None]:
+        """Send records in order; for each None, or why it was not taken: EventRefused, or what failed on the way.
 
+        What follows a record of its topic and key that failed does not overtake it, unless that one was refused.
         Raises: Upstream, when no broker can be reached, or when nothing may leave.
         """
         if self._config.is_muted:
             raise Upstream("Kafka is not written to: LERNBATCH_TAKEOVER is set")
-        from aiokafka.errors import KafkaError
+        missing = await self._missing({topic for topic, _, _ in records})
+        answers = [self._refusal(record, missing) for record in records]
+        queues = self._queues(await self._connected(), records, answers)
+        while queues:
+            producer = await self._connected()
+            await asyncio.gather(*(queue.send(producer, self._config.upstream_timeout_seconds) for queue in queues))
+            if any(queue.has_failed for queue in queues):
+                # Its batches are numbered: brokers take none behind a gap. Nor may it go on with what is sent again.
+                await self._abandon()
+            queues = [queue for queue in queues if queue.waiting]
+        return answers
 
-        producer = await self._connected()
-        pending: list[asyncio.Future[Any]] = []
-        try:
-            for topic, key, value in records:
-                if len(key) + len(value) > self._config.kafka_max_event_bytes:
-                    too_large: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-                    too_large.set_exception(EventTooLarge(f"{len(value)} bytes"))
-                    pending.append(too_large)
-                else:
-                    pending.append(await producer.send(topic, value, key=key))
-        except KafkaError as error:
-            raise Upstream(f"Kafka does not take records: {error!r}") from error
-        answers = await asyncio.gather(*pending, return_exceptions=True)
-        return [answer if isinstance(answer, BaseException) else None for answer in answers]
+    def _queues(
+        self, producer: AIOKafkaProducer, records: Sequence[Record], answers: list[BaseException | None]
+    ) -> list[_Queue]:
+        """The records that are not refused yet, by partition; `answers` is what their queues fill in."""
+        from aiokafka.partitioner import DefaultPartitioner
+
+        queues: dict[tuple[str, int], _Queue] = {}
+        for number, (topic, key, _) in enumerate(records):
+            if answers[number] is None:
+                partitions = sorted(producer.client.cluster.partitions_for_topic(topic))
+                place = topic, DefaultPartitioner()(key, partitions, partitions)
+                queues.setdefault(place, _Queue(*place, records, answers)).waiting.append(number)
+        return [*queues.values()]
+
+    def _refusal(self, record: Record, missing: Collection[str]) -> BaseException | None:
+        topic, key, value = record
+        if len(key) + len(value) > self._config.kafka_max_event_bytes:
+            return EventTooLarge(f"{len(value)} bytes")
+        return NoSuchTopic(topic) if topic in missing else None
+
+    async def _missing(self, topics: set[str]) -> set[str]:
+        """Those of `topics` that the brokers do not have. One of them must not keep the others waiting."""
+        client = (await self._connected()).client
+        for topic in topics:
+            client.add_topic(topic)
+        missing = topics
+        for look in range(_LOOKS_FOR_TOPICS):
+            missing = {topic for topic in topics if not client.cluster.partitions_for_topic(topic)}
+            if not missing:
+                break
+            await asyncio.sleep(_LOOK_SECONDS * look)
+            try:
+                async with asyncio.timeout(self._config.upstream_timeout_seconds):
+                    is_answered = await client.force_metadata_update()
+            except TimeoutError:
+                is_answered = False
+            if not is_answered:
+                await self._abandon()
+                raise Upstream("Kafka does not say which topics it has")
+        return missing
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -73,7 +126,7 @@ class Producer:
             producer = AIOKafkaProducer(
                 bootstrap_servers=list(self._config.kafka_servers),
                 enable_idempotence=True,
-                linger_ms=5,
+                max_batch_size=_BATCH_BYTES,
                 request_timeout_ms=int(self._config.upstream_timeout_seconds * 1000),
                 max_request_size=self._config.kafka_max_event_bytes + _OVERHEAD_BYTES,
                 **self._secured,
@@ -82,13 +135,73 @@ class Producer:
                 await producer.start()
             except (KafkaError, OSError) as error:
                 await producer.stop()
-                raise Upstream(f"Kafka cannot be reached: {error!r}") from error
+                login = f", or refuses {self._config.kafka_sasl_user}" if self._config.kafka_sasl_mechanism else ""
+                raise Upstream(f"Kafka cannot be reached{login}: {error!r}") from error
             self._producer = producer
         return self._producer
 
+    async def _abandon(self) -> None:
+        """Have no more to do with this producer; the next call connects another one."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer._sender.close()  # stop() alone waits for what no broker takes
+            await producer.stop()
+
     async def close(self) -> None:
-        if self._producer is not None:
-            await self._producer.stop()
+        await self._abandon()
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What waits for a partition: one batch after the other, so that none overtakes another that failed."""
+
+    topic: str
+    partition: int
+    records: Sequence[Record]
+    answers: list[BaseException | None]
+    waiting: deque[int] = field(default_factory=deque)  # places in `records`
+    one_by_one: bool = False  # a batch was refused, and which of its records is too large is to be found out
+    has_failed: bool = False  # and goes on with another producer, if anything waits
+
+    async def send(self, producer: AIOKafkaProducer, timeout_seconds: float) -> None:
+        """Send what waits until it is empty or a batch fails; each batch has `timeout_seconds`."""
+        from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+        self.has_failed = False
+        while self.waiting and not self.has_failed:
+            numbers = self._next_batch(batch := producer.create_batch())
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    await (await producer.send_batch(batch, self.topic, partition=self.partition))
+            except MessageSizeTooLargeError:
+                self.has_failed = self.one_by_one = True
+                if len(numbers) == 1:
+                    size = len(self.records[numbers[0]][2])
+                    self.answers[numbers[0]] = EventTooLarge(f"{size} bytes are more than {self.topic} takes")
+                    self.waiting.popleft()
+            except (KafkaError, TimeoutError) as failure:
+                self.has_failed = True
+                why = (
+                    TimeoutError(f"no answer in {timeout_seconds:g} s")
+                    if isinstance(failure, TimeoutError)
+                    else failure
+                )
+                for number in self.waiting:
+                    self.answers[number] = why
+                self.waiting.clear()
+            else:
+                for _ in numbers:
+                    self.waiting.popleft()
+
+    def _next_batch(self, batch: BatchBuilder) -> list[int]:
+        """Put the first of what waits into `batch`; their places."""
+        numbers: list[int] = []
+        for number in self.waiting:
+            _, key, value = self.records[number]
+            if (numbers and self.one_by_one) or batch.append(timestamp=None, key=key, value=value) is None:
+                break
+            numbers.append(number)
+        return numbers
 
 
 def is_loopback(server: str) -> bool:

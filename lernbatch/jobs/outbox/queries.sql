@@ -1,11 +1,12 @@
 -- Statements about the outbox.
 
 -- insert_events
--- Written in the transaction that the events report. A statement of the hot path may carry the same INSERT.
+-- Written in the transaction that the events report, in their order: event_id follows it.
 INSERT INTO outbox (destination, topic, key, payload, created_at, due_at)
-SELECT destination, topic, key, payload, :now, :now
-  FROM unnest(:destinations::text[], :topics::text[], :keys::text[], :payloads::jsonb[])
-       AS told (destination, topic, key, payload);
+  SELECT destination, topic, key, payload, :now, :now
+    FROM unnest(:destinations::text[], :topics::text[], :keys::text[], :payloads::jsonb[])
+         WITH ORDINALITY AS told (destination, topic, key, payload, place)
+ORDER BY place;
 
 -- due_events
 -- In the order they were written; a key whose earlier event waits for its next try waits with it.

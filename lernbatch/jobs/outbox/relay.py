@@ -14,7 +14,7 @@ import msgspec
 from lernbatch import log, metrics
 from lernbatch.database import db, sql
 from lernbatch.errors import Upstream
-from lernbatch.jobs.outbox.kafka import EventTooLarge
+from lernbatch.jobs.outbox.kafka import EventRefused
 from lernbatch.jobs.pauses import pause_after
 from lernbatch.services import Services
 
@@ -78,7 +78,7 @@ async def to_kafka(services: Services, events: Sequence[DueEvent]) -> list[Undel
     except Upstream as error:
         return [Undelivered(event, error.detail) for event in events]
     return [
-        Undelivered(event, repr(answer), refused=isinstance(answer, EventTooLarge))
+        Undelivered(event, repr(answer), refused=isinstance(answer, EventRefused))
         for event, answer in zip(events, answers, strict=True)
         if answer is not None
     ]

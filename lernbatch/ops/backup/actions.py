@@ -13,14 +13,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-import asyncpg
 import msgspec
 
 from lernbatch import __version__
 from lernbatch.archive.store import Store
 from lernbatch.config import Config
 from lernbatch.credential import keys as certificates
-from lernbatch.database import db, sql
+from lernbatch.database import db, hosts, sql
 from lernbatch.database.migrate import PRODUCT
 from lernbatch.errors import Unusable
 from lernbatch.ops.backup import postgres
@@ -56,7 +55,7 @@ async def make(config: Config, dsn: str, folder: Path, now: datetime, recipients
     """
     sealing = _recipients(recipients)
     _make_empty(folder)
-    conn = await asyncpg.connect(dsn)
+    conn = await hosts.connect(dsn)
     try:
         async with conn.transaction(isolation="repeatable_read", readonly=True):
             migration = await conn.fetchval("SELECT max(name) FROM migration")
@@ -114,7 +113,7 @@ async def restore(config: Config, dsn: str, folder: Path, identity: Path | None 
     manifest = check(config, folder, identity)
     if manifest.encrypted and identity is None:
         raise Unusable("The backup is encrypted: name the file of an age identity with --identity.")
-    conn = await asyncpg.connect(dsn)
+    conn = await hosts.connect(dsn)
     try:
         if there := await db.all(conn, CountedTable, Q.tables):
             raise Unusable(

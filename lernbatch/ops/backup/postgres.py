@@ -44,6 +44,7 @@ def _running(
     config: Config, name: str, dsn: str | None, *options: str, stdin: bool = False, stdout: bool = False
 ) -> Iterator[subprocess.Popen[bytes]]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LERNBATCH_")}
+    environment.setdefault("PGTARGETSESSIONATTRS", "primary")  # of several hosts the one that we are connected to
     words = [_program(config, name), *options]
     if dsn is not None:
         address, password = _without_password(dsn)  # which other users of the machine could read among the arguments

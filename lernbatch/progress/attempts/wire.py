@@ -172,7 +172,7 @@ def _text_maps(maps: list[Any] | None) -> list[dict[str, str]]:
 
 
 class ShownAttempt(Fields):
-    """The marks of an attempt, as the contract spells them."""
+    """The marks of an attempt."""
 
     attempt_id: str
     last_attempted_on: Milliseconds

@@ -19,6 +19,7 @@ from lernbatch.takeover.convert.model import (
     MoveProblem,
 )
 from lernbatch.takeover.convert.values import (
+    LONGEST_KEY,
     cleaned,
     date_ms,
     day_of_text,
@@ -63,8 +64,9 @@ def convert_batches(
     candidates: dict[str, list[_Candidate]] = defaultdict(list)
     for row in rows:
         key = _key(row, options)
-        if key is None:
-            said = {"place": row.place, "reason": "it has no course or batch"}
+        if key is None or _is_too_long(row, *key):
+            reason = "it has no course or batch" if key is None else f"an id has more than {LONGEST_KEY} characters"
+            said = {"place": row.place, "reason": reason}
             _hold(converted, row, MoveProblem("row-unreadable", (row.table,), said))
             continue
         candidate = _candidate(row, *key, options, converted)
@@ -92,7 +94,16 @@ def convert_batches(
 
 def _key(row: SourceRow, options: ConvertOptions) -> tuple[str, str] | None:
     course_id, batch_id = text(row.values.get("courseid")), text(row.values.get("batchid"))
-    return (course_id, options.batch_id(course_id, batch_id)) if course_id and batch_id else None
+    if not course_id or not batch_id:
+        return None
+    return cleaned(course_id)[0], cleaned(options.batch_id(course_id, batch_id))[0]
+
+
+def _is_too_long(row: SourceRow, course_id: str, batch_id: str) -> bool:
+    """Whether an index of ours cannot hold what it is about, or who may change it."""
+    values = row.values
+    people = [text(values.get("createdby")) or "", *texts(values.get("createdfor")), *texts(values.get("mentors"))]
+    return len(course_id) + len(batch_id) > LONGEST_KEY or any(len(one) > LONGEST_KEY for one in people)
 
 
 def _hold(converted: Converted, row: SourceRow, problem: MoveProblem) -> None:

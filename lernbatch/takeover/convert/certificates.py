@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lernbatch.takeover.catalog import CERTIFICATE
@@ -16,6 +17,7 @@ from lernbatch.takeover.convert.model import (
 from lernbatch.takeover.convert.values import date_ms, iso, moment
 
 TABLES = {"registry": CERTIFICATE, "certreg": "cert_registry"}
+LONGEST_ID = 256  # certificate.imported.find looks for no longer one
 REISSUED = "revoked"  # the reason that the old migrator leaves on what it replaced
 
 
@@ -82,63 +84,72 @@ def with_missing_entries(
     return joined
 
 
-def convert_records(
-    user_id: str,
-    batch_id: str,
-    course_id: str,
-    templates: Mapping[str, Mapping[str, Any]],
-    records: Sequence[StagedCertificate],
-    entries: Sequence[dict[str, str]] | None,
-    converted: Converted,
-) -> None:
-    """The imported certificates of a learner in a batch. `entries`: what the enrolment lists; None: there is none."""
-    listed = {identifier(entry): entry for entry in entries or () if identifier(entry)}
-    taken: dict[str, StagedCertificate] = {}
-    for record in sorted(records, key=lambda one: (one.source != "registry", -(one.issued_ms or 0))):
+@dataclass(frozen=True, slots=True)
+class CertificatesInBatch:
+    """What the source has of a learner's certificates in one batch. `entries`: what the enrolment lists."""
+
+    batch_id: str
+    course_id: str
+    templates: Mapping[str, Mapping[str, Any]]
+    records: Sequence[StagedCertificate]
+    entries: Sequence[dict[str, str]]
+
+
+def convert_records(user_id: str, parts: Sequence[CertificatesInBatch], converted: Converted) -> None:
+    """The imported certificates of a learner, each once: by its record, else by the first batch that lists it."""
+    listed: dict[str, tuple[CertificatesInBatch, dict[str, str]]] = {}
+    for part in parts:
+        for entry in part.entries:
+            if 0 < len(certificate_id := identifier(entry)) <= LONGEST_ID:
+                listed.setdefault(certificate_id, (part, entry))
+    taken: dict[str, tuple[CertificatesInBatch, StagedCertificate]] = {}
+    records = [(part, record) for part in parts for record in part.records]
+    for part, record in sorted(records, key=lambda one: (one[1].source != "registry", -(one[1].issued_ms or 0))):
         fate = Fate.JOINED if record.certificate_id in taken else Fate.TAKEN
         converted.fates[TABLES[record.source], fate] += 1
         if fate is Fate.TAKEN:
-            taken[record.certificate_id] = record
+            taken[record.certificate_id] = part, record
             notes = [MoveProblem(kind, (record.certificate_id,), said) for kind, said in record.notes]
             converted.problems += notes
-        elif taken[record.certificate_id].source != record.source:
+        elif taken[record.certificate_id][1].source != record.source:
             converted.problems.append(MoveProblem("certificate-id-twice", (record.certificate_id,)))
-    for certificate_id, record in taken.items():
-        entry = listed.get(certificate_id)
+    for certificate_id, (part, record) in taken.items():
+        lister, entry = listed.get(certificate_id, (None, {}))
         converted.certificates.append(
             ConvertedCertificate(
                 certificate_id=certificate_id,
                 user_id=user_id,
-                batch_id=batch_id,
-                course_id=course_id,
+                batch_id=part.batch_id,
+                course_id=part.course_id,
                 name=record.name,
                 source=record.source,
-                status=_status(record, is_listed=entry is not None),
+                status=_status(record, is_listed=lister is not None),
                 issued_at=None if record.issued_ms is None else moment(record.issued_ms),
-                template_id=_template(templates, record.template_url, record.name),
-                token=record.token or (entry or {}).get("token", ""),
+                template_id=_template(part.templates, record.template_url, record.name),
+                token=record.token or entry.get("token", ""),
                 record=record.record,
             )
         )
-        if entry is not None and not record.is_active:
-            key = (user_id, batch_id, certificate_id)
+        if lister is not None and not record.is_active:
+            key = (user_id, lister.batch_id, certificate_id)
             converted.problems.append(MoveProblem("certificate-revoked-but-listed", key))
-    for certificate_id, entry in listed.items():
+    for certificate_id, (part, entry) in listed.items():
         if certificate_id in taken:
             continue
         issued_ms = date_ms(entry.get("lastIssuedOn"))
-        converted.problems.append(MoveProblem("certificate-record-missing", (user_id, batch_id, certificate_id)))
+        key = (user_id, part.batch_id, certificate_id)
+        converted.problems.append(MoveProblem("certificate-record-missing", key))
         converted.certificates.append(
             ConvertedCertificate(
                 certificate_id=certificate_id,
                 user_id=user_id,
-                batch_id=batch_id,
-                course_id=course_id,
+                batch_id=part.batch_id,
+                course_id=part.course_id,
                 name=str(entry.get("name") or ""),
                 source="entry",
                 status="active",
                 issued_at=None if issued_ms is None else moment(issued_ms),
-                template_id=_template(templates, entry.get("templateUrl", ""), str(entry.get("name") or "")),
+                template_id=_template(part.templates, entry.get("templateUrl", ""), str(entry.get("name") or "")),
                 token=entry.get("token", ""),
                 record=dict(entry),
             )

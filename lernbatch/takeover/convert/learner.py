@@ -89,15 +89,17 @@ def convert_learner(
     groups: dict[tuple[str, str], _InBatch] = defaultdict(_InBatch)
     for staged in rows:
         groups[staged.batch_id, staged.course_id].add(staged)
+    parts: list[certificates.CertificatesInBatch] = []
     for (batch_id, course_id), group in sorted(groups.items()):
         facts = batches.get(batch_id)
         if facts is None or facts.course_id != course_id:
             _hold(user_id, batch_id, course_id, facts, group, converted)
-            entries = None
+            entries = []
         else:
             entries = _convert_batch(user_id, facts, courses, options, group, converted)
         templates = facts.templates if facts else {}
-        certificates.convert_records(user_id, batch_id, course_id, templates, group.records, entries, converted)
+        parts.append(certificates.CertificatesInBatch(batch_id, course_id, templates, group.records, entries))
+    certificates.convert_records(user_id, parts, converted)
 
 
 def _hold(
@@ -143,8 +145,8 @@ def _convert_batch(
     options: ConvertOptions,
     group: _InBatch,
     converted: Converted,
-) -> list[dict[str, str]] | None:
-    """Convert a learner in a batch of ours. Returns the certificates that the enrolment lists; None: there is none."""
+) -> list[dict[str, str]]:
+    """Convert a learner in a batch of ours. Returns the certificates that the enrolment lists."""
     key = (user_id, facts.batch_id)
     problems = converted.problems
     start_ms = milliseconds(datetime.combine(facts.start_date, time(), options.zone).astimezone(UTC))
@@ -152,7 +154,7 @@ def _convert_batch(
     spelled_so = {row.spelled for row in group.enrolments} | {row.spelled for row in group.states}
     spellings = sorted(spelled_so, key=lambda spelled: (spelled != user_id, spelled))
     if not spellings and not attempts:
-        return None
+        return []
     for spelled in spellings:
         if spelled != user_id:
             problems.append(MoveProblem("user-id-prefixed", (spelled, facts.batch_id), {"merged": len(spellings) > 1}))

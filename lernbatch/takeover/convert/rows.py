@@ -25,6 +25,7 @@ from lernbatch.takeover.convert.model import (
 )
 from lernbatch.takeover.convert.values import (
     LARGEST,
+    LONGEST_KEY,
     cleaned,
     date_ms,
     held_to,
@@ -54,7 +55,28 @@ def convert_row(row: SourceRow, options: ConvertOptions, courses: Courses) -> Ro
     read = _READERS.get(row.table)
     if read is None:
         return RowResult(fate=Fate.DERIVED)
-    return read(row, options, courses)
+    result = read(row, options, courses)
+    if result.staged is not None:
+        if _key_length(result.user_id, result.staged) > LONGEST_KEY:
+            return unreadable(row, f"its ids have more than {LONGEST_KEY} characters together")
+        if "\0" in result.user_id:  # encoded() says so
+            result.user_id = cleaned(result.user_id)[0]
+    return result
+
+
+def _key_length(user_id: str, staged: Staged) -> int:
+    """How long that is which an index of ours must hold."""
+    length = len(user_id) + len(staged.batch_id) + len(staged.course_id)
+    if isinstance(staged, StagedState):
+        return length + len(staged.content_id)
+    if isinstance(staged, StagedEnrolment):
+        return max(length, len(staged.added_by or ""))
+    if isinstance(staged, StagedAttempt):
+        return length + len(staged.content_id) + len(staged.attempt_id)
+    if isinstance(staged, StagedCertificate):
+        return length + len(staged.certificate_id)
+    names = [*staged.figures, *(content_id + attempt_id for content_id, attempt_id, *_ in staged.details)]
+    return length + max(map(len, names), default=0)
 
 
 def encoded(staged: Staged) -> bytes:
@@ -73,9 +95,9 @@ def encoded(staged: Staged) -> bytes:
     return _encode(again)
 
 
-def _unreadable(row: SourceRow, what: str) -> RowResult:
-    """A row that does not say what it is about."""
-    problem = MoveProblem("row-unreadable", (row.table,), {"place": row.place, "reason": f"it has no {what}"})
+def unreadable(row: SourceRow, reason: str) -> RowResult:
+    """A row that does not say what it is about, or not as anything can keep it."""
+    problem = MoveProblem("row-unreadable", (row.table,), {"place": row.place, "reason": reason})
     return RowResult("", None, Fate.HELD, [problem], [HeldRow("row-unreadable", row.table, (row.table,), row.values)])
 
 
@@ -107,7 +129,7 @@ def _state(row: SourceRow, options: ConvertOptions, courses: Courses) -> RowResu
     spelled, course_id, batch_id = text(values.get("userid")), text(values.get("courseid")), text(values.get("batchid"))
     content_id = text(values.get("contentid"))
     if not (spelled and course_id and batch_id and content_id):
-        return _unreadable(row, "learner, course, batch or content")
+        return unreadable(row, "it has no learner, course, batch or content")
     batch_id = options.batch_id(course_id, batch_id)
     notes: list[Note] = []
     said = integer(values.get("status"))
@@ -167,7 +189,7 @@ def _enrolment(row: SourceRow, options: ConvertOptions, courses: Courses) -> Row
     values = row.values
     spelled, course_id, batch_id = text(values.get("userid")), text(values.get("courseid")), text(values.get("batchid"))
     if not (spelled and course_id and batch_id):
-        return _unreadable(row, "learner, course or batch")
+        return unreadable(row, "it has no learner, course or batch")
     batch_id = options.batch_id(course_id, batch_id)
     older = row.table == "user_courses"
     notes: list[Note] = []
@@ -231,7 +253,7 @@ def _attempt(row: SourceRow, options: ConvertOptions, courses: Courses) -> RowRe
     batch_id, content_id = text(values.get("batch_id")), text(values.get("content_id"))
     attempt_id = text(values.get("attempt_id"))
     if not (spelled and course_id and batch_id and content_id and attempt_id):
-        return _unreadable(row, "learner, course, batch, content or attempt")
+        return unreadable(row, "it has no learner, course, batch, content or attempt")
     batch_id = options.batch_id(course_id, batch_id)
     notes: list[Note] = []
     times = {name: date_ms(values.get(name)) for name in ("last_attempted_on", "updated_on", "created_on")}
@@ -336,7 +358,7 @@ def _certreg(row: SourceRow, options: ConvertOptions, _: Courses) -> RowResult:
     values = row.values
     certificate_id = text(values.get("id"))
     if not certificate_id:
-        return _unreadable(row, "id")
+        return unreadable(row, "it has no id")
     related, recipient = _object(values.get("related")), _object(values.get("recipient"))
     data = _object(values.get("data"))
     batch_id, course_id = text(related.get("batchId")), text(related.get("courseId"))
@@ -366,7 +388,7 @@ def _registry(row: SourceRow, options: ConvertOptions, _: Courses) -> RowResult:
     values = row.values
     certificate_id = text(values.get("osid"))
     if not certificate_id:
-        return _unreadable(row, "osid")
+        return unreadable(row, "it has no osid")
     training, recipient = mapping(values.get("training")), mapping(values.get("recipient"))
     batch_id, course_id = text(training.get("batchId")), text(training.get("id"))
     user_id = text(recipient.get("id"))

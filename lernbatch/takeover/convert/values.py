@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 LARGEST = 2_147_483_647
+LONGEST_KEY = 600  # characters of all ids of a row together: PostgreSQL's indexes hold 2,704 bytes
 LATEST_MS = 253_402_214_400_000  # the last day of 9999, so that it is one in every zone
 FIRST_YEAR, LAST_YEAR = 1970, 9998  # of days: what lies outside is somebody's mistake
 _OLD = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[:.](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?$")
