@@ -25,10 +25,10 @@ from lernbatch.console.provider import Provider
 from lernbatch.console.rates import JOINS_PER_MINUTE, Rate
 from lernbatch.console.visit import Console
 from lernbatch.course.cache import CourseCache
-from lernbatch.database import db
+from lernbatch.database import citus, db
 from lernbatch.database.coalescer import Coalescers
+from lernbatch.database.nodes import Nodes
 from lernbatch.database.reports import Reports
-from lernbatch.database.shards import read as read_shards
 from lernbatch.errors import Unusable
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
@@ -54,7 +54,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
     """Everything a process holds, opened and closed in order."""
     clock = clock or Clock(config.time_zone)
     async with AsyncExitStack() as opened:
-        shards = await read_shards(dsn)
+        shards = await citus.shards_of(dsn)
         pool = await opened.enter_async_context(
             db.pool(
                 dsn,
@@ -80,8 +80,14 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
         keys = PublicKeys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
         kafka = Producer(config)
         opened.push_async_callback(kafka.close)
+        nodes = None
+        if shards is not None:
+            nodes = await opened.enter_async_context(Nodes.opened(config, dsn, shards, pool))
         # A flush serves many requests and has one time: each shadowed request has its own.
-        coalescers = Coalescers(enabled=config.coalescing_enabled and config.takeover != "shadow", shards=shards)
+        coalescers = Coalescers(
+            enabled=config.coalescing_enabled and config.takeover != "shadow",
+            shard_of=None if nodes is None else nodes.shard_of,
+        )
         tokens = TokenVerifier(config, clock, keys)
         sunbird.users.tell(lambda person: tokens.note(person.user_id, is_active=person.status == ACTIVE))
         yield Services(
@@ -98,7 +104,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             CourseCache(),
             audit.Refusals(),
             asyncio.Semaphore(1),
-            shards,
+            nodes,
         )
 
 
