@@ -15,14 +15,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lernbatch import log
+from lernbatch import log, spans
 from lernbatch.account import ended
 from lernbatch.clock import Clock
 from lernbatch.config import Config, load
 from lernbatch.console import endpoint as console
 from lernbatch.console.pages import PAGES
 from lernbatch.console.provider import Provider
-from lernbatch.console.rates import JOINS_PER_MINUTE, Rate
 from lernbatch.console.visit import Console
 from lernbatch.course.cache import CourseCache
 from lernbatch.database import citus, db
@@ -39,10 +38,11 @@ from lernbatch.schedule import JOBS
 from lernbatch.services import JobSignal, Services
 from lernbatch.sunbird import Sunbird
 from lernbatch.sunbird.users import ACTIVE
-from lernbatch.web import audit, failures, server
+from lernbatch.web import audit, failures, rates, server
 from lernbatch.web.endpoint import starlette_routes
 from lernbatch.web.envelope import Bodies
 from lernbatch.web.middleware import Middleware, NoSuchRoute
+from lernbatch.web.rates import Rates
 from lernbatch.web.tokens import PublicKeys, TokenVerifier
 from sandbox import app as sandbox
 from sandbox import identity
@@ -54,6 +54,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
     """Everything a process holds, opened and closed in order."""
     clock = clock or Clock(config.time_zone)
     async with AsyncExitStack() as opened:
+        await opened.enter_async_context(spans.exporting(config))
         shards = await citus.shards_of(dsn)
         pool = await opened.enter_async_context(
             db.pool(
@@ -103,6 +104,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             Bodies(config.bodies_at_once_bytes),
             CourseCache(),
             audit.Refusals(),
+            Rates(),
             asyncio.Semaphore(1),
             nodes,
         )
@@ -119,8 +121,6 @@ def create(config: Config, dsn: str, clock: Clock | None = None, jobs: Sequence[
             app.state.console = Console(
                 PAGES,
                 people,
-                sign_ins=Rate(config.sign_ins_per_minute),
-                joins=Rate(JOINS_PER_MINUTE),
                 provider=Provider(config),
             )
             async with (
@@ -128,6 +128,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None, jobs: Sequence[
                 gauges.watching(held.pool),
                 ended.watching(held),
                 audit.counting(held),
+                rates.shared(held),
                 worker.running(held, jobs) if config.jobs_enabled else AsyncExitStack(),
             ):
                 yield

@@ -100,8 +100,18 @@ CREATE TABLE idempotency_key (
 
 CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- web.forget_answers
 
+-- One row: how often a caller did something in a minute, in all processes together (web.rates); forgotten after two. Not
+-- logged: after a crash counting begins anew. The hash is of the minute, what is counted, and the caller.
+CREATE UNLOGGED TABLE rate_count (
+  minute      timestamptz NOT NULL,
+  caller_hash bytea       NOT NULL,
+  times       integer     NOT NULL,
+  PRIMARY KEY (minute, caller_hash)
+);
+
 -- One row: one learner in one batch, with everything the learner has done there. Unenrolled is inactive, not gone.
 -- No index stands on a column that progress changes, so that updates stay heap-only; hence the fill factor.
+-- A large installation has it in parts by user_id, and `attempt` likewise: see database.partitioning.
 CREATE TABLE enrolment (
   user_id                  text        NOT NULL,
   batch_id                 text        NOT NULL,
@@ -300,6 +310,16 @@ CREATE TABLE console_session (
 CREATE INDEX console_session_of_user ON console_session (user_id); -- console.sessions_of
 CREATE INDEX console_session_age ON console_session (ends_at);     -- console.forget_sessions
 
+-- One row: a list with a filter that somebody has kept under a name of their own.
+CREATE TABLE saved_view (
+  user_id  text        NOT NULL,
+  page     text        NOT NULL, -- batches, learners
+  name     text        NOT NULL,
+  query    text        NOT NULL, -- of its address; nobody's name is in it
+  saved_at timestamptz NOT NULL,
+  PRIMARY KEY (user_id, page, name)
+);
+
 -- One row: one try of a learner at one question set.
 CREATE TABLE attempt (
   user_id      text             NOT NULL,
@@ -360,7 +380,8 @@ CREATE TABLE batch_figures (
   reached    integer[]   NOT NULL DEFAULT '{}', -- how many reached each figures.model.Reached
   standings  integer[]   NOT NULL DEFAULT '{}', -- how many have each Standing
   units      integer[]   NOT NULL DEFAULT '{}', -- how many finished each unit
-  days       jsonb       NOT NULL DEFAULT '[]' -- [day, enrolled, completed, certified], the newest ones
+  days       jsonb       NOT NULL DEFAULT '[]', -- [day, enrolled, completed, certified], the newest ones
+  picture    jsonb       NOT NULL DEFAULT '[]' -- of equal parts of the learners, who came farthest first: % of each unit
 );
 
 CREATE INDEX batch_figures_asked ON batch_figures (asked_at) WHERE asked_at IS NOT NULL; -- figures.next_to_count
@@ -590,8 +611,11 @@ CREATE TABLE profile (
   user_type     text        NOT NULL DEFAULT '',
   user_sub_type text        NOT NULL DEFAULT '',
   sealed        bytea,                  -- name, e-mail address, phone number, external id; bound to user_id
-  fetched_at    timestamptz NOT NULL
+  fetched_at    timestamptz NOT NULL,
+  name_marks    bigint[]                -- of the beginnings of each word of the name; null: not made yet
 );
+
+CREATE INDEX profile_by_name ON profile USING gin (name_marks); -- figures.learners
 
 -- One row: a batch of whose people some profiles are missing, because a summary by place was asked for. Deleted once
 -- everybody has been looked up. `after_user_id`: how far that has come, so that one who cannot be read stops nobody else.

@@ -17,6 +17,7 @@ import msgspec
 from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 from asyncpg.transaction import Transaction
 
+from lernbatch import spans
 from lernbatch.database import hosts
 from lernbatch.database.hosts import Role
 from lernbatch.database.sql import Statement, sharded
@@ -87,6 +88,7 @@ async def _prepare(conn: asyncpg.Connection) -> None:
         encoder=lambda value: _JSONB_VERSION + _encode(value),
         decoder=lambda data: _decode(data[1:]),
     )
+    spans.watch(conn)
 
 
 async def connect(dsn: str) -> asyncpg.Connection:
@@ -133,12 +135,12 @@ class _Transaction(Transaction):  # type: ignore[misc]  # asyncpg is not typed
         return is_lost or isinstance(error, GONE)
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc]  # likewise
+class _PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # likewise
     def transaction(self, *, isolation: str | None = None, readonly: bool = False, deferrable: bool = False) -> Any:
         return _Transaction(self, isolation, readonly, deferrable)
 
 
-class _ShardedConnection(_Connection):
+class _ShardedConnection(_PooledConnection):
     """A connection to Citus: it sends each statement in the form that Citus takes."""
 
     async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
@@ -250,7 +252,7 @@ async def pool(
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
         loop=None,
-        connection_class=_ShardedConnection if sharded else _Connection,
+        connection_class=_ShardedConnection if sharded else _PooledConnection,
         record_class=asyncpg.Record,
         init=_prepare,
         reset=_as_it_is,

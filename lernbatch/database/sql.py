@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 
+from lernbatch import spans
+
 # A name is a comment line of its own with one word; what follows up to the next name is the statement.
 # After `-- fragment NAME` it is a piece of SQL, which stands in later statements and fragments as `:{NAME}`.
 _NAME = re.compile(r"^-- (fragment |sharded )?([a-z][a-z0-9_]*)$", re.MULTILINE)
@@ -64,7 +66,10 @@ class Queries:
 
 def load(package: str) -> Queries:
     """The statements of `package`'s queries.sql."""
-    return parse(resources.files(package).joinpath("queries.sql").read_text(encoding="utf-8"))
+    queries = parse(resources.files(package).joinpath("queries.sql").read_text(encoding="utf-8"))
+    room = package.removeprefix("lernbatch.")
+    spans.STATEMENTS.update({statement.text: f"{room}.{name}" for name, statement in queries.statements.items()})
+    return queries
 
 
 def parse(text: str) -> Queries:

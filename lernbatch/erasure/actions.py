@@ -44,6 +44,7 @@ STEPS = (
     Q.erase_profile,
     Q.erase_consents,
     Q.erase_sessions,
+    Q.erase_views,
     Q.erase_notes,
 )
 

@@ -316,6 +316,11 @@ DELETE FROM consent
 DELETE FROM console_session
  WHERE session_id IN (SELECT session_id FROM console_session WHERE user_id = :user_id LIMIT :limit);
 
+-- erase_views
+DELETE FROM saved_view
+ WHERE user_id = :user_id
+   AND (page, name) IN (SELECT page, name FROM saved_view WHERE user_id = :user_id LIMIT :limit);
+
 -- erase_notes
 UPDATE audit
    SET who = CASE WHEN who = :user_id THEN :pseudonym ELSE who END, whom = array_replace(whom, :user_id, :pseudonym),

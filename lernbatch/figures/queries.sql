@@ -92,7 +92,7 @@ ON CONFLICT (user_id, batch_id) DO UPDATE
 WITH asked AS (
   SELECT batch_id, zone FROM unnest(:batch_ids::text[], :zones::text[]) AS asked (batch_id, zone)
 ), learner AS MATERIALIZED (
-  SELECT f.batch_id, f.standing, f.reached, f.units, f.certificates, f.seen_at,
+  SELECT f.batch_id, f.user_id, f.standing, f.reached, f.percentage, f.units, f.certificates, f.seen_at,
          (f.enrolled_at AT TIME ZONE asked.zone)::date AS enrolled_on,
          CASE WHEN f.reached >= 3 THEN (f.completed_at AT TIME ZONE asked.zone)::date END AS completed_on
     FROM asked
@@ -112,6 +112,23 @@ GROUP BY batch_id
     FROM learner, unnest(learner.units) WITH ORDINALITY AS part (percent, number)
    WHERE learner.standing > 0
 GROUP BY learner.batch_id, part.number
+), ranked AS (
+  SELECT learner.batch_id, learner.units,
+         (row_number() OVER (PARTITION BY learner.batch_id ORDER BY learner.percentage DESC, learner.user_id) - 1)
+           * least(total.enrolled, :most_columns::integer) / total.enrolled AS place
+    FROM learner
+    JOIN total ON total.batch_id = learner.batch_id
+   WHERE learner.standing > 0
+), cell AS (
+  SELECT ranked.batch_id, ranked.place, part.number, round(avg(part.percent)) AS percent
+    FROM ranked, unnest(ranked.units[1:(:most_rows::integer)]) WITH ORDINALITY AS part (percent, number)
+GROUP BY ranked.batch_id, ranked.place, part.number
+), picture AS (
+  SELECT batch_id, jsonb_agg(percents ORDER BY place) AS percents
+    FROM (SELECT batch_id, place, jsonb_agg(percent ORDER BY number) AS percents
+            FROM cell
+        GROUP BY batch_id, place) AS part
+GROUP BY batch_id
 ), event AS (
   SELECT batch_id, enrolled_on AS day, count(*) AS enrolled, 0 AS completed, 0 AS certified
     FROM learner WHERE standing > 0 GROUP BY batch_id, enrolled_on
@@ -129,7 +146,8 @@ GROUP BY c.batch_id, 2
     FROM event
 GROUP BY batch_id, day
 )
-INSERT INTO batch_figures (batch_id, learners, counted_at, enrolled, certified, active, reached, standings, units, days)
+INSERT INTO batch_figures (batch_id, learners, counted_at, enrolled, certified, active, reached, standings, units, days,
+                           picture)
 SELECT asked.batch_id, coalesce(total.learners, 0), :now, coalesce(total.enrolled, 0), coalesce(total.certified, 0),
        coalesce(total.active, 0),
        ARRAY(SELECT coalesce(sum(level.learners), 0)
@@ -142,14 +160,16 @@ SELECT asked.batch_id, coalesce(total.learners, 0), :now, coalesce(total.enrolle
            ORDER BY number),
        ARRAY(SELECT finished FROM unit WHERE unit.batch_id = asked.batch_id ORDER BY number),
        coalesce((SELECT jsonb_agg(jsonb_build_array(day, enrolled, completed, certified) ORDER BY day)
-                   FROM day WHERE day.batch_id = asked.batch_id AND ago <= :most_days), '[]')
+                   FROM day WHERE day.batch_id = asked.batch_id AND ago <= :most_days), '[]'),
+       coalesce((SELECT percents FROM picture WHERE picture.batch_id = asked.batch_id), '[]')
   FROM asked
   LEFT JOIN total ON total.batch_id = asked.batch_id
 ORDER BY asked.batch_id
 ON CONFLICT (batch_id) DO UPDATE
    SET learners = EXCLUDED.learners, counted_at = EXCLUDED.counted_at, asked_at = NULL, enrolled = EXCLUDED.enrolled,
        certified = EXCLUDED.certified, active = EXCLUDED.active, reached = EXCLUDED.reached,
-       standings = EXCLUDED.standings, units = EXCLUDED.units, days = EXCLUDED.days;
+       standings = EXCLUDED.standings, units = EXCLUDED.units, days = EXCLUDED.days,
+       picture = EXCLUDED.picture;
 
 -- ask_for_counts
 -- Somebody looks at batches that are too large to be counted meanwhile.
@@ -168,7 +188,7 @@ SELECT batch_id FROM batch_figures WHERE asked_at IS NOT NULL ORDER BY asked_at,
 UPDATE batch_figures SET asked_at = NULL WHERE batch_id = :batch_id;
 
 -- figures_of
-SELECT batch_id, counted_at, enrolled, certified, active, reached, standings, units, days
+SELECT batch_id, counted_at, enrolled, certified, active, reached, standings, units, days, picture
   FROM batch_figures
  WHERE batch_id = ANY (:batch_ids::text[]);
 
@@ -188,6 +208,14 @@ SELECT batch_id, counted_at, enrolled, certified, active, reached, standings, un
        AND (:seen_before::timestamptz IS NULL OR f.seen_at < :seen_before)
        AND (:added_how::text IS NULL OR f.added_how = :added_how)
        AND (:user_ids::text[] IS NULL OR f.user_id = ANY (:user_ids))
+       AND (:from_rank::integer IS NULL OR f.user_id IN (
+             SELECT r.user_id FROM learner_figures r
+              WHERE r.batch_id = :batch_id AND r.standing > 0
+           ORDER BY r.percentage DESC, r.user_id
+             OFFSET :from_rank - 1 LIMIT :to_rank::integer - :from_rank + 1))
+       AND (:named::text IS NULL OR f.user_id = :named OR f.user_id IN (
+             SELECT p.user_id FROM unnest(:name_marks::text[]) AS wanted (marks)
+               JOIN profile p ON p.name_marks @> wanted.marks::bigint[]))
        AND (:added_by::text IS NULL OR f.user_id IN (
              SELECT e.user_id FROM enrolment e
               WHERE e.added_by = :added_by AND e.added_by <> e.user_id AND e.batch_id = :batch_id))

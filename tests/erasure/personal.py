@@ -107,6 +107,9 @@ PERSONAL = (
         "deleted",
         "AES-GCM, bound to the person",
     ),
+    Personal(
+        "profile", ("name_marks",), "nobody", "as above", "deleted", "no, but by a key: of beginnings of the name"
+    ),
     Personal("consent", ("user_id",), "reports", "while enrolled", "deleted"),
     Personal("bulk_process", ("uploaded_by",), "the uploader; administrators", _BULK, "pseudonym"),
     Personal("bulk_row", ("user_ids", "error"), "the uploader; administrators", _BULK, "pseudonym in the line"),
@@ -165,7 +168,9 @@ PERSONAL = (
         "AES-GCM, bound to the session",
     ),
     Personal("console_session", ("kept",), "who typed it", "10 minutes", "deleted", "AES-GCM, bound to the session"),
+    Personal("saved_view", ("user_id", "name", "query"), "who kept it", "for ever", "deleted"),
     Personal("audit", ("who", "whom", "about", "from_address"), "operators", _AUDIT, "pseudonym"),
+    Personal("rate_count", ("caller_hash",), "nobody", "two minutes", "nothing: it is over", "a hash with the minute"),
     Personal("sandbox_person", ("user_id", "managed_by"), _SANDBOX, "for ever", _THEIRS),
     Personal("sandbox_consent", ("user_id",), _SANDBOX, "for ever", _THEIRS),
     Personal("sandbox_group", ("members",), _SANDBOX, "for ever", _THEIRS),
