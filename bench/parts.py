@@ -1,12 +1,14 @@
 """`python -m bench parts`: the hot statements on tables in parts beside whole ones; the cut itself, a row's size.
 
-Two databases of one server, filled alike, take turns; a ratio is that of neighbours, and what is shown the median.
+Two databases of one server, filled alike, take turns; a ratio is that of neighbours, and what is shown is the median of
+the rounds, with the least and the most of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import time
 from pathlib import Path
 from statistics import median
@@ -31,7 +33,7 @@ def main() -> None:
     parser.add_argument("--enrolments", type=int, default=200_000)
     parser.add_argument("--parts", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=10, help="of one call on one database, a round")
+    parser.add_argument("--seconds", type=float, default=5, help="of one call on one database, thrice a round")
     options = parser.parse_args()
     size = Size(options.enrolments)
     with database.loaded(size) as (folder, whole):
@@ -45,13 +47,16 @@ def main() -> None:
             rows, indexes = asyncio.run(_bytes(dsn, size.enrolments))
             print(f"{name}: {rows:,.0f} bytes a row, and {indexes:,.0f} of indexes")
         for call in CALLS:
-            ratios = sorted(_round(whole, parted, call, size, options.seconds, folder) for _ in range(options.rounds))
+            rounds = [_round((whole, parted), call, size, options.seconds, folder) for _ in range(options.rounds + 1)]
+            ratios = sorted(rounds[1:])  # the first warms up
             print(f"{call}: {median(ratios):.2f} of the rate on whole tables ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+        print(f"load at the end: {os.getloadavg()[0]:.1f}")
 
 
-def _round(whole: str, parted: str, call: str, size: Size, seconds: float, folder: Path) -> float:
-    rate, rate_in_parts = (pgbench.measure(dsn, call, size, seconds, folder) for dsn in (whole, parted))
-    return rate_in_parts / rate
+def _round(dsns: tuple[str, str], call: str, size: Size, seconds: float, folder: Path) -> float:
+    """The rate on tables in parts, of that on whole ones before and after."""
+    before, in_parts, after = (pgbench.measure(dsns[number], call, size, seconds, folder) for number in (0, 1, 0))
+    return in_parts * 2 / (before + after)
 
 
 async def _clone(whole: str) -> None:

@@ -45,7 +45,7 @@ _COLUMNS = """
       FROM pg_attribute
      WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
      ORDER BY attnum"""
-# What is bound to the table itself, and none of ours: it would be lost, or be in the way at the end.
+# What is bound to the table itself, and is none of ours: it would be lost, or be in the way at the end.
 _OBSTACLES = """
     SELECT 'the materialized view ' || ev_class::regclass AS obstacle
       FROM pg_depend
@@ -63,6 +63,8 @@ _OBSTACLES = """
       FROM pg_publication_rel
       JOIN pg_publication ON pg_publication.oid = prpubid
      WHERE prrelid = to_regclass($1)
+     UNION
+    SELECT 'the extension citus, which has shards' FROM pg_extension WHERE extname = 'citus'
      ORDER BY obstacle"""
 _ABOUT = """
     SELECT quote_ident(pg_get_userbyid(relowner)) AS owner,
