@@ -14,7 +14,8 @@ import pytest
 
 from lernbatch.config import Config
 from lernbatch.database import citus as cluster
-from lernbatch.database import nodes, sql
+from lernbatch.database import shards as cluster_shards
+from lernbatch.database import sql
 from lernbatch.database.distribution import DISTRIBUTION
 from lernbatch.database.migrate import migrate
 from lernbatch.erasure import actions as erasure
@@ -205,7 +206,7 @@ def test_learners_are_moved_to_another_node_while_they_write(service: Running, m
 
 
 async def _read_again(service: Running) -> Any:
-    held = await nodes.shards.read(service.services.pool)
+    held = await cluster_shards.read(service.services.pool)
     assert held is not None
     assert service.services.nodes is not None
     await service.services.nodes.use(held)
