@@ -29,6 +29,7 @@ from lernbatch.database.coalescer import Coalescers
 from lernbatch.database.nodes import Nodes
 from lernbatch.database.reports import Reports
 from lernbatch.errors import Unusable
+from lernbatch.inbox.consumer import Consumer
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
 from lernbatch.jobs.worker import Job
@@ -41,9 +42,11 @@ from lernbatch.sunbird.users import ACTIVE
 from lernbatch.web import audit, failures, rates, server
 from lernbatch.web.endpoint import starlette_routes
 from lernbatch.web.envelope import Bodies
+from lernbatch.web.fragments import Fragments
 from lernbatch.web.middleware import Middleware, NoSuchRoute
 from lernbatch.web.rates import Rates
 from lernbatch.web.tokens import PublicKeys, TokenVerifier
+from lernbatch.webhook.client import WebhookClient
 from sandbox import app as sandbox
 from sandbox import identity
 from sandbox.sign_in import LocalPeople
@@ -81,6 +84,10 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
         keys = PublicKeys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
         kafka = Producer(config)
         opened.push_async_callback(kafka.close)
+        consumer = Consumer(config)
+        opened.push_async_callback(consumer.close)
+        webhooks = WebhookClient(config)
+        opened.push_async_callback(webhooks.close)
         nodes = None
         if shards is not None:
             nodes = await opened.enter_async_context(Nodes.opened(config, dsn, shards, pool))
@@ -99,10 +106,13 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             tokens,
             sunbird,
             kafka,
+            consumer,
+            webhooks,
             JobSignal(),
             coalescers,
             Bodies(config.bodies_at_once_bytes),
             CourseCache(),
+            Fragments(),
             audit.Refusals(),
             Rates(),
             asyncio.Semaphore(1),

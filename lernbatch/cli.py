@@ -80,6 +80,7 @@ ELSEWHERE = {
         "lernbatch.ops.backup.commands:restore",
         "Restore a backup into an empty database and a home without keys and files.",
     ),
+    "inbox": ("lernbatch.inbox.commands:app", "What was heard from the platform's topics and given up: list, replay."),
     "replay": (
         "lernbatch.jobs.outbox.commands:replay",
         "Send the parked events of the outbox again, each as it was written.",
@@ -149,6 +150,7 @@ def serve(
     from lernbatch import command, config
     from lernbatch.database import opening
     from lernbatch.web import server
+    from lernbatch.web import workers as parent
 
     settings = command.settings()
     settings = settings.model_copy(update={"host": host or settings.host})
@@ -177,7 +179,10 @@ def serve(
         else:
             variables = {f"LERNBATCH_{name.upper()}": str(value) for name, value in changed.items()}
             apart = changed["jobs_enabled"] and settings.reports_apart
-            server.serve_many("lernbatch.app", dsn, socks, workers, variables, apart=apart)
+            database = None if settings.database_url else parent.hold_database(settings)
+            descriptors = [each.fileno() for each in socks]
+            kept = parent.Workers("lernbatch.app", workers, apart, descriptors, settings.log_level, database)
+            parent.become(kept, dsn, variables)
 
 
 def _at_least_one(number: int) -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -119,6 +120,15 @@ def dsn(server: str, template: str) -> Iterator[str]:
     name = _clone(server, template)
     yield named(server, name)
     _drop(server, name)
+
+
+@pytest.fixture
+def empty_dsn(server: str) -> Iterator[str]:
+    """The DSN of a database without a table."""
+    name = f"empty_{uuid4().hex}"
+    _execute(server, f"CREATE DATABASE {name}")
+    yield named(server, name)
+    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")

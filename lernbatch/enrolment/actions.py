@@ -400,7 +400,7 @@ async def unenrol_within(
         now=services.clock.now(),
     )
     config, now_ms = services.config, services.clock.now_ms()
-    if gone and (config.mail_enabled or outbox.publishes_to_kafka(config)):
+    if gone and (config.mail_enabled or config.webhooks_enabled or outbox.publishes_to_kafka(config)):
         rows = await eligibilities(conn, [row.key for row in gone])
         outgoing = [
             event for row in gone for event in events.unenrolled(config, now_ms, leaving[row.key], rows[row.key])

@@ -21,6 +21,7 @@ from lernbatch.database.db import Connection
 from lernbatch.enrolment.model import EnrolmentKey
 from lernbatch.errors import Upstream
 from lernbatch.jobs.outbox import actions as outbox
+from lernbatch.jobs.outbox.announcements import announcement
 from lernbatch.progress import events, rules
 from lernbatch.progress.attempts import rules as attempt_rules
 from lernbatch.progress.attempts.model import Attempt, Submission
@@ -35,6 +36,7 @@ from lernbatch.progress.model import (
     WithoutBatch,
     WithoutEnrolment,
     Work,
+    dump_states,
     learner_of,
 )
 from lernbatch.services import Services
@@ -161,6 +163,8 @@ def _decide(
         row.due_reason = "completed" if row.has_finished else "score"
     if outbox.publishes_to_kafka(config):
         row.events += events.concluded(config, clock.now_ms(), row)
+    if row.has_finished:
+        row.events += announcement(config, clock.now_ms(), "learner.completed", row.key[1], userId=row.key[0])
     return answers, row if row.has_changed else None
 
 
@@ -250,9 +254,9 @@ async def _update(services: Services, conn: Connection, rows: Sequence[Row]) -> 
             progress="completion.progress",
             percentages="completion.percentage",
             completed_at="completion.completed_at",
-            states="states",
             scores="scores",
         ),
+        "states": [dump_states(row.states) for row in rows],
         **db.columns(
             [rules.last_read(row.states) for row in rows],
             last_read_content_ids="content_id",

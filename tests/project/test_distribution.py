@@ -137,7 +137,7 @@ def statements() -> Iterator[tuple[str, str]]:
     for package in packages_with_statements():
         if package.startswith("lernbatch."):
             for statement in sql.load(package).statements.values():
-                yield f"{package.removeprefix('lernbatch.')}.{statement.name}", statement.sharded_text
+                yield f"{package.removeprefix('lernbatch.')}.{statement.name}", sql.sharded(statement.text)
 
 
 def schema() -> str:

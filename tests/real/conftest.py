@@ -44,9 +44,9 @@ _NEEDS = (
     ),
     (
         cassandra.jars("kafka"),
-        ["test_kafka.py"],
+        ["test_kafka.py", "test_kafka_listening.py"],
         "no Kafka can be had here (it needs Java 17 and Maven), so no event went through a real broker, none was heard "
-        "from one, and no login was tried. What is done with events is tested in tests/outbox and tests/listening.",
+        "from one, and no login was tried. What is done with events is tested in tests/outbox and tests/inbox.",
     ),
     (
         patroni.programs(),

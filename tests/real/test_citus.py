@@ -14,10 +14,10 @@ import pytest
 
 from lernbatch.config import Config
 from lernbatch.database import citus as cluster
-from lernbatch.database import shards as cluster_shards
 from lernbatch.database import sql
 from lernbatch.database.distribution import DISTRIBUTION
 from lernbatch.database.migrate import migrate
+from lernbatch.database.shards import read as read_shards
 from lernbatch.erasure import actions as erasure
 from lernbatch.errors import Unusable
 from lernbatch.ops import checkup
@@ -124,7 +124,7 @@ def test_a_hot_statement_for_many_learners_of_one_shard_is_one_task(service: Run
 
     async def explained() -> str:
         async with service.services.pool.acquire() as conn:
-            prepared = await conn.prepare(statement.sharded_text)
+            prepared = await conn.prepare(sql.sharded(statement.text))
             types = dict(zip(statement.parameters, prepared.get_parameters(), strict=True))
             arguments = [
                 (learners if parameter == "user_ids" else [VALUES[kind.name.removesuffix("[]")]] * len(learners))
@@ -134,7 +134,7 @@ def test_a_hot_statement_for_many_learners_of_one_shard_is_one_task(service: Run
                 else VALUES[kind.name]
                 for parameter, kind in types.items()
             ]
-            return "\n".join(line[0] for line in await conn.fetch(f"EXPLAIN {statement.sharded_text}", *arguments))
+            return "\n".join(line[0] for line in await conn.fetch(f"EXPLAIN {sql.sharded(statement.text)}", *arguments))
 
     assert re.findall(r"Task Count: (\d+)", service.run(explained())) == ["1"]
 
@@ -206,7 +206,7 @@ def test_learners_are_moved_to_another_node_while_they_write(service: Running, m
 
 
 async def _read_again(service: Running) -> Any:
-    held = await cluster_shards.read(service.services.pool)
+    held = await read_shards(service.services.pool)
     assert held is not None
     assert service.services.nodes is not None
     await service.services.nodes.use(held)
