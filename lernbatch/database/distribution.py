@@ -41,6 +41,7 @@ DISTRIBUTION: dict[str, Placement] = {
     "exhaust_turn": Placement.LOCAL,
     "idempotency_key": Placement.LOCAL,
     "imported_key": Placement.LOCAL,
+    "inbox": Placement.LOCAL,
     "job": Placement.LOCAL,
     "merged_account": Placement.LOCAL,
     "outbox": Placement.LOCAL,
@@ -57,6 +58,8 @@ DISTRIBUTION: dict[str, Placement] = {
     "takeover.slice": Placement.LOCAL,
     "takeover.stage": Placement.LOCAL,
     "template_recheck": Placement.LOCAL,
+    "webhook": Placement.LOCAL,
+    "webhook_delivery": Placement.LOCAL,
 }
 
 
