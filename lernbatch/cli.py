@@ -80,6 +80,7 @@ ELSEWHERE = {
         "lernbatch.ops.backup.commands:restore",
         "Restore a backup into an empty database and a home without keys and files.",
     ),
+    "inbox": ("lernbatch.inbox.commands:app", "What was heard from the platform's topics and given up: list, replay."),
     "replay": (
         "lernbatch.jobs.outbox.commands:replay",
         "Send the parked events of the outbox again, each as it was written.",
@@ -266,6 +267,28 @@ def db_url() -> None:
 
     with opening.opened(command.settings()) as dsn:
         print(dsn)
+
+
+@db.command(name="partition")
+def db_partition(*, parts: int = 16, abandon: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Cut the tables `enrolment` and `attempt` into parts by learner, while the service runs; docs/scale.md says when.
+
+    A run that ends in the middle, whatever the reason, is gone on with by the next one.
+
+    Example: `lernbatch db partition --parts 32`
+
+    Args:
+        parts: into how many; it cannot be changed later
+        abandon: delete the copies of an unfinished run instead
+    """
+    from lernbatch import command
+    from lernbatch.database import opening, partitioning
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+
+    with opening.opened(command.settings()) as dsn:
+        asyncio.run(partitioning.abandon(dsn, say) if abandon else partitioning.partition(dsn, parts, say))
 
 
 @app.command(name="config")

@@ -93,6 +93,18 @@ UPDATE contact
    SET undone_at = :now
  WHERE user_id = :user_id AND batch_id = :batch_id AND contact_id = :contact_id;
 
+-- undo_contacts
+-- Those that one person noted in one go have one moment.
+UPDATE contact
+   SET undone_at = :now
+ WHERE batch_id = :batch_id AND contacted_at = :contacted_at AND contacted_by = :contacted_by AND undone_at IS NULL
+RETURNING user_id;
+
+-- count_contacts
+SELECT count(*)
+  FROM contact
+ WHERE batch_id = :batch_id AND contacted_at = :contacted_at AND contacted_by = :contacted_by AND undone_at IS NULL;
+
 -- history
 -- What happened to one learner in one batch, the newest first. Who joined by himself was added by himself. Attempts at
 -- times that a phone's clock told lie not after this service was told of them.

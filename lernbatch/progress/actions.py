@@ -21,6 +21,7 @@ from lernbatch.database.db import Connection
 from lernbatch.enrolment.model import EnrolmentKey
 from lernbatch.errors import Upstream
 from lernbatch.jobs.outbox import actions as outbox
+from lernbatch.jobs.outbox.announcements import announcement
 from lernbatch.progress import events, rules
 from lernbatch.progress.attempts import rules as attempt_rules
 from lernbatch.progress.attempts.model import Attempt, Submission
@@ -80,7 +81,7 @@ async def record(services: Services, update: Update) -> Outcome:
     return rules.outcome(update.works, results)
 
 
-@coalesced
+@coalesced(lambda work: work.user_id)
 async def record_one(services: Services, works: Sequence[Work]) -> list[Answer[Recorded]]:
     """Store what is reported of one learner in one batch; answered after it is committed.
 
@@ -161,6 +162,8 @@ def _decide(
         row.due_reason = "completed" if row.has_finished else "score"
     if outbox.publishes_to_kafka(config):
         row.events += events.concluded(config, clock.now_ms(), row)
+    if row.has_finished:
+        row.events += announcement(config, clock.now_ms(), "learner.completed", row.key[1], userId=row.key[0])
     return answers, row if row.has_changed else None
 
 
@@ -310,7 +313,7 @@ async def states_of(services: Services, user_id: str, course_id: str, batch_id: 
         return await _read_states(services, (user_id, batch_id, course_id))
 
 
-@coalesced
+@coalesced(lambda key: key[0])
 async def _read_states(services: Services, keys: Sequence[tuple[str, str, str]]) -> list[Answer[States]]:
     """The states of one learner, batch and course."""
     user_ids, batch_ids, course_ids = (list(column) for column in zip(*keys, strict=True))

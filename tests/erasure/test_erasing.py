@@ -76,6 +76,14 @@ def plant(service: Running, person: Person, batch_id: str) -> None:
         "INSERT INTO outbox (destination, topic, key, payload, created_at, due_at, parked)"
         " VALUES ('mail', '', $1, '{}', now(), now(), false),"
         " ('kafka', 't', 'k', jsonb_build_object('id', $1::text), now(), now(), true)",
+        "INSERT INTO inbox (digest, kind, topic, partition, position, subject, value, received_at, due_at, error,"
+        " parked) VALUES (uuid_send(gen_random_uuid()), 'account-deletion', 't', 0, 0, $1,"
+        " convert_to('\"' || $1 || '\"', 'UTF8'), now(), now(), $1 || ' is odd', true)",
+        "WITH hook AS (INSERT INTO webhook (webhook_id, organisation_id, url, kinds, sealed, created_by, created_at)"
+        " VALUES (gen_random_uuid()::text, 'o', 'https://lms.example/', '{}', '', $1, now()) RETURNING webhook_id)"
+        " INSERT INTO webhook_delivery (delivery_id, webhook_id, kind, body, created_at)"
+        " SELECT gen_random_uuid()::text, webhook_id, 'k', json_build_object('userId', $1::text)::text, now()"
+        " FROM hook",
         "INSERT INTO adoption VALUES ('course ' || gen_random_uuid(), '1', $1, 'b', true)",
         f"INSERT INTO learner_figures (revision, enrolled_at, measure, certificates, standing, need, reached,"
         f" percentage, unit, attempts, active, user_id, batch_id, added_how, units)"
@@ -89,6 +97,7 @@ def plant(service: Running, person: Person, batch_id: str) -> None:
         " 'csv', $1, 'SUCCESS', now(), now(), now() + interval '7 days')",
         "INSERT INTO console_session (session_id, user_id, sealed, created_at, used_at, ends_at)"
         " VALUES (decode(md5($1), 'hex'), $1, '', now(), now(), now() + interval '1 hour')",
+        "INSERT INTO saved_view VALUES ($1, 'learners', 'mine', 'sort=need', now())",
         "INSERT INTO audit (noted_at, what, outcome, who, whom) VALUES (now(), 'x', 'done', $1, ARRAY[$1, 'z'])",
     ):
         service.sql(statement, *([me] if "$1" in statement else []))
