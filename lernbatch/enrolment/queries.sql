@@ -57,6 +57,11 @@ ON CONFLICT (user_id, batch_id) DO UPDATE
 ORDER BY batch_id
      FOR UPDATE;
 
+-- sharded lock_batches
+-- There a batch lies on every node, and a row is locked on all of them or not at all: a lock of the coordinator, which all
+-- who give seats go through, is enough.
+SELECT pg_advisory_xact_lock(hashtextextended('seats of ' || batch_id, 0)) FROM unnest(:batch_ids::text[]) AS held (batch_id);
+
 -- seats_left
 -- Read after the lock is held; a batch without a capacity gives no row.
    SELECT b.batch_id, b.capacity - coalesce(taken.seats, 0) AS seats
