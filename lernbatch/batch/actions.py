@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from lernbatch.batch import checks, dates, events, listings, rules
@@ -259,10 +259,8 @@ async def participants(services: Services, caller: Caller, query: ParticipantsQu
     with db.failing_as(Unread):
         batch = await batch_of(services, query.batch_id)
         manages = batch is not None and rules.may_manage(caller, batch, services.config)
-        count: int = await db.value(conn, Q.participant_count, batch_id=query.batch_id, active=query.active)
-        rows = await db.all(
+        user_ids: list[str] = await db.value(
             conn,
-            _UserId,
             Q.participants,
             batch_id=query.batch_id,
             active=query.active,
@@ -270,12 +268,10 @@ async def participants(services: Services, caller: Caller, query: ParticipantsQu
             limit=query.limit,
             offset=query.offset,
         )
-    return Participants(count, [row.user_id for row in rows])
-
-
-@dataclass(frozen=True, slots=True)
-class _UserId:
-    user_id: str
+        count = len(user_ids)
+        if not (manages and query.offset == 0 and count < query.limit):  # the page does not tell how many there are
+            count = await db.value(conn, Q.participant_count, batch_id=query.batch_id, active=query.active)
+    return Participants(count, user_ids)
 
 
 def new_batch_id(now_ms: int) -> str:

@@ -46,15 +46,17 @@ SELECT (SELECT count(*) FROM enrolment WHERE :active AND batch_id = :batch_id AN
      + (SELECT count(*) FROM enrolment WHERE NOT :active AND batch_id = :batch_id AND NOT active);
 
 -- participants
--- As participant_count. :only: the ids that the caller may see; null: all.
-  SELECT user_id
-    FROM (SELECT user_id FROM enrolment WHERE :active AND batch_id = :batch_id AND active
-           UNION ALL
-          SELECT user_id FROM enrolment WHERE NOT :active AND batch_id = :batch_id AND NOT active) AS who
-   WHERE :only::text[] IS NULL OR user_id = ANY(:only::text[])
-ORDER BY user_id
-   LIMIT :limit
-  OFFSET :offset;
+-- As participant_count; one value, for a row each takes three times as long. :only: the ids that the caller may see;
+-- null: all.
+SELECT ARRAY(
+    SELECT user_id
+      FROM (SELECT user_id FROM enrolment WHERE :active AND batch_id = :batch_id AND active
+             UNION ALL
+            SELECT user_id FROM enrolment WHERE NOT :active AND batch_id = :batch_id AND NOT active) AS who
+     WHERE :only::text[] IS NULL OR user_id = ANY(:only::text[])
+  ORDER BY user_id
+     LIMIT :limit
+    OFFSET :offset);
 
 -- zones_in_use
 -- Days begin at another time in another zone; few batches have one of their own.
