@@ -175,9 +175,9 @@ async def _run_leased(services: Services, job: Job, stop: asyncio.Event) -> floa
     except (Away, *db.GONE) as away:
         log.warning("the database is away", kind=job.kind, error=repr(away.__cause__ or away))
         return AWAY_SECONDS
-    except db.UNREACHABLE as failure:
+    except db.UNREACHABLE as unreachable:
         # A table that is not there, for one, is no database that is away.
-        is_there = isinstance(failure, asyncpg.PostgresError) and not isinstance(failure, db.TROUBLES)
-        log.exception("job failed" if is_there else "the database cannot be reached", failure, kind=job.kind)
+        is_there = isinstance(unreachable, asyncpg.PostgresError) and not isinstance(unreachable, db.TROUBLES)
+        log.exception("job failed" if is_there else "the database cannot be reached", unreachable, kind=job.kind)
         return AWAY_SECONDS
     return min(pause.total_seconds(), 15)

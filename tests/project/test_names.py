@@ -144,6 +144,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "certificate_status_list": ("certificate",),
     "consent": ("erasure", "person"),
     "console_session": ("console", "erasure"),
+    "saved_view": ("console", "erasure"),
     "contact": ("erasure", "mentoring"),
     "course": ("course", "sandbox"),
     "ended_account": ("account", "erasure"),
@@ -155,9 +156,10 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "imported_certificate": ("certificate", "erasure", "exhaust", "takeover"),
     "imported_key": ("takeover",),
     "job": ("jobs",),
+    "inbox": ("erasure", "inbox"),
     "learner_figures": ("erasure", "figures"),
     "merged_account": ("account", "erasure"),
-    "outbox": ("enrolment", "erasure", "jobs.outbox", "progress"),
+    "outbox": ("erasure", "jobs.outbox"),
     "people_due": ("erasure", "person", "summary"),
     "profile": ("erasure", "person"),
     "rate_count": ("web",),
@@ -165,6 +167,8 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "roster_draft": ("bulk", "erasure"),
     "takeover": ("exhaust", "takeover"),
     "template_recheck": ("certificate",),
+    "webhook": ("erasure", "webhook"),
+    "webhook_delivery": ("erasure", "webhook"),
 }
 _WRITE = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|COPY) (?:ONLY )?(\w+)", re.IGNORECASE)
 
