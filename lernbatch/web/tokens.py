@@ -225,7 +225,7 @@ class TokenVerifier:
 
 
 def read_clients(text: str) -> dict[str, tuple[str, ...]]:
-    """`reporting=k1, scheduler=k2` → client id → its key; two while it is changed, each of which counts. Raises: Unusable."""
+    """`reporting=k1, scheduler=k2` → client id → its key, or two while it is changed. Raises: Unusable."""
     clients: dict[str, tuple[str, ...]] = {}
     for entry in filter(str.strip, text.split(",")):
         name, equals, key = (part.strip() for part in entry.partition("="))
