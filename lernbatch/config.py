@@ -347,6 +347,7 @@ class Config(BaseModel):
     audit_days: int = Field(365, ge=1)  # of the audit trail
     parked_event_days: int = Field(90, ge=1)  # of events and messages that were given up
     answer_days: int = Field(0, ge=0)  # of answers in attempts, whose scores stay; 0: for ever
+    states_as_text: bool = True  # of progress; false while processes of 0.2.0 are beside us, which read jsonb
     access_log: bool = True  # a line at info for every request but those of monitors
     otlp_endpoint: str = ""  # of a collector, to which spans go; none: there are none
     trace_ratio: float = Field(1.0, ge=0, le=1)  # of traces that begin here and are recorded

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -34,6 +34,9 @@ SETTINGS = {
     "LERNBATCH_TIME_ZONE": f"Etc/GMT{HOURS_BEHIND:+d}",
     "LERNBATCH_DRAIN_SECONDS": "600",  # the second signal ends it, when the balancer has looked elsewhere
 }
+
+# What "Before you upgrade" in the changelog says that the new processes have until the last old one is gone.
+BESIDE_THOSE_BEFORE = {"LERNBATCH_STATES_AS_TEXT": "false"}
 
 
 @dataclass
@@ -154,6 +157,7 @@ def test_two_processes_are_replaced_under_load_and_no_request_fails(
     of_before = Installation(
         installation.home, installation.dsn, {**SETTINGS, "PYTHONPATH": str(previous), "PYTHONSAFEPATH": "1"}
     )
+    beside_those_before = replace(installation, settings={**SETTINGS, **BESIDE_THOSE_BEFORE})
     tree = tmp_path / "course.json"
     tree.write_text(json.dumps({"result": {"content": COURSES[0]}}), encoding="utf-8")
     assert of_before.run("import", "course", tree).returncode == 0
@@ -166,7 +170,7 @@ def test_two_processes_are_replaced_under_load_and_no_request_fails(
             balancer.urls.append(serving.url)
         with load.running():
             load.goes_on()
-            third = processes.enter_context(installation.serving("serve"))
+            third = processes.enter_context(beside_those_before.serving("serve"))
             third.wait_until_ready()  # it has migrated, while those of before went on
             load.goes_on()
             refused = of_before.run("serve", "--port", "0")
@@ -174,8 +178,10 @@ def test_two_processes_are_replaced_under_load_and_no_request_fails(
             assert sentence(refused).startswith("The database was made by a newer version of lernbatch")
             balancer.replace(first, third)
             load.goes_on()
-            fourth = processes.enter_context(installation.serving("serve"))
+            fourth = processes.enter_context(beside_those_before.serving("serve"))
             balancer.replace(second, fourth)
+            load.goes_on()
+            balancer.replace(third, processes.enter_context(installation.serving("serve")))
             load.goes_on()
     statuses = rows(installation.dsn, "SELECT user_id, completed_at IS NOT NULL FROM enrolment")
     assert {user_id for user_id, is_complete in statuses if is_complete} >= set(load.finished)
