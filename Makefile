@@ -14,6 +14,7 @@
 #   make docs     the documentation site, from docs/, in build/docs; fails on a link that leads nowhere
 #   make setup    the virtual environment alone; every target above makes it when it is missing or old
 #   make format   format the code
+#   make previous RELEASE=v0.2.0   keep the code of a release, which upgrades are tested from
 #   make lock     resolve requirements*.in again (needs uv)
 
 VENV ?= .venv
@@ -31,7 +32,7 @@ LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes
 	--no-emit-find-links --no-header --no-annotate
 
 .PHONY: help setup demo run test test-debian test-real check format lint types imports dead advisories sbom bench fuzz docs \
-	texts coverage-of-contract lock clean
+	texts coverage-of-contract lock previous clean
 .DEFAULT_GOAL := help
 
 help:
@@ -130,6 +131,10 @@ lock:
 	$(LOCK) requirements.in -o requirements.lock
 	$(LOCK) -c requirements.lock requirements-dev.in -o requirements-dev.lock
 	$(LOCK) -c requirements.lock requirements-docs.in -o requirements-docs.lock
+
+previous:
+	git archive $(RELEASE) -- lernbatch sandbox postgres_supervisor ':!lernbatch/drawing/fonts' \
+		| xz -9 > tests/upgrade/previous.tar.xz
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

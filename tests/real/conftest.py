@@ -35,6 +35,12 @@ _NEEDS = (
         ["test_promtool.py"],
         "no promtool is installed here (Debian's package is prometheus), so no alert was tried.",
     ),
+    (
+        shutil.which("nginx") and shutil.which("caddy"),
+        ["test_proxy.py"],
+        "nginx and Caddy are not both installed here (Debian's packages have these names; which start them), "
+        "so none stood in front of the service.",
+    ),
     (shutil.which("helm"), ["test_helm.py"], "no helm is installed here, so the chart was not rendered."),
     (
         cassandra.jars("cassandra"),
