@@ -188,5 +188,6 @@ ROUTES: list[Route] = [
     Route("GET", "/metrics", ops.metrics, Access.OPEN, raw=True, vital=True, operators=True),
     Route("GET", "/openapi.json", ops.describe, Access.OPEN, raw=True, operators=True),
     Route("GET", "/docs", ops.explain, Access.OPEN, raw=True, operators=True),
+    Route("GET", "/docs/{name}", ops.send_file, Access.OPEN, raw=True, operators=True),
 ]
 # fmt: on

@@ -128,15 +128,17 @@ CREATE TABLE enrolment (
   last_read_content_status smallint,
   last_access_at           timestamptz,
   updated_at               timestamptz NOT NULL,
-  states                   jsonb       NOT NULL DEFAULT '{}', -- content id → see progress.model.ContentState
+  states                   jsonb       DEFAULT '{}', -- as states_text, of a row that is not written since; goes one day
   scores                   jsonb       NOT NULL DEFAULT '{}', -- content id → [best score, its max score, attempts]
   certificates             jsonb       NOT NULL DEFAULT '[]', -- the contract's issued_certificates
   revision                 bigint      NOT NULL DEFAULT 1,    -- counts writes of progress: the guard against lost ones
   left_at                  timestamptz,                       -- the last time
   returned_at              timestamptz,                       -- likewise
+  states_text              text, -- JSON, content id → see progress.model.ContentState: text, so that it is not parsed here
   PRIMARY KEY (user_id, batch_id),
   CHECK (status IN (0, 1, 2)),
-  CHECK (percentage BETWEEN 0 AND 100)
+  CHECK (percentage BETWEEN 0 AND 100),
+  CONSTRAINT enrolment_states CHECK (num_nonnulls(states, states_text) = 1)
 ) WITH (fillfactor = 70);
 
 CREATE INDEX enrolment_of_batch ON enrolment (batch_id, user_id) WHERE active; -- all that is asked per batch
@@ -144,6 +146,7 @@ CREATE INDEX enrolment_added_by_other ON enrolment (added_by) WHERE added_by <> 
 
 -- Compressed, but kept beside the row as long as a page holds it: out of line, every update would write twice.
 ALTER TABLE enrolment ALTER COLUMN states SET STORAGE MAIN;
+ALTER TABLE enrolment ALTER COLUMN states_text SET STORAGE MAIN;
 -- And these two, or they would be moved out of line first to make room for it.
 ALTER TABLE enrolment ALTER COLUMN scores SET STORAGE MAIN;
 ALTER TABLE enrolment ALTER COLUMN certificates SET STORAGE MAIN;
@@ -165,7 +168,7 @@ SELECT e.user_id, e.batch_id, e.course_id, state.key AS content_id,
        to_timestamp((state.value ->> 6)::bigint / 1000.0) AS last_updated_at,
        state.value -> 7 -> 1 AS details
   FROM enrolment e
- CROSS JOIN LATERAL jsonb_each(e.states) AS state;
+ CROSS JOIN LATERAL jsonb_each(coalesce(e.states_text::jsonb, e.states)) AS state;
 
 -- One row: one uploaded file of people. 0 not begun → 1 under way → 3 done.
 CREATE TABLE bulk_process (
@@ -738,7 +741,7 @@ SELECT e.user_id, e.batch_id, s.key AS content_id, (s.value ->> 0)::smallint AS 
             THEN to_timestamp(least((s.value ->> 5)::bigint, (s.value ->> 6)::bigint) / 1000.0)
         END AS last_completed_at,
        to_timestamp((s.value ->> 6)::bigint / 1000.0) AS last_updated_at
-  FROM enrolment e, jsonb_each(e.states) AS s;
+  FROM enrolment e, jsonb_each(coalesce(e.states_text::jsonb, e.states)) AS s;
 
 CREATE VIEW analyst.score AS
 SELECT e.user_id, e.batch_id, s.key AS content_id, (s.value ->> 0)::double precision AS best_score,

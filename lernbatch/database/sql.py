@@ -45,11 +45,6 @@ class Statement:
             raise TypeError(f"{self.name} does not take exactly these parameters: {sorted(wrong)} differ")
         return [given[name] for name in self.parameters]
 
-    @property
-    def sharded_text(self) -> str:
-        """The statement as Citus takes it."""
-        return sharded(self.text)
-
 
 class Queries:
     """The statements of one room, as attributes."""

@@ -37,9 +37,10 @@ SELECT min(asked_at) FROM erasure;
 UPDATE enrolment
    SET user_id = :pseudonym,
        added_by = CASE WHEN added_by = :user_id THEN :pseudonym ELSE added_by END,
-       states = coalesce((SELECT jsonb_object_agg(key, CASE WHEN jsonb_array_length(value) > 7
-                                                            THEN jsonb_set(value, '{7}', 'null') ELSE value END)
-                            FROM jsonb_each(states)), '{}'),
+       states_text = coalesce((SELECT jsonb_object_agg(key, CASE WHEN jsonb_array_length(value) > 7
+                                                                 THEN jsonb_set(value, '{7}', 'null') ELSE value END)
+                                 FROM jsonb_each(coalesce(states_text::jsonb, states)))::text, '{}'),
+       states = NULL,
        revision = revision + 1
  WHERE user_id = :user_id
    AND batch_id IN (SELECT batch_id FROM enrolment WHERE user_id = :user_id LIMIT :limit);

@@ -37,6 +37,7 @@ _FILES = {
     "text/plain": "ok\n",
     "text/html": "<!doctype html><title>…</title>",
     "text/css": "body { margin: 0 }",
+    "text/javascript": "show();",
     "image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"/>',
     "application/vc+jwt": "eyJhbGciOiJFZERTQSJ9.eyJ2ZXIiOjF9.c2lnbmF0dXJl",
 }

@@ -33,7 +33,9 @@ PERSONAL = (
     Personal("batch", ("created_by", "mentors"), "anybody who searches batches", _FOR_EVER, "pseudonym"),
     Personal("enrolment", ("user_id",), _LEARNER, _FOR_EVER, "pseudonym; the figures stay"),
     Personal("enrolment", ("added_by",), "reports; analysts", _FOR_EVER, "pseudonym"),
-    Personal("enrolment", ("states",), _LEARNER, _FOR_EVER, "what the player said goes; status and counts stay"),
+    Personal(
+        "enrolment", ("states", "states_text"), _LEARNER, _FOR_EVER, "what the player said goes; status and counts stay"
+    ),
     Personal("enrolment", ("scores", "certificates"), _LEARNER, _FOR_EVER, "stays, under the pseudonym"),
     Personal(
         "attempt", ("user_id", "attempt_id", "score", "max_score"), _LEARNER, _FOR_EVER, "pseudonyms; the scores stay"
