@@ -148,6 +148,14 @@ PERSONAL = (
     ),
     Personal("webhook", ("created_by",), "who administers the organisation", "until it is deleted", "pseudonym"),
     Personal(
+        "webhook",
+        ("sealed",),
+        "nobody",
+        "until it is deleted",
+        "stays: its secrets are nobody's own",
+        "AES-GCM, bound to the webhook",
+    ),
+    Personal(
         "webhook_delivery",
         ("body",),
         "who administers the organisation: what was sent, ids alone",
