@@ -20,7 +20,7 @@ from lernbatch.takeover.convert.model import Converted, ConvertOptions, Fate, Mo
 from lernbatch.takeover.database import PERMANENT, Q, Tables, temporary
 from lernbatch.takeover.passes import BYTES_AT_ONCE, Pass, StoredPass, Watch
 
-COPY, CATCH_UP, HAND_OVER = "copy", "catch-up", "hand-over"
+COPY, CATCH_UP, JOURNAL, HAND_OVER = "copy", "catch-up", "journal", "hand-over"
 MOST_VANISHED = 1_000_000  # learners that are compared or taken out at once
 FATES = [fate.value for fate in Fate]
 

@@ -20,6 +20,7 @@ from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unusable
 from lernbatch.screen import Screen
 from lernbatch.services import Services
+from lernbatch.shadow.rules import Calls
 from lernbatch.sunbird_source.beside import open_archive, open_index, open_job_requests, open_registry
 from lernbatch.sunbird_source.model import Options, SunbirdSource
 from lernbatch.sunbird_source.opening import open_source
@@ -121,19 +122,54 @@ def copy(*sources: str, options: SourceOptions = _NO_OPTIONS) -> None:
 
 
 @app.command
-def catch_up(*sources: str, remove_vanished: bool = False, options: SourceOptions = _NO_OPTIONS) -> None:
-    """Copy what has changed since: a second full pass, of which only the differences are written.
+def catch_up(
+    *sources: str,
+    journal: Path | None = None,
+    remove_vanished: bool = False,
+    options: SourceOptions = _NO_OPTIONS,
+) -> None:
+    """Copy what has changed since: a second full pass, of which only the differences are written; or, much faster, the
+    writes that the shadow proxy has recorded since before the export was made. Exits with 1 if those are not all.
 
     Example: `lernbatch sunbird catch-up newer-export`
 
     Args:
         sources: as for plan
+        journal: the folder of the shadow proxy's journal, instead of a source
         remove_vanished: take enrolments out that a living source has not any more, and list them
     """
+    if journal is not None:
+        if sources or remove_vanished:
+            raise Unusable("--journal stands for the source: give the one or the other.")
+        asyncio.run(_play(journal))
+        return
     told = asyncio.run(_copy(sources, options, catch_up=True, remove_vanished=remove_vanished))
     for user_id, batch_id in told["removed"]:
         print(f"removed: {user_id} in {batch_id}")
     _say(told, options)
+
+
+async def _play(folder: Path) -> None:
+    """Do the writes of a journal. Raises: Unusable, when they do not stand for a full pass."""
+    from lernbatch.routes import ROUTES
+    from lernbatch.takeover import journal
+
+    calls = Calls((route.method, route.path, route.gateway) for route in ROUTES)
+    async with (
+        command.services_and_dsn() as (services, dsn),
+        journal.muted(services.config) as (config, resigner, key),
+        command.answering(config, dsn) as client,
+    ):
+        conn = await db.connect(dsn)
+        try:
+            with Shown(Screen(stderr=True)) as watch:
+                ask = journal.asking(client, resigner, key)
+                told = await journal.catch_up(services, conn, folder, calls, ask, watch)
+        finally:
+            await conn.close()
+    print(f"{told['done']} writes were done, {told['done_before']} of the journal were done before.")
+    if told["lacking"]:
+        raise Unusable("The journal does not stand for a full catch-up:\n  " + "\n  ".join(told["lacking"]))
 
 
 @app.command

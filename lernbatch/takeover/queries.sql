@@ -236,6 +236,15 @@ INSERT INTO imported_key AS stored (key_id, pem)
 SELECT key_id, pem FROM unnest(:key_ids::text[], :pems::text[]) AS given (key_id, pem)
 ON CONFLICT (key_id) DO UPDATE SET pem = EXCLUDED.pem WHERE stored.pem <> EXCLUDED.pem;
 
+-- writes_done
+SELECT digest FROM takeover.played WHERE digest = ANY(:digests::bytea[]);
+
+-- remember_writes
+INSERT INTO takeover.played (digest) SELECT unnest(:digests::bytea[]) ON CONFLICT DO NOTHING;
+
+-- forget_writes
+TRUNCATE takeover.played;
+
 -- guessed_of_pass
 SELECT guessed FROM takeover.pass WHERE pass_id = :pass_id;
 

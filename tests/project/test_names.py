@@ -162,7 +162,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "profile": ("erasure", "person"),
     "roster_change": ("bulk", "erasure"),
     "roster_draft": ("bulk", "erasure"),
-    "takeover": ("exhaust", "takeover"),
+    "takeover": ("erasure", "exhaust", "takeover"),
     "template_recheck": ("certificate",),
 }
 _WRITE = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|COPY) (?:ONLY )?(\w+)", re.IGNORECASE)
