@@ -14,6 +14,8 @@ from lernbatch.credential.keys import key_set
 from lernbatch.credential.proof import Proof
 from lernbatch.database import db, sql
 from lernbatch.errors import NotFound
+from lernbatch.person import names
+from lernbatch.sealing import seal_of
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.certificate")
@@ -72,9 +74,12 @@ async def of_learner(
 
 
 async def issued_in(
-    services: Services, batch_id: str, before: tuple[datetime, str] | None, *, limit: int
+    services: Services, batch_id: str, before: tuple[datetime, str] | None, name: str | None = None, *, limit: int
 ) -> list[Certificate]:
-    """What a batch issued, without what was replaced, the newest first. `before`: moment and id where a page ended."""
+    """What a batch issued, without what was replaced, the newest first. `before`: moment and id where a page ended.
+
+    `name`: only those of a number, of a learner's id, or of learners who are called so.
+    """
     before_at, before_id = before or (None, None)
     return await db.all(
         services.pool,
@@ -83,6 +88,7 @@ async def issued_in(
         batch_id=batch_id,
         before_at=before_at,
         before_id=before_id,
+        **names.condition(seal_of(services.config), name),
         limit=limit,
     )
 

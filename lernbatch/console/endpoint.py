@@ -13,7 +13,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
 from lernbatch import log
-from lernbatch.console import failures, forms, refusals, rendering, rules, sessions, static_files, words
+from lernbatch.console import failures, forms, refusals, rendering, rules, sessions, words
 from lernbatch.console.model import FormProblem, KeptForm, Session
 from lernbatch.console.provider import SignInRefused
 from lernbatch.console.visit import Page, Visit, Write, see_other
@@ -21,7 +21,7 @@ from lernbatch.database import db
 from lernbatch.errors import LernbatchError, NotFound, Upstream
 from lernbatch.services import Services
 from lernbatch.sunbird.http import BUDGET, TOKEN_HEADER, Budget
-from lernbatch.web import audit
+from lernbatch.web import admission, audit
 from lernbatch.web.caller import NOBODY, Caller
 from lernbatch.web.headers import headers_of
 from lernbatch.web.request import Call
@@ -56,8 +56,8 @@ class PageEndpoint:
         finally:
             if "lernbatch.held" in scope:
                 services.bodies.free(scope)
-        if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            await audit.refused(visit.call.http, self.route, services)
+        if response.status_code in audit.REFUSALS:
+            await audit.refused(visit.call.http, self.route, services, response.status_code)
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.update(rendering.security_headers(services.config))
         await response(scope, receive, send)
@@ -92,6 +92,8 @@ class PageEndpoint:
         if is_post:
             form = await forms.read(visit.call)
             visit.form, visit.lists, visit.files = form.values, form.lists, form.files
+        if visit.session is None:
+            admission.check_rate(self.route, request, NOBODY, visit.services)
         if visit.session is None and not self.page.is_open:
             return await _ask_to_sign_in(visit)
         if visit.session is not None and not self.page.seen_by(visit.caller, config):
@@ -247,7 +249,7 @@ def set_session(response: Response, request: Request, cookie: str) -> None:
 
 def starlette_routes(pages: Iterable[Page]) -> list[StarletteRoute]:
     """Every page as Starlette takes it, and the files beside them."""
-    files = StarletteRoute(f"{static_files.PREFIX}{{name}}", StaticEndpoint(), methods=["GET"], name="PAGE static")
+    files = StarletteRoute(f"{rendering.FILES.prefix}{{name}}", StaticEndpoint(), methods=["GET"], name="PAGE static")
     return [files, *map(_starlette_route, pages)]
 
 
@@ -259,12 +261,12 @@ def _starlette_route(page: Page) -> StarletteRoute:
 class StaticEndpoint:
     """A style sheet, a script or a font."""
 
-    route = Route("GET", f"{static_files.PREFIX}{{name}}", _is_no_call, Access.OPEN, raw=True)
+    route = Route("GET", f"{rendering.FILES.prefix}{{name}}", _is_no_call, Access.OPEN, raw=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         try:
-            response = await static_files.serve(request)
+            response = await rendering.FILES.serve(request.path_params["name"], headers_of(request.scope))
         except NotFound:
             response = Response("There is no such file.\n", 404, media_type="text/plain")
         response.headers["X-Content-Type-Options"] = "nosniff"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lernbatch.console.batches import handlers as batches
 from lernbatch.console.certificates import handlers as certificates
+from lernbatch.console.course import handlers as course
 from lernbatch.console.dates import handlers as dates
 from lernbatch.console.endpoint import SIGN_IN
 from lernbatch.console.landing import handlers as landing
@@ -43,7 +44,11 @@ PAGES: tuple[Page, ...] = (
     Page("/console/batches/new", dates.show_new, {"create": Write(dates.create, "batch.create")}, seen_by=creates),
     Page("/console/batches/{batch_id}", overview.show, {"add": Write(overview.add, "enrolment.enrol")},
          tab=N_("Overview"), seen_by=manages),
-    Page("/console/batches/{batch_id}/learners", learners.show, tab=N_("Learners"), seen_by=manages),
+    Page("/console/batches/{batch_id}/learners", learners.show,
+         {"find": Write(learners.find), "contact": Write(learners.contact), "undo": Write(learners.undo),
+          "remove": Write(learners.remove), "again": Write(learners.issue_again, "certificate.award"),
+          "save-view": Write(learners.save_view), "forget-view": Write(learners.forget_view)},
+         tab=N_("Learners"), seen_by=manages),
     Page("/console/batches/{batch_id}/learners/list.csv", learners.download, seen_by=manages),
     Page("/console/batches/{batch_id}/learners/{user_id}", learner.show,
          {"contact": Write(learner.contact), "undo": Write(learner.undo),
@@ -61,7 +66,8 @@ PAGES: tuple[Page, ...] = (
          {"check": Write(dates.check), "save": Write(dates.save, "batch.update")},
          tab=N_("Dates and rules"), seen_by=manages),
     Page("/console/batches/{batch_id}/certificates", certificates.show,
-         {"attach": Write(certificates.attach, "certificate.attach"), "retry": Write(certificates.retry)},
+         {"find": Write(certificates.find), "attach": Write(certificates.attach, "certificate.attach"),
+          "retry": Write(certificates.retry)},
          tab=N_("Certificates"), seen_by=manages),
     Page("/console/batches/{batch_id}/certificates/{certificate_id}", certificates.show_one,
          {"change": Write(certificates.change, "certificate.change"),
@@ -79,6 +85,7 @@ PAGES: tuple[Page, ...] = (
     # a learner's own
     Page("/console/my", my.show, nav=N_("My courses")),
     Page("/console/my/certificates", my.show_certificates, nav=N_("Certificates")),
+    Page("/console/my/{batch_id}/course", course.show, {"finish": Write(course.finish)}),
     Page("/console/my/{batch_id}", my.show_batch, {"leave": Write(my.leave, "enrolment.leave")}),
 
     # a batch for anybody

@@ -17,8 +17,8 @@ from tests.seeds import REQUIRED
 FIRST = {"title": "Certificate of merit", "signatory": "Meera Nair", "designation": "Director", "percent": ""}
 
 
-def completed(service: Running, cohort: Cohort) -> Person:
-    asha = known_learner(service)
+def completed(service: Running, cohort: Cohort, name: str = "Asha") -> Person:
+    asha = known_learner(service, name)
     assert enrol(service, asha, cohort.batch_id).status_code == 200
     complete(service, asha, cohort.batch_id, *REQUIRED)
     return asha
@@ -109,6 +109,11 @@ def test_k47_revoking_needs_a_reason_and_the_public_page_says_so_at_once(
     refused = visitor.send(one, "change", {"status": "revoked", "reason": " ", "code": ""})
     assert refused.status_code == 422
     assert '<a href="#reason">' in refused.text
+    # What the public reads is never left empty by accident.
+    refused = visitor.send(one, "change", {"status": "revoked", "reason": "Wrong person.", "code": ""})
+    assert refused.status_code == 422
+    assert '<a href="#code">' in refused.text
+    assert ("Wrong person." in refused.text, "Change what it is worth" in text(refused)) == (True, True)
     done = visitor.send(one, "change", {"status": "revoked", "reason": "Wrong person.", "code": "issued-in-error"})
     assert done.status_code == 303
     assert "revoked" in visitor.get(f"/certs/{certificate['certificate_id']}").text
@@ -138,6 +143,25 @@ def test_a_long_list_is_turned_page_by_page(cohort: Cohort, service: Running, vi
     second = visitor.get(following[1]).text
     ids = [re.findall(rf"/certificates/{cohort.batch_id}-(\d+)", page) for page in (first, second)]
     assert [int(n) for page in ids for n in page] == list(range(1, 71))
+
+
+def test_issued_certificates_are_found_by_name_id_and_number(cohort: Cohort, service: Running, visits: Visits) -> None:
+    assert cohort.attach().status_code == 200
+    people = [completed(service, cohort, name) for name in ("Lalrinzuala Pachuau", "கவிதா குமரன்")]
+    cohort.work()
+    certificates = [cohort.certificates(person)[0]["certificate_id"] for person in people]
+    visitor = visits(VIKRAM)
+    for typed, number in (
+        ("pach", certificates[0]),
+        ("கும", certificates[1]),
+        (people[0].user_id, certificates[0]),
+        (certificates[1].upper(), certificates[1]),
+    ):
+        page = visitor.send(address(cohort), "find", {"learner": typed})
+        assert re.findall(r'<a href="/certs/([^"]+)"', page.text) == [number], typed
+    assert "No certificate of that name" in text(visitor.send(address(cohort), "find", {"learner": "Asha"}))
+    refused = visitor.send(address(cohort), "find", {"learner": "x"})
+    assert (refused.status_code, '<a href="#learner">' in refused.text) == (422, True)
 
 
 def test_certificates_of_another_batch_are_not_found(cohort: Cohort, service: Running, visits: Visits) -> None:

@@ -123,7 +123,7 @@ def complaint(scan: dict[str, Any], leading: dict[str, tuple[str, str]]) -> str 
     if table not in LARGE:
         return None
     condition = scan.get("Index Cond", "")
-    compared = rf"\b{column} = " if column == "user_id" else rf"\b{column} [<=>]"
+    compared = rf"\b{column} = " if column == "user_id" else rf"\b{column} (?:[<=>]|@>)"
     return None if re.search(compared, condition) else f"reads all of {scan['Index Name']} ({condition})"
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from lernbatch.sunbird_source.opening import open_source
-from tests.real import cassandra, chromium, kafka
+from tests import citus
+from tests.real import cassandra, chromium, kafka, patroni
 from tests.sunbird_source.reading import all_rows
 from tests.sunbird_source.sunbird_export.generate import world
 from tests.takeover.moving import Installation
@@ -22,6 +23,12 @@ _NEEDS = (
         ["test_chromium.py"],
         "no Chromium is installed here (Debian's package is chromium), so templates were not drawn by it "
         "again. Its pictures of before are compared with ours in tests/drawing.",
+    ),
+    (
+        citus.URL,
+        ["test_citus.py"],
+        "LERNBATCH_TEST_CITUS_URL names no coordinator of a Citus, so nothing ran on one. The text of the statements "
+        "is checked in tests/project/test_distribution.py.",
     ),
     (
         shutil.which("promtool"),
@@ -37,9 +44,16 @@ _NEEDS = (
     ),
     (
         cassandra.jars("kafka"),
-        ["test_kafka.py"],
+        ["test_kafka.py", "test_kafka_listening.py"],
         "no Kafka can be had here (it needs Java 17 and Maven), so no event went through a real broker, none was heard "
-        "from one, and no login was tried. What is done with events is tested in tests/outbox and tests/listening.",
+        "from one, and no login was tried. What is done with events is tested in tests/outbox and tests/inbox.",
+    ),
+    (
+        patroni.programs(),
+        ["test_patroni.py"],
+        "no Patroni with etcd and PostgreSQL 15 is installed here (Debian's packages are patroni, etcd-server and "
+        "postgresql-15), so no cluster's primary was killed. A primary whose standby is promoted by hand is killed in "
+        "tests/database.",
     ),
     (
         cassandra.jars("dsbulk"),
@@ -49,12 +63,15 @@ _NEEDS = (
     ),
 )
 _missing = [(files, said) for program, files, said in _NEEDS if program is None]
+_measured: list[str] = []
 collect_ignore = [file for files, _ in _missing for file in files]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for _, said in _missing:
         terminalreporter.write_line(f"NOT RUN: {said}")
+    for line in _measured:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +87,18 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Broker]:
     """A broker that stays up; each test makes topics of its own."""
     with kafka.running(tmp_path_factory.mktemp("kafka")) as broker:
         yield broker
+
+
+@pytest.fixture(scope="module", name="patroni")
+def cluster() -> Iterator[patroni.Cluster]:
+    with patroni.running() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def measured() -> list[str]:
+    """Takes lines for people: nothing is asserted of how long something took."""
+    return _measured
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,8 @@ from lernbatch.sunbird_source.opening import open_source
 from tests.real.cassandra import Node, by_key, enrolments, insert, make_keyspace, make_table, running, session
 from tests.sunbird_source.reading import all_rows
 from tests.sunbird_source.sunbird_export.world import TABLES
+from tests.sunbird_source.test_forms import alike
 from tests.takeover.moving import Installation, expected_of, keyed, same
-from tests.takeover.test_forms import alike
 
 SOON = (0.01,) * 10
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 from lernbatch.certificate import explain
 from lernbatch.console import addresses, batch_frame, people, rendering
+from lernbatch.console.learners.pictures import picture_of
 from lernbatch.console.overview import view
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.enrolment import actions as enrolments
@@ -36,6 +38,7 @@ async def show(visit: Visit) -> Response:
         "chart": view.chart(day, counted.figures, words),
         "needs": view.needs(day, counted.figures, due, links, words),
         "units": view.units(counted, links, words),
+        "picture": picture_of(counted.figures, f"/console/batches/{quote(batch.batch_id, safe='')}/learners", words),
         "next_dates": view.next_dates(day, words),
         "preparations": view.preparations(day, names, words),
         "join_sentence": view.join_sentence(day, words),

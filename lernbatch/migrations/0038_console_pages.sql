@@ -1,0 +1,15 @@
+-- outside a transaction: people's profiles are written while the index is built
+ALTER TABLE profile ADD COLUMN IF NOT EXISTS name_marks bigint[];
+DROP INDEX CONCURRENTLY IF EXISTS profile_by_name;
+CREATE INDEX CONCURRENTLY profile_by_name ON profile USING gin (name_marks);
+
+ALTER TABLE batch_figures ADD COLUMN IF NOT EXISTS picture jsonb NOT NULL DEFAULT '[]';
+
+CREATE TABLE IF NOT EXISTS saved_view (
+  user_id  text        NOT NULL,
+  page     text        NOT NULL,
+  name     text        NOT NULL,
+  query    text        NOT NULL,
+  saved_at timestamptz NOT NULL,
+  PRIMARY KEY (user_id, page, name)
+);
