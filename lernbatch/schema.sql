@@ -793,6 +793,12 @@ CREATE TABLE takeover.played (
   digest bytea PRIMARY KEY
 );
 
+-- One row: an index that is built again at the end of a copy, by its statement.
+CREATE TABLE takeover.set_aside (
+  name       text PRIMARY KEY,
+  definition text NOT NULL
+);
+
 -- One row: who moves now. Whoever writes shares the row's lock, so a process that lost its lease writes nothing more.
 CREATE TABLE takeover.lease (
   what         text        PRIMARY KEY,

@@ -11,3 +11,8 @@ CREATE TABLE takeover.played (
 -- For erasing somebody in the middle of a move.
 CREATE INDEX problem_about ON takeover.problem USING hash ((key[1]));
 CREATE INDEX quarantine_about ON takeover.quarantine USING hash ((key[1]));
+
+CREATE TABLE takeover.set_aside (
+  name       text PRIMARY KEY,
+  definition text NOT NULL
+);
