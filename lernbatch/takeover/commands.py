@@ -172,16 +172,75 @@ async def _play(folder: Path) -> None:
         raise Unusable("The journal does not stand for a full catch-up:\n  " + "\n  ".join(told["lacking"]))
 
 
+async def _compare_answers(count: int, primary: str, seed: int) -> None:
+    """Raises: Unusable, when answers differ or one of the services gives none."""
+    from lernbatch.routes import ROUTES
+    from lernbatch.shadow.comparer import Asker, Unasked
+    from lernbatch.shadow.model import Answer
+    from lernbatch.takeover import journal, sampling
+
+    if not primary.startswith(("http://", "https://")):
+        raise Unusable("--primary is the address of the old service, as http://lms:9000.")
+    old = Asker(primary)
+    async with (
+        command.services_and_dsn() as (services, dsn),
+        journal.muted(services.config) as (config, _, _),
+        command.answering(config, dsn) as client,
+    ):
+        conn = await db.connect(dsn)
+
+        async def theirs(method: str, path: str, body: bytes) -> Answer:
+            return await old.ask(method, path, {"content-type": "application/json"}, body)
+
+        async def ours(method: str, path: str, body: bytes) -> Answer:
+            answer = await client.request(method, path, content=body, headers={"content-type": "application/json"})
+            return Answer(answer.status_code, answer.content)
+
+        calls = Calls((route.method, route.path, route.gateway) for route in ROUTES)
+        try:
+            with Shown(Screen(stderr=True)) as watch:
+                sample = await sampling.compare_answers(conn, count, seed, calls, theirs, ours, watch)
+        except Unasked as failure:
+            raise Unusable(f"{primary} gives no answer that can be compared: {failure}.") from failure
+        finally:
+            await old.close()
+            await conn.close()
+    for example in sample.examples:
+        print(example)
+    differences = sample.differences.total()
+    print(
+        f"{sample.answers} answers about {sample.learners} learners: {differences} differences,"
+        f" {sample.explained} more that are known."
+    )
+    if differences:
+        raise Unusable("Both services do not say the same.")
+
+
 @app.command
-def verify(*sources: str, batch: str | None = None, options: SourceOptions = _NO_OPTIONS) -> None:
+def verify(
+    *sources: str,
+    batch: str | None = None,
+    sample: int = 0,
+    primary: str = "",
+    seed: int = 1,
+    options: SourceOptions = _NO_OPTIONS,
+) -> None:
     """Read the source again and compare what it makes with the database. Exits with 1 if a difference has no reason.
+
+    With --sample no source is read: both services are asked for the lists and states of so many learners.
 
     Example: `lernbatch sunbird verify export --registry TrainingCertificate.jsonl`
 
     Args:
         sources: as for plan; none: those of the last copy or catch-up, and what was given beside them
         batch: compare this batch alone
+        sample: how many learners both services are asked for
+        primary: the address of the old service, whose private paths are asked
+        seed: draws the learners
     """
+    if sample:
+        asyncio.run(_compare_answers(sample, primary, seed))
+        return
 
     async def work() -> dict[str, Any]:
         async with _installation() as (services, conn):

@@ -265,6 +265,16 @@ SELECT name, definition FROM takeover.set_aside ORDER BY name;
 -- index_is_back
 DELETE FROM takeover.set_aside WHERE name = :name;
 
+-- learners_drawn
+-- The enrolments of some learners, the same ones whenever the same seed draws of the same learners.
+  SELECT user_id, batch_id, course_id
+    FROM enrolment
+   WHERE user_id IN (SELECT user_id
+                       FROM (SELECT DISTINCT user_id FROM enrolment) AS learner
+                   ORDER BY md5(user_id || :seed)
+                      LIMIT :count)
+ORDER BY user_id, batch_id;
+
 -- writes_done
 SELECT digest FROM takeover.played WHERE digest = ANY(:digests::bytea[]);
 
