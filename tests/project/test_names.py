@@ -165,7 +165,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "rate_count": ("web",),
     "roster_change": ("bulk", "erasure"),
     "roster_draft": ("bulk", "erasure"),
-    "takeover": ("exhaust", "takeover"),
+    "takeover": ("erasure", "exhaust", "takeover"),
     "template_recheck": ("certificate",),
     "webhook": ("erasure", "webhook"),
     "webhook_delivery": ("erasure", "webhook"),
