@@ -2,7 +2,7 @@
 #   make demo     watch a batch live its life on a service of its own; ONCE=1 stops afterwards
 #   make test     the tests, on the embedded PostgreSQL and in Chromium; ARGS go to pytest
 #   make test-debian   the tests on Debian's PostgreSQL 15, which is installed where that can be done
-#   make test-real   with programs that are not Python's, each where it can be had: Chromium, Cassandra, Kafka, promtool, helm; the wheel
+#   make test-real   with other programs, each where it can be had: Chromium, Cassandra, Kafka, Patroni, promtool, helm; the wheel
 #   make check    all that must be right before a change lands: format, lint, types, imports, dead code, tests
 #   make run      the service on http://127.0.0.1:8000, with its data in .lernbatch
 #   make bench    what users feel, and what must be reached; ROUNDS, ENROLMENTS, MINUTES, or ARGS=NAME for another measurement

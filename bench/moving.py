@@ -22,8 +22,8 @@ from lernbatch import command
 from lernbatch.app import services
 from lernbatch.config import load
 from lernbatch.database import db, opening
+from lernbatch.sunbird_source.opening import open_source
 from lernbatch.takeover import actions, verify
-from lernbatch.takeover.readers.opening import open_source
 from sandbox import importing
 
 BATCHES, COURSE = 100, "do_31400000000000000001"
@@ -109,10 +109,10 @@ def enrolment_rows(enrolments: int, states: int) -> Iterator[dict[str, object]]:
 
 
 def state_rows(enrolments: int, states: int) -> Iterator[dict[str, object]]:
-    """Of a learner lie far apart, as tokens put them."""
-    for place in range(states):
-        at = (FIRST + timedelta(days=place)).isoformat().replace("+00:00", "Z")
-        for number in range(enrolments):
+    """Of a learner lie together: the learner is the key of the partition."""
+    times = [(FIRST + timedelta(days=place)).isoformat().replace("+00:00", "Z") for place in range(states)]
+    for number in range(enrolments):
+        for place, at in enumerate(times):
             yield {**key_of(number), "contentid": content_id(place), "status": 2, "progress": 100, "viewcount": 1,
                    "completedcount": 1, "last_access_time": at, "last_completed_time": at, "last_updated_time": at,
                    "datetime": at}  # fmt: skip

@@ -15,19 +15,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lernbatch import log
+from lernbatch import log, spans
 from lernbatch.account import ended
 from lernbatch.clock import Clock
 from lernbatch.config import Config, load
 from lernbatch.console import endpoint as console
 from lernbatch.console.pages import PAGES
 from lernbatch.console.provider import Provider
-from lernbatch.console.rates import JOINS_PER_MINUTE, Rate
 from lernbatch.console.visit import Console
 from lernbatch.course.cache import CourseCache
 from lernbatch.database import db
 from lernbatch.database.coalescer import Coalescers
 from lernbatch.database.reports import Reports
+from lernbatch.database.shards import read as read_shards
 from lernbatch.errors import Unusable
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
@@ -38,10 +38,11 @@ from lernbatch.schedule import JOBS
 from lernbatch.services import JobSignal, Services
 from lernbatch.sunbird import Sunbird
 from lernbatch.sunbird.users import ACTIVE
-from lernbatch.web import audit, failures, server
+from lernbatch.web import audit, failures, rates, server
 from lernbatch.web.endpoint import starlette_routes
 from lernbatch.web.envelope import Bodies
 from lernbatch.web.middleware import Middleware, NoSuchRoute
+from lernbatch.web.rates import Rates
 from lernbatch.web.tokens import PublicKeys, TokenVerifier
 from sandbox import app as sandbox
 from sandbox import identity
@@ -53,12 +54,15 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
     """Everything a process holds, opened and closed in order."""
     clock = clock or Clock(config.time_zone)
     async with AsyncExitStack() as opened:
+        await opened.enter_async_context(spans.exporting(config))
+        shards = await read_shards(dsn)
         pool = await opened.enter_async_context(
             db.pool(
                 dsn,
                 size=config.pool_size,
                 statement_timeout_seconds=config.statement_timeout_seconds,
                 wait_seconds=config.pool_wait_seconds,
+                sharded=shards is not None,
             )
         )
         reports_url, standby = config.reports_database_url, None
@@ -70,6 +74,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
                     statement_timeout_seconds=config.statement_timeout_seconds,
                     wait_seconds=config.pool_wait_seconds,
                     role="standby",
+                    sharded=shards is not None,
                 )
             )
         sunbird = await opened.enter_async_context(Sunbird.open(config, sandbox.application(pool, config, clock)))
@@ -77,7 +82,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
         kafka = Producer(config)
         opened.push_async_callback(kafka.close)
         # A flush serves many requests and has one time: each shadowed request has its own.
-        coalescers = Coalescers(enabled=config.coalescing_enabled and config.takeover != "shadow")
+        coalescers = Coalescers(enabled=config.coalescing_enabled and config.takeover != "shadow", shards=shards)
         tokens = TokenVerifier(config, clock, keys)
         sunbird.users.tell(lambda person: tokens.note(person.user_id, is_active=person.status == ACTIVE))
         yield Services(
@@ -93,7 +98,9 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             Bodies(config.bodies_at_once_bytes),
             CourseCache(),
             audit.Refusals(),
+            Rates(),
             asyncio.Semaphore(1),
+            shards,
         )
 
 
@@ -108,8 +115,6 @@ def create(config: Config, dsn: str, clock: Clock | None = None, jobs: Sequence[
             app.state.console = Console(
                 PAGES,
                 people,
-                sign_ins=Rate(config.sign_ins_per_minute),
-                joins=Rate(JOINS_PER_MINUTE),
                 provider=Provider(config),
             )
             async with (
@@ -117,6 +122,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None, jobs: Sequence[
                 gauges.watching(held.pool),
                 ended.watching(held),
                 audit.counting(held),
+                rates.shared(held),
                 worker.running(held, jobs) if config.jobs_enabled else AsyncExitStack(),
             ):
                 yield

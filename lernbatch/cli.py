@@ -264,6 +264,28 @@ def db_url() -> None:
         print(dsn)
 
 
+@db.command(name="partition")
+def db_partition(*, parts: int = 16, abandon: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Cut the tables `enrolment` and `attempt` into parts by learner, while the service runs; docs/scale.md says when.
+
+    A run that ends in the middle, whatever the reason, is gone on with by the next one.
+
+    Example: `lernbatch db partition --parts 32`
+
+    Args:
+        parts: into how many; it cannot be changed later
+        abandon: delete the copies of an unfinished run instead
+    """
+    from lernbatch import command
+    from lernbatch.database import opening, partitioning
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+
+    with opening.opened(command.settings()) as dsn:
+        asyncio.run(partitioning.abandon(dsn, say) if abandon else partitioning.partition(dsn, parts, say))
+
+
 @app.command(name="config")
 def config_(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
     """Print every setting, its value, and the variable that supplied it. Secrets are masked.

@@ -67,6 +67,7 @@ REFERENCE_NAMES: dict[str, tuple[str, ...]] = {
     "topic_invalid_state": ("kafka_topics_contentstate_invalid",),
     "certificate_qr": ("QR_TYPE",),
     "platform_name": ("sunbird_instance_name",),
+    "otlp_endpoint": ("OTEL_EXPORTER_OTLP_ENDPOINT",),
     "exhaust_encryption_salt": ("sunbird_encryption_key",),
 }
 # Settings that had another name in the version before: it works in this one, with a warning, and then goes.
@@ -160,9 +161,11 @@ class Config(BaseModel):
     oidc_client_secret: SecretStr = SecretStr("")  # none: a public client
     oidc_scopes: Words = ("openid", "profile")
     demo_sign_in: bool = False  # anybody may be any of the bundled people, also where not only this machine reaches us
-    sign_ins_per_minute: int = Field(10, ge=1)  # of one address, at each process
+    sign_ins_per_minute: int = Field(10, ge=1)  # of one address
 
     # bounds
+    anonymous_calls_per_minute: int = Field(1200, ge=0)  # of one address from outside; 0: as many as it likes
+    dear_calls_per_minute: int = Field(120, ge=0)  # of one person or system: files, reports, previews; 0: as above
     max_body_bytes: int = Field(1024 * 1024, ge=1)  # of a request that is no file
     max_file_bytes: int = Field(50 * 1024 * 1024, ge=1)  # of files, and of lists of up to bulk_row_limit people
     bodies_at_once_bytes: int = Field(64 * 1024 * 1024, ge=1)  # of all requests of a process that is held
@@ -334,6 +337,8 @@ class Config(BaseModel):
     parked_event_days: int = Field(90, ge=1)  # of events that were given up
     answer_days: int = Field(0, ge=0)  # of answers in attempts, whose scores stay; 0: for ever
     access_log: bool = True  # a line at info for every request but those of monitors
+    otlp_endpoint: str = ""  # of a collector, to which spans go; none: there are none
+    trace_ratio: float = Field(1.0, ge=0, le=1)  # of traces that begin here and are recorded
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

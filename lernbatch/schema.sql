@@ -100,8 +100,18 @@ CREATE TABLE idempotency_key (
 
 CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- web.forget_answers
 
+-- One row: how often a caller did something in a minute, in all processes together (web.rates); forgotten after two. Not
+-- logged: after a crash counting begins anew. The hash is of the minute, what is counted, and the caller.
+CREATE UNLOGGED TABLE rate_count (
+  minute      timestamptz NOT NULL,
+  caller_hash bytea       NOT NULL,
+  times       integer     NOT NULL,
+  PRIMARY KEY (minute, caller_hash)
+);
+
 -- One row: one learner in one batch, with everything the learner has done there. Unenrolled is inactive, not gone.
 -- No index stands on a column that progress changes, so that updates stay heap-only; hence the fill factor.
+-- A large installation has it in parts by user_id, and `attempt` likewise: see database.partitioning.
 CREATE TABLE enrolment (
   user_id                  text        NOT NULL,
   batch_id                 text        NOT NULL,

@@ -15,10 +15,12 @@ if TYPE_CHECKING:  # the composition in app.py makes them; the ground knows thei
     from lernbatch.database.coalescer import Coalescers
     from lernbatch.database.db import Pool
     from lernbatch.database.reports import Reports
+    from lernbatch.database.shards import Shards
     from lernbatch.jobs.outbox.kafka import Producer
     from lernbatch.sunbird import Sunbird
     from lernbatch.web.audit import Refusals
     from lernbatch.web.envelope import Bodies
+    from lernbatch.web.rates import Rates
     from lernbatch.web.tokens import TokenVerifier
 
 
@@ -55,5 +57,7 @@ class Services:
     bodies: Bodies
     courses: CourseCache
     refusals: Refusals
+    rates: Rates
     file_reading: asyncio.Semaphore  # large files are read one after the other: each takes a processor for seconds
+    shards: Shards | None = None  # those of Citus; None: it is plain PostgreSQL
     batch_locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # who changes one

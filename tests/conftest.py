@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 import sandbox
 from lernbatch import log
 from lernbatch.database.migrate import migrate
+from lernbatch.database.partitioning import partition
 from postgres_supervisor import embedded
 from tests.running import MovableClock, Running, named, running
 from tests.seeds import seed
@@ -66,12 +67,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(server: str) -> str:
-    """The name of a migrated database with the sandbox's data, which others are cloned from."""
+    """The name of a migrated database with the sandbox's data, which others are cloned from.
+
+    LERNBATCH_TEST_PARTS cuts its largest tables into that many parts.
+    """
     name = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
     _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
     _run(migrate(named(server, name)))
     _run(migrate(named(server, name), sandbox.MIGRATIONS))
     _run(seed(named(server, name)))
+    if parts := os.environ.get("LERNBATCH_TEST_PARTS"):
+        _run(partition(named(server, name), int(parts), lambda line: None))
     return name
 
 

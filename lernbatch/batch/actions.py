@@ -240,7 +240,7 @@ async def find_all(conn: Connection, batch_ids: Collection[str]) -> list[Batch]:
     return await db.all(conn, Batch, Q.batches_by_ids, batch_ids=sorted(set(batch_ids))) if batch_ids else []
 
 
-@coalesced
+@coalesced()
 async def batch_of(services: Services, batch_ids: Sequence[str]) -> list[Answer[Batch | None]]:
     """The batch of that id, or None: as `find`, for what is asked so often that many are read at once."""
     rows = {batch.batch_id: batch for batch in await find_all(services.pool, batch_ids)}

@@ -11,6 +11,7 @@ import asyncpg
 
 from lernbatch import __version__
 from lernbatch.database import hosts
+from lernbatch.database.parts import statements_for
 from lernbatch.errors import Unusable
 
 LOCK_TIMEOUT_SECONDS = 10
@@ -81,6 +82,11 @@ async def migrate(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
                 f"The database was made by a newer version of lernbatch (it has {newest['name']}) than this one,"
                 f" {__version__}: {needed}."
             )
+        if await conn.fetchval("SELECT to_regclass('partitioning')") and newest and newest["name"] < files[-1].name:
+            raise Unusable(
+                "Tables are being cut into parts (`lernbatch db partition`): finish that, or --abandon it, with the "
+                "version that began it."
+            )
         return [migration.name for migration in files if await _apply(conn, migrations, migration)]
     finally:
         await conn.close()
@@ -108,7 +114,8 @@ async def _apply(conn: asyncpg.Connection, migrations: Migrations, migration: Mi
         if await conn.fetchval(f"SELECT true FROM {migrations.table} WHERE name = $1", migration.name):
             return False
         for statement in migration.text.removesuffix(";\n").split(";\n"):
-            await conn.execute(statement)
+            for text in await statements_for(conn, statement):
+                await conn.execute(text)
         await conn.execute(
             f"INSERT INTO {migrations.table} (name, version) VALUES ($1, $2)", migration.name, __version__
         )

@@ -161,7 +161,7 @@ async def list_of(services: Services, query: EnrolmentsQuery) -> EnrolmentPage:
     return EnrolmentPage(enrolments, count, None if last is None else (last.enrolled_at, last.batch_id))
 
 
-@coalesced
+@coalesced(lambda query: query.user_id)
 async def _read_page(services: Services, queries: Sequence[EnrolmentsQuery]) -> list[Answer[list[Enrolment]]]:
     filters = [
         (position, course_id) for position, query in enumerate(queries, start=1) for course_id in query.course_ids or ()
@@ -206,21 +206,21 @@ async def organisations_of(services: Services, channels: Collection[str]) -> Map
         return None
 
 
-@coalesced
+@coalesced()
 async def batches_of(services: Services, batch_ids: Sequence[frozenset[str]]) -> list[Answer[list[Batch]]]:
     """The batches of these ids that exist."""
     rows = {batch.batch_id: batch for batch in await batches.find_all(services.pool, frozenset().union(*batch_ids))}
     return [[rows[batch_id] for batch_id in some if batch_id in rows] for some in batch_ids]
 
 
-@coalesced
+@coalesced(lambda request: request.user_id)
 async def _enrol_without_lock(services: Services, requests: Sequence[EnrolmentRequest]) -> list[Answer[bool]]:
     """Whether the learner is enrolled; False: nothing is done, for the seats of the batch are counted."""
     async with services.pool.acquire() as conn:
         return await _enrol(conn, services, requests, None)
 
 
-@coalesced
+@coalesced(lambda request: request.user_id)
 async def _enrol_under_lock(services: Services, requests: Sequence[EnrolmentRequest]) -> list[Answer[bool]]:
     async with services.pool.acquire() as conn, conn.transaction():
         return await _enrol_counting(conn, services, requests)
@@ -311,12 +311,30 @@ async def _write(
     # Most come for the first time, and nobody is told: one statement is enough.
     alone = not returning and not any(outgoing.values())
     async with nullcontext() if alone else conn.transaction():
-        if coming:
+        if coming and services.shards is None:
             fields = {"user_ids": "user_id", "batch_ids": "batch_id", "added_by": "added_by", "how": "source"}
             course_ids = [rows[request.key].course_id for request in coming]
             enrolled += await db.all(
                 conn, ChangedEnrolment, Q.enrol, now=now, course_ids=course_ids, **db.columns(coming, **fields)
             )
+        elif coming:
+            records = await conn.fetchmany(
+                Q.enrol_one.text,
+                [
+                    Q.enrol_one.arguments(
+                        {
+                            "user_id": request.user_id,
+                            "batch_id": request.batch_id,
+                            "course_id": rows[request.key].course_id,
+                            "added_by": request.added_by,
+                            "how": request.source,
+                            "now": now,
+                        }
+                    )
+                    for request in coming
+                ],
+            )
+            enrolled += [ChangedEnrolment(*record) for record in records]
         if returning:
             fields = {"user_ids": "user_id", "batch_ids": "batch_id", "how": "source"}
             returned = await db.all(conn, ChangedEnrolment, Q.re_enrol, now=now, **db.columns(returning, **fields))

@@ -20,6 +20,13 @@ INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how
 ON CONFLICT (user_id, batch_id) DO NOTHING
   RETURNING user_id, batch_id;
 
+-- enrol_one
+-- The same of one learner, for Citus: it sends the row to the learner's shard alone; many go in one round trip.
+INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, updated_at)
+     VALUES (:user_id, :batch_id, :course_id, true, :added_by, :how, :now, :now)
+ON CONFLICT (user_id, batch_id) DO NOTHING
+  RETURNING user_id, batch_id;
+
 -- re_enrol
 -- A learner who comes back keeps the progress and the first date; one who is in again already is not returned.
    UPDATE enrolment e

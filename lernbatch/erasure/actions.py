@@ -93,7 +93,10 @@ async def erase_due(services: Services) -> int:
             # Asked for since: where the person is can be told as long as the enrolments carry the id.
             await exhaust.withdraw_files_with(conn, [due.user_id], now)
         rows = await db.run(conn, Q.names_batches, user_id=due.user_id, limit=ROWS_PER_STEP)
-        await db.run(conn, Q.erase_batches, **{name: given[name] for name in Q.erase_batches.parameters})
+        erased = await conn.fetch(
+            Q.erase_batches.text, *Q.erase_batches.arguments({name: given[name] for name in Q.erase_batches.parameters})
+        )
+        await db.run(conn, Q.publish_listings, course_ids=[record["course_id"] for record in erased])
         for step in STEPS:
             rows += await db.run(conn, step, **{name: given[name] for name in step.parameters})
         if not rows:

@@ -164,6 +164,25 @@ SELECT DISTINCT r.channel AS consumer_id, b.course_id
                    WHERE b.batch_id = ANY (r.batch_ids))
 RETURNING request_id, dataset;
 
+-- sharded close_withdrawn
+WITH delivered AS MATERIALIZED (
+  SELECT request_id, channel, files_from, unnest(batch_ids) AS batch_id
+    FROM exhaust_request
+   WHERE dataset = ANY (:personal::text[]) AND deliveries <> '[]' AND status IN ('SUCCESS', 'FAILED')
+), withdrawn AS MATERIALIZED (
+  SELECT DISTINCT delivered.request_id
+    FROM delivered
+    JOIN batch b ON b.batch_id = delivered.batch_id
+    JOIN consent c ON c.consumer_id = delivered.channel AND c.object_id = b.course_id
+     AND c.withdrawn_at >= delivered.files_from
+    JOIN enrolment e ON e.batch_id = b.batch_id AND e.user_id = c.user_id
+)
+   UPDATE exhaust_request r
+      SET status = 'FAILED', message = :message, deliveries = '[]', sealed_key = NULL
+     FROM withdrawn
+    WHERE r.request_id = withdrawn.request_id
+RETURNING r.request_id, r.dataset;
+
 -- postpone_expiry
 UPDATE exhaust_request SET expires_at = :until WHERE request_id = :request_id;
 

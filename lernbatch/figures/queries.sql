@@ -12,6 +12,18 @@ SELECT asked.batch_id, f.counted_at, coalesce(nullif(f.learners, 0), counted.lea
            FROM (SELECT FROM enrolment e WHERE e.batch_id = asked.batch_id AND e.active LIMIT :most) learner) counted
     ON f.learners IS NULL OR f.learners = 0;
 
+-- sharded sizes
+WITH counted AS MATERIALIZED (
+  SELECT batch_id, least(count(*), :most) AS learners
+    FROM enrolment
+   WHERE batch_id = ANY (:batch_ids::text[]) AND active
+GROUP BY batch_id
+)
+SELECT asked.batch_id, f.counted_at, coalesce(nullif(f.learners, 0), counted.learners, 0)::integer AS learners
+  FROM unnest(:batch_ids) AS asked (batch_id)
+  LEFT JOIN batch_figures f ON f.batch_id = asked.batch_id
+  LEFT JOIN counted ON counted.batch_id = asked.batch_id;
+
 -- plan_by_values
 -- In the transaction the planner knows which batch it is about: what is right for one of twenty learners, a look at each
 -- one's row, takes seconds for one of a hundred thousand.
@@ -53,9 +65,10 @@ SELECT e.user_id, e.batch_id, e.revision, e.active, e.added_how, e.enrolled_at, 
 INSERT INTO learner_figures (user_id, batch_id, revision, active, certificates, measure, standing, standing_until, need,
                              reached, percentage, unit, units, best, attempts, step, enrolled_at, seen_at, completed_at,
                              added_how)
-SELECT user_id, batch_id, revision, active, certificates, measure, standing, standing_until, need, reached, percentage,
-       unit, ARRAY(SELECT jsonb_array_elements_text(units)::smallint), best, attempts, step, enrolled_at, seen_at,
-       completed_at, added_how
+SELECT counted.user_id, counted.batch_id, counted.revision, counted.active, counted.certificates, counted.measure,
+       counted.standing, counted.standing_until, counted.need, counted.reached, counted.percentage, counted.unit,
+       translate(counted.units::text, '[]', '{}')::smallint[], counted.best, counted.attempts, counted.step,
+       counted.enrolled_at, counted.seen_at, counted.completed_at, counted.added_how
   FROM unnest(:user_ids::text[], :batch_ids::text[], :revisions::bigint[], :active::boolean[], :certificates::integer[],
               :measures::integer[], :standings::smallint[], :standing_until::timestamptz[], :needs::smallint[],
               :reached::smallint[], :percentages::smallint[], :unit::smallint[], :units::jsonb[], :best::integer[],
@@ -63,8 +76,8 @@ SELECT user_id, batch_id, revision, active, certificates, measure, standing, sta
               :completed_at::timestamptz[], :added_how::text[])
     AS counted (user_id, batch_id, revision, active, certificates, measure, standing, standing_until, need, reached,
                 percentage, unit, units, best, attempts, step, enrolled_at, seen_at, completed_at, added_how)
- WHERE EXISTS (SELECT FROM enrolment e WHERE e.user_id = counted.user_id AND e.batch_id = counted.batch_id)
- ORDER BY user_id, batch_id
+  JOIN enrolment e ON e.user_id = counted.user_id AND e.batch_id = counted.batch_id
+ ORDER BY counted.user_id, counted.batch_id
 ON CONFLICT (user_id, batch_id) DO UPDATE
    SET revision = EXCLUDED.revision, active = EXCLUDED.active, certificates = EXCLUDED.certificates,
        measure = EXCLUDED.measure, standing = EXCLUDED.standing, standing_until = EXCLUDED.standing_until,

@@ -7,7 +7,7 @@ from lernbatch.bulk import drafts
 from lernbatch.erasure import actions as erasure
 from lernbatch.exhaust import jobs as exhaust
 from lernbatch.services import Services
-from lernbatch.web import audit, idempotency
+from lernbatch.web import audit, idempotency, rates
 
 FORGETTING = (
     exhaust.forget_expired,
@@ -15,6 +15,7 @@ FORGETTING = (
     drafts.forget_old,
     idempotency.forget_old,
     audit.forget_old,
+    rates.forget_old,
     erasure.forget_old,
 )
 

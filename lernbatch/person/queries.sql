@@ -14,6 +14,14 @@
 ORDER BY c.fetched_at
    LIMIT :limit;
 
+-- sharded consents_to_recheck
+  SELECT c.user_id, pair.consumer_id, pair.course_id
+    FROM unnest(:consumer_ids::text[], :course_ids::text[]) AS pair (consumer_id, course_id)
+    JOIN consent c ON c.consumer_id = pair.consumer_id AND c.object_id = pair.course_id
+   WHERE lower(c.status) = 'active' AND c.fetched_at < :older_than
+ORDER BY c.fetched_at
+   LIMIT :limit;
+
 -- expire_consents
 UPDATE consent
    SET withdrawn_at = expires_at

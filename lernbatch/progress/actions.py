@@ -79,7 +79,7 @@ async def record(services: Services, update: Update) -> Outcome:
     return rules.outcome(update.works, results)
 
 
-@coalesced
+@coalesced(lambda work: work.user_id)
 async def record_one(services: Services, works: Sequence[Work]) -> list[Answer[Recorded]]:
     """Store what is reported of one learner in one batch; answered after it is committed.
 
@@ -309,7 +309,7 @@ async def states_of(services: Services, user_id: str, course_id: str, batch_id: 
         return await _read_states(services, (user_id, batch_id, course_id))
 
 
-@coalesced
+@coalesced(lambda key: key[0])
 async def _read_states(services: Services, keys: Sequence[tuple[str, str, str]]) -> list[Answer[States]]:
     """The states of one learner, batch and course."""
     user_ids, batch_ids, course_ids = (list(column) for column in zip(*keys, strict=True))

@@ -20,14 +20,14 @@ from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unusable
 from lernbatch.screen import Screen
 from lernbatch.services import Services
+from lernbatch.sunbird_source.beside import open_archive, open_index, open_job_requests, open_registry
+from lernbatch.sunbird_source.model import Options, SunbirdSource
+from lernbatch.sunbird_source.opening import open_source
 from lernbatch.takeover import actions, report
 from lernbatch.takeover import hand_back as handing_back
 from lernbatch.takeover import hand_over as handing_over
 from lernbatch.takeover import verify as verification
 from lernbatch.takeover.convert.model import ConvertOptions
-from lernbatch.takeover.readers.beside import open_archive, open_index, open_job_requests, open_registry
-from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, SunbirdSource
 from lernbatch.takeover.showing import Shown
 
 app = App(name="sunbird", help="Move over from a running Sunbird: plan, copy, catch up, verify, hand over, and back.")

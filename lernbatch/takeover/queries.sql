@@ -63,25 +63,29 @@ INSERT INTO takeover.chunk (source, name, first, last, source_table, digest, row
      VALUES (:source, :name, :first, :last, :source_table, :digest, :rows, :counts);
 
 -- slices_to_build
--- Those in which somebody is, and that are not built.
-SELECT DISTINCT slice
-  FROM takeover.stage
- WHERE NOT EXISTS (SELECT FROM takeover.slice AS built WHERE built.slice = stage.slice)
- ORDER BY slice;
+-- Those in which somebody is, and that are not built, with how many bytes there are of each.
+  SELECT slice, sum(octet_length(body))::bigint AS size
+    FROM takeover.stage
+   WHERE NOT EXISTS (SELECT FROM takeover.slice AS built WHERE built.slice = stage.slice)
+GROUP BY slice
+ORDER BY slice;
 
--- slice_built
-INSERT INTO takeover.slice (slice, counts) VALUES (:slice, :counts);
+-- slices_built_now
+-- What was counted of them together stands with the first.
+INSERT INTO takeover.slice (slice, counts)
+SELECT slice, CASE WHEN place = 1 THEN :counts::jsonb ELSE '{}' END
+  FROM unnest(:slices::smallint[]) WITH ORDINALITY AS built (slice, place);
 
 -- slices_built
 SELECT slice, counts FROM takeover.slice;
 
 -- staged_learners
--- All that is staged of a slice, a learner after the other, a row a kind: its bodies, with commas between.
-  SELECT user_id, kind, string_agg(body, ','::bytea) AS bodies, count(*) AS rows
+-- All that is staged of some slices, a learner after the other, a row a kind: its bodies, with commas between.
+  SELECT user_id, kind, string_agg(body, ','::bytea) AS bodies
     FROM takeover.stage
-   WHERE slice = :slice
-GROUP BY user_id, kind
-ORDER BY user_id, kind;
+   WHERE slice = ANY(:slices::smallint[])
+GROUP BY slice, user_id, kind
+ORDER BY slice, user_id, kind;
 
 -- save_problems
 INSERT INTO takeover.problem (kind, key, said, of_batches)
@@ -215,6 +219,16 @@ DELETE FROM imported_certificate
    WHERE enrolment.batch_id = ANY(:batch_ids::text[])
      AND NOT EXISTS (SELECT FROM takeover.stage WHERE stage.user_id = enrolment.user_id)
 ORDER BY enrolment.user_id, enrolment.batch_id
+   LIMIT :limit;
+
+-- sharded learners_of_ours_alone
+WITH listed AS MATERIALIZED (
+  SELECT DISTINCT user_id, batch_id FROM enrolment WHERE batch_id = ANY(:batch_ids::text[])
+)
+  SELECT user_id, batch_id
+    FROM listed
+   WHERE NOT EXISTS (SELECT FROM takeover.stage WHERE stage.user_id = listed.user_id)
+ORDER BY user_id, batch_id
    LIMIT :limit;
 
 -- remove_enrolments

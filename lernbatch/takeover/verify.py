@@ -15,6 +15,7 @@ import msgspec
 from lernbatch.database.db import Connection
 from lernbatch.sealing import seal_of
 from lernbatch.services import Services
+from lernbatch.sunbird_source.model import SunbirdSource
 from lernbatch.takeover import actions, report
 from lernbatch.takeover.convert.model import (
     Converted,
@@ -26,7 +27,6 @@ from lernbatch.takeover.convert.model import (
 )
 from lernbatch.takeover.database import Q, Tables, temporary
 from lernbatch.takeover.passes import Pass, PassCounts, Watch
-from lernbatch.takeover.row import SunbirdSource
 from lernbatch.takeover.target import StoredCertificateRow, StoredEnrolmentRow
 
 RELATIVE = 1e-5  # of numbers that an export has rounded

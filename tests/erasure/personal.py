@@ -170,6 +170,7 @@ PERSONAL = (
     Personal("console_session", ("kept",), "who typed it", "10 minutes", "deleted", "AES-GCM, bound to the session"),
     Personal("saved_view", ("user_id", "name", "query"), "who kept it", "for ever", "deleted"),
     Personal("audit", ("who", "whom", "about", "from_address"), "operators", _AUDIT, "pseudonym"),
+    Personal("rate_count", ("caller_hash",), "nobody", "two minutes", "nothing: it is over", "a hash with the minute"),
     Personal("sandbox_person", ("user_id", "managed_by"), _SANDBOX, "for ever", _THEIRS),
     Personal("sandbox_consent", ("user_id",), _SANDBOX, "for ever", _THEIRS),
     Personal("sandbox_group", ("members",), _SANDBOX, "for ever", _THEIRS),

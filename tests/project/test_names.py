@@ -158,9 +158,10 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "job": ("jobs",),
     "learner_figures": ("erasure", "figures"),
     "merged_account": ("account", "erasure"),
-    "outbox": ("enrolment", "erasure", "jobs.outbox", "progress"),
+    "outbox": ("erasure", "jobs.outbox"),
     "people_due": ("erasure", "person", "summary"),
     "profile": ("erasure", "person"),
+    "rate_count": ("web",),
     "roster_change": ("bulk", "erasure"),
     "roster_draft": ("bulk", "erasure"),
     "takeover": ("exhaust", "takeover"),
@@ -172,7 +173,9 @@ _WRITE = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|COPY) (?:ONLY
 def written_tables() -> dict[str, set[str]]:
     """Table → the rooms whose statements write it."""
     tables = set(
-        re.findall(r"^CREATE TABLE (\w+)", (ROOTS[0] / "schema.sql").read_text(encoding="utf-8"), re.MULTILINE)
+        re.findall(
+            r"^CREATE (?:UNLOGGED )?TABLE (\w+)", (ROOTS[0] / "schema.sql").read_text(encoding="utf-8"), re.MULTILINE
+        )
     )
     found: dict[str, set[str]] = defaultdict(set)
     for room in packages_with_statements():

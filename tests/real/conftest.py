@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from lernbatch.takeover.readers.opening import open_source
-from tests.real import cassandra, chromium, kafka
+from lernbatch.sunbird_source.opening import open_source
+from tests.real import cassandra, chromium, kafka, patroni
+from tests.sunbird_source.reading import all_rows
+from tests.sunbird_source.sunbird_export.generate import world
 from tests.takeover.moving import Installation
-from tests.takeover.reading import all_rows
-from tests.takeover.sunbird_export.generate import world
 
 # Whether something can be had here, the files that need it, and what is said where it cannot.
 _NEEDS = (
@@ -33,7 +33,7 @@ _NEEDS = (
         cassandra.jars("cassandra"),
         ["test_cassandra.py", "test_dsbulk.py"],
         "no Cassandra can be had here (it needs Java 17 and Maven), so no living cluster was read, and nothing "
-        "that its tools export of one. Files as they write them are read in tests/takeover.",
+        "that its tools export of one. Files as they write them are read in tests/sunbird_source.",
     ),
     (
         cassandra.jars("kafka"),
@@ -42,19 +42,29 @@ _NEEDS = (
         "from one, and no login was tried. What is done with events is tested in tests/outbox and tests/listening.",
     ),
     (
+        patroni.programs(),
+        ["test_patroni.py"],
+        "no Patroni with etcd and PostgreSQL 15 is installed here (Debian's packages are patroni, etcd-server and "
+        "postgresql-15), so no cluster's primary was killed. A primary whose standby is promoted by hand is killed in "
+        "tests/database.",
+    ),
+    (
         cassandra.jars("dsbulk"),
         ["test_dsbulk.py"],
         "no dsbulk can be had here (it needs Java and Maven), so what it exports was not read. Documents as it writes "
-        "them are read in tests/takeover.",
+        "them are read in tests/sunbird_source.",
     ),
 )
 _missing = [(files, said) for program, files, said in _NEEDS if program is None]
+_measured: list[str] = []
 collect_ignore = [file for files, _ in _missing for file in files]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for _, said in _missing:
         terminalreporter.write_line(f"NOT RUN: {said}")
+    for line in _measured:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +80,18 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Broker]:
     """A broker that stays up; each test makes topics of its own."""
     with kafka.running(tmp_path_factory.mktemp("kafka")) as broker:
         yield broker
+
+
+@pytest.fixture(scope="module", name="patroni")
+def cluster() -> Iterator[patroni.Cluster]:
+    with patroni.running() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def measured() -> list[str]:
+    """Takes lines for people: nothing is asserted of how long something took."""
+    return _measured
 
 
 @pytest.fixture(scope="session")

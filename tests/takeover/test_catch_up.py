@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lernbatch.errors import Upstream
+from lernbatch.sunbird_source.opening import open_source
 from lernbatch.takeover import actions, batches
-from lernbatch.takeover.readers.opening import open_source
 from tests.cli.commands import Installation as CommandLine
 from tests.takeover.moving import NOBODY_WATCHES, PROVIDER, Installation
 

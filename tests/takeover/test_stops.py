@@ -33,7 +33,8 @@ def watch(what, done, total):
     if calls == int(sys.argv[4]):
         os.kill(os.getpid(), signal.SIGKILL)
 
-Installation(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), {"lease_seconds": 0.2}).copy(watch=watch)
+installation = Installation(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), {"lease_seconds": 0.2})
+installation.copy(watch=watch, bytes_at_once=2000)
 """
 
 
@@ -70,7 +71,7 @@ def test_m66_a_stop_at_every_chunk_and_slice_boundary_has_the_same_end(
                 raise Stopped
 
         try:
-            installation.copy(watch=watch, chunk_bytes=20_000)
+            installation.copy(watch=watch, chunk_bytes=20_000, bytes_at_once=1)
             break
         except Stopped:
             continue

@@ -18,7 +18,7 @@ from lernbatch.progress import rules
 from lernbatch.progress.attempts import rules as attempt_rules
 from lernbatch.progress.attempts.model import Attempt
 from lernbatch.progress.model import COMPLETED, STATES, Completion, ContentState, LastRead, States
-from lernbatch.takeover.catalog import ARCHIVE
+from lernbatch.sunbird_source.catalog import ARCHIVE
 from lernbatch.takeover.convert import certificates
 from lernbatch.takeover.convert.model import (
     BatchFacts,

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from lernbatch.progress.model import COMPLETED, ContentState
-from lernbatch.takeover.catalog import ARCHIVE, BATCH_INDEX, CERTIFICATE, JOB_REQUEST
+from lernbatch.sunbird_source.catalog import ARCHIVE, BATCH_INDEX, CERTIFICATE, JOB_REQUEST
+from lernbatch.sunbird_source.model import SourceRow
 from lernbatch.takeover.convert.model import (
     ConvertOptions,
     Fate,
@@ -39,7 +40,6 @@ from lernbatch.takeover.convert.values import (
     total,
     words_ms,
 )
-from lernbatch.takeover.row import SourceRow
 
 # Batch id → its course, of the batches that will be in the target; None: rows of two courses want the id.
 Courses: TypeAlias = Mapping[str, str | None]

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from lernbatch.takeover.readers.beside import open_archive, open_index, open_job_requests, open_registry
-from lernbatch.takeover.readers.files import BrokenFile, NoSource
-from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, SourceRow, UnreadableRow
-from tests.takeover.reading import all_rows, one, read, write
+from lernbatch.sunbird_source.beside import open_archive, open_index, open_job_requests, open_registry
+from lernbatch.sunbird_source.files import BrokenFile, NoSource
+from lernbatch.sunbird_source.model import Options, SourceRow, UnreadableRow
+from lernbatch.sunbird_source.opening import open_source
+from tests.sunbird_source.reading import all_rows, one, read, write
 
 FORMS = ("dsbulk", "cqlsh", "cqlsh-py39")
 

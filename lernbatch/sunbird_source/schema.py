@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from lernbatch.takeover.catalog import BadType, CqlType, cql_type
+from lernbatch.sunbird_source.catalog import BadType, CqlType, cql_type
 
 _comment = re.compile(r"/\*.*?\*/|^\s*(?:--|//).*?$", re.DOTALL | re.MULTILINE)
 _create = re.compile(

@@ -18,10 +18,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from lernbatch.errors import Unusable
-from lernbatch.takeover.catalog import TABLES, CqlType, cql_type
-from lernbatch.takeover.readers.files import FileSource, RecordParser, SourceFile
-from lernbatch.takeover.readers.values import Shape, moment, number, shape
-from lernbatch.takeover.row import SourceRow, SourceTable, UnreadableRow
+from lernbatch.sunbird_source.catalog import TABLES, CqlType, cql_type
+from lernbatch.sunbird_source.files import FileSource, RecordParser, SourceFile
+from lernbatch.sunbird_source.model import SourceRow, SourceTable, UnreadableRow
+from lernbatch.sunbird_source.values import Shape, moment, number, shape
 
 _field = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*"|[^",\\]*(?:\\.[^",\\]*)*)(,|$)', re.DOTALL)
 _spelled = re.compile(r"\\(\\|n|r|t|x[0-9a-f]{2})")

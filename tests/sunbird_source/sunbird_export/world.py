@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.takeover.sunbird_export.formats import (
+from tests.sunbird_source.sunbird_export.formats import (
     Escape,
     Udt,
     csv_field,

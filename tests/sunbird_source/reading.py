@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, SourceRow, SunbirdSource, UnreadableRow
+from lernbatch.sunbird_source.model import Options, SourceRow, SunbirdSource, UnreadableRow
+from lernbatch.sunbird_source.opening import open_source
 
 KEYS = {
     "course_batch": "courseid,batchid",

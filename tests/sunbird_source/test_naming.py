@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lernbatch.takeover.catalog import BadType, CqlType, cql_type
-from lernbatch.takeover.readers.naming import ForeignTable, NoSuchName, SeveralTables
-from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.readers.schema import read_schema
-from lernbatch.takeover.row import Options, SourceRow
-from tests.takeover.reading import all_rows, cqlsh, one, read, write
-from tests.takeover.sunbird_export.generate import world
+from lernbatch.sunbird_source.catalog import BadType, CqlType, cql_type
+from lernbatch.sunbird_source.model import Options, SourceRow
+from lernbatch.sunbird_source.naming import ForeignTable, NoSuchName, SeveralTables
+from lernbatch.sunbird_source.opening import open_source
+from lernbatch.sunbird_source.schema import read_schema
+from tests.sunbird_source.reading import all_rows, cqlsh, one, read, write
+from tests.sunbird_source.sunbird_export.generate import world
 
 SPARK = {
     "user_content_consumption": {"courseid": "collectionid", "batchid": "contextid"},

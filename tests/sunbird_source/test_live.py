@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lernbatch.takeover.readers.files import NoSource
-from lernbatch.takeover.readers.live import CASSANDRA, YUGABYTE, split
-from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.readers.pace import SourcePace
+from lernbatch.sunbird_source.files import NoSource
+from lernbatch.sunbird_source.live import CASSANDRA, YUGABYTE, split
+from lernbatch.sunbird_source.opening import open_source
+from lernbatch.sunbird_source.pace import SourcePace
 
 TOKENS = st.integers(-(2**63), 2**63 - 1)
 
@@ -88,7 +88,7 @@ def test_m10_an_address_that_names_no_cluster_is_refused(text: str) -> None:
 def test_m10_without_the_driver_its_extra_is_named() -> None:
     program = (
         "import sys; sys.modules['cassandra'] = None\n"
-        "from lernbatch.takeover.readers.opening import open_source\n"
+        "from lernbatch.sunbird_source.opening import open_source\n"
         "try: open_source('cassandra://127.0.0.1:1/')\n"
         "except Exception as refused: print(type(refused).__name__, refused)"
     )

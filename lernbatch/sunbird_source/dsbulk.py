@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lernbatch.takeover.readers.files import (
+from lernbatch.sunbird_source.files import (
     BYTE_ORDER_MARK,
     LONGEST_RECORD_BYTES,
     BrokenFile,
@@ -19,8 +19,8 @@ from lernbatch.takeover.readers.files import (
     head,
     lines,
 )
-from lernbatch.takeover.readers.shaping import Shaper
-from lernbatch.takeover.row import SourceRow, SourceTable, UnreadableRow
+from lernbatch.sunbird_source.model import SourceRow, SourceTable, UnreadableRow
+from lernbatch.sunbird_source.shaping import Shaper
 
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError)
 _decode = msgspec.json.Decoder().decode

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from lernbatch.errors import Unusable
-from lernbatch.takeover.catalog import DERIVED, RENAMED_COLUMNS, TABLES, CqlType, accepts
-from lernbatch.takeover.row import Options, SourceTable
+from lernbatch.sunbird_source.catalog import DERIVED, RENAMED_COLUMNS, TABLES, CqlType, accepts
+from lernbatch.sunbird_source.model import Options, SourceTable
 
 _ALIKE = 0.6  # of a table's columns, from which on it may be one of ours under another name
 

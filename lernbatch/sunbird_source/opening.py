@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lernbatch.takeover.catalog import TABLES, CqlType
-from lernbatch.takeover.readers.cqlsh import CqlshCsv, Evidence, header_cells, logged_rows
-from lernbatch.takeover.readers.dsbulk import DsbulkJson, column_names
-from lernbatch.takeover.readers.files import FileSource, NoSource, SourceFile, blocks, head, lines, sizes
-from lernbatch.takeover.readers.live import DIALECTS, LiveSource
-from lernbatch.takeover.readers.naming import identified
-from lernbatch.takeover.readers.schema import read_schema
-from lernbatch.takeover.row import Options, SunbirdSource
+from lernbatch.sunbird_source.catalog import TABLES, CqlType
+from lernbatch.sunbird_source.cqlsh import CqlshCsv, Evidence, header_cells, logged_rows
+from lernbatch.sunbird_source.dsbulk import DsbulkJson, column_names
+from lernbatch.sunbird_source.files import FileSource, NoSource, SourceFile, blocks, head, lines, sizes
+from lernbatch.sunbird_source.live import DIALECTS, LiveSource
+from lernbatch.sunbird_source.model import Options, SunbirdSource
+from lernbatch.sunbird_source.naming import identified
+from lernbatch.sunbird_source.schema import read_schema
 
 _LONGEST_LOG_BYTES = 64 * 1024 * 1024
 _data = re.compile(r"(?P<stem>.+?)\.(?P<kind>csv|json)(?:\.(?P<part>\d+))?(?:\.gz)?", re.IGNORECASE)

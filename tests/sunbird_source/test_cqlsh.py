@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lernbatch.takeover.catalog import TABLES
-from lernbatch.takeover.readers.cqlsh import (
+from lernbatch.sunbird_source.catalog import TABLES
+from lernbatch.sunbird_source.cqlsh import (
     CqlshParser,
     EscapesDisagree,
     EscapesUnclear,
@@ -21,12 +21,12 @@ from lernbatch.takeover.readers.cqlsh import (
     collection_reader,
     logged_rows,
 )
-from lernbatch.takeover.readers.naming import ForeignTable
-from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.readers.values import ZoneMissing
-from lernbatch.takeover.row import Options, SourceRow, SourceTable, UnreadableRow
-from tests.takeover.reading import all_rows, cqlsh, one, read, write
-from tests.takeover.sunbird_export.formats import Escape, Udt, cqlsh_value, csv_field, csv_line
+from lernbatch.sunbird_source.model import Options, SourceRow, SourceTable, UnreadableRow
+from lernbatch.sunbird_source.naming import ForeignTable
+from lernbatch.sunbird_source.opening import open_source
+from lernbatch.sunbird_source.values import ZoneMissing
+from tests.sunbird_source.reading import all_rows, cqlsh, one, read, write
+from tests.sunbird_source.sunbird_export.formats import Escape, Udt, cqlsh_value, csv_field, csv_line
 
 # -- M02: two spellings
 

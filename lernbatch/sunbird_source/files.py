@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
 from lernbatch.errors import Unusable
-from lernbatch.takeover.row import Chunk, Options, SourceRow, SourceTable, UnreadableRow
+from lernbatch.sunbird_source.model import Chunk, Options, SourceRow, SourceTable, UnreadableRow
 
 _BLOCK_BYTES = 1024 * 1024
 LONGEST_RECORD_BYTES = 64 * 1024 * 1024

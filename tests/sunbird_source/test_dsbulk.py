@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lernbatch.takeover.readers.dsbulk import documents
-from lernbatch.takeover.readers.files import BrokenFile, lines
-from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, SourceRow, UnreadableRow
-from tests.takeover.reading import all_rows, one, read, write
+from lernbatch.sunbird_source.dsbulk import documents
+from lernbatch.sunbird_source.files import BrokenFile, lines
+from lernbatch.sunbird_source.model import Options, SourceRow, UnreadableRow
+from lernbatch.sunbird_source.opening import open_source
+from tests.sunbird_source.reading import all_rows, one, read, write
 
 KEY = {"userid": "u", "courseid": "c", "batchid": "b"}
 ROWS: list[dict[str, Any]] = [
@@ -218,7 +218,7 @@ def test_a_file_is_never_held_as_a_whole(tmp_path: Path) -> None:
 def test_a_file_without_line_feeds_is_refused_before_memory_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lernbatch.takeover.readers.files.LONGEST_RECORD_BYTES", 3_000_000)
+    monkeypatch.setattr("lernbatch.sunbird_source.files.LONGEST_RECORD_BYTES", 3_000_000)
     source = open_source(str(write(tmp_path, {NAME: compact(ROWS[0]) + "\n" + "x" * 5_000_000})))
     with pytest.raises(BrokenFile, match="more than 3000000 bytes"):
         all_rows(source)

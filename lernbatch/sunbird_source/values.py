@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from lernbatch.errors import Unusable
-from lernbatch.takeover.catalog import CqlType
-from lernbatch.takeover.row import Value
+from lernbatch.sunbird_source.catalog import CqlType
+from lernbatch.sunbird_source.model import Value
 
 # Takes a value that is there; raises ValueError or TypeError where it is none of its type.
 Shape: TypeAlias = Callable[[Any], Value]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.takeover.sunbird_export.formats import iso, millis
-from tests.takeover.sunbird_export.world import (
+from tests.sunbird_source.sunbird_export.formats import iso, millis
+from tests.sunbird_source.sunbird_export.world import (
     IST,
     Attempt,
     Course,

@@ -13,11 +13,19 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lernbatch.takeover.catalog import ARCHIVE, BATCH_INDEX, BESIDE, CERTIFICATE, JOB_REQUEST, PUBLIC_KEY, TableKind
-from lernbatch.takeover.readers.dsbulk import NOT_JSON, documents, is_spread
-from lernbatch.takeover.readers.files import FileSource, NoSource, RecordParser, SourceFile, head, lines
-from lernbatch.takeover.readers.shaping import Shaper
-from lernbatch.takeover.row import Options, SourceRow, SourceTable, UnreadableRow
+from lernbatch.sunbird_source.catalog import (
+    ARCHIVE,
+    BATCH_INDEX,
+    BESIDE,
+    CERTIFICATE,
+    JOB_REQUEST,
+    PUBLIC_KEY,
+    TableKind,
+)
+from lernbatch.sunbird_source.dsbulk import NOT_JSON, documents, is_spread
+from lernbatch.sunbird_source.files import FileSource, NoSource, RecordParser, SourceFile, head, lines
+from lernbatch.sunbird_source.model import Options, SourceRow, SourceTable, UnreadableRow
+from lernbatch.sunbird_source.shaping import Shaper
 
 _decode = msgspec.json.Decoder().decode
 _parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from lernbatch.errors import Unusable
-from lernbatch.takeover.catalog import TABLES, BadType, CqlType, cql_type
-from lernbatch.takeover.readers.files import NoSource
-from lernbatch.takeover.readers.naming import identified
-from lernbatch.takeover.readers.pace import SourcePace
-from lernbatch.takeover.readers.shaping import Shaper
-from lernbatch.takeover.row import Chunk, Options, SourceRow, SourceTable, UnreadableRow
+from lernbatch.sunbird_source.catalog import TABLES, BadType, CqlType, cql_type
+from lernbatch.sunbird_source.files import NoSource
+from lernbatch.sunbird_source.model import Chunk, Options, SourceRow, SourceTable, UnreadableRow
+from lernbatch.sunbird_source.naming import identified
+from lernbatch.sunbird_source.pace import SourcePace
+from lernbatch.sunbird_source.shaping import Shaper
 
 if TYPE_CHECKING:
     from cassandra.cluster import Cluster, Session

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from lernbatch.takeover.catalog import BESIDE, TABLES
-from lernbatch.takeover.readers.values import shape
-from lernbatch.takeover.row import SourceRow, SourceTable, UnreadableRow
+from lernbatch.sunbird_source.catalog import BESIDE, TABLES
+from lernbatch.sunbird_source.model import SourceRow, SourceTable, UnreadableRow
+from lernbatch.sunbird_source.values import shape
 
 
 class Shaper:
