@@ -40,7 +40,9 @@ PAGES: tuple[Page, ...] = (
     Page("/console/sessions", sign_in.show_sessions, {"end": Write(sign_in.end_session)}),
 
     # batches
-    Page("/console/batches", batches.show, nav=N_("Batches"), seen_by=manages),
+    Page("/console/batches", batches.show,
+         {"save-view": Write(batches.save_view), "forget-view": Write(batches.forget_view)},
+         nav=N_("Batches"), seen_by=manages),
     Page("/console/batches/list.csv", batches.download, seen_by=manages),
     Page("/console/batches/new", dates.show_new, {"create": Write(dates.create, "batch.create")}, seen_by=creates),
     Page("/console/batches/{batch_id}", overview.show, {"add": Write(overview.add, "enrolment.enrol")},

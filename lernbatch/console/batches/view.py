@@ -60,6 +60,11 @@ class ListQuery:
     def has_filter(self) -> bool:
         return bool(self.course_id or self.words)
 
+    @property
+    def kept(self) -> str:
+        """What a view of one's own keeps of the address; empty: it shows nothing but one of ours."""
+        return self.link()[1:] if self.has_filter or self.sort != _usual_sort(self.view) else ""
+
 
 def read_query(query: Mapping[str, str], counts: Mapping[str, int]) -> ListQuery:
     """`counts`: batches by view. Without a view it is the running ones, where there are any, else all."""
@@ -69,9 +74,13 @@ def read_query(query: Mapping[str, str], counts: Mapping[str, int]) -> ListQuery
         view = "running" if counts.get("running") else ALL
     sort = query.get("sort", "")
     if sort not in SORTS:
-        sort = "-end" if view == "ended" else "end"
+        sort = _usual_sort(view)
     words = " ".join(query.get("words", "")[:LONGEST_WORDS].split())
     return ListQuery(view, query.get("course", "")[:LONGEST_WORDS], words, sort, query.get("after", ""))
+
+
+def _usual_sort(view: str) -> str:
+    return "-end" if view == "ended" else "end"
 
 
 def whose(user_id: str | None, organisation_ids: Sequence[str] | None) -> tuple[Condition, ...]:
