@@ -216,3 +216,20 @@ def test_a_rule_that_the_form_knows_is_read_and_written_the_same(
 )
 def test_a_rule_that_the_form_does_not_know_is_left_alone(criteria: dict[str, Any]) -> None:
     assert form_of(read_criteria(criteria)) is None
+
+
+def test_changes_so_far_say_who_changed_what_and_when(cohort: Cohort, service: Running, visits: Visits) -> None:
+    visitor, address = visits(VIKRAM), f"/console/batches/{cohort.batch_id}/rules"
+    assert "Changes so far" not in text(visitor.get(address))
+    last = service.sql("SELECT end_date FROM batch WHERE batch_id = $1", cohort.batch_id)[0]["end_date"]
+    later = last + timedelta(days=14)
+    assert visitor.send(address, "save", {"endDate": later.isoformat(), "capacity": "40"}).status_code == 303
+    assert visitor.send(address, "save", {"mentors": MEERA.user_id}).status_code == 303
+    assert visitor.send(address, "save", {}).status_code == 303  # nothing is changed, so nothing is noted
+    assert cohort.attach(name="Merit", criteria=MERIT).status_code == 200
+    page = text(visitor.get(address)).partition("Changes so far")[2]
+    places = [page.index(words) for words in ("Rule of a certificate", "Mentors", f"Last day: {last} → {later}")]
+    assert places == sorted(places)
+    assert "Seats: – → 40" in page
+    assert page.count("by Vikram") == 3
+    assert MEERA.user_id not in page

@@ -26,6 +26,7 @@ from lernbatch.template.wire import Attachment, read_attachment
 from lernbatch.web.idempotency import Remember, once
 from lernbatch.web.request import Call
 
+CHANGES = 20  # of a page, the newest
 CONFLICT = batch_rules.ChangedMeanwhile.http_status
 
 
@@ -34,7 +35,9 @@ async def show(visit: Visit, preview: Preview | None = None, rule: dict[str, Any
     day = await batch_frame.managed(visit)
     course = (await courses.snapshots(visit.services, {day.batch.course_id})).get(day.batch.course_id)
     stored = view.fields_of(day.batch)
-    names = await people.names(visit, day.batch.mentors)
+    changes = await batches.changes_of(visit.services.pool, day.batch.batch_id, CHANGES)
+    who = [change.changed_by for change in changes if change.changed_by]
+    names = await people.names(visit, [*day.batch.mentors, *who])
     is_conflict = visit.status == CONFLICT
     revision = str(day.batch.revision)
     context = {
@@ -51,6 +54,7 @@ async def show(visit: Visit, preview: Preview | None = None, rule: dict[str, Any
         "differences": view.differences(visit.form, stored, visit.words) if is_conflict else [],
         "outcome": None if preview is None else view.outcome(preview, visit.words),
         "was_saved": "saved" in visit.query,
+        "changes": view.changes(changes, names, visit.words),
         "rules": award.rules(day.batch.templates, course, visit.words),
         "rule_outcome": rule,
         "due": visit.query.get("due", ""),
