@@ -24,11 +24,12 @@ from lernbatch.console.pages import PAGES
 from lernbatch.console.provider import Provider
 from lernbatch.console.visit import Console
 from lernbatch.course.cache import CourseCache
-from lernbatch.database import db
+from lernbatch.database import citus, db
 from lernbatch.database.coalescer import Coalescers
+from lernbatch.database.nodes import Nodes
 from lernbatch.database.reports import Reports
-from lernbatch.database.shards import read as read_shards
 from lernbatch.errors import Unusable
+from lernbatch.inbox.consumer import Consumer
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
 from lernbatch.jobs.worker import Job
@@ -41,9 +42,11 @@ from lernbatch.sunbird.users import ACTIVE
 from lernbatch.web import audit, failures, rates, server
 from lernbatch.web.endpoint import starlette_routes
 from lernbatch.web.envelope import Bodies
+from lernbatch.web.fragments import Fragments
 from lernbatch.web.middleware import Middleware, NoSuchRoute
 from lernbatch.web.rates import Rates
 from lernbatch.web.tokens import PublicKeys, TokenVerifier
+from lernbatch.webhook.client import WebhookClient
 from sandbox import app as sandbox
 from sandbox import identity
 from sandbox.sign_in import LocalPeople
@@ -55,7 +58,7 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
     clock = clock or Clock(config.time_zone)
     async with AsyncExitStack() as opened:
         await opened.enter_async_context(spans.exporting(config))
-        shards = await read_shards(dsn)
+        shards = await citus.shards_of(dsn)
         pool = await opened.enter_async_context(
             db.pool(
                 dsn,
@@ -81,8 +84,18 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
         keys = PublicKeys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
         kafka = Producer(config)
         opened.push_async_callback(kafka.close)
+        consumer = Consumer(config)
+        opened.push_async_callback(consumer.close)
+        webhooks = WebhookClient(config)
+        opened.push_async_callback(webhooks.close)
+        nodes = None
+        if shards is not None:
+            nodes = await opened.enter_async_context(Nodes.opened(config, dsn, shards, pool))
         # A flush serves many requests and has one time: each shadowed request has its own.
-        coalescers = Coalescers(enabled=config.coalescing_enabled and config.takeover != "shadow", shards=shards)
+        coalescers = Coalescers(
+            enabled=config.coalescing_enabled and config.takeover != "shadow",
+            shard_of=None if nodes is None else nodes.shard_of,
+        )
         tokens = TokenVerifier(config, clock, keys)
         sunbird.users.tell(lambda person: tokens.note(person.user_id, is_active=person.status == ACTIVE))
         yield Services(
@@ -93,14 +106,17 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             tokens,
             sunbird,
             kafka,
+            consumer,
+            webhooks,
             JobSignal(),
             coalescers,
             Bodies(config.bodies_at_once_bytes),
             CourseCache(),
+            Fragments(),
             audit.Refusals(),
             Rates(),
             asyncio.Semaphore(1),
-            shards,
+            nodes,
         )
 
 

@@ -12,7 +12,7 @@ import sandbox
 from lernbatch import config, log
 from lernbatch.clock import Clock
 from lernbatch.config import Config
-from lernbatch.database import db, opening
+from lernbatch.database import citus, db, opening
 from lernbatch.database import migrate as migrations
 from lernbatch.database.db import Connection
 from lernbatch.errors import Unusable
@@ -43,8 +43,13 @@ def refuse_sandbox_keys(read: Config) -> None:
 
 
 async def migrate(read: Config, dsn: str, *, with_sandbox: bool = False) -> list[str]:
-    """Apply what the product's tables lack, and the sandbox's where it answers; returns the migrations' names."""
+    """Apply what the product's tables lack, and the sandbox's where it answers; returns the migrations' names.
+
+    Where the tables are distributed, new ones are too.
+    """
     applied = await migrations.migrate(dsn)
+    if applied and await citus.shards_of(dsn) is not None:
+        await citus.distribute(dsn)
     if with_sandbox or read.uses_sandbox:
         applied += await migrations.migrate(dsn, sandbox.MIGRATIONS)
     return applied

@@ -252,6 +252,16 @@ class Config(BaseModel):
     topic_assessment_failed: str = "local.telemetry.assess.failed"
     topic_enrolment_sync: str = "local.batch.enrolment.sync.request"
     topic_invalid_state: str = "local.contentstate.invalid"
+    kafka_listening: bool = False  # to the four topics that follow
+    kafka_group: str = "local-lernbatch"  # whose members share what is heard
+    topic_account_merge: str = "local.lms.user.account.merge"  # empty: not listened to, as of the three that follow
+    topic_account_deletion: str = "local.delete.user"
+    topic_ownership_transfer: str = "local.user.ownership.transfer"
+    topic_publication: str = "local.content.postpublish.request"
+    webhooks_enabled: bool = False  # organisations may have addresses told what happens in their batches
+    webhook_hosts: Words = ()  # that may be inside the network, and without TLS; with or without a port
+    webhook_timeout_seconds: float = Field(10, gt=0, le=60)
+    webhook_log_days: int = Field(30, ge=7)  # a message is tried for almost four days
     mail_enabled: bool = False
     mail_signature: str = ""
     web_url: str = ""
@@ -334,7 +344,7 @@ class Config(BaseModel):
 
     # what is kept for how long, beside bulk_days and those of exhausts
     audit_days: int = Field(365, ge=1)  # of the audit trail
-    parked_event_days: int = Field(90, ge=1)  # of events that were given up
+    parked_event_days: int = Field(90, ge=1)  # of events and messages that were given up
     answer_days: int = Field(0, ge=0)  # of answers in attempts, whose scores stay; 0: for ever
     access_log: bool = True  # a line at info for every request but those of monitors
     otlp_endpoint: str = ""  # of a collector, to which spans go; none: there are none

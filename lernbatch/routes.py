@@ -22,6 +22,7 @@ from lernbatch.progress import handlers as progress
 from lernbatch.registry import handlers as registry
 from lernbatch.summary import handlers as summary
 from lernbatch.web.routing import Access, Route
+from lernbatch.webhook import handlers as webhook
 
 REPORTERS = ("ORG_ADMIN", "REPORT_ADMIN", "CONTENT_CREATOR", "COURSE_MENTOR")
 CREATORS = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
@@ -164,6 +165,16 @@ ROUTES: list[Route] = [
     Route("GET", "/certs/v1/registry/read/{certificate_id}", registry.legacy_read,
           gateway="/api/certreg/v1/certs/read/{certificate_id}"),
 
+    # webhooks
+    Route("POST", "/v1/webhook/create", webhook.create, unreadable=NotAnObject),
+    Route("GET", "/v1/webhook/list", webhook.list_webhooks),
+    Route("PATCH", "/v1/webhook/update", webhook.update, unreadable=NotAnObject),
+    Route("POST", "/v1/webhook/delete", webhook.delete, unreadable=NotAnObject),
+    Route("POST", "/v1/webhook/secret/rotate", webhook.rotate, unreadable=NotAnObject),
+    Route("POST", "/v1/webhook/test", webhook.test, unreadable=NotAnObject),
+    Route("GET", "/v1/webhook/log", webhook.list_deliveries),
+    Route("POST", "/v1/webhook/replay", webhook.replay, unreadable=NotAnObject),
+
     # accounts
     Route("POST", "/private/v1/user/account/merge", account.merge, Access.PRIVATE, raw=True),
     Route("POST", "/private/v1/user/account/delete", account.forget, Access.PRIVATE, raw=True),
@@ -177,5 +188,6 @@ ROUTES: list[Route] = [
     Route("GET", "/metrics", ops.metrics, Access.OPEN, raw=True, vital=True, operators=True),
     Route("GET", "/openapi.json", ops.describe, Access.OPEN, raw=True, operators=True),
     Route("GET", "/docs", ops.explain, Access.OPEN, raw=True, operators=True),
+    Route("GET", "/docs/{name}", ops.send_file, Access.OPEN, raw=True, operators=True),
 ]
 # fmt: on

@@ -128,15 +128,17 @@ CREATE TABLE enrolment (
   last_read_content_status smallint,
   last_access_at           timestamptz,
   updated_at               timestamptz NOT NULL,
-  states                   jsonb       NOT NULL DEFAULT '{}', -- content id → see progress.model.ContentState
+  states                   jsonb       DEFAULT '{}', -- as states_text, of a row that is not written since; goes one day
   scores                   jsonb       NOT NULL DEFAULT '{}', -- content id → [best score, its max score, attempts]
   certificates             jsonb       NOT NULL DEFAULT '[]', -- the contract's issued_certificates
   revision                 bigint      NOT NULL DEFAULT 1,    -- counts writes of progress: the guard against lost ones
   left_at                  timestamptz,                       -- the last time
   returned_at              timestamptz,                       -- likewise
+  states_text              text, -- JSON, content id → see progress.model.ContentState: text, so that it is not parsed here
   PRIMARY KEY (user_id, batch_id),
   CHECK (status IN (0, 1, 2)),
-  CHECK (percentage BETWEEN 0 AND 100)
+  CHECK (percentage BETWEEN 0 AND 100),
+  CONSTRAINT enrolment_states CHECK (num_nonnulls(states, states_text) = 1)
 ) WITH (fillfactor = 70);
 
 CREATE INDEX enrolment_of_batch ON enrolment (batch_id, user_id) WHERE active; -- all that is asked per batch
@@ -144,6 +146,7 @@ CREATE INDEX enrolment_added_by_other ON enrolment (added_by) WHERE added_by <> 
 
 -- Compressed, but kept beside the row as long as a page holds it: out of line, every update would write twice.
 ALTER TABLE enrolment ALTER COLUMN states SET STORAGE MAIN;
+ALTER TABLE enrolment ALTER COLUMN states_text SET STORAGE MAIN;
 -- And these two, or they would be moved out of line first to make room for it.
 ALTER TABLE enrolment ALTER COLUMN scores SET STORAGE MAIN;
 ALTER TABLE enrolment ALTER COLUMN certificates SET STORAGE MAIN;
@@ -165,7 +168,7 @@ SELECT e.user_id, e.batch_id, e.course_id, state.key AS content_id,
        to_timestamp((state.value ->> 6)::bigint / 1000.0) AS last_updated_at,
        state.value -> 7 -> 1 AS details
   FROM enrolment e
- CROSS JOIN LATERAL jsonb_each(e.states) AS state;
+ CROSS JOIN LATERAL jsonb_each(coalesce(e.states_text::jsonb, e.states)) AS state;
 
 -- One row: one uploaded file of people. 0 not begun → 1 under way → 3 done.
 CREATE TABLE bulk_process (
@@ -434,6 +437,71 @@ CREATE INDEX outbox_due ON outbox (due_at, event_id) WHERE NOT parked;          
 CREATE INDEX outbox_parked ON outbox (created_at) WHERE parked;                       -- erasure.forget_parked
 CREATE INDEX outbox_of_key ON outbox (destination, key, event_id) WHERE NOT parked;  -- its order per key
 
+-- One row: a message that was heard from one of the platform's topics. Written before its offset is committed, so that none is
+-- lost; its digest is unique, so that one that is delivered again is done once.
+-- due → handled (its value emptied); or, on failure, due later; or, given up, parked.
+CREATE TABLE inbox (
+  message_id  bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  digest      bytea       NOT NULL UNIQUE,     -- inbox.rules.digest
+  kind        text        NOT NULL,            -- account-merge, account-deletion, ownership-transfer, publication
+  topic       text        NOT NULL,
+  partition   integer     NOT NULL,
+  position    bigint      NOT NULL,            -- its offset there
+  subject     text        NOT NULL,            -- whom or what it is about; messages of one are handled in order. '': handled
+  value       bytea,                           -- as it came; NULL: handled, or too large
+  received_at timestamptz NOT NULL,
+  due_at      timestamptz NOT NULL,            -- received_at, then later with every failure
+  attempts    smallint    NOT NULL DEFAULT 0,
+  error       text,
+  parked      boolean     NOT NULL DEFAULT false, -- given up; `lernbatch inbox replay` handles it again
+  handled_at  timestamptz
+);
+
+CREATE INDEX inbox_due ON inbox (due_at, message_id) WHERE handled_at IS NULL AND NOT parked;         -- inbox.due_messages
+CREATE INDEX inbox_of_subject ON inbox (subject, message_id) WHERE handled_at IS NULL AND NOT parked; -- its order
+CREATE INDEX inbox_parked ON inbox (received_at) WHERE parked;                                        -- inbox.forget_parked
+CREATE INDEX inbox_handled ON inbox (handled_at) WHERE handled_at IS NOT NULL;                        -- inbox.forget_handled
+
+-- One row: an address that an organisation has told what happens in its batches.
+CREATE TABLE webhook (
+  webhook_id      text        PRIMARY KEY,
+  organisation_id text        NOT NULL,
+  url             text        NOT NULL,
+  kinds           text[]      NOT NULL,                -- empty: all
+  active          boolean     NOT NULL DEFAULT true,
+  stopped         text,                                -- why we have switched it off
+  sealed          bytea       NOT NULL,                -- its secrets, the newest first
+  second_until    timestamptz,                         -- how long the second signs, too
+  created_by      text,
+  created_at      timestamptz NOT NULL,
+  worked_at       timestamptz,                         -- a message was last taken
+  failures        smallint    NOT NULL DEFAULT 0,      -- in a row
+  resting_until   timestamptz                          -- after them
+);
+
+CREATE INDEX webhook_of_organisation ON webhook (organisation_id);
+
+-- One row: a message to a webhook, and what came of it last; the webhook's log.
+-- due → delivered; or, on failure, due later; or, given up, neither due nor delivered.
+CREATE TABLE webhook_delivery (
+  delivery_id  text        PRIMARY KEY,                -- the receiver knows by it what it has heard
+  webhook_id   text        NOT NULL REFERENCES webhook ON DELETE CASCADE,
+  event_id     bigint,                                 -- of the outbox; NULL: a test
+  kind         text        NOT NULL,
+  body         text        NOT NULL,                   -- the same bytes at every try
+  created_at   timestamptz NOT NULL,
+  due_at       timestamptz,                            -- NULL: delivered, or given up
+  attempts     smallint    NOT NULL DEFAULT 0,
+  status       smallint,                               -- of the last answer
+  error        text,
+  delivered_at timestamptz,
+  UNIQUE (webhook_id, event_id)
+);
+
+CREATE INDEX webhook_delivery_due ON webhook_delivery (webhook_id, due_at) WHERE due_at IS NOT NULL; -- webhook.due_deliveries
+CREATE INDEX webhook_delivery_log ON webhook_delivery (webhook_id, created_at);                      -- webhook.deliveries_of
+CREATE INDEX webhook_delivery_old ON webhook_delivery (created_at);                                  -- webhook.forget_deliveries
+
 -- One row: one kind of background work, who runs it now and until when.
 CREATE TABLE job (
   kind         text        PRIMARY KEY,
@@ -685,7 +753,7 @@ SELECT e.user_id, e.batch_id, s.key AS content_id, (s.value ->> 0)::smallint AS 
             THEN to_timestamp(least((s.value ->> 5)::bigint, (s.value ->> 6)::bigint) / 1000.0)
         END AS last_completed_at,
        to_timestamp((s.value ->> 6)::bigint / 1000.0) AS last_updated_at
-  FROM enrolment e, jsonb_each(e.states) AS s;
+  FROM enrolment e, jsonb_each(coalesce(e.states_text::jsonb, e.states)) AS s;
 
 CREATE VIEW analyst.score AS
 SELECT e.user_id, e.batch_id, s.key AS content_id, (s.value ->> 0)::double precision AS best_score,

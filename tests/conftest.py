@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -19,6 +20,7 @@ from lernbatch import log
 from lernbatch.database.migrate import migrate
 from lernbatch.database.partitioning import partition
 from postgres_supervisor import embedded
+from tests import citus
 from tests.running import MovableClock, Running, named, running
 from tests.seeds import seed
 
@@ -55,7 +57,13 @@ def _execute(dsn: str, *statements: str) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The DSN of a real PostgreSQL that all processes of this run share; LERNBATCH_PG_BIN chooses its programs."""
+    """The DSN of a real PostgreSQL that all processes of this run share; LERNBATCH_PG_BIN chooses its programs.
+
+    Where LERNBATCH_TEST_CITUS_URL is set, that of its coordinator: then every test is one on Citus.
+    """
+    if citus.URL is not None:
+        yield citus.URL
+        return
     base = tmp_path_factory.getbasetemp()
     home = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     programs = os.environ.get("LERNBATCH_PG_BIN")
@@ -72,6 +80,9 @@ def template(server: str) -> str:
     LERNBATCH_TEST_PARTS cuts its largest tables into that many parts.
     """
     name = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
+    if citus.URL is not None:
+        citus.make(server, name)
+        return name
     _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
     _run(migrate(named(server, name)))
     _run(migrate(named(server, name), sandbox.MIGRATIONS))
@@ -83,8 +94,18 @@ def template(server: str) -> str:
 
 def _clone(server: str, template: str) -> str:
     name = f"{template}_{next(_numbers)}"
+    if citus.URL is not None:
+        citus.clone(server, template, name)
+        return name
     _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} TEMPLATE {template}")
     return name
+
+
+def _drop(server: str, name: str) -> None:
+    if citus.URL is not None:
+        citus.drop(server, name)
+    else:
+        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +119,15 @@ def dsn(server: str, template: str) -> Iterator[str]:
     """The DSN of a fresh database of this test's own."""
     name = _clone(server, template)
     yield named(server, name)
+    _drop(server, name)
+
+
+@pytest.fixture
+def empty_dsn(server: str) -> Iterator[str]:
+    """The DSN of a database without a table."""
+    name = f"empty_{uuid4().hex}"
+    _execute(server, f"CREATE DATABASE {name}")
+    yield named(server, name)
     _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -106,7 +136,7 @@ def module_dsn(server: str, template: str) -> Iterator[str]:
     """The DSN of a fresh database that the tests of one file share."""
     name = _clone(server, template)
     yield named(server, name)
-    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    _drop(server, name)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 -- enrolments_to_merge
 -- Of one account; both are locked in the order of their ids, so that two merges do not wait for each other.
   SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
-         completed_at, states::text AS states, certificates
+         completed_at, coalesce(states_text, states::text) AS states, certificates
     FROM enrolment
    WHERE user_id = :user_id
 ORDER BY batch_id
@@ -11,9 +11,9 @@ ORDER BY batch_id
 
 -- save_enrolments
 INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress,
-                       percentage, completed_at, updated_at, states, certificates)
+                       percentage, completed_at, updated_at, states_text, states, certificates)
 SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
-       completed_at, :now, states::jsonb, certificates
+       completed_at, :now, states, NULL, certificates
   FROM unnest(:user_ids::text[], :batch_ids::text[], :course_ids::text[], :active::boolean[], :added_by::text[],
               :added_how::text[], :enrolled_at::timestamptz[], :statuses::smallint[], :progress::integer[],
               :percentages::smallint[], :completed_at::timestamptz[], :states::text[], :certificates::jsonb[])
@@ -21,8 +21,9 @@ SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, s
                   percentage, completed_at, states, certificates)
 ON CONFLICT (user_id, batch_id) DO UPDATE
         SET active = EXCLUDED.active, enrolled_at = EXCLUDED.enrolled_at, status = EXCLUDED.status,
-            completed_at = EXCLUDED.completed_at, updated_at = EXCLUDED.updated_at, states = EXCLUDED.states,
-            certificates = EXCLUDED.certificates, revision = enrolment.revision + 1;
+            completed_at = EXCLUDED.completed_at, updated_at = EXCLUDED.updated_at,
+            states_text = EXCLUDED.states_text, states = NULL, certificates = EXCLUDED.certificates,
+            revision = enrolment.revision + 1;
 
 -- copy_attempts
 -- If both accounts have an attempt of one id, the later one stays.

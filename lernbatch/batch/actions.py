@@ -25,6 +25,7 @@ from lernbatch.database import db, sql
 from lernbatch.database.coalescer import Answer, coalesced
 from lernbatch.database.db import Connection, Pool
 from lernbatch.errors import LernbatchError, Unauthorized
+from lernbatch.jobs.outbox.announcements import announcement
 from lernbatch.jobs.outbox.events import Event
 from lernbatch.services import Services
 from lernbatch.shadowing import GIVEN
@@ -93,8 +94,9 @@ async def create(
                 **_changeable_columns(batch, config.enrolment_closes_days_before_end),
             )
             audit = events.created(config, clock.now_ms(), requester, batch)
+            announced = announcement(config, clock.now_ms(), "batch.created", batch.batch_id)
             mails = events.mails(batch, batch.mentors, events.INVITED) if config.mail_enabled else []
-            await listings.publish(conn, services, [batch.course_id], [audit, *mails])
+            await listings.publish(conn, services, [batch.course_id], [audit, *announced, *mails])
     services.wake.now()
     return batch
 
@@ -141,7 +143,8 @@ async def update(services: Services, requester: ChangeRequester, change: BatchCh
                     if config.mail_enabled:
                         mails += events.mails(after, _without(after.mentors, before.mentors), events.INVITED)
                         mails += events.mails(after, _without(before.mentors, after.mentors), events.REMOVED)
-                    await listings.publish(conn, services, [after.course_id], [audit, *mails])
+                    announced = announcement(config, services.clock.now_ms(), "batch.updated", after.batch_id)
+                    await listings.publish(conn, services, [after.course_id], [audit, *announced, *mails])
             services.wake.now()
             return after
     finally:

@@ -214,12 +214,16 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One person is to replace another. `organisation_ids` None: in batches of any organisation."""
+    """One person is to replace another. `organisation_ids` None: in batches of any organisation.
+
+    `successor_organisation_ids`: of which the successor must be; None: of those of the batches.
+    """
 
     from_user_id: str
     to_user_id: str
     organisation_ids: list[str] | None
     asked_by: str
+    successor_organisation_ids: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
 from lernbatch import log
-from lernbatch.console import failures, forms, refusals, rendering, rules, sessions, static_files, words
+from lernbatch.console import failures, forms, refusals, rendering, rules, sessions, words
 from lernbatch.console.model import FormProblem, KeptForm, Session
 from lernbatch.console.provider import SignInRefused
 from lernbatch.console.visit import Page, Visit, Write, see_other
@@ -249,7 +249,7 @@ def set_session(response: Response, request: Request, cookie: str) -> None:
 
 def starlette_routes(pages: Iterable[Page]) -> list[StarletteRoute]:
     """Every page as Starlette takes it, and the files beside them."""
-    files = StarletteRoute(f"{static_files.PREFIX}{{name}}", StaticEndpoint(), methods=["GET"], name="PAGE static")
+    files = StarletteRoute(f"{rendering.FILES.prefix}{{name}}", StaticEndpoint(), methods=["GET"], name="PAGE static")
     return [files, *map(_starlette_route, pages)]
 
 
@@ -261,12 +261,12 @@ def _starlette_route(page: Page) -> StarletteRoute:
 class StaticEndpoint:
     """A style sheet, a script or a font."""
 
-    route = Route("GET", f"{static_files.PREFIX}{{name}}", _is_no_call, Access.OPEN, raw=True)
+    route = Route("GET", f"{rendering.FILES.prefix}{{name}}", _is_no_call, Access.OPEN, raw=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         try:
-            response = await static_files.serve(request)
+            response = await rendering.FILES.serve(request.path_params["name"], headers_of(request.scope))
         except NotFound:
             response = Response("There is no such file.\n", 404, media_type="text/plain")
         response.headers["X-Content-Type-Options"] = "nosniff"

@@ -13,8 +13,9 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from lernbatch.config import Config
-from lernbatch.console import forms, rules, static_files, words
+from lernbatch.console import forms, rules, words
 from lernbatch.console.visit import Page, Visit
+from lernbatch.web.static_files import StaticFiles
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -23,6 +24,7 @@ LEAST_COMPRESSED_BYTES = 1000
 GZIP_LEVEL = 5
 LONGEST_INLINE_BYTES = 64 * 1024  # that are compressed without a thread
 THEMES = ("light", "dark")
+FILES = StaticFiles("lernbatch.console", "static", "/console/static/")
 
 
 @cache
@@ -39,7 +41,7 @@ def _environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_gettext_translations(words.translations(language), newstyle=True)  # type: ignore[attr-defined]
-    environment.globals.update(static=static_files.url)
+    environment.globals.update(static=FILES.url)
     return environment
 
 

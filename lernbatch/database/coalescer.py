@@ -18,7 +18,6 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from lernbatch import log
 from lernbatch.database.db import GONE
-from lernbatch.database.shards import Shards
 from lernbatch.errors import Away, Busy
 
 Owner = TypeVar("Owner")
@@ -197,11 +196,14 @@ def coalesced(
 
 
 class Coalescers:
-    """The coalescers of a process, one a kind of work. `shards`: those of Citus; None: there is one database."""
+    """The coalescers of a process, one a kind of work.
 
-    def __init__(self, *, enabled: bool, shards: Shards | None = None) -> None:
+    `shard_of`: which shard of Citus has a learner's rows; None: there is one database.
+    """
+
+    def __init__(self, *, enabled: bool, shard_of: Callable[[str], Hashable] | None = None) -> None:
         self._enabled = enabled
-        self._shards = shards
+        self._shard_of = shard_of
         self._by_flush: dict[object, Coalescer[Any, Any]] = {}
 
     def of(
@@ -213,9 +215,9 @@ class Coalescers:
         """The one coalescer of `flush`, which is given `owner` (the process's services) with each set."""
         coalescer = self._by_flush.get(flush)
         if coalescer is None:
-            shards, group = self._shards, None
-            if shards is not None and learner is not None:
-                group = lambda item: shards.of(learner(item))  # noqa: E731 - a name of its own would say no more
+            shard_of, group = self._shard_of, None
+            if shard_of is not None and learner is not None:
+                group = lambda item: shard_of(learner(item))  # noqa: E731 - a name of its own would say no more
             coalescer = Coalescer(partial(flush, owner), enabled=self._enabled, group=group)
             self._by_flush[flush] = coalescer
         return coalescer

@@ -54,7 +54,7 @@ GONE = (
 # What asyncpg says of a connection that was lost while nobody was looking, and of much else.
 _MISUSED = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 # What an attempt to connect may end in while another one, a moment later, may succeed.
-_NOT_NOW = (OSError, *GONE, asyncpg.InsufficientResourcesError)
+_NOT_NOW = (OSError, *GONE, asyncpg.InsufficientResourcesError, asyncpg.ObjectNotInPrerequisiteStateError)
 CONNECT_AGAIN_SECONDS = 0.1
 # Whatever a look at the database may end in when it is only asked whether it is there.
 UNREACHABLE = (OSError, Busy, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -238,15 +238,16 @@ async def pool(
     wait_seconds: float = 2,
     role: Role = "primary",
     sharded: bool = False,
+    eager: bool = True,
 ) -> AsyncIterator[Pool]:
     """A pool of at most `size` connections; `min(size, 2)` to the primary are opened at once, none to a standby.
 
-    `sharded`: the database is Citus.
+    `sharded`: the database is Citus. `eager` False: none is opened at once, and the database may be away now.
     """
     bounded = BoundedPool(
         dsn,
         connect=partial(hosts.connect, role=role),
-        min_size=min(size, 2) if role == "primary" else 0,
+        min_size=min(size, 2) if eager and role == "primary" else 0,
         max_size=size,
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,

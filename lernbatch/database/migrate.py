@@ -10,7 +10,7 @@ from importlib import resources
 import asyncpg
 
 from lernbatch import __version__
-from lernbatch.database import hosts
+from lernbatch.database import citus, hosts
 from lernbatch.database.parts import statements_for
 from lernbatch.errors import Unusable
 
@@ -64,6 +64,7 @@ async def migrate(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as unreachable:
         raise Unusable(f"The database cannot be reached: {unreachable}.") from unreachable
     try:
+        await citus.check_coordinator(conn)
         async with conn.transaction():
             # CREATE TABLE IF NOT EXISTS is not safe against its twin; the lock makes the second one wait.
             await conn.execute("SELECT pg_advisory_xact_lock(hashtext('lernbatch.migrate'))")

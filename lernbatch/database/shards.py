@@ -7,41 +7,49 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lernbatch.database import hosts
+from lernbatch.database.db import Connection
 
 _32_BITS = 0xFFFFFFFF
 _RANGES = """
-  SELECT shardminvalue::int AS lowest, shardid AS shard
-    FROM pg_dist_shard
-   WHERE logicalrelid = to_regclass('enrolment')
+  SELECT shard.shardminvalue::int AS lowest, shard.shardid AS shard,
+         CASE WHEN position(':' in node.nodename) > 0 THEN '[' || node.nodename || ']' ELSE node.nodename END
+         || ':' || node.nodeport AS address
+    FROM pg_dist_shard shard
+    JOIN pg_dist_placement placement ON placement.shardid = shard.shardid
+    JOIN pg_dist_node node ON node.groupid = placement.groupid AND node.noderole = 'primary'
+   WHERE shard.logicalrelid = to_regclass('enrolment')
 ORDER BY lowest"""
 
 
 @dataclass(frozen=True, slots=True)
 class Shards:
-    """The shards of a cluster. `lowest`: the least hash of each, ascending from -2**31; `shards`: their ids."""
+    """The shards of a cluster, in three columns.
+
+    `lowest`: the least hash of each, ascending from -2**31; `ids`; `addresses`: `host:port` of the node that has it.
+    """
 
     lowest: Sequence[int]
-    shards: Sequence[int]
+    ids: Sequence[int]
+    addresses: Sequence[str]
 
     def of(self, user_id: str) -> int:
         """The shard that holds the rows of a learner."""
-        return self.shards[bisect_right(self.lowest, hashtext(user_id)) - 1]
+        return self.ids[self._place(user_id)]
+
+    def address_of(self, user_id: str) -> str:
+        """The node that holds the rows of a learner."""
+        return self.addresses[self._place(user_id)]
+
+    def _place(self, user_id: str) -> int:
+        return bisect_right(self.lowest, hashtext(user_id)) - 1
 
 
-async def read(dsn: str) -> Shards | None:
-    """The shards of this database; None: it is plain PostgreSQL, or its tables are not distributed.
-
-    They are read once: after a shard was split the service is to be started again.
-    """
-    conn = await hosts.connect(dsn)
-    try:
-        if await conn.fetchval("SELECT to_regclass('pg_dist_shard')") is None:
-            return None
-        ranges = await conn.fetch(_RANGES)
-    finally:
-        await conn.close()
-    return Shards([row["lowest"] for row in ranges], [row["shard"] for row in ranges]) if ranges else None
+async def read(conn: Connection) -> Shards | None:
+    """The shards of this database; None: it is plain PostgreSQL, or its tables are not distributed."""
+    if await conn.fetchval("SELECT to_regclass('pg_dist_shard')") is None:
+        return None
+    ranges = await conn.fetch(_RANGES)
+    return Shards(*zip(*ranges, strict=True)) if ranges else None
 
 
 @lru_cache(maxsize=65_536)  # the learners of the hour; to hash an id takes 20 µs

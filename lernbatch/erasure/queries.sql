@@ -37,9 +37,10 @@ SELECT min(asked_at) FROM erasure;
 UPDATE enrolment
    SET user_id = :pseudonym,
        added_by = CASE WHEN added_by = :user_id THEN :pseudonym ELSE added_by END,
-       states = coalesce((SELECT jsonb_object_agg(key, CASE WHEN jsonb_array_length(value) > 7
-                                                            THEN jsonb_set(value, '{7}', 'null') ELSE value END)
-                            FROM jsonb_each(states)), '{}'),
+       states_text = coalesce((SELECT jsonb_object_agg(key, CASE WHEN jsonb_array_length(value) > 7
+                                                                 THEN jsonb_set(value, '{7}', 'null') ELSE value END)
+                                 FROM jsonb_each(coalesce(states_text::jsonb, states)))::text, '{}'),
+       states = NULL,
        revision = revision + 1
  WHERE user_id = :user_id
    AND batch_id IN (SELECT batch_id FROM enrolment WHERE user_id = :user_id LIMIT :limit);
@@ -274,6 +275,30 @@ DELETE FROM outbox
                        AND (key = :user_id OR (position(:user_id IN payload::text) > 0 AND payload::text ~ :pattern)
                             OR (position(:user_id IN error) > 0 AND error ~ :pattern))
                      LIMIT :limit);
+
+-- erase_messages
+-- Of what was handled nothing is kept, and what waits is handled.
+DELETE FROM inbox
+ WHERE message_id IN (SELECT message_id
+                        FROM inbox
+                       WHERE parked
+                         AND (subject = :user_id
+                              OR (position(convert_to(:user_id, 'UTF8') IN value) > 0
+                                  AND encode(value, 'escape') ~ :pattern)
+                              OR (position(:user_id IN error) > 0 AND error ~ :pattern))
+                       LIMIT :limit);
+
+-- erase_webhooks
+UPDATE webhook
+   SET created_by = :pseudonym
+ WHERE webhook_id IN (SELECT webhook_id FROM webhook WHERE created_by = :user_id LIMIT :limit);
+
+-- erase_deliveries
+DELETE FROM webhook_delivery
+ WHERE delivery_id IN (SELECT delivery_id
+                         FROM webhook_delivery
+                        WHERE position(:user_id IN body) > 0 AND body ~ :pattern
+                        LIMIT :limit);
 
 -- erase_merges
 UPDATE merged_account

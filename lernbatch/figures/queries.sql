@@ -35,17 +35,18 @@ SET LOCAL plan_cache_mode = force_custom_plan;
 -- Those in the batch and those who left have an index each.
 WITH enrolled AS (
   SELECT user_id, batch_id, revision, active, added_how, enrolled_at, status, percentage, completed_at, last_access_at,
-         updated_at, states, scores, jsonb_array_length(certificates) AS certificates
+         updated_at, states, states_text, scores, jsonb_array_length(certificates) AS certificates
     FROM enrolment
    WHERE batch_id = ANY (:batch_ids::text[]) AND active
    UNION ALL
   SELECT user_id, batch_id, revision, active, added_how, enrolled_at, status, percentage, completed_at, last_access_at,
-         updated_at, states, scores, jsonb_array_length(certificates)
+         updated_at, states, states_text, scores, jsonb_array_length(certificates)
     FROM enrolment
    WHERE batch_id = ANY (:batch_ids) AND NOT active
 )
 SELECT e.user_id, e.batch_id, e.revision, e.active, e.added_how, e.enrolled_at, e.status, e.percentage, e.completed_at,
-       e.last_access_at, e.updated_at, e.states::text AS states, e.scores::text AS scores, e.certificates
+       e.last_access_at, e.updated_at, coalesce(e.states_text, e.states::text) AS states, e.scores::text AS scores,
+       e.certificates
   FROM enrolled e
   LEFT JOIN (SELECT user_id, batch_id, revision, measure, active, certificates, standing_until
                FROM learner_figures

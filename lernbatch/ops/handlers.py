@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import cache
 
 import msgspec
 from msgspec import UNSET
@@ -11,11 +10,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from lernbatch.database import db
-from lernbatch.ops import gauges, health, wire
-from lernbatch.web import docs, envelope, openapi
+from lernbatch.ops import description, gauges, health, wire
+from lernbatch.web import envelope
 from lernbatch.web.answers import json_response
 from lernbatch.web.request import Call
-from lernbatch.web.routing import Route
 from lernbatch.web.schema import Empty, takes
 
 
@@ -83,22 +81,21 @@ async def metrics(call: Call) -> Response:
 @takes(produces="application/json", shown={"openapi": "3.1.0", "info": {"title": "Lernbatch"}, "paths": {}})
 async def describe(call: Call) -> Response:
     """GET /openapi.json: Get this description. OpenAPI 3.1, for programs."""
-    state = call.http.app.state
-    return json_response(_description(state.routes, call.services.config.public_url), 200)
+    routes = call.http.app.state.routes
+    described = await asyncio.to_thread(description.description, routes, call.services.config.public_url)
+    if "gzip" in call.headers.get("accept-encoding", ""):
+        headers = {"content-encoding": "gzip", "vary": "Accept-Encoding"}
+        return json_response(described.compressed, 200, headers)
+    return json_response(described.plain, 200, {"vary": "Accept-Encoding"})
 
 
 @takes(produces="text/html")
-async def explain(call: Call) -> Response:
+async def explain(_: Call) -> Response:
     """GET /docs: Read this description as a page. For people."""
-    shown = _page(call.http.app.state.routes, call.services.config.public_url)
-    return HTMLResponse(shown, headers={"Content-Security-Policy": docs.SECURITY_POLICY})
+    return HTMLResponse(description.page(), headers={"Content-Security-Policy": description.SECURITY_POLICY})
 
 
-@cache
-def _description(routes: tuple[Route, ...], url: str) -> bytes:
-    return msgspec.json.encode(openapi.document(routes, url))
-
-
-@cache
-def _page(routes: tuple[Route, ...], url: str) -> str:
-    return docs.page(routes, url)
+@takes(produces="text/css text/javascript", also={404: "There is no such file"})
+async def send_file(call: Call) -> Response:
+    """GET /docs/{name}: Get a file of that page. A style sheet or a script."""
+    return await description.FILES.serve(call.parameters["name"], call.headers)

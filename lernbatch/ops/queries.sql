@@ -24,6 +24,11 @@ SELECT 'outbox' AS queue, parked,
 SELECT 'certificate_due', parked,
        count(*), min(due_at)
   FROM (SELECT parked, due_at FROM certificate_due LIMIT :bound) AS waiting
+ GROUP BY parked
+ UNION ALL
+SELECT 'inbox', parked,
+       count(*), min(due_at)
+  FROM (SELECT parked, due_at FROM inbox WHERE handled_at IS NULL LIMIT :bound) AS waiting
  GROUP BY parked;
 
 -- jobs

@@ -160,8 +160,8 @@ ON CONFLICT (batch_id) DO UPDATE
 -- stored_enrolments
 -- Of these learners, in all batches.
 SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
-       completed_at, last_read_content_id, last_read_content_status, last_access_at, updated_at, states::text AS states,
-       scores::text AS scores, certificates, revision
+       completed_at, last_read_content_id, last_read_content_status, last_access_at, updated_at,
+       coalesce(states_text, states::text) AS states, scores::text AS scores, certificates, revision
   FROM enrolment
  WHERE user_id = ANY(:user_ids::text[]);
 
@@ -183,13 +183,14 @@ UPDATE enrolment
        enrolled_at = given.enrolled_at, status = given.status, progress = given.progress,
        percentage = given.percentage, completed_at = given.completed_at,
        last_read_content_id = given.last_read_content_id, last_read_content_status = given.last_read_content_status,
-       last_access_at = given.last_access_at, updated_at = given.updated_at, states = given.states,
-       scores = given.scores, certificates = given.certificates, revision = enrolment.revision + 1
+       last_access_at = given.last_access_at, updated_at = given.updated_at,
+       states_text = given.states, states = NULL, scores = given.scores, certificates = given.certificates,
+       revision = enrolment.revision + 1
   FROM unnest(:user_ids::text[], :batch_ids::text[], :course_ids::text[], :active::boolean[], :added_by::text[],
               :added_how::text[], :enrolled_at::timestamptz[], :statuses::smallint[], :progress::integer[],
               :percentages::smallint[], :completed_at::timestamptz[], :last_read_content_ids::text[],
               :last_read_content_statuses::smallint[], :last_access_at::timestamptz[], :updated_at::timestamptz[],
-              :states::jsonb[], :scores::jsonb[], :certificates::jsonb[])
+              :states::text[], :scores::jsonb[], :certificates::jsonb[])
     AS given (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
               completed_at, last_read_content_id, last_read_content_status, last_access_at, updated_at, states, scores,
               certificates)
@@ -260,7 +261,7 @@ ORDER BY batch_id;
 -- enrolments_since
   SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
          completed_at, last_read_content_id, last_read_content_status, last_access_at, updated_at,
-         states::text AS states, scores::text AS scores, certificates, revision
+         coalesce(states_text, states::text) AS states, scores::text AS scores, certificates, revision
     FROM enrolment
    WHERE :since::timestamptz IS NULL OR updated_at > :since
 ORDER BY user_id, batch_id;
@@ -284,5 +285,6 @@ SELECT 'first day of enrolment', count(*) FROM batch WHERE enrolment_start_date 
  UNION ALL
 SELECT 'certificate of ours, of which the entry is kept', count(*) FROM certificate
  UNION ALL
-SELECT 'content of which each view is known', count(*) FROM enrolment, jsonb_each(states) AS state
+SELECT 'content of which each view is known', count(*)
+  FROM enrolment, jsonb_each(coalesce(states_text::jsonb, states)) AS state
  WHERE jsonb_typeof(state.value -> 8) = 'array';

@@ -1,5 +1,5 @@
 """What a call takes and gives, told once: typed structures of a room's `wire.py`, from which requests are read, answers
-are shown, and `/openapi.json` and `/docs` are made.
+are shown, and `/openapi.json` is made.
 
 A handler names what it takes with `@takes(wire.NewBatch)`; what it gives is its return type.
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lernbatch.console import static_files
+from lernbatch.console.rendering import FILES
 from tests.console.conftest import Visits
 from tests.ops.test_health import away
 from tests.people import ASHA, MEERA, VIKRAM, Person
@@ -74,14 +74,14 @@ def test_k80_without_the_database_a_page_is_one_sentence_and_comes_back_with_it(
         assert visitor.get("/console/batches").status_code == 200
 
 
-@pytest.mark.parametrize("name", static_files.files())
+@pytest.mark.parametrize("name", FILES.files)
 def test_a_static_file_is_kept_for_ever_under_the_hash_of_its_content(visits: Visits, name: str) -> None:
     visitor = visits()
-    answer = visitor.get(static_files.url(name))
-    assert answer.content == static_files.files()[name].content
+    answer = visitor.get(FILES.url(name))
+    assert answer.content == FILES.files[name].content
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.headers["content-encoding"] == "gzip"
-    plain = visitor.get(static_files.url(name), **{"accept-encoding": "identity"})
+    plain = visitor.get(FILES.url(name), **{"accept-encoding": "identity"})
     assert (plain.content, "content-encoding" in plain.headers) == (answer.content, False)
 
 

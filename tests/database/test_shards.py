@@ -7,7 +7,7 @@ import random
 
 import asyncpg
 
-from lernbatch.database import shards
+from lernbatch.database import citus, shards
 
 SCRIPTS = (
     range(33, 127),
@@ -40,14 +40,16 @@ def test_ten_thousand_ids_of_any_script_and_length_have_the_hash_of_the_server(s
     assert [shards.hashtext(user_id) for user_id in ids] == asyncio.run(hashes())
 
 
-def test_a_learner_is_in_the_shard_whose_range_holds_the_hash() -> None:
-    held = shards.Shards([-(2**31), -5, 0], [1, 2, 3])
+def test_a_learner_is_in_the_shard_whose_range_holds_the_hash_and_on_its_node() -> None:
+    held = shards.Shards([-(2**31), -5, 0], [1, 2, 3], ["a:1", "b:1", "a:1"])
     by_shard = {held.of(f"learner-{number}") for number in range(50)}
     assert by_shard == {1, 3}
     user_id = "learner-1"
     hashed = shards.hashtext(user_id)
-    assert shards.Shards([-(2**31), hashed, hashed + 1], [1, 2, 3]).of(user_id) == 2
+    narrow = shards.Shards([-(2**31), hashed, hashed + 1], [1, 2, 3], ["a:1", "b:1", "a:1"])
+    assert narrow.of(user_id) == 2
+    assert narrow.address_of(user_id) == "b:1"
 
 
 def test_plain_postgresql_has_no_shards(server: str) -> None:
-    assert asyncio.run(shards.read(server)) is None
+    assert asyncio.run(citus.shards_of(server)) is None

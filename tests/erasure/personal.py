@@ -33,7 +33,9 @@ PERSONAL = (
     Personal("batch", ("created_by", "mentors"), "anybody who searches batches", _FOR_EVER, "pseudonym"),
     Personal("enrolment", ("user_id",), _LEARNER, _FOR_EVER, "pseudonym; the figures stay"),
     Personal("enrolment", ("added_by",), "reports; analysts", _FOR_EVER, "pseudonym"),
-    Personal("enrolment", ("states",), _LEARNER, _FOR_EVER, "what the player said goes; status and counts stay"),
+    Personal(
+        "enrolment", ("states", "states_text"), _LEARNER, _FOR_EVER, "what the player said goes; status and counts stay"
+    ),
     Personal("enrolment", ("scores", "certificates"), _LEARNER, _FOR_EVER, "stays, under the pseudonym"),
     Personal(
         "attempt", ("user_id", "attempt_id", "score", "max_score"), _LEARNER, _FOR_EVER, "pseudonyms; the scores stay"
@@ -136,6 +138,21 @@ PERSONAL = (
         "whom it is for",
         "seconds; given up: `LERNBATCH_PARKED_EVENT_DAYS`",
         "mails, notices and given-up events deleted; what waits for Kafka leaves",
+    ),
+    Personal(
+        "inbox",
+        ("subject", "value", "error"),
+        "nobody",
+        "seconds; given up: `LERNBATCH_PARKED_EVENT_DAYS`",
+        "given-up messages deleted; what waits is handled, and then emptied",
+    ),
+    Personal("webhook", ("created_by",), "who administers the organisation", "until it is deleted", "pseudonym"),
+    Personal(
+        "webhook_delivery",
+        ("body",),
+        "who administers the organisation: what was sent, ids alone",
+        "`LERNBATCH_WEBHOOK_LOG_DAYS`",
+        "deleted; what was sent is out of reach",
     ),
     Personal("merged_account", ("user_id", "into_id"), "nobody", "for ever: a merge is done once", "pseudonyms"),
     Personal(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import httpx
@@ -57,12 +58,22 @@ def test_the_log_is_json_with_the_request_s_id_and_nobody_s_data(own_installatio
     assert "somebody" not in str(lines)
 
 
-def test_the_page_of_the_api_loads_nothing_from_elsewhere_and_runs_nothing(service: Running) -> None:
+def test_the_page_of_the_api_loads_nothing_from_elsewhere_and_runs_nothing_of_its_own(service: Running) -> None:
     answer = service.call("GET", "/docs")
     policy = answer.headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'")
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
     assert "unsafe" not in policy
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    for forbidden in ("<script", "src=", "@import", "style=", "onclick"):
+    for forbidden in ("<script>", "://", "@import", "style=", "onclick"):
         assert forbidden not in answer.text
-    assert "curl -s" in answer.text
+    for file in re.findall(r'(?:src|href)="(docs/[^"]*)"', answer.text):
+        sent = service.call("GET", f"/{file}")
+        assert (sent.status_code, sent.headers["cache-control"]) == (200, "public, max-age=31536000, immutable")
+    assert service.call("GET", "/docs/page.0123456789ab.js").status_code == 404
+
+
+def test_the_description_is_sent_compressed(service: Running) -> None:
+    packed = service.call("GET", "/openapi.json", headers={"Accept-Encoding": "gzip"})
+    plain = service.call("GET", "/openapi.json", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content

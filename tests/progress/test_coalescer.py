@@ -142,7 +142,7 @@ async def test_what_waits_is_bounded_over_all_groups(monkeypatch: pytest.MonkeyP
 
 
 async def test_on_citus_the_learners_of_one_flush_are_of_one_shard() -> None:
-    shards = Shards([-(2**31), -(2**30), 0, 2**30], [11, 12, 13, 14])
+    shards = Shards([-(2**31), -(2**30), 0, 2**30], [11, 12, 13, 14], ["node:5432"] * 4)
     learners = [f"learner-{number}" for number in range(200)]
     flushes: list[list[str]] = []
 
@@ -150,7 +150,7 @@ async def test_on_citus_the_learners_of_one_flush_are_of_one_shard() -> None:
         flushes.append(list(items))
         return list(items)
 
-    queue: Coalescer[str, str] = Coalescers(enabled=True, shards=shards).of(flush, None, lambda learner: learner)
+    queue: Coalescer[str, str] = Coalescers(enabled=True, shard_of=shards.of).of(flush, None, lambda learner: learner)
     assert await asyncio.gather(*(queue.do(learner) for learner in learners)) == learners
     assert sorted(learner for items in flushes for learner in items) == sorted(learners)
     assert {len({shards.of(learner) for learner in items}) for items in flushes} == {1}

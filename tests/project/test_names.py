@@ -157,6 +157,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "imported_certificate": ("certificate", "erasure", "exhaust", "takeover"),
     "imported_key": ("takeover",),
     "job": ("jobs",),
+    "inbox": ("erasure", "inbox"),
     "learner_figures": ("erasure", "figures"),
     "merged_account": ("account", "erasure"),
     "outbox": ("erasure", "jobs.outbox"),
@@ -167,6 +168,8 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "roster_draft": ("bulk", "erasure"),
     "takeover": ("exhaust", "takeover"),
     "template_recheck": ("certificate",),
+    "webhook": ("erasure", "webhook"),
+    "webhook_delivery": ("erasure", "webhook"),
 }
 _WRITE = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|COPY) (?:ONLY )?(\w+)", re.IGNORECASE)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lernbatch.sunbird_source.opening import open_source
+from tests import citus
 from tests.real import cassandra, chromium, kafka, patroni
 from tests.sunbird_source.reading import all_rows
 from tests.sunbird_source.sunbird_export.generate import world
@@ -22,6 +23,12 @@ _NEEDS = (
         ["test_chromium.py"],
         "no Chromium is installed here (Debian's package is chromium), so templates were not drawn by it "
         "again. Its pictures of before are compared with ours in tests/drawing.",
+    ),
+    (
+        citus.URL,
+        ["test_citus.py"],
+        "LERNBATCH_TEST_CITUS_URL names no coordinator of a Citus, so nothing ran on one. The text of the statements "
+        "is checked in tests/project/test_distribution.py.",
     ),
     (
         shutil.which("promtool"),
@@ -37,9 +44,9 @@ _NEEDS = (
     ),
     (
         cassandra.jars("kafka"),
-        ["test_kafka.py"],
+        ["test_kafka.py", "test_kafka_listening.py"],
         "no Kafka can be had here (it needs Java 17 and Maven), so no event went through a real broker, none was heard "
-        "from one, and no login was tried. What is done with events is tested in tests/outbox and tests/listening.",
+        "from one, and no login was tried. What is done with events is tested in tests/outbox and tests/inbox.",
     ),
     (
         patroni.programs(),

@@ -153,5 +153,6 @@ ROWS: dict[str, str] = {
     "GET /metrics":                                      "+ + + + + + + + + + + +",
     "GET /openapi.json":                                 "+ + + + + + + + + + + +",
     "GET /docs":                                         "+ + + + + + + + + + + +",
+    "GET /docs/{name}":                                  "+ + + + + + + + + + + +",
 }
 # fmt: on

@@ -18,6 +18,7 @@ from lernbatch.database import db
 from lernbatch.takeover import actions, lease
 from lernbatch.takeover.database import Q
 from lernbatch.takeover.stage import ChangedSource
+from tests.learning import ENROLMENT
 from tests.takeover.moving import Installation
 
 KILLED = """
@@ -196,6 +197,6 @@ def test_m27_a_learner_with_ten_thousand_states_passes(own_world: Installation) 
     )
     (folder / "output-000002.json").write_text("".join(line.format(number) for number in range(10_000)))
     own_world.copy()
-    (row,) = own_world.sql("SELECT states, active FROM enrolment WHERE user_id = 'whale'")
+    (row,) = own_world.sql(f"{ENROLMENT} WHERE user_id = 'whale'")
     assert len(row["states"]) == 10_000
     assert not row["active"]

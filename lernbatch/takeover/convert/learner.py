@@ -17,7 +17,7 @@ from lernbatch.enrolment.model import EnrolmentSource
 from lernbatch.progress import rules
 from lernbatch.progress.attempts import rules as attempt_rules
 from lernbatch.progress.attempts.model import Attempt
-from lernbatch.progress.model import COMPLETED, STATES, Completion, ContentState, LastRead, States
+from lernbatch.progress.model import COMPLETED, STATES, Completion, ContentState, LastRead, States, dump_states
 from lernbatch.sunbird_source.catalog import ARCHIVE
 from lernbatch.takeover.convert import certificates
 from lernbatch.takeover.convert.model import (
@@ -380,7 +380,7 @@ def _account_row(enrolment: ConvertedEnrolment) -> EnrolmentRow:
         progress=enrolment.progress,
         percentage=enrolment.percentage,
         completed_at=enrolment.completed_at,
-        states=msgspec.json.encode(enrolment.states).decode(),
+        states=dump_states(enrolment.states),
         certificates=enrolment.certificates,
     )
 
