@@ -77,7 +77,7 @@ def test_k44_what_became_of_those_who_completed_adds_up(cohort: Cohort, service:
     assert (counts["issued"], counts["being issued"]) == (3, 1)
 
 
-def test_k45_what_failed_is_named_with_its_reason_and_tried_again(
+def test_k16_k45_what_failed_is_named_with_its_reason_and_tried_again(
     cohort: Cohort, service: Running, visits: Visits
 ) -> None:
     assert cohort.attach().status_code == 200
@@ -87,14 +87,16 @@ def test_k45_what_failed_is_named_with_its_reason_and_tried_again(
         " WHERE user_id = $1",
         asha.user_id,
     )
-    visitor = visits(VIKRAM)
+    visitor, overview = visits(VIKRAM), f"/console/batches/{cohort.batch_id}"
     page = text(visitor.get(address(cohort)))
     assert "The user service knows no name of this learner." in page
     assert "given up" in page
+    assert "could not be issued 1: The user service knows no name of this learner." in text(visitor.get(overview))
     assert "done=retried&count=1" in visitor.send(address(cohort), "retry", {}).headers["location"]
     cohort.work()
     assert len(cohort.certificates(asha)) == 1
     assert "Failed, and why" not in text(visitor.get(address(cohort)))
+    assert "could not be issued" not in text(visitor.get(overview))
 
 
 def test_k47_revoking_needs_a_reason_and_the_public_page_says_so_at_once(
