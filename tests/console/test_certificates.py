@@ -174,3 +174,21 @@ def test_certificates_of_another_batch_are_not_found(cohort: Cohort, service: Ru
     other = f"/console/batches/{new_batch(service)}/certificates/{certificate['certificate_id']}"
     assert visits(VIKRAM).get(other).status_code == 404
     assert visits(RAVI).get(address(cohort)).status_code == 403
+
+
+def test_k19_a_rule_that_can_never_be_met_is_flagged_in_list_overview_and_rules(
+    cohort: Cohort, service: Running, visits: Visits
+) -> None:
+    criteria = {"enrollment": {"status": 2}, "assessments": {"contents": {"do_elsewhere": {">=": 50}}}}
+    assert cohort.attach(name="Merit", criteria=criteria).status_code == 200
+    completed(service, cohort)
+    name = f"Never {cohort.batch_id}"
+    service.sql("UPDATE batch SET name = $2 WHERE batch_id = $1", cohort.batch_id, name)
+    visitor, batch = visits(VIKRAM), f"/console/batches/{cohort.batch_id}"
+    assert "rule can never be met" in text(visitor.get(f"/console/batches?view=all&words={cohort.batch_id}"))
+    for page in (batch, f"{batch}/rules"):
+        assert "can never be met" in text(visitor.get(page))
+        assert "No learner can do what it asks for" in text(visitor.get(page))
+    assert cohort.attach(name="Merit").status_code == 200
+    for page in (batch, f"{batch}/rules"):
+        assert "can never be met" not in text(visitor.get(page))

@@ -80,6 +80,7 @@ def rules(templates: Mapping[str, Any], course: Course | None, words: Words) -> 
             "name": template.name,
             "parts": awards.rule(template, course, words),
             "form": _shown(template),
+            "can_be_met": awards.can_be_met(template, course),
         }
         for template_id, stored in templates.items()
         for template in [read_template(template_id, stored)]
