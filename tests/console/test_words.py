@@ -13,9 +13,10 @@ import pytest
 from babel.messages.extract import extract_from_dir
 
 import lernbatch.console
-from lernbatch.console import awards
+from lernbatch.console import awards, standings
 from lernbatch.console import words as speech
 from lernbatch.console.words import Words
+from lernbatch.figures.model import Sentence
 from lernbatch.template.wire import read_template
 
 ROOM = Path(lernbatch.console.__file__).parent
@@ -140,3 +141,15 @@ def test_k42_the_sentence_of_a_rule_is_whole_in_four_languages(words: Words, cri
             assert not set(parts) & set(english), language
             script = {"hi": "[\u0900-\u097f]", "ta": "[\u0b80-\u0bff]", "ur": "[\u0600-\u06ff]"}[language]
             assert all(re.search(script, part) for part in parts), parts
+
+
+@pytest.mark.parametrize(
+    ("days", "shown"),
+    [
+        (0, "joined today, opened nothing"),
+        (1, "joined 1 day ago, opened nothing"),
+        (14, "joined 14 days ago, opened nothing"),
+    ],
+)
+def test_who_joined_today_did_not_join_nought_days_ago(words: Words, days: int, shown: str) -> None:
+    assert standings.in_words(Sentence("never-started", {"days": days}), words) == shown
