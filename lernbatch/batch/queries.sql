@@ -36,6 +36,18 @@ UPDATE batch
  WHERE batch_id = :batch_id
    AND revision = :revision - 1;
 
+-- note_change
+INSERT INTO batch_change (batch_id, revision, changed_at, changed_by, fields)
+VALUES (:batch_id, :revision, :now, :changed_by, :fields)
+ON CONFLICT DO NOTHING;
+
+-- changes_of
+  SELECT revision, changed_at, changed_by, fields
+    FROM batch_change
+   WHERE batch_id = :batch_id
+ORDER BY revision DESC
+   LIMIT :limit;
+
 -- follow_publication_again
 -- Learners of a reopened batch are measured by the newest publication, as those of other running batches are.
 UPDATE adoption SET is_done = false, after_user_id = '', after_batch_id = '' WHERE course_id = :course_id;
