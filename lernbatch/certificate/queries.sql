@@ -3,7 +3,8 @@
 -- attach_template
 UPDATE batch
    SET templates = templates || jsonb_build_object(:template_id::text, :template::jsonb), revision = revision + 1
- WHERE batch_id = :batch_id;
+ WHERE batch_id = :batch_id
+RETURNING revision;
 
 -- detach_template
 UPDATE batch
