@@ -136,7 +136,7 @@ def depends_on_functions(text: str) -> list[str]:
         if any(isinstance(node, ast.RangeFunction) for node in _own(scope)) and not _tables(scope)
         for inner in _inner(scope)
         for each in nodes(inner)
-        if isinstance(each, _SCOPES)
+        if isinstance(each, _SCOPES) and any(isinstance(node, ast.ColumnRef) for node in nodes(tuple(_quals(each))))
         for table in _tables(each)
         if not any(finds_shards(quals, _alias(table)) for quals in _quals(each))
     ]

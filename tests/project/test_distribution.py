@@ -117,6 +117,8 @@ FAN_OUT = {
         "takeover.attempts_since",
         "takeover.delete_imported",
         "takeover.enrolments_since",
+        "takeover.indexes_of_empty_tables",
+        "takeover.learners_drawn",
         "takeover.learners_of_ours_alone",
         "takeover.losses",
         "takeover.remove_attempts_of",
