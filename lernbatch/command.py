@@ -18,6 +18,8 @@ from lernbatch.database.db import Connection
 from lernbatch.errors import Unusable
 
 if TYPE_CHECKING:
+    import httpx
+
     from lernbatch.services import Services
 
 
@@ -88,6 +90,21 @@ async def services_and_dsn() -> AsyncIterator[tuple[Services, str]]:
         await migrate(read, dsn)
         async with opened(await unmuted(read, dsn), dsn) as held:
             yield held, dsn
+
+
+@asynccontextmanager
+async def answering(read: Config, dsn: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The whole service in this process, on no port, and a client that asks it."""
+    import httpx
+
+    from lernbatch.app import create
+
+    application = create(read, dsn, jobs=())
+    async with (
+        application.running(),
+        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://here") as client,
+    ):
+        yield client
 
 
 @asynccontextmanager

@@ -313,6 +313,18 @@ CREATE TABLE console_session (
 CREATE INDEX console_session_of_user ON console_session (user_id); -- console.sessions_of
 CREATE INDEX console_session_age ON console_session (ends_at);     -- console.forget_sessions
 
+-- One row: a change of a batch's dates, places or rules, for who manages it.
+CREATE TABLE batch_change (
+  batch_id   text        NOT NULL,
+  revision   integer     NOT NULL, -- of the batch since then
+  changed_at timestamptz NOT NULL,
+  changed_by text,                 -- null: nobody who is known
+  fields     jsonb       NOT NULL, -- name → before and after; null of those that hold ids
+  PRIMARY KEY (batch_id, revision)
+);
+
+CREATE INDEX batch_change_of_changer ON batch_change (changed_by) WHERE changed_by IS NOT NULL; -- erasure.erase_batch_changes
+
 -- One row: a list with a filter that somebody has kept under a name of their own.
 CREATE TABLE saved_view (
   user_id  text        NOT NULL,
@@ -785,7 +797,18 @@ CREATE TABLE takeover.pass (
   began_at     timestamptz NOT NULL,
   ended_at     timestamptz,                       -- null: it runs, or was stopped and can go on
   counts       jsonb       NOT NULL DEFAULT '{}', -- the report of the end
-  CHECK (command IN ('copy', 'catch-up', 'verify', 'hand-over'))
+  CHECK (command IN ('copy', 'catch-up', 'journal', 'verify', 'hand-over'))
+);
+
+-- One row: a write of a shadow proxy's journal that is done here, too. digest: of its line.
+CREATE TABLE takeover.played (
+  digest bytea PRIMARY KEY
+);
+
+-- One row: an index that is built again at the end of a copy, by its statement.
+CREATE TABLE takeover.set_aside (
+  name       text PRIMARY KEY,
+  definition text NOT NULL
 );
 
 -- One row: who moves now. Whoever writes shares the row's lock, so a process that lost its lease writes nothing more.
@@ -837,6 +860,7 @@ CREATE TABLE takeover.problem (
 );
 
 CREATE INDEX problem_of_kind ON takeover.problem (kind, problem_id);
+CREATE INDEX problem_about ON takeover.problem USING hash ((key[1])); -- erasure.erase_oddities
 
 -- One row: a source row that is not in the target, verbatim and sealed.
 CREATE TABLE takeover.quarantine (
@@ -849,3 +873,4 @@ CREATE TABLE takeover.quarantine (
 );
 
 CREATE INDEX quarantine_by_mark ON takeover.quarantine (mark); -- exhaust.sealed_held_rows
+CREATE INDEX quarantine_about ON takeover.quarantine USING hash ((key[1])); -- erasure.erase_held

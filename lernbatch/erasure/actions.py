@@ -25,6 +25,9 @@ STEPS = (
     Q.erase_imported,
     Q.erase_imported_changer,
     Q.erase_changer,
+    Q.erase_staged,
+    Q.erase_held,
+    Q.erase_oddities,
     Q.erase_due,
     Q.erase_figures,
     Q.erase_contacts,
@@ -48,6 +51,7 @@ STEPS = (
     Q.erase_consents,
     Q.erase_sessions,
     Q.erase_views,
+    Q.erase_batch_changes,
     Q.erase_notes,
 )
 

@@ -145,6 +145,31 @@ SELECT :pseudonym, certificate_id, batch_id, course_id, name, source, 'revoked',
        'erased'
   FROM taken;
 
+-- erase_staged
+-- Of a move that is not handed over: a learner's rows are in one of 1024 slices, each of which is asked by the index.
+DELETE FROM takeover.stage
+ WHERE ctid = ANY(ARRAY(SELECT stage.ctid
+                          FROM generate_series(0, 1023) AS slices (slice)
+                          JOIN takeover.stage ON stage.slice = slices.slice AND stage.user_id = :user_id
+                         LIMIT :limit));
+
+-- erase_held
+-- Rows of the old service that wait for somebody's decision.
+DELETE FROM takeover.quarantine
+ WHERE row_id IN (SELECT row_id FROM takeover.quarantine WHERE key[1] = :user_id LIMIT :limit);
+
+-- erase_oddities
+-- What was odd about a row stays counted. One kind of them names the id with the federation's prefix.
+UPDATE takeover.problem
+   SET key[1] = :pseudonym
+ WHERE problem_id IN (SELECT problem_id FROM takeover.problem WHERE key[1] = :user_id
+                       UNION ALL
+                      SELECT problem_id
+                        FROM takeover.problem
+                       WHERE kind = 'user-id-prefixed'
+                         AND right(key[1], length(:user_id) + 1) = ':' || :user_id
+                       LIMIT :limit);
+
 -- erase_imported_changer
 UPDATE imported_certificate
    SET changed_by = :pseudonym
@@ -157,6 +182,11 @@ UPDATE imported_certificate
 UPDATE certificate
    SET changed_by = :pseudonym
  WHERE certificate_id IN (SELECT certificate_id FROM certificate WHERE changed_by = :user_id LIMIT :limit);
+
+-- erase_batch_changes
+UPDATE batch_change
+   SET changed_by = :pseudonym
+ WHERE (batch_id, revision) IN (SELECT batch_id, revision FROM batch_change WHERE changed_by = :user_id LIMIT :limit);
 
 -- erase_due
 DELETE FROM certificate_due

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from lernbatch.sunbird_source.catalog import BESIDE, TABLES
 from lernbatch.sunbird_source.model import SourceRow, SourceTable, UnreadableRow
-from lernbatch.sunbird_source.values import shape
+from lernbatch.sunbird_source.values import EXACT, shape
 
 
 class Shaper:
@@ -18,9 +18,7 @@ class Shaper:
         self._table = table.name
         self._renamed = table.guessed_columns
         self._key = kind.key
-        self._shapes = [
-            (name, shape(column, zone), str if column.name == "text" else None) for name, column in kind.columns.items()
-        ]
+        self._shapes = [(name, shape(column, zone), EXACT.get(column.name)) for name, column in kind.columns.items()]
         self._types = kind.columns
 
     def row(self, values: dict[str, Any], place: str, raw: bytes) -> SourceRow | UnreadableRow:

@@ -15,12 +15,7 @@ from lernbatch.sunbird_source.model import Value
 # Takes a value that is there; raises ValueError or TypeError where it is none of its type.
 Shape: TypeAlias = Callable[[Any], Value]
 
-_NONE: frozenset[type] = frozenset()
-_EXACT: dict[str, frozenset[type]] = {  # members that need no conversion
-    "text": frozenset({str}),
-    "int": frozenset({int}),
-    "boolean": frozenset({bool}),
-}
+EXACT: dict[str, type] = {"text": str, "int": int, "boolean": bool}  # what needs no conversion
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 253_402_300_799_999  # of the year 9999
 
@@ -123,7 +118,7 @@ def _inner(kind: CqlType, zone: ZoneInfo | None) -> Shape:
         return composed
     if kind.name == "list":
         item = _inner(kind.arguments[0], zone)
-        exact = _EXACT.get(kind.arguments[0].name, _NONE)
+        exact = {EXACT.get(kind.arguments[0].name)}
 
         def listed(value: Any) -> Value:
             members = value if isinstance(value, list) else sorted(_members(value))
@@ -132,7 +127,7 @@ def _inner(kind: CqlType, zone: ZoneInfo | None) -> Shape:
         return listed
     if kind.name == "map":
         member_shape = _inner(kind.arguments[1], zone)
-        exact = _EXACT.get(kind.arguments[1].name, _NONE)
+        exact = {EXACT.get(kind.arguments[1].name)}
 
         def mapped(value: Any) -> Value:
             if {*map(type, value.values())} <= exact:  # nearly always; a look at each would cost more

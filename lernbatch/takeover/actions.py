@@ -15,12 +15,12 @@ from lernbatch.errors import LernbatchError
 from lernbatch.sealing import seal_of
 from lernbatch.services import Services
 from lernbatch.sunbird_source.model import SunbirdSource
-from lernbatch.takeover import batches, build, lease, report, stage, target
+from lernbatch.takeover import batches, build, indexes, lease, report, stage, target
 from lernbatch.takeover.convert.model import Converted, ConvertOptions, Fate, MoveProblem
 from lernbatch.takeover.database import PERMANENT, Q, Tables, temporary
 from lernbatch.takeover.passes import BYTES_AT_ONCE, Pass, StoredPass, Watch
 
-COPY, CATCH_UP, HAND_OVER = "copy", "catch-up", "hand-over"
+COPY, CATCH_UP, JOURNAL, HAND_OVER = "copy", "catch-up", "journal", "hand-over"
 MOST_VANISHED = 1_000_000  # learners that are compared or taken out at once
 FATES = [fate.value for fate in Fate]
 
@@ -171,7 +171,10 @@ async def copy(
             await stage.note(tables, moving.seal, converted.problems, converted.held, of_batches=True)
             await target.write_batches(moving, converted.batches)
         moving.removes_vanished, moving.bytes_at_once = remove_vanished, bytes_at_once
+        if not catch_up:
+            await indexes.set_aside(tables, owner)
         await build.build(moving, target.Target(moving))
+        await indexes.put_back(tables)
         if remove_vanished:
             await _remove_vanished(moving)
         told = {**await report.gather(moving), "removed": [list(key) for key in moving.removed]}

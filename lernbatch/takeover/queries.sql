@@ -247,6 +247,43 @@ INSERT INTO imported_key AS stored (key_id, pem)
 SELECT key_id, pem FROM unnest(:key_ids::text[], :pems::text[]) AS given (key_id, pem)
 ON CONFLICT (key_id) DO UPDATE SET pem = EXCLUDED.pem WHERE stored.pem <> EXCLUDED.pem;
 
+-- indexes_of_empty_tables
+-- Of these, those whose table holds nothing yet, with the statements that build them.
+SELECT given.name, pg_get_indexdef(given.name::regclass) AS definition
+  FROM unnest(:names::text[]) AS given (name)
+  JOIN pg_index AS index ON index.indexrelid = to_regclass(given.name)
+ WHERE CASE WHEN index.indrelid = 'enrolment'::regclass THEN NOT EXISTS (SELECT FROM enrolment)
+            WHEN index.indrelid = 'attempt'::regclass THEN NOT EXISTS (SELECT FROM attempt)
+            ELSE false END;
+
+-- set_index_aside
+INSERT INTO takeover.set_aside (name, definition) VALUES (:name, :definition);
+
+-- indexes_set_aside
+SELECT name, definition FROM takeover.set_aside ORDER BY name;
+
+-- index_is_back
+DELETE FROM takeover.set_aside WHERE name = :name;
+
+-- learners_drawn
+-- The enrolments of some learners, the same ones whenever the same seed draws of the same learners.
+  SELECT user_id, batch_id, course_id
+    FROM enrolment
+   WHERE user_id IN (SELECT user_id
+                       FROM (SELECT DISTINCT user_id FROM enrolment) AS learner
+                   ORDER BY md5(user_id || :seed)
+                      LIMIT :count)
+ORDER BY user_id, batch_id;
+
+-- writes_done
+SELECT digest FROM takeover.played WHERE digest = ANY(:digests::bytea[]);
+
+-- remember_writes
+INSERT INTO takeover.played (digest) SELECT unnest(:digests::bytea[]) ON CONFLICT DO NOTHING;
+
+-- forget_writes
+TRUNCATE takeover.played;
+
 -- guessed_of_pass
 SELECT guessed FROM takeover.pass WHERE pass_id = :pass_id;
 

@@ -18,8 +18,16 @@ from lernbatch.sunbird_source.catalog import PUBLIC_KEY
 from lernbatch.sunbird_source.live import RangeRefused
 from lernbatch.sunbird_source.model import Chunk, ChunkReading, SourceRow, SunbirdSource, UnreadableRow
 from lernbatch.takeover import lease
-from lernbatch.takeover.convert.model import KIND_OF, ConvertOptions, Fate, HeldRow, MoveProblem, StagedEnrolment
-from lernbatch.takeover.convert.rows import Courses, convert_row, encoded
+from lernbatch.takeover.convert.model import (
+    KIND_OF,
+    BatchCourses,
+    ConvertOptions,
+    Fate,
+    HeldRow,
+    MoveProblem,
+    StagedEnrolment,
+)
+from lernbatch.takeover.convert.rows import convert_row, encoded
 from lernbatch.takeover.convert.values import cleaned, text
 from lernbatch.takeover.database import Q, Tables
 from lernbatch.takeover.passes import Pass, PassCounts
@@ -83,8 +91,8 @@ class _Block:
     counts: PassCounts = field(default_factory=PassCounts)
 
 
-async def stage(moving: Pass, courses: Courses) -> None:
-    """Stage all chunks that are not staged yet. `courses`: see convert.rows.
+async def stage(moving: Pass, courses: BatchCourses) -> None:
+    """Stage all chunks that are not staged yet. `courses`: see convert.model.BatchCourses.
 
     Raises: ChangedSource, MoveLeaseLost; RangesRefused, when all others are staged.
     """
@@ -118,7 +126,9 @@ def _key(place: int, chunk: Chunk) -> tuple[int, str, int, int]:
     return place, chunk.name, chunk.start, chunk.end
 
 
-async def _stage_chunk(moving: Pass, place: int, source: SunbirdSource, chunk: Chunk, courses: Courses) -> PassCounts:
+async def _stage_chunk(
+    moving: Pass, place: int, source: SunbirdSource, chunk: Chunk, courses: BatchCourses
+) -> PassCounts:
     """One chunk in one transaction: it is done when all of it is staged."""
     counts, tables = PassCounts(), moving.tables
     reading = source.rows(chunk)
@@ -147,7 +157,7 @@ async def _stage_chunk(moving: Pass, place: int, source: SunbirdSource, chunk: C
     return counts
 
 
-def _blocks(reading: ChunkReading, options: ConvertOptions, courses: Courses) -> Iterator[_Block]:
+def _blocks(reading: ChunkReading, options: ConvertOptions, courses: BatchCourses) -> Iterator[_Block]:
     """The rows of a chunk, converted, ROWS_AT_ONCE at a time; the last block may be empty."""
     block = _Block()
     for rows, row in enumerate(reading, 1):
@@ -158,7 +168,7 @@ def _blocks(reading: ChunkReading, options: ConvertOptions, courses: Courses) ->
     yield block
 
 
-def _add(block: _Block, row: SourceRow | UnreadableRow, options: ConvertOptions, courses: Courses) -> None:
+def _add(block: _Block, row: SourceRow | UnreadableRow, options: ConvertOptions, courses: BatchCourses) -> None:
     block.counts.rows[row.table] += 1
     if isinstance(row, UnreadableRow):
         problem, held = unreadable(row)

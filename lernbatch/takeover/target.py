@@ -24,7 +24,6 @@ from lernbatch.progress.attempts.model import Attempt
 from lernbatch.progress.model import COMPLETED, SCORES, STATES, Completion, States, dump_states
 from lernbatch.sealing import Seal
 from lernbatch.takeover.batches import trees
-from lernbatch.takeover.convert.learner import highest, latest_completion
 from lernbatch.takeover.convert.model import (
     Converted,
     ConvertedAttempt,
@@ -32,6 +31,7 @@ from lernbatch.takeover.convert.model import (
     ConvertedCertificate,
     ConvertedEnrolment,
 )
+from lernbatch.takeover.convert.states import highest, latest_completion
 from lernbatch.takeover.convert.values import moment
 from lernbatch.takeover.database import Q
 from lernbatch.takeover.passes import Pass, PassCounts
@@ -310,7 +310,7 @@ def joined(
         better = score if theirs is None or score.best > theirs.best else theirs
         count = score.attempts + (theirs.attempts if theirs else 0)
         scores[content_id] = msgspec.structs.replace(better, attempts=count)
-    return replace(
+    return msgspec.structs.replace(
         new,
         status=status,
         progress=progress,

@@ -35,8 +35,8 @@ SQL = {
     "batches": "SELECT batch_id, course_id, name, description, enrolment_type, created_by, created_for, mentors,"
     " start_date, end_date, enrolment_end_date, status, templates, created_at FROM batch",
     "enrolments": "SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress,"
-    " percentage, completed_at, last_read_content_id, last_read_content_status, last_access_at, states, scores,"
-    " certificates FROM enrolment",
+    " percentage, completed_at, last_read_content_id, last_read_content_status, last_access_at,"
+    " coalesce(states_text::jsonb, states) AS states, scores, certificates FROM enrolment",
     "attempts": "SELECT user_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score, max_score, questions"
     " FROM attempt",
     "certificates": "SELECT certificate_id, user_id, batch_id, course_id, name, source, status, issued_at, template_id,"

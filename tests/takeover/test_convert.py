@@ -18,7 +18,7 @@ from lernbatch.progress.rules import completion
 from lernbatch.sunbird_source.catalog import BATCH_INDEX, BESIDE, CERTIFICATE, TABLES
 from lernbatch.sunbird_source.model import SourceRow, Value
 from lernbatch.takeover.convert.batches import convert_batches
-from lernbatch.takeover.convert.learner import convert_learner, highest
+from lernbatch.takeover.convert.learner import convert_learner
 from lernbatch.takeover.convert.model import (
     CHANGED,
     HELD,
@@ -30,6 +30,7 @@ from lernbatch.takeover.convert.model import (
     Staged,
 )
 from lernbatch.takeover.convert.rows import convert_row, encoded
+from lernbatch.takeover.convert.states import highest
 from lernbatch.takeover.convert.values import words_ms
 
 KOLKATA, UTC_ZONE = ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")
