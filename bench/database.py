@@ -11,8 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import msgspec
-
 import sandbox
 from bench import batches, world
 from bench.world import Size
@@ -20,8 +18,9 @@ from lernbatch.course import rules as courses
 from lernbatch.course.model import Course, LeafNode, Unit
 from lernbatch.database import db
 from lernbatch.database.migrate import migrate
+from lernbatch.database.partitioning import partition
 from lernbatch.progress import rules
-from lernbatch.progress.model import COMPLETED, Report, States
+from lernbatch.progress.model import COMPLETED, Report, States, dump_states
 from postgres_supervisor import embedded
 
 FIRST_MS = 1_770_000_000_000
@@ -65,29 +64,26 @@ def states(contents: int, median_views: float, chance: random.Random) -> States:
     return done
 
 
-def written(done: States) -> str:
-    """As the column holds it."""
-    return msgspec.json.encode(done).decode()
-
-
 def used(contents: int) -> list[str]:
     """What learners have done who have come back again and again."""
     chance = random.Random(1)  # the same in every run
-    return [written(states(contents, MEDIAN_VIEWS, chance)) for _ in range(VARIANTS)]
+    return [dump_states(states(contents, MEDIAN_VIEWS, chance)) for _ in range(VARIANTS)]
 
 
 _LOAD = """
-INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, enrolled_at, status, updated_at, states)
+INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, enrolled_at, status, updated_at, states,
+                       states_text)
 SELECT lpad(n::text, 8, '0') || '-0000-4000-8000-000000000000',
        '0138' || lpad((n / $2::int * $3::int + k)::text, 15, '0'), 'do_3138' || lpad(k::text, 15, '0'),
-       true, 'bench', now(), 1, now(),
-       CASE WHEN n % $4::int = 1 THEN $6 ELSE ($5::text[])[1 + (n * $3 + k) % cardinality($5)] END::jsonb
+       true, 'bench', now(), 1, now(), NULL,
+       CASE WHEN n % $4::int = 1 THEN $6 ELSE ($5::text[])[1 + (n * $3 + k) % cardinality($5)] END
   FROM generate_series(0, $1::int - 1) AS learner (n), generate_series(0, $3::int - 1) AS course (k)
 """
 _LOAD_LARGE = """
-INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, enrolled_at, status, updated_at, states)
+INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, enrolled_at, status, updated_at, states,
+                       states_text)
 SELECT lpad(n::text, 8, '0') || '-0000-4000-8000-000000000000', $2, $3, true, 'bench', now(), 1, now(),
-       ($4::text[])[1 + n % cardinality($4)]::jsonb
+       NULL, ($4::text[])[1 + n % cardinality($4)]
   FROM unnest($1::int[]) AS learner (n)
 """
 # Who the learners are, as the service knows it from the second report on. What fetching them takes is not measured.
@@ -100,8 +96,8 @@ SELECT lpad(n::text, 8, '0') || '-0000-4000-8000-000000000000', 1, 'bench', 'Sta
 
 
 @contextmanager
-def loaded(size: Size) -> Iterator[tuple[Path, str]]:
-    """A home of its own, and the DSN of its PostgreSQL, filled."""
+def loaded(size: Size, parts: int = 0) -> Iterator[tuple[Path, str]]:
+    """A home of its own, and the DSN of its PostgreSQL, filled; its largest tables in `parts`, 0: whole."""
     with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
         began = time.perf_counter()
         asyncio.run(migrate(dsn))
@@ -109,6 +105,8 @@ def loaded(size: Size) -> Iterator[tuple[Path, str]]:
         asyncio.run(load(dsn, size))
         if size.searched:
             asyncio.run(batches.fill(dsn, size.searched, courses=size.searched // world.SEARCHED_PER_COURSE))
+        if parts:
+            asyncio.run(partition(dsn, parts, print))
         seconds = time.perf_counter() - began
         print(f"{size.enrolments:,} enrolments of {size.contents} contents loaded in {seconds:.0f} s", flush=True)
         yield Path(folder), dsn
@@ -120,7 +118,7 @@ async def load(dsn: str, size: Size) -> None:
     try:
         await _load_courses(conn, size)
         await _load_batches(conn, size)
-        fresh = written(states(size.contents, 1, random.Random(1)))
+        fresh = dump_states(states(size.contents, 1, random.Random(1)))
         spread = (size.learners, world.LEARNERS_EACH, world.BATCHES_EACH, size.stride)
         await conn.execute(
             _LOAD,

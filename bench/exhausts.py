@@ -41,6 +41,7 @@ from lernbatch.database import db
 from lernbatch.database.migrate import migrate
 from lernbatch.exhaust import actions, jobs, wire
 from lernbatch.exhaust.model import ReportSubmission, Requester
+from lernbatch.progress.model import ContentState, dump_states
 from lernbatch.report.model import Dataset
 from lernbatch.sealing import seal_of
 from postgres_supervisor import embedded
@@ -163,18 +164,20 @@ TREE = {
 }
 
 
-def states(completed: int) -> dict[str, list[Any]]:
-    """What a learner who has completed so many contents has done."""
+def states(completed: int) -> str:
+    """What a learner who has completed so many contents has done, as it is stored."""
     ids = [str(content(number)["identifier"]) for number in range(CONTENTS)]
     now = 1_770_000_000_000
-    return {one: [2 if n < completed else 1, 100, 3, 1, now, now, now, None] for n, one in enumerate(ids)}
+    return dump_states(
+        {one: ContentState(2 if n < completed else 1, 100, 3, 1, now, now, now) for n, one in enumerate(ids)}
+    )
 
 
 _ENROL = """
 INSERT INTO enrolment (user_id, batch_id, course_id, active, enrolled_at, status, progress, completed_at,
-                       last_access_at, updated_at, states, scores, certificates)
+                       last_access_at, updated_at, states, states_text, scores, certificates)
 SELECT 'u' || lpad(($1::int * $2::int + n)::text, 31, '0'), $3, $4, true, $5::timestamptz, 1, (n % 20)::int,
-       CASE WHEN n % 5 = 0 THEN $5 END, $5, $5, $6::jsonb -> (n % 21),
+       CASE WHEN n % 5 = 0 THEN $5 END, $5, $5, NULL, ($6::text[])[1 + n % 21],
        jsonb_build_object($7::text, jsonb_build_array(n % 10, 10, 2), $8::text, jsonb_build_array(n % 7, 10, 1)),
        CASE WHEN n % 5 = 0 THEN '[{"identifier": "c"}]' ELSE '[]' END::jsonb
   FROM generate_series(0, $2::int - 1) AS n

@@ -15,20 +15,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lernbatch import log
+from lernbatch import log, spans
 from lernbatch.account import ended
 from lernbatch.clock import Clock
 from lernbatch.config import Config, load
 from lernbatch.console import endpoint as console
 from lernbatch.console.pages import PAGES
 from lernbatch.console.provider import Provider
-from lernbatch.console.rates import JOINS_PER_MINUTE, Rate
 from lernbatch.console.visit import Console
 from lernbatch.course.cache import CourseCache
-from lernbatch.database import db
+from lernbatch.database import citus, db
 from lernbatch.database.coalescer import Coalescers
+from lernbatch.database.nodes import Nodes
 from lernbatch.database.reports import Reports
 from lernbatch.errors import Unusable
+from lernbatch.inbox.consumer import Consumer
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox.kafka import Producer
 from lernbatch.jobs.worker import Job
@@ -38,11 +39,14 @@ from lernbatch.schedule import JOBS
 from lernbatch.services import JobSignal, Services
 from lernbatch.sunbird import Sunbird
 from lernbatch.sunbird.users import ACTIVE
-from lernbatch.web import audit, failures, server
+from lernbatch.web import audit, failures, rates, server
 from lernbatch.web.endpoint import starlette_routes
 from lernbatch.web.envelope import Bodies
+from lernbatch.web.fragments import Fragments
 from lernbatch.web.middleware import Middleware, NoSuchRoute
+from lernbatch.web.rates import Rates
 from lernbatch.web.tokens import PublicKeys, TokenVerifier
+from lernbatch.webhook.client import WebhookClient
 from sandbox import app as sandbox
 from sandbox import identity
 from sandbox.sign_in import LocalPeople
@@ -53,12 +57,15 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
     """Everything a process holds, opened and closed in order."""
     clock = clock or Clock(config.time_zone)
     async with AsyncExitStack() as opened:
+        await opened.enter_async_context(spans.exporting(config))
+        shards = await citus.shards_of(dsn)
         pool = await opened.enter_async_context(
             db.pool(
                 dsn,
                 size=config.pool_size,
                 statement_timeout_seconds=config.statement_timeout_seconds,
                 wait_seconds=config.pool_wait_seconds,
+                sharded=shards is not None,
             )
         )
         reports_url, standby = config.reports_database_url, None
@@ -70,14 +77,25 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
                     statement_timeout_seconds=config.statement_timeout_seconds,
                     wait_seconds=config.pool_wait_seconds,
                     role="standby",
+                    sharded=shards is not None,
                 )
             )
         sunbird = await opened.enter_async_context(Sunbird.open(config, sandbox.application(pool, config, clock)))
         keys = PublicKeys(config.public_key_folder or identity.public_folder(config.home), config.key_reload_seconds)
         kafka = Producer(config)
         opened.push_async_callback(kafka.close)
+        consumer = Consumer(config)
+        opened.push_async_callback(consumer.close)
+        webhooks = WebhookClient(config)
+        opened.push_async_callback(webhooks.close)
+        nodes = None
+        if shards is not None:
+            nodes = await opened.enter_async_context(Nodes.opened(config, dsn, shards, pool))
         # A flush serves many requests and has one time: each shadowed request has its own.
-        coalescers = Coalescers(enabled=config.coalescing_enabled and config.takeover != "shadow")
+        coalescers = Coalescers(
+            enabled=config.coalescing_enabled and config.takeover != "shadow",
+            shard_of=None if nodes is None else nodes.shard_of,
+        )
         tokens = TokenVerifier(config, clock, keys)
         sunbird.users.tell(lambda person: tokens.note(person.user_id, is_active=person.status == ACTIVE))
         yield Services(
@@ -88,12 +106,17 @@ async def services(config: Config, dsn: str, clock: Clock | None = None) -> Asyn
             tokens,
             sunbird,
             kafka,
+            consumer,
+            webhooks,
             JobSignal(),
             coalescers,
             Bodies(config.bodies_at_once_bytes),
             CourseCache(),
+            Fragments(),
             audit.Refusals(),
+            Rates(),
             asyncio.Semaphore(1),
+            nodes,
         )
 
 
@@ -108,8 +131,6 @@ def create(config: Config, dsn: str, clock: Clock | None = None, jobs: Sequence[
             app.state.console = Console(
                 PAGES,
                 people,
-                sign_ins=Rate(config.sign_ins_per_minute),
-                joins=Rate(JOINS_PER_MINUTE),
                 provider=Provider(config),
             )
             async with (
@@ -117,6 +138,7 @@ def create(config: Config, dsn: str, clock: Clock | None = None, jobs: Sequence[
                 gauges.watching(held.pool),
                 ended.watching(held),
                 audit.counting(held),
+                rates.shared(held),
                 worker.running(held, jobs) if config.jobs_enabled else AsyncExitStack(),
             ):
                 yield

@@ -80,6 +80,7 @@ ELSEWHERE = {
         "lernbatch.ops.backup.commands:restore",
         "Restore a backup into an empty database and a home without keys and files.",
     ),
+    "inbox": ("lernbatch.inbox.commands:app", "What was heard from the platform's topics and given up: list, replay."),
     "replay": (
         "lernbatch.jobs.outbox.commands:replay",
         "Send the parked events of the outbox again, each as it was written.",
@@ -149,6 +150,7 @@ def serve(
     from lernbatch import command, config
     from lernbatch.database import opening
     from lernbatch.web import server
+    from lernbatch.web import workers as parent
 
     settings = command.settings()
     settings = settings.model_copy(update={"host": host or settings.host})
@@ -177,7 +179,10 @@ def serve(
         else:
             variables = {f"LERNBATCH_{name.upper()}": str(value) for name, value in changed.items()}
             apart = changed["jobs_enabled"] and settings.reports_apart
-            server.serve_many("lernbatch.app", dsn, socks, workers, variables, apart=apart)
+            database = None if settings.database_url else parent.hold_database(settings)
+            descriptors = [each.fileno() for each in socks]
+            kept = parent.Workers("lernbatch.app", workers, apart, descriptors, settings.log_level, database)
+            parent.become(kept, dsn, variables)
 
 
 def _at_least_one(number: int) -> None:
@@ -237,18 +242,30 @@ def job(name: str) -> None:
 
 
 @app.command(name="migrate")
-def migrate_() -> None:
+def migrate_(
+    *,
+    citus: Annotated[bool, Parameter(negative="")] = False,
+    shards: Annotated[int, Parameter(validator=lambda _, n: _at_least_one(n))] = 32,
+) -> None:
     """Bring the database forward to this version. `serve` does so too.
 
     Example: `lernbatch migrate`
+
+    Args:
+        citus: distribute the tables over the nodes of Citus as well; once and again after nodes or versions changed
+        shards: how many shards, where nothing is distributed yet: two to four times as many as there will be workers
     """
     from lernbatch import command
+    from lernbatch.database import citus as cluster
     from lernbatch.database import opening
 
     settings = command.settings()
     with opening.opened(settings) as dsn:
         applied = asyncio.run(command.migrate(settings, dsn))
-    print("\n".join([*applied, f"{len(applied)} migrations applied."]) if applied else "Nothing to migrate.")
+        print("\n".join([*applied, f"{len(applied)} migrations applied."]) if applied else "Nothing to migrate.")
+        if citus:
+            distributed = asyncio.run(cluster.distribute(dsn, shards))
+            print("\n".join(distributed) if distributed else "Nothing to distribute.")
 
 
 @db.command(name="url")
@@ -262,6 +279,28 @@ def db_url() -> None:
 
     with opening.opened(command.settings()) as dsn:
         print(dsn)
+
+
+@db.command(name="partition")
+def db_partition(*, parts: int = 16, abandon: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Cut the tables `enrolment` and `attempt` into parts by learner, while the service runs; docs/scale.md says when.
+
+    A run that ends in the middle, whatever the reason, is gone on with by the next one.
+
+    Example: `lernbatch db partition --parts 32`
+
+    Args:
+        parts: into how many; it cannot be changed later
+        abandon: delete the copies of an unfinished run instead
+    """
+    from lernbatch import command
+    from lernbatch.database import opening, partitioning
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+
+    with opening.opened(command.settings()) as dsn:
+        asyncio.run(partitioning.abandon(dsn, say) if abandon else partitioning.partition(dsn, parts, say))
 
 
 @app.command(name="config")

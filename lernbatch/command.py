@@ -12,12 +12,14 @@ import sandbox
 from lernbatch import config, log
 from lernbatch.clock import Clock
 from lernbatch.config import Config
-from lernbatch.database import db, opening
+from lernbatch.database import citus, db, opening
 from lernbatch.database import migrate as migrations
 from lernbatch.database.db import Connection
 from lernbatch.errors import Unusable
 
 if TYPE_CHECKING:
+    import httpx
+
     from lernbatch.services import Services
 
 
@@ -43,8 +45,13 @@ def refuse_sandbox_keys(read: Config) -> None:
 
 
 async def migrate(read: Config, dsn: str, *, with_sandbox: bool = False) -> list[str]:
-    """Apply what the product's tables lack, and the sandbox's where it answers; returns the migrations' names."""
+    """Apply what the product's tables lack, and the sandbox's where it answers; returns the migrations' names.
+
+    Where the tables are distributed, new ones are too.
+    """
     applied = await migrations.migrate(dsn)
+    if applied and await citus.shards_of(dsn) is not None:
+        await citus.distribute(dsn)
     if with_sandbox or read.uses_sandbox:
         applied += await migrations.migrate(dsn, sandbox.MIGRATIONS)
     return applied
@@ -83,6 +90,21 @@ async def services_and_dsn() -> AsyncIterator[tuple[Services, str]]:
         await migrate(read, dsn)
         async with opened(await unmuted(read, dsn), dsn) as held:
             yield held, dsn
+
+
+@asynccontextmanager
+async def answering(read: Config, dsn: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The whole service in this process, on no port, and a client that asks it."""
+    import httpx
+
+    from lernbatch.app import create
+
+    application = create(read, dsn, jobs=())
+    async with (
+        application.running(),
+        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://here") as client,
+    ):
+        yield client
 
 
 @asynccontextmanager

@@ -67,8 +67,10 @@ REFERENCE_NAMES: dict[str, tuple[str, ...]] = {
     "topic_invalid_state": ("kafka_topics_contentstate_invalid",),
     "certificate_qr": ("QR_TYPE",),
     "platform_name": ("sunbird_instance_name",),
+    "otlp_endpoint": ("OTEL_EXPORTER_OTLP_ENDPOINT",),
     "exhaust_encryption_salt": ("sunbird_encryption_key",),
 }
+LEAST_TOKEN_CHARACTERS = 16  # of a service token that stands beside another one
 # Settings that had another name in the version before: it works in this one, with a warning, and then goes.
 RENAMED: dict[str, str] = {
     "upstream_breaker_seconds": "upstream_rest_seconds",
@@ -160,9 +162,11 @@ class Config(BaseModel):
     oidc_client_secret: SecretStr = SecretStr("")  # none: a public client
     oidc_scopes: Words = ("openid", "profile")
     demo_sign_in: bool = False  # anybody may be any of the bundled people, also where not only this machine reaches us
-    sign_ins_per_minute: int = Field(10, ge=1)  # of one address, at each process
+    sign_ins_per_minute: int = Field(10, ge=1)  # of one address
 
     # bounds
+    anonymous_calls_per_minute: int = Field(1200, ge=0)  # of one address from outside; 0: as many as it likes
+    dear_calls_per_minute: int = Field(120, ge=0)  # of one person or system: files, reports, previews; 0: as above
     max_body_bytes: int = Field(1024 * 1024, ge=1)  # of a request that is no file
     max_file_bytes: int = Field(50 * 1024 * 1024, ge=1)  # of files, and of lists of up to bulk_row_limit people
     bodies_at_once_bytes: int = Field(64 * 1024 * 1024, ge=1)  # of all requests of a process that is held
@@ -249,6 +253,16 @@ class Config(BaseModel):
     topic_assessment_failed: str = "local.telemetry.assess.failed"
     topic_enrolment_sync: str = "local.batch.enrolment.sync.request"
     topic_invalid_state: str = "local.contentstate.invalid"
+    kafka_listening: bool = False  # to the four topics that follow
+    kafka_group: str = "local-lernbatch"  # whose members share what is heard
+    topic_account_merge: str = "local.lms.user.account.merge"  # empty: not listened to, as of the three that follow
+    topic_account_deletion: str = "local.delete.user"
+    topic_ownership_transfer: str = "local.user.ownership.transfer"
+    topic_publication: str = "local.content.postpublish.request"
+    webhooks_enabled: bool = False  # organisations may have addresses told what happens in their batches
+    webhook_hosts: Words = ()  # that may be inside the network, and without TLS; with or without a port
+    webhook_timeout_seconds: float = Field(10, gt=0, le=60)
+    webhook_log_days: int = Field(30, ge=7)  # a message is tried for almost four days
     mail_enabled: bool = False
     mail_signature: str = ""
     web_url: str = ""
@@ -331,9 +345,12 @@ class Config(BaseModel):
 
     # what is kept for how long, beside bulk_days and those of exhausts
     audit_days: int = Field(365, ge=1)  # of the audit trail
-    parked_event_days: int = Field(90, ge=1)  # of events that were given up
+    parked_event_days: int = Field(90, ge=1)  # of events and messages that were given up
     answer_days: int = Field(0, ge=0)  # of answers in attempts, whose scores stay; 0: for ever
+    states_as_text: bool = True  # of progress; false while processes of 0.2.0 are beside us, which read jsonb
     access_log: bool = True  # a line at info for every request but those of monitors
+    otlp_endpoint: str = ""  # of a collector, to which spans go; none: there are none
+    trace_ratio: float = Field(1.0, ge=0, le=1)  # of traces that begin here and are recorded
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
@@ -384,6 +401,15 @@ class Config(BaseModel):
     def sign_in_issuer(self) -> str:
         """The provider where people sign in to the console."""
         return (self.oidc_issuer or self.token_issuer).rstrip("/")
+
+    @property
+    def service_tokens(self) -> tuple[str, ...]:
+        """What opens /private/…: one text, or the new and the old one with a comma between, while it is changed."""
+        if self.service_token is None:
+            return ()
+        text = self.service_token.get_secret_value()
+        tokens = tuple(token.strip() for token in text.split(","))
+        return tokens if all(len(token) >= LEAST_TOKEN_CHARACTERS for token in tokens) else (text,)
 
     @property
     def token_issuer(self) -> str:

@@ -15,6 +15,7 @@ class LernbatchError(Exception):
     http_status = 500
     code: str | None = None
     message: str | None = None
+    retry_after_seconds: int | None = None  # None: to try again as it is would not help
     details: Mapping[str, object] = MappingProxyType({})  # what stands in `result`, an addition
 
     def __init__(self, message: str | None = None, *, code: str | None = None) -> None:

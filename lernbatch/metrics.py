@@ -25,6 +25,9 @@ MEMORY = Gauge("lernbatch_memory_bytes", "Resident memory of all processes", mul
 PROCESSOR = Gauge("lernbatch_processor_seconds", "Processor time since the start", multiprocess_mode="livesum")
 OPEN_FILES = Gauge("lernbatch_open_files", "Open files and connections", multiprocess_mode="livesum")
 BUILD = Gauge("lernbatch_build_info", "1; its labels say what runs", ["version", "python"], multiprocess_mode="livemax")
+INBOX_LAG = Gauge(
+    "lernbatch_inbox_lag", "Messages of a topic that are not yet in the inbox", ["topic"], multiprocess_mode="livesum"
+)
 JOB_RUNS = Counter("lernbatch_job_runs_total", "Runs of jobs", ["kind", "outcome"])
 JOB_ITEMS = Counter("lernbatch_job_items_total", "Things that jobs did", ["kind"])
 JOB_SECONDS = Histogram("lernbatch_job_seconds", "Time of a job's run", ["kind"])

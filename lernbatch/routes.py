@@ -22,6 +22,7 @@ from lernbatch.progress import handlers as progress
 from lernbatch.registry import handlers as registry
 from lernbatch.summary import handlers as summary
 from lernbatch.web.routing import Access, Route
+from lernbatch.webhook import handlers as webhook
 
 REPORTERS = ("ORG_ADMIN", "REPORT_ADMIN", "CONTENT_CREATOR", "COURSE_MENTOR")
 CREATORS = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
@@ -40,7 +41,7 @@ ROUTES: list[Route] = [
     Route("POST", "/v1/batch/participants/list", batch.list_participants,
           gateway="/api/course/v1/batch/participants/list"),
     Route("POST", "/v1/course/batch/clone", batch.clone, gateway="/api/course/v1/batch/clone", roles=CREATORS,
-          unreadable=NotAnObject),
+          unreadable=NotAnObject, is_dear=True),
     Route("POST", "/v1/course/batch/preview", batch.preview_change,
           gateway="/api/course/v1/batch/preview", roles=CREATORS, unreadable=NotAnObject),
     Route("POST", "/v1/course/batch/ownership/transfer", batch.transfer_ownership, unreadable=NotAnObject),
@@ -73,13 +74,13 @@ ROUTES: list[Route] = [
 
     # bulk enrolment
     Route("POST", "/v1/batch/bulk/enrollment", bulk.enrol_file, raw=True, large=True,
-          gateway="/api/course/v1/batch/bulk/enrollment"),
+          gateway="/api/course/v1/batch/bulk/enrollment", is_dear=True),
     Route("POST", "/v1/batch/bulk/unenrollment", bulk.unenrol_file, raw=True, large=True,
-          gateway="/api/course/v1/batch/bulk/unenrollment"),
+          gateway="/api/course/v1/batch/bulk/unenrollment", is_dear=True),
     Route("GET", "/v1/upload/status/{process_id}", bulk.read_status),
     Route("GET", "/v1/upload/statusDownloadLink/{process_id}", bulk.link_result),
     Route("GET", "/v1/upload/result/{process_id}", bulk.download_result, Access.OPEN, raw=True),
-    Route("POST", "/v1/batch/roster/plan", bulk.plan, large=True, unreadable=NotAnObject),
+    Route("POST", "/v1/batch/roster/plan", bulk.plan, large=True, unreadable=NotAnObject, is_dear=True),
     Route("POST", "/v1/batch/roster/apply", bulk.apply, large=True, unreadable=NotAnObject),
     Route("POST", "/v1/batch/roster/undo", bulk.undo, unreadable=NotAnObject),
 
@@ -116,12 +117,12 @@ ROUTES: list[Route] = [
     Route("PATCH", "/v1/course/batch/cert/template/remove", certificate.remove_template,
           gateway="/api/course/batch/cert/v1/template/remove", roles=CREATORS),
     Route("POST", "/v1/course/batch/cert/issue", certificate.issue, gateway="/api/course/batch/cert/v1/issue"),
-    Route("POST", "/v1/course/batch/cert/template/preview", certificate.preview, unreadable=NotAnObject),
+    Route("POST", "/v1/course/batch/cert/template/preview", certificate.preview, unreadable=NotAnObject, is_dear=True),
     Route("GET", "/v1/course/batch/cert/explain/{batch_id}", certificate.explain_batch),
     Route("GET", "/v1/course/batch/cert/explain/{batch_id}/{user_id}", certificate.explain_learner),
     Route("POST", "/v1/course/batch/cert/retry", certificate.retry, unreadable=NotAnObject),
     Route("PATCH", "/v1/course/batch/cert/status", certificate.change_standing, unreadable=NotAnObject),
-    Route("GET", "/v1/course/batch/cert/download/{batch_id}", certificate.bundled, raw=True),
+    Route("GET", "/v1/course/batch/cert/download/{batch_id}", certificate.bundled, raw=True, is_dear=True),
     Route("GET", "/certs/templates/default.svg", certificate.default_template, Access.OPEN, raw=True),
     Route("GET", "/certs/static/page.css", certificate.style_sheet, Access.OPEN, raw=True),
     Route("GET", "/certs/status/{purpose}/{number}", certificate.status_list, Access.OPEN, raw=True),
@@ -131,11 +132,11 @@ ROUTES: list[Route] = [
 
     # exhausts
     Route("POST", "/v1/jobrequest/submit", exhaust.submit, gateway="/api/course/v1/jobrequest/submit",
-          roles=REPORTERS),
+          roles=REPORTERS, is_dear=True),
     Route("GET", "/v1/jobrequest/list/{tag}", exhaust.list_of_tag, gateway="/api/course/v1/jobrequest/list/{tag}",
           roles=REPORTERS),
     Route("POST", "/dataset/v1/request/submit", analytics.submit_dataset, Access.OPEN,
-          gateway="/api/dataset/v1/request/submit", roles=REPORTERS, raw=True),
+          gateway="/api/dataset/v1/request/submit", roles=REPORTERS, raw=True, is_dear=True),
     Route("GET", "/dataset/v1/request/read/{tag}", analytics.read_dataset, Access.OPEN,
           gateway="/api/dataset/v1/request/read/{tag}", roles=REPORTERS, raw=True),
     Route("GET", "/dataset/v1/request/list/{tag}", analytics.list_datasets, Access.OPEN,
@@ -164,6 +165,16 @@ ROUTES: list[Route] = [
     Route("GET", "/certs/v1/registry/read/{certificate_id}", registry.legacy_read,
           gateway="/api/certreg/v1/certs/read/{certificate_id}"),
 
+    # webhooks
+    Route("POST", "/v1/webhook/create", webhook.create, unreadable=NotAnObject),
+    Route("GET", "/v1/webhook/list", webhook.list_webhooks),
+    Route("PATCH", "/v1/webhook/update", webhook.update, unreadable=NotAnObject),
+    Route("POST", "/v1/webhook/delete", webhook.delete, unreadable=NotAnObject),
+    Route("POST", "/v1/webhook/secret/rotate", webhook.rotate, unreadable=NotAnObject),
+    Route("POST", "/v1/webhook/test", webhook.test, unreadable=NotAnObject),
+    Route("GET", "/v1/webhook/log", webhook.list_deliveries),
+    Route("POST", "/v1/webhook/replay", webhook.replay, unreadable=NotAnObject),
+
     # accounts
     Route("POST", "/private/v1/user/account/merge", account.merge, Access.PRIVATE, raw=True),
     Route("POST", "/private/v1/user/account/delete", account.forget, Access.PRIVATE, raw=True),
@@ -171,8 +182,8 @@ ROUTES: list[Route] = [
     # operations
     Route("GET", "/health", ops.health_of_all, Access.OPEN, vital=True),
     Route("GET", "/healthz", ops.health_of_all, Access.OPEN, vital=True),
-    Route("GET", "/service/health", ops.health_of_service, Access.OPEN, raw=True),
-    Route("GET", "/livez", ops.live, Access.OPEN, raw=True),
+    Route("GET", "/service/health", ops.health_of_service, Access.OPEN, raw=True, vital=True),
+    Route("GET", "/livez", ops.live, Access.OPEN, raw=True, vital=True),
     Route("GET", "/readyz", ops.ready, Access.OPEN, raw=True, vital=True),
     Route("GET", "/metrics", ops.metrics, Access.OPEN, raw=True, vital=True, operators=True),
     Route("GET", "/openapi.json", ops.describe, Access.OPEN, raw=True, operators=True),

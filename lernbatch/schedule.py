@@ -12,12 +12,14 @@ from lernbatch.course import jobs as course
 from lernbatch.erasure import actions as erasure
 from lernbatch.exhaust import jobs as exhaust
 from lernbatch.figures import jobs as figures
+from lernbatch.inbox import actions as inbox
 from lernbatch.jobs.outbox import events
 from lernbatch.jobs.outbox.relay import Sender, one_by_one, relay, to_kafka
 from lernbatch.jobs.worker import Job
 from lernbatch.ops import retention
 from lernbatch.person import jobs as person
 from lernbatch.progress import jobs as progress
+from lernbatch.webhook.delivery import deliver_due, to_webhooks
 
 # Kinds that had another name in the version before; `lernbatch job` takes it in this one, with a warning.
 RENAMED = {
@@ -35,6 +37,7 @@ SENDERS: dict[str, Sender] = {
     events.MAIL: one_by_one(batch.mail),
     events.NOTIFICATION: one_by_one(certificate.notify),
     events.FEED: one_by_one(certificate.feed),
+    events.WEBHOOK: to_webhooks,
 }
 
 JOBS: list[Job] = [
@@ -52,5 +55,8 @@ JOBS: list[Job] = [
     Job("account.erase", erasure.erase_due, every_seconds=60, together=True),
     Job("console.forget_sessions", sessions.forget_old, every_seconds=600),
     Job("retention", retention.forget_old, every_seconds=60),
+    Job("inbox.receive", inbox.receive, every_seconds=1, together=True),
+    Job("inbox.handle", inbox.handle_due, every_seconds=1),
+    Job("webhook.deliver", deliver_due, every_seconds=1),
     Job("outbox.relay", partial(relay, senders=SENDERS), every_seconds=1),
 ]

@@ -100,8 +100,18 @@ CREATE TABLE idempotency_key (
 
 CREATE INDEX idempotency_key_age ON idempotency_key (created_at); -- web.forget_answers
 
+-- One row: how often a caller did something in a minute, in all processes together (web.rates); forgotten after two. Not
+-- logged: after a crash counting begins anew. The hash is of the minute, what is counted, and the caller.
+CREATE UNLOGGED TABLE rate_count (
+  minute      timestamptz NOT NULL,
+  caller_hash bytea       NOT NULL,
+  times       integer     NOT NULL,
+  PRIMARY KEY (minute, caller_hash)
+);
+
 -- One row: one learner in one batch, with everything the learner has done there. Unenrolled is inactive, not gone.
 -- No index stands on a column that progress changes, so that updates stay heap-only; hence the fill factor.
+-- A large installation has it in parts by user_id, and `attempt` likewise: see database.partitioning.
 CREATE TABLE enrolment (
   user_id                  text        NOT NULL,
   batch_id                 text        NOT NULL,
@@ -118,15 +128,17 @@ CREATE TABLE enrolment (
   last_read_content_status smallint,
   last_access_at           timestamptz,
   updated_at               timestamptz NOT NULL,
-  states                   jsonb       NOT NULL DEFAULT '{}', -- content id → see progress.model.ContentState
+  states                   jsonb       DEFAULT '{}', -- as states_text, of a row that is not written since; goes one day
   scores                   jsonb       NOT NULL DEFAULT '{}', -- content id → [best score, its max score, attempts]
   certificates             jsonb       NOT NULL DEFAULT '[]', -- the contract's issued_certificates
   revision                 bigint      NOT NULL DEFAULT 1,    -- counts writes of progress: the guard against lost ones
   left_at                  timestamptz,                       -- the last time
   returned_at              timestamptz,                       -- likewise
+  states_text              text, -- JSON, content id → see progress.model.ContentState: text, so that it is not parsed here
   PRIMARY KEY (user_id, batch_id),
   CHECK (status IN (0, 1, 2)),
-  CHECK (percentage BETWEEN 0 AND 100)
+  CHECK (percentage BETWEEN 0 AND 100),
+  CONSTRAINT enrolment_states CHECK (num_nonnulls(states, states_text) = 1)
 ) WITH (fillfactor = 70);
 
 CREATE INDEX enrolment_of_batch ON enrolment (batch_id, user_id) WHERE active; -- all that is asked per batch
@@ -134,6 +146,7 @@ CREATE INDEX enrolment_added_by_other ON enrolment (added_by) WHERE added_by <> 
 
 -- Compressed, but kept beside the row as long as a page holds it: out of line, every update would write twice.
 ALTER TABLE enrolment ALTER COLUMN states SET STORAGE MAIN;
+ALTER TABLE enrolment ALTER COLUMN states_text SET STORAGE MAIN;
 -- And these two, or they would be moved out of line first to make room for it.
 ALTER TABLE enrolment ALTER COLUMN scores SET STORAGE MAIN;
 ALTER TABLE enrolment ALTER COLUMN certificates SET STORAGE MAIN;
@@ -155,7 +168,7 @@ SELECT e.user_id, e.batch_id, e.course_id, state.key AS content_id,
        to_timestamp((state.value ->> 6)::bigint / 1000.0) AS last_updated_at,
        state.value -> 7 -> 1 AS details
   FROM enrolment e
- CROSS JOIN LATERAL jsonb_each(e.states) AS state;
+ CROSS JOIN LATERAL jsonb_each(coalesce(e.states_text::jsonb, e.states)) AS state;
 
 -- One row: one uploaded file of people. 0 not begun → 1 under way → 3 done.
 CREATE TABLE bulk_process (
@@ -300,6 +313,28 @@ CREATE TABLE console_session (
 CREATE INDEX console_session_of_user ON console_session (user_id); -- console.sessions_of
 CREATE INDEX console_session_age ON console_session (ends_at);     -- console.forget_sessions
 
+-- One row: a change of a batch's dates, places or rules, for who manages it.
+CREATE TABLE batch_change (
+  batch_id   text        NOT NULL,
+  revision   integer     NOT NULL, -- of the batch since then
+  changed_at timestamptz NOT NULL,
+  changed_by text,                 -- null: nobody who is known
+  fields     jsonb       NOT NULL, -- name → before and after; null of those that hold ids
+  PRIMARY KEY (batch_id, revision)
+);
+
+CREATE INDEX batch_change_of_changer ON batch_change (changed_by) WHERE changed_by IS NOT NULL; -- erasure.erase_batch_changes
+
+-- One row: a list with a filter that somebody has kept under a name of their own.
+CREATE TABLE saved_view (
+  user_id  text        NOT NULL,
+  page     text        NOT NULL, -- batches, learners
+  name     text        NOT NULL,
+  query    text        NOT NULL, -- of its address; nobody's name is in it
+  saved_at timestamptz NOT NULL,
+  PRIMARY KEY (user_id, page, name)
+);
+
 -- One row: one try of a learner at one question set.
 CREATE TABLE attempt (
   user_id      text             NOT NULL,
@@ -360,7 +395,8 @@ CREATE TABLE batch_figures (
   reached    integer[]   NOT NULL DEFAULT '{}', -- how many reached each figures.model.Reached
   standings  integer[]   NOT NULL DEFAULT '{}', -- how many have each Standing
   units      integer[]   NOT NULL DEFAULT '{}', -- how many finished each unit
-  days       jsonb       NOT NULL DEFAULT '[]' -- [day, enrolled, completed, certified], the newest ones
+  days       jsonb       NOT NULL DEFAULT '[]', -- [day, enrolled, completed, certified], the newest ones
+  picture    jsonb       NOT NULL DEFAULT '[]' -- of equal parts of the learners, who came farthest first: % of each unit
 );
 
 CREATE INDEX batch_figures_asked ON batch_figures (asked_at) WHERE asked_at IS NOT NULL; -- figures.next_to_count
@@ -400,6 +436,71 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_due ON outbox (due_at, event_id) WHERE NOT parked;                -- jobs.outbox.due_events
 CREATE INDEX outbox_parked ON outbox (created_at) WHERE parked;                       -- erasure.forget_parked
 CREATE INDEX outbox_of_key ON outbox (destination, key, event_id) WHERE NOT parked;  -- its order per key
+
+-- One row: a message that was heard from one of the platform's topics. Written before its offset is committed, so that none is
+-- lost; its digest is unique, so that one that is delivered again is done once.
+-- due → handled (its value emptied); or, on failure, due later; or, given up, parked.
+CREATE TABLE inbox (
+  message_id  bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  digest      bytea       NOT NULL UNIQUE,     -- inbox.rules.digest
+  kind        text        NOT NULL,            -- account-merge, account-deletion, ownership-transfer, publication
+  topic       text        NOT NULL,
+  partition   integer     NOT NULL,
+  position    bigint      NOT NULL,            -- its offset there
+  subject     text        NOT NULL,            -- whom or what it is about; messages of one are handled in order. '': handled
+  value       bytea,                           -- as it came; NULL: handled, or too large
+  received_at timestamptz NOT NULL,
+  due_at      timestamptz NOT NULL,            -- received_at, then later with every failure
+  attempts    smallint    NOT NULL DEFAULT 0,
+  error       text,
+  parked      boolean     NOT NULL DEFAULT false, -- given up; `lernbatch inbox replay` handles it again
+  handled_at  timestamptz
+);
+
+CREATE INDEX inbox_due ON inbox (due_at, message_id) WHERE handled_at IS NULL AND NOT parked;         -- inbox.due_messages
+CREATE INDEX inbox_of_subject ON inbox (subject, message_id) WHERE handled_at IS NULL AND NOT parked; -- its order
+CREATE INDEX inbox_parked ON inbox (received_at) WHERE parked;                                        -- inbox.forget_parked
+CREATE INDEX inbox_handled ON inbox (handled_at) WHERE handled_at IS NOT NULL;                        -- inbox.forget_handled
+
+-- One row: an address that an organisation has told what happens in its batches.
+CREATE TABLE webhook (
+  webhook_id      text        PRIMARY KEY,
+  organisation_id text        NOT NULL,
+  url             text        NOT NULL,
+  kinds           text[]      NOT NULL,                -- empty: all
+  active          boolean     NOT NULL DEFAULT true,
+  stopped         text,                                -- why we have switched it off
+  sealed          bytea       NOT NULL,                -- its secrets, the newest first
+  second_until    timestamptz,                         -- how long the second signs, too
+  created_by      text,
+  created_at      timestamptz NOT NULL,
+  worked_at       timestamptz,                         -- a message was last taken
+  failures        smallint    NOT NULL DEFAULT 0,      -- in a row
+  resting_until   timestamptz                          -- after them
+);
+
+CREATE INDEX webhook_of_organisation ON webhook (organisation_id);
+
+-- One row: a message to a webhook, and what came of it last; the webhook's log.
+-- due → delivered; or, on failure, due later; or, given up, neither due nor delivered.
+CREATE TABLE webhook_delivery (
+  delivery_id  text        PRIMARY KEY,                -- the receiver knows by it what it has heard
+  webhook_id   text        NOT NULL REFERENCES webhook ON DELETE CASCADE,
+  event_id     bigint,                                 -- of the outbox; NULL: a test
+  kind         text        NOT NULL,
+  body         text        NOT NULL,                   -- the same bytes at every try
+  created_at   timestamptz NOT NULL,
+  due_at       timestamptz,                            -- NULL: delivered, or given up
+  attempts     smallint    NOT NULL DEFAULT 0,
+  status       smallint,                               -- of the last answer
+  error        text,
+  delivered_at timestamptz,
+  UNIQUE (webhook_id, event_id)
+);
+
+CREATE INDEX webhook_delivery_due ON webhook_delivery (webhook_id, due_at) WHERE due_at IS NOT NULL; -- webhook.due_deliveries
+CREATE INDEX webhook_delivery_log ON webhook_delivery (webhook_id, created_at);                      -- webhook.deliveries_of
+CREATE INDEX webhook_delivery_old ON webhook_delivery (created_at);                                  -- webhook.forget_deliveries
 
 -- One row: one kind of background work, who runs it now and until when.
 CREATE TABLE job (
@@ -590,8 +691,11 @@ CREATE TABLE profile (
   user_type     text        NOT NULL DEFAULT '',
   user_sub_type text        NOT NULL DEFAULT '',
   sealed        bytea,                  -- name, e-mail address, phone number, external id; bound to user_id
-  fetched_at    timestamptz NOT NULL
+  fetched_at    timestamptz NOT NULL,
+  name_marks    bigint[]                -- of the beginnings of each word of the name; null: not made yet
 );
+
+CREATE INDEX profile_by_name ON profile USING gin (name_marks); -- figures.learners
 
 -- One row: a batch of whose people some profiles are missing, because a summary by place was asked for. Deleted once
 -- everybody has been looked up. `after_user_id`: how far that has come, so that one who cannot be read stops nobody else.
@@ -649,7 +753,7 @@ SELECT e.user_id, e.batch_id, s.key AS content_id, (s.value ->> 0)::smallint AS 
             THEN to_timestamp(least((s.value ->> 5)::bigint, (s.value ->> 6)::bigint) / 1000.0)
         END AS last_completed_at,
        to_timestamp((s.value ->> 6)::bigint / 1000.0) AS last_updated_at
-  FROM enrolment e, jsonb_each(e.states) AS s;
+  FROM enrolment e, jsonb_each(coalesce(e.states_text::jsonb, e.states)) AS s;
 
 CREATE VIEW analyst.score AS
 SELECT e.user_id, e.batch_id, s.key AS content_id, (s.value ->> 0)::double precision AS best_score,
@@ -693,7 +797,18 @@ CREATE TABLE takeover.pass (
   began_at     timestamptz NOT NULL,
   ended_at     timestamptz,                       -- null: it runs, or was stopped and can go on
   counts       jsonb       NOT NULL DEFAULT '{}', -- the report of the end
-  CHECK (command IN ('copy', 'catch-up', 'verify', 'hand-over'))
+  CHECK (command IN ('copy', 'catch-up', 'journal', 'verify', 'hand-over'))
+);
+
+-- One row: a write of a shadow proxy's journal that is done here, too. digest: of its line.
+CREATE TABLE takeover.played (
+  digest bytea PRIMARY KEY
+);
+
+-- One row: an index that is built again at the end of a copy, by its statement.
+CREATE TABLE takeover.set_aside (
+  name       text PRIMARY KEY,
+  definition text NOT NULL
 );
 
 -- One row: who moves now. Whoever writes shares the row's lock, so a process that lost its lease writes nothing more.
@@ -745,6 +860,7 @@ CREATE TABLE takeover.problem (
 );
 
 CREATE INDEX problem_of_kind ON takeover.problem (kind, problem_id);
+CREATE INDEX problem_about ON takeover.problem USING hash ((key[1])); -- erasure.erase_oddities
 
 -- One row: a source row that is not in the target, verbatim and sealed.
 CREATE TABLE takeover.quarantine (
@@ -757,3 +873,4 @@ CREATE TABLE takeover.quarantine (
 );
 
 CREATE INDEX quarantine_by_mark ON takeover.quarantine (mark); -- exhaust.sealed_held_rows
+CREATE INDEX quarantine_about ON takeover.quarantine USING hash ((key[1])); -- erasure.erase_held

@@ -55,6 +55,7 @@ class Seal:
     def __init__(self, ring: KeyRing) -> None:
         self._ring, self._newest = ring, ring.newest
         self._ciphers = {key_id: AESGCM(ring.derived(key_id, "sealing")) for key_id in ring.keys}
+        self._digesting = {key_id: ring.derived(key_id, "digests") for key_id in ring.keys}
 
     def close(self, value: bytes, about: str) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
@@ -79,7 +80,11 @@ class Seal:
 
     def digest(self, value: bytes) -> bytes:
         """Tells values apart, and nothing of them to who has not the key."""
-        return hmac.digest(self._ring.derived(self._newest, "digests"), value, "sha256")
+        return hmac.digest(self._digesting[self._newest], value, "sha256")
+
+    def digests(self, value: bytes) -> list[bytes]:
+        """`digest` by each of the keys, since what is stored may be older than the newest."""
+        return [hmac.digest(key, value, "sha256") for key in self._digesting.values()]
 
 
 def _decrypted(cipher: AESGCM, data: bytes, about: str) -> bytes | None:

@@ -14,12 +14,17 @@ if TYPE_CHECKING:  # the composition in app.py makes them; the ground knows thei
     from lernbatch.course.cache import CourseCache
     from lernbatch.database.coalescer import Coalescers
     from lernbatch.database.db import Pool
+    from lernbatch.database.nodes import Nodes
     from lernbatch.database.reports import Reports
+    from lernbatch.inbox.consumer import Consumer
     from lernbatch.jobs.outbox.kafka import Producer
     from lernbatch.sunbird import Sunbird
     from lernbatch.web.audit import Refusals
     from lernbatch.web.envelope import Bodies
+    from lernbatch.web.fragments import Fragments
+    from lernbatch.web.rates import Rates
     from lernbatch.web.tokens import TokenVerifier
+    from lernbatch.webhook.client import WebhookClient
 
 
 class JobSignal:
@@ -50,10 +55,19 @@ class Services:
     tokens: TokenVerifier
     sunbird: Sunbird
     kafka: Producer
+    consumer: Consumer
+    webhooks: WebhookClient
     wake: JobSignal
     coalescers: Coalescers
     bodies: Bodies
     courses: CourseCache
+    fragments: Fragments
     refusals: Refusals
+    rates: Rates
     file_reading: asyncio.Semaphore  # large files are read one after the other: each takes a processor for seconds
+    nodes: Nodes | None = None  # those of Citus; None: it is plain PostgreSQL
     batch_locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # who changes one
+
+    def near(self, user_id: str) -> Pool:
+        """Where a learner's own rows are read and written soonest; what tells others of it is written in `pool`."""
+        return self.pool if self.nodes is None else self.nodes.pool_of(user_id)

@@ -19,10 +19,11 @@ class Trace:
     trace_id: str
     flags: str
     state: str
+    span_id: str = ""  # of the running span, where spans are recorded
 
     def headers(self) -> dict[str, str]:
         """The headers of one outgoing call, which is a span of its own."""
-        span_id = f"{random.getrandbits(64) or 1:016x}"  # a name, no secret
+        span_id = self.span_id or f"{random.getrandbits(64) or 1:016x}"  # a name, no secret
         passed_on = {"traceparent": f"00-{self.trace_id}-{span_id}-{self.flags}"}
         return {**passed_on, "tracestate": self.state} if self.state else passed_on
 

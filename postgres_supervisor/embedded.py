@@ -22,8 +22,6 @@ from types import MappingProxyType
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
-import asyncpg
-
 from postgres_supervisor import keeper
 from postgres_supervisor.binaries import binaries, server_version
 from postgres_supervisor.cluster import Cluster, Died, StillStarting
@@ -65,15 +63,49 @@ def running(
     with explained(home):
         cluster = Cluster(_folder(home), binaries(bin_dir))
         users, dsn = _join(cluster, port, options)
+    with _watched(cluster, users, dsn, port, options, warn):
+        yield dsn
+
+
+def hold(home: Path) -> int:
+    """One more hold on the server that runs under `home`: a descriptor that stays open when this process execs."""
+    users = opened(_folder(home) / "users")
+    flock(users, LOCK_SH)
+    os.set_inheritable(users, True)
+    return users
+
+
+@contextlib.contextmanager
+def held(
+    home: Path,
+    users: int,
+    dsn: str,
+    *,
+    bin_dir: Path | None = None,
+    port: int | None = None,
+    warn: Warn = _LOG.warning,
+) -> Iterator[None]:
+    """As `running`, for who had the server running before it became another program; `users`: of `hold`."""
+    os.set_inheritable(users, False)
+    with explained(home):
+        cluster = Cluster(_folder(home), binaries(bin_dir))
+    with _watched(cluster, users, dsn, port, NO_OPTIONS, warn):
+        yield
+
+
+@contextlib.contextmanager
+def _watched(
+    cluster: Cluster, users: int, dsn: str, port: int | None, options: Mapping[str, str], warn: Warn
+) -> Iterator[None]:
     leaving = threading.Event()
     watch = threading.Thread(target=_watch, args=(cluster, dsn, port, options, warn, leaving), daemon=True)
     watch.start()
     try:
-        yield dsn
+        yield
     finally:
         leaving.set()
         watch.join()
-        with explained(home):
+        with explained(cluster.folder.parent):
             with turn(cluster.folder):
                 stopped = _part(cluster, users)
             if stopped:
@@ -164,6 +196,7 @@ def _part(cluster: Cluster, users: int) -> bool:
 
 def _ensure_database(cluster: Cluster) -> str:
     """The DSN of the database `lernbatch`, made if it is missing; proves by a connection that the DSN is right."""
+    import asyncpg  # not of those who only keep a server running
 
     async def ensure() -> None:
         with contextlib.suppress(asyncpg.InvalidCatalogNameError):

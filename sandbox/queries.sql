@@ -42,7 +42,10 @@ ON CONFLICT (content_id) DO UPDATE
 
 -- outdate_snapshots
 -- What a republish event does elsewhere: the snapshots grow old, in their order, so the course is fetched again.
-UPDATE course SET fetched_at = fetched_at - interval '1 year' WHERE course_id = :course_id;
+-- Citus writes the row on every node, and wants to know that each reckons the same, whatever its time zone.
+UPDATE course
+   SET fetched_at = (fetched_at AT TIME ZONE 'UTC' - interval '1 year') AT TIME ZONE 'UTC'
+ WHERE course_id = :course_id;
 
 -- people_by_ids
    SELECT p.user_id, p.first_name, p.last_name, p.org_id, p.roles, p.state, p.district, p.block, p.cluster,

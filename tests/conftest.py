@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -17,7 +18,9 @@ from hypothesis import HealthCheck, settings
 import sandbox
 from lernbatch import log
 from lernbatch.database.migrate import migrate
+from lernbatch.database.partitioning import partition
 from postgres_supervisor import embedded
+from tests import citus
 from tests.running import MovableClock, Running, named, running
 from tests.seeds import seed
 
@@ -26,6 +29,10 @@ _numbers = count(1)
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 log.configure("warning")  # as a service does: the default draws traces so large that timeouts pass meanwhile
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--parts", type=int, default=0, help="cut the largest tables of every database into so many")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -54,7 +61,13 @@ def _execute(dsn: str, *statements: str) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The DSN of a real PostgreSQL that all processes of this run share; LERNBATCH_PG_BIN chooses its programs."""
+    """The DSN of a real PostgreSQL that all processes of this run share; LERNBATCH_PG_BIN chooses its programs.
+
+    Where LERNBATCH_TEST_CITUS_URL is set, that of its coordinator: then every test is one on Citus.
+    """
+    if citus.URL is not None:
+        yield citus.URL
+        return
     base = tmp_path_factory.getbasetemp()
     home = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     programs = os.environ.get("LERNBATCH_PG_BIN")
@@ -65,20 +78,35 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template(server: str) -> str:
+def template(server: str, pytestconfig: pytest.Config) -> str:
     """The name of a migrated database with the sandbox's data, which others are cloned from."""
     name = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
+    if citus.URL is not None:
+        citus.make(server, name)
+        return name
     _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
     _run(migrate(named(server, name)))
     _run(migrate(named(server, name), sandbox.MIGRATIONS))
     _run(seed(named(server, name)))
+    if parts := pytestconfig.getoption("parts"):
+        _run(partition(named(server, name), parts, lambda line: None))
     return name
 
 
 def _clone(server: str, template: str) -> str:
     name = f"{template}_{next(_numbers)}"
+    if citus.URL is not None:
+        citus.clone(server, template, name)
+        return name
     _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} TEMPLATE {template}")
     return name
+
+
+def _drop(server: str, name: str) -> None:
+    if citus.URL is not None:
+        citus.drop(server, name)
+    else:
+        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +120,15 @@ def dsn(server: str, template: str) -> Iterator[str]:
     """The DSN of a fresh database of this test's own."""
     name = _clone(server, template)
     yield named(server, name)
+    _drop(server, name)
+
+
+@pytest.fixture
+def empty_dsn(server: str) -> Iterator[str]:
+    """The DSN of a database without a table."""
+    name = f"empty_{uuid4().hex}"
+    _execute(server, f"CREATE DATABASE {name}")
+    yield named(server, name)
     _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -100,7 +137,7 @@ def module_dsn(server: str, template: str) -> Iterator[str]:
     """The DSN of a fresh database that the tests of one file share."""
     name = _clone(server, template)
     yield named(server, name)
-    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    _drop(server, name)
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,13 @@ from uuid import uuid4
 
 import httpx
 
+from sandbox import importing, published
 from tests.people import HOME_ORG, VIKRAM, Person
 from tests.running import Running
-from tests.seeds import COURSE, VIDEO
+from tests.seeds import COURSE, VIDEO, leaf
+from tests.seeds import course as sandbox_course
+
+ENROLMENT = "SELECT *, coalesce(states_text::jsonb, states) AS states FROM enrolment"  # in whichever form they are
 
 SUCCESS = {"response": "SUCCESS"}
 
@@ -98,7 +102,7 @@ def states(service: Running, person: Person, batch_id: str, course: str = COURSE
 
 def row(service: Running, person: Person, batch_id: str) -> dict[str, Any]:
     """The enrolment as it is stored."""
-    found = service.sql("SELECT * FROM enrolment WHERE user_id = $1 AND batch_id = $2", person.user_id, batch_id)
+    found = service.sql(f"{ENROLMENT} WHERE user_id = $1 AND batch_id = $2", person.user_id, batch_id)
     return dict(found[0])
 
 
@@ -106,3 +110,17 @@ def refusal(answer: httpx.Response) -> tuple[int, str | None, str | None]:
     """Status, code and text of a failure."""
     params = answer.json()["params"]
     return answer.status_code, params["err"], params["errmsg"]
+
+
+def republish(service: Running, course_id: str, version: int, *content_ids: str, name: str = "Moving") -> None:
+    """The content service has a course of these contents, in that version."""
+    tree = sandbox_course(
+        course_id, name, *(leaf(content_id, content_id) for content_id in content_ids), pkgVersion=version
+    )
+
+    async def put() -> None:
+        async with service.services.pool.acquire() as conn:
+            published_course = published.read_course({"result": {"content": tree}})
+            await importing.put_course(conn, published_course, service.clock.now())
+
+    service.run(put())

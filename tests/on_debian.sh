@@ -7,19 +7,7 @@ python=$1
 shift
 bin15=/usr/lib/postgresql/15/bin
 
-# Only the programs are wanted: postgresql-common is told not to make and start a server of its own.
-install_postgresql_15() {
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq &&
-        apt-get install -y -qq --no-install-recommends postgresql-common &&
-        sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf &&
-        apt-get install -y -qq --no-install-recommends postgresql-15
-}
-
-if [ ! -x "$bin15/postgres" ] && [ -f /etc/debian_version ] && [ "$(id -u)" = 0 ]; then
-    echo "Installing Debian's PostgreSQL 15 …"
-    said=$(install_postgresql_15 2>&1) || echo "$said" | tail -n 3
-fi
+tests/postgresql_15.sh
 if [ ! -x "$bin15/postgres" ]; then
     echo "PostgreSQL 15 was not available (there is no $bin15; on Debian 12 the package postgresql-15 brings it):" \
         "nothing was run on it."

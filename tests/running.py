@@ -32,6 +32,7 @@ PATIENCE_SECONDS = 300  # nothing fails because the machine is busy; what hangs 
 PATIENT = {
     "jobs_enabled": False,
     "sign_ins_per_minute": 10_000,
+    "dear_calls_per_minute": 0,
     "statement_timeout_seconds": PATIENCE_SECONDS,
     "search_seconds": PATIENCE_SECONDS,
     "file_wait_seconds": PATIENCE_SECONDS,

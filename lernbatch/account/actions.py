@@ -36,9 +36,11 @@ async def merge(services: Services, from_id: str, into_id: str, by: By = audit.O
         raise rules.AccountEnded
     async with services.pool.acquire() as conn, conn.transaction():
         accounts = {"from_id": from_id, "into_id": into_id}
-        rows = await db.all(conn, EnrolmentRow, Q.enrolments_of_both, **accounts)
-        targets = {row.batch_id: row for row in rows if row.user_id == into_id}
-        sources = [row for row in rows if row.user_id == from_id]
+        rows = {
+            user_id: await db.all(conn, EnrolmentRow, Q.enrolments_to_merge, user_id=user_id)
+            for user_id in sorted(accounts.values())
+        }
+        targets, sources = {row.batch_id: row for row in rows[into_id]}, rows[from_id]
         now = services.clock.now()
         # Of two valid certificates of one name the account that stays keeps its own. A merge that is done again must
         # leave out those superseded by the first, too.
@@ -55,6 +57,7 @@ async def merge(services: Services, from_id: str, into_id: str, by: By = audit.O
             conn,
             Q.save_enrolments,
             now=now,
+            as_text=services.config.states_as_text,
             certificates=[db.json(row.certificates) for row in changed],
             **db.columns(
                 changed,

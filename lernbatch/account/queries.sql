@@ -1,19 +1,19 @@
 -- Statements about accounts.
 
--- enrolments_of_both
--- Locked in one order, so that two merges do not wait for each other.
+-- enrolments_to_merge
+-- Of one account; both are locked in the order of their ids, so that two merges do not wait for each other.
   SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
-         completed_at, states::text AS states, certificates
+         completed_at, coalesce(states_text, states::text) AS states, certificates
     FROM enrolment
-   WHERE user_id IN (:from_id, :into_id)
-ORDER BY user_id, batch_id
+   WHERE user_id = :user_id
+ORDER BY batch_id
      FOR UPDATE;
 
 -- save_enrolments
 INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress,
-                       percentage, completed_at, updated_at, states, certificates)
+                       percentage, completed_at, updated_at, states_text, states, certificates)
 SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
-       completed_at, :now, states::jsonb, certificates
+       completed_at, :now, CASE WHEN :as_text THEN states END, CASE WHEN NOT :as_text THEN states::jsonb END, certificates
   FROM unnest(:user_ids::text[], :batch_ids::text[], :course_ids::text[], :active::boolean[], :added_by::text[],
               :added_how::text[], :enrolled_at::timestamptz[], :statuses::smallint[], :progress::integer[],
               :percentages::smallint[], :completed_at::timestamptz[], :states::text[], :certificates::jsonb[])
@@ -21,8 +21,9 @@ SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, s
                   percentage, completed_at, states, certificates)
 ON CONFLICT (user_id, batch_id) DO UPDATE
         SET active = EXCLUDED.active, enrolled_at = EXCLUDED.enrolled_at, status = EXCLUDED.status,
-            completed_at = EXCLUDED.completed_at, updated_at = EXCLUDED.updated_at, states = EXCLUDED.states,
-            certificates = EXCLUDED.certificates, revision = enrolment.revision + 1;
+            completed_at = EXCLUDED.completed_at, updated_at = EXCLUDED.updated_at,
+            states_text = EXCLUDED.states_text, states = EXCLUDED.states, certificates = EXCLUDED.certificates,
+            revision = enrolment.revision + 1;
 
 -- copy_attempts
 -- If both accounts have an attempt of one id, the later one stays.
@@ -38,11 +39,15 @@ ON CONFLICT (user_id, batch_id, content_id, attempt_id) DO UPDATE
 
 -- supersede_duplicates
 -- Of two certificates of one name in one batch, the account that stays keeps its own, if that is valid.
+WITH kept AS MATERIALIZED (
+  SELECT certificate_id, batch_id, name
+    FROM certificate
+   WHERE certificate_id = ANY (:target_ids::text[]) AND status = 'active'
+)
 UPDATE certificate AS duplicate
    SET status = 'superseded', changed_at = :now, change_reason = 'accounts merged', change_code = 'accounts-merged'
-  FROM certificate AS kept
+  FROM kept
  WHERE duplicate.certificate_id = ANY (:source_ids::text[]) AND duplicate.status IN ('active', 'suspended')
-   AND kept.certificate_id = ANY (:target_ids::text[]) AND kept.status = 'active'
    AND kept.batch_id = duplicate.batch_id AND lower(kept.name) = lower(duplicate.name)
    AND kept.certificate_id <> duplicate.certificate_id;
 

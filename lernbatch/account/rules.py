@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-import msgspec
-
 from lernbatch.account.model import EnrolmentRow
 from lernbatch.errors import Refused
-from lernbatch.progress.model import STATES
+from lernbatch.progress.model import STATES, dump_states
 from lernbatch.progress.rules import join_all
 
 
@@ -56,7 +54,7 @@ def merged(
         enrolled_at=min(source.enrolled_at, target.enrolled_at),
         status=max(source.status, target.status),
         completed_at=min(completed, default=None),
-        states=msgspec.json.encode(states).decode(),
+        states=dump_states(states),
         certificates=[
             *target.certificates,
             *(entry for entry in source.certificates if entry.get("identifier") not in left_out),

@@ -25,10 +25,10 @@ async def transfer(services: Services, transfer: Transfer) -> int:
     """Replace one person by another, as creator and as mentor, in batches of any status; returns how many batches.
 
     Batches are changed in sets of BATCHES_AT_ONCE, each in one transaction with its audits. A second run finds nothing.
-    Raises: rules.InvalidUser, when the successor is not an active user of one of `organisation_ids`.
+    Raises: rules.InvalidUser, when the successor is not an active user of one of the organisations.
     """
     successor = await services.sunbird.users.profile(transfer.to_user_id)
-    if not rules.is_of(successor, transfer.organisation_ids):
+    if not rules.is_of(successor, transfer.successor_organisation_ids or transfer.organisation_ids):
         raise rules.InvalidUser
     if transfer.from_user_id == transfer.to_user_id:
         return 0  # the same batches would be found again and again

@@ -77,12 +77,16 @@ class Move(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BulkPlanRequest:
-    """Who shall be in a batch. `remove_others`: and nobody else; `remove_by_hand`: not even those added by hand."""
+    """Who shall be in a batch. `remove_others`: and nobody else; `remove_by_hand`: not even those added by hand.
+
+    `leaving`: whoever of these is in the batch is to leave, however they came.
+    """
 
     batch_id: str
     user_ids: tuple[str, ...]
     remove_others: bool
     remove_by_hand: bool
+    leaving: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,8 @@ def plan(request: BulkPlanRequest, facts: PlanFacts) -> BulkPlan:
     """What to do with everybody who is named or is in the batch: in the order of the request, then of the ids."""
     named = frozenset(request.user_ids)
     others = [member for member in facts.members.values() if member.active and member.user_id not in named]
-    leaving = {member.user_id: move_of_other(request, member.status, member.added_how) for member in others}
+    picked = frozenset(request.leaving)
+    leaving = {member.user_id: move_of_other(request, member, is_picked=member.user_id in picked) for member in others}
     staying = sum(member.active for member in facts.members.values())
     staying -= sum(move is Move.REMOVE for move, _ in leaving.values())
     seats = None if facts.capacity is None else max(facts.capacity - staying, 0)
@@ -174,13 +175,15 @@ def move_of_named(user_id: str, facts: PlanFacts) -> tuple[Move, str]:
     return (Move.ADD, "is new") if member is None else (Move.RETURN, "was enrolled before")
 
 
-def move_of_other(request: BulkPlanRequest, status: int, added_how: str) -> tuple[Move, str]:
-    """What a plan does with a learner who is not in the list, and why."""
-    if not request.remove_others:
-        return Move.KEEP, "is not in the list, which removes nobody"
-    if status == Progress.COMPLETED:
+def move_of_other(request: BulkPlanRequest, member: BatchMember, *, is_picked: bool) -> tuple[Move, str]:
+    """What a plan does with a learner who is not in the list, and why. `is_picked`: is one of those who shall leave."""
+    if not request.remove_others and not is_picked:
+        return Move.KEEP, "is not in the list, which removes nobody" if not request.leaving else "was not picked"
+    if member.status == Progress.COMPLETED:
         return Move.CONFLICT, "has completed the course"
-    if added_how != EnrolmentSource.FILE and not request.remove_by_hand:
+    if is_picked:
+        return Move.REMOVE, "was picked"
+    if member.added_how != EnrolmentSource.FILE and not request.remove_by_hand:
         return Move.KEEP, "was not enrolled by a list"
     return Move.REMOVE, "is not in the list"
 

@@ -12,6 +12,7 @@ from lernbatch.batch.model import Batch
 from lernbatch.certificate.evaluation import Earned, UnsavedCertificate
 from lernbatch.config import Config
 from lernbatch.credential.strict_json import instant
+from lernbatch.jobs.outbox.announcements import announcement
 from lernbatch.jobs.outbox.events import FEED, KAFKA, NOTIFICATION, Event, job_request
 from lernbatch.services import Services
 from lernbatch.template.files import real_url
@@ -22,6 +23,8 @@ def issued(services: Services, certificate: UnsavedCertificate, now: datetime) -
     """The audit, the learner's feed, and mail and message where the template has texts for them."""
     earned, config = certificate.earned, services.config
     yield Event(KAFKA, config.topic_telemetry, earned.due.user_id, audit_event(certificate, now))
+    ids = {"userId": earned.due.user_id, "certificateId": certificate.certificate_id}
+    yield from announcement(config, int(now.timestamp() * 1000), "certificate.issued", earned.due.batch_id, **ids)
     if config.certificate_feed_enabled:
         yield Event(FEED, "certificate", earned.due.user_id, feed_event(earned))
     # Once more: a template may be older than the rule, or come from the reference's tables.

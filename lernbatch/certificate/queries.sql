@@ -3,7 +3,8 @@
 -- attach_template
 UPDATE batch
    SET templates = templates || jsonb_build_object(:template_id::text, :template::jsonb), revision = revision + 1
- WHERE batch_id = :batch_id;
+ WHERE batch_id = :batch_id
+RETURNING revision;
 
 -- detach_template
 UPDATE batch
@@ -101,7 +102,9 @@ SELECT batch_id, course_id, course_version, created_for, templates FROM batch WH
 SELECT enrolment.user_id, enrolment.batch_id, active, status, completed_at, updated_at, scores, certificates
   FROM enrolment
   JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS key (user_id, batch_id)
-    ON enrolment.user_id = key.user_id AND enrolment.batch_id = key.batch_id;
+    ON enrolment.user_id = key.user_id
+   -- sharded: AND enrolment.user_id = ANY (:user_ids)
+   AND enrolment.batch_id = key.batch_id;
 
 -- newest_of
 -- The latest certificate of each template that these learners hold in these batches.
@@ -109,21 +112,26 @@ SELECT DISTINCT ON (certificate.user_id, certificate.batch_id, template_id)
        certificate.user_id, certificate.batch_id, template_id, revision, certificate_id, name, status
   FROM certificate
   JOIN unnest(:user_ids::text[], :batch_ids::text[]) AS key (user_id, batch_id)
-    ON certificate.user_id = key.user_id AND certificate.batch_id = key.batch_id
+    ON certificate.user_id = key.user_id
+   -- sharded: AND certificate.user_id = ANY (:user_ids)
+   AND certificate.batch_id = key.batch_id
  ORDER BY certificate.user_id, certificate.batch_id, template_id, revision DESC;
 
 -- decided_before_merge
 -- What was revoked or suspended of the accounts that were merged into these learners', as far as nothing newer of the
 -- same name stands: a decision about a person holds in each of his accounts. And what another service had issued to
 -- them, and was revoked or suspended there or here.
-WITH RECURSIVE account AS (
-  SELECT merged.user_id AS former_id, wanted.user_id
-    FROM (SELECT DISTINCT user_id FROM unnest(:user_ids::text[]) AS asked (user_id)) AS wanted
-    JOIN merged_account AS merged ON merged.into_id = wanted.user_id
-   UNION
-  SELECT merged.user_id, account.user_id
-    FROM account
-    JOIN merged_account AS merged ON merged.into_id = account.former_id
+WITH account AS MATERIALIZED (
+  WITH RECURSIVE former AS (
+    SELECT merged.user_id AS former_id, wanted.user_id
+      FROM (SELECT DISTINCT user_id FROM unnest(:user_ids::text[]) AS asked (user_id)) AS wanted
+      JOIN merged_account AS merged ON merged.into_id = wanted.user_id
+     UNION
+    SELECT merged.user_id, former.user_id
+      FROM former
+      JOIN merged_account AS merged ON merged.into_id = former.former_id
+  )
+  SELECT former_id, user_id FROM former
 )
 SELECT user_id, batch_id, template_id, name, status
   FROM (SELECT DISTINCT ON (account.user_id, certificate.batch_id, lower(name))
@@ -165,6 +173,14 @@ SELECT enrolment.user_id, enrolment.batch_id
     ON enrolment.user_id = key.user_id AND enrolment.batch_id = key.batch_id
  ORDER BY enrolment.user_id, enrolment.batch_id
    FOR NO KEY UPDATE OF enrolment;
+
+-- sharded lock_enrolments
+-- Citus locks no rows of several learners by reading them. Nearly all of these rows are written in a moment anyway.
+UPDATE enrolment
+   SET certificates = certificates
+  FROM unnest(:user_ids::text[], :batch_ids::text[]) AS key (user_id, batch_id)
+ WHERE enrolment.user_id = key.user_id AND enrolment.user_id = ANY (:user_ids) AND enrolment.batch_id = key.batch_id
+RETURNING enrolment.user_id, enrolment.batch_id;
 
 -- hold_claimed
 -- Which due rows are still ours: one whose claim was taken away (news, or a lease that ended) is not.
@@ -209,38 +225,62 @@ UPDATE certificate AS old
   FROM unnest(:user_ids::text[], :batch_ids::text[], :template_ids::text[], :revisions::integer[], :names::text[])
     AS made (user_id, batch_id, template_id, revision, name)
  WHERE old.user_id = made.user_id AND old.batch_id = made.batch_id
+   -- sharded: AND old.user_id = ANY (:user_ids)
    AND (old.template_id = made.template_id AND old.revision < made.revision OR lower(old.name) = lower(made.name))
    AND old.certificate_id <> ALL (:certificate_ids::text[]) AND old.status IN ('active', 'suspended');
 
 -- supersede_merged
 -- The same for what came over from a merged account: its record stays with that account, the entry of it is the learner's.
+WITH listed AS MATERIALIZED (
+  SELECT made.user_id, made.batch_id, made.name, entry ->> 'identifier' AS certificate_id
+    FROM unnest(:user_ids::text[], :batch_ids::text[], :names::text[]) AS made (user_id, batch_id, name)
+    JOIN enrolment ON enrolment.user_id = made.user_id AND enrolment.batch_id = made.batch_id
+   CROSS JOIN jsonb_array_elements(enrolment.certificates) AS entry
+)
 UPDATE certificate AS old
    SET status = 'superseded', changed_at = :now, change_reason = 're-issued', change_code = 're-issued'
-  FROM unnest(:user_ids::text[], :batch_ids::text[], :names::text[]) AS made (user_id, batch_id, name)
-  JOIN enrolment ON enrolment.user_id = made.user_id AND enrolment.batch_id = made.batch_id
- CROSS JOIN jsonb_array_elements(enrolment.certificates) AS entry
- WHERE old.certificate_id = entry ->> 'identifier'
-   AND old.batch_id = made.batch_id AND old.user_id <> made.user_id AND lower(old.name) = lower(made.name)
+  FROM listed
+ WHERE old.certificate_id = listed.certificate_id
+   AND old.batch_id = listed.batch_id AND old.user_id <> listed.user_id AND lower(old.name) = lower(listed.name)
    AND old.status IN ('active', 'suspended');
 
 -- add_entries
 -- issued_certificates: an entry of the same name, or of a superseded certificate, gives way; others stay, the
--- new ones go last (contract jobs §4.9). One statement reads and writes the list under the row's lock, so two
+-- new ones go last (contract jobs §4.9). The list is read and written while lock_enrolments holds the row, so two
 -- templates at once lose nothing.
+WITH made AS MATERIALIZED (
+  SELECT user_id, batch_id, jsonb_agg(entry ORDER BY place) AS entries, array_agg(lower(entry ->> 'name')) AS names
+    FROM unnest(:user_ids::text[], :batch_ids::text[], :entries::jsonb[])
+         WITH ORDINALITY AS one (user_id, batch_id, entry, place)
+GROUP BY user_id, batch_id
+), listed AS MATERIALIZED (
+  SELECT made.user_id, made.batch_id, old.entry, old.place
+    FROM made
+    JOIN enrolment ON enrolment.user_id = made.user_id AND enrolment.batch_id = made.batch_id
+   CROSS JOIN jsonb_array_elements(enrolment.certificates) WITH ORDINALITY AS old (entry, place)
+   WHERE coalesce(lower(old.entry ->> 'name'), '') <> ALL (made.names)
+), superseded AS MATERIALIZED (
+  SELECT gone.user_id, gone.batch_id, gone.certificate_id
+    FROM certificate AS gone
+    JOIN made ON made.user_id = gone.user_id AND made.batch_id = gone.batch_id
+   WHERE gone.status = 'superseded'
+), kept AS MATERIALIZED (
+  SELECT user_id, batch_id, jsonb_agg(entry ORDER BY place) AS entries
+    FROM listed
+   WHERE NOT EXISTS (SELECT FROM superseded
+                      WHERE superseded.user_id = listed.user_id
+                        AND superseded.batch_id = listed.batch_id
+                        AND superseded.certificate_id = listed.entry ->> 'identifier')
+GROUP BY user_id, batch_id
+), joined AS MATERIALIZED (
+  SELECT made.user_id, made.batch_id, coalesce(kept.entries, '[]') || made.entries AS certificates
+    FROM made
+    LEFT JOIN kept ON kept.user_id = made.user_id AND kept.batch_id = made.batch_id
+)
 UPDATE enrolment
-   SET certificates = coalesce((SELECT jsonb_agg(entry ORDER BY place)
-                                  FROM jsonb_array_elements(certificates) WITH ORDINALITY AS old (entry, place)
-                                 WHERE coalesce(lower(entry ->> 'name'), '') <> ALL (made.names)
-                                   AND NOT EXISTS (SELECT FROM certificate AS gone
-                                                    WHERE gone.user_id = made.user_id
-                                                      AND gone.batch_id = made.batch_id
-                                                      AND gone.certificate_id = entry ->> 'identifier'
-                                                      AND gone.status = 'superseded')),
-                               '[]') || made.entries
-  FROM (SELECT user_id, batch_id, jsonb_agg(entry) AS entries, array_agg(lower(entry ->> 'name')) AS names
-          FROM unnest(:user_ids::text[], :batch_ids::text[], :entries::jsonb[]) AS one (user_id, batch_id, entry)
-      GROUP BY user_id, batch_id) AS made
- WHERE enrolment.user_id = made.user_id AND enrolment.batch_id = made.batch_id;
+   SET certificates = joined.certificates
+  FROM joined
+ WHERE enrolment.user_id = joined.user_id AND enrolment.batch_id = joined.batch_id;
 
 -- certificate_by_id
 SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name, status, status_index, credential,
@@ -273,14 +313,19 @@ SELECT status_index, status
 
 -- holders_of_certificate
 -- Whose it is: the account that it was issued to, and those which that was merged into since.
-WITH RECURSIVE holder AS (
+WITH first AS MATERIALIZED (
   SELECT user_id, batch_id FROM certificate WHERE certificate_id = :certificate_id
-   UNION
-  SELECT merged.into_id, holder.batch_id
-    FROM holder
-    JOIN merged_account AS merged ON merged.user_id = holder.user_id
+), later AS MATERIALIZED (
+  WITH RECURSIVE holder AS (
+    SELECT user_id, batch_id FROM first
+     UNION
+    SELECT merged.into_id, holder.batch_id
+      FROM holder
+      JOIN merged_account AS merged ON merged.user_id = holder.user_id
+  )
+  SELECT user_id, batch_id FROM holder
 )
-SELECT user_id, batch_id FROM holder;
+SELECT user_id, batch_id FROM later;
 
 -- withdraw_re_issue
 -- A new issue that was asked for before a decision about this learner does not undo it.
@@ -295,12 +340,19 @@ UPDATE certificate
  WHERE certificate_id = :certificate_id AND status = ANY (:admitted::text[]);
 
 -- remove_entry
+-- As in add_entries, while lock_enrolments holds the row.
+WITH kept AS MATERIALIZED (
+  SELECT user_id,
+         jsonb_agg(entry ORDER BY place) FILTER (WHERE entry ->> 'identifier' IS DISTINCT FROM :certificate_id) AS entries
+    FROM enrolment
+   CROSS JOIN jsonb_array_elements(certificates) WITH ORDINALITY AS old (entry, place)
+   WHERE user_id = ANY (:user_ids::text[]) AND batch_id = :batch_id
+GROUP BY user_id
+)
 UPDATE enrolment
-   SET certificates = coalesce((SELECT jsonb_agg(entry ORDER BY place)
-                                  FROM jsonb_array_elements(certificates) WITH ORDINALITY AS old (entry, place)
-                                 WHERE entry ->> 'identifier' IS DISTINCT FROM :certificate_id),
-                               '[]')
- WHERE user_id = ANY (:user_ids::text[]) AND batch_id = :batch_id;
+   SET certificates = coalesce(kept.entries, '[]')
+  FROM kept
+ WHERE enrolment.user_id = kept.user_id AND enrolment.user_id = ANY (:user_ids) AND enrolment.batch_id = :batch_id;
 
 -- signed_by
 -- A page of the certificates that these keys signed.
@@ -373,12 +425,16 @@ SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name
  LIMIT :limit;
 
 -- issued_in
--- A page of what a batch issued, whatever it is worth now, the newest first; null: from the beginning.
+-- A page of what a batch issued, whatever it is worth now, the newest first; null: from the beginning. `named`: its
+-- number, its learner's id, or the beginnings of words of the name that the learner has now.
 SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name, status, status_index, credential,
        template, decision, earned_at, issued_at, expires_at, changed_at, changed_by, change_reason, change_code
   FROM certificate
  WHERE batch_id = :batch_id AND status <> 'superseded'
    AND (:before_at::timestamptz IS NULL OR (issued_at, certificate_id) < (:before_at, :before_id::text))
+   AND (:named::text IS NULL OR certificate_id = lower(:named) OR user_id = :named OR user_id IN (
+         SELECT p.user_id FROM unnest(:name_marks::text[]) AS wanted (marks)
+           JOIN profile p ON p.name_marks @> wanted.marks::bigint[]))
  ORDER BY issued_at DESC, certificate_id DESC
  LIMIT :limit;
 

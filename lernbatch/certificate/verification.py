@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from lernbatch.certificate import rules
 from lernbatch.certificate.model import Certificate, ChangeCode, Revision
-from lernbatch.credential import proof
+from lernbatch.credential import baking, proof
 from lernbatch.credential import status_list as status
 from lernbatch.credential.keys import key_set
-from lernbatch.credential.proof import Proof
+from lernbatch.credential.proof import Proof, VerifiedCredential
+from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.database import db, sql
 from lernbatch.errors import NotFound
+from lernbatch.person import names
+from lernbatch.sealing import seal_of
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.certificate")
@@ -72,9 +76,12 @@ async def of_learner(
 
 
 async def issued_in(
-    services: Services, batch_id: str, before: tuple[datetime, str] | None, *, limit: int
+    services: Services, batch_id: str, before: tuple[datetime, str] | None, name: str | None = None, *, limit: int
 ) -> list[Certificate]:
-    """What a batch issued, without what was replaced, the newest first. `before`: moment and id where a page ended."""
+    """What a batch issued, without what was replaced, the newest first. `before`: moment and id where a page ended.
+
+    `name`: only those of a number, of a learner's id, or of learners who are called so.
+    """
     before_at, before_id = before or (None, None)
     return await db.all(
         services.pool,
@@ -83,6 +90,7 @@ async def issued_in(
         batch_id=batch_id,
         before_at=before_at,
         before_id=before_id,
+        **names.condition(seal_of(services.config), name),
         limit=limit,
     )
 
@@ -109,6 +117,23 @@ async def check(services: Services, certificate_id: str) -> CheckedCertificate |
         proofs = proof.trusted_proofs(certificate.credential, keys.bad)
         standing = "broken" if not proofs else "untrusted" if standing == "valid" else standing
     return CheckedCertificate(certificate, standing, chain, proofs)
+
+
+async def number_in(services: Services, file: bytes) -> str:
+    """The number of the certificate in a PDF, picture or credential that was issued here, and not changed since.
+
+    Raises: Unverifiable, with a sentence why it is not.
+    """
+    keys = key_set(services.config)
+
+    def verified() -> VerifiedCredential:
+        signed, _is_picture = baking.credential_in(file)
+        return proof.verify(signed, [*keys.keys, *keys.bad])
+
+    found = await asyncio.to_thread(verified)  # a PDF takes a while
+    if not found.trusted:
+        raise Unverifiable("The key that signed it is none of ours.")
+    return str(found.credential.get("id", "")).rpartition("/")[2]
 
 
 async def status_list(services: Services, purpose: str, number: int) -> dict[str, Any]:

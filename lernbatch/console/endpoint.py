@@ -21,7 +21,7 @@ from lernbatch.database import db
 from lernbatch.errors import LernbatchError, NotFound, Upstream
 from lernbatch.services import Services
 from lernbatch.sunbird.http import BUDGET, TOKEN_HEADER, Budget
-from lernbatch.web import audit
+from lernbatch.web import admission, audit
 from lernbatch.web.caller import NOBODY, Caller
 from lernbatch.web.headers import headers_of
 from lernbatch.web.request import Call
@@ -56,8 +56,8 @@ class PageEndpoint:
         finally:
             if "lernbatch.held" in scope:
                 services.bodies.free(scope)
-        if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            await audit.refused(visit.call.http, self.route, services)
+        if response.status_code in audit.REFUSALS:
+            await audit.refused(visit.call.http, self.route, services, response.status_code)
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.update(rendering.security_headers(services.config))
         await response(scope, receive, send)
@@ -92,6 +92,8 @@ class PageEndpoint:
         if is_post:
             form = await forms.read(visit.call)
             visit.form, visit.lists, visit.files = form.values, form.lists, form.files
+        if visit.session is None:
+            admission.check_rate(self.route, request, NOBODY, visit.services)
         if visit.session is None and not self.page.is_open:
             return await _ask_to_sign_in(visit)
         if visit.session is not None and not self.page.seen_by(visit.caller, config):

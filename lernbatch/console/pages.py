@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from lernbatch.console.batches import handlers as batches
 from lernbatch.console.certificates import handlers as certificates
+from lernbatch.console.checking import handlers as checking
+from lernbatch.console.course import handlers as course
 from lernbatch.console.dates import handlers as dates
 from lernbatch.console.endpoint import SIGN_IN
 from lernbatch.console.landing import handlers as landing
@@ -38,12 +40,18 @@ PAGES: tuple[Page, ...] = (
     Page("/console/sessions", sign_in.show_sessions, {"end": Write(sign_in.end_session)}),
 
     # batches
-    Page("/console/batches", batches.show, nav=N_("Batches"), seen_by=manages),
+    Page("/console/batches", batches.show,
+         {"save-view": Write(batches.save_view), "forget-view": Write(batches.forget_view)},
+         nav=N_("Batches"), seen_by=manages),
     Page("/console/batches/list.csv", batches.download, seen_by=manages),
     Page("/console/batches/new", dates.show_new, {"create": Write(dates.create, "batch.create")}, seen_by=creates),
     Page("/console/batches/{batch_id}", overview.show, {"add": Write(overview.add, "enrolment.enrol")},
          tab=N_("Overview"), seen_by=manages),
-    Page("/console/batches/{batch_id}/learners", learners.show, tab=N_("Learners"), seen_by=manages),
+    Page("/console/batches/{batch_id}/learners", learners.show,
+         {"find": Write(learners.find), "contact": Write(learners.contact), "undo": Write(learners.undo),
+          "remove": Write(learners.remove), "again": Write(learners.issue_again, "certificate.award"),
+          "save-view": Write(learners.save_view), "forget-view": Write(learners.forget_view)},
+         tab=N_("Learners"), seen_by=manages),
     Page("/console/batches/{batch_id}/learners/list.csv", learners.download, seen_by=manages),
     Page("/console/batches/{batch_id}/learners/{user_id}", learner.show,
          {"contact": Write(learner.contact), "undo": Write(learner.undo),
@@ -58,10 +66,12 @@ PAGES: tuple[Page, ...] = (
     Page("/console/batches/{batch_id}/roster/{draft_id}/plan.csv", roster.download_plan, seen_by=manages),
     Page("/console/batches/{batch_id}/roster/{draft_id}/faulty.csv", roster.download_faulty, seen_by=manages),
     Page("/console/batches/{batch_id}/rules", dates.show,
-         {"check": Write(dates.check), "save": Write(dates.save, "batch.update")},
+         {"check": Write(dates.check), "save": Write(dates.save, "batch.update"),
+          "check-rule": Write(dates.check_rule), "save-rule": Write(dates.save_rule, "certificate.attach")},
          tab=N_("Dates and rules"), seen_by=manages),
     Page("/console/batches/{batch_id}/certificates", certificates.show,
-         {"attach": Write(certificates.attach, "certificate.attach"), "retry": Write(certificates.retry)},
+         {"find": Write(certificates.find), "attach": Write(certificates.attach, "certificate.attach"),
+          "retry": Write(certificates.retry)},
          tab=N_("Certificates"), seen_by=manages),
     Page("/console/batches/{batch_id}/certificates/{certificate_id}", certificates.show_one,
          {"change": Write(certificates.change, "certificate.change"),
@@ -79,11 +89,15 @@ PAGES: tuple[Page, ...] = (
     # a learner's own
     Page("/console/my", my.show, nav=N_("My courses")),
     Page("/console/my/certificates", my.show_certificates, nav=N_("Certificates")),
+    Page("/console/my/{batch_id}/course", course.show, {"finish": Write(course.finish)}),
     Page("/console/my/{batch_id}", my.show_batch, {"leave": Write(my.leave, "enrolment.leave")}),
 
     # a batch for anybody
     Page("/b/{batch_id}", public.lead, is_open=True),
     Page("/console/b/{batch_id}", public.show, {"join": Write(public.join, "enrolment.join")}, is_open=True),
+
+    # a certificate for anybody; its own page is one of the API's
+    Page("/console/check", checking.show, {"check": Write(checking.check)}, is_open=True, large=True),
 
     # operation
     Page("/console/operation", operation.show,

@@ -13,10 +13,13 @@ MOST_NAMES = 100  # of one page: each may be a call of the user service
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """User id → name. `are_missing`: the user service did not answer, so ids stand in for all names."""
+    """User id → name, and → block and district. `are_missing`: the user service did not answer, so ids stand in for
+    all names.
+    """
 
     by_id: Mapping[str, str] = field(default_factory=dict)
     are_missing: bool = False
+    places: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, user_id: str) -> str:
         """The name; the id of somebody whose name is not known."""
@@ -30,4 +33,9 @@ async def names(visit: Visit, user_ids: Iterable[str]) -> Names:
         profiles = await visit.services.sunbird.users.profiles(wanted, visit.caller.token)
     except Upstream:
         return Names(are_missing=True)
-    return Names({user_id: profile.name for user_id, profile in profiles.items()})
+    return Names(
+        {user_id: profile.name for user_id, profile in profiles.items()},
+        places={
+            user_id: ", ".join(filter(None, [profile.block, profile.district])) for user_id, profile in profiles.items()
+        },
+    )

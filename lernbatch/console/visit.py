@@ -15,7 +15,6 @@ from lernbatch.console import rules
 from lernbatch.console.forms import SentFile
 from lernbatch.console.model import FormProblem, PeopleToChoose, Session
 from lernbatch.console.provider import Provider
-from lernbatch.console.rates import Rate
 from lernbatch.console.words import Words
 from lernbatch.services import Services
 from lernbatch.web.caller import Caller
@@ -58,8 +57,6 @@ class Console:
 
     pages: tuple[Page, ...]
     local_people: PeopleToChoose
-    sign_ins: Rate
-    joins: Rate
     provider: Provider
     refreshing: WeakValueDictionary[bytes, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # by session
 

@@ -125,6 +125,15 @@ async def refresh(services: Services, course_id: str) -> Course | None:
         return await _fetch(services, course_id)
 
 
+async def republished(services: Services, course_id: str) -> None:
+    """The content service says that a collection was published: fetch it, if there are batches or a snapshot of it.
+
+    Raises: Upstream.
+    """
+    if await db.value(services.pool, Q.is_in_use, course_id=course_id):
+        await refresh(services, course_id)
+
+
 async def refresh_due(services: Services, *, limit: int = 50) -> int:
     """Fetch courses of running batches with a snapshot older than `course_refresh_seconds`; returns how many.
 

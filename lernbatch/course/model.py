@@ -50,6 +50,11 @@ class Course:
     content: Mapping[str, Any] = field(repr=False)  # the content service's metadata, without the tree
 
     @cached_property
+    def identity(self) -> object:
+        """Stands for this object alone in the key of what is made from it: its metadata has no version."""
+        return object()
+
+    @cached_property
     def leaf_node_ids(self) -> frozenset[str]:
         return frozenset(leaf.content_id for leaf in self.leaf_nodes)
 

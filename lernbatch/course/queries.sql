@@ -27,6 +27,9 @@ UPDATE course
  WHERE course_id = :course_id
    AND version = (SELECT version FROM course WHERE course_id = :course_id ORDER BY fetched_at DESC LIMIT 1);
 
+-- is_in_use
+SELECT EXISTS (SELECT FROM course WHERE course_id = :course_id) OR EXISTS (SELECT FROM batch WHERE course_id = :course_id);
+
 -- courses_due
 -- Courses of batches that have not ended, whose newest snapshot is older than the time to live, or that have none.
    SELECT b.course_id

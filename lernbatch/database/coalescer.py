@@ -2,20 +2,22 @@
 
 There is no timer: an idle coalescer begins at once, so a lone request is not delayed. Under load a flush takes what
 has gathered, and many requests share its round trips and its commit. See docs/decisions/0008-coalescing.md.
+
+On Citus the learners of one flush have their rows in one shard: a flush of several would wait for all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from lernbatch import log
-from lernbatch.database.db import GONE
+from lernbatch.database.db import GONE, anonymous
 from lernbatch.errors import Away, Busy
 
 Owner = TypeVar("Owner")
@@ -47,14 +49,20 @@ class _Waiting(Generic[Item, Result]):
 
 
 class Coalescer(Generic[Item, Result]):
-    """Collects items and flushes them, one flush at a time, each answered after its own flush."""
+    """Collects items and flushes them, one flush at a time of each group, each answered after its own flush.
 
-    def __init__(self, flush: Flush[Item, Result], *, enabled: bool = True) -> None:
+    `group`: of which group an item is; None: all are of one.
+    """
+
+    def __init__(
+        self, flush: Flush[Item, Result], *, enabled: bool = True, group: Callable[[Item], Hashable] | None = None
+    ) -> None:
         self._flush = flush
         self._most = MOST_PER_FLUSH if enabled else 1
         self._enabled = enabled
-        self._queue: deque[_Waiting[Item, Result]] = deque()
-        self._flushing: asyncio.Task[None] | None = None
+        self._group = group
+        self._queues: dict[Hashable, deque[_Waiting[Item, Result]]] = {}  # of the groups that are being flushed
+        self._flushing: dict[Hashable, asyncio.Task[None]] = {}
         self._apart: set[asyncio.Task[None]] = set()  # held, so that they are not collected while they run
 
     async def do(self, item: Item) -> Result:
@@ -67,25 +75,32 @@ class Coalescer(Generic[Item, Result]):
         return await waiting.answer
 
     def _put(self, waiting: _Waiting[Item, Result]) -> None:
-        if len(self._queue) >= MOST_WAITING:
+        if sum(map(len, self._queues.values())) >= MOST_WAITING:
             raise Busy
-        self._queue.append(waiting)
-        if self._flushing is None:
-            # Of no request: it serves many, and must not live by the bounds and the log lines of the first.
-            self._flushing = asyncio.get_running_loop().create_task(self._drain(), context=Context())
+        self._enqueue(waiting)
 
-    async def _drain(self) -> None:
+    def _enqueue(self, waiting: _Waiting[Item, Result]) -> None:
+        group = None if self._group is None else self._group(waiting.item)
+        queue = self._queues.setdefault(group, deque())
+        queue.append(waiting)
+        if group not in self._flushing:
+            # Of no request: it serves many, and must not live by the bounds and the log lines of the first.
+            context, drain = Context(), self._drain(group, queue)
+            context.run(anonymous.set, False)  # but like theirs, its waiting for a connection has a bound
+            self._flushing[group] = asyncio.get_running_loop().create_task(drain, context=context)
+
+    async def _drain(self, group: Hashable, queue: deque[_Waiting[Item, Result]]) -> None:
         try:
-            while self._queue:
-                taken = [self._queue.popleft() for _ in range(min(len(self._queue), self._most))]
+            while queue:
+                taken = [queue.popleft() for _ in range(min(len(queue), self._most))]
                 await self._attempt(taken)
         finally:
-            self._flushing = None
+            del self._queues[group], self._flushing[group]
 
     async def _attempt(self, taken: list[_Waiting[Item, Result]]) -> None:
         try:
             answers = await self._flushed([waiting.item for waiting in taken])
-        except (Away, *GONE) as failure:  # it is nobody's own, and what may have been written is not written twice
+        except (Away, Busy, *GONE) as failure:  # nobody's own, and what may have been written is not written twice
             for waiting in taken:
                 self._settle(waiting, failure)
             return
@@ -128,7 +143,7 @@ class Coalescer(Generic[Item, Result]):
         elif again.first is not None:
             self._start_apart(self._after(waiting, again.first))
         elif self._enabled:
-            self._queue.append(waiting)  # the running flush takes it up again
+            self._enqueue(waiting)  # the running flush takes it up again
         else:
             self._start_apart(self._alone(waiting))
 
@@ -158,32 +173,52 @@ Services = TypeVar("Services", bound=_HasCoalescers)
 
 
 def coalesced(
-    flush: Callable[[Services, Sequence[Item]], Awaitable[Sequence[Answer[Result]]]],
-) -> Callable[[Services, Item], Awaitable[Result]]:
-    """Make a function of one item of `flush`, which does all items that have gathered, and answers in their order.
+    learner: Callable[[Any], str] | None = None,
+) -> Callable[
+    [Callable[[Services, Sequence[Item]], Awaitable[Sequence[Answer[Result]]]]],
+    Callable[[Services, Item], Awaitable[Result]],
+]:
+    """Make a function of one item of a flush, which does all items that have gathered, and answers in their order.
 
-    It raises what `flush` answers for the item; Busy, when too much waits already.
+    It raises what the flush answers for the item; Busy, when too much waits already. `learner`: whose rows an item is
+    about; None: of no learner.
     """
 
-    @wraps(flush)
-    def do(services: Services, item: Item) -> Awaitable[Result]:
-        return services.coalescers.of(flush, services).do(item)
+    def decorate(
+        flush: Callable[[Services, Sequence[Item]], Awaitable[Sequence[Answer[Result]]]],
+    ) -> Callable[[Services, Item], Awaitable[Result]]:
+        @wraps(flush)
+        def do(services: Services, item: Item) -> Awaitable[Result]:
+            return services.coalescers.of(flush, services, learner).do(item)
 
-    return do
+        return do
+
+    return decorate
 
 
 class Coalescers:
-    """The coalescers of a process, one a kind of work."""
+    """The coalescers of a process, one a kind of work.
 
-    def __init__(self, *, enabled: bool) -> None:
+    `shard_of`: which shard of Citus has a learner's rows; None: there is one database.
+    """
+
+    def __init__(self, *, enabled: bool, shard_of: Callable[[str], Hashable] | None = None) -> None:
         self._enabled = enabled
+        self._shard_of = shard_of
         self._by_flush: dict[object, Coalescer[Any, Any]] = {}
 
     def of(
-        self, flush: Callable[[Owner, Sequence[Item]], Awaitable[Sequence[Answer[Result]]]], owner: Owner
+        self,
+        flush: Callable[[Owner, Sequence[Item]], Awaitable[Sequence[Answer[Result]]]],
+        owner: Owner,
+        learner: Callable[[Any], str] | None = None,
     ) -> Coalescer[Item, Result]:
         """The one coalescer of `flush`, which is given `owner` (the process's services) with each set."""
         coalescer = self._by_flush.get(flush)
         if coalescer is None:
-            coalescer = self._by_flush[flush] = Coalescer(partial(flush, owner), enabled=self._enabled)
+            shard_of, group = self._shard_of, None
+            if shard_of is not None and learner is not None:
+                group = lambda item: shard_of(learner(item))  # noqa: E731 - a name of its own would say no more
+            coalescer = Coalescer(partial(flush, owner), enabled=self._enabled, group=group)
+            self._by_flush[flush] = coalescer
         return coalescer

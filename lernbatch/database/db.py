@@ -17,9 +17,10 @@ import msgspec
 from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 from asyncpg.transaction import Transaction
 
+from lernbatch import spans
 from lernbatch.database import hosts
 from lernbatch.database.hosts import Role
-from lernbatch.database.sql import Statement
+from lernbatch.database.sql import Statement, sharded
 from lernbatch.errors import Away, Busy, LernbatchError
 
 Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
@@ -53,7 +54,7 @@ GONE = (
 # What asyncpg says of a connection that was lost while nobody was looking, and of much else.
 _MISUSED = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 # What an attempt to connect may end in while another one, a moment later, may succeed.
-_NOT_NOW = (OSError, *GONE, asyncpg.InsufficientResourcesError)
+_NOT_NOW = (OSError, *GONE, asyncpg.InsufficientResourcesError, asyncpg.ObjectNotInPrerequisiteStateError)
 CONNECT_AGAIN_SECONDS = 0.1
 # Whatever a look at the database may end in when it is only asked whether it is there.
 UNREACHABLE = (OSError, Busy, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -87,6 +88,7 @@ async def _prepare(conn: asyncpg.Connection) -> None:
         encoder=lambda value: _JSONB_VERSION + _encode(value),
         decoder=lambda data: _decode(data[1:]),
     )
+    spans.watch(conn)
 
 
 async def connect(dsn: str) -> asyncpg.Connection:
@@ -133,9 +135,28 @@ class _Transaction(Transaction):  # type: ignore[misc]  # asyncpg is not typed
         return is_lost or isinstance(error, GONE)
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc]  # likewise
+class _PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # likewise
     def transaction(self, *, isolation: str | None = None, readonly: bool = False, deferrable: bool = False) -> Any:
         return _Transaction(self, isolation, readonly, deferrable)
+
+
+class _ShardedConnection(_PooledConnection):
+    """A connection to Citus: it sends each statement in the form that Citus takes."""
+
+    async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
+        return await super().fetch(sharded(query), *args, **options)
+
+    async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
+        return await super().fetchrow(sharded(query), *args, **options)
+
+    async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
+        return await super().fetchval(sharded(query), *args, **options)
+
+    async def execute(self, query: str, *args: Any, **options: Any) -> Any:
+        return await super().execute(sharded(query), *args, **options)
+
+    def cursor(self, query: str, *args: Any, **options: Any) -> Any:
+        return super().cursor(sharded(query), *args, **options)
 
 
 class _Acquisition(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is not typed
@@ -210,18 +231,28 @@ class BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # likewise
 
 @asynccontextmanager
 async def pool(
-    dsn: str, *, size: int, statement_timeout_seconds: float = 20, wait_seconds: float = 2, role: Role = "primary"
+    dsn: str,
+    *,
+    size: int,
+    statement_timeout_seconds: float = 20,
+    wait_seconds: float = 2,
+    role: Role = "primary",
+    sharded: bool = False,
+    eager: bool = True,
 ) -> AsyncIterator[Pool]:
-    """A pool of at most `size` connections; `min(size, 2)` to the primary are opened at once, none to a standby."""
+    """A pool of at most `size` connections; `min(size, 2)` to the primary are opened at once, none to a standby.
+
+    `sharded`: the database is Citus. `eager` False: none is opened at once, and the database may be away now.
+    """
     bounded = BoundedPool(
         dsn,
         connect=partial(hosts.connect, role=role),
-        min_size=min(size, 2) if role == "primary" else 0,
+        min_size=min(size, 2) if eager and role == "primary" else 0,
         max_size=size,
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
         loop=None,
-        connection_class=_Connection,
+        connection_class=_ShardedConnection if sharded else _PooledConnection,
         record_class=asyncpg.Record,
         init=_prepare,
         reset=_as_it_is,

@@ -10,7 +10,8 @@ from importlib import resources
 import asyncpg
 
 from lernbatch import __version__
-from lernbatch.database import hosts
+from lernbatch.database import citus, hosts
+from lernbatch.database.parts import statements_for, unfinished
 from lernbatch.errors import Unusable
 
 LOCK_TIMEOUT_SECONDS = 10
@@ -63,6 +64,7 @@ async def migrate(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as unreachable:
         raise Unusable(f"The database cannot be reached: {unreachable}.") from unreachable
     try:
+        await citus.check_coordinator(conn)
         async with conn.transaction():
             # CREATE TABLE IF NOT EXISTS is not safe against its twin; the lock makes the second one wait.
             await conn.execute("SELECT pg_advisory_xact_lock(hashtext('lernbatch.migrate'))")
@@ -80,6 +82,11 @@ async def migrate(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
             raise Unusable(
                 f"The database was made by a newer version of lernbatch (it has {newest['name']}) than this one,"
                 f" {__version__}: {needed}."
+            )
+        if newest is not None and files and newest["name"] < files[-1].name and await unfinished(conn):
+            raise Unusable(
+                "Tables are being cut into parts (`lernbatch db partition`): finish that, or --abandon it, with the "
+                "version that began it."
             )
         return [migration.name for migration in files if await _apply(conn, migrations, migration)]
     finally:
@@ -108,7 +115,8 @@ async def _apply(conn: asyncpg.Connection, migrations: Migrations, migration: Mi
         if await conn.fetchval(f"SELECT true FROM {migrations.table} WHERE name = $1", migration.name):
             return False
         for statement in migration.text.removesuffix(";\n").split(";\n"):
-            await conn.execute(statement)
+            for text in await statements_for(conn, statement):
+                await conn.execute(text)
         await conn.execute(
             f"INSERT INTO {migrations.table} (name, version) VALUES ($1, $2)", migration.name, __version__
         )

@@ -28,7 +28,7 @@ REPLAYED_BY_STANDBY = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_rep
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReportConnection:
     """A connection for long reads. `lag_seconds`: how far the standby was behind; None: it is the primary's."""
 
     conn: Connection
@@ -47,7 +47,7 @@ class Reports:
         self._left_alone_until = 0.0
 
     @asynccontextmanager
-    async def reading(self, within_seconds: float | None = None) -> AsyncIterator[Reading]:
+    async def reading(self, within_seconds: float | None = None) -> AsyncIterator[ReportConnection]:
         """A connection of a standby that catches up `within_seconds` (None: `lag_seconds`), else of the primary.
 
         0 seconds: the primary's.
@@ -55,7 +55,7 @@ class Reports:
         async with AsyncExitStack() as opened:
             reading = await self._caught_up(opened, self.lag_seconds if within_seconds is None else within_seconds)
             if reading is None:
-                reading = Reading(await opened.enter_async_context(self.primary.acquire()), None)
+                reading = ReportConnection(await opened.enter_async_context(self.primary.acquire()), None)
             yield reading
 
     async def read(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
@@ -71,7 +71,7 @@ class Reports:
         async with self.primary.acquire() as conn, conn.transaction():
             return await work(conn)
 
-    async def _caught_up(self, opened: AsyncExitStack, within_seconds: float) -> Reading | None:
+    async def _caught_up(self, opened: AsyncExitStack, within_seconds: float) -> ReportConnection | None:
         """A standby's connection that is in `opened` then; None, when there is none that is not too far behind."""
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -93,7 +93,7 @@ class Reports:
                 self._leave_alone(repr(failure.__cause__ or failure))
                 return None
             opened.push_async_exit(borrowed.pop_all())
-        return Reading(conn, loop.time() - began)
+        return ReportConnection(conn, loop.time() - began)
 
     def _leave_alone(self, reason: str) -> None:
         self._left_alone_until = asyncio.get_running_loop().time() + LEFT_ALONE_SECONDS

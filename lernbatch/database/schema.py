@@ -28,7 +28,7 @@ _CONSTRAINTS = """
     SELECT relname, contype::text, count(conname)
       FROM pg_class
       LEFT JOIN pg_constraint ON conrelid = pg_class.oid AND convalidated
-     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
      GROUP BY relname, contype"""
 
 

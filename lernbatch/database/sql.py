@@ -2,6 +2,7 @@
 
 A line `-- sharded: AND e.user_id = ANY(:user_ids)` is a condition for Citus alone: it repeats what a join says, so that
 the shards of these learners are found and no others are asked. PostgreSQL would evaluate it row by row for nothing.
+`-- sharded NAME` begins the form in which Citus takes the whole statement NAME, where its shape suits PostgreSQL alone.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 
+from lernbatch import spans
+
 # A name is a comment line of its own with one word; what follows up to the next name is the statement.
 # After `-- fragment NAME` it is a piece of SQL, which stands in later statements and fragments as `:{NAME}`.
-_NAME = re.compile(r"^-- (fragment )?([a-z][a-z0-9_]*)$", re.MULTILINE)
+_NAME = re.compile(r"^-- (fragment |sharded )?([a-z][a-z0-9_]*)$", re.MULTILINE)
 _FRAGMENT = re.compile(r"(?<!:):\{([a-z][a-z0-9_]*)\}")
 # In a statement that reads and does nothing else, none of these words stands.
 _WRITING = re.compile(r"\b(insert|update|delete|merge|nextval|setval|lock|share|pg_\w*advisory\w*)\b", re.IGNORECASE)
@@ -42,11 +45,6 @@ class Statement:
             raise TypeError(f"{self.name} does not take exactly these parameters: {sorted(wrong)} differ")
         return [given[name] for name in self.parameters]
 
-    @property
-    def sharded_text(self) -> str:
-        """The statement as Citus takes it."""
-        return sharded(self.text)
-
 
 class Queries:
     """The statements of one room, as attributes."""
@@ -63,7 +61,10 @@ class Queries:
 
 def load(package: str) -> Queries:
     """The statements of `package`'s queries.sql."""
-    return parse(resources.files(package).joinpath("queries.sql").read_text(encoding="utf-8"))
+    queries = parse(resources.files(package).joinpath("queries.sql").read_text(encoding="utf-8"))
+    room = package.removeprefix("lernbatch.")
+    spans.STATEMENTS.update({statement.text: f"{room}.{name}" for name, statement in queries.statements.items()})
+    return queries
 
 
 def parse(text: str) -> Queries:
@@ -80,9 +81,14 @@ def parse(text: str) -> Queries:
         return fragments[match[1]]
 
     for kind, name, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        body = _FRAGMENT.sub(fragment, body)
+        if kind == "sharded ":
+            if name not in statements:
+                raise ValueError(f"there is no statement {name} above its form for Citus")
+            _add_sharded_form(statements[name], body)
+            continue
         if name in statements or name in fragments:
             raise ValueError(f"the statement {name} stands twice")
-        body = _FRAGMENT.sub(fragment, body)
         if kind:
             fragments[name] = body.strip()
         else:
@@ -94,7 +100,23 @@ def parse(text: str) -> Queries:
 
 def compile_statement(name: str, body: str) -> Statement:
     """One statement without comments and blank lines; its `:parameters` are `$n` in the order of their first use."""
-    parameters: list[str] = []
+    text, parameters = _compiled(body, ())
+    statement = Statement(name, text, parameters)
+    if _SHARDED.search(body):
+        _add_sharded_form(statement, _SHARDED.sub("", body))
+    return statement
+
+
+def _add_sharded_form(statement: Statement, body: str) -> None:
+    text, parameters = _compiled(body, statement.parameters)
+    if parameters != statement.parameters:
+        raise ValueError(f"the form of {statement.name} for Citus has a parameter that the statement lacks")
+    _sharded_forms[statement.text] = text
+
+
+def _compiled(body: str, first: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The text of a statement, and its parameters: `first`, then the others in the order of their first use."""
+    parameters = list(first)
 
     def numbered(match: re.Match[str]) -> str:
         parameter = match.group(1)
@@ -104,17 +126,8 @@ def compile_statement(name: str, body: str) -> Statement:
             parameters.append(parameter)
         return f"${parameters.index(parameter) + 1}"
 
-    def compiled(text: str) -> str:
-        lines = [line for line in _TOKEN.sub(numbered, text).splitlines() if line.strip()]
-        return "\n".join(lines).strip().rstrip(";")
-
-    text = compiled(body)
-    statement = Statement(name, text, tuple(parameters))
-    if _SHARDED.search(body):
-        _sharded_forms[text] = compiled(_SHARDED.sub("", body))
-        if len(parameters) > len(statement.parameters):
-            raise ValueError(f"a condition of {name} for Citus has a parameter that the statement lacks")
-    return statement
+    lines = [line for line in _TOKEN.sub(numbered, body).splitlines() if line.strip()]
+    return "\n".join(lines).strip().rstrip(";"), tuple(parameters)
 
 
 def sharded(text: str) -> str:

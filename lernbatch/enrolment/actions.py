@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from lernbatch import log, metrics
@@ -156,18 +156,20 @@ async def list_of(services: Services, query: EnrolmentsQuery) -> EnrolmentPage:
     count = len(enrolments)
     if has_more or query.offset or query.after:
         course_ids = None if query.course_ids is None else list(query.course_ids)
-        count = await db.value(services.pool, Q.enrolment_count, user_id=query.user_id, course_ids=course_ids)
+        count = await db.value(
+            services.near(query.user_id), Q.enrolment_count, user_id=query.user_id, course_ids=course_ids
+        )
     last = enrolments[-1] if has_more and enrolments else None
     return EnrolmentPage(enrolments, count, None if last is None else (last.enrolled_at, last.batch_id))
 
 
-@coalesced
+@coalesced(lambda query: query.user_id)
 async def _read_page(services: Services, queries: Sequence[EnrolmentsQuery]) -> list[Answer[list[Enrolment]]]:
     filters = [
         (position, course_id) for position, query in enumerate(queries, start=1) for course_id in query.course_ids or ()
     ]
     rows = await db.all(
-        services.pool,
+        services.near(queries[0].user_id),
         Enrolment,
         Q.enrolments_of,
         **db.columns(queries, user_ids="user_id", limits="limit", offsets="offset"),
@@ -206,21 +208,21 @@ async def organisations_of(services: Services, channels: Collection[str]) -> Map
         return None
 
 
-@coalesced
+@coalesced()
 async def batches_of(services: Services, batch_ids: Sequence[frozenset[str]]) -> list[Answer[list[Batch]]]:
     """The batches of these ids that exist."""
     rows = {batch.batch_id: batch for batch in await batches.find_all(services.pool, frozenset().union(*batch_ids))}
     return [[rows[batch_id] for batch_id in some if batch_id in rows] for some in batch_ids]
 
 
-@coalesced
+@coalesced(lambda request: request.user_id)
 async def _enrol_without_lock(services: Services, requests: Sequence[EnrolmentRequest]) -> list[Answer[bool]]:
     """Whether the learner is enrolled; False: nothing is done, for the seats of the batch are counted."""
-    async with services.pool.acquire() as conn:
+    async with services.near(requests[0].user_id).acquire() as conn:
         return await _enrol(conn, services, requests, None)
 
 
-@coalesced
+@coalesced(lambda request: request.user_id)
 async def _enrol_under_lock(services: Services, requests: Sequence[EnrolmentRequest]) -> list[Answer[bool]]:
     async with services.pool.acquire() as conn, conn.transaction():
         return await _enrol_counting(conn, services, requests)
@@ -310,13 +312,35 @@ async def _write(
     enrolled: list[ChangedEnrolment] = []
     # Most come for the first time, and nobody is told: one statement is enough.
     alone = not returning and not any(outgoing.values())
-    async with nullcontext() if alone else conn.transaction():
-        if coming:
+    async with AsyncExitStack() as opened:
+        if not alone:
+            if services.nodes is not None and not conn.is_in_transaction():
+                conn = await opened.enter_async_context(services.pool.acquire())
+            await opened.enter_async_context(conn.transaction())
+        if coming and services.nodes is None:
             fields = {"user_ids": "user_id", "batch_ids": "batch_id", "added_by": "added_by", "how": "source"}
             course_ids = [rows[request.key].course_id for request in coming]
             enrolled += await db.all(
                 conn, ChangedEnrolment, Q.enrol, now=now, course_ids=course_ids, **db.columns(coming, **fields)
             )
+        elif coming:
+            records = await conn.fetchmany(
+                Q.enrol_one.text,
+                [
+                    Q.enrol_one.arguments(
+                        {
+                            "user_id": request.user_id,
+                            "batch_id": request.batch_id,
+                            "course_id": rows[request.key].course_id,
+                            "added_by": request.added_by,
+                            "how": request.source,
+                            "now": now,
+                        }
+                    )
+                    for request in coming
+                ],
+            )
+            enrolled += [ChangedEnrolment(*record) for record in records]
         if returning:
             fields = {"user_ids": "user_id", "batch_ids": "batch_id", "how": "source"}
             returned = await db.all(conn, ChangedEnrolment, Q.re_enrol, now=now, **db.columns(returning, **fields))
@@ -376,7 +400,7 @@ async def unenrol_within(
         now=services.clock.now(),
     )
     config, now_ms = services.config, services.clock.now_ms()
-    if gone and (config.mail_enabled or outbox.publishes_to_kafka(config)):
+    if gone and (config.mail_enabled or config.webhooks_enabled or outbox.publishes_to_kafka(config)):
         rows = await eligibilities(conn, [row.key for row in gone])
         outgoing = [
             event for row in gone for event in events.unenrolled(config, now_ms, leaving[row.key], rows[row.key])

@@ -8,6 +8,7 @@ from lernbatch.batch.events import mails
 from lernbatch.config import Config
 from lernbatch.enrolment.model import Eligibility, EnrolmentRequest, EnrolmentSource
 from lernbatch.jobs.outbox.actions import publishes_to_kafka
+from lernbatch.jobs.outbox.announcements import announcement
 from lernbatch.jobs.outbox.events import Event
 from lernbatch.jobs.outbox.telemetry import request_audit
 
@@ -16,14 +17,16 @@ def enrolled(config: Config, now_ms: int, request: EnrolmentRequest, eligibility
     """A learner was enrolled."""
     props = ("userId", "courseId", "batchId", "enrolledDate", "active")
     mail = ("Course Invitation", "openBatchLearnerEnrol")
-    return _events(config, now_ms, request, eligibility, ("Create", "enrol", props), mail)
+    announced = announcement(config, now_ms, "learner.enrolled", request.batch_id, userId=request.user_id)
+    return announced + _events(config, now_ms, request, eligibility, ("Create", "enrol", props), mail)
 
 
 def unenrolled(config: Config, now_ms: int, request: EnrolmentRequest, eligibility: Eligibility) -> list[Event]:
     """A learner left. Typed as such: the reference calls it enrol too, and then counts leavers."""
     props = ("userId", "courseId", "batchId", "active")
     mail = ("Unenrolled from Training", "openBatchLearnerUnenrol")
-    return _events(config, now_ms, request, eligibility, ("Update", "unenrol", props), mail)
+    announced = announcement(config, now_ms, "learner.unenrolled", request.batch_id, userId=request.user_id)
+    return announced + _events(config, now_ms, request, eligibility, ("Update", "unenrol", props), mail)
 
 
 def _events(

@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from lernbatch.batch.rules import administers
-from lernbatch.batch.wire_document import BatchStyle, show_batch
+from lernbatch.batch.wire_document import DOCUMENT_FIELDS, BatchStyle, show_batch
 from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions, wire
-from lernbatch.enrolment.model import EnrolmentRequest, EnrolmentSource, EnrolmentsQuery
+from lernbatch.enrolment.model import Enrolment, EnrolmentRequest, EnrolmentSource, EnrolmentsQuery
 from lernbatch.errors import LernbatchError, Unauthorized
 from lernbatch.services import Services
 from lernbatch.web.caller import Caller
@@ -142,11 +144,31 @@ async def _list(call: Call, user_id: str) -> wire.EnrolmentList:
     measures = await actions.measures_of(services, page.enrolments)
     batches = {}
     if options.batch_fields is not None:
-        now, style = services.clock.now(), BatchStyle.of(config)
-        rows = await actions.batches_of(services, frozenset(enrolment.batch_id for enrolment in page.enrolments))
-        batches = {batch.batch_id: show_batch(batch, now, style, fields=options.batch_fields) for batch in rows}
+        batches = await _batch_fragments(services, page.enrolments, options.batch_fields)
     organisations = None
     if options.organisation_fields:
         channels = {course.channel for course in trees.values() if course.channel}
         organisations = await actions.organisations_of(services, channels)
-    return wire.show_list(page, trees, measures, batches, organisations, options)
+    return wire.show_list(page, trees, measures, batches, organisations, options, services.fragments)
+
+
+async def _batch_fragments(
+    services: Services, enrolments: Sequence[Enrolment], fields: Sequence[str]
+) -> dict[str, msgspec.Raw]:
+    """Batch id → those fields of its document as JSON, for the batches that exist. Most were encoded before."""
+    fragments, now, style = services.fragments, services.clock.now(), BatchStyle.of(services.config)
+    fields = tuple(name for name in fields if name in DOCUMENT_FIELDS)
+    # A document changes with the batch and, by its dates, with the day. Wherever a day begins, it is at such a quarter.
+    quarter_of_an_hour = int(now.timestamp()) // 900
+    shown: dict[str, msgspec.Raw] = {}
+    missing: set[str] = set()
+    for batch_id, revision in {(row.batch_id, row.batch_revision) for row in enrolments if row.batch_revision}:
+        fragment = fragments.get(("batch", batch_id, revision, quarter_of_an_hour, fields))
+        if fragment is None:
+            missing.add(batch_id)
+        else:
+            shown[batch_id] = fragment
+    for batch in await actions.batches_of(services, frozenset(missing)) if missing else ():
+        key = ("batch", batch.batch_id, batch.revision, quarter_of_an_hour, fields)
+        shown[batch.batch_id] = fragments.keep(key, show_batch(batch, now, style, fields=fields))
+    return shown

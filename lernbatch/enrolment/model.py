@@ -8,10 +8,26 @@ from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Any, TypeAlias
 
+import msgspec
+
 from lernbatch.jobs.outbox.telemetry import Origin
 
 EnrolmentKey: TypeAlias = tuple[str, str]  # learner and batch: what an enrolment is known by
 Cursor: TypeAlias = tuple[datetime, str]  # when somebody enrolled, and the batch: where a page of enrolments ended
+
+
+class _Status(msgspec.Struct, array_like=True, gc=False):
+    """Of a content's state its first field alone: the others are passed over (progress.model.ContentState)."""
+
+    status: int
+
+
+STATUSES = msgspec.json.Decoder(dict[str, _Status])  # of the JSON of an enrolment's states
+
+
+def completed_ids(states: str) -> list[str]:
+    """The contents that a learner has completed, of the JSON of the enrolment's states."""
+    return [content_id for content_id, state in STATUSES.decode(states).items() if state.status == Progress.COMPLETED]
 
 
 class Progress(IntEnum):
@@ -115,6 +131,7 @@ class Enrolment:
     updated_at: datetime
     states: str  # JSON, of which the list shows the statuses
     course_version: str | None  # by which its batch measures; None: the newest
+    batch_revision: int | None  # None: there is no such batch
     certificates: Sequence[Mapping[str, Any]]
     position: int  # of the question it answers, from 1
 

@@ -20,6 +20,13 @@ INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how
 ON CONFLICT (user_id, batch_id) DO NOTHING
   RETURNING user_id, batch_id;
 
+-- enrol_one
+-- The same of one learner, for Citus: it sends the row to the learner's shard alone; many go in one round trip.
+INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, updated_at)
+     VALUES (:user_id, :batch_id, :course_id, true, :added_by, :how, :now, :now)
+ON CONFLICT (user_id, batch_id) DO NOTHING
+  RETURNING user_id, batch_id;
+
 -- re_enrol
 -- A learner who comes back keeps the progress and the first date; one who is in again already is not returned.
    UPDATE enrolment e
@@ -50,6 +57,11 @@ ON CONFLICT (user_id, batch_id) DO UPDATE
 ORDER BY batch_id
      FOR UPDATE;
 
+-- sharded lock_batches
+-- There a batch lies on every node, and a row is locked on all of them or not at all: a lock of the coordinator, which all
+-- who give seats go through, is enough.
+SELECT pg_advisory_xact_lock(hashtextextended('seats of ' || batch_id, 0)) FROM unnest(:batch_ids::text[]) AS held (batch_id);
+
 -- seats_left
 -- Read after the lock is held; a batch without a capacity gives no row.
    SELECT b.batch_id, b.capacity - coalesce(taken.seats, 0) AS seats
@@ -79,7 +91,7 @@ RETURNING enrolment.user_id, enrolment.batch_id;
 -- position; without any, all courses. `after_at` null: the first page.
 SELECT e.user_id, e.batch_id, e.course_id, e.active, e.added_by, e.enrolled_at, e.status, e.progress, e.percentage,
        e.completed_at, e.last_read_content_id, e.last_read_content_status, e.last_access_at, e.updated_at,
-       e.states, e.certificates, b.course_version, asked.position
+       e.states, e.certificates, b.course_version, b.revision AS batch_revision, asked.position
   FROM unnest(:user_ids::text[], :limits::bigint[], :offsets::bigint[], :after_at::timestamptz[],
               :after_batch_ids::text[])
        WITH ORDINALITY AS asked (user_id, page_size, passed_over, after_at, after_batch_id, position)
@@ -90,7 +102,7 @@ SELECT e.user_id, e.batch_id, e.course_id, e.active, e.added_by, e.enrolled_at, 
  CROSS JOIN LATERAL (
          SELECT user_id, batch_id, course_id, active, added_by, enrolled_at, status, progress, percentage,
                 completed_at, last_read_content_id, last_read_content_status, last_access_at, updated_at,
-                states::text AS states, certificates
+                coalesce(states_text, states::text) AS states, certificates
            FROM enrolment
           WHERE user_id = asked.user_id
             -- sharded: AND user_id = ANY(:user_ids)

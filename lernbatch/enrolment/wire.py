@@ -16,13 +16,14 @@ from lernbatch.batch.wire_fields import InvalidBatchValue
 from lernbatch.course.filters import Filters, folded, matches
 from lernbatch.course.model import Course
 from lernbatch.enrolment import rules
-from lernbatch.enrolment.model import Cursor, EnrolmentPage, JoinOffer, JoinState
+from lernbatch.enrolment.model import STATUSES, Cursor, EnrolmentPage, JoinOffer, JoinState
 from lernbatch.errors import LernbatchError, Malformed, Missing, Refused, Unmappable, WrongType
 from lernbatch.web.fields import blank, course_id, mandatory, text
 from lernbatch.web.schema import BatchId, CourseId, Day, Fields, Milliseconds, UserId
 
 if TYPE_CHECKING:
     from lernbatch.sunbird.orgs import Organisation
+    from lernbatch.web.fragments import Fragments
 
 COURSE_FIELDS = ("name", "description", "leafNodesCount", "appIcon")
 SEARCHED = {
@@ -31,12 +32,14 @@ SEARCHED = {
     "trackable.enabled": "Yes",
 }
 _SEARCHED = folded(SEARCHED)
+_NOTHING = msgspec.Raw(b"{}")
 _LONGEST_CACHED = 500
 MOST_USERS = 1000  # in one call
 MOST_CHARACTERS = 4000  # of a list of fields; names beyond it are none of a course's
 _ORGANISATION = {"orgName": "name", "email": "email"}  # what may be shown of a course's organisation, and our word
 
 
+_Fragment: TypeAlias = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})]
 Limit: TypeAlias = Annotated[int, Meta(description="At most so many; never more than the setting.", ge=0)]
 Offset: TypeAlias = Annotated[int, Meta(description="Passed over, newest first.", ge=0)]
 NextCursor: TypeAlias = Annotated[str, Meta(description="`nextCursor` of the page before.")]
@@ -47,15 +50,6 @@ class TooManyUsers(Refused):
 
     code = "DATA_SIZE_EXCEEDED"
     message = f"Maximum upload data size should be {MOST_USERS}"
-
-
-class _Status(msgspec.Struct, array_like=True, gc=False):
-    """What the list shows of a content's state: the first of its fields (progress.model.ContentState)."""
-
-    status: int
-
-
-_STATUSES = msgspec.json.Decoder(dict[str, _Status])
 
 
 class CourseBatch(Fields):
@@ -223,8 +217,8 @@ class EnrolledCourse(Fields):
     course_logo_url: str | None
     content_id: CourseId
     collection_id: CourseId
-    content: Mapping[str, Any]
-    batch: Mapping[str, Any] | UnsetType = UNSET
+    content: _Fragment
+    batch: _Fragment | UnsetType = UNSET
 
 
 class EnrolmentList(Fields):
@@ -302,9 +296,10 @@ def show_list(
     page: EnrolmentPage,
     courses: Mapping[str, Course],
     measures: Mapping[tuple[str, str | None], Course],
-    batches: Mapping[str, Mapping[str, Any]],
+    batches: Mapping[str, msgspec.Raw],
     organisations: Mapping[str, Organisation] | None,
     options: ListOptions,
+    fragments: Fragments,
 ) -> EnrolmentList:
     """{"courses": […], "count": 1500, "nextCursor": "…"}: last opened first, the others as they came; enrolment §2.5.2.
 
@@ -313,23 +308,19 @@ def show_list(
     when that was not asked for. `organisations` by channel; None: not asked for, or not known now. `count` and
     `nextCursor` are ours: a list has a bound, and says so.
     """
-    hits = {
-        identifier: course_hit(course, organisations, options)
-        for identifier, course in courses.items()
-        if matches(course.content, options.filters)
-    }
-    shown = [enrolment for enrolment in page.enrolments if enrolment.course_id in hits]
+    matching = {course_id for course_id, course in courses.items() if matches(course.content, options.filters)}
+    shown = [enrolment for enrolment in page.enrolments if enrolment.course_id in matching]
     opened = [enrolment for enrolment in shown if enrolment.last_access_at is not None]
     opened.sort(key=lambda enrolment: _ms(rules.accessed_at(enrolment)) or 0, reverse=True)
+    beside = [name for name in COURSE_FIELDS if options.course_fields is None or name in options.course_fields]
     rows = []
     for enrolment in (*opened, *(enrolment for enrolment in shown if enrolment.last_access_at is None)):
-        course_id, hit = enrolment.course_id, hits[enrolment.course_id]
-        measure = measures.get((course_id, enrolment.course_version)) or courses[course_id]
+        course_id, course = enrolment.course_id, courses[enrolment.course_id]
+        measure = measures.get((course_id, enrolment.course_version)) or course
         leaf_nodes_count = rules.leaf_nodes_to_show(enrolment, measure)
-        if "leafNodesCount" in hit and hit["leafNodesCount"] != leaf_nodes_count:
-            hit = {**hit, "leafNodesCount": leaf_nodes_count}
+        hit = {name: course.content[name] for name in beside if name in course.content}
         status = rules.shown_status(enrolment.status, enrolment.progress)
-        states = _STATUSES.decode(enrolment.states)
+        states = STATUSES.decode(enrolment.states)
         rows.append(
             EnrolledCourse(
                 user_id=enrolment.user_id,
@@ -345,7 +336,7 @@ def show_list(
                 last_read_content_status=enrolment.last_read_content_status,
                 content_status={content_id: state.status for content_id, state in states.items()},
                 progress=enrolment.progress,
-                leaf_nodes_count=hit.get("leafNodesCount"),
+                leaf_nodes_count=leaf_nodes_count if "leafNodesCount" in hit else None,
                 completion_percentage=100 if status == 2 else enrolment.percentage,
                 status=status,
                 completed_on=_ms(enrolment.completed_at),
@@ -357,8 +348,8 @@ def show_list(
                 course_logo_url=hit.get("appIcon"),
                 content_id=course_id,
                 collection_id=course_id,
-                content=hit,
-                batch=batches.get(enrolment.batch_id, {}) if batches else UNSET,
+                content=_course_fragment(course, leaf_nodes_count, organisations, options, fragments),
+                batch=batches.get(enrolment.batch_id, _NOTHING) if batches else UNSET,
             )
         )
     cursor: str | UnsetType = UNSET
@@ -367,17 +358,30 @@ def show_list(
     return EnrolmentList(rows, page.count, cursor)
 
 
-def course_hit(
-    course: Course, organisations: Mapping[str, Organisation] | None, options: ListOptions
-) -> dict[str, Any]:
+def _course_fragment(
+    course: Course,
+    leaf_nodes_count: int,
+    organisations: Mapping[str, Organisation] | None,
+    options: ListOptions,
+    fragments: Fragments,
+) -> msgspec.Raw:
     """The course's metadata, as a search for courses shows it, with its organisation if that was asked for."""
-    content, fields = course.content, options.course_fields
-    hit = dict(content) if fields is None else {key: content[key] for key in fields if key in content}
-    if organisations is not None and course.channel:
-        organisation = organisations.get(course.channel)
-        shown = options.organisation_fields if organisation else ()
-        hit["orgDetails"] = {name: getattr(organisation, _ORGANISATION[name]) for name in shown}
-    return hit
+    has_organisation = organisations is not None and bool(course.channel)
+    organisation = organisations.get(course.channel) if organisations is not None else None
+    content, fields, organisation_fields = course.content, options.course_fields, options.organisation_fields
+    if fields is not None:  # what is none of the course's makes no difference, and no fragment of its own
+        fields = tuple(name for name in fields if name in content)
+    key = "course", course.identity, leaf_nodes_count, fields, has_organisation, organisation, organisation_fields
+    fragment = fragments.get(key)
+    if fragment is None:
+        hit = dict(content) if fields is None else {name: content[name] for name in fields}
+        if "leafNodesCount" in hit:
+            hit["leafNodesCount"] = leaf_nodes_count
+        if has_organisation:
+            shown = organisation_fields if organisation else ()
+            hit["orgDetails"] = {name: getattr(organisation, _ORGANISATION[name]) for name in shown}
+        fragment = fragments.keep(key, hit)
+    return fragment
 
 
 def _ms(at: datetime | None) -> int | None:

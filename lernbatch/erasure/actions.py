@@ -25,6 +25,9 @@ STEPS = (
     Q.erase_imported,
     Q.erase_imported_changer,
     Q.erase_changer,
+    Q.erase_staged,
+    Q.erase_held,
+    Q.erase_oddities,
     Q.erase_due,
     Q.erase_figures,
     Q.erase_contacts,
@@ -36,6 +39,9 @@ STEPS = (
     Q.erase_drafts,
     Q.erase_answers,
     Q.erase_events,
+    Q.erase_messages,
+    Q.erase_webhooks,
+    Q.erase_deliveries,
     Q.erase_merges,
     Q.erase_adoptions,
     Q.erase_lookups,
@@ -44,6 +50,8 @@ STEPS = (
     Q.erase_profile,
     Q.erase_consents,
     Q.erase_sessions,
+    Q.erase_views,
+    Q.erase_batch_changes,
     Q.erase_notes,
 )
 
@@ -92,7 +100,10 @@ async def erase_due(services: Services) -> int:
             # Asked for since: where the person is can be told as long as the enrolments carry the id.
             await exhaust.withdraw_files_with(conn, [due.user_id], now)
         rows = await db.run(conn, Q.names_batches, user_id=due.user_id, limit=ROWS_PER_STEP)
-        await db.run(conn, Q.erase_batches, **{name: given[name] for name in Q.erase_batches.parameters})
+        erased = await conn.fetch(
+            Q.erase_batches.text, *Q.erase_batches.arguments({name: given[name] for name in Q.erase_batches.parameters})
+        )
+        await db.run(conn, Q.publish_listings, course_ids=[record["course_id"] for record in erased])
         for step in STEPS:
             rows += await db.run(conn, step, **{name: given[name] for name in step.parameters})
         if not rows:

@@ -37,12 +37,33 @@ SELECT min(asked_at) FROM erasure;
 UPDATE enrolment
    SET user_id = :pseudonym,
        added_by = CASE WHEN added_by = :user_id THEN :pseudonym ELSE added_by END,
-       states = coalesce((SELECT jsonb_object_agg(key, CASE WHEN jsonb_array_length(value) > 7
-                                                            THEN jsonb_set(value, '{7}', 'null') ELSE value END)
-                            FROM jsonb_each(states)), '{}'),
+       states_text = coalesce((SELECT jsonb_object_agg(key, CASE WHEN jsonb_array_length(value) > 7
+                                                                 THEN jsonb_set(value, '{7}', 'null') ELSE value END)
+                                 FROM jsonb_each(coalesce(states_text::jsonb, states)))::text, '{}'),
+       states = NULL,
        revision = revision + 1
  WHERE user_id = :user_id
    AND batch_id IN (SELECT batch_id FROM enrolment WHERE user_id = :user_id LIMIT :limit);
+
+-- sharded erase_enrolments
+-- On Citus a row does not change its shard: it is deleted in one and written in the other.
+WITH taken AS (
+  DELETE FROM enrolment
+   WHERE user_id = :user_id
+     AND batch_id IN (SELECT batch_id FROM enrolment WHERE user_id = :user_id LIMIT :limit)
+  RETURNING *
+)
+INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress,
+                       percentage, completed_at, last_read_content_id, last_read_content_status, last_access_at,
+                       updated_at, states, scores, certificates, revision, left_at, returned_at)
+SELECT :pseudonym, batch_id, course_id, active, CASE WHEN added_by = :user_id THEN :pseudonym ELSE added_by END,
+       added_how, enrolled_at, status, progress, percentage, completed_at, last_read_content_id,
+       last_read_content_status, last_access_at, updated_at,
+       coalesce((SELECT jsonb_object_agg(key, CASE WHEN jsonb_array_length(value) > 7
+                                                   THEN jsonb_set(value, '{7}', 'null') ELSE value END)
+                   FROM jsonb_each(states)), '{}'),
+       scores, certificates, revision + 1, left_at, returned_at
+  FROM taken;
 
 -- erase_adder
 -- Of others' enrolments, who added them.
@@ -63,6 +84,22 @@ UPDATE attempt
                                                WHERE user_id = :user_id
                                                LIMIT :limit);
 
+-- sharded erase_attempts
+WITH taken AS (
+  DELETE FROM attempt
+   WHERE user_id = :user_id
+     AND (batch_id, content_id, attempt_id) IN (SELECT batch_id, content_id, attempt_id
+                                                  FROM attempt
+                                                 WHERE user_id = :user_id
+                                                 LIMIT :limit)
+  RETURNING *
+)
+INSERT INTO attempt (user_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score, max_score, questions,
+                     created_at, updated_at)
+SELECT :pseudonym, batch_id, content_id, md5(:pseudonym || attempt_id), course_id, attempted_ms, score, max_score, '[]',
+       created_at, updated_at
+  FROM taken;
+
 -- erase_certificates
 -- The number, the award and the place in the status list stay, so that who checks a copy learns that it is withdrawn.
 UPDATE certificate
@@ -72,6 +109,21 @@ UPDATE certificate
  WHERE user_id = :user_id
    AND certificate_id IN (SELECT certificate_id FROM certificate WHERE user_id = :user_id LIMIT :limit);
 
+-- sharded erase_certificates
+WITH taken AS (
+  DELETE FROM certificate
+   WHERE user_id = :user_id
+     AND certificate_id IN (SELECT certificate_id FROM certificate WHERE user_id = :user_id LIMIT :limit)
+  RETURNING *
+)
+INSERT INTO certificate (user_id, batch_id, template_id, revision, certificate_id, course_id, name, status,
+                         status_index, credential, template, decision, earned_at, issued_at, expires_at, changed_at,
+                         change_code)
+SELECT :pseudonym, batch_id, template_id, revision, certificate_id, course_id, name, 'revoked', status_index, '{}', '{}',
+       jsonb_build_object('rule', decision -> 'rule', 'outcome', decision -> 'outcome', 'because', ''), earned_at,
+       issued_at, expires_at, :now, 'erased'
+  FROM taken;
+
 -- erase_imported
 -- As with certificates of ours; of the old registry's record nothing stays.
 UPDATE imported_certificate
@@ -79,6 +131,44 @@ UPDATE imported_certificate
        change_reason = NULL, change_code = 'erased'
  WHERE user_id = :user_id
    AND certificate_id IN (SELECT certificate_id FROM imported_certificate WHERE user_id = :user_id LIMIT :limit);
+
+-- sharded erase_imported
+WITH taken AS (
+  DELETE FROM imported_certificate
+   WHERE user_id = :user_id
+     AND certificate_id IN (SELECT certificate_id FROM imported_certificate WHERE user_id = :user_id LIMIT :limit)
+  RETURNING *
+)
+INSERT INTO imported_certificate (user_id, certificate_id, batch_id, course_id, name, source, status, issued_at,
+                                  template_id, token, sealed_record, changed_at, change_code)
+SELECT :pseudonym, certificate_id, batch_id, course_id, name, source, 'revoked', issued_at, template_id, '', '', :now,
+       'erased'
+  FROM taken;
+
+-- erase_staged
+-- Of a move that is not handed over: a learner's rows are in one of 1024 slices, each of which is asked by the index.
+DELETE FROM takeover.stage
+ WHERE ctid = ANY(ARRAY(SELECT stage.ctid
+                          FROM generate_series(0, 1023) AS slices (slice)
+                          JOIN takeover.stage ON stage.slice = slices.slice AND stage.user_id = :user_id
+                         LIMIT :limit));
+
+-- erase_held
+-- Rows of the old service that wait for somebody's decision.
+DELETE FROM takeover.quarantine
+ WHERE row_id IN (SELECT row_id FROM takeover.quarantine WHERE key[1] = :user_id LIMIT :limit);
+
+-- erase_oddities
+-- What was odd about a row stays counted. One kind of them names the id with the federation's prefix.
+UPDATE takeover.problem
+   SET key[1] = :pseudonym
+ WHERE problem_id IN (SELECT problem_id FROM takeover.problem WHERE key[1] = :user_id
+                       UNION ALL
+                      SELECT problem_id
+                        FROM takeover.problem
+                       WHERE kind = 'user-id-prefixed'
+                         AND right(key[1], length(:user_id) + 1) = ':' || :user_id
+                       LIMIT :limit);
 
 -- erase_imported_changer
 UPDATE imported_certificate
@@ -92,6 +182,11 @@ UPDATE imported_certificate
 UPDATE certificate
    SET changed_by = :pseudonym
  WHERE certificate_id IN (SELECT certificate_id FROM certificate WHERE changed_by = :user_id LIMIT :limit);
+
+-- erase_batch_changes
+UPDATE batch_change
+   SET changed_by = :pseudonym
+ WHERE (batch_id, revision) IN (SELECT batch_id, revision FROM batch_change WHERE changed_by = :user_id LIMIT :limit);
 
 -- erase_due
 DELETE FROM certificate_due
@@ -127,15 +222,16 @@ WITH theirs AS (
    WHERE (lower(created_by) = lower(:user_id) AND created_by = :user_id)
       OR (lowered(mentors) @> ARRAY[lower(:user_id)] AND :user_id = ANY (mentors))
    LIMIT :limit
-), changed AS (
-     UPDATE batch
-        SET created_by = CASE WHEN created_by = :user_id THEN :pseudonym ELSE created_by END,
-            mentors = array_replace(mentors, :user_id, :pseudonym), revision = revision + 1
-       FROM theirs
-      WHERE batch.batch_id = theirs.batch_id
-  RETURNING batch.course_id
 )
-UPDATE batch_listing SET due = true WHERE course_id IN (SELECT course_id FROM changed);
+   UPDATE batch
+      SET created_by = CASE WHEN created_by = :user_id THEN :pseudonym ELSE created_by END,
+          mentors = array_replace(mentors, :user_id, :pseudonym), revision = revision + 1
+     FROM theirs
+    WHERE batch.batch_id = theirs.batch_id
+RETURNING batch.course_id;
+
+-- publish_listings
+UPDATE batch_listing SET due = true WHERE course_id = ANY (:course_ids::text[]);
 
 -- names_batches
 -- Whether there are more of them.
@@ -205,6 +301,30 @@ DELETE FROM outbox
                             OR (position(:user_id IN error) > 0 AND error ~ :pattern))
                      LIMIT :limit);
 
+-- erase_messages
+-- Of what was handled nothing is kept, and what waits is handled.
+DELETE FROM inbox
+ WHERE message_id IN (SELECT message_id
+                        FROM inbox
+                       WHERE parked
+                         AND (subject = :user_id
+                              OR (position(convert_to(:user_id, 'UTF8') IN value) > 0
+                                  AND encode(value, 'escape') ~ :pattern)
+                              OR (position(:user_id IN error) > 0 AND error ~ :pattern))
+                       LIMIT :limit);
+
+-- erase_webhooks
+UPDATE webhook
+   SET created_by = :pseudonym
+ WHERE webhook_id IN (SELECT webhook_id FROM webhook WHERE created_by = :user_id LIMIT :limit);
+
+-- erase_deliveries
+DELETE FROM webhook_delivery
+ WHERE delivery_id IN (SELECT delivery_id
+                         FROM webhook_delivery
+                        WHERE position(:user_id IN body) > 0 AND body ~ :pattern
+                        LIMIT :limit);
+
 -- erase_merges
 UPDATE merged_account
    SET user_id = CASE WHEN user_id = :user_id THEN :pseudonym ELSE user_id END,
@@ -250,6 +370,11 @@ DELETE FROM consent
 -- erase_sessions
 DELETE FROM console_session
  WHERE session_id IN (SELECT session_id FROM console_session WHERE user_id = :user_id LIMIT :limit);
+
+-- erase_views
+DELETE FROM saved_view
+ WHERE user_id = :user_id
+   AND (page, name) IN (SELECT page, name FROM saved_view WHERE user_id = :user_id LIMIT :limit);
 
 -- erase_notes
 UPDATE audit

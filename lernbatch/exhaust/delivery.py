@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, time
 from functools import partial
 from pathlib import Path
 
@@ -98,6 +99,9 @@ async def _plan(services: Services, request: ExhaustRequest) -> DeliveryPlan:
         if earlier is None or earlier.channel != request.channel:
             raise rules.NoEarlierRequest
         filters = replace(filters, changed_since=earlier.submitted_at)
+    elif selection.since_day is not None:
+        start = datetime.combine(selection.since_day, time.min, services.clock.zone)
+        filters = replace(filters, changed_since=start)
     level = rules.level_of(dataset, config.exhaust_levels)
     if level is Level.TEXT_KEY and key is None:
         raise rules.NoSelector

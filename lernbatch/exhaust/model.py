@@ -106,6 +106,7 @@ class Selection:
     columns: tuple[str, ...] = ()
     filters: Filters = field(default_factory=Filters)
     since_request: str | None = None  # only learners who changed since that request was submitted
+    since_day: date | None = None  # or since the beginning of that day, in the platform's zone
 
 
 @dataclass(frozen=True, slots=True)

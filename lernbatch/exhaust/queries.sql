@@ -164,6 +164,25 @@ SELECT DISTINCT r.channel AS consumer_id, b.course_id
                    WHERE b.batch_id = ANY (r.batch_ids))
 RETURNING request_id, dataset;
 
+-- sharded close_withdrawn
+WITH delivered AS MATERIALIZED (
+  SELECT request_id, channel, files_from, unnest(batch_ids) AS batch_id
+    FROM exhaust_request
+   WHERE dataset = ANY (:personal::text[]) AND deliveries <> '[]' AND status IN ('SUCCESS', 'FAILED')
+), withdrawn AS MATERIALIZED (
+  SELECT DISTINCT delivered.request_id
+    FROM delivered
+    JOIN batch b ON b.batch_id = delivered.batch_id
+    JOIN consent c ON c.consumer_id = delivered.channel AND c.object_id = b.course_id
+     AND c.withdrawn_at >= delivered.files_from
+    JOIN enrolment e ON e.batch_id = b.batch_id AND e.user_id = c.user_id
+)
+   UPDATE exhaust_request r
+      SET status = 'FAILED', message = :message, deliveries = '[]', sealed_key = NULL
+     FROM withdrawn
+    WHERE r.request_id = withdrawn.request_id
+RETURNING r.request_id, r.dataset;
+
 -- postpone_expiry
 UPDATE exhaust_request SET expires_at = :until WHERE request_id = :request_id;
 
@@ -231,12 +250,9 @@ c.user_id = e.user_id AND c.consumer_id = :consumer_id AND c.object_id = e.cours
       AND lower(c.status) = 'active' AND (c.expires_at IS NULL OR c.expires_at > :now)
 
 -- fragment progress_columns
--- The statement says which contents are completed, the rules what that means: sending whole states would cost more
--- than everything else together.
 e.user_id, (e.enrolled_at AT TIME ZONE :zone)::date AS enrolled_on,
           (e.completed_at AT TIME ZONE :zone)::date AS completed_on, e.certificates <> '[]' AS has_certificate,
-          ARRAY(SELECT state.key FROM jsonb_each(e.states) AS state WHERE state.value ->> 0 = '2') AS completed_ids,
-          e.scores
+          coalesce(e.states_text, e.states::text) AS states, e.scores
 
 -- progress_rows
    SELECT :{progress_columns}, e.last_read_content_id, CASE WHEN e.last_access_at IS NOT NULL
@@ -293,6 +309,31 @@ LEFT JOIN profile p ON p.user_id = e.user_id
       AND (b.batch_id <> ALL (:foreign_ids::text[]) OR p.root_org_id = :channel)
  GROUP BY 1, 2, 3
    HAVING :with_empty OR count(e.user_id) > 0
+ ORDER BY 1, 2, 3;
+
+-- sharded summary_rows
+-- What every node has, joined to what the shards have, would fetch both tables of learners whole.
+WITH learner AS MATERIALIZED (
+     SELECT e.batch_id, e.user_id, e.completed_at, e.certificates <> '[]' AS is_certified, p.root_org_id, p.state,
+            p.district, p.org_name, p.user_type, p.user_sub_type
+       FROM enrolment e
+  LEFT JOIN profile p ON p.user_id = e.user_id
+      WHERE e.batch_id = ANY (:batch_ids::text[]) AND e.active
+)
+   SELECT b.batch_id,
+          CASE WHEN :by_state THEN coalesce(l.state, '') ELSE '' END AS state,
+          CASE WHEN :by_district THEN coalesce(l.district, '') ELSE '' END AS district,
+          count(l.user_id) AS enrolled, count(l.completed_at) AS completed,
+          count(*) FILTER (WHERE l.is_certified) AS certified,
+          mode() WITHIN GROUP (ORDER BY l.org_name) AS org_name,
+          mode() WITHIN GROUP (ORDER BY l.user_type) AS user_type,
+          mode() WITHIN GROUP (ORDER BY l.user_sub_type) AS user_sub_type
+     FROM batch b
+LEFT JOIN learner l ON l.batch_id = b.batch_id
+    WHERE b.batch_id = ANY (:batch_ids)
+      AND (b.batch_id <> ALL (:foreign_ids::text[]) OR l.root_org_id = :channel)
+ GROUP BY 1, 2, 3
+   HAVING :with_empty OR count(l.user_id) > 0
  ORDER BY 1, 2, 3;
 
 -- metric_rows

@@ -1,4 +1,4 @@
-"""Sealing anew what older keys have sealed: profiles, notes, keys of requests, drafts, what a move brought."""
+"""Sealing anew what older keys have sealed: profiles, notes, secrets, keys of requests, drafts, what a move brought."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from lernbatch.mentoring import actions as mentoring
 from lernbatch.person import resealing
 from lernbatch.person.resealing import ResealCount
 from lernbatch.services import Services
+from lernbatch.webhook import actions as webhook
 
 Q = sql.load("lernbatch.exhaust")
 
@@ -17,6 +18,7 @@ async def reseal(services: Services) -> ResealCount:
     count = ResealCount()
     await resealing.reseal_profiles(services, count)
     await resealing.reseal(services, mentoring.Q.sealed_notes, mentoring.Q.reseal_notes, count)
+    await resealing.reseal(services, webhook.Q.sealed_secrets, webhook.Q.reseal_secrets, count)
     await resealing.reseal(services, drafts.Q.sealed_drafts, drafts.Q.reseal_drafts, count)
     await resealing.reseal(services, Q.sealed_keys, Q.reseal_keys, count)
     await resealing.reseal(services, Q.sealed_imports, Q.reseal_imports, count)

@@ -97,7 +97,7 @@ class ColumnOfPeople(CannotBeMade):
 
 
 class NotOfLearners(CannotBeMade):
-    message = "filters and changedSinceRequest choose learners; this dataset counts batches"
+    message = "filters, changedSinceRequest and changedSince choose learners; this dataset counts batches"
 
 
 class NoEarlierRequest(CannotBeMade):
@@ -149,7 +149,8 @@ def check_selectors(selection: Selection, dataset: Dataset, has_key: bool, limit
         raise NoSelector
     if len(selection.batch_ids) > limit and not dataset.spans_batches:
         raise TooManyBatches(limit)
-    if dataset.spans_batches and (selection.filters != Filters() or selection.since_request is not None):
+    since = selection.since_request or selection.since_day
+    if dataset.spans_batches and (selection.filters != Filters() or since is not None):
         raise NotOfLearners
     if dataset is not Dataset.USER_INFO and not PERSONAL_COLUMNS.isdisjoint(selection.columns):
         raise ColumnOfPeople

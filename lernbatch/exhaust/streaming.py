@@ -19,7 +19,7 @@ from lernbatch.archive.formats import Format
 from lernbatch.archive.model import FileFormat, Row
 from lernbatch.archive.packing import Packing, Protection
 from lernbatch.database.db import Connection
-from lernbatch.database.reports import Reading
+from lernbatch.database.reports import ReportConnection
 from lernbatch.errors import Upstream
 from lernbatch.exhaust.model import Delivery
 from lernbatch.exhaust.sources import ReportScope, Source, consent_source, source
@@ -52,7 +52,7 @@ class FileOptions:
 
 
 @asynccontextmanager
-async def snapshot(services: Services, *, from_standby: bool) -> AsyncIterator[Reading]:
+async def snapshot(services: Services, *, from_standby: bool) -> AsyncIterator[ReportConnection]:
     """A connection that sees the database as it is now, or a little later, until the block ends."""
     async with (
         services.reports.reading(None if from_standby else 0) as reading,

@@ -18,7 +18,7 @@ from lernbatch.report.model import Dataset, Filters
 from lernbatch.report.progress import EXTRA_COLUMNS
 from lernbatch.report.user_info import PERSONAL_COLUMNS
 from lernbatch.web.fields import blank, text
-from lernbatch.web.schema import Fields, Milliseconds
+from lernbatch.web.schema import Day, Fields, Milliseconds
 
 COLUMNS = (*EXTRA_COLUMNS, *PERSONAL_COLUMNS)
 _LONGEST_TAG = 500
@@ -64,6 +64,7 @@ class DatasetConfig(Fields):
     changed_since_request: (
         Annotated[str, Meta(description="Only who changed since that request was submitted.")] | UnsetType
     ) = UNSET
+    changed_since: Annotated[Day, Meta(description="Only who changed on that day or later.")] | UnsetType = UNSET
 
 
 class ReportRequest(Fields):
@@ -296,7 +297,8 @@ def read_selection(config: Mapping[str, Any]) -> Selection:
     """A `datasetConfig`: batchId wins over batchFilter over searchFilter.
 
     Ours: {"columns": ["attempts"], "filters": {"organisationIds": […], "districts": […], "blocks": […],
-    "statuses": [0, 1, 2], "userIds": […], "addedBy": "u9"}, "changedSinceRequest": "9F8A…"}. Raises: CannotBeMade.
+    "statuses": [0, 1, 2], "userIds": […], "addedBy": "u9"}, "changedSinceRequest": "9F8A…"} or
+    {…, "changedSince": "2030-06-01"}. Raises: CannotBeMade.
     """
     batch_id, search, start = config.get("batchId"), config.get("searchFilter"), config.get("batchStartDate")
     is_named = isinstance(batch_id, str) and batch_id.strip()
@@ -309,6 +311,11 @@ def read_selection(config: Mapping[str, Any]) -> Selection:
         started_from = date.fromisoformat(start) if isinstance(start, str) else None
     except ValueError as wrong:
         raise rules.NoSelector from wrong
+    since = _text(config, "changedSince")
+    try:
+        since_day = date.fromisoformat(since) if since is not None else None
+    except ValueError as wrong:
+        raise WrongFilter("changedSince", "a day as 2030-06-01") from wrong
     return Selection(
         batch_ids=batch_ids,
         search=search if isinstance(search, dict) and search and not batch_ids else None,
@@ -317,6 +324,7 @@ def read_selection(config: Mapping[str, Any]) -> Selection:
         columns=columns,
         filters=read_filters(config["filters"]) if "filters" in config else Filters(),
         since_request=_text(config, "changedSinceRequest"),
+        since_day=since_day,
     )
 
 

@@ -32,6 +32,9 @@ from lernbatch.figures.model import (
     Measure,
     Position,
 )
+from lernbatch.person import names
+from lernbatch.person.profiles import make_findable
+from lernbatch.sealing import seal_of
 from lernbatch.services import Services
 from lernbatch.template.wire import read_templates
 from lernbatch.threads import beside
@@ -118,7 +121,8 @@ async def learners(services: Services, batch: Batch, query: LearnersQuery) -> Le
     measures = await bring_up_to_date(services, [batch])
     if batch.batch_id not in measures:
         raise Upstream(f"the course {batch.course_id} cannot be read")
-    filters, after = _parameters(query.batch_id, query.filters), query.after
+    names_are_known = query.filters.name is None or await make_findable(services, batch.batch_id)
+    filters, after = _parameters(services, query.batch_id, query.filters), query.after
 
     async def read(conn: Connection) -> tuple[BatchFigures | None, list[LearnerRow], int]:
         await db.run(conn, Q.plan_by_values)
@@ -148,13 +152,17 @@ async def learners(services: Services, batch: Batch, query: LearnersQuery) -> Le
         None if last is None else Position(last.first_key, last.second_key, last.user_id),
         None if counted is None else counted.counted_at,
         measures[batch.batch_id],
+        names_are_known,
     )
 
 
-def _parameters(batch_id: str, filters: LearnersFilter) -> dict[str, object]:
+def _parameters(services: Services, batch_id: str, filters: LearnersFilter) -> dict[str, object]:
     places = (filters.state, filters.district, filters.block, filters.school_id, filters.organisation_id)
     return {
         "batch_id": batch_id,
+        **names.condition(seal_of(services.config), filters.name),
+        "from_rank": filters.from_rank,
+        "to_rank": filters.to_rank,
         "standings": None if filters.standings is None else list(filters.standings),
         "unit": filters.unit,
         "reached": filters.reached,
@@ -248,6 +256,8 @@ async def count(services: Services, measures: Sequence[Measure]) -> int:
             zones=[str(measure.zone) for measure in measures],
             now=now,
             active_since=now - ACTIVE_WITHIN,
+            most_columns=rules.PICTURE_COLUMNS,
+            most_rows=rules.PICTURE_ROWS,
             most_days=MOST_DAYS,
         )
     return done

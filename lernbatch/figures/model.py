@@ -138,6 +138,7 @@ class BatchFigures:
 
     `reached`: how many reached each `Reached`, `standings`: how many have each `Standing`, `units`: how many finished
     each unit. `active`: seen within seven days. `days`: day, enrolled, completed, certified on it; the newest ones.
+    `picture`: of equal parts of the learners, who came farthest first, the mean percent of each of the first units.
     """
 
     batch_id: str
@@ -149,6 +150,7 @@ class BatchFigures:
     standings: Sequence[int] = ()
     units: Sequence[int] = ()
     days: Sequence[tuple[date, int, int, int]] = ()
+    picture: Sequence[Sequence[int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,8 @@ class LearnersFilter:
 
     `unit`: where those who stopped did, from 1; `reached` and `not_reached`: who came so far and no further;
     `finished_unit`, `unfinished_unit`: from 1; `seen_from`, `seen_before`, `added_how`, `added_by`, places as words.
+    `name`: the beginnings of words of the name, or the id; `from_rank`, `to_rank`: places, from 1, in the order of who
+    came farthest.
     """
 
     standings: Sequence[Standing] | None = None
@@ -205,6 +209,9 @@ class LearnersFilter:
     school_id: str | None = None
     organisation_id: str | None = None
     user_ids: Sequence[str] | None = None
+    name: str | None = None
+    from_rank: int | None = None
+    to_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +250,17 @@ class LearnerRow:
 
 @dataclass(frozen=True, slots=True)
 class LearnersPage:
-    """A page of learners. `total`: of all pages; `counted_at` as of the batch's figures; `next` None: the last page."""
+    """A page of learners. `total`: of all pages; `counted_at` as of the batch's figures; `next` None: the last page.
+
+    `names_are_known`: all learners of the batch can be found by their names; the rest will be in a minute.
+    """
 
     rows: Sequence[LearnerRow]
     total: int
     next: Position | None
     counted_at: datetime | None
     measure: Measure
+    names_are_known: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,18 @@ SELECT asked.batch_id, f.counted_at, coalesce(nullif(f.learners, 0), counted.lea
            FROM (SELECT FROM enrolment e WHERE e.batch_id = asked.batch_id AND e.active LIMIT :most) learner) counted
     ON f.learners IS NULL OR f.learners = 0;
 
+-- sharded sizes
+WITH counted AS MATERIALIZED (
+  SELECT batch_id, least(count(*), :most) AS learners
+    FROM enrolment
+   WHERE batch_id = ANY (:batch_ids::text[]) AND active
+GROUP BY batch_id
+)
+SELECT asked.batch_id, f.counted_at, coalesce(nullif(f.learners, 0), counted.learners, 0)::integer AS learners
+  FROM unnest(:batch_ids) AS asked (batch_id)
+  LEFT JOIN batch_figures f ON f.batch_id = asked.batch_id
+  LEFT JOIN counted ON counted.batch_id = asked.batch_id;
+
 -- plan_by_values
 -- In the transaction the planner knows which batch it is about: what is right for one of twenty learners, a look at each
 -- one's row, takes seconds for one of a hundred thousand.
@@ -23,17 +35,18 @@ SET LOCAL plan_cache_mode = force_custom_plan;
 -- Those in the batch and those who left have an index each.
 WITH enrolled AS (
   SELECT user_id, batch_id, revision, active, added_how, enrolled_at, status, percentage, completed_at, last_access_at,
-         updated_at, states, scores, jsonb_array_length(certificates) AS certificates
+         updated_at, states, states_text, scores, jsonb_array_length(certificates) AS certificates
     FROM enrolment
    WHERE batch_id = ANY (:batch_ids::text[]) AND active
    UNION ALL
   SELECT user_id, batch_id, revision, active, added_how, enrolled_at, status, percentage, completed_at, last_access_at,
-         updated_at, states, scores, jsonb_array_length(certificates)
+         updated_at, states, states_text, scores, jsonb_array_length(certificates)
     FROM enrolment
    WHERE batch_id = ANY (:batch_ids) AND NOT active
 )
 SELECT e.user_id, e.batch_id, e.revision, e.active, e.added_how, e.enrolled_at, e.status, e.percentage, e.completed_at,
-       e.last_access_at, e.updated_at, e.states::text AS states, e.scores::text AS scores, e.certificates
+       e.last_access_at, e.updated_at, coalesce(e.states_text, e.states::text) AS states, e.scores::text AS scores,
+       e.certificates
   FROM enrolled e
   LEFT JOIN (SELECT user_id, batch_id, revision, measure, active, certificates, standing_until
                FROM learner_figures
@@ -53,9 +66,10 @@ SELECT e.user_id, e.batch_id, e.revision, e.active, e.added_how, e.enrolled_at, 
 INSERT INTO learner_figures (user_id, batch_id, revision, active, certificates, measure, standing, standing_until, need,
                              reached, percentage, unit, units, best, attempts, step, enrolled_at, seen_at, completed_at,
                              added_how)
-SELECT user_id, batch_id, revision, active, certificates, measure, standing, standing_until, need, reached, percentage,
-       unit, ARRAY(SELECT jsonb_array_elements_text(units)::smallint), best, attempts, step, enrolled_at, seen_at,
-       completed_at, added_how
+SELECT counted.user_id, counted.batch_id, counted.revision, counted.active, counted.certificates, counted.measure,
+       counted.standing, counted.standing_until, counted.need, counted.reached, counted.percentage, counted.unit,
+       translate(counted.units::text, '[]', '{}')::smallint[], counted.best, counted.attempts, counted.step,
+       counted.enrolled_at, counted.seen_at, counted.completed_at, counted.added_how
   FROM unnest(:user_ids::text[], :batch_ids::text[], :revisions::bigint[], :active::boolean[], :certificates::integer[],
               :measures::integer[], :standings::smallint[], :standing_until::timestamptz[], :needs::smallint[],
               :reached::smallint[], :percentages::smallint[], :unit::smallint[], :units::jsonb[], :best::integer[],
@@ -63,8 +77,8 @@ SELECT user_id, batch_id, revision, active, certificates, measure, standing, sta
               :completed_at::timestamptz[], :added_how::text[])
     AS counted (user_id, batch_id, revision, active, certificates, measure, standing, standing_until, need, reached,
                 percentage, unit, units, best, attempts, step, enrolled_at, seen_at, completed_at, added_how)
- WHERE EXISTS (SELECT FROM enrolment e WHERE e.user_id = counted.user_id AND e.batch_id = counted.batch_id)
- ORDER BY user_id, batch_id
+  JOIN enrolment e ON e.user_id = counted.user_id AND e.batch_id = counted.batch_id
+ ORDER BY counted.user_id, counted.batch_id
 ON CONFLICT (user_id, batch_id) DO UPDATE
    SET revision = EXCLUDED.revision, active = EXCLUDED.active, certificates = EXCLUDED.certificates,
        measure = EXCLUDED.measure, standing = EXCLUDED.standing, standing_until = EXCLUDED.standing_until,
@@ -79,7 +93,7 @@ ON CONFLICT (user_id, batch_id) DO UPDATE
 WITH asked AS (
   SELECT batch_id, zone FROM unnest(:batch_ids::text[], :zones::text[]) AS asked (batch_id, zone)
 ), learner AS MATERIALIZED (
-  SELECT f.batch_id, f.standing, f.reached, f.units, f.certificates, f.seen_at,
+  SELECT f.batch_id, f.user_id, f.standing, f.reached, f.percentage, f.units, f.certificates, f.seen_at,
          (f.enrolled_at AT TIME ZONE asked.zone)::date AS enrolled_on,
          CASE WHEN f.reached >= 3 THEN (f.completed_at AT TIME ZONE asked.zone)::date END AS completed_on
     FROM asked
@@ -99,6 +113,23 @@ GROUP BY batch_id
     FROM learner, unnest(learner.units) WITH ORDINALITY AS part (percent, number)
    WHERE learner.standing > 0
 GROUP BY learner.batch_id, part.number
+), ranked AS (
+  SELECT learner.batch_id, learner.units,
+         (row_number() OVER (PARTITION BY learner.batch_id ORDER BY learner.percentage DESC, learner.user_id) - 1)
+           * least(total.enrolled, :most_columns::integer) / total.enrolled AS place
+    FROM learner
+    JOIN total ON total.batch_id = learner.batch_id
+   WHERE learner.standing > 0
+), cell AS (
+  SELECT ranked.batch_id, ranked.place, part.number, round(avg(part.percent)) AS percent
+    FROM ranked, unnest(ranked.units[1:(:most_rows::integer)]) WITH ORDINALITY AS part (percent, number)
+GROUP BY ranked.batch_id, ranked.place, part.number
+), picture AS (
+  SELECT batch_id, jsonb_agg(percents ORDER BY place) AS percents
+    FROM (SELECT batch_id, place, jsonb_agg(percent ORDER BY number) AS percents
+            FROM cell
+        GROUP BY batch_id, place) AS part
+GROUP BY batch_id
 ), event AS (
   SELECT batch_id, enrolled_on AS day, count(*) AS enrolled, 0 AS completed, 0 AS certified
     FROM learner WHERE standing > 0 GROUP BY batch_id, enrolled_on
@@ -116,7 +147,8 @@ GROUP BY c.batch_id, 2
     FROM event
 GROUP BY batch_id, day
 )
-INSERT INTO batch_figures (batch_id, learners, counted_at, enrolled, certified, active, reached, standings, units, days)
+INSERT INTO batch_figures (batch_id, learners, counted_at, enrolled, certified, active, reached, standings, units, days,
+                           picture)
 SELECT asked.batch_id, coalesce(total.learners, 0), :now, coalesce(total.enrolled, 0), coalesce(total.certified, 0),
        coalesce(total.active, 0),
        ARRAY(SELECT coalesce(sum(level.learners), 0)
@@ -129,14 +161,16 @@ SELECT asked.batch_id, coalesce(total.learners, 0), :now, coalesce(total.enrolle
            ORDER BY number),
        ARRAY(SELECT finished FROM unit WHERE unit.batch_id = asked.batch_id ORDER BY number),
        coalesce((SELECT jsonb_agg(jsonb_build_array(day, enrolled, completed, certified) ORDER BY day)
-                   FROM day WHERE day.batch_id = asked.batch_id AND ago <= :most_days), '[]')
+                   FROM day WHERE day.batch_id = asked.batch_id AND ago <= :most_days), '[]'),
+       coalesce((SELECT percents FROM picture WHERE picture.batch_id = asked.batch_id), '[]')
   FROM asked
   LEFT JOIN total ON total.batch_id = asked.batch_id
 ORDER BY asked.batch_id
 ON CONFLICT (batch_id) DO UPDATE
    SET learners = EXCLUDED.learners, counted_at = EXCLUDED.counted_at, asked_at = NULL, enrolled = EXCLUDED.enrolled,
        certified = EXCLUDED.certified, active = EXCLUDED.active, reached = EXCLUDED.reached,
-       standings = EXCLUDED.standings, units = EXCLUDED.units, days = EXCLUDED.days;
+       standings = EXCLUDED.standings, units = EXCLUDED.units, days = EXCLUDED.days,
+       picture = EXCLUDED.picture;
 
 -- ask_for_counts
 -- Somebody looks at batches that are too large to be counted meanwhile.
@@ -155,7 +189,7 @@ SELECT batch_id FROM batch_figures WHERE asked_at IS NOT NULL ORDER BY asked_at,
 UPDATE batch_figures SET asked_at = NULL WHERE batch_id = :batch_id;
 
 -- figures_of
-SELECT batch_id, counted_at, enrolled, certified, active, reached, standings, units, days
+SELECT batch_id, counted_at, enrolled, certified, active, reached, standings, units, days, picture
   FROM batch_figures
  WHERE batch_id = ANY (:batch_ids::text[]);
 
@@ -175,6 +209,14 @@ SELECT batch_id, counted_at, enrolled, certified, active, reached, standings, un
        AND (:seen_before::timestamptz IS NULL OR f.seen_at < :seen_before)
        AND (:added_how::text IS NULL OR f.added_how = :added_how)
        AND (:user_ids::text[] IS NULL OR f.user_id = ANY (:user_ids))
+       AND (:from_rank::integer IS NULL OR f.user_id IN (
+             SELECT r.user_id FROM learner_figures r
+              WHERE r.batch_id = :batch_id AND r.standing > 0
+           ORDER BY r.percentage DESC, r.user_id
+             OFFSET :from_rank - 1 LIMIT :to_rank::integer - :from_rank + 1))
+       AND (:named::text IS NULL OR f.user_id = :named OR f.user_id IN (
+             SELECT p.user_id FROM unnest(:name_marks::text[]) AS wanted (marks)
+               JOIN profile p ON p.name_marks @> wanted.marks::bigint[]))
        AND (:added_by::text IS NULL OR f.user_id IN (
              SELECT e.user_id FROM enrolment e
               WHERE e.added_by = :added_by AND e.added_by <> e.user_id AND e.batch_id = :batch_id))

@@ -30,6 +30,7 @@ from lernbatch.progress.rules import missing
 from lernbatch.template import criteria
 from lernbatch.template.model import AssessmentCriterion, BestScore, CriteriaOutcome, LearnerFacts, Mode, Template
 
+PICTURE_COLUMNS, PICTURE_ROWS = 160, 16  # of a batch: equal parts of its learners, and its first units
 MOST_UNITS = 200  # of a course, that are counted
 GRACE = timedelta(days=7)  # after the beginning nobody is behind
 SLIPPING_AFTER, STOPPED_AFTER = timedelta(days=7), timedelta(days=14)  # without being seen
@@ -63,6 +64,13 @@ class Stood(Protocol):
     def enrolled_at(self) -> datetime: ...
     @property
     def seen_at(self) -> datetime | None: ...
+
+
+class NothingToLookFor(Refused):
+    """An addition: a name is looked for by at least two letters of a word."""
+
+    code = "INVALID_REQUEST"
+    message = "Give at least two letters of a word of the name, or the whole id."
 
 
 class TooManyFigures(Refused):
@@ -276,6 +284,11 @@ def reached(enrolment: CountedEnrolment, paths: Sequence[CertificatePath]) -> Re
     if enrolment.certificates:
         return Reached.CERTIFIED
     return Reached.PASSED if not paths or any(path.is_passed for path in paths) else Reached.COMPLETED
+
+
+def ranks_of(column: int, columns: int, learners: int) -> tuple[int, int]:
+    """The first and the last place, from 1, of those in a column of the picture, from 0."""
+    return -(-column * learners // columns) + 1, -(-(column + 1) * learners // columns)
 
 
 def total_of(filters: LearnersFilter, figures: BatchFigures) -> int | None:

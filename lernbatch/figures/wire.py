@@ -26,11 +26,13 @@ from lernbatch.figures.model import (
     Sort,
     Standing,
 )
+from lernbatch.person.names import is_searchable
 from lernbatch.web.fields import blank
 from lernbatch.web.schema import BatchId, Day, Fields, UserId
 
 MOST_ROWS = 50  # of a page
 MOST_NAMED = 500  # learners of a filter
+LONGEST_NAME = 200
 STANDINGS = {standing.name.lower().replace("_", "-"): standing for standing in Standing}
 STANDING_NAMES: dict[int, Any] = {number: name for name, number in STANDINGS.items()}
 LEVELS = {level.name.lower(): level for level in Reached}
@@ -48,6 +50,7 @@ StandingName = Literal[
 ]
 LevelName = Literal["enrolled", "started", "half", "completed", "passed", "certified"]
 Number = Annotated[int, Meta(ge=1, le=rules.MOST_UNITS, description="From 1.")]
+Rank = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Asked = TypeVar("Asked", bound=Fields)
 
 
@@ -86,6 +89,10 @@ class ShownFigures(Fields):
     standings: Annotated[dict[str, int], Meta(description="How many stand so: each learner is counted once.")]
     units: list[ShownUnit]
     days: Annotated[list[ShownDay], Meta(description="The newest 400 on which anything happened.")]
+    picture: Annotated[
+        list[list[int]],
+        Meta(description="Of up to 160 equal parts of the learners, who came farthest first, percent of each unit."),
+    ]
 
 
 class FiguresAnswer(Fields):
@@ -141,6 +148,11 @@ class AskedFilters(Fields):
     school_id: str | UnsetType = UNSET
     organisation_id: str | UnsetType = UNSET
     user_ids: Annotated[list[UserId], Meta(max_length=MOST_NAMED)] | UnsetType = UNSET
+    name: Annotated[
+        str | UnsetType, Meta(description="The beginnings of words of the name, of two letters and more; or the id.")
+    ] = UNSET
+    from_rank: Annotated[Rank | UnsetType, Meta(description="Of those who came farthest; with toRank.")] = UNSET
+    to_rank: Rank | UnsetType = UNSET
 
 
 class LearnersRequest(Fields):
@@ -185,6 +197,10 @@ class LearnersOfBatch(Fields):
     counted_at: datetime | None
     learners: list[ShownLearner]
     next_cursor: Annotated[str, Meta(description="Absent on the last page.")] | UnsetType = UNSET
+    names_known: Annotated[
+        bool | UnsetType,
+        Meta(description="Of a search by name; false: some names are still being fetched, look again in a minute."),
+    ] = UNSET
 
 
 class LearnersAnswer(Fields):
@@ -238,6 +254,10 @@ def _filters(asked: AskedFilters) -> LearnersFilter:
     for name in ("seen_from", "seen_before"):
         if name in fields and fields[name].tzinfo is None:
             raise InvalidRequest(f"{name} has no zone.")
+    if "name" in fields and not (len(fields["name"]) <= LONGEST_NAME and is_searchable(fields["name"])):
+        raise rules.NothingToLookFor
+    if ("from_rank" in fields) != ("to_rank" in fields) or fields.get("from_rank", 0) > fields.get("to_rank", 0):
+        raise InvalidRequest("fromRank and toRank are given together, the lower one first.")
     return LearnersFilter(**fields)
 
 
@@ -281,6 +301,7 @@ def show_figures(batch: CountedBatch) -> ShownFigures:
         days=[
             ShownDay(str(day), enrolled, completed, certified) for day, enrolled, completed, certified in figures.days
         ],
+        picture=[list(percents) for percents in figures.picture],
     )
 
 
@@ -299,6 +320,7 @@ def show_learners(page: LearnersPage, query: LearnersQuery, now: datetime) -> Le
             counted_at=page.counted_at,
             learners=[_learner(row, page, now) for row in page.rows],
             next_cursor=UNSET if page.next is None else show_cursor(page.next, query),
+            names_known=UNSET if query.filters.name is None else page.names_are_known,
         )
     )
 

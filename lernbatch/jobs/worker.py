@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-from lernbatch import log, metrics
+import asyncpg
+
+from lernbatch import log, metrics, spans
 from lernbatch.config import Config
 from lernbatch.database import db, sql
 from lernbatch.errors import Away
@@ -95,6 +97,7 @@ async def run_soon(services: Services, kind: str) -> None:
 async def _keep(services: Services, job: Job, stop: asyncio.Event) -> None:
     IN_JOB.set(True)  # of this task, and of what it starts
     while not stop.is_set():
+        log.bind()  # the ids of the last run are not the next one's
         pause = await (_run if job.together else _run_leased)(services, job, stop)
         if not stop.is_set():
             await services.wake.wait(pause)
@@ -116,8 +119,11 @@ async def _run(services: Services, job: Job, stop: asyncio.Event) -> float:
 
 async def _run_until_done(services: Services, job: Job, stop: asyncio.Event) -> int:
     began, total = time.perf_counter(), 0
-    while not stop.is_set() and (done := await job.run(services)):
-        total += done
+    async with spans.of_job(job.kind) as span:
+        while not stop.is_set() and (done := await job.run(services)):
+            total += done
+        if span is not None:
+            span.set_attribute("lernbatch.count", total)
     if total:
         seconds = time.perf_counter() - began
         metrics.JOB_ITEMS.labels(job.kind).inc(total)
@@ -170,6 +176,8 @@ async def _run_leased(services: Services, job: Job, stop: asyncio.Event) -> floa
         log.warning("the database is away", kind=job.kind, error=repr(away.__cause__ or away))
         return AWAY_SECONDS
     except db.UNREACHABLE as unreachable:
-        log.exception("the database cannot be reached", unreachable, kind=job.kind)
+        # A table that is not there, for one, is no database that is away.
+        is_there = isinstance(unreachable, asyncpg.PostgresError) and not isinstance(unreachable, db.TROUBLES)
+        log.exception("job failed" if is_there else "the database cannot be reached", unreachable, kind=job.kind)
         return AWAY_SECONDS
     return min(pause.total_seconds(), 15)

@@ -150,8 +150,16 @@ async def history(services: Services, caller: Caller, batch_id: str, user_id: st
     )
 
 
-async def contact(services: Services, caller: Caller, new: NewContact, by: By) -> dict[str, str]:
-    """Note that learners of a batch were spoken to, in one transaction with the audit's line; user id → contact id.
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """User id → contact id, and the moment that those of one go have in common."""
+
+    contact_ids: dict[str, str]
+    noted_at: datetime
+
+
+async def contact(services: Services, caller: Caller, new: NewContact, by: By) -> Noted:
+    """Note that learners of a batch were spoken to, in one transaction with the audit's line.
 
     Raises: InvalidBatch, Unauthorized; NotEnrolled, when one of them was never in the batch: then nothing is noted.
     """
@@ -176,7 +184,7 @@ async def contact(services: Services, caller: Caller, new: NewContact, by: By) -
             now=now,
         )
         await audit.write(conn, now, by, "learner.contact", whom=user_ids, about=new.batch_id)
-    return dict(zip(user_ids, contact_ids, strict=True))
+    return Noted(dict(zip(user_ids, contact_ids, strict=True)), now)
 
 
 async def undo(services: Services, caller: Caller, batch_id: str, user_id: str, contact_id: str, by: By) -> None:
@@ -190,3 +198,36 @@ async def undo(services: Services, caller: Caller, batch_id: str, user_id: str, 
         rules.check_undo(contact.contacted_at, now)
         await db.run(conn, Q.undo_contact, **key, now=now)
         await audit.write(conn, now, by, "learner.contact-undone", whom=[user_id], about=batch_id)
+
+
+async def undo_together(services: Services, caller: Caller, batch_id: str, contacted_at: datetime, by: By) -> int:
+    """Take back all contacts that the caller noted at that moment in a batch, with the audit's line; how many.
+
+    Raises: InvalidBatch, Unauthorized, UnknownContact, TooLateToUndo.
+    """
+    await figures.managed_batch(services, caller, batch_id)
+    now = services.clock.now()
+    rules.check_undo(contacted_at, now)
+    async with services.pool.acquire() as conn, conn.transaction():
+        members = await db.all(
+            conn,
+            Member,
+            Q.undo_contacts,
+            batch_id=batch_id,
+            contacted_by=caller.user_id,
+            contacted_at=contacted_at,
+            now=now,
+        )
+        if not members:
+            raise rules.UnknownContact
+        user_ids = [member.user_id for member in members]
+        await audit.write(conn, now, by, "learner.contact-undone", whom=user_ids, about=batch_id)
+    return len(members)
+
+
+async def contacted_together(services: Services, caller: Caller, batch_id: str, contacted_at: datetime) -> int:
+    """How many learners of a batch the caller noted at that moment, and has not taken back."""
+    count: int = await db.value(
+        services.pool, Q.count_contacts, batch_id=batch_id, contacted_by=caller.user_id, contacted_at=contacted_at
+    )
+    return count

@@ -36,7 +36,7 @@ async def note_contact(call: Call) -> wire.NotedContacts:
     three days.
     """
     new = wire.read_contact(call.request)
-    return wire.NotedContacts(await actions.contact(call.services, call.caller, new, audit.by(call)))
+    return wire.NotedContacts((await actions.contact(call.services, call.caller, new, audit.by(call))).contact_ids)
 
 
 @takes(query=wire.ContactsQuery)

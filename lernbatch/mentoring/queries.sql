@@ -42,7 +42,7 @@ ORDER BY school_learners <= :large_school, enrolled_at, user_id
    LIMIT :most;
 
 -- states_of
-SELECT e.user_id, e.batch_id, e.states::text AS states
+SELECT e.user_id, e.batch_id, coalesce(e.states_text, e.states::text) AS states
   FROM unnest(:user_ids::text[], :batch_ids::text[]) AS asked (user_id, batch_id)
   JOIN enrolment e ON e.user_id = asked.user_id AND e.batch_id = asked.batch_id;
 
@@ -60,7 +60,7 @@ SELECT user_id, :batch_id, contact_id, :how, :leave_alone, sealed, :contacted_by
 -- fragment contact
 -- A contact with what its outcome is told by.
 SELECT c.user_id, c.batch_id, c.contact_id, c.how, c.leave_alone, c.sealed, c.contacted_by, c.contacted_at, e.status,
-       e.completed_at, e.states::text AS states
+       e.completed_at, coalesce(e.states_text, e.states::text) AS states
   FROM contact c
   JOIN enrolment e ON e.user_id = c.user_id AND e.batch_id = c.batch_id
 
@@ -92,6 +92,18 @@ SELECT contacted_at
 UPDATE contact
    SET undone_at = :now
  WHERE user_id = :user_id AND batch_id = :batch_id AND contact_id = :contact_id;
+
+-- undo_contacts
+-- Those that one person noted in one go have one moment.
+UPDATE contact
+   SET undone_at = :now
+ WHERE batch_id = :batch_id AND contacted_at = :contacted_at AND contacted_by = :contacted_by AND undone_at IS NULL
+RETURNING user_id;
+
+-- count_contacts
+SELECT count(*)
+  FROM contact
+ WHERE batch_id = :batch_id AND contacted_at = :contacted_at AND contacted_by = :contacted_by AND undone_at IS NULL;
 
 -- history
 -- What happened to one learner in one batch, the newest first. Who joined by himself was added by himself. Attempts at

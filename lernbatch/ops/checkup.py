@@ -17,7 +17,8 @@ import httpx
 import sandbox
 from lernbatch.config import Config
 from lernbatch.credential import keys as certificates
-from lernbatch.database import db, hosts, opening, schema
+from lernbatch.database import citus, db, hosts, opening, schema, shards
+from lernbatch.database.db import Connection
 from lernbatch.database.migrate import pending
 from lernbatch.erasure import actions as erasure
 from lernbatch.errors import Unusable
@@ -81,6 +82,8 @@ async def check_database(config: Config, dsn: str) -> AsyncIterator[CheckResult]
         sentence = f"It lacks {', '.join(missing)}: run `lernbatch migrate`." if missing else "None is missing."
         yield CheckResult("migrations", not missing, sentence)
         if not missing:
+            if (installed := await citus.version(conn)) is not None:
+                yield await check_citus(conn, installed)
             lacking = await schema.missing(conn)
             yield CheckResult("schema", not lacking, schema_sentence(lacking))
             yield check_erasures(await db.value(conn, erasure.Q.waiting_since))
@@ -89,6 +92,19 @@ async def check_database(config: Config, dsn: str) -> AsyncIterator[CheckResult]
         yield CheckResult("clock", skew < CLOCK_SKEW_SECONDS, f"{skew:.1f} seconds apart from the database's.")
     finally:
         await conn.close()
+
+
+async def check_citus(conn: Connection, installed: str) -> CheckResult:
+    """Citus, of this version: its nodes, and whether each table is kept as it should be."""
+    if await shards.read(conn) is None:
+        return CheckResult("citus", True, f"Citus {installed}; nothing is distributed: `lernbatch migrate --citus`.")
+    nodes = await citus.nodes(conn)
+    lines = [f"{node.address} {node.shards}{'' if node.active else ' (not active)'}" for node in nodes]
+    wrong = await citus.misplaced(conn)
+    sentence = f"Citus {installed}; shards of each node: {', '.join(lines)}."
+    if wrong:
+        sentence += f" {'; '.join(wrong[:MOST_LACKING])}: run `lernbatch migrate --citus`."
+    return CheckResult("citus", not wrong and all(node.active for node in nodes), sentence)
 
 
 def schema_sentence(lacking: list[str]) -> str:

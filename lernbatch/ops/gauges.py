@@ -108,7 +108,7 @@ def queue_metrics(queues: list[QueueLength], now: datetime) -> Iterable[Metric]:
     length = GaugeMetricFamily("lernbatch_queue_length", "Rows that wait, or were given up", labels=["queue", "state"])
     age = GaugeMetricFamily("lernbatch_queue_late_seconds", "How long the first has been due", labels=["queue"])
     by_state = {(queue.queue, queue.parked): queue for queue in queues}
-    for name in ("outbox", "certificate_due"):
+    for name in ("outbox", "certificate_due", "inbox"):
         for parked, state in ((False, "waiting"), (True, "parked")):
             queue = by_state.get((name, parked))
             length.add_metric([name, state], queue.length if queue else 0)

@@ -6,8 +6,10 @@ from lernbatch.bulk import actions as bulk
 from lernbatch.bulk import drafts
 from lernbatch.erasure import actions as erasure
 from lernbatch.exhaust import jobs as exhaust
+from lernbatch.inbox import actions as inbox
 from lernbatch.services import Services
-from lernbatch.web import audit, idempotency
+from lernbatch.web import audit, idempotency, rates
+from lernbatch.webhook import delivery as webhook
 
 FORGETTING = (
     exhaust.forget_expired,
@@ -15,7 +17,10 @@ FORGETTING = (
     drafts.forget_old,
     idempotency.forget_old,
     audit.forget_old,
+    rates.forget_old,
     erasure.forget_old,
+    inbox.forget_old,
+    webhook.forget_old,
 )
 
 

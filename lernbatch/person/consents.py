@@ -10,6 +10,7 @@ from lernbatch import log
 from lernbatch.database import db, sql
 from lernbatch.errors import Upstream
 from lernbatch.person.fetching import IDS_PER_SET, AfterSet, fetch_in_sets
+from lernbatch.person.model import SharedContact
 from lernbatch.services import Services
 from lernbatch.sunbird.users import Consent
 
@@ -57,6 +58,18 @@ async def recheck_consents(services: Services, uses: Sequence[tuple[str, str]]) 
             except Upstream as failure:
                 log.warning("consents are not read again", course_id=course_id, detail=failure.detail)
     await db.run(services.pool, Q.expire_consents, now=now)
+
+
+async def shared_contact(services: Services, user_id: str, course_id: str, consumer_id: str) -> SharedContact | None:
+    """The phone number and e-mail address that somebody lets the organisation see in a course, as of this moment.
+
+    None: they share nothing. Raises: Upstream.
+    """
+    consent = (await services.sunbird.users.consents([user_id], course_id, consumer_id)).get(user_id)
+    if consent is None or not consent.holds(services.clock.now()):
+        return None
+    profile = await services.sunbird.users.profile(user_id)
+    return None if profile is None else SharedContact(profile.phone, profile.email, consent.updated_at)
 
 
 async def store_consents(services: Services, user_ids: Sequence[str], course_id: str, consumer_id: str) -> None:

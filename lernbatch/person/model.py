@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,15 @@ class Personal:
     email: str = ""
     phone: str = ""
     external_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedContact:
+    """How somebody can be reached, as they let an organisation see it. `consented_at`: when they last said so."""
+
+    phone: str
+    email: str
+    consented_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

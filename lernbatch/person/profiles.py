@@ -1,7 +1,7 @@
 """Profiles: what the user service says of people, cached so that a report of a million rows is one statement.
 
-Names, e-mail addresses, phone numbers and external ids are sealed. Where people live and work is not, so that
-statements can filter by it.
+Names, e-mail addresses, phone numbers and external ids are sealed; names are found by marks. Where people live and
+work is not sealed, so that statements can filter by it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Any
 
 import msgspec
 
+from lernbatch import log
 from lernbatch.database import db, sql
 from lernbatch.errors import Upstream
+from lernbatch.person import names
 from lernbatch.person.fetching import IDS_PER_SET, AfterSet, fetch_in_sets
 from lernbatch.person.model import Lookup, Personal
 from lernbatch.sealing import Seal, seal_of
@@ -21,6 +23,7 @@ from lernbatch.services import Services
 from lernbatch.sunbird.users import Profile
 
 Q = sql.load("lernbatch.person")
+FETCHED_AT_ONCE = 100  # people, one by one, while somebody waits
 
 
 async def fetch_profiles(services: Services, batch_id: str, after_set: AfterSet) -> None:
@@ -86,6 +89,7 @@ async def store_profiles(services: Services, seal: Seal, user_ids: list[str], pr
         user_types=[profile.user_type for profile in rows],
         user_sub_types=[profile.user_sub_type for profile in rows],
         sealed=[_sealed(seal, profile) for profile in rows],
+        name_marks=[db.json(names.marks(seal, profile.name)) for profile in rows],
         now=services.clock.now(),
     )
 
@@ -102,3 +106,26 @@ def _sealed(seal: Seal, profile: Profile) -> bytes | None:
 def unseal(seal: Seal, user_id: str, sealed: bytes | None) -> Personal:
     """What is sealed of a person; empty where nothing is stored. Raises: Unusable, when no key opens it."""
     return Personal(*msgspec.json.decode(seal.open(sealed, user_id))) if sealed else Personal()
+
+
+async def make_findable(services: Services, batch_id: str) -> bool:
+    """Get the names of a batch's learners that are not kept; whether everybody can be found now.
+
+    A few are read from the user service at once, more are left to a job, which needs some seconds for each thousand.
+    """
+    parameters = {"batch_id": batch_id, "limit": IDS_PER_SET + 1}
+    statement = Q.learners_without_marks
+    user_ids = [row["user_id"] for row in await services.pool.fetch(statement.text, *statement.arguments(parameters))]
+    if not user_ids:
+        return True
+    if len(user_ids) <= min(services.sunbird.users.readable(FETCHED_AT_ONCE), IDS_PER_SET):
+        try:
+            people = await services.sunbird.users.profiles(user_ids)
+        except Upstream as failure:
+            log.warning("names are not known", batch_id=batch_id, error=failure.detail)
+            return False
+        await store_profiles(services, seal_of(services.config), user_ids, people)
+        return True
+    await db.run(services.pool, Q.ask_for_names, batch_id=batch_id, now=services.clock.now())
+    services.wake.now()
+    return False

@@ -21,6 +21,7 @@ from lernbatch.database.db import Connection
 from lernbatch.enrolment.model import EnrolmentKey
 from lernbatch.errors import Upstream
 from lernbatch.jobs.outbox import actions as outbox
+from lernbatch.jobs.outbox.announcements import announcement
 from lernbatch.progress import events, rules
 from lernbatch.progress.attempts import rules as attempt_rules
 from lernbatch.progress.attempts.model import Attempt, Submission
@@ -35,6 +36,7 @@ from lernbatch.progress.model import (
     WithoutBatch,
     WithoutEnrolment,
     Work,
+    dump_states,
     learner_of,
 )
 from lernbatch.services import Services
@@ -79,7 +81,7 @@ async def record(services: Services, update: Update) -> Outcome:
     return rules.outcome(update.works, results)
 
 
-@coalesced
+@coalesced(lambda work: work.user_id)
 async def record_one(services: Services, works: Sequence[Work]) -> list[Answer[Recorded]]:
     """Store what is reported of one learner in one batch; answered after it is committed.
 
@@ -92,7 +94,8 @@ async def record_one(services: Services, works: Sequence[Work]) -> list[Answer[R
     keys = sorted(places)
     answers: list[Answer[Recorded]] = [Again()] * len(works)
     rows: list[Row] = []
-    async with services.pool.acquire() as conn:  # one for all statements: to borrow it twice takes longer
+    # One for all statements: to borrow it twice takes longer. On Citus all learners of a flush are of one node.
+    async with services.near(works[0].user_id).acquire() as conn:
         records = await conn.fetch(Q.learners.text, *Q.learners.arguments(_keyed(keys)))
         assessed = [key for key in keys if any(works[at].submissions or works[at].rewrite for at in places[key])]
         attempts = await _attempts_of(conn, assessed) if assessed else {}
@@ -160,6 +163,8 @@ def _decide(
         row.due_reason = "completed" if row.has_finished else "score"
     if outbox.publishes_to_kafka(config):
         row.events += events.concluded(config, clock.now_ms(), row)
+    if row.has_finished:
+        row.events += announcement(config, clock.now_ms(), "learner.completed", row.key[1], userId=row.key[0])
     return answers, row if row.has_changed else None
 
 
@@ -229,17 +234,18 @@ async def _save(services: Services, conn: Connection, rows: Sequence[Row]) -> se
 
     What belongs to a row is written in the same transaction; mostly there is nothing, and one statement is enough.
     """
-    alone = not any(row.written or row.dropped or row.due_reason or row.events for row in rows)
-    async with nullcontext() if alone else conn.transaction():
+    if not any(row.written or row.dropped or row.due_reason or row.events for row in rows):
+        return await _update(services, conn, rows)
+    async with nullcontext(conn) if services.nodes is None else services.pool.acquire() as conn, conn.transaction():
         saved = await _update(services, conn, rows)
-        if not alone:
-            await _save_beside(services, conn, [row for row in rows if row.key in saved])
+        await _save_beside(services, conn, [row for row in rows if row.key in saved])
     return saved
 
 
 async def _update(services: Services, conn: Connection, rows: Sequence[Row]) -> set[EnrolmentKey]:
     parameters: dict[str, object] = {
         "now": services.clock.now(),
+        "as_text": services.config.states_as_text,
         **db.columns(
             rows,
             user_ids="learner.user_id",
@@ -249,9 +255,9 @@ async def _update(services: Services, conn: Connection, rows: Sequence[Row]) -> 
             progress="completion.progress",
             percentages="completion.percentage",
             completed_at="completion.completed_at",
-            states="states",
             scores="scores",
         ),
+        "states": [dump_states(row.states) for row in rows],
         **db.columns(
             [rules.last_read(row.states) for row in rows],
             last_read_content_ids="content_id",
@@ -309,13 +315,12 @@ async def states_of(services: Services, user_id: str, course_id: str, batch_id: 
         return await _read_states(services, (user_id, batch_id, course_id))
 
 
-@coalesced
+@coalesced(lambda key: key[0])
 async def _read_states(services: Services, keys: Sequence[tuple[str, str, str]]) -> list[Answer[States]]:
     """The states of one learner, batch and course."""
     user_ids, batch_ids, course_ids = (list(column) for column in zip(*keys, strict=True))
-    rows = await db.all(
-        services.pool, StatesRow, Q.states_of, user_ids=user_ids, batch_ids=batch_ids, course_ids=course_ids
-    )
+    pool = services.near(user_ids[0])
+    rows = await db.all(pool, StatesRow, Q.states_of, user_ids=user_ids, batch_ids=batch_ids, course_ids=course_ids)
     answers: list[Answer[States]] = [{} for _ in keys]
     for row in rows:
         answers[row.position - 1] = STATES.decode(row.states)

@@ -55,6 +55,12 @@ STATES = msgspec.json.Decoder(States)
 SCORES = msgspec.json.Decoder(Scores)
 
 
+def dump_states(states: States) -> str:
+    """As the column holds them, for STATES to read. In one order, the one of jsonb, whatever was reported first."""
+    content_ids = sorted(sorted(states), key=len)
+    return msgspec.json.encode({content_id: states[content_id] for content_id in content_ids}).decode()
+
+
 class Report(msgspec.Struct, frozen=True, gc=False):
     """What a client says about one content; None where it says nothing. Times are epoch milliseconds.
 

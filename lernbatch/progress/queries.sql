@@ -1,11 +1,12 @@
 -- Statements about progress. `learners` and `save` are the hot path: see docs/decisions/0008-coalescing.md.
+-- A row has its states as text, or still as jsonb: see docs/decisions/0024-states-as-text.md.
 
 -- learners
 -- Everything that reports of many learners need, in one read: the batch's dates and the row.
 -- In the order of the fields of EnrolledLearner, after `active`: see progress.model.learner_of.
    SELECT e.active, asked.user_id, asked.batch_id, b.start_date, b.end_date, b.time_zone, b.course_id,
           b.course_version, b.templates <> '{}' AS awards, e.status, e.progress, e.percentage, e.completed_at,
-          e.states::text AS states, e.scores::text AS scores, e.revision
+          coalesce(e.states_text, e.states::text) AS states, e.scores::text AS scores, e.revision
      FROM unnest(:user_ids::text[], :batch_ids::text[]) AS asked (user_id, batch_id)
 LEFT JOIN batch b ON b.batch_id = asked.batch_id
 LEFT JOIN enrolment e ON e.user_id = asked.user_id
@@ -28,11 +29,13 @@ SELECT a.user_id, a.batch_id, a.content_id, a.attempt_id, a.attempted_ms, a.scor
       SET status = new.status, progress = new.progress, percentage = new.percentage,
           completed_at = new.completed_at, last_read_content_id = new.last_read_content_id,
           last_read_content_status = new.last_read_content_status, last_access_at = new.last_access_at,
-          states = new.states, scores = new.scores, updated_at = :now, revision = e.revision + 1
+          states_text = CASE WHEN :as_text THEN new.states END,
+          states = CASE WHEN NOT :as_text THEN new.states::jsonb END, -- for processes of 0.2.0 beside us
+          scores = new.scores, updated_at = :now, revision = e.revision + 1
      FROM unnest(:user_ids::text[], :batch_ids::text[], :revisions::bigint[], :statuses::smallint[],
                  :progress::integer[], :percentages::smallint[], :completed_at::timestamptz[],
                  :last_read_content_ids::text[], :last_read_content_statuses::smallint[],
-                 :last_access_at::timestamptz[], :states::jsonb[], :scores::jsonb[])
+                 :last_access_at::timestamptz[], :states::text[], :scores::jsonb[])
           AS new (user_id, batch_id, revision, status, progress, percentage, completed_at, last_read_content_id,
                   last_read_content_status, last_access_at, states, scores)
     WHERE e.user_id = new.user_id
@@ -75,7 +78,7 @@ ON CONFLICT (user_id, batch_id) DO UPDATE
 
 -- states_of
 -- The states of many learners in one read; as text, so that they are read straight into their own type.
-SELECT asked.position, e.states::text AS states
+SELECT asked.position, coalesce(e.states_text, e.states::text) AS states
   FROM unnest(:user_ids::text[], :batch_ids::text[], :course_ids::text[])
        WITH ORDINALITY AS asked (user_id, batch_id, course_id, position)
   JOIN enrolment e ON e.user_id = asked.user_id
@@ -107,11 +110,12 @@ SELECT true
 
 -- progress_of_people
 -- A page of what people have done in the course (null: in any), enrolled or not any more.
-SELECT user_id, batch_id, course_id, progress, states::text AS states, scores::text AS scores, updated_at
+SELECT user_id, batch_id, course_id, progress, coalesce(states_text, states::text) AS states, scores::text AS scores,
+       updated_at
   FROM enrolment
  WHERE user_id = ANY(:user_ids::text[])
    AND (:course_id::text IS NULL OR course_id = :course_id)
-   AND states <> '{}'
+   AND coalesce(states_text <> '{}', states <> '{}')
    AND (user_id, batch_id) > (:after_user_id, :after_batch_id)
 ORDER BY user_id, batch_id
    LIMIT :limit;
@@ -119,7 +123,8 @@ ORDER BY user_id, batch_id
 -- enrolments_to_recompute
 -- One page of active enrolments in the order of the key, with the marks of all attempts; batch null: of all batches.
   SELECT e.user_id, e.batch_id, e.course_id, b.course_version, e.status, e.progress, e.percentage, e.completed_at,
-         e.last_read_content_id, e.last_access_at, e.states::text AS states, e.scores::text AS scores,
+         e.last_read_content_id, e.last_access_at, coalesce(e.states_text, e.states::text) AS states,
+         e.scores::text AS scores,
          (SELECT jsonb_agg(jsonb_build_array(a.content_id, a.attempt_id, a.attempted_ms, a.score, a.max_score))
             FROM attempt a
            WHERE a.user_id = e.user_id AND a.batch_id = e.batch_id) AS attempts

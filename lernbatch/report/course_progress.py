@@ -7,6 +7,7 @@ from typing import Any
 
 from lernbatch.archive.model import Row
 from lernbatch.course.model import Course
+from lernbatch.enrolment.model import completed_ids
 from lernbatch.report import cells
 from lernbatch.report.learner_metrics import IDENTITY_COLUMNS, MetricRow, Unseal, identity_cells
 from lernbatch.report.model import ReportTable
@@ -31,7 +32,7 @@ def course_progress(course: Course, unseal: Unseal) -> ReportTable:
     def expand(record: Sequence[Any]) -> Iterable[Row]:
         learner = MetricRow._make(record)
         own = learner.root_org_id == course.channel
-        done, is_complete = learner.completed_ids, learner.completed_on is not None
+        done, is_complete = completed_ids(learner.states), learner.completed_on is not None
         required = course.required_ids
         return (
             (

@@ -36,7 +36,7 @@ class MetricRow(NamedTuple):
     enrolled_on: date
     completed_on: date | None
     has_certificate: bool
-    completed_ids: list[str]
+    states: str  # JSON
     scores: Mapping[str, Any]
     sealed: bytes | None
     root_org_id: str | None

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from lernbatch.archive.model import Row
 from lernbatch.course.model import Course, LeafNode
+from lernbatch.enrolment.model import completed_ids
 from lernbatch.report import cells
 from lernbatch.report.model import ReportBatch, ReportTable
 
@@ -54,7 +55,7 @@ class ProgressRow(NamedTuple):
     enrolled_on: date
     completed_on: date | None
     has_certificate: bool
-    completed_ids: list[str]
+    states: str  # JSON
     scores: Mapping[str, Any]
     last_read_content_id: str | None
     last_access_on: date | None
@@ -109,7 +110,7 @@ def progress(course: Course, batch: ReportBatch, scored_ids: Collection[str], op
 
     def expand(record: Sequence[Any]) -> Iterable[Row]:
         learner = ProgressRow._make(record)
-        done, is_complete = learner.completed_ids, learner.completed_on is not None
+        done, is_complete = completed_ids(learner.states), learner.completed_on is not None
         row: list[str | int | float | None] = [
             *head,
             learner.user_id,
@@ -131,7 +132,7 @@ def progress(course: Course, batch: ReportBatch, scored_ids: Collection[str], op
         ]
         row += [cells.score_cell(learner.scores, content_id) for content_id in scored]
         for unit in units:
-            row += unit.cells(learner)
+            row += unit.cells(learner, done)
         for extra in extras:
             row += extra.cells(learner)
         return (row,)
@@ -157,8 +158,8 @@ class _UnitColumns:
         columns = (f"{unit_id} - Progress", *((f"{unit_id} - Score",) if own else ()))
         return cls(columns, course.required_ids & inside, _needed(course, inside, options), own)
 
-    def cells(self, learner: ProgressRow) -> list[str | int]:
-        percent = cells.progress_percent(False, cells.counted(learner.completed_ids, self.required), self.needed)
+    def cells(self, learner: ProgressRow, done: Collection[str]) -> list[str | int]:
+        percent = cells.progress_percent(False, cells.counted(done, self.required), self.needed)
         return [percent, cells.total_score(learner.scores, self.assessed)] if self.assessed else [percent]
 
 

@@ -43,7 +43,7 @@ ON CONFLICT (batch_id) DO NOTHING;
 -- enrolment
 -- One learner in one batch, active or not, to be explained.
 SELECT e.user_id, e.batch_id, b.course_id, b.course_version, e.active, e.status, e.percentage, e.completed_at,
-       e.states::text AS states, e.scores::text AS scores
+       coalesce(e.states_text, e.states::text) AS states, e.scores::text AS scores
   FROM enrolment e
   JOIN batch b ON b.batch_id = e.batch_id
  WHERE e.user_id = :user_id

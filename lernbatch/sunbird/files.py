@@ -21,16 +21,19 @@ class PublicOnly(httpx.AsyncBaseTransport):
 
     What a name means may change between a look at it and the next, so the connection goes to the very address that was
     looked at, under the name that was asked for. `within` must not keep connections: it would share one among names.
+    `setting`: where `trusted` comes from.
     """
 
-    def __init__(self, within: httpx.AsyncBaseTransport, trusted: frozenset[str]) -> None:
-        self._within, self._trusted = within, trusted
+    def __init__(
+        self, within: httpx.AsyncBaseTransport, trusted: frozenset[str], setting: str = "LERNBATCH_PICTURE_HOSTS"
+    ) -> None:
+        self._within, self._trusted, self._setting = within, trusted, setting
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.host
         if self._trusted & {host, request.url.netloc.decode()}:
             return await self._within.handle_async_request(request)
-        *others, last = await public_addresses(host)
+        *others, last = await public_addresses(host, self._setting)
         for address in others:
             try:
                 return await self._within.handle_async_request(_sent_to(request, address))
@@ -81,13 +84,16 @@ def _sent_to(request: httpx.Request, address: str) -> httpx.Request:
     )
 
 
-async def public_addresses(host: str) -> list[str]:
-    """The addresses of a host, all outside the network. Raises: Unreachable; Inside, when one of them is not."""
+async def public_addresses(host: str, setting: str) -> list[str]:
+    """The addresses of a host, all outside the network. Raises: Unreachable; Inside, when one of them is not.
+
+    `setting`: which names those that may be inside.
+    """
     try:
         places = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as unknown:
         raise Unreachable(f"there is no host {host}: {unknown}") from unknown
     addresses = [str(place[4][0]) for place in places]
     if not addresses or not all(ip_address(address).is_global for address in addresses):
-        raise Inside(f"{host} is inside the network: name it in LERNBATCH_PICTURE_HOSTS to fetch from there")
+        raise Inside(f"{host} is inside the network: name it in {setting} to reach it there")
     return addresses

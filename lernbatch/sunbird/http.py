@@ -14,7 +14,7 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
-from lernbatch import log, tracing
+from lernbatch import log, spans, tracing
 from lernbatch.config import Config
 from lernbatch.errors import Upstream
 
@@ -254,16 +254,19 @@ class Remote:
 
     async def _exchange(self, call: _Request) -> tuple[int, bytes]:
         content = None if call.body is None else msgspec.json.encode(call.body)
-        headers = {"Content-Type": "application/json", **tracing.outgoing(), **(call.headers or {})}
         chunks, size = [], 0
-        async with self._client.stream(
-            call.method, call.path, content=content, params=call.query, headers=headers
-        ) as response:
-            async for chunk in response.aiter_bytes():
-                size += len(chunk)
-                if size > self._max_bytes:
-                    raise httpx.ReadError(f"the answer is larger than {self._max_bytes} bytes")
-                chunks.append(chunk)
+        with spans.of_call(self._name, call.method) as span:
+            headers = {"Content-Type": "application/json", **tracing.outgoing(), **(call.headers or {})}
+            async with self._client.stream(
+                call.method, call.path, content=content, params=call.query, headers=headers
+            ) as response:
+                async for chunk in response.aiter_bytes():
+                    size += len(chunk)
+                    if size > self._max_bytes:
+                        raise httpx.ReadError(f"the answer is larger than {self._max_bytes} bytes")
+                    chunks.append(chunk)
+            if span is not None:
+                span.set_attribute("http.response.status_code", response.status_code)
         return response.status_code, b"".join(chunks)
 
     def _read(self, call: _Request, status: int, body: bytes) -> Reply:

@@ -14,13 +14,13 @@ from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError
 from lernbatch.sealing import seal_of
 from lernbatch.services import Services
-from lernbatch.takeover import batches, build, lease, report, stage, target
+from lernbatch.sunbird_source.model import SunbirdSource
+from lernbatch.takeover import batches, build, indexes, lease, report, stage, target
 from lernbatch.takeover.convert.model import Converted, ConvertOptions, Fate, MoveProblem
 from lernbatch.takeover.database import PERMANENT, Q, Tables, temporary
-from lernbatch.takeover.passes import Pass, StoredPass, Watch
-from lernbatch.takeover.row import SunbirdSource
+from lernbatch.takeover.passes import BYTES_AT_ONCE, Pass, StoredPass, Watch
 
-COPY, CATCH_UP, HAND_OVER = "copy", "catch-up", "hand-over"
+COPY, CATCH_UP, JOURNAL, HAND_OVER = "copy", "catch-up", "journal", "hand-over"
 MOST_VANISHED = 1_000_000  # learners that are compared or taken out at once
 FATES = [fate.value for fate in Fate]
 
@@ -142,12 +142,15 @@ async def copy(
     *,
     catch_up: bool = False,
     remove_vanished: bool = False,
+    bytes_at_once: int = BYTES_AT_ONCE,
 ) -> dict[str, Any]:
     """Bring the rows of `sources` into the target; `catch_up`: what changed since the last pass. Returns the report.
 
-    `remove_vanished`: enrolments that a living source has not any more are taken out, and listed. A pass that was
-    stopped goes on where it was. Raises: HandedOver, OtherOptions, AlreadyCopied, NothingCopied, OnlyLive,
-    lease.AlreadyMoving, stage.ChangedSource, batches.NoBatches, Upstream.
+    `remove_vanished`: enrolments that a living source has not any more are taken out, and listed. `bytes_at_once`: of
+    staged rows, about how many one transaction builds. A pass that was stopped goes on where it was.
+
+    Raises: HandedOver, OtherOptions, AlreadyCopied, NothingCopied, OnlyLive, lease.AlreadyMoving,
+    stage.ChangedSource, batches.NoBatches, Upstream.
     """
     if remove_vanished and not all(source.live for source in sources if "user_enrolments" in source.tables):
         raise OnlyLive
@@ -167,8 +170,11 @@ async def copy(
             await tables.run(Q.forget_held_batches)
             await stage.note(tables, moving.seal, converted.problems, converted.held, of_batches=True)
             await target.write_batches(moving, converted.batches)
-        moving.removes_vanished = remove_vanished
+        moving.removes_vanished, moving.bytes_at_once = remove_vanished, bytes_at_once
+        if not catch_up:
+            await indexes.set_aside(tables, owner)
         await build.build(moving, target.Target(moving))
+        await indexes.put_back(tables)
         if remove_vanished:
             await _remove_vanished(moving)
         told = {**await report.gather(moving), "removed": [list(key) for key in moving.removed]}

@@ -11,12 +11,12 @@ from lernbatch.course import rules as course_rules
 from lernbatch.course.model import Course
 from lernbatch.errors import LernbatchError, Upstream
 from lernbatch.services import Services
+from lernbatch.sunbird_source.model import SourceRow, UnreadableRow
 from lernbatch.takeover import stage
 from lernbatch.takeover.convert import batches as convert
 from lernbatch.takeover.convert.model import BatchFacts, Converted, Fate
 from lernbatch.takeover.database import Q
 from lernbatch.takeover.passes import Pass
-from lernbatch.takeover.row import SourceRow, UnreadableRow
 
 TREES_KEPT = 300
 COURSES_AT_ONCE = 8

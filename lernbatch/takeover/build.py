@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -15,8 +15,6 @@ from lernbatch.takeover.database import Q, of_schema
 from lernbatch.takeover.passes import Pass, PassCounts
 from lernbatch.takeover.stage import note
 
-ROWS_AT_ONCE = 10_000  # of the source; a single learner may have more
-BYTES_AT_ONCE = 8 * 1024 * 1024
 _DECODERS = {kind: msgspec.json.Decoder(list[shape]) for kind, shape in KINDS.items()}  # type: ignore[valid-type]
 
 
@@ -36,6 +34,7 @@ class TakesBatches(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Slice:
     slice: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +51,40 @@ class Nowhere:
 
 
 async def build(moving: Pass, sink: LearnerSink) -> None:
-    """Build all slices that are not built yet; each in one transaction. Raises: MoveLeaseLost, Upstream."""
+    """Build all slices that are not built yet; some in one transaction. Raises: MoveLeaseLost, Upstream."""
     tables = moving.tables
     for built in await tables.all(_BuiltSlice, Q.slices_built):
         moving.counts.add_json(built.counts)
     slices = await tables.all(_Slice, Q.slices_to_build)
-    for done, row in enumerate(slices):
+    done = 0
+    for group in _groups(slices, moving.bytes_at_once):
         moving.watch("slices built", done, len(slices))
         counts = PassCounts()
         async with tables.conn.transaction():
             await lease.check(tables.conn, moving.owner)
-            async for learners in _learners(moving, row.slice):
+            async for learners in _learners(moving, group):
                 converted = await _converted(moving, learners)
                 await sink.take(converted, counts)
                 await note(tables, moving.seal, converted.problems, converted.held)
                 _count(counts, converted)
-            await tables.run(Q.slice_built, slice=row.slice, counts=counts.as_json())
+            await tables.run(Q.slices_built_now, slices=group, counts=counts.as_json())
         moving.counts.add(counts)
+        done += len(group)
     moving.watch("slices built", len(slices), len(slices))
+
+
+def _groups(slices: Sequence[_Slice], size: int) -> Iterator[list[int]]:
+    """Slices that are built in one transaction: about `size` bytes of them, for a transaction has its price."""
+    group: list[int] = []
+    total = 0
+    for row in slices:
+        group.append(row.slice)
+        total += row.size
+        if total >= size:
+            yield group
+            group, total = [], 0
+    if group:
+        yield group
 
 
 def _count(counts: PassCounts, converted: Converted) -> None:
@@ -84,17 +99,17 @@ def _count(counts: PassCounts, converted: Converted) -> None:
     counts.built["imported_certificate"] += len(converted.certificates)
 
 
-async def _learners(moving: Pass, number: int) -> AsyncIterator[dict[str, list[Staged]]]:
-    """The staged rows of a slice, whole learners, about ROWS_AT_ONCE at a time."""
+async def _learners(moving: Pass, slices: list[int]) -> AsyncIterator[dict[str, list[Staged]]]:
+    """The staged rows of some slices, whole learners, about `bytes_at_once` at a time."""
     statement = of_schema(Q.staged_learners, moving.tables.schema)
     learners: dict[str, list[Staged]] = {}
-    rows = size = 0
-    async for record in moving.tables.conn.cursor(statement.text, number, prefetch=100):
-        user_id, kind, bodies, count = record
-        if user_id not in learners and (rows >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE):
+    size = 0
+    async for record in moving.tables.conn.cursor(statement.text, slices, prefetch=500):
+        user_id, kind, bodies = record
+        if user_id not in learners and size >= moving.bytes_at_once:
             yield learners
-            learners, rows, size = {}, 0, 0
-        rows, size = rows + count, size + len(bodies)
+            learners, size = {}, 0
+        size += len(bodies)
         learners.setdefault(user_id, []).extend(_DECODERS[kind].decode(b"[" + bodies + b"]"))
     if learners:
         yield learners

@@ -20,14 +20,15 @@ from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unusable
 from lernbatch.screen import Screen
 from lernbatch.services import Services
+from lernbatch.shadow.rules import Calls
+from lernbatch.sunbird_source.beside import open_archive, open_index, open_job_requests, open_registry
+from lernbatch.sunbird_source.model import Options, SunbirdSource
+from lernbatch.sunbird_source.opening import open_source
 from lernbatch.takeover import actions, report
 from lernbatch.takeover import hand_back as handing_back
 from lernbatch.takeover import hand_over as handing_over
 from lernbatch.takeover import verify as verification
 from lernbatch.takeover.convert.model import ConvertOptions
-from lernbatch.takeover.readers.beside import open_archive, open_index, open_job_requests, open_registry
-from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, SunbirdSource
 from lernbatch.takeover.showing import Shown
 
 app = App(name="sunbird", help="Move over from a running Sunbird: plan, copy, catch up, verify, hand over, and back.")
@@ -121,31 +122,125 @@ def copy(*sources: str, options: SourceOptions = _NO_OPTIONS) -> None:
 
 
 @app.command
-def catch_up(*sources: str, remove_vanished: bool = False, options: SourceOptions = _NO_OPTIONS) -> None:
-    """Copy what has changed since: a second full pass, of which only the differences are written.
+def catch_up(
+    *sources: str,
+    journal: Path | None = None,
+    remove_vanished: bool = False,
+    options: SourceOptions = _NO_OPTIONS,
+) -> None:
+    """Copy what has changed since: a second full pass, of which only the differences are written; or, much faster, the
+    writes that the shadow proxy has recorded since before the export was made. Exits with 1 if those are not all.
 
     Example: `lernbatch sunbird catch-up newer-export`
 
     Args:
         sources: as for plan
+        journal: the folder of the shadow proxy's journal, instead of a source
         remove_vanished: take enrolments out that a living source has not any more, and list them
     """
+    if journal is not None:
+        if sources or remove_vanished:
+            raise Unusable("--journal stands for the source: give the one or the other.")
+        asyncio.run(_play(journal))
+        return
     told = asyncio.run(_copy(sources, options, catch_up=True, remove_vanished=remove_vanished))
     for user_id, batch_id in told["removed"]:
         print(f"removed: {user_id} in {batch_id}")
     _say(told, options)
 
 
+async def _play(folder: Path) -> None:
+    """Do the writes of a journal. Raises: Unusable, when they do not stand for a full pass."""
+    from lernbatch.routes import ROUTES
+    from lernbatch.takeover import journal
+
+    calls = Calls((route.method, route.path, route.gateway) for route in ROUTES)
+    async with (
+        command.services_and_dsn() as (services, dsn),
+        journal.muted(services.config) as (config, resigner, key),
+        command.answering(config, dsn) as client,
+    ):
+        conn = await db.connect(dsn)
+        try:
+            with Shown(Screen(stderr=True)) as watch:
+                ask = journal.asking(client, resigner, key)
+                told = await journal.catch_up(services, conn, folder, calls, ask, watch)
+        finally:
+            await conn.close()
+    print(f"{told['done']} writes were done, {told['done_before']} of the journal were done before.")
+    if told["lacking"]:
+        raise Unusable("The journal does not stand for a full catch-up:\n  " + "\n  ".join(told["lacking"]))
+
+
+async def _compare_answers(count: int, primary: str, seed: int) -> None:
+    """Raises: Unusable, when answers differ or one of the services gives none."""
+    from lernbatch.routes import ROUTES
+    from lernbatch.shadow.comparer import Asker, Unasked
+    from lernbatch.shadow.model import Answer
+    from lernbatch.takeover import journal, sampling
+
+    if not primary.startswith(("http://", "https://")):
+        raise Unusable("--primary is the address of the old service, as http://lms:9000.")
+    old = Asker(primary)
+    async with (
+        command.services_and_dsn() as (services, dsn),
+        journal.muted(services.config) as (config, _, _),
+        command.answering(config, dsn) as client,
+    ):
+        conn = await db.connect(dsn)
+
+        async def theirs(method: str, path: str, body: bytes) -> Answer:
+            return await old.ask(method, path, {"content-type": "application/json"}, body)
+
+        async def ours(method: str, path: str, body: bytes) -> Answer:
+            answer = await client.request(method, path, content=body, headers={"content-type": "application/json"})
+            return Answer(answer.status_code, answer.content)
+
+        calls = Calls((route.method, route.path, route.gateway) for route in ROUTES)
+        try:
+            with Shown(Screen(stderr=True)) as watch:
+                sample = await sampling.compare_answers(conn, count, seed, calls, theirs, ours, watch)
+        except Unasked as failure:
+            raise Unusable(f"{primary} gives no answer that can be compared: {failure}.") from failure
+        finally:
+            await old.close()
+            await conn.close()
+    for example in sample.examples:
+        print(example)
+    differences = sample.differences.total()
+    print(
+        f"{sample.answers} answers about {sample.learners} learners: {differences} differences,"
+        f" {sample.explained} more that are known."
+    )
+    if differences:
+        raise Unusable("Both services do not say the same.")
+
+
 @app.command
-def verify(*sources: str, batch: str | None = None, options: SourceOptions = _NO_OPTIONS) -> None:
+def verify(
+    *sources: str,
+    batch: str | None = None,
+    sample: int = 0,
+    primary: str = "",
+    seed: int = 1,
+    options: SourceOptions = _NO_OPTIONS,
+) -> None:
     """Read the source again and compare what it makes with the database. Exits with 1 if a difference has no reason.
+
+    With --sample no source is read: both services are asked for the lists and states of so many learners.
 
     Example: `lernbatch sunbird verify export --registry TrainingCertificate.jsonl`
 
     Args:
         sources: as for plan; none: those of the last copy or catch-up, and what was given beside them
         batch: compare this batch alone
+        sample: how many learners both services are asked for
+        primary: the address of the old service, whose private paths are asked
+        seed: draws the learners
     """
+    if sample:
+        asyncio.run(_compare_answers(sample, primary, seed))
+        return
 
     async def work() -> dict[str, Any]:
         async with _installation() as (services, conn):

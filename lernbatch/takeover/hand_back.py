@@ -17,8 +17,8 @@ from lernbatch.database.sql import Statement
 from lernbatch.errors import LernbatchError
 from lernbatch.sealing import seal_of
 from lernbatch.services import Services
+from lernbatch.sunbird_source.catalog import TABLES
 from lernbatch.takeover import actions, quarantine
-from lernbatch.takeover.catalog import TABLES
 from lernbatch.takeover.convert import back
 from lernbatch.takeover.convert.model import ConvertedAttempt, ConvertedBatch
 from lernbatch.takeover.database import Q

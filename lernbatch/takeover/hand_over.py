@@ -71,6 +71,9 @@ async def readiness(
             missing.append(f"The last verification began before the last {copied.command} was done.")
         if differences["without_reason"]:
             missing.append(f"The last verification found {differences['without_reason']} differences without a reason.")
+    played = await actions.latest(tables, actions.JOURNAL)
+    if played is not None and played.began_at > copied.began_at:
+        missing += [f"Of the journal: {sentence}" for sentence in played.counts["lacking"]]
     for row in await tables.all(KindCount, Q.held_counts):
         if row.kind not in accepted_held:
             missing.append(f"{row.count} rows are held as {row.kind}: mend them, or give --accept-held {row.kind}.")
@@ -80,7 +83,8 @@ async def readiness(
                 f"{row.count} jobs of the old service are open ({row.kind}): let them end, or give --accept-open "
                 f"{row.kind} and ask for them here again."
             )
-    return Readiness(missing, (now - copied.began_at).total_seconds() / 60)
+    began_at = copied.began_at if played is None else max(copied.began_at, played.began_at)
+    return Readiness(missing, (now - began_at).total_seconds() / 60)
 
 
 async def hand_over(
@@ -113,6 +117,6 @@ async def hand_over(
     courses = await listings.request(services, ListingsRequest(everything=True, course_ids=[], batch_ids=[]))
     if clean:
         async with conn.transaction():
-            for statement in (Q.forget_stage, Q.forget_chunks, Q.forget_slices):
+            for statement in (Q.forget_stage, Q.forget_chunks, Q.forget_slices, Q.forget_writes):
                 await tables.run(statement)
     return {**told, "listings": courses, "cleaned": clean}

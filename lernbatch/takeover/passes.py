@@ -11,10 +11,11 @@ from typing import Any
 from lernbatch.course.model import Course
 from lernbatch.sealing import Seal
 from lernbatch.services import Services
+from lernbatch.sunbird_source.model import SunbirdSource
 from lernbatch.takeover.convert.model import BatchFacts, ConvertOptions, MoveProblem
 from lernbatch.takeover.database import Tables
-from lernbatch.takeover.row import SunbirdSource
 
+BYTES_AT_ONCE = 4 * 1024 * 1024  # of staged rows that are built in one transaction; a learner may have more
 Watch = Callable[[str, int, int | None], None]  # what is done, how much of it, of how much (None: nobody knows)
 
 
@@ -62,6 +63,7 @@ class Pass:
     zones: Counter[str] = field(default_factory=Counter)
     found: list[MoveProblem] = field(default_factory=list)  # of batches, before they are written
     counts: PassCounts = field(default_factory=PassCounts)
+    bytes_at_once: int = BYTES_AT_ONCE
     removes_vanished: bool = False  # what the source has not any more is taken out of the target
     removed: list[tuple[str, str]] = field(default_factory=list)  # learner and batch
 

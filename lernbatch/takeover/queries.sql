@@ -63,25 +63,29 @@ INSERT INTO takeover.chunk (source, name, first, last, source_table, digest, row
      VALUES (:source, :name, :first, :last, :source_table, :digest, :rows, :counts);
 
 -- slices_to_build
--- Those in which somebody is, and that are not built.
-SELECT DISTINCT slice
-  FROM takeover.stage
- WHERE NOT EXISTS (SELECT FROM takeover.slice AS built WHERE built.slice = stage.slice)
- ORDER BY slice;
+-- Those in which somebody is, and that are not built, with how many bytes there are of each.
+  SELECT slice, sum(octet_length(body))::bigint AS size
+    FROM takeover.stage
+   WHERE NOT EXISTS (SELECT FROM takeover.slice AS built WHERE built.slice = stage.slice)
+GROUP BY slice
+ORDER BY slice;
 
--- slice_built
-INSERT INTO takeover.slice (slice, counts) VALUES (:slice, :counts);
+-- slices_built_now
+-- What was counted of them together stands with the first.
+INSERT INTO takeover.slice (slice, counts)
+SELECT slice, CASE WHEN place = 1 THEN :counts::jsonb ELSE '{}' END
+  FROM unnest(:slices::smallint[]) WITH ORDINALITY AS built (slice, place);
 
 -- slices_built
 SELECT slice, counts FROM takeover.slice;
 
 -- staged_learners
--- All that is staged of a slice, a learner after the other, a row a kind: its bodies, with commas between.
-  SELECT user_id, kind, string_agg(body, ','::bytea) AS bodies, count(*) AS rows
+-- All that is staged of some slices, a learner after the other, a row a kind: its bodies, with commas between.
+  SELECT user_id, kind, string_agg(body, ','::bytea) AS bodies
     FROM takeover.stage
-   WHERE slice = :slice
-GROUP BY user_id, kind
-ORDER BY user_id, kind;
+   WHERE slice = ANY(:slices::smallint[])
+GROUP BY slice, user_id, kind
+ORDER BY slice, user_id, kind;
 
 -- save_problems
 INSERT INTO takeover.problem (kind, key, said, of_batches)
@@ -156,8 +160,8 @@ ON CONFLICT (batch_id) DO UPDATE
 -- stored_enrolments
 -- Of these learners, in all batches.
 SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
-       completed_at, last_read_content_id, last_read_content_status, last_access_at, updated_at, states::text AS states,
-       scores::text AS scores, certificates, revision
+       completed_at, last_read_content_id, last_read_content_status, last_access_at, updated_at,
+       coalesce(states_text, states::text) AS states, scores::text AS scores, certificates, revision
   FROM enrolment
  WHERE user_id = ANY(:user_ids::text[]);
 
@@ -179,13 +183,14 @@ UPDATE enrolment
        enrolled_at = given.enrolled_at, status = given.status, progress = given.progress,
        percentage = given.percentage, completed_at = given.completed_at,
        last_read_content_id = given.last_read_content_id, last_read_content_status = given.last_read_content_status,
-       last_access_at = given.last_access_at, updated_at = given.updated_at, states = given.states,
-       scores = given.scores, certificates = given.certificates, revision = enrolment.revision + 1
+       last_access_at = given.last_access_at, updated_at = given.updated_at,
+       states_text = given.states, states = NULL, scores = given.scores, certificates = given.certificates,
+       revision = enrolment.revision + 1
   FROM unnest(:user_ids::text[], :batch_ids::text[], :course_ids::text[], :active::boolean[], :added_by::text[],
               :added_how::text[], :enrolled_at::timestamptz[], :statuses::smallint[], :progress::integer[],
               :percentages::smallint[], :completed_at::timestamptz[], :last_read_content_ids::text[],
               :last_read_content_statuses::smallint[], :last_access_at::timestamptz[], :updated_at::timestamptz[],
-              :states::jsonb[], :scores::jsonb[], :certificates::jsonb[])
+              :states::text[], :scores::jsonb[], :certificates::jsonb[])
     AS given (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
               completed_at, last_read_content_id, last_read_content_status, last_access_at, updated_at, states, scores,
               certificates)
@@ -217,6 +222,16 @@ DELETE FROM imported_certificate
 ORDER BY enrolment.user_id, enrolment.batch_id
    LIMIT :limit;
 
+-- sharded learners_of_ours_alone
+WITH listed AS MATERIALIZED (
+  SELECT DISTINCT user_id, batch_id FROM enrolment WHERE batch_id = ANY(:batch_ids::text[])
+)
+  SELECT user_id, batch_id
+    FROM listed
+   WHERE NOT EXISTS (SELECT FROM takeover.stage WHERE stage.user_id = listed.user_id)
+ORDER BY user_id, batch_id
+   LIMIT :limit;
+
 -- remove_enrolments
 DELETE FROM enrolment
  USING unnest(:user_ids::text[], :batch_ids::text[]) AS gone (user_id, batch_id)
@@ -232,6 +247,43 @@ INSERT INTO imported_key AS stored (key_id, pem)
 SELECT key_id, pem FROM unnest(:key_ids::text[], :pems::text[]) AS given (key_id, pem)
 ON CONFLICT (key_id) DO UPDATE SET pem = EXCLUDED.pem WHERE stored.pem <> EXCLUDED.pem;
 
+-- indexes_of_empty_tables
+-- Of these, those whose table holds nothing yet, with the statements that build them.
+SELECT given.name, pg_get_indexdef(given.name::regclass) AS definition
+  FROM unnest(:names::text[]) AS given (name)
+  JOIN pg_index AS index ON index.indexrelid = to_regclass(given.name)
+ WHERE CASE WHEN index.indrelid = 'enrolment'::regclass THEN NOT EXISTS (SELECT FROM enrolment)
+            WHEN index.indrelid = 'attempt'::regclass THEN NOT EXISTS (SELECT FROM attempt)
+            ELSE false END;
+
+-- set_index_aside
+INSERT INTO takeover.set_aside (name, definition) VALUES (:name, :definition);
+
+-- indexes_set_aside
+SELECT name, definition FROM takeover.set_aside ORDER BY name;
+
+-- index_is_back
+DELETE FROM takeover.set_aside WHERE name = :name;
+
+-- learners_drawn
+-- The enrolments of some learners, the same ones whenever the same seed draws of the same learners.
+  SELECT user_id, batch_id, course_id
+    FROM enrolment
+   WHERE user_id IN (SELECT user_id
+                       FROM (SELECT DISTINCT user_id FROM enrolment) AS learner
+                   ORDER BY md5(user_id || :seed)
+                      LIMIT :count)
+ORDER BY user_id, batch_id;
+
+-- writes_done
+SELECT digest FROM takeover.played WHERE digest = ANY(:digests::bytea[]);
+
+-- remember_writes
+INSERT INTO takeover.played (digest) SELECT unnest(:digests::bytea[]) ON CONFLICT DO NOTHING;
+
+-- forget_writes
+TRUNCATE takeover.played;
+
 -- guessed_of_pass
 SELECT guessed FROM takeover.pass WHERE pass_id = :pass_id;
 
@@ -246,7 +298,7 @@ ORDER BY batch_id;
 -- enrolments_since
   SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
          completed_at, last_read_content_id, last_read_content_status, last_access_at, updated_at,
-         states::text AS states, scores::text AS scores, certificates, revision
+         coalesce(states_text, states::text) AS states, scores::text AS scores, certificates, revision
     FROM enrolment
    WHERE :since::timestamptz IS NULL OR updated_at > :since
 ORDER BY user_id, batch_id;
@@ -270,5 +322,6 @@ SELECT 'first day of enrolment', count(*) FROM batch WHERE enrolment_start_date 
  UNION ALL
 SELECT 'certificate of ours, of which the entry is kept', count(*) FROM certificate
  UNION ALL
-SELECT 'content of which each view is known', count(*) FROM enrolment, jsonb_each(states) AS state
+SELECT 'content of which each view is known', count(*)
+  FROM enrolment, jsonb_each(coalesce(states_text::jsonb, states)) AS state
  WHERE jsonb_typeof(state.value -> 8) = 'array';

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from lernbatch.sunbird_source.model import SunbirdSource
 from lernbatch.takeover.convert.model import OF_COURSES, WEIGHTS, Fate, weight
 from lernbatch.takeover.database import Q, Tables
 from lernbatch.takeover.passes import Pass
-from lernbatch.takeover.row import SunbirdSource
 
 EXAMPLES = 10
 PAGE = 5000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,19 +14,27 @@ import msgspec
 from lernbatch.database import db
 from lernbatch.errors import LernbatchError
 from lernbatch.sealing import Seal
+from lernbatch.sunbird_source.catalog import PUBLIC_KEY
+from lernbatch.sunbird_source.live import RangeRefused
+from lernbatch.sunbird_source.model import Chunk, ChunkReading, SourceRow, SunbirdSource, UnreadableRow
 from lernbatch.takeover import lease
-from lernbatch.takeover.catalog import PUBLIC_KEY
-from lernbatch.takeover.convert.model import KIND_OF, ConvertOptions, Fate, HeldRow, MoveProblem, StagedEnrolment
-from lernbatch.takeover.convert.rows import Courses, convert_row, encoded
+from lernbatch.takeover.convert.model import (
+    KIND_OF,
+    BatchCourses,
+    ConvertOptions,
+    Fate,
+    HeldRow,
+    MoveProblem,
+    StagedEnrolment,
+)
+from lernbatch.takeover.convert.rows import convert_row, encoded
 from lernbatch.takeover.convert.values import cleaned, text
 from lernbatch.takeover.database import Q, Tables
 from lernbatch.takeover.passes import Pass, PassCounts
 from lernbatch.takeover.quarantine import sealed
-from lernbatch.takeover.readers.live import RangeRefused
-from lernbatch.takeover.row import Chunk, ChunkReading, SourceRow, SunbirdSource, UnreadableRow
 
 SLICES = 1024
-ROWS_AT_ONCE = 2000
+ROWS_AT_ONCE = 10_000
 COLUMNS = ("slice", "user_id", "kind", "body")
 BATCHES = "course_batch"
 # Columns that are read by nothing of ours: what stands in them is counted, so that nothing goes silently (M15).
@@ -73,17 +82,17 @@ class StagedChunk:
 
 @dataclass(slots=True)
 class _Block:
-    """Some rows of a chunk, converted."""
+    """Some rows of a chunk, converted. `bodies`: learner and kind → staged rows, which a record keeps together."""
 
-    records: list[tuple[Any, ...]] = field(default_factory=list)
+    bodies: defaultdict[tuple[str, str], list[bytes]] = field(default_factory=lambda: defaultdict(list))
     problems: list[MoveProblem] = field(default_factory=list)
     held: list[HeldRow] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
     counts: PassCounts = field(default_factory=PassCounts)
 
 
-async def stage(moving: Pass, courses: Courses) -> None:
-    """Stage all chunks that are not staged yet. `courses`: see convert.rows.
+async def stage(moving: Pass, courses: BatchCourses) -> None:
+    """Stage all chunks that are not staged yet. `courses`: see convert.model.BatchCourses.
 
     Raises: ChangedSource, MoveLeaseLost; RangesRefused, when all others are staged.
     """
@@ -117,7 +126,9 @@ def _key(place: int, chunk: Chunk) -> tuple[int, str, int, int]:
     return place, chunk.name, chunk.start, chunk.end
 
 
-async def _stage_chunk(moving: Pass, place: int, source: SunbirdSource, chunk: Chunk, courses: Courses) -> PassCounts:
+async def _stage_chunk(
+    moving: Pass, place: int, source: SunbirdSource, chunk: Chunk, courses: BatchCourses
+) -> PassCounts:
     """One chunk in one transaction: it is done when all of it is staged."""
     counts, tables = PassCounts(), moving.tables
     reading = source.rows(chunk)
@@ -125,7 +136,7 @@ async def _stage_chunk(moving: Pass, place: int, source: SunbirdSource, chunk: C
     async with tables.conn.transaction():
         await lease.check(tables.conn, moving.owner)
         while (block := await asyncio.to_thread(next, blocks, None)) is not None:
-            await tables.copy("stage", COLUMNS, block.records)
+            await tables.copy("stage", COLUMNS, _records(block))
             await note(tables, moving.seal, block.problems, block.held)
             if block.keys and not tables.is_temporary:
                 await tables.run(Q.save_keys, key_ids=list(block.keys), pems=list(block.keys.values()))
@@ -146,7 +157,7 @@ async def _stage_chunk(moving: Pass, place: int, source: SunbirdSource, chunk: C
     return counts
 
 
-def _blocks(reading: ChunkReading, options: ConvertOptions, courses: Courses) -> Iterator[_Block]:
+def _blocks(reading: ChunkReading, options: ConvertOptions, courses: BatchCourses) -> Iterator[_Block]:
     """The rows of a chunk, converted, ROWS_AT_ONCE at a time; the last block may be empty."""
     block = _Block()
     for rows, row in enumerate(reading, 1):
@@ -157,7 +168,7 @@ def _blocks(reading: ChunkReading, options: ConvertOptions, courses: Courses) ->
     yield block
 
 
-def _add(block: _Block, row: SourceRow | UnreadableRow, options: ConvertOptions, courses: Courses) -> None:
+def _add(block: _Block, row: SourceRow | UnreadableRow, options: ConvertOptions, courses: BatchCourses) -> None:
     block.counts.rows[row.table] += 1
     if isinstance(row, UnreadableRow):
         problem, held = unreadable(row)
@@ -184,7 +195,14 @@ def _add(block: _Block, row: SourceRow | UnreadableRow, options: ConvertOptions,
         return
     if isinstance(staged, StagedEnrolment) and staged.active and courses.get(staged.batch_id, "") is None:
         block.counts.active[staged.course_id, staged.batch_id] += 1
-    block.records.append((slice_of(result.user_id), result.user_id, KIND_OF[type(staged)], encoded(staged)))
+    block.bodies[result.user_id, KIND_OF[type(staged)]].append(encoded(staged))
+
+
+def _records(block: _Block) -> list[tuple[int, str, str, bytes]]:
+    """Those of the table, in the order of its index. An export has the rows of a learner one after the other."""
+    return sorted(
+        (slice_of(user_id), user_id, kind, b",".join(bodies)) for (user_id, kind), bodies in block.bodies.items()
+    )
 
 
 def unreadable(row: UnreadableRow) -> tuple[MoveProblem, HeldRow]:

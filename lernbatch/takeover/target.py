@@ -21,10 +21,9 @@ from lernbatch.database import db
 from lernbatch.progress import rules
 from lernbatch.progress.attempts import rules as attempt_rules
 from lernbatch.progress.attempts.model import Attempt
-from lernbatch.progress.model import COMPLETED, SCORES, STATES, Completion, States
+from lernbatch.progress.model import COMPLETED, SCORES, STATES, Completion, States, dump_states
 from lernbatch.sealing import Seal
 from lernbatch.takeover.batches import trees
-from lernbatch.takeover.convert.learner import highest, latest_completion
 from lernbatch.takeover.convert.model import (
     Converted,
     ConvertedAttempt,
@@ -32,6 +31,7 @@ from lernbatch.takeover.convert.model import (
     ConvertedCertificate,
     ConvertedEnrolment,
 )
+from lernbatch.takeover.convert.states import highest, latest_completion
 from lernbatch.takeover.convert.values import moment
 from lernbatch.takeover.database import Q
 from lernbatch.takeover.passes import Pass, PassCounts
@@ -39,7 +39,7 @@ from lernbatch.takeover.passes import Pass, PassCounts
 ENROLMENT = (
     "user_id", "batch_id", "course_id", "active", "added_by", "added_how", "enrolled_at", "status", "progress",
     "percentage", "completed_at", "last_read_content_id", "last_read_content_status", "last_access_at", "updated_at",
-    "states", "scores", "certificates",
+    "scores", "certificates",
 )  # fmt: skip
 ATTEMPT = tuple(field.name for field in fields(ConvertedAttempt))
 CERTIFICATE = (
@@ -211,16 +211,17 @@ class Target:
             key = enrolment.user_id, enrolment.batch_id
             before = stored.get(key)
             if before is None:
-                new.append(tuple(getattr(enrolment, name) for name in ENROLMENT))
+                values = tuple(getattr(enrolment, name) for name in ENROLMENT)
+                new.append((*values, None, dump_states(enrolment.states)))
                 continue
             after = joined(before, enrolment, courses.get(enrolment.course_id), ours.get(key, ()))
             if after != before:
                 changed.append(after)
-        await tables.conn.copy_records_to_table("enrolment", columns=ENROLMENT, records=new)
+        await tables.conn.copy_records_to_table("enrolment", columns=(*ENROLMENT, "states", "states_text"), records=new)
         if changed:
             await tables.run(
                 Q.update_enrolments,
-                states=[db.json(enrolment.states) for enrolment in changed],
+                states=[dump_states(enrolment.states) for enrolment in changed],
                 scores=[db.json(enrolment.scores) for enrolment in changed],
                 certificates=[db.json(enrolment.certificates) for enrolment in changed],
                 **db.columns(
@@ -309,7 +310,7 @@ def joined(
         better = score if theirs is None or score.best > theirs.best else theirs
         count = score.attempts + (theirs.attempts if theirs else 0)
         scores[content_id] = msgspec.structs.replace(better, attempts=count)
-    return replace(
+    return msgspec.structs.replace(
         new,
         status=status,
         progress=progress,

@@ -5,28 +5,27 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from lernbatch.database.db import Connection
 from lernbatch.sealing import seal_of
 from lernbatch.services import Services
+from lernbatch.sunbird_source.model import SunbirdSource
 from lernbatch.takeover import actions, report
 from lernbatch.takeover.convert.model import (
     Converted,
     ConvertedAttempt,
     ConvertedBatch,
-    ConvertedCertificate,
     ConvertedEnrolment,
     ConvertOptions,
 )
 from lernbatch.takeover.database import Q, Tables, temporary
 from lernbatch.takeover.passes import Pass, PassCounts, Watch
-from lernbatch.takeover.row import SunbirdSource
 from lernbatch.takeover.target import StoredCertificateRow, StoredEnrolmentRow
 
 RELATIVE = 1e-5  # of numbers that an export has rounded
@@ -35,6 +34,8 @@ MISSING, VANISHED = "the row is missing", "the source has no such row"
 ROUNDED, LATER = "score-rounded", "changed since copy"
 # What every write of a row changes, and what a source does not have.
 NOT_COMPARED = ("updated_at", "created_at")
+Key: TypeAlias = tuple[str, ...]
+LearnerRow: TypeAlias = ConvertedEnrolment | ConvertedAttempt
 COUNTED = ("enrolments", "active", "completed", "states", "attempts")
 
 
@@ -91,8 +92,9 @@ class SourceComparison:
         attempts = await tables.all(ConvertedAttempt, Q.stored_attempts, user_ids=user_ids)
         rows = await tables.all(StoredCertificateRow, Q.stored_certificates, user_ids=user_ids)
         certificates = [row.converted(self._moving.seal) for row in rows]
-        self._total(self.source, converted.enrolments, converted.attempts)
-        self._total(self.target, self._of_source(enrolments), self._of_source(attempts))
+        hashed: dict[Key, tuple[LearnerRow, int]] = {}
+        self._total(self.source, [*converted.enrolments, *converted.attempts], hashed)
+        self._total(self.target, self._of_source([*enrolments, *attempts]), hashed)
         self._all("enrolment", converted.enrolments, enrolments, "user_id", "batch_id")
         self._all("attempt", converted.attempts, attempts, "user_id", "batch_id", "content_id", "attempt_id")
         self._all("imported_certificate", converted.certificates, certificates, "user_id", "certificate_id")
@@ -120,9 +122,9 @@ class SourceComparison:
         if expected == stored:
             return
         names = [
-            one.name
-            for one in fields(expected)
-            if one.name not in NOT_COMPARED and _plain(expected, one.name) != _plain(stored, one.name)
+            name
+            for name in type(expected).__match_args__
+            if name not in NOT_COMPARED and _plain(expected, name) != _plain(stored, name)
         ]
         if not names:
             return
@@ -143,27 +145,29 @@ class SourceComparison:
             self.differences.append(difference)
 
     def _total(
-        self,
-        totals: dict[str, BatchTotals],
-        enrolments: Sequence[ConvertedEnrolment],
-        attempts: Sequence[ConvertedAttempt],
+        self, totals: dict[str, BatchTotals], rows: Sequence[LearnerRow], hashed: dict[Key, tuple[LearnerRow, int]]
     ) -> None:
-        for enrolment in enrolments:
-            total = totals[enrolment.batch_id]
-            total.counts["enrolments"] += 1
-            total.counts["active"] += enrolment.active
-            total.counts["completed"] += enrolment.status == 2
-            total.counts["states"] += len(enrolment.states)
-            total.checksum = (total.checksum + self._hash(enrolment)) % 2**64
-        for attempt in attempts:
-            total = totals[attempt.batch_id]
-            total.counts["attempts"] += 1
-            total.checksum = (total.checksum + self._hash(attempt)) % 2**64
+        """Count `rows`. `hashed`: rows of the other side with their hashes, for nearly all are equal; it is filled."""
+        for row in rows:
+            total = totals[row.batch_id]
+            key: Key = (row.user_id, row.batch_id)
+            if isinstance(row, ConvertedEnrolment):
+                total.counts["enrolments"] += 1
+                total.counts["active"] += row.active
+                total.counts["completed"] += row.status == 2
+                total.counts["states"] += len(row.states)
+            else:
+                total.counts["attempts"] += 1
+                key += (row.content_id, row.attempt_id)
+            before = hashed.get(key)
+            value = before[1] if before is not None and before[0] == row else self._hash(row)
+            hashed[key] = (row, value)
+            total.checksum = (total.checksum + value) % 2**64
 
-    def _hash(self, row: ConvertedEnrolment | ConvertedAttempt | ConvertedCertificate) -> int:
+    def _hash(self, row: LearnerRow) -> int:
         """64 bits of a row in one spelling. Marks stay out of it where the export has rounded them."""
         left_out = {*NOT_COMPARED, *(("scores", "score", "max_score", "questions") if self._rounds else ())}
-        values = {one.name: _plain(row, one.name) for one in fields(row) if one.name not in left_out}
+        values = {name: _plain(row, name) for name in type(row).__match_args__ if name not in left_out}
         text = msgspec.json.encode(values, order="sorted")
         return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
 
@@ -181,7 +185,7 @@ def _plain(row: Any, name: str) -> Any:
     """A column as it is compared: of a state what every service has."""
     value = getattr(row, name)
     if name == "states":
-        return {content_id: msgspec.to_builtins(state)[:8] for content_id, state in value.items()}
+        return {content_id: state[:8] for content_id, state in msgspec.to_builtins(value).items()}
     return msgspec.to_builtins(value)
 
 

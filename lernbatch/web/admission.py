@@ -15,7 +15,7 @@ from lernbatch.errors import Forbidden, Refused
 from lernbatch.services import Services
 from lernbatch.web.caller import Caller
 from lernbatch.web.headers import has_body, headers_of
-from lernbatch.web.private import is_inside
+from lernbatch.web.private import counted_address, is_inside
 from lernbatch.web.routing import Access, Route
 
 _JSON_TYPE = re.compile(r"\s*application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
@@ -71,13 +71,35 @@ def names_another(body: Mapping[str, Any], parameters: Mapping[str, str], caller
     return any(isinstance(name, str) and name.strip() and name.removeprefix(prefix) != caller.subject for name in names)
 
 
+def check_rate(route: Route, request: Request, caller: Caller, services: Services) -> None:
+    """Count a call that is dear, or of nobody who is known; the private networks are not counted. Raises: TooOften."""
+    is_anonymous = route.access is Access.OPEN and caller.user_id is None and not route.vital
+    if not is_anonymous and not route.is_dear:
+        return
+    config, now = services.config, services.clock.now()
+    limit = config.dear_calls_per_minute if route.is_dear else config.anonymous_calls_per_minute
+    what = "dear" if route.is_dear else "anonymous"
+    if caller.user_id is not None:
+        services.rates.check(what, caller.user_id, limit, now)
+    elif not is_private(request, config):
+        services.rates.check(what, counted_address(request, config), limit, now)
+
+
+def is_private(request: Request, config: Config) -> bool:
+    """Whether it comes from the private networks, or shows the service token."""
+    try:
+        check_private(request, config)
+    except Forbidden:
+        return False
+    return True
+
+
 def check_private(request: Request, config: Config) -> None:
     """Let in the private networks, and who shows the service token. Raises: Forbidden."""
     headers = headers_of(request.scope)
-    if config.service_token is not None:
-        token = config.service_token.get_secret_value().encode()
-        if compare_digest(headers.get("x-service-token", "").encode(), token):
-            return
+    token = headers.get("x-service-token", "").encode()
+    if any(compare_digest(token, ours.encode()) for ours in config.service_tokens):
+        return
     peer = request.client.host if request.client else ""
     if not is_inside(peer, request.scope["http_version"], headers, config):
         raise Forbidden

@@ -14,7 +14,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from ipaddress import ip_address
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,12 +21,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lernbatch import log
-from lernbatch.config import Config
 from lernbatch.database import db, sql
 from lernbatch.database.db import Connection, Pool
 from lernbatch.errors import LernbatchError, Upstream
 from lernbatch.services import Services
 from lernbatch.web.headers import headers_of
+from lernbatch.web.private import address_of
 
 if TYPE_CHECKING:  # they are above: what answers a request notes it here
     from lernbatch.web.request import Call
@@ -41,6 +40,7 @@ LONGEST = 200  # characters of a text in a note
 REFUSALS_PER_KIND, REFUSALS_PER_MINUTE = 20, 100  # of a process that get a note each; the others are counted
 FORGOTTEN_AT_ONCE = 1000
 OTHERS = "several routes"
+REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
 
 # Acts, and reads of many people, by the path of their route.
 AUDITED: Mapping[str, str] = MappingProxyType(
@@ -129,7 +129,7 @@ class Refusals:
 def by(call: Call) -> By:
     """Who asks."""
     who = call.caller.user_id or call.headers.get("x-consumer-id")
-    return By(who, _address(call.http, call.services.config), call.message_id)
+    return By(who, _from(call.http, call.services), call.message_id)
 
 
 async def write(
@@ -212,16 +212,17 @@ async def _end(conn: Connection | Pool, act: Act, outcome: str, whom: Iterable[s
     await db.run(conn, Q.end_note, audit_id=act.audit_id, outcome=outcome, whom=_bounded_people(whom))
 
 
-async def refused(request: Request, route: Route, services: Services) -> None:
-    """Note a refusal with 401 or 403, or count it. Never fails: the refusal stands."""
+async def refused(request: Request, route: Route, services: Services, status: int) -> None:
+    """Log that a call was not admitted, and note or count it. Never fails: the refusal stands."""
     try:
         who = services.tokens.caller(headers_of(request.scope), required=False, accept_expired=True).user_id
     except LernbatchError:  # a token or key that is none
         who = None
     what = f"{route.method} {route.path}"
+    log.info("a call was refused", route=what, status=status, known=who is not None)
     if not services.refusals.is_told(what, is_known=who is not None):
         return
-    by_whom = By(who, _address(request, services.config), request.scope["lernbatch.message_id"])
+    by_whom = By(who, _from(request, services), request.scope["lernbatch.message_id"])
     try:
         await write(services.pool, services.clock.now(), by_whom, what, outcome="refused")
     except db.UNREACHABLE as unreachable:
@@ -287,16 +288,9 @@ def _about(body: Mapping[str, Any], parameters: Mapping[str, str]) -> str | None
     return named or parameters.get("batch_id")
 
 
-def _address(request: Request, config: Config) -> str | None:
-    """The peer's address; behind a proxy that is trusted, the one that it names last."""
-    peer = request.client.host if request.client else None
-    forwarded = headers_of(request.scope).get("x-forwarded-for", "")
-    try:
-        if peer and forwarded and any(ip_address(peer) in net for net in config.trusted_proxies):
-            return str(ip_address(forwarded.rpartition(",")[2].strip()))
-    except ValueError:
-        return peer
-    return peer
+def _from(request: Request, services: Services) -> str | None:
+    address = address_of(request, services.config)
+    return None if address is None else str(address)
 
 
 def _bounded(text: str | None) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Protocol
 
 from starlette.requests import Request
@@ -39,8 +38,8 @@ class Endpoint:
         finally:
             if "lernbatch.held" in scope:
                 services.bodies.free(scope)
-        if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            await audit.refused(request, self.route, services)
+        if response.status_code in audit.REFUSALS:
+            await audit.refused(request, self.route, services, response.status_code)
         if self.route.is_closed:
             response.raw_headers = [header for header in response.raw_headers if header[0] != answers.CORS[0]]
         await response(scope, receive, send)
@@ -53,6 +52,7 @@ class Endpoint:
         caller = admission.admit(route, request, services)
         if admission.lacks_role(route, caller, config, by_gateway=self._by_gateway):
             return self._denied(config)
+        admission.check_rate(route, request, caller, services)
         db.anonymous.set(route.access is Access.OPEN and caller.user_id is None and not route.vital)
 
         largest_bytes = config.max_file_bytes if route.large else config.max_body_bytes

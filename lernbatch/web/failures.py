@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from lernbatch import log, metrics
 from lernbatch.database import db
-from lernbatch.errors import Away, Busy, FateUnknown, LernbatchError, Malformed, Unstorable, Upstream
+from lernbatch.errors import Away, FateUnknown, LernbatchError, Malformed, Unstorable, Upstream
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.jobs.outbox import telemetry
 from lernbatch.jobs.outbox.actions import publishes_to_kafka
@@ -48,7 +48,7 @@ def failed(request: Request, error: Exception) -> Response:
     elif error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("a request was not served", **_place(error, route), status=error.http_status)
     body = envelope.failure(path, message_id, services.clock.now(), error)
-    headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, Busy) else {}
+    headers = {} if error.retry_after_seconds is None else {"retry-after": str(error.retry_after_seconds)}
     return json_response(body, error.http_status, headers)
 
 

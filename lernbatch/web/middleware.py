@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Message, Receive, Scope, Send
 
-from lernbatch import log, metrics, shadowing, tracing
+from lernbatch import log, metrics, shadowing, spans, tracing
 from lernbatch.config import Config
 from lernbatch.errors import Forbidden, LernbatchError, Unavailable
 from lernbatch.web import answers, failures
@@ -63,11 +63,13 @@ class Middleware:
             return
         headers = scope["lernbatch.headers"] = read_headers(scope)
         message_id = scope["lernbatch.message_id"] = message_id_of(headers)
-        if (trace := tracing.read(headers)) is None:
+        span = spans.begin_request(headers)
+        if span is None and (given := tracing.read(headers)) is not None:
+            tracing.CURRENT.set(given)
+        if (trace := tracing.CURRENT.get()) is None:
             log.bind(request_id=message_id)
         else:
-            tracing.CURRENT.set(trace)
-            log.bind(request_id=message_id, trace_id=trace.trace_id)
+            log.bind(request_id=message_id, trace_id=trace.trace_id, **({"span_id": trace.span_id} if span else {}))
         began = time.perf_counter()
         status = 500
 
@@ -103,6 +105,8 @@ class Middleware:
             seconds = time.perf_counter() - began
             name = getattr(scope.get("route"), "name", "none")
             metrics.answered(name, status, seconds)
+            if span is not None:
+                spans.end_request(span, scope["method"], name, status, message_id)
             note = log.info if self._access_log and not is_for_operators(scope["path"]) else log.debug
             note("request", route=name, status=status, seconds=round(seconds, 4))
 

@@ -53,6 +53,7 @@ _ROOMS = {
     "figures": ("Figures", "For who manages a batch: its counts, and where its learners stand."),
     "mentoring": ("Helping learners", "Whom to help first, the contacts with them, and what happened to a learner."),
     "certificate": ("Certificates", "Templates, issuing, explaining, revoking; the public pages and files."),
+    "webhook": ("Webhooks", "Addresses of an organisation that are told what happens in its batches."),
     "exhaust": ("Reports", "Files about the learners of batches, made in the background."),
     "registry": ("Certificate registries", "Certificates in the forms in which portals read them before."),
     "course": ("Courses", "Drafts of courses in the content service."),

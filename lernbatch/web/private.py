@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
+from starlette.requests import Request
+
 from lernbatch.config import Config
+from lernbatch.web.headers import headers_of
 
 # What proxies add. Of these only X-Forwarded-For is believed, and only where the setting trusted_proxies says whose.
 _is_forwarding = re.compile(
@@ -59,6 +62,27 @@ def client_address(forwarded_for: str, proxies: Networks) -> Address:
     """The last address that no trusted proxy has; when all have one, the first. Raises: ValueError."""
     addresses = [ip_address(entry.strip().strip("[]")) for entry in forwarded_for.split(",")]
     return next((address for address in reversed(addresses) if not _is_in(address, proxies)), addresses[0])
+
+
+def address_of(request: Request, config: Config) -> Address | None:
+    """Where a request comes from: the peer's address, or what trusted proxies say; None: from a Unix socket."""
+    try:
+        peer = ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return None
+    forwarded_for = headers_of(request.scope).get("x-forwarded-for", "")
+    if not forwarded_for or not _is_in(peer, config.trusted_proxies):
+        return peer
+    try:
+        return client_address(forwarded_for, config.trusted_proxies)
+    except ValueError:
+        return peer
+
+
+def counted_address(request: Request, config: Config) -> str:
+    """Whose calls are counted together: an address, of IPv6 the network that one customer has."""
+    address = address_of(request, config)
+    return str(ip_network((address, 64), strict=False) if isinstance(address, IPv6Address) else address)
 
 
 def _is_in(address: Address, networks: Networks) -> bool:

@@ -36,3 +36,18 @@ ORDER BY noted_at DESC, audit_id DESC
 
 -- forget_notes
 DELETE FROM audit WHERE audit_id IN (SELECT audit_id FROM audit WHERE noted_at < :before LIMIT :limit);
+
+-- add_counts
+-- Keys are sorted, so that two processes that meet do not block each other.
+INSERT INTO rate_count AS r (minute, caller_hash, times)
+SELECT :minute, k.caller_hash, k.times
+  FROM unnest(:caller_hashes::bytea[], :times::integer[]) AS k (caller_hash, times)
+    ON CONFLICT (minute, caller_hash) DO UPDATE SET times = r.times + excluded.times;
+
+-- counts
+-- Of all processes, the highest first: who is far from a limit need not be known.
+SELECT caller_hash, times FROM rate_count WHERE minute = :minute ORDER BY times DESC LIMIT :limit;
+
+-- forget_counts
+DELETE FROM rate_count
+ WHERE (minute, caller_hash) IN (SELECT minute, caller_hash FROM rate_count WHERE minute < :before LIMIT :limit);

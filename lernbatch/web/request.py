@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from lernbatch.config import Config
-from lernbatch.errors import Forbidden, Unauthorized, Unmappable
+from lernbatch.errors import Unauthorized, Unmappable
 from lernbatch.jobs.outbox.telemetry import Origin
 from lernbatch.services import Services
 from lernbatch.web import admission, envelope
@@ -69,11 +69,7 @@ class Call:
     @property
     def is_private(self) -> bool:
         """Whether it comes from the private networks, or shows the service token."""
-        try:
-            admission.check_private(self.http, self.services.config)
-        except Forbidden:
-            return False
-        return True
+        return admission.is_private(self.http, self.services.config)
 
     @property
     def has_json_body(self) -> bool:

@@ -49,7 +49,8 @@ class Route:
     about_caller: bool = False
     raw: bool = False
     large: bool = False  # its body may be as large as a file
-    vital: bool = False  # monitors call it, also while anonymous callers wait for each other
+    is_dear: bool = False  # it costs far more than a page, so each caller may call it `dear_calls_per_minute` times
+    vital: bool = False  # monitors call it, also while anonymous callers wait for each other, and as often as they like
     operators: bool = False  # answered only on the operators' port, where there is one
     unreadable: type[LernbatchError] = Unmappable  # what answers an envelope of another shape (contract batches §1.1)
 

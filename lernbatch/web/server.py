@@ -1,39 +1,30 @@
-"""Serving over HTTP: one process, or several that share one socket; stopped by SIGTERM without losing a request."""
+"""Serving over HTTP in one process, stopped by SIGTERM without losing a request; several are kept by workers.py."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import gc
-import os
 import signal
 import socket
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
-from datetime import timedelta
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from types import FrameType
 
 import uvicorn
 import uvloop
-from prometheus_client import multiprocess
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from lernbatch import log, service_manager
+from lernbatch import service_manager
 from lernbatch.config import Config
 from lernbatch.errors import Unusable
-from lernbatch.jobs.pauses import pause_after
 from lernbatch.web import protocol
 from lernbatch.web.middleware import Middleware
 
 KEEP_ALIVE_SECONDS = 75  # longer than the gateways before us keep theirs, so that they close first
 GRACE_SECONDS = 30  # for requests under way; a statement is cut off earlier
-# A process that ends so soon after its start, so often in a row, will not do better the next time.
-EARLY_SECONDS, EARLY_ENDS = 5.0, 5
-LONGEST_PAUSE = timedelta(seconds=10)  # between two starts of a process that ends early
 
 
 def listening(host: str, port: int, chosen_by: str = "--port") -> socket.socket:
@@ -152,90 +143,6 @@ def _served(application: ASGIApp, settings: Config) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-
-
-def serve_many(
-    module: str,
-    dsn: str,
-    socks: Sequence[socket.socket],
-    count: int,
-    variables: Mapping[str, str],
-    *,
-    apart: bool = False,
-) -> None:
-    """Keep `count` processes answering on `socks` until SIGTERM; one that ends is replaced.
-
-    `module` runs one as `python -m MODULE PARENT SOCKET [SOCKET]`, all descriptors; `variables`: its environment beside
-    ours. `apart`: one more runs without a socket. Raises: Unusable, when they end as soon as they start.
-    """
-    with tempfile.TemporaryDirectory(prefix="lernbatch-metrics-") as metrics_folder:
-        processes = WorkerProcesses(
-            module, {**variables, "LERNBATCH_DATABASE_URL": dsn, "PROMETHEUS_MULTIPROC_DIR": metrics_folder}
-        )
-        _run(lambda: processes.run([socks] * count + [()] * apart))
-
-
-class WorkerProcesses:
-    """The processes of one service. They end with us even when we are killed: each watches a pipe that we hold."""
-
-    def __init__(self, module: str, variables: Mapping[str, str]) -> None:
-        self._module, self._variables = module, variables
-        self._stop = asyncio.Event()
-
-    async def run(self, processes: Sequence[Sequence[socket.socket]]) -> None:
-        """Keep a process for each of `processes`, which are the sockets it answers on."""
-        loop = asyncio.get_running_loop()
-        for sign in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(sign, self._stop.set)
-        watched, held = os.pipe()
-        try:
-            async with service_manager.watched(), asyncio.TaskGroup() as tasks:
-                service_manager.notify(service_manager.READY)
-                for socks in processes:
-                    tasks.create_task(self._keep(watched, socks))
-        except* Unusable as wrong:
-            raise wrong.exceptions[0] from None
-        finally:
-            os.close(held)
-            os.close(watched)
-
-    async def _keep(self, watched: int, socks: Sequence[socket.socket]) -> None:
-        early = 0
-        while not self._stop.is_set():
-            began = time.monotonic()
-            code = await self._one(watched, socks)
-            if self._stop.is_set():
-                return
-            early = early + 1 if time.monotonic() - began < EARLY_SECONDS else 0
-            log.warning("a process ended and is replaced", exit_code=code)
-            if early == EARLY_ENDS:
-                raise Unusable("The processes of the service end as soon as they start; the log above says why.")
-            if early:  # a database that has just died is back within seconds
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), pause_after(early - 1, LONGEST_PAUSE).total_seconds())
-
-    async def _one(self, watched: int, socks: Sequence[socket.socket]) -> int:
-        """Run one process until it ends by itself or we stop; its exit code."""
-        descriptors = (watched, *(sock.fileno() for sock in socks))
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            self._module,
-            *map(str, descriptors),
-            pass_fds=descriptors,
-            env={**os.environ, **self._variables},
-            start_new_session=True,  # Ctrl-C reaches us alone, and we tell them
-        )
-        ended, stopped = asyncio.create_task(process.wait()), asyncio.create_task(self._stop.wait())
-        try:
-            await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopped.cancel()
-            if not ended.done():
-                process.terminate()
-            code = await ended
-            multiprocess.mark_process_dead(process.pid, self._variables["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
-        return code
 
 
 def _run(main: Callable[[], Coroutine[None, None, None]]) -> None:

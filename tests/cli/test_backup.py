@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
-import asyncpg
 import pyrage
 import pytest
 
 from tests.cli.commands import Installation, sentence
 from tests.cli.test_commands import rows
-from tests.running import named
-
-
-@pytest.fixture
-def empty_dsn(server: str) -> Iterator[str]:
-    """A database without a table."""
-
-    async def run(statement: str) -> None:
-        conn = await asyncpg.connect(server)
-        await conn.execute(statement)
-        await conn.close()
-
-    name = f"empty_{uuid4().hex}"
-    asyncio.run(run(f"CREATE DATABASE {name}"))
-    yield named(server, name)
-    asyncio.run(run(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture

@@ -24,10 +24,10 @@ PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 
 @contextmanager
-def logged(installation: Installation, log: Path, **settings: str) -> Iterator[Serving]:
-    """The service, whose log goes to `log`."""
+def logged(installation: Installation, log: Path, *words: str, **settings: str) -> Iterator[Serving]:
+    """The service, whose log goes to `log`; `words`: of the command, without jobs where none are given."""
     configured = replace(installation, settings={f"LERNBATCH_{name}": value for name, value in settings.items()})
-    with log.open("w") as errors, configured.serving("serve", "--no-jobs", errors=errors) as serving:
+    with log.open("w") as errors, configured.serving(*(words or ("serve", "--no-jobs")), errors=errors) as serving:
         serving.wait_until_ready()
         yield serving
         assert serving.stop() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -105,6 +106,8 @@ def test_several_processes_share_a_port_and_end_with_the_one_that_started_them(o
         serving.wait_until_ready()
         wait_for(lambda: len(children()) == 3)  # two that answer, one for reports
         before = children()
+        status = Path(f"/proc/{serving.process.pid}/status").read_text()
+        assert int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) < 30 * 1024  # of the parent, which only watches
         os.kill(min(before), signal.SIGKILL)
         wait_for(lambda: len(children()) == 3 and children() != before)  # the dead one is replaced
         serving.wait_until_ready()

@@ -17,8 +17,8 @@ from tests.seeds import REQUIRED
 FIRST = {"title": "Certificate of merit", "signatory": "Meera Nair", "designation": "Director", "percent": ""}
 
 
-def completed(service: Running, cohort: Cohort) -> Person:
-    asha = known_learner(service)
+def completed(service: Running, cohort: Cohort, name: str = "Asha") -> Person:
+    asha = known_learner(service, name)
     assert enrol(service, asha, cohort.batch_id).status_code == 200
     complete(service, asha, cohort.batch_id, *REQUIRED)
     return asha
@@ -77,7 +77,7 @@ def test_k44_what_became_of_those_who_completed_adds_up(cohort: Cohort, service:
     assert (counts["issued"], counts["being issued"]) == (3, 1)
 
 
-def test_k45_what_failed_is_named_with_its_reason_and_tried_again(
+def test_k16_k45_what_failed_is_named_with_its_reason_and_tried_again(
     cohort: Cohort, service: Running, visits: Visits
 ) -> None:
     assert cohort.attach().status_code == 200
@@ -87,14 +87,16 @@ def test_k45_what_failed_is_named_with_its_reason_and_tried_again(
         " WHERE user_id = $1",
         asha.user_id,
     )
-    visitor = visits(VIKRAM)
+    visitor, overview = visits(VIKRAM), f"/console/batches/{cohort.batch_id}"
     page = text(visitor.get(address(cohort)))
     assert "The user service knows no name of this learner." in page
     assert "given up" in page
+    assert "could not be issued 1: The user service knows no name of this learner." in text(visitor.get(overview))
     assert "done=retried&count=1" in visitor.send(address(cohort), "retry", {}).headers["location"]
     cohort.work()
     assert len(cohort.certificates(asha)) == 1
     assert "Failed, and why" not in text(visitor.get(address(cohort)))
+    assert "could not be issued" not in text(visitor.get(overview))
 
 
 def test_k47_revoking_needs_a_reason_and_the_public_page_says_so_at_once(
@@ -109,6 +111,11 @@ def test_k47_revoking_needs_a_reason_and_the_public_page_says_so_at_once(
     refused = visitor.send(one, "change", {"status": "revoked", "reason": " ", "code": ""})
     assert refused.status_code == 422
     assert '<a href="#reason">' in refused.text
+    # What the public reads is never left empty by accident.
+    refused = visitor.send(one, "change", {"status": "revoked", "reason": "Wrong person.", "code": ""})
+    assert refused.status_code == 422
+    assert '<a href="#code">' in refused.text
+    assert ("Wrong person." in refused.text, "Change what it is worth" in text(refused)) == (True, True)
     done = visitor.send(one, "change", {"status": "revoked", "reason": "Wrong person.", "code": "issued-in-error"})
     assert done.status_code == 303
     assert "revoked" in visitor.get(f"/certs/{certificate['certificate_id']}").text
@@ -140,6 +147,25 @@ def test_a_long_list_is_turned_page_by_page(cohort: Cohort, service: Running, vi
     assert [int(n) for page in ids for n in page] == list(range(1, 71))
 
 
+def test_issued_certificates_are_found_by_name_id_and_number(cohort: Cohort, service: Running, visits: Visits) -> None:
+    assert cohort.attach().status_code == 200
+    people = [completed(service, cohort, name) for name in ("Lalrinzuala Pachuau", "கவிதா குமரன்")]
+    cohort.work()
+    certificates = [cohort.certificates(person)[0]["certificate_id"] for person in people]
+    visitor = visits(VIKRAM)
+    for typed, number in (
+        ("pach", certificates[0]),
+        ("கும", certificates[1]),
+        (people[0].user_id, certificates[0]),
+        (certificates[1].upper(), certificates[1]),
+    ):
+        page = visitor.send(address(cohort), "find", {"learner": typed})
+        assert re.findall(r'<a href="/certs/([^"]+)"', page.text) == [number], typed
+    assert "No certificate of that name" in text(visitor.send(address(cohort), "find", {"learner": "Asha"}))
+    refused = visitor.send(address(cohort), "find", {"learner": "x"})
+    assert (refused.status_code, '<a href="#learner">' in refused.text) == (422, True)
+
+
 def test_certificates_of_another_batch_are_not_found(cohort: Cohort, service: Running, visits: Visits) -> None:
     assert cohort.attach().status_code == 200
     asha = completed(service, cohort)
@@ -148,3 +174,21 @@ def test_certificates_of_another_batch_are_not_found(cohort: Cohort, service: Ru
     other = f"/console/batches/{new_batch(service)}/certificates/{certificate['certificate_id']}"
     assert visits(VIKRAM).get(other).status_code == 404
     assert visits(RAVI).get(address(cohort)).status_code == 403
+
+
+def test_k19_a_rule_that_can_never_be_met_is_flagged_in_list_overview_and_rules(
+    cohort: Cohort, service: Running, visits: Visits
+) -> None:
+    criteria = {"enrollment": {"status": 2}, "assessments": {"contents": {"do_elsewhere": {">=": 50}}}}
+    assert cohort.attach(name="Merit", criteria=criteria).status_code == 200
+    completed(service, cohort)
+    name = f"Never {cohort.batch_id}"
+    service.sql("UPDATE batch SET name = $2 WHERE batch_id = $1", cohort.batch_id, name)
+    visitor, batch = visits(VIKRAM), f"/console/batches/{cohort.batch_id}"
+    assert "rule can never be met" in text(visitor.get(f"/console/batches?view=all&words={cohort.batch_id}"))
+    for page in (batch, f"{batch}/rules"):
+        assert "can never be met" in text(visitor.get(page))
+        assert "No learner can do what it asks for" in text(visitor.get(page))
+    assert cohort.attach(name="Merit").status_code == 200
+    for page in (batch, f"{batch}/rules"):
+        assert "can never be met" not in text(visitor.get(page))

@@ -14,6 +14,7 @@ from lernbatch.console import awards
 from lernbatch.console.words import Words
 from lernbatch.template.wire import read_template
 from tests.certificate.cohort import MERIT, Cohort, template
+from tests.console.browsing import Visitor
 from tests.console.conftest import Visits
 from tests.learning import complete, enrol, known_learner, new_batch
 from tests.people import OTHER_ORG
@@ -187,3 +188,31 @@ def test_who_has_completed_cannot_leave_and_has_no_button_for_it(service: Runnin
 )
 def test_k42_a_rule_is_a_sentence(criteria: dict[str, object], expected: list[str]) -> None:
     assert awards.rule(read_template("t", template(criteria=criteria)), None, ENGLISH) == expected
+
+
+def test_k50_in_the_demo_a_learner_earns_a_certificate_in_the_browser_alone(
+    cohort: Cohort, service: Running, visits: Visits
+) -> None:
+    assert cohort.attach(name="Certificate of merit", criteria=MERIT).status_code == 200
+    asha = known_learner(service)
+    visitor, batch_id = visits(asha), cohort.batch_id
+    assert visitor.get(f"/console/my/{batch_id}/course").status_code == 404
+    visitor.send(f"/console/b/{batch_id}", "join", {})
+    mine, course = f"/console/my/{batch_id}", f"/console/my/{batch_id}/course"
+    assert f'href="{course}"' in visitor.get(mine).text
+    while "finish" in (page := visitor.get(course).text):
+        contents = Visitor.values(page, "content")
+        open_ones = [content for content in contents if content != QUIZ]
+        content = (open_ones or contents)[0]
+        form = {**Visitor.fields(page, "finish"), "content": content, **({"right": "4"} if content == QUIZ else {})}
+        assert [visitor.post(course, form).status_code for _ in range(2)] == [303, 303]
+        if content == QUIZ:
+            break
+    cohort.work()
+    earned = visitor.get(mine)
+    assert "Certificate of merit" in text(earned)
+    (certificate,) = cohort.certificates(asha)
+    assert f'/certs/{certificate["certificate_id"]}"' in earned.text
+    attempts = service.sql("SELECT score FROM attempt WHERE user_id = $1 AND batch_id = $2", asha.user_id, batch_id)
+    assert [row["score"] for row in attempts] == [4.0]
+    assert visitor.post(course, {**form, "content": "do_nothing"}).status_code == 404

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import datetime, timedelta
 from html import unescape
 
 import pytest
@@ -63,6 +64,40 @@ def test_only_what_changed_since_an_earlier_report_may_be_asked_for(service: Run
     answer = visitor.send(address, "ask", {**ASKED, "since": earlier})
     work(service)
     assert "ready" in text(visitor.get(answer.headers["location"]))
+
+
+def test_last_month_s_progress_of_one_block_is_asked_for_in_the_form(service: Running, visits: Visits) -> None:
+    batch_id = new_batch(service)
+    for name, block, days in (
+        ("Of last month", "Haveli", 3),
+        ("Of long ago", "Haveli", 99),
+        ("Elsewhere", "Mulshi", 3),
+    ):
+        person = known_learner(service, name)
+        enrol(service, person, batch_id)
+        service.sql("UPDATE enrolment SET updated_at = $1 WHERE user_id = $2", ago(service, days), person.user_id)
+        service.sql(
+            "INSERT INTO profile (user_id, block, fetched_at) VALUES ($1, $2, $3)",
+            person.user_id,
+            block,
+            service.clock.now(),
+        )
+    visitor, address = visits(VIKRAM), f"/console/batches/{batch_id}/reports"
+    page = visitor.get(address).text
+    _, _this_month, last_month = re.findall(r'<option value="(|\d{4}-\d\d-\d\d)"', page)
+    assert "CSV for spreadsheets, in a zip" in page
+    answer = visitor.send(address, "ask", {**ASKED, "since": last_month, "blocks": "Haveli, "})
+    work(service)
+    assert "1 row " in text(visitor.get(answer.headers["location"]))
+    assert "block Haveli" in text(visitor.get(address))
+    for typed in ({"since": last_month}, {"blocks": "Haveli"}):
+        refused = visitor.send(address, "ask", {**ASKED, **typed, "dataset": "collection-summary-report-v2"})
+        assert refused.status_code == 422
+        assert "The summary counts everybody by place" in text(refused)
+
+
+def ago(service: Running, days: int) -> datetime:
+    return service.clock.now() - timedelta(days=days)
 
 
 @pytest.mark.parametrize(

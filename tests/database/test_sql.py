@@ -67,15 +67,27 @@ SELECT e.states
 def test_a_condition_for_citus_stands_in_the_sharded_form_alone() -> None:
     statement = sql.parse(_OF_LEARNERS).states_of
     assert "ANY" not in statement.text
-    assert "JOIN enrolment e ON e.user_id = asked.user_id\n       AND e.user_id = ANY($1)\n" in statement.sharded_text
+    assert "JOIN enrolment e ON e.user_id = asked.user_id\nAND e.user_id = ANY($1)\n" in sql.sharded(statement.text)
     assert statement.parameters == ("user_ids", "batch_ids")
 
 
 def test_a_statement_without_such_a_condition_is_the_same_everywhere() -> None:
     statement = sql.parse("-- answers\nSELECT 1;").answers
-    assert statement.sharded_text == statement.text == "SELECT 1"
+    assert sql.sharded(statement.text) == statement.text == "SELECT 1"
 
 
 def test_a_condition_for_citus_has_no_parameter_of_its_own() -> None:
     with pytest.raises(ValueError, match="states_of for Citus"):
         sql.parse(_OF_LEARNERS.replace("ANY(:user_ids)", "ANY(:others)"))
+
+
+def test_a_statement_may_have_a_form_of_its_own_for_citus() -> None:
+    text = "-- counts\nSELECT count(*) FROM batch WHERE name = :name;\n-- sharded counts\nSELECT 1 WHERE :name = '';"
+    statement = sql.parse(text).counts
+    assert statement.text.startswith("SELECT count(*)")
+    assert sql.sharded(statement.text) == "SELECT 1 WHERE $1 = ''"
+
+
+def test_a_form_for_citus_belongs_to_a_statement_above_it() -> None:
+    with pytest.raises(ValueError, match="no statement counts"):
+        sql.parse("-- sharded counts\nSELECT 1;")

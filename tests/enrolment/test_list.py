@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from tests.learning import complete, enrolled, item, known_learner, new_batch, new_learner, refusal, report, unenrol
+from lernbatch.course import actions as courses
+from tests.learning import (
+    complete,
+    enrolled,
+    item,
+    known_learner,
+    new_batch,
+    new_learner,
+    refusal,
+    report,
+    republish,
+    unenrol,
+)
 from tests.learning import enrol as enrol_into
-from tests.people import ADMIN, RAVI, Person
+from tests.people import ADMIN, RAVI, VIKRAM, Person
 from tests.running import Running
 from tests.seeds import BOOK, COURSE, LEAF_NODES, SECOND_COURSE, VIDEO
 
@@ -44,6 +58,37 @@ def test_a_new_enrolment_has_every_field_of_the_contract(service: Running) -> No
 def test_without_batch_details_there_is_no_batch(service: Running) -> None:
     (course,) = listed(service, enrolled(service, new_batch(service)))
     assert "batch" not in course
+
+
+def test_what_was_shown_before_is_shown_as_it_is_now(service: Running) -> None:
+    course_id = f"do_{uuid4().hex[:16]}"
+    republish(service, course_id, 1, "do_a", "do_b")
+    batch_id = new_batch(service, course_id, days=3)
+    asha, kavya = enrolled(service, batch_id, course_id), enrolled(service, batch_id, course_id)
+
+    def shown(person: Person, fields: str = "name,status") -> list[Any]:
+        (entry,) = listed(service, person, f"?fields=name,leafNodesCount&batchDetails={fields}")
+        content, batch = entry["content"], entry["batch"]
+        assert (entry["courseName"], entry["leafNodesCount"]) == (content["name"], content["leafNodesCount"])
+        return [content["name"], content["leafNodesCount"], batch.get("name"), batch["status"]]
+
+    assert shown(asha) == shown(kavya) == ["Moving", 2, "June", 1]
+    assert shown(asha, "status") == ["Moving", 2, None, 1]
+    today = service.clock.today()
+    changed = {
+        "courseId": course_id,
+        "id": batch_id,
+        "name": "July",
+        "startDate": today.isoformat(),
+        "endDate": (today + timedelta(days=3)).isoformat(),
+    }
+    assert service.call("PATCH", "/v1/course/batch/update", VIKRAM, changed).status_code == 200
+    assert shown(asha) == shown(kavya) == ["Moving", 2, "July", 1]
+    republish(service, course_id, 2, "do_a", "do_b", "do_c", name="Moved")
+    service.run(courses.refresh(service.services, course_id))
+    assert shown(asha) == shown(kavya) == ["Moved", 3, "July", 1]
+    service.clock.ahead += timedelta(days=5)
+    assert shown(asha) == shown(kavya) == ["Moved", 3, "July", 2]
 
 
 def test_progress_status_and_percentage_follow_the_contents(service: Running) -> None:

@@ -106,7 +106,7 @@ NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 )
 def test_nothing_was_opened_after_this_service_heard_of_it(reported: datetime | None, shown: datetime | None) -> None:
     enrolment = Enrolment(
-        "asha", "b", "do_1", True, None, NOON, 1, 0, 0, None, None, None, reported, NOON, "{}", None, [], 1
+        "asha", "b", "do_1", True, None, NOON, 1, 0, 0, None, None, None, reported, NOON, "{}", None, None, [], 1
     )
     assert rules.accessed_at(enrolment) == shown
 

@@ -33,7 +33,9 @@ PERSONAL = (
     Personal("batch", ("created_by", "mentors"), "anybody who searches batches", _FOR_EVER, "pseudonym"),
     Personal("enrolment", ("user_id",), _LEARNER, _FOR_EVER, "pseudonym; the figures stay"),
     Personal("enrolment", ("added_by",), "reports; analysts", _FOR_EVER, "pseudonym"),
-    Personal("enrolment", ("states",), _LEARNER, _FOR_EVER, "what the player said goes; status and counts stay"),
+    Personal(
+        "enrolment", ("states", "states_text"), _LEARNER, _FOR_EVER, "what the player said goes; status and counts stay"
+    ),
     Personal("enrolment", ("scores", "certificates"), _LEARNER, _FOR_EVER, "stays, under the pseudonym"),
     Personal(
         "attempt", ("user_id", "attempt_id", "score", "max_score"), _LEARNER, _FOR_EVER, "pseudonyms; the scores stay"
@@ -107,6 +109,9 @@ PERSONAL = (
         "deleted",
         "AES-GCM, bound to the person",
     ),
+    Personal(
+        "profile", ("name_marks",), "nobody", "as above", "deleted", "no, but by a key: of beginnings of the name"
+    ),
     Personal("consent", ("user_id",), "reports", "while enrolled", "deleted"),
     Personal("bulk_process", ("uploaded_by",), "the uploader; administrators", _BULK, "pseudonym"),
     Personal("bulk_row", ("user_ids", "error"), "the uploader; administrators", _BULK, "pseudonym in the line"),
@@ -133,6 +138,29 @@ PERSONAL = (
         "whom it is for",
         "seconds; given up: `LERNBATCH_PARKED_EVENT_DAYS`",
         "mails, notices and given-up events deleted; what waits for Kafka leaves",
+    ),
+    Personal(
+        "inbox",
+        ("subject", "value", "error"),
+        "nobody",
+        "seconds; given up: `LERNBATCH_PARKED_EVENT_DAYS`",
+        "given-up messages deleted; what waits is handled, and then emptied",
+    ),
+    Personal("webhook", ("created_by",), "who administers the organisation", "until it is deleted", "pseudonym"),
+    Personal(
+        "webhook",
+        ("sealed",),
+        "nobody",
+        "until it is deleted",
+        "stays: its secrets are nobody's own",
+        "AES-GCM, bound to the webhook",
+    ),
+    Personal(
+        "webhook_delivery",
+        ("body",),
+        "who administers the organisation: what was sent, ids alone",
+        "`LERNBATCH_WEBHOOK_LOG_DAYS`",
+        "deleted; what was sent is out of reach",
     ),
     Personal("merged_account", ("user_id", "into_id"), "nobody", "for ever: a merge is done once", "pseudonyms"),
     Personal(
@@ -165,7 +193,10 @@ PERSONAL = (
         "AES-GCM, bound to the session",
     ),
     Personal("console_session", ("kept",), "who typed it", "10 minutes", "deleted", "AES-GCM, bound to the session"),
+    Personal("batch_change", ("changed_by",), "who manages the batch", _FOR_EVER, "pseudonym"),
+    Personal("saved_view", ("user_id", "name", "query"), "who kept it", "for ever", "deleted"),
     Personal("audit", ("who", "whom", "about", "from_address"), "operators", _AUDIT, "pseudonym"),
+    Personal("rate_count", ("caller_hash",), "nobody", "two minutes", "nothing: it is over", "a hash with the minute"),
     Personal("sandbox_person", ("user_id", "managed_by"), _SANDBOX, "for ever", _THEIRS),
     Personal("sandbox_consent", ("user_id",), _SANDBOX, "for ever", _THEIRS),
     Personal("sandbox_group", ("members",), _SANDBOX, "for ever", _THEIRS),

@@ -15,7 +15,7 @@ from lernbatch.credential.keys import key_set
 from lernbatch.erasure import actions
 from lernbatch.ops import retention
 from tests.certificate.cohort import Cohort, new_cohort
-from tests.learning import known_learner, new_batch, new_learner, refusal, report
+from tests.learning import ENROLMENT, known_learner, new_batch, new_learner, refusal, report
 from tests.people import VIKRAM, Person
 from tests.running import Running, running
 from tests.seeds import COURSE, QUIZ, answer
@@ -51,7 +51,8 @@ def plant(service: Running, person: Person, batch_id: str) -> None:
     """A row of that person in every table that may have one."""
     me, other = person.user_id, f"{person.user_id}0"  # an id that begins alike is somebody else's
     for statement in (
-        'UPDATE enrolment SET added_by = $1, states = \'{"c": [2, 100, 1, 1, null, null, 5, [5, {"said": 1}]]}\''
+        'UPDATE enrolment SET added_by = $1, states_text = \'{"c": [2, 100, 1, 1, null, null, 5, [5, {"said": 1}]]}\','
+        " states = NULL"
         " WHERE user_id = $1",
         f"INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, enrolled_at, updated_at)"
         f" VALUES ('{uuid4()}', '{batch_id}', 'c', true, $1, now(), now())",
@@ -75,6 +76,14 @@ def plant(service: Running, person: Person, batch_id: str) -> None:
         "INSERT INTO outbox (destination, topic, key, payload, created_at, due_at, parked)"
         " VALUES ('mail', '', $1, '{}', now(), now(), false),"
         " ('kafka', 't', 'k', jsonb_build_object('id', $1::text), now(), now(), true)",
+        "INSERT INTO inbox (digest, kind, topic, partition, position, subject, value, received_at, due_at, error,"
+        " parked) VALUES (uuid_send(gen_random_uuid()), 'account-deletion', 't', 0, 0, $1,"
+        " convert_to('\"' || $1 || '\"', 'UTF8'), now(), now(), $1 || ' is odd', true)",
+        "WITH hook AS (INSERT INTO webhook (webhook_id, organisation_id, url, kinds, sealed, created_by, created_at)"
+        " VALUES (gen_random_uuid()::text, 'o', 'https://lms.example/', '{}', '', $1, now()) RETURNING webhook_id)"
+        " INSERT INTO webhook_delivery (delivery_id, webhook_id, kind, body, created_at)"
+        " SELECT gen_random_uuid()::text, webhook_id, 'k', json_build_object('userId', $1::text)::text, now()"
+        " FROM hook",
         "INSERT INTO adoption VALUES ('course ' || gen_random_uuid(), '1', $1, 'b', true)",
         f"INSERT INTO learner_figures (revision, enrolled_at, measure, certificates, standing, need, reached,"
         f" percentage, unit, attempts, active, user_id, batch_id, added_how, units)"
@@ -88,6 +97,8 @@ def plant(service: Running, person: Person, batch_id: str) -> None:
         " 'csv', $1, 'SUCCESS', now(), now(), now() + interval '7 days')",
         "INSERT INTO console_session (session_id, user_id, sealed, created_at, used_at, ends_at)"
         " VALUES (decode(md5($1), 'hex'), $1, '', now(), now(), now() + interval '1 hour')",
+        "INSERT INTO batch_change VALUES (gen_random_uuid()::text, 2, now(), $1, '{}')",
+        "INSERT INTO saved_view VALUES ($1, 'learners', 'mine', 'sort=need', now())",
         "INSERT INTO audit (noted_at, what, outcome, who, whom) VALUES (now(), 'x', 'done', $1, ARRAY[$1, 'z'])",
     ):
         service.sql(statement, *([me] if "$1" in statement else []))
@@ -131,7 +142,7 @@ def test_figures_stay_under_a_pseudonym_without_what_was_said(service: Running, 
     erase(service, asha)
     finish(service)
     assert service.sql(learners, cohort.batch_id) == [before]
-    (row,) = service.sql("SELECT * FROM enrolment WHERE batch_id = $1 AND user_id LIKE 'erased-%'", cohort.batch_id)
+    (row,) = service.sql(f"{ENROLMENT} WHERE batch_id = $1 AND user_id LIKE 'erased-%'", cohort.batch_id)
     assert (row["status"], row["states"]["c"][:4], row["states"]["c"][7]) == (2, [2, 100, 1, 1], None)
     (attempt,) = service.sql("SELECT * FROM attempt WHERE user_id = $1", row["user_id"])
     assert (attempt["score"], attempt["questions"]) == (1.0, [])

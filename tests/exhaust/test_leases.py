@@ -8,6 +8,7 @@ import resource
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -468,6 +469,22 @@ def test_only_who_changed_since_an_earlier_request(reporting: Reporting) -> None
     assert [row["User UUID"] for row in reporting.rows(datasetConfig=config)] == [KAVYA.user_id]
     unknown = reporting.made(datasetConfig={**config, "changedSinceRequest": "ABC", "type": "other"})
     assert unknown["statusMessage"] == "changedSinceRequest names no request of this channel"
+
+
+def test_only_who_changed_on_a_day_or_later(reporting: Reporting) -> None:
+    today, now = reporting.service.clock.today(), reporting.service.clock.now()
+    for person, changed_at in ((ASHA, now - timedelta(days=40)), (KAVYA, now - timedelta(days=20))):
+        reporting.enrol(person)
+        reporting.service.sql(
+            "UPDATE enrolment SET updated_at = $1 WHERE batch_id = $2 AND user_id = $3",
+            changed_at,
+            reporting.batch_id,
+            person.user_id,
+        )
+    config = {"batchId": reporting.batch_id, "changedSince": (today - timedelta(days=30)).isoformat(), "type": "month"}
+    assert [row["User UUID"] for row in reporting.rows(datasetConfig=config)] == [KAVYA.user_id]
+    wrong = reporting.made(datasetConfig={**config, "changedSince": "last month", "type": "wrong"})
+    assert wrong["statusMessage"].startswith("Filter cannot be read: changedSince should be a day")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from lernbatch.database import coalescer
-from lernbatch.database.coalescer import Again, Coalescer
+from lernbatch.database.coalescer import Again, Coalescer, Coalescers
+from lernbatch.database.shards import Shards
 from lernbatch.errors import Busy
 
 pytestmark = pytest.mark.anyio
@@ -105,6 +106,55 @@ async def test_a_full_queue_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         await queue.do(3)
     flushes.open.set()
     await asyncio.gather(*tasks)
+
+
+async def test_each_group_has_a_flush_of_its_own_that_waits_for_no_other() -> None:
+    flushes: list[list[int]] = []
+    opened = asyncio.Event()
+
+    async def flush(items: Sequence[int]) -> list[int | Exception | Again]:
+        flushes.append(list(items))
+        if items[0] % 2:
+            await opened.wait()
+        return list(items)
+
+    queue = Coalescer(flush, group=lambda item: item % 2)
+    odd = [asyncio.create_task(queue.do(n)) for n in (1, 3, 5)]
+    assert await asyncio.gather(*(queue.do(n) for n in (2, 4))) == [2, 4]
+    assert not any(task.done() for task in odd)
+    opened.set()
+    assert await asyncio.gather(*odd) == [1, 3, 5]
+    assert all(len({item % 2 for item in items}) == 1 for items in flushes)
+
+
+async def test_what_waits_is_bounded_over_all_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coalescer, "MOST_WAITING", 2)
+    flushes = Flushes()
+    queue = Coalescer(flushes, group=lambda item: item % 2)
+    tasks = [asyncio.create_task(queue.do(n)) for n in (0, 1)]
+    await everybody_else()
+    tasks += [asyncio.create_task(queue.do(n)) for n in (2, 3)]
+    await everybody_else()
+    with pytest.raises(Busy):
+        await queue.do(4)
+    flushes.open.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_on_citus_the_learners_of_one_flush_are_of_one_shard() -> None:
+    shards = Shards([-(2**31), -(2**30), 0, 2**30], [11, 12, 13, 14], ["node:5432"] * 4)
+    learners = [f"learner-{number}" for number in range(200)]
+    flushes: list[list[str]] = []
+
+    async def flush(_: None, items: Sequence[str]) -> list[str | Exception | Again]:
+        flushes.append(list(items))
+        return list(items)
+
+    queue: Coalescer[str, str] = Coalescers(enabled=True, shard_of=shards.of).of(flush, None, lambda learner: learner)
+    assert await asyncio.gather(*(queue.do(learner) for learner in learners)) == learners
+    assert sorted(learner for items in flushes for learner in items) == sorted(learners)
+    assert {len({shards.of(learner) for learner in items}) for items in flushes} == {1}
+    assert len(flushes) < len(learners) / 10  # they are together all the same
 
 
 async def test_switched_off_every_item_is_a_flush_of_its_own() -> None:

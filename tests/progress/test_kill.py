@@ -94,7 +94,7 @@ async def stored(dsn: str) -> dict[str, tuple[dict[str, Any], dict[str, Any], in
     """Learner → states, scores, and the number of attempts."""
     conn = await asyncpg.connect(dsn)
     rows = await conn.fetch(
-        """SELECT user_id, states::text, scores::text,
+        """SELECT user_id, coalesce(states_text, states::text) AS states, scores::text,
                   (SELECT count(*) FROM attempt a WHERE a.user_id = e.user_id) AS attempts
              FROM enrolment e"""
     )

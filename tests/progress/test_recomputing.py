@@ -8,11 +8,10 @@ from uuid import uuid4
 from lernbatch.course import actions as courses
 from lernbatch.progress import recomputing
 from lernbatch.progress.recomputing import Difference
-from sandbox import importing, published
-from tests.learning import complete, enrolled, new_batch, report, row
+from tests.learning import complete, enrolled, new_batch, report, republish, row
 from tests.people import VIKRAM
 from tests.running import Running
-from tests.seeds import COURSE, QUIZ, REQUIRED, VIDEO, answer, course, leaf
+from tests.seeds import COURSE, QUIZ, REQUIRED, VIDEO, answer
 
 
 def differences(service: Running, batch_id: str | None = None) -> list[Difference]:
@@ -44,19 +43,6 @@ def test_damage_is_found_and_mended(service: Running) -> None:
     assert [one.column for one in found] == ["progress", "last_read_content_id", "scores"]
     assert service.run(recomputing.repair(service.services, found)) == 1
     assert differences(service, batch_id) == []
-
-
-def republish(service: Running, course_id: str, version: int, *content_ids: str) -> None:
-    tree = course(
-        course_id, "Moving", *(leaf(content_id, content_id) for content_id in content_ids), pkgVersion=version
-    )
-
-    async def put() -> None:
-        async with service.services.pool.acquire() as conn:
-            found = published.read_course({"result": {"content": tree}})
-            await importing.put_course(conn, found, service.clock.now())
-
-    service.run(put())
 
 
 def test_a_removed_leaf_completes_open_enrolments_and_ended_batches_keep_their_tree(service: Running) -> None:

@@ -362,7 +362,7 @@ def test_what_players_keep_of_all_contents_fits_into_a_row(service: Running) -> 
         details = {"notes": "x" * 60_000}
         answer = report(service, asha, item(batch_id, f"do_stray_{number}", 1, progressdetails=details))
         assert answer.status_code == 200
-    (size,) = service.sql("SELECT length(states::text) AS bytes FROM enrolment WHERE user_id = $1", asha.user_id)
+    (size,) = service.sql("SELECT length(states_text) AS bytes FROM enrolment WHERE user_id = $1", asha.user_id)
     assert size["bytes"] < 1_100_000
     assert report(service, asha, item(batch_id, VIDEO, progressdetails=details)).json()["result"] == {VIDEO: "SUCCESS"}
     shown = states(service, asha, batch_id)

@@ -55,7 +55,7 @@ async def _prepared(conn: asyncpg.Connection, statement: sql.Statement) -> str |
     try:
         async with conn.transaction():
             await conn.prepare(statement.text)
-            await conn.prepare(statement.sharded_text)
+            await conn.prepare(sql.sharded(statement.text))
             if statement.text.startswith("CREATE TEMP"):
                 await conn.execute(statement.text)
             return None

@@ -15,10 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lernbatch.takeover.catalog import TABLES as KINDS
-from lernbatch.takeover.row import SourceRow, UnreadableRow
-from tests.takeover.sunbird_export.formats import Udt
-from tests.takeover.sunbird_export.world import TABLES, World, schema
+from lernbatch.sunbird_source.catalog import TABLES as KINDS
+from lernbatch.sunbird_source.model import SourceRow, UnreadableRow
+from tests.sunbird_source.sunbird_export.formats import Udt
+from tests.sunbird_source.sunbird_export.world import TABLES, World, schema
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 300

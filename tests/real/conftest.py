@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from lernbatch.takeover.readers.opening import open_source
-from tests.real import cassandra, chromium, clients, kafka
+from lernbatch.sunbird_source.opening import open_source
+from tests import citus
+from tests.real import cassandra, chromium, clients, kafka, patroni
+from tests.sunbird_source.reading import all_rows
+from tests.sunbird_source.sunbird_export.generate import world
 from tests.takeover.moving import Installation
-from tests.takeover.reading import all_rows
-from tests.takeover.sunbird_export.generate import world
 
 # Whether something can be had here, the files that need it, and what is said where it cannot.
 _NEEDS: tuple[tuple[object, list[str], str], ...] = (
@@ -24,9 +25,21 @@ _NEEDS: tuple[tuple[object, list[str], str], ...] = (
         "again. Its pictures of before are compared with ours in tests/drawing.",
     ),
     (
+        citus.URL,
+        ["test_citus.py"],
+        "LERNBATCH_TEST_CITUS_URL names no coordinator of a Citus, so nothing ran on one. The text of the statements "
+        "is checked in tests/project/test_distribution.py.",
+    ),
+    (
         shutil.which("promtool"),
         ["test_promtool.py"],
         "no promtool is installed here (Debian's package is prometheus), so no alert was tried.",
+    ),
+    (
+        shutil.which("nginx") and shutil.which("caddy"),
+        ["test_proxy.py"],
+        "nginx and Caddy are not both installed here (Debian's packages have these names; which start them), "
+        "so none stood in front of the service.",
     ),
     (shutil.which("helm"), ["test_helm.py"], "no helm is installed here, so the chart was not rendered."),
     (
@@ -44,28 +57,38 @@ _NEEDS: tuple[tuple[object, list[str], str], ...] = (
         cassandra.jars("cassandra"),
         ["test_cassandra.py", "test_dsbulk.py"],
         "no Cassandra can be had here (it needs Java 17 and Maven), so no living cluster was read, and nothing "
-        "that its tools export of one. Files as they write them are read in tests/takeover.",
+        "that its tools export of one. Files as they write them are read in tests/sunbird_source.",
     ),
     (
         cassandra.jars("kafka"),
-        ["test_kafka.py"],
+        ["test_kafka.py", "test_kafka_listening.py"],
         "no Kafka can be had here (it needs Java 17 and Maven), so no event went through a real broker, none was heard "
-        "from one, and no login was tried. What is done with events is tested in tests/outbox and tests/listening.",
+        "from one, and no login was tried. What is done with events is tested in tests/outbox and tests/inbox.",
+    ),
+    (
+        patroni.programs(),
+        ["test_patroni.py"],
+        "no Patroni with etcd and PostgreSQL 15 is installed here (Debian's packages are patroni, etcd-server and "
+        "postgresql-15), so no cluster's primary was killed. A primary whose standby is promoted by hand is killed in "
+        "tests/database.",
     ),
     (
         cassandra.jars("dsbulk"),
         ["test_dsbulk.py"],
         "no dsbulk can be had here (it needs Java and Maven), so what it exports was not read. Documents as it writes "
-        "them are read in tests/takeover.",
+        "them are read in tests/sunbird_source.",
     ),
 )
 _missing = [(files, said) for program, files, said in _NEEDS if not program]
+_measured: list[str] = []
 collect_ignore = [file for files, _ in _missing for file in files]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for _, said in _missing:
         terminalreporter.write_line(f"NOT RUN: {said}")
+    for line in _measured:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +104,18 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Broker]:
     """A broker that stays up; each test makes topics of its own."""
     with kafka.running(tmp_path_factory.mktemp("kafka")) as broker:
         yield broker
+
+
+@pytest.fixture(scope="module", name="patroni")
+def cluster() -> Iterator[patroni.Cluster]:
+    with patroni.running() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def measured() -> list[str]:
+    """Takes lines for people: nothing is asserted of how long something took."""
+    return _measured
 
 
 @pytest.fixture(scope="session")

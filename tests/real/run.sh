@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs the tests with programs that are not Python's: Chromium and promtool, which are installed where that can be done;
-# Cassandra, dsbulk and Kafka, which Maven brings to build/java where there is Java 17; linters of OpenAPI and makers of
-# clients, which npm and pip bring to build/node and build/python-client.
+# Runs the tests with programs that are not Python's: Chromium, promtool, Patroni and etcd, which are installed where that can
+# be done; Cassandra, dsbulk and Kafka, which Maven brings to build/java where there is Java 17; linters of OpenAPI and makers
+# of clients, which npm and pip bring to build/node and build/python-client.
 # usage: tests/real/run.sh PYTHON [what pytest takes …]
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -18,6 +18,9 @@ install() { # PROGRAM PACKAGE
 export DEBIAN_FRONTEND=noninteractive
 install chromium chromium
 install promtool prometheus
+tests/postgresql_15.sh
+install patroni patroni
+install etcd etcd-server
 "$python" -m pytest tests/real "$@"
 code=$?
 [ "$code" -eq 5 ] || exit "$code" # 5: nothing could be run here, and the last line says what

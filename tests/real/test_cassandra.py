@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from lernbatch.takeover.readers import live
-from lernbatch.takeover.readers.files import NoSource
-from lernbatch.takeover.readers.live import LiveSource, RangeRefused
-from lernbatch.takeover.readers.naming import ForeignTable
-from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, SourceRow
+from lernbatch.sunbird_source import live
+from lernbatch.sunbird_source.files import NoSource
+from lernbatch.sunbird_source.live import LiveSource, RangeRefused
+from lernbatch.sunbird_source.model import Options, SourceRow
+from lernbatch.sunbird_source.naming import ForeignTable
+from lernbatch.sunbird_source.opening import open_source
 from tests.real.cassandra import Node, by_key, enrolments, insert, make_keyspace, make_table, running, session
+from tests.sunbird_source.reading import all_rows
+from tests.sunbird_source.sunbird_export.world import TABLES
+from tests.sunbird_source.test_forms import alike
 from tests.takeover.moving import Installation, expected_of, keyed, same
-from tests.takeover.reading import all_rows
-from tests.takeover.sunbird_export.world import TABLES
-from tests.takeover.test_forms import alike
 
 SOON = (0.01,) * 10
 

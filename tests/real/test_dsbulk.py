@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lernbatch.takeover.readers.opening import open_source
+from lernbatch.sunbird_source.opening import open_source
 from tests.real.cassandra import Node, by_key, jars
-from tests.takeover.reading import all_rows
-from tests.takeover.sunbird_export.world import TABLES
+from tests.sunbird_source.reading import all_rows
+from tests.sunbird_source.sunbird_export.world import TABLES
 
 ALL = tuple(TABLES)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+import select
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -19,6 +22,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from lernbatch.shadow import journal
+from lernbatch.shadow.model import Entry
 from tests.running import PATIENCE_SECONDS, served
 from tests.shadow.side_by_side import Proxied, proxied
 from tests.shadow.stubs import RawServer, Stub, exchange, raw_server
@@ -249,6 +253,64 @@ def test_m50_the_process_that_compares_is_killed_and_started_again(tmp_path: Pat
         while time.monotonic() < deadline and "after" not in {entry.learner for entry in proxy.entries()}:
             assert enrol(proxy, "after").status_code == 200
         assert "after" in {entry.learner for entry in proxy.entries()}
+
+
+# A candidate of its own process: it begins every answer, and ends them where it is told to.
+CANDIDATE = """
+import sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    log_message = lambda *_: None
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.wfile.write(b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: 2\\r\\n\\r\\n{")
+        self.wfile.flush()
+        print("asked", flush=True)
+        time.sleep(600 if sys.argv[2] == "held" else 0)
+        self.wfile.write(b"}")
+
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+@contextmanager
+def candidate_process(port: int, how: str) -> Iterator[subprocess.Popen[str]]:
+    words = [sys.executable, "-c", CANDIDATE, str(port), how]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_m50_the_candidate_is_killed_in_the_middle_of_its_answers_and_comes_back(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    with served(Stub()) as one, proxied(one, url, tmp_path / "journal") as proxy:
+        with candidate_process(port, "held") as process:
+            assert process.stdout is not None
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            readable = select.poll()
+            readable.register(process.stdout)
+            while not readable.poll(0) and time.monotonic() < deadline:  # until it has begun an answer
+                assert enrol(proxy, "asha").status_code == 200
+            process.kill()
+            process.wait()
+            assert [enrol(proxy, f"learner {n}").status_code for n in range(20)] == [200] * 20
+        with candidate_process(port, "whole"):
+            entries: dict[str, Entry] = {}
+            while time.monotonic() < deadline and "" not in {entry.reason for entry in entries.values()}:
+                assert enrol(proxy, "after").status_code == 200
+                entries = {entry.learner: entry for entry in proxy.entries() if entry.learner == "after"}
+        assert entries["after"].candidate is not None
+        assert entries["after"].candidate.text == "{}"
+        lost = [entry for entry in proxy.entries() if entry.learner == "asha"]
+        assert "it does not answer: RemoteProtocolError" in {entry.reason for entry in lost}
 
 
 def test_m50_what_is_too_much_for_the_candidate_is_skipped_and_memory_stays_bounded(tmp_path: Path) -> None:

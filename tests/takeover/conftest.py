@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.sunbird_source.conftest import sunbird_export
 from tests.takeover.moving import Installation
-from tests.takeover.sunbird_export.generate import world
+
+__all__ = ["sunbird_export"]  # the same world for both rooms
 
 
 @pytest.fixture
@@ -15,14 +17,6 @@ def installation(dsn: str, tmp_path: Path, sunbird_export: Path) -> Installation
     fresh = Installation(dsn, tmp_path / "home", sunbird_export)
     fresh.import_courses()
     return fresh
-
-
-@pytest.fixture(scope="session")
-def sunbird_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the test world: `dsbulk`, `cqlsh`, `cqlsh-py39`, `registry`, `archive`, … and `expected.json`."""
-    folder = tmp_path_factory.mktemp("sunbird-export")
-    world().write(folder)
-    return folder
 
 
 @pytest.fixture

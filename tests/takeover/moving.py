@@ -19,12 +19,12 @@ from lernbatch.clock import Clock
 from lernbatch.config import Config, load
 from lernbatch.database import db
 from lernbatch.services import Services
+from lernbatch.sunbird_source.beside import open_archive, open_job_requests, open_registry
+from lernbatch.sunbird_source.model import Options, SunbirdSource
+from lernbatch.sunbird_source.opening import open_source
 from lernbatch.takeover import actions, hand_back, hand_over, verify
 from lernbatch.takeover.convert.model import HELD
-from lernbatch.takeover.passes import Watch
-from lernbatch.takeover.readers.beside import open_archive, open_job_requests, open_registry
-from lernbatch.takeover.readers.opening import open_source
-from lernbatch.takeover.row import Options, SunbirdSource
+from lernbatch.takeover.passes import BYTES_AT_ONCE, Watch
 from sandbox import importing
 
 T = TypeVar("T")
@@ -35,8 +35,8 @@ SQL = {
     "batches": "SELECT batch_id, course_id, name, description, enrolment_type, created_by, created_for, mentors,"
     " start_date, end_date, enrolment_end_date, status, templates, created_at FROM batch",
     "enrolments": "SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress,"
-    " percentage, completed_at, last_read_content_id, last_read_content_status, last_access_at, states, scores,"
-    " certificates FROM enrolment",
+    " percentage, completed_at, last_read_content_id, last_read_content_status, last_access_at,"
+    " coalesce(states_text::jsonb, states) AS states, scores, certificates FROM enrolment",
     "attempts": "SELECT user_id, batch_id, content_id, attempt_id, course_id, attempted_ms, score, max_score, questions"
     " FROM attempt",
     "certificates": "SELECT certificate_id, user_id, batch_id, course_id, name, source, status, issued_at, template_id,"
@@ -101,6 +101,7 @@ class Installation:
         renames: Any = None,
         live: bool = False,
         remove_vanished: bool = False,
+        bytes_at_once: int = BYTES_AT_ONCE,
         **options: Any,
     ) -> dict[str, Any]:
         sources = self.sources(form, **options)
@@ -109,8 +110,10 @@ class Installation:
 
         async def work(held: Services, conn: asyncpg.Connection) -> dict[str, Any]:
             converting = actions.options_of(held, renames or {})
-            how = {"catch_up": catch_up, "remove_vanished": remove_vanished}
-            return await actions.copy(held, conn, sources, converting, watch or NOBODY_WATCHES, **how)
+            return await actions.copy(
+                held, conn, sources, converting, watch or NOBODY_WATCHES, catch_up=catch_up,
+                remove_vanished=remove_vanished, bytes_at_once=bytes_at_once,
+            )  # fmt: skip
 
         try:
             return self.run(work)

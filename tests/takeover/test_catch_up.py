@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from lernbatch.errors import Upstream
+from lernbatch.sunbird_source.opening import open_source
 from lernbatch.takeover import actions, batches
-from lernbatch.takeover.readers.opening import open_source
 from tests.cli.commands import Installation as CommandLine
+from tests.learning import ENROLMENT
 from tests.takeover.moving import NOBODY_WATCHES, PROVIDER, Installation
 
 BATCH, COURSE = "0141000000000000001", "do_3141000000000001"
@@ -43,7 +44,7 @@ def learner_with(installation: Installation, condition: str) -> str:
 
 
 def enrolment(installation: Installation, user_id: str) -> Any:
-    rows = installation.sql("SELECT * FROM enrolment WHERE user_id = $1 AND batch_id = $2", user_id, BATCH)
+    rows = installation.sql(f"{ENROLMENT} WHERE user_id = $1 AND batch_id = $2", user_id, BATCH)
     return rows[0] if rows else None
 
 
@@ -96,8 +97,8 @@ def test_m28_what_the_target_has_more_of_is_kept(own_world: Installation) -> Non
     user_id = learner_with(own_world, "status = 1 AND progress = 2")
     state = [2, 100, 1, 1, 1767225600000, 1767225600000, 1767225600000]
     own_world.sql(
-        "UPDATE enrolment SET states = states || jsonb_build_object('do_314100000000000104', $2::jsonb)"
-        " WHERE user_id = $1",
+        "UPDATE enrolment SET states_text = states_text::jsonb"
+        " || jsonb_build_object('do_314100000000000104', $2::jsonb) WHERE user_id = $1",
         user_id,
         state,
     )

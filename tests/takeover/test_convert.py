@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from lernbatch.course.model import Course, LeafNode
 from lernbatch.progress.model import Completion
 from lernbatch.progress.rules import completion
-from lernbatch.takeover.catalog import BATCH_INDEX, BESIDE, CERTIFICATE, TABLES
+from lernbatch.sunbird_source.catalog import BATCH_INDEX, BESIDE, CERTIFICATE, TABLES
+from lernbatch.sunbird_source.model import SourceRow, Value
 from lernbatch.takeover.convert.batches import convert_batches
-from lernbatch.takeover.convert.learner import convert_learner, highest
+from lernbatch.takeover.convert.learner import convert_learner
 from lernbatch.takeover.convert.model import (
     CHANGED,
     HELD,
@@ -29,8 +30,8 @@ from lernbatch.takeover.convert.model import (
     Staged,
 )
 from lernbatch.takeover.convert.rows import convert_row, encoded
+from lernbatch.takeover.convert.states import highest
 from lernbatch.takeover.convert.values import words_ms
-from lernbatch.takeover.row import SourceRow, Value
 
 KOLKATA, UTC_ZONE = ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")
 OPTIONS = ConvertOptions(KOLKATA, date(2026, 11, 28), "fed-1")

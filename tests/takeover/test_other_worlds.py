@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lernbatch.takeover.catalog import TABLES
+from lernbatch.sunbird_source.catalog import TABLES
+from tests.sunbird_source.sunbird_export import world as tables
+from tests.sunbird_source.sunbird_export.generate import world
 from tests.takeover.moving import FORMS, Installation, expected_of, keyed, same
-from tests.takeover.sunbird_export import world as tables
-from tests.takeover.sunbird_export.generate import world
 
 SPARK = {
     "user_content_consumption": {"courseid": "collectionid", "batchid": "contextid"},

@@ -18,6 +18,7 @@ from lernbatch.database import db
 from lernbatch.takeover import actions, lease
 from lernbatch.takeover.database import Q
 from lernbatch.takeover.stage import ChangedSource
+from tests.learning import ENROLMENT
 from tests.takeover.moving import Installation
 
 KILLED = """
@@ -33,7 +34,8 @@ def watch(what, done, total):
     if calls == int(sys.argv[4]):
         os.kill(os.getpid(), signal.SIGKILL)
 
-Installation(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), {"lease_seconds": 0.2}).copy(watch=watch)
+installation = Installation(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), {"lease_seconds": 0.2})
+installation.copy(watch=watch, bytes_at_once=2000)
 """
 
 
@@ -70,7 +72,7 @@ def test_m66_a_stop_at_every_chunk_and_slice_boundary_has_the_same_end(
                 raise Stopped
 
         try:
-            installation.copy(watch=watch, chunk_bytes=20_000)
+            installation.copy(watch=watch, chunk_bytes=20_000, bytes_at_once=1)
             break
         except Stopped:
             continue
@@ -195,6 +197,6 @@ def test_m27_a_learner_with_ten_thousand_states_passes(own_world: Installation) 
     )
     (folder / "output-000002.json").write_text("".join(line.format(number) for number in range(10_000)))
     own_world.copy()
-    (row,) = own_world.sql("SELECT states, active FROM enrolment WHERE user_id = 'whale'")
+    (row,) = own_world.sql(f"{ENROLMENT} WHERE user_id = 'whale'")
     assert len(row["states"]) == 10_000
     assert not row["active"]

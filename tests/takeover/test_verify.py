@@ -32,7 +32,7 @@ def test_m36_both_sides_of_a_batch_are_counted_and_summed(installation: Installa
     [
         ("UPDATE enrolment SET progress = progress + 1 WHERE {first}", "enrolment", ["progress"]),
         ("UPDATE enrolment SET active = NOT active WHERE {first}", "enrolment", ["active"]),
-        ("UPDATE enrolment SET states = '{{}}' WHERE states <> '{{}}' AND {first}", "enrolment", ["states"]),
+        ("UPDATE enrolment SET states_text = '{{}}' WHERE {first}", "enrolment", ["states"]),
         ("UPDATE batch SET name = 'Another' WHERE batch_id = '0141000000000000001'", "batch", ["name"]),
         ("UPDATE attempt SET score = score + 0.5 WHERE {attempt}", "attempt", ["score"]),
         ("DELETE FROM attempt WHERE {attempt}", "attempt", ["the row is missing"]),
@@ -48,7 +48,8 @@ def test_m37_a_change_without_a_reason_is_found(
     installation: Installation, change: str, table: str, columns: list[str]
 ) -> None:
     installation.copy()
-    first = "(user_id, batch_id) = (SELECT user_id, batch_id FROM enrolment WHERE states <> '{}' ORDER BY 1, 2 LIMIT 1)"
+    key = "user_id, batch_id"
+    first = f"({key}) = (SELECT {key} FROM enrolment WHERE states_text <> '{{}}' ORDER BY 1, 2 LIMIT 1)"
     attempt = "(user_id, attempt_id) = (SELECT user_id, attempt_id FROM attempt ORDER BY 1, 2 LIMIT 1)"
     installation.sql(change.format(first=first, attempt=attempt))
     differences = installation.verify()["differences"]

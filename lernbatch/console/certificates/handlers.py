@@ -16,13 +16,16 @@ from lernbatch.console.visit import Visit, see_other
 from lernbatch.course import actions as courses
 from lernbatch.errors import NotFound
 from lernbatch.figures import actions as figures
+from lernbatch.figures.wire import LONGEST_NAME
+from lernbatch.person.names import is_searchable
+from lernbatch.person.profiles import make_findable
 from lernbatch.template.wire import read_attachment, read_templates
 
 ROWS = 50  # of a page
 
 
-async def show(visit: Visit) -> Response:
-    """GET /console/batches/{batch_id}/certificates"""
+async def show(visit: Visit, name: str | None = None) -> Response:
+    """GET /console/batches/{batch_id}/certificates; `name`: only those of a learner, or of a number."""
     day = await batch_frame.managed(visit)
     services, batch = visit.services, day.batch
     templates = read_templates(batch.templates)
@@ -31,17 +34,30 @@ async def show(visit: Visit) -> Response:
     assert visit.session is not None
     secret, about, after = visit.session.csrf, f"certificates {batch.batch_id}", visit.query.get("after")
     before = view.place(cursors.read(secret, about, after)) if after else None
-    rows = await verification.issued_in(services, batch.batch_id, before, limit=ROWS + 1)
+    names_are_known = name is None or await make_findable(services, batch.batch_id)
+    rows = await verification.issued_in(services, batch.batch_id, before, name, limit=ROWS + 1)
     more = cursors.make(secret, about, view.keys(rows[ROWS - 1])) if len(rows) > ROWS else None
     context = {
         **batch_frame.frame(visit, day),
         **view.page(templates, course, groups, visit.words),
         "issued": view.issued(rows[:ROWS], visit.words),
         "more": more,
+        "name_asked": name,
+        "names_are_known": names_are_known,
         "done": visit.query.get("done"),
         "count": visit.query.get("count"),
     }
     return await rendering.page(visit, "certificates/page.html", context)
+
+
+async def find(visit: Visit) -> Response:
+    """POST …, do=find: the certificates of a name, an id or a number. A form, so that no name stands in an address."""
+    name = visit.form.get("learner", "").strip()
+    if not is_searchable(name) or len(name) > LONGEST_NAME:
+        text = visit.words._("Write at least two letters of a word of the name, the whole id, or the whole number.")
+        visit.refuse(text, "learner")
+        return await show(visit)
+    return await show(visit, name)
 
 
 async def attach(visit: Visit) -> Response:
@@ -88,9 +104,13 @@ async def change(visit: Visit) -> Response:
         visit.refuse(_("Write why. Those who manage the batch can read it later."), "reason")
     if not form.get("status"):
         visit.refuse(_("Choose what is to become of it."), "status")
+    if not form.get("code"):
+        visit.refuse(_("Choose what the public page says, or that it gives no reason."), "code")
     if visit.problems:
         return await show_one(visit)
-    request = {key: form.get(key, "") for key in ("status", "reason", "code")}
+    request = {key: form[key] for key in ("status", "reason", "code")}
+    if request["code"] == view.NO_CODE:
+        del request["code"]
     await actions.change_status(visit.services, visit.caller, read_change({"identifier": certificate_id, **request}))
     return see_other(f"{visit.path}?done=changed")
 

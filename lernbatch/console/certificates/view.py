@@ -44,6 +44,7 @@ CODES = {
     ChangeCode.REVIEW_PASSED: N_("the review was passed"),
     ChangeCode.HOLDER_ASKED: N_("its holder asked for it"),
 }
+NO_CODE = "none"  # chosen on purpose: the public page gives no reason
 _WIDTH = 960
 
 
@@ -115,7 +116,11 @@ def one(certificate: Certificate, names: Names, words: Words) -> dict[str, Any]:
         "change_reason": certificate.change_reason or "",
         "change_code": words._(code) if code else "",
         "acts": [(act.value, words._(text)) for act, text in ACTS.items() if status in CHANGES[act]],
-        "codes": [("", words._("nothing more"))] + [(code, words._(CODES[ChangeCode(code)])) for code in CODES_BY_HAND],
+        "codes": [
+            ("", words._("Choose…")),
+            *((code, words._(CODES[ChangeCode(code)])) for code in CODES_BY_HAND),
+            (NO_CODE, words._("no reason")),
+        ],
         "is_drawn": status is CertificateStatus.ACTIVE,
         "names_are_missing": names.are_missing,
     }

@@ -7,14 +7,17 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from lernbatch.console import batch_frame, people, rendering
+from lernbatch.console.batch_frame import BatchDay
 from lernbatch.console.learner import view
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.enrolment import actions as enrolments
 from lernbatch.enrolment.model import EnrolmentRequest, EnrolmentSource
 from lernbatch.enrolment.rules import NotEnrolled
-from lernbatch.errors import NotFound
+from lernbatch.errors import NotFound, Upstream
 from lernbatch.mentoring import actions as mentoring
 from lernbatch.mentoring.wire import read_contact
+from lernbatch.person import consents
+from lernbatch.person.model import SharedContact
 from lernbatch.summary import explain
 from lernbatch.web import audit
 
@@ -30,12 +33,30 @@ async def show(visit: Visit) -> Response:
     history = await mentoring.history(services, visit.caller, batch_id, user_id)
     contacts = await mentoring.contacts_of(services, visit.caller, batch_id, user_id)
     names = await people.names(visit, [user_id, *filter(None, [entry.by for entry in history])])
+    shared = await _shared_contact(visit, day, user_id)
     context = {
         **batch_frame.frame(visit, day),
         **view.page(explanation, history, contacts, names, visit.words),
+        "shared": shared,
         "learners_address": f"/console/batches/{quote(batch_id, safe='')}/learners",
     }
     return await rendering.page(visit, "learner/page.html", context)
+
+
+async def _shared_contact(visit: Visit, day: BatchDay, user_id: str) -> SharedContact | None:
+    """How the learner can be reached, where they let the reader's organisation see it; each look is in the audit."""
+    users, caller = visit.services.sunbird.users, visit.caller
+    try:
+        reader = await users.profile(caller.user_id or "", caller.token)
+        if reader is None:
+            return None
+        organisation_id = reader.root_org_id
+        shared = await consents.shared_contact(visit.services, user_id, day.batch.course_id, organisation_id)
+    except Upstream:
+        return None
+    if shared is not None:
+        await audit.note(visit.call, "learner.reach", whom=[user_id], about=day.batch.batch_id)
+    return shared
 
 
 async def contact(visit: Visit) -> Response:

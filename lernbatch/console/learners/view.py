@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from lernbatch.archive.model import Row
 from lernbatch.console import standings
+from lernbatch.console.learners.pictures import step
 from lernbatch.console.people import Names
 from lernbatch.console.words import N_, Words
 from lernbatch.figures import rules
@@ -28,8 +29,7 @@ SORTS = {
 SEEN = {"7": N_("in the last 7 days"), "14": N_("in the last 14 days"), "28": N_("in the last 28 days")}
 HOW = {"self": N_("by themselves"), "hand": N_("by hand"), "file": N_("by a list")}
 _TEXTS = ("state", "district", "block", "addedBy", "addedHow", "reached", "notReached")
-_NUMBERS = ("unit", "finishedUnit", "unfinishedUnit")
-_STEPS = (1, 34, 67, 100)  # percent from which a cell is darker
+_NUMBERS = ("unit", "finishedUnit", "unfinishedUnit", "fromRank", "toRank")
 # What the filter says, part by part; `%(value)s` is what stands in the address.
 _SENTENCES = {
     "standings": N_("%(value)s"),
@@ -46,7 +46,10 @@ _SENTENCES = {
     "state": N_("from %(value)s"),
     "district": N_("from %(value)s"),
     "block": N_("from %(value)s"),
+    "fromRank": N_("are number %(value)s or later by progress"),
+    "toRank": N_("are number %(value)s or earlier by progress"),
 }
+_OF_ONE_ANSWER = ("after", "contacted", "done", "issued", "kept")
 _LEVELS = {
     "enrolled": N_("enrolled"),
     "started": N_("started"),
@@ -92,8 +95,10 @@ def page(
     numbers = dict(zip(Standing, figures.standings, strict=False))
     enrolled = figures.enrolled
     finished = list(figures.units[:MOST_UNITS])
-    kept = {name: value for name, value in asked.items() if name != "after" and value}
+    address = kept(asked)
     return {
+        "name_asked": query.filters.name,
+        "names_are_known": page.names_are_known,
         "rows": [_row(row, page, names, words) for row in page.rows],
         "units": [{"name": name, "short": f"U{number}"} for number, name in enumerate(units, start=1)],
         "finished": [words.part(count, enrolled) for count in finished],
@@ -115,16 +120,32 @@ def page(
             ),
         ],
         "parts": [
-            {"text": _said(name, value, words), "link": _without(kept, name)} for name, value in _filters(asked).items()
+            {"text": _said(name, value, words), "link": _without(address, name)}
+            for name, value in _filters(asked).items()
         ],
-        "next": None if page.next is None else f"?{urlencode({**kept, 'after': show_cursor(page.next, query)})}",
-        "file": f"list.csv?{urlencode(kept)}" if kept else "list.csv",
+        "next": None if page.next is None else f"?{urlencode({**address, 'after': show_cursor(page.next, query)})}",
+        "file": f"list.csv?{urlencode(address)}" if address else "list.csv",
+        "file_query": f"?{urlencode(address)}" if address else "",
         "sorts": [(value, words._(text)) for value, text in SORTS.items()],
         "sort": asked.get("sort") or "need",
         "seen": [("", words._("at any time"))] + [(value, words._(text)) for value, text in SEEN.items()],
         "how": [("", words._("in any way"))] + [(value, words._(text)) for value, text in HOW.items()],
         "asked": asked,
     }
+
+
+def kept(asked: Mapping[str, str]) -> dict[str, str]:
+    """What stays of an address when its list is shown again: filter and order, but not where it stands."""
+    return {name: value for name, value in sorted(asked.items()) if value and name not in _OF_ONE_ANSWER}
+
+
+def moment_of(text: str) -> datetime | None:
+    """A moment of an address; None: it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _filters(asked: Mapping[str, str]) -> dict[str, str]:
@@ -154,6 +175,7 @@ def _row(row: LearnerRow, page: LearnersPage, names: Names, words: Words) -> dic
     return {
         "user_id": row.user_id,
         "name": names.of(row.user_id),
+        "place": names.places.get(row.user_id, ""),
         "percent": words.percent(row.percentage / 100),
         "cells": [{"step": step(percent), "text": cell(percent, words)} for percent in units],
         "done": sum(percent == 100 for percent in units),
@@ -163,11 +185,6 @@ def _row(row: LearnerRow, page: LearnersPage, names: Names, words: Words) -> dic
         "standing": words._(text),
         "sentence": standings.in_words(rules.sentence(row, page.measure, words.now), words),
     }
-
-
-def step(percent: int) -> int:
-    """How dark a cell is: 0 for nothing, 4 for all."""
-    return sum(percent >= least for least in _STEPS)
 
 
 def cell(percent: int, words: Words) -> str:

@@ -36,8 +36,8 @@ async def contact(visit: Visit) -> Response:
     """POST /console/mentor, do=contact: a learner of the list was spoken to."""
     batch_id, _, user_id = visit.form.get("who", "").partition(" ")
     request = {"batchId": batch_id, "userIds": [user_id], "how": visit.form.get("how") or "phone"}
-    contacts = await mentoring.contact(visit.services, visit.caller, read_contact(request), audit.by(visit.call))
-    return see_other(f"{visit.path}?done={contacts[user_id]}")
+    noted = await mentoring.contact(visit.services, visit.caller, read_contact(request), audit.by(visit.call))
+    return see_other(f"{visit.path}?done={noted.contact_ids[user_id]}")
 
 
 async def undo(visit: Visit) -> Response:

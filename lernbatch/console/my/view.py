@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from lernbatch.batch import rules as batches
 from lernbatch.batch.model import Batch, BatchStatus
 from lernbatch.certificate.model import Certificate, CertificateStatus
+from lernbatch.config import Config
 from lernbatch.console import awards
 from lernbatch.console.people import Names
+from lernbatch.console.rules import signs_in_locally
 from lernbatch.console.visit import Visit
 from lernbatch.console.words import N_, Words
 from lernbatch.course.model import Course
@@ -92,9 +95,17 @@ def _card(enrolment: Enrolment, batch: Batch, course: Course | None, visit: Visi
 
 
 def course_address(visit: Visit, batch: Batch) -> str | None:
-    """The course in the portal; None: the installation names no portal."""
-    base = visit.services.config.web_url.rstrip("/")
-    return f"{base}/learn/course/{batch.course_id}/batch/{batch.batch_id}" if base else None
+    """The course in the portal; None: the installation names no portal, and has no page that stands in for it."""
+    config = visit.services.config
+    base = config.web_url.rstrip("/")
+    if base:
+        return f"{base}/learn/course/{batch.course_id}/batch/{batch.batch_id}"
+    return f"/console/my/{quote(batch.batch_id, safe='')}/course" if has_stand_in(config) else None
+
+
+def has_stand_in(config: Config) -> bool:
+    """Whether a page of ours stands in for the portal's player: only where anybody may choose who they are."""
+    return signs_in_locally(config) and not config.web_url
 
 
 def _last_day(batch: Batch, services: Services, words: Words) -> dict[str, Any]:
@@ -210,6 +221,7 @@ def units(course: Course, states: States) -> list[dict[str, Any]]:
         leaves = [course.leaf_node_by_id[leaf_id] for leaf_id in leaf_ids if leaf_id in course.leaf_node_by_id]
         items = [
             {
+                "content_id": leaf.content_id,
                 "name": leaf.name or leaf.content_id,
                 "status": states[leaf.content_id].status if leaf.content_id in states else 0,
                 "optional": leaf.optional,

@@ -14,6 +14,7 @@ from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions as enrolments
 from lernbatch.enrolment.model import EnrolmentRequest, JoinState
 from lernbatch.errors import NotFound, Unauthorized
+from lernbatch.web.rates import JOINS_PER_MINUTE
 
 
 async def lead(visit: Visit) -> Response:
@@ -46,7 +47,7 @@ async def join(visit: Visit) -> Response:
         return see_other(f"{endpoint.SIGN_IN}?{urlencode({'next': _address(visit)})}")
     if visit.caller.user_id is None:
         raise Unauthorized
-    visit.console.joins.check(visit.call.subject, services.clock.now())
+    services.rates.check("join", visit.call.subject, JOINS_PER_MINUTE, services.clock.now())
     offer = await enrolments.join_offer(services, batch_id, visit.call.subject)
     if offer.state is not JoinState.ENROLLED:
         request = EnrolmentRequest(

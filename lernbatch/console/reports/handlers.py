@@ -56,10 +56,17 @@ async def ask(visit: Visit) -> Response:
     if form.get("dataset") in view.WITH_KEY and not key:
         visit.refuse(_("Choose a password: a file with names and phone numbers is never made without one."), "key")
         return await show_of_batch(visit)
+    blocks, since = view.blocks(form.get("blocks", "")), form.get("since", "")
+    if form.get("dataset") in view.OF_PLACES and (blocks or since):
+        text = _("The summary counts everybody by place: leave the block empty, and choose all learners.")
+        visit.refuse(text, "blocks" if blocks else "since")
+        return await show_of_batch(visit)
     # The contract has one request a day; who asks here wants today's figures, and a double press none twice.
     config: dict[str, Any] = {"batchId": day.batch.batch_id, "type": form.get("once", "")}
-    if since := form.get("since"):
-        config["changedSinceRequest"] = since
+    if since:
+        config["changedSince" if view.is_day(since) else "changedSinceRequest"] = since
+    if blocks:
+        config["filters"] = {"blocks": blocks}
     if columns := visit.lists.get("columns"):
         config["columns"] = columns
     request = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from lernbatch.archive.model import FileFormat
@@ -20,6 +21,7 @@ DATASETS = {
     Dataset.SUMMARY: (N_("Summary by state and district"), N_("a row a place: counts, nobody's rows")),
 }
 WITH_KEY = frozenset({Dataset.USER_INFO.value})
+OF_PLACES = frozenset({Dataset.SUMMARY.value})
 FORMATS = {
     FileFormat.CSV_EXCEL: N_("CSV for spreadsheets"),
     FileFormat.XLSX: N_("Excel"),
@@ -64,7 +66,7 @@ def _report(linked: LinkedRequest, names: Mapping[str, str], words: Words) -> di
         "name": words._(name),
         "about": words.listed(about) if about else "",
         "batch_id": next(iter(sorted(batch_ids(linked))), None),
-        "format": words._(FORMATS.get(FileFormat(request.output_format), request.output_format)),
+        "format": _zipped(FORMATS.get(FileFormat(request.output_format), request.output_format), words),
         "kind": kind,
         "state": words._(state),
         "status": status,
@@ -80,7 +82,8 @@ def _report(linked: LinkedRequest, names: Mapping[str, str], words: Words) -> di
         "completed_at": request.completed_at,
         "links": linked.links,
         "manifest": linked.manifest_link,
-        "since": request.config.get("changedSinceRequest"),
+        "since": request.config.get("changedSinceRequest") or request.config.get("changedSince"),
+        "blocks": words.listed((request.config.get("filters") or {}).get("blocks") or []),
         "is_personal": Dataset(request.dataset).is_personal,
     }
 
@@ -112,17 +115,51 @@ def form(visit: Visit, own: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             {"value": dataset.value, "name": words._(name), "hint": words._(hint), "is_chosen": dataset == chosen}
             for dataset, (name, hint) in DATASETS.items()
         ],
-        "formats": [(form.value, words._(name)) for form, name in FORMATS.items()],
+        "formats": [(form.value, _zipped(name, words)) for form, name in FORMATS.items()],
         "columns": [
             {"value": value, "name": words._(name), "is_chosen": value in visit.lists.get("columns", [])}
             for value, name in COLUMNS.items()
         ],
-        "since": [("", words._("everything"))]
+        "since": [
+            ("", words._("all learners")),
+            *(
+                (day.isoformat(), words._("who changed since %(day)s", day=words.day_text(day, weekday=False)))
+                for day in _first_days(words)
+            ),
+        ]
         + [
-            (request_id, words._("my %(name)s of %(day)s", name=report["name"], day=_when(report, words)))
+            (
+                request_id,
+                words._("who changed since my %(name)s of %(day)s", name=report["name"], day=_when(report, words)),
+            )
             for request_id, report in earlier
         ],
     }
+
+
+def _zipped(name: str, words: Words) -> str:
+    """A format as it is downloaded."""
+    return words._("%(format)s, in a zip", format=words._(name))
+
+
+def _first_days(words: Words) -> tuple[date, date]:
+    """Of this month, and of the last one."""
+    this = words.now.astimezone(words.zone).date().replace(day=1)
+    return this, (this - timedelta(days=1)).replace(day=1)
+
+
+def is_day(text: str) -> bool:
+    """Whether what was chosen is a day; else it is an earlier report."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def blocks(text: str) -> list[str]:
+    """The blocks that were typed, with commas between them."""
+    return [name for name in (part.strip() for part in text.split(",")) if name]
 
 
 def _when(report: Mapping[str, Any], words: Words) -> str:

@@ -12,7 +12,7 @@ from lernbatch.console.sign_in import view
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.errors import NotAuthenticated, NotFound
 from lernbatch.sunbird.http import TOKEN_HEADER
-from lernbatch.web import audit
+from lernbatch.web.private import counted_address
 
 
 async def show(visit: Visit) -> Response:
@@ -35,7 +35,7 @@ async def choose(visit: Visit) -> Response:
     """POST /console/sign-in: one of the bundled people, whom anybody may be in a demo."""
     if not rules.signs_in_locally(visit.services.config):
         raise NotFound
-    visit.console.sign_ins.check(audit.by(visit.call).from_address or "", visit.services.clock.now())
+    _check_rate(visit)
     person_and_token = await visit.console.local_people.token(visit.form.get("user", ""))
     if person_and_token is None:
         visit.refuse(visit.words._("There is no such person any more. Choose another one."))
@@ -52,10 +52,16 @@ async def go_to_provider(visit: Visit) -> Response:
     services = visit.services
     if not rules.signs_in_at_provider(services.config):
         raise NotFound
-    visit.console.sign_ins.check(audit.by(visit.call).from_address or "", services.clock.now())
+    _check_rate(visit)
     pending, address = await visit.console.provider.begin(rules.safe_next(visit.form.get("next")), services.clock.now())
     kept = sessions.kept_form(services, visit.form.get("kept", ""))
     return _signed_in(visit, await sessions.begin_pending(services, pending, kept), address)
+
+
+def _check_rate(visit: Visit) -> None:
+    """Raises: TooOften."""
+    services, address = visit.services, counted_address(visit.call.http, visit.services.config)
+    services.rates.check("sign in", address, services.config.sign_ins_per_minute, services.clock.now())
 
 
 async def come_back(visit: Visit) -> Response:

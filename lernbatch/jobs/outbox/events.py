@@ -12,6 +12,7 @@ CONTENT = "content"  # the course's `batches` in the content service
 MAIL = "mail"
 NOTIFICATION = "notification"
 FEED = "feed"
+WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class Producer:
         if config.kafka_servers and find_spec("aiokafka") is None:
             raise Unusable("LERNBATCH_KAFKA_SERVERS needs a library: run `pip install 'lernbatch[kafka]'`.")
         self._config = config
-        self._secured = _secured(config)
+        self._secured = secured(config)
         self._producer: AIOKafkaProducer | None = None
 
     async def send(self, records: Sequence[Record]) -> list[BaseException | None]:
@@ -79,16 +79,16 @@ class Producer:
 
     def _queues(
         self, producer: AIOKafkaProducer, records: Sequence[Record], answers: list[BaseException | None]
-    ) -> list[_Queue]:
+    ) -> list[_PartitionQueue]:
         """The records that are not refused yet, by partition; `answers` is what their queues fill in."""
         from aiokafka.partitioner import DefaultPartitioner
 
-        queues: dict[tuple[str, int], _Queue] = {}
+        queues: dict[tuple[str, int], _PartitionQueue] = {}
         for number, (topic, key, _) in enumerate(records):
             if answers[number] is None:
                 partitions = sorted(producer.client.cluster.partitions_for_topic(topic))
                 place = topic, DefaultPartitioner()(key, partitions, partitions)
-                queues.setdefault(place, _Queue(*place, records, answers)).waiting.append(number)
+                queues.setdefault(place, _PartitionQueue(*place, records, answers)).waiting.append(number)
         return [*queues.values()]
 
     def _refusal(self, record: Record, missing: Collection[str]) -> BaseException | None:
@@ -152,7 +152,7 @@ class Producer:
 
 
 @dataclass(slots=True)
-class _Queue:
+class _PartitionQueue:
     """What waits for a partition: one batch after the other, so that none overtakes another that failed."""
 
     topic: str
@@ -213,7 +213,7 @@ def is_loopback(server: str) -> bool:
         return host == "localhost"
 
 
-def _secured(config: Config) -> dict[str, Any]:
+def secured(config: Config) -> dict[str, Any]:
     """How the client shows who it is and checks who the brokers are. Raises: Unusable."""
     given: dict[str, Any] = {}
     if config.kafka_tls:

@@ -10,6 +10,7 @@ from typing import Any
 
 from lernbatch.batch import rules
 from lernbatch.batch.model import OPEN
+from lernbatch.sunbird_source.model import SourceRow
 from lernbatch.takeover.convert.model import (
     Converted,
     ConvertedBatch,
@@ -31,7 +32,6 @@ from lernbatch.takeover.convert.values import (
     text,
     texts,
 )
-from lernbatch.takeover.row import SourceRow
 
 PARSED_FIELDS = ("criteria", "issuer", "signatoryList", "notifyTemplate", "additionalProps")
 DATES = (("start_date", "startdate"), ("end_date", "enddate"), ("enrollment_enddate", "enrollmentenddate"))

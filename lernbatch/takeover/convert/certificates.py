@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lernbatch.takeover.catalog import CERTIFICATE
+from lernbatch.sunbird_source.catalog import CERTIFICATE
 from lernbatch.takeover.convert.model import (
     Converted,
     ConvertedCertificate,

@@ -17,9 +17,9 @@ from lernbatch.enrolment.model import EnrolmentSource
 from lernbatch.progress import rules
 from lernbatch.progress.attempts import rules as attempt_rules
 from lernbatch.progress.attempts.model import Attempt
-from lernbatch.progress.model import COMPLETED, STATES, Completion, ContentState, LastRead, States
-from lernbatch.takeover.catalog import ARCHIVE
+from lernbatch.progress.model import COMPLETED, STATES, Completion, LastRead, dump_states
 from lernbatch.takeover.convert import certificates
+from lernbatch.takeover.convert.attempts import attempts_in_batch
 from lernbatch.takeover.convert.model import (
     BatchFacts,
     Converted,
@@ -35,12 +35,12 @@ from lernbatch.takeover.convert.model import (
     StagedCertificate,
     StagedEnrolment,
     StagedState,
+    table_of,
 )
-from lernbatch.takeover.convert.rows import TOLERANCE
+from lernbatch.takeover.convert.states import Learning, latest_completion, learning
 from lernbatch.takeover.convert.values import LARGEST, held_to, milliseconds, moment
 
 Courses: TypeAlias = Mapping[str, Course | None]  # course id → its tree; None: the content service does not know it
-AGGREGATE = "sunbird-aggregate"  # the id of an attempt of which only the aggregate is left
 
 
 @dataclass(slots=True)
@@ -64,15 +64,6 @@ class _InBatch:
             self.aggregates.append(staged)
         else:
             self.records.append(staged)
-
-
-@dataclass(slots=True)
-class _Learning:
-    """What one spelling of a learner's id has done in a batch. `row` None: there is none, only states."""
-
-    row: StagedEnrolment | None
-    states: States
-    certificates: list[dict[str, str]]
 
 
 def convert_learner(
@@ -124,18 +115,10 @@ def _hold(
         said["attempts"] = len(group.attempts)
     converted.problems.append(MoveProblem(kind, key, said))
     for row in rows:
-        table = _table(row)
+        table = table_of(row)
         values = row.raw if row.raw is not None else msgspec.to_builtins(row)
         converted.held.append(HeldRow(kind, table, key, values))
         converted.fates[table, Fate.HELD] += 1
-
-
-def _table(row: StagedEnrolment | StagedState | StagedAttempt) -> str:
-    if isinstance(row, StagedEnrolment):
-        return "user_courses" if row.older else "user_enrolments"
-    if isinstance(row, StagedState):
-        return "content_consumption" if row.older else "user_content_consumption"
-    return ARCHIVE if row.archived else "assessment_aggregator"
 
 
 def _convert_batch(
@@ -150,7 +133,7 @@ def _convert_batch(
     key = (user_id, facts.batch_id)
     problems = converted.problems
     start_ms = milliseconds(datetime.combine(facts.start_date, time(), options.zone).astimezone(UTC))
-    attempts = _attempts(user_id, group, start_ms, converted)
+    attempts = attempts_in_batch(user_id, group.attempts, group.aggregates, start_ms, converted)
     spelled_so = {row.spelled for row in group.enrolments} | {row.spelled for row in group.states}
     spellings = sorted(spelled_so, key=lambda spelled: (spelled != user_id, spelled))
     if not spellings and not attempts:
@@ -158,7 +141,9 @@ def _convert_batch(
     for spelled in spellings:
         if spelled != user_id:
             problems.append(MoveProblem("user-id-prefixed", (spelled, facts.batch_id), {"merged": len(spellings) > 1}))
-    parts = [_learning(user_id, spelled, facts, group, start_ms, converted) for spelled in spellings]
+    parts = [
+        learning(user_id, spelled, facts, group.enrolments, group.states, start_ms, converted) for spelled in spellings
+    ]
     if all(part.row is None for part in parts):
         if group.states:
             problems.append(MoveProblem("state-without-enrolment", key, {"states": len(group.states)}))
@@ -166,7 +151,7 @@ def _convert_batch(
             problems.append(MoveProblem("attempt-without-enrolment", key))
     enrolments = [_enrolment(user_id, facts, part, attempts, start_ms, courses, converted) for part in parts]
     if not enrolments:
-        nobody = _Learning(None, {}, [])
+        nobody = Learning(None, {}, [])
         enrolments = [_enrolment(user_id, facts, nobody, attempts, start_ms, courses, converted)]
     enrolment = enrolments[0]
     for other, part in zip(enrolments[1:], parts[1:], strict=True):
@@ -185,92 +170,14 @@ def _convert_batch(
         for tried in attempts
     )
     converted.attempts += attempts
-    converted.enrolments.append(replace(enrolment, certificates=entries, scores=scores))
+    converted.enrolments.append(msgspec.structs.replace(enrolment, certificates=entries, scores=scores))
     return entries
-
-
-def _learning(
-    user_id: str, spelled: str, facts: BatchFacts, group: _InBatch, start_ms: int, converted: Converted
-) -> _Learning:
-    """What one spelling of the id has done; where the newer and the older table have a row, the newer counts."""
-    problems, key = converted.problems, (user_id, facts.batch_id)
-    rows = sorted((row for row in group.enrolments if row.spelled == spelled), key=lambda row: row.older)
-    for number, staged in enumerate(rows):
-        converted.fates[_table(staged), Fate.JOINED if number else Fate.TAKEN] += 1
-    row = rows[0] if rows else None
-    if row is not None:
-        problems += [MoveProblem(kind, key, said) for kind, said in row.notes]
-        if row.older:
-            problems.append(MoveProblem("older-only-row", key))
-    written = [at for at in (row.written_ms, row.enrolled_ms) if at is not None] if row else []
-    fallback_ms = written[0] if written else start_ms
-    newer: States = {}
-    older: States = {}
-    fates = converted.fates
-    for staged_state in group.states:
-        if staged_state.spelled != spelled:
-            continue
-        content_id, state = staged_state.content_id, staged_state.state
-        for kind, said in staged_state.notes:
-            problems.append(MoveProblem(kind, (*key, content_id), said))
-        if state.last_updated_ms == 0:
-            state = msgspec.structs.replace(state, last_updated_ms=fallback_ms)
-        states = older if staged_state.older else newer
-        before = states.get(content_id)
-        states[content_id] = state if before is None else highest(before, state)
-        if before is not None:
-            fates[_table(staged_state), Fate.JOINED] += 1
-    joined = newer.keys() & older.keys()
-    fates["user_content_consumption", Fate.TAKEN] += len(newer)
-    fates["content_consumption", Fate.TAKEN] += len(older) - len(joined)
-    fates["content_consumption", Fate.JOINED] += len(joined)
-    for content_id, state in older.items():
-        both = highest(newer.get(content_id), state)
-        if content_id in newer and both != newer[content_id]:
-            problems.append(MoveProblem("older-row-ahead", (*key, content_id)))
-        newer[content_id] = both
-    if row is None:
-        return _Learning(None, newer, [])
-    for content_id, status in row.in_map.items():
-        if content_id not in newer:
-            is_done = status == COMPLETED
-            newer[content_id] = ContentState(
-                status, 100 if is_done else 0, 1, 1 if is_done else 0, None, None, fallback_ms
-            )
-            problems.append(MoveProblem("state-only-in-map", (*key, content_id)))
-    return _Learning(row, newer, certificates.joined_entries(key, row.issued, row.certificates, problems))
-
-
-def highest(first: ContentState | None, second: ContentState) -> ContentState:
-    """Two rows of one learner and content: place by place the highest and the latest.
-
-    Not `rules.join`, which adds the views of two accounts: both rows count the same views.
-    """
-    if first is None:
-        return second
-    if first == second:
-        return first
-
-    def latest(one: int | None, other: int | None) -> int | None:
-        return max((at for at in (one, other) if at is not None), default=None)
-
-    details = [each for each in (first.details, second.details) if each is not None]
-    return ContentState(
-        max(first.status, second.status),
-        max(first.progress, second.progress),
-        max(first.views, second.views),
-        max(first.completions, second.completions),
-        latest(first.last_access_ms, second.last_access_ms),
-        latest(first.last_completed_ms, second.last_completed_ms),
-        max(first.last_updated_ms, second.last_updated_ms),
-        max(details, key=lambda one: (one[0], msgspec.json.encode(one[1], order="sorted")), default=None),
-    )
 
 
 def _enrolment(
     user_id: str,
     facts: BatchFacts,
-    part: _Learning,
+    part: Learning,
     attempts: Sequence[ConvertedAttempt],
     start_ms: int,
     courses: Courses,
@@ -334,26 +241,13 @@ def _enrolment(
     )
 
 
-def latest_completion(course: Course | None, states: States) -> int | None:
-    """When the last of the contents was completed that complete the course."""
-    if course is None:
-        return None
-    counting = course.required_ids or course.leaf_node_ids
-    times = [
-        state.last_updated_ms if (at := rules.completed_ms(state)) is None else at
-        for content_id, state in states.items()
-        if state.status == COMPLETED and content_id in counting
-    ]
-    return max(times, default=None)
-
-
 def _merged(enrolment: ConvertedEnrolment, other: ConvertedEnrolment, *, has_row: bool) -> ConvertedEnrolment:
     """Two spellings of one id are two accounts of one person."""
     target, source = _account_row(enrolment), _account_row(other)
     if not has_row:
         source = replace(source, active=False, enrolled_at=max(source.enrolled_at, target.enrolled_at))
     both = accounts.merged(source, target, enrolment.user_id)
-    return replace(
+    return msgspec.structs.replace(
         enrolment,
         active=both.active,
         enrolled_at=both.enrolled_at,
@@ -380,7 +274,7 @@ def _account_row(enrolment: ConvertedEnrolment) -> EnrolmentRow:
         progress=enrolment.progress,
         percentage=enrolment.percentage,
         completed_at=enrolment.completed_at,
-        states=msgspec.json.encode(enrolment.states).decode(),
+        states=dump_states(enrolment.states),
         certificates=enrolment.certificates,
     )
 
@@ -404,7 +298,7 @@ def _completed(enrolment: ConvertedEnrolment, course: Course, converted: Convert
         for content_id in states
         if content_id not in course.leaf_node_ids
     ]
-    return replace(
+    return msgspec.structs.replace(
         enrolment,
         status=completion.status,
         progress=completion.progress,
@@ -432,7 +326,7 @@ def _compare(
             converted.problems.append(MoveProblem("aggregate-differs", key, said))
 
 
-def _last_read(enrolment: ConvertedEnrolment, parts: Sequence[_Learning]) -> ConvertedEnrolment:
+def _last_read(enrolment: ConvertedEnrolment, parts: Sequence[Learning]) -> ConvertedEnrolment:
     """With the content that was opened last: by the states, and as stored where there are none."""
     last = rules.last_read(enrolment.states)
     if not enrolment.states:
@@ -441,96 +335,6 @@ def _last_read(enrolment: ConvertedEnrolment, parts: Sequence[_Learning]) -> Con
             status = None if row.last_read_status is None else held_to(row.last_read_status, 0, COMPLETED)
             at = None if row.last_access_ms is None else moment(row.last_access_ms)
             last = LastRead(row.last_read_content_id, status, at)
-    return replace(
+    return msgspec.structs.replace(
         enrolment, last_read_content_id=last.content_id, last_read_content_status=last.status, last_access_at=last.at
     )
-
-
-def _attempts(user_id: str, group: _InBatch, start_ms: int, converted: Converted) -> list[ConvertedAttempt]:
-    """All attempts of a learner in a batch: the table's, then archived ones, then what only aggregates tell of."""
-    attempts: dict[tuple[str, str], ConvertedAttempt] = {}
-    for staged in sorted(group.attempts, key=lambda one: one.archived):
-        key = (staged.content_id, staged.attempt_id)
-        problem_key = (user_id, staged.batch_id, *key)
-        if key in attempts and (staged.archived or not _is_later(staged, attempts[key])):
-            converted.fates[_table(staged), Fate.JOINED] += 1
-            continue
-        converted.fates[_table(staged), Fate.JOINED if key in attempts else Fate.TAKEN] += 1
-        notes = list(staged.notes)
-        if staged.archived:
-            notes.append(("attempt-from-archive", {}))
-        if staged.attempted_ms is None:
-            notes.append(("attempt-without-date", {"taken_from": "batch"}))
-        converted.problems += [MoveProblem(kind, problem_key, said) for kind, said in notes]
-        attempted_ms = start_ms if staged.attempted_ms is None else staged.attempted_ms
-        attempts[key] = ConvertedAttempt(
-            user_id=user_id,
-            batch_id=staged.batch_id,
-            content_id=staged.content_id,
-            attempt_id=staged.attempt_id,
-            course_id=staged.course_id,
-            attempted_ms=attempted_ms,
-            score=staged.score,
-            max_score=staged.max_score,
-            questions=staged.questions,
-            created_at=moment(attempted_ms if staged.created_ms is None else staged.created_ms),
-            updated_at=moment(attempted_ms if staged.updated_ms is None else staged.updated_ms),
-        )
-    best = {
-        content_id: score.best
-        for content_id, score in attempt_rules.scores(
-            Attempt(tried.content_id, tried.attempt_id, tried.attempted_ms, tried.score, tried.max_score)
-            for tried in attempts.values()
-        ).items()
-    }
-    for aggregate in group.aggregates:
-        added = _only_in_aggregate(user_id, aggregate, best, attempts, start_ms, converted.problems)
-        converted.fates["user_activity_agg", Fate.TAKEN if added else Fate.DERIVED] += 1
-        for tried in added:
-            attempts[tried.content_id, tried.attempt_id] = tried
-    return list(attempts.values())
-
-
-def _is_later(staged: StagedAttempt, stored: ConvertedAttempt) -> bool:
-    return (staged.attempted_ms or 0, staged.score) > (stored.attempted_ms, stored.score)
-
-
-def _only_in_aggregate(
-    user_id: str,
-    aggregate: StagedAggregate,
-    best: Mapping[str, float],
-    attempts: Mapping[tuple[str, str], ConvertedAttempt],
-    start_ms: int,
-    problems: list[MoveProblem],
-) -> list[ConvertedAttempt]:
-    """Attempts whose rows are gone: those that the aggregate lists, else one of its best score."""
-    key = (user_id, aggregate.batch_id)
-
-    def attempt(content_id: str, attempt_id: str, score: float, of: float, at: int | None) -> ConvertedAttempt:
-        attempted_ms = aggregate.times_ms.get(f"score:{content_id}", start_ms) if at is None else at
-        when = moment(attempted_ms)
-        return ConvertedAttempt(
-            user_id, aggregate.batch_id, content_id, attempt_id, aggregate.course_id, attempted_ms, score, of, [],
-            when, when,
-        )  # fmt: skip
-
-    added: dict[tuple[str, str], ConvertedAttempt] = {}
-    for content_id, attempt_id, score, of, at in aggregate.details:
-        if content_id not in best and (content_id, attempt_id) not in {**attempts, **added}:
-            added[content_id, attempt_id] = attempt(content_id, attempt_id, score, of, at)
-            problems.append(MoveProblem("score-from-details", (*key, content_id, attempt_id)))
-    listed = {content_id for content_id, _ in (*attempts, *added)}
-    for name, score in aggregate.figures.items():
-        what, _, content_id = name.partition(":")
-        if what != "score" or not content_id:
-            continue
-        if content_id in best:
-            if abs(best[content_id] - score) > TOLERANCE:
-                said: dict[str, Any] = {"stored": score, "reckoned": best[content_id]}
-                problems.append(MoveProblem("score-differs", (*key, content_id), said))
-        elif content_id not in listed:
-            of = aggregate.figures.get(f"max_score:{content_id}", 0.0)
-            added[content_id, AGGREGATE] = attempt(content_id, AGGREGATE, score, of, None)
-            lost = aggregate.figures.get(f"attempts_count:{content_id}", 1.0)
-            problems.append(MoveProblem("score-without-attempt", (*key, content_id), {"attempts": int(lost)}))
-    return list(added.values())

@@ -33,6 +33,8 @@ def texts(value: Any) -> list[str]:
 
 def integer(value: Any) -> int | None:
     """A whole number; a float is one up to its point."""
+    if type(value) is int:  # nearly always
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and (value != value or abs(value) > LARGEST):
@@ -50,7 +52,7 @@ def number(value: Any) -> float | None:
 
 
 def held_to(value: int, least: int, most: int) -> int:
-    return min(max(value, least), most)
+    return value if least <= value <= most else min(max(value, least), most)
 
 
 def milliseconds(moment: datetime) -> int:

@@ -1,0 +1,1 @@
+"""What the platform's topics say: heard, kept, done once and in order; what cannot be done is parked and replayed."""
