@@ -146,15 +146,21 @@ class FateUnknown(Busy):
 
 
 class Upstream(LernbatchError):
-    """Another service failed. The detail is for the log, never for the caller."""
+    """Another service failed. The detail is for the log, never for the caller: it may be in the other one's words.
+
+    `shown`: what a caller may read of it, in ours.
+    """
 
     http_status = 500
     code: str | None = "INTERNAL_ERROR"
     message: str | None = "Process failed,please try again later."
 
-    def __init__(self, detail: str, *, status: int | None = None, upstream_code: str | None = None) -> None:
+    def __init__(
+        self, detail: str, *, status: int | None = None, upstream_code: str | None = None, shown: str | None = None
+    ) -> None:
         super().__init__()
         self.detail, self.status, self.upstream_code = detail, status, upstream_code
+        self.shown = shown or f"another service {f'answered {status}' if status else 'did not answer'}"
 
 
 class Unusable(Exception):

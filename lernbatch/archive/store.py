@@ -32,6 +32,14 @@ class LinkExpired(Forbidden):
     """A download link that has expired, or was not made by this installation."""
 
 
+class StoreFailed(Upstream):
+    """The file store does not `verb` what is asked of it."""
+
+    def __init__(self, verb: str, what: str, failure: Exception) -> None:
+        shown = f"The file store does not {verb}"
+        super().__init__(f"{shown} {what}: {_reason(failure)}", shown=f"{shown} a file")
+
+
 class Store:
     """The files of one installation, by path: `progress-exhaust/9F8A…/b1_progress_20260702.zip`."""
 
@@ -52,7 +60,7 @@ class Store:
             if file is not None:
                 await asyncio.to_thread(file.chmod, 0o600)
         except (BaseError, OSError) as failure:
-            raise Upstream(f"The file store does not take {path}: {_reason(failure)}") from failure
+            raise StoreFailed("take", path, failure) from failure
 
     def _file(self, path: str) -> Path | None:
         """Where `path` lies, if the store is a folder."""
@@ -65,7 +73,7 @@ class Store:
         except FileNotFoundError as missing:
             raise NotFound from missing
         except (BaseError, OSError) as failure:
-            raise Upstream(f"The file store does not give {path}: {_reason(failure)}") from failure
+            raise StoreFailed("give", path, failure) from failure
         return file.meta["size"], aiter(file.stream(min_chunk_size=_CHUNK_BYTES // 5))
 
     async def listing(self) -> AsyncIterator[tuple[str, int]]:
@@ -75,7 +83,7 @@ class Store:
                 for file in files:
                     yield file["path"], file["size"]
         except (BaseError, OSError) as failure:
-            raise Upstream(f"The file store does not list its files: {_reason(failure)}") from failure
+            raise StoreFailed("list", "its files", failure) from failure
 
     async def delete_folder(self, folder: str) -> None:
         """Remove all files under a key, also what a killed worker left of one. Raises: Upstream."""
@@ -86,7 +94,7 @@ class Store:
             async for objects in self._store.list(folder):
                 await obstore.delete_async(self._store, [meta["path"] for meta in objects])
         except (BaseError, OSError) as failure:
-            raise Upstream(f"The file store does not delete {folder}: {_reason(failure)}") from failure
+            raise StoreFailed("delete", folder, failure) from failure
 
     async def link(self, path: str, now: datetime, lasts: timedelta) -> str:
         """An absolute address under which anybody can read the file until `now + lasts`. Raises: Upstream."""
@@ -94,7 +102,7 @@ class Store:
             try:
                 return await obstore.sign_async(self._store, "GET", path, lasts)
             except (BaseError, OSError) as failure:
-                raise Upstream(f"The file store does not sign {path}: {_reason(failure)}") from failure
+                raise StoreFailed("sign", path, failure) from failure
         expires = int((now + lasts).timestamp())
         query = urlencode({"expires": expires, "signature": self._signature(path, expires, self._keys.newest)})
         return f"{self._public_url}{DOWNLOAD_PATH}{quote(path)}?{query}"

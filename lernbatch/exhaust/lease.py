@@ -126,7 +126,7 @@ class Failures:
             return
         if isinstance(failure, Upstream):
             log.warning("an exhaust waits for another service", what=what, detail=failure.detail)
-            self.texts.append(rules.crash_message(failure.detail))
+            self.texts.append(rules.crash_message(failure.shown))
         else:
             log.exception("an exhaust failed", failure, what=what)
             self.texts.append(rules.crash_message(type(failure).__name__))

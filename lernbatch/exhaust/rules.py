@@ -21,7 +21,6 @@ MESSAGE_LENGTH = 300
 WORKER_DIED = "Internal Server Error: the worker that made it was killed at every attempt"
 CONSENT_WITHDRAWN = "A consent on which the files rested was withdrawn; ask for them again"
 PERSON_ERASED = "Somebody in the files was erased; ask for them again"
-_DETAIL_LENGTH = 250
 _LONGEST_PAUSE = timedelta(minutes=10)
 
 
@@ -174,8 +173,8 @@ def is_strong(wanted: ZipEncryption, *, usually: bool) -> bool:
 
 
 def crash_message(detail: str) -> str:
-    """`detail`: what another service said, or the kind of a failure of ours; its text may quote people's data."""
-    return f"Internal Server Error: {detail[:_DETAIL_LENGTH]}"
+    """`detail`: in our words, or the kind of a failure of ours. Texts of others may quote people's data."""
+    return f"Internal Server Error: {detail}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ async def fetch(services: Services, template: Template, foreign: Collection[str]
     try:
         source = await services.sunbird.templates.picture(url)
     except Upstream as unreachable:
-        return [f"The template's picture {url} cannot be read ({unreachable.detail}): the default one is used."]
+        return [f"The template's picture {url} cannot be read ({unreachable.shown}): the default one is used."]
     try:
         warnings = await _check(source)
         urls = [*svg.pictures(svg.parse(source)), *images]
@@ -63,7 +63,7 @@ async def _fetch_pictures(services: Services, urls: Iterable[str]) -> list[str]:
         try:
             body = await services.sunbird.templates.picture(real_url(services.config, url))
         except Upstream as unreachable:
-            warnings.append(f"The picture {url} cannot be read ({unreachable.detail}): it is left out.")
+            warnings.append(f"The picture {url} cannot be read ({unreachable.shown}): it is left out.")
             continue
         media_type = pictures.type_of(body)
         if media_type is None or len(body) > MAX_PICTURE_BYTES:

@@ -347,7 +347,7 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(reporting: Reporting) -
         reporting.work()
     (job,) = reporting.jobs()
     assert (job["status"], job["attempts"], list(folder.iterdir())) == ("SUBMITTED", 1, [])
-    assert "File too large" in job["statusMessage"]
+    assert "The file store does not take a file" in job["statusMessage"]
     assert "Debug" not in job["statusMessage"]
     reporting.service.clock.move(minutes=10)
     reporting.work()

