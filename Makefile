@@ -2,7 +2,7 @@
 #   make demo     watch a batch live its life on a service of its own; ONCE=1 stops afterwards
 #   make test     the tests, on the embedded PostgreSQL and in Chromium; ARGS go to pytest
 #   make test-debian   the tests on Debian's PostgreSQL 15, which is installed where that can be done
-#   make test-real   with other programs, each where it can be had: Chromium, Cassandra, Kafka, Patroni, promtool, helm; the wheel
+#   make test-real   with other programs, each where it can be had: Chromium, Node, Cassandra, Kafka, Patroni, promtool, helm; the wheel
 #   make check    all that must be right before a change lands: format, lint, types, imports, dead code, tests
 #   make run      the service on http://127.0.0.1:8000, with its data in .lernbatch
 #   make bench    what users feel, and what must be reached; ROUNDS, ENROLMENTS, MINUTES, or ARGS=NAME for another measurement
@@ -11,9 +11,11 @@
 #   make advisories  the locks against a stored list of known weaknesses, without a network
 #   make sbom     the bill of materials (CycloneDX) of what is installed to run, in build
 #   make texts    the console's texts in English, and every catalogue with them
+#   make pictures  the pictures of docs/console.md, anew from the pages as they are (needs Chromium)
 #   make docs     the documentation site, from docs/, in build/docs; fails on a link that leads nowhere
 #   make setup    the virtual environment alone; every target above makes it when it is missing or old
 #   make format   format the code
+#   make previous RELEASE=v0.2.0   keep the code of a release, which upgrades are tested from
 #   make lock     resolve requirements*.in again (needs uv)
 
 VENV ?= .venv
@@ -31,7 +33,7 @@ LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes
 	--no-emit-find-links --no-header --no-annotate
 
 .PHONY: help setup demo run test test-debian test-real check format lint types imports dead advisories sbom bench fuzz docs \
-	texts coverage-of-contract lock clean
+	pictures texts coverage-of-contract lock previous clean
 .DEFAULT_GOAL := help
 
 help:
@@ -118,6 +120,10 @@ texts: $(VENV)/.ready
 		$(BIN)/pybabel -q update -i build/console.pot -o "$$file" -l "$$(basename "$$file" .po)" --no-wrap --ignore-pot-creation-date; done
 	@echo "The console's texts are in build/console.pot; a new language begins with a copy of it."
 
+pictures: $(VENV)/.ready-to-check
+	@mkdir -p docs/pictures/console
+	@LERNBATCH_PICTURES="$(CURDIR)/docs/pictures/console" $(BIN)/python -m pytest -q tests/console/pages/test_pictures.py
+
 docs: $(VENV)/.ready-for-docs
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
 	@echo "The site is in build/docs/index.html."
@@ -130,6 +136,10 @@ lock:
 	$(LOCK) requirements.in -o requirements.lock
 	$(LOCK) -c requirements.lock requirements-dev.in -o requirements-dev.lock
 	$(LOCK) -c requirements.lock requirements-docs.in -o requirements-docs.lock
+
+previous:
+	git archive $(RELEASE) -- lernbatch sandbox postgres_supervisor ':!lernbatch/drawing/fonts' \
+		| xz -9 > tests/upgrade/previous.tar.xz
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

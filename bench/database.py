@@ -18,6 +18,7 @@ from lernbatch.course import rules as courses
 from lernbatch.course.model import Course, LeafNode, Unit
 from lernbatch.database import db
 from lernbatch.database.migrate import migrate
+from lernbatch.database.partitioning import partition
 from lernbatch.progress import rules
 from lernbatch.progress.model import COMPLETED, Report, States, dump_states
 from postgres_supervisor import embedded
@@ -95,8 +96,8 @@ SELECT lpad(n::text, 8, '0') || '-0000-4000-8000-000000000000', 1, 'bench', 'Sta
 
 
 @contextmanager
-def loaded(size: Size) -> Iterator[tuple[Path, str]]:
-    """A home of its own, and the DSN of its PostgreSQL, filled."""
+def loaded(size: Size, parts: int = 0) -> Iterator[tuple[Path, str]]:
+    """A home of its own, and the DSN of its PostgreSQL, filled; its largest tables in `parts`, 0: whole."""
     with TemporaryDirectory(prefix="bench") as folder, embedded.running(Path(folder)) as dsn:
         began = time.perf_counter()
         asyncio.run(migrate(dsn))
@@ -104,6 +105,8 @@ def loaded(size: Size) -> Iterator[tuple[Path, str]]:
         asyncio.run(load(dsn, size))
         if size.searched:
             asyncio.run(batches.fill(dsn, size.searched, courses=size.searched // world.SEARCHED_PER_COURSE))
+        if parts:
+            asyncio.run(partition(dsn, parts, print))
         seconds = time.perf_counter() - began
         print(f"{size.enrolments:,} enrolments of {size.contents} contents loaded in {seconds:.0f} s", flush=True)
         yield Path(folder), dsn

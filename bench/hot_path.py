@@ -123,14 +123,15 @@ def main() -> None:
     )
     asked.add_argument("--calls", default="", help=f"instead of all: {', '.join(CALLS)}, with ; between them")
     asked.add_argument("--no-reports", action="store_true")
+    asked.add_argument("--parts", type=int, default=0, help="of the largest tables, see docs/scale.md; 0: whole")
     given = asked.parse_args()
     names = given.calls.split(";") if given.calls else list(CALLS)
     if pgbench.program() is None:
         raise SystemExit("There is no pgbench: install PostgreSQL's own programs (postgresql on Debian).")
     began = time.monotonic()
     with ExitStack() as opened:
-        large = _opened(opened, Size(given.enrolments, given.searched), given.workers)
-        small = _opened(opened, Size(SMALL, given.searched // 100), given.workers)
+        large = _opened(opened, Size(given.enrolments, given.searched), given.workers, given.parts)
+        small = _opened(opened, Size(SMALL, given.searched // 100), given.workers, given.parts)
         seen = Seen()
 
         def look_at_machine() -> None:
@@ -153,8 +154,8 @@ def main() -> None:
     )
 
 
-def _opened(opened: ExitStack, size: Size, workers: int) -> World:
-    home, dsn = opened.enter_context(database.loaded(size))
+def _opened(opened: ExitStack, size: Size, workers: int, parts: int) -> World:
+    home, dsn = opened.enter_context(database.loaded(size, parts))
     port, process = opened.enter_context(serving(home, workers))
     newcomers = range(world.FIRST_NEWCOMER, world.FIRST_NEWCOMER + world.NEWCOMERS)
     callers: dict[str, Iterable[int]] = {

@@ -34,7 +34,9 @@ def serving(home: Path, workers: int, *options: str) -> Iterator[tuple[int, psut
     """`lernbatch serve --workers N` with its jobs, as the README starts it; `options`: beside these."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = {**os.environ, "LERNBATCH_HOME": str(home), "LERNBATCH_LOG_LEVEL": "warning"}
+    settings = {"LERNBATCH_HOME": str(home), "LERNBATCH_LOG_LEVEL": "warning"}
+    settings["LERNBATCH_DEAR_CALLS_PER_MINUTE"] = "0"  # reports and files come by the thousand
+    environment = {**os.environ, **settings}
     words = ("serve", "--port", str(port), "--workers", str(workers), *options)
     process = subprocess.Popen([sys.executable, "-m", "lernbatch", *words], env=environment, stdout=subprocess.DEVNULL)
     try:

@@ -70,6 +70,7 @@ REFERENCE_NAMES: dict[str, tuple[str, ...]] = {
     "otlp_endpoint": ("OTEL_EXPORTER_OTLP_ENDPOINT",),
     "exhaust_encryption_salt": ("sunbird_encryption_key",),
 }
+LEAST_TOKEN_CHARACTERS = 16  # of a service token that stands beside another one
 # Settings that had another name in the version before: it works in this one, with a warning, and then goes.
 RENAMED: dict[str, str] = {
     "upstream_breaker_seconds": "upstream_rest_seconds",
@@ -346,6 +347,7 @@ class Config(BaseModel):
     audit_days: int = Field(365, ge=1)  # of the audit trail
     parked_event_days: int = Field(90, ge=1)  # of events and messages that were given up
     answer_days: int = Field(0, ge=0)  # of answers in attempts, whose scores stay; 0: for ever
+    states_as_text: bool = True  # of progress; false while processes of 0.2.0 are beside us, which read jsonb
     access_log: bool = True  # a line at info for every request but those of monitors
     otlp_endpoint: str = ""  # of a collector, to which spans go; none: there are none
     trace_ratio: float = Field(1.0, ge=0, le=1)  # of traces that begin here and are recorded
@@ -399,6 +401,15 @@ class Config(BaseModel):
     def sign_in_issuer(self) -> str:
         """The provider where people sign in to the console."""
         return (self.oidc_issuer or self.token_issuer).rstrip("/")
+
+    @property
+    def service_tokens(self) -> tuple[str, ...]:
+        """What opens /private/…: one text, or the new and the old one with a comma between, while it is changed."""
+        if self.service_token is None:
+            return ()
+        text = self.service_token.get_secret_value()
+        tokens = tuple(token.strip() for token in text.split(","))
+        return tokens if all(len(token) >= LEAST_TOKEN_CHARACTERS for token in tokens) else (text,)
 
     @property
     def token_issuer(self) -> str:

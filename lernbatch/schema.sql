@@ -313,6 +313,18 @@ CREATE TABLE console_session (
 CREATE INDEX console_session_of_user ON console_session (user_id); -- console.sessions_of
 CREATE INDEX console_session_age ON console_session (ends_at);     -- console.forget_sessions
 
+-- One row: a change of a batch's dates, places or rules, for who manages it.
+CREATE TABLE batch_change (
+  batch_id   text        NOT NULL,
+  revision   integer     NOT NULL, -- of the batch since then
+  changed_at timestamptz NOT NULL,
+  changed_by text,                 -- null: nobody who is known
+  fields     jsonb       NOT NULL, -- name → before and after; null of those that hold ids
+  PRIMARY KEY (batch_id, revision)
+);
+
+CREATE INDEX batch_change_of_changer ON batch_change (changed_by) WHERE changed_by IS NOT NULL; -- erasure.erase_batch_changes
+
 -- One row: a list with a filter that somebody has kept under a name of their own.
 CREATE TABLE saved_view (
   user_id  text        NOT NULL,

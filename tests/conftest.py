@@ -31,6 +31,10 @@ settings.load_profile("patient")
 log.configure("warning")  # as a service does: the default draws traces so large that timeouts pass meanwhile
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--parts", type=int, default=0, help="cut the largest tables of every database into so many")
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """What needs programs that are not Python's is run by `make test-real`."""
     real = Path(__file__).parent / "real"
@@ -74,11 +78,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template(server: str) -> str:
-    """The name of a migrated database with the sandbox's data, which others are cloned from.
-
-    LERNBATCH_TEST_PARTS cuts its largest tables into that many parts.
-    """
+def template(server: str, pytestconfig: pytest.Config) -> str:
+    """The name of a migrated database with the sandbox's data, which others are cloned from."""
     name = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
     if citus.URL is not None:
         citus.make(server, name)
@@ -87,8 +88,8 @@ def template(server: str) -> str:
     _run(migrate(named(server, name)))
     _run(migrate(named(server, name), sandbox.MIGRATIONS))
     _run(seed(named(server, name)))
-    if parts := os.environ.get("LERNBATCH_TEST_PARTS"):
-        _run(partition(named(server, name), int(parts), lambda line: None))
+    if parts := pytestconfig.getoption("parts"):
+        _run(partition(named(server, name), parts, lambda line: None))
     return name
 
 

@@ -17,7 +17,7 @@ import httpx
 
 import sandbox
 from lernbatch.database.migrate import migrate
-from tests.learning import at, item, new_batch, new_learner
+from tests.learning import ENROLMENT, at, item, new_batch, new_learner
 from tests.people import VIKRAM, Person
 from tests.reporting import Reporting
 from tests.running import PATIENCE_SECONDS, Running
@@ -126,7 +126,7 @@ def assert_nothing_lost_or_twice(service: Running, batch_id: str, writers: list[
     for writer in writers:
         assert writer.batches <= names.keys()
         assert writer.enrolled <= people
-        (row,) = service.sql("SELECT states FROM enrolment WHERE user_id = $1", writer.learner.user_id)
+        (row,) = service.sql(f"{ENROLMENT} WHERE user_id = $1", writer.learner.user_id)
         assert writer.contents <= row["states"].keys()
 
 

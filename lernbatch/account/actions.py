@@ -57,6 +57,7 @@ async def merge(services: Services, from_id: str, into_id: str, by: By = audit.O
             conn,
             Q.save_enrolments,
             now=now,
+            as_text=services.config.states_as_text,
             certificates=[db.json(row.certificates) for row in changed],
             **db.columns(
                 changed,

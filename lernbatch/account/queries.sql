@@ -13,7 +13,7 @@ ORDER BY batch_id
 INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress,
                        percentage, completed_at, updated_at, states_text, states, certificates)
 SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress, percentage,
-       completed_at, :now, states, NULL, certificates
+       completed_at, :now, CASE WHEN :as_text THEN states END, CASE WHEN NOT :as_text THEN states::jsonb END, certificates
   FROM unnest(:user_ids::text[], :batch_ids::text[], :course_ids::text[], :active::boolean[], :added_by::text[],
               :added_how::text[], :enrolled_at::timestamptz[], :statuses::smallint[], :progress::integer[],
               :percentages::smallint[], :completed_at::timestamptz[], :states::text[], :certificates::jsonb[])
@@ -22,7 +22,7 @@ SELECT user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, s
 ON CONFLICT (user_id, batch_id) DO UPDATE
         SET active = EXCLUDED.active, enrolled_at = EXCLUDED.enrolled_at, status = EXCLUDED.status,
             completed_at = EXCLUDED.completed_at, updated_at = EXCLUDED.updated_at,
-            states_text = EXCLUDED.states_text, states = NULL, certificates = EXCLUDED.certificates,
+            states_text = EXCLUDED.states_text, states = EXCLUDED.states, certificates = EXCLUDED.certificates,
             revision = enrolment.revision + 1;
 
 -- copy_attempts

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from lernbatch.batch import checks, dates, events, listings, rules
@@ -16,12 +17,13 @@ from lernbatch.batch.model import (
     BatchStatus,
     ChangeRequester,
     NewBatch,
+    NotedChange,
     Participants,
     ParticipantsQuery,
 )
 from lernbatch.database import db, sql
 from lernbatch.database.coalescer import Answer, coalesced
-from lernbatch.database.db import Connection
+from lernbatch.database.db import Connection, Pool
 from lernbatch.errors import LernbatchError, Unauthorized
 from lernbatch.jobs.outbox.announcements import announcement
 from lernbatch.jobs.outbox.events import Event
@@ -131,6 +133,9 @@ async def update(services: Services, requester: ChangeRequester, change: BatchCh
                 async with services.pool.acquire() as conn, conn.transaction():
                     if not await save(conn, after, config.enrolment_closes_days_before_end):
                         continue  # another process was first
+                    if fields := rules.differences(before, after):
+                        by = requester.caller.user_id
+                        await note_change(conn, after.batch_id, after.revision, services.clock.now(), by, fields)
                     if after.course_version != before.course_version:
                         await db.run(conn, Q.follow_publication_again, course_id=after.course_id)
                     audit = events.updated(config, services.clock.now_ms(), requester, after)
@@ -145,6 +150,19 @@ async def update(services: Services, requester: ChangeRequester, change: BatchCh
     finally:
         lock.release()
     raise rules.TooManyChanges
+
+
+async def note_change(
+    conn: Connection, batch_id: str, revision: int, now: datetime, by: str | None, fields: Mapping[str, object]
+) -> None:
+    """Write down what a change has changed, in its transaction. `fields` as in `NotedChange`."""
+    key = {"batch_id": batch_id, "revision": revision}
+    await db.run(conn, Q.note_change, **key, now=now, changed_by=by, fields=dict(fields))
+
+
+async def changes_of(pool: Pool, batch_id: str, limit: int) -> Sequence[NotedChange]:
+    """The changes of a batch, the newest first."""
+    return await db.all(pool, NotedChange, Q.changes_of, batch_id=batch_id, limit=limit)
 
 
 async def checked_change(
@@ -259,10 +277,8 @@ async def participants(services: Services, caller: Caller, query: ParticipantsQu
     with db.failing_as(Unread):
         batch = await batch_of(services, query.batch_id)
         manages = batch is not None and rules.may_manage(caller, batch, services.config)
-        count: int = await db.value(conn, Q.participant_count, batch_id=query.batch_id, active=query.active)
-        rows = await db.all(
+        user_ids: list[str] = await db.value(
             conn,
-            _UserId,
             Q.participants,
             batch_id=query.batch_id,
             active=query.active,
@@ -270,12 +286,10 @@ async def participants(services: Services, caller: Caller, query: ParticipantsQu
             limit=query.limit,
             offset=query.offset,
         )
-    return Participants(count, [row.user_id for row in rows])
-
-
-@dataclass(frozen=True, slots=True)
-class _UserId:
-    user_id: str
+        count = len(user_ids)
+        if not (manages and query.offset == 0 and count < query.limit):  # the page does not tell how many there are
+            count = await db.value(conn, Q.participant_count, batch_id=query.batch_id, active=query.active)
+    return Participants(count, user_ids)
 
 
 def new_batch_id(now_ms: int) -> str:

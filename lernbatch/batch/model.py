@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum, IntEnum, auto
@@ -81,6 +81,16 @@ class Batch:
     created_at: datetime
     updated_at: datetime | None
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotedChange:
+    """A change of a batch. `fields`: name, as the API has it, → before and after; None of those that hold ids."""
+
+    revision: int
+    changed_at: datetime
+    changed_by: str | None
+    fields: Mapping[str, Sequence[str | None] | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,18 @@ UPDATE batch
  WHERE batch_id = :batch_id
    AND revision = :revision - 1;
 
+-- note_change
+INSERT INTO batch_change (batch_id, revision, changed_at, changed_by, fields)
+VALUES (:batch_id, :revision, :now, :changed_by, :fields)
+ON CONFLICT DO NOTHING;
+
+-- changes_of
+  SELECT revision, changed_at, changed_by, fields
+    FROM batch_change
+   WHERE batch_id = :batch_id
+ORDER BY revision DESC
+   LIMIT :limit;
+
 -- follow_publication_again
 -- Learners of a reopened batch are measured by the newest publication, as those of other running batches are.
 UPDATE adoption SET is_done = false, after_user_id = '', after_batch_id = '' WHERE course_id = :course_id;
@@ -46,15 +58,17 @@ SELECT (SELECT count(*) FROM enrolment WHERE :active AND batch_id = :batch_id AN
      + (SELECT count(*) FROM enrolment WHERE NOT :active AND batch_id = :batch_id AND NOT active);
 
 -- participants
--- As participant_count. :only: the ids that the caller may see; null: all.
-  SELECT user_id
-    FROM (SELECT user_id FROM enrolment WHERE :active AND batch_id = :batch_id AND active
-           UNION ALL
-          SELECT user_id FROM enrolment WHERE NOT :active AND batch_id = :batch_id AND NOT active) AS who
-   WHERE :only::text[] IS NULL OR user_id = ANY(:only::text[])
-ORDER BY user_id
-   LIMIT :limit
-  OFFSET :offset;
+-- As participant_count; one value, for a row each takes three times as long. :only: the ids that the caller may see;
+-- null: all.
+SELECT ARRAY(
+    SELECT user_id
+      FROM (SELECT user_id FROM enrolment WHERE :active AND batch_id = :batch_id AND active
+             UNION ALL
+            SELECT user_id FROM enrolment WHERE NOT :active AND batch_id = :batch_id AND NOT active) AS who
+     WHERE :only::text[] IS NULL OR user_id = ANY(:only::text[])
+  ORDER BY user_id
+     LIMIT :limit
+    OFFSET :offset);
 
 -- zones_in_use
 -- Days begin at another time in another zone; few batches have one of their own.

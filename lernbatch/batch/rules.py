@@ -26,6 +26,21 @@ from lernbatch.config import Config
 from lernbatch.errors import Forbidden, LernbatchError, NotFound, Refused
 from lernbatch.web.caller import Caller
 
+# What a change of is noted: the API's name → ours.
+NOTED_FIELDS = {
+    "name": "name",
+    "description": "description",
+    "startDate": "start_date",
+    "endDate": "end_date",
+    "enrollmentStartDate": "enrolment_start_date",
+    "enrollmentEndDate": "enrolment_end_date",
+    "enrollmentType": "enrolment_type",
+    "capacity": "capacity",
+    "leavePolicy": "leave_policy",
+    "mentors": "mentors",
+    "createdFor": "created_for",
+}
+LONGEST_NOTED = 200  # characters of a value
 # The fields of a user that may be shown to anybody: in certificates, and in templates' criteria.
 SHAREABLE = ("rootOrgId", "rootOrgName", "userType", "userSubType")
 
@@ -321,6 +336,21 @@ def changed(batch: Batch, change: BatchChange, now: datetime, zone: ZoneInfo, *,
     reopened = batch.status == BatchStatus.ENDED and status is not BatchStatus.ENDED
     version = None if reopened and not keeps_course else batch.course_version
     return replace(changed, status=status, course_version=version)
+
+
+def differences(before: Batch, after: Batch) -> dict[str, tuple[str | None, str | None] | None]:
+    """What a change has changed: field, as the API calls it, → before and after as texts; None of those with ids."""
+    changes: dict[str, tuple[str | None, str | None] | None] = {}
+    for name, field in NOTED_FIELDS.items():
+        old, new = getattr(before, field), getattr(after, field)
+        if old != new:
+            is_listed = isinstance(old, list)
+            changes[name] = None if is_listed else (_noted(old), _noted(new))
+    return changes
+
+
+def _noted(value: date | str | int | None) -> str | None:
+    return None if value is None else str(value)[:LONGEST_NOTED]
 
 
 def administered(caller: Caller, config: Config) -> list[str] | None:

@@ -131,6 +131,8 @@ _OPTIONAL: dict[str, Callable[[_ShownBatch], Any]] = {
     "timeZone": lambda it: it.batch.time_zone,
 }
 
+DOCUMENT_FIELDS = frozenset((*_FIELDS, *_OPTIONAL))
+
 
 @dataclass(frozen=True, slots=True)
 class BatchStyle:

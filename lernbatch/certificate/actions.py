@@ -102,8 +102,11 @@ async def attach(services: Services, caller: Caller, attachment: Attachment) -> 
     warnings += await doubts_about(services, batch, template)
     status = template.criteria.enrolment_status
     async with services.pool.acquire() as conn, conn.transaction():
-        await db.run(
+        revision = await db.value(
             conn, Q.attach_template, batch_id=batch.batch_id, template_id=attachment.template_id, template=stored
+        )
+        await batches.note_change(
+            conn, batch.batch_id, revision, services.clock.now(), caller.user_id, {"template": None}
         )
         due = await _queue(conn, services, batch.batch_id, "template", status=status)
         passed_over = await _passed_over(conn, batch.batch_id, status)

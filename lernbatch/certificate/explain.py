@@ -17,10 +17,11 @@ from lernbatch.errors import NotFound
 from lernbatch.services import Services
 from lernbatch.template import criteria
 from lernbatch.template.model import CriteriaOutcome, CriteriaResult, Template
-from lernbatch.template.wire import read_templates, show_result
+from lernbatch.template.wire import read_template, read_templates, show_result
 
 Q = sql.load("lernbatch.certificate")
 PAGE = 1000
+_EARNED = frozenset({CriteriaOutcome.MET, CriteriaOutcome.ISSUED})
 MAX_OF_LEARNER = 100
 
 
@@ -80,6 +81,28 @@ class DueGroup:
     due_at: datetime
 
 
+@dataclass(slots=True)
+class ChangeOfRule:
+    """How many have earned a certificate by each of two rules, who gains one by the second, and who loses the prospect.
+
+    What was issued counts for both: it stays.
+    """
+
+    before: int = 0
+    after: int = 0
+    gaining: list[str] = field(default_factory=list)
+    losing: list[str] = field(default_factory=list)
+
+    def count(self, user_id: str, before: CriteriaOutcome, after: CriteriaOutcome) -> None:
+        """One learner more."""
+        had, has = before in _EARNED, after in _EARNED
+        self.before, self.after = self.before + had, self.after + has
+        if has and not had:
+            self.gaining.append(user_id)
+        elif had and not has:
+            self.losing.append(user_id)
+
+
 @dataclass(frozen=True, slots=True)
 class BatchExplanation:
     """The results of a batch: its learners, a tally of each template, and the due rows."""
@@ -131,6 +154,36 @@ async def batch(services: Services, batch_id: str, templates: Mapping[str, Any] 
             _count(row, data, errors.get(row.user_id), tallies, unread)
         learners, after = learners + len(page), page[-1]
     return BatchExplanation(learners, list(tallies.values()), await due_groups(services, batch_id), unread)
+
+
+async def change_of_rule(
+    services: Services, batch_id: str, before: Mapping[str, Any], after: Mapping[str, Any], *, most: int
+) -> ChangeOfRule | None:
+    """What another rule for one template would do to the active learners of a batch, who are evaluated by both.
+
+    `before`, `after`: the template as a batch keeps it. None: the batch has more learners than `most`.
+    """
+    changed = ChangeOfRule()
+    seen, last = 0, ""
+    while rows := await db.all(
+        services.pool, ExplainedLearner, Q.learners_of_batch, batch_id=batch_id, after=last, limit=PAGE
+    ):
+        seen, last = seen + len(rows), rows[-1].user_id
+        if seen > most:
+            return None
+        due = [DueLearner(row.user_id, batch_id, "explain", re_issue=False, named=False, attempts=0) for row in rows]
+        data = await evaluation.load(services, due)
+        for row in due:
+            enrolment, batch = data.enrolments.get(row.key), data.batches.get(batch_id)
+            if enrolment is None or batch is None:
+                continue
+            outcomes = []
+            for stored in (before, after):
+                judged = replace(data, templates={batch_id: [read_template("", stored)]})
+                ((_template, result),) = evaluation.results(row, batch, enrolment, judged)
+                outcomes.append(result.outcome)
+            changed.count(row.user_id, *outcomes)
+    return changed
 
 
 async def due_groups(services: Services, batch_id: str) -> list[DueGroup]:

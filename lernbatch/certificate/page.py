@@ -40,6 +40,11 @@ SENTENCES = {
 }
 
 
+# A sign for those who see no colour; the sentence says it in words.
+SIGNS = {"valid": "✓", "superseded": "→", "suspended": "‖", "expired": "…"}
+NO_SIGN = "✗"
+
+
 @cache
 def _pages() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # loaded where a page is shown
@@ -68,6 +73,7 @@ def certificate(checked: CheckedCertificate | None, public_url: str, zone: tzinf
         .render(
             standing=standing,
             sentence=SENTENCES[standing],
+            sign=SIGNS.get(standing, NO_SIGN),
             shown=shown,
             day=day,
             public_url=public_url,
@@ -89,6 +95,7 @@ def imported(shown: Mapping[str, Any], zone: tzinfo) -> HTMLResponse:
         .render(
             shown=shown,
             sentence=IMPORTED_SENTENCES[shown["standing"]],
+            sign=SIGNS.get(shown["standing"], NO_SIGN),
             issued=None if issued is None else format_date(issued, "D MMMM YYYY", zone),
         )
     )

@@ -3,7 +3,8 @@
 -- attach_template
 UPDATE batch
    SET templates = templates || jsonb_build_object(:template_id::text, :template::jsonb), revision = revision + 1
- WHERE batch_id = :batch_id;
+ WHERE batch_id = :batch_id
+RETURNING revision;
 
 -- detach_template
 UPDATE batch
@@ -339,12 +340,19 @@ UPDATE certificate
  WHERE certificate_id = :certificate_id AND status = ANY (:admitted::text[]);
 
 -- remove_entry
+-- As in add_entries, while lock_enrolments holds the row.
+WITH kept AS MATERIALIZED (
+  SELECT user_id,
+         jsonb_agg(entry ORDER BY place) FILTER (WHERE entry ->> 'identifier' IS DISTINCT FROM :certificate_id) AS entries
+    FROM enrolment
+   CROSS JOIN jsonb_array_elements(certificates) WITH ORDINALITY AS old (entry, place)
+   WHERE user_id = ANY (:user_ids::text[]) AND batch_id = :batch_id
+GROUP BY user_id
+)
 UPDATE enrolment
-   SET certificates = coalesce((SELECT jsonb_agg(entry ORDER BY place)
-                                  FROM jsonb_array_elements(certificates) WITH ORDINALITY AS old (entry, place)
-                                 WHERE entry ->> 'identifier' IS DISTINCT FROM :certificate_id),
-                               '[]')
- WHERE user_id = ANY (:user_ids::text[]) AND batch_id = :batch_id;
+   SET certificates = coalesce(kept.entries, '[]')
+  FROM kept
+ WHERE enrolment.user_id = kept.user_id AND enrolment.user_id = ANY (:user_ids) AND enrolment.batch_id = :batch_id;
 
 -- signed_by
 -- A page of the certificates that these keys signed.

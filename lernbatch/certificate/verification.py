@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from lernbatch.certificate import rules
 from lernbatch.certificate.model import Certificate, ChangeCode, Revision
-from lernbatch.credential import proof
+from lernbatch.credential import baking, proof
 from lernbatch.credential import status_list as status
 from lernbatch.credential.keys import key_set
-from lernbatch.credential.proof import Proof
+from lernbatch.credential.proof import Proof, VerifiedCredential
+from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.database import db, sql
 from lernbatch.errors import NotFound
 from lernbatch.person import names
@@ -115,6 +117,23 @@ async def check(services: Services, certificate_id: str) -> CheckedCertificate |
         proofs = proof.trusted_proofs(certificate.credential, keys.bad)
         standing = "broken" if not proofs else "untrusted" if standing == "valid" else standing
     return CheckedCertificate(certificate, standing, chain, proofs)
+
+
+async def number_in(services: Services, file: bytes) -> str:
+    """The number of the certificate in a PDF, picture or credential that was issued here, and not changed since.
+
+    Raises: Unverifiable, with a sentence why it is not.
+    """
+    keys = key_set(services.config)
+
+    def verified() -> VerifiedCredential:
+        signed, _is_picture = baking.credential_in(file)
+        return proof.verify(signed, [*keys.keys, *keys.bad])
+
+    found = await asyncio.to_thread(verified)  # a PDF takes a while
+    if not found.trusted:
+        raise Unverifiable("The key that signed it is none of ours.")
+    return str(found.credential.get("id", "")).rpartition("/")[2]
 
 
 async def status_list(services: Services, purpose: str, number: int) -> dict[str, Any]:

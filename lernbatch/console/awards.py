@@ -10,6 +10,7 @@ from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Progress
 from lernbatch.progress import rules as progress
 from lernbatch.summary.explain import Explanation
+from lernbatch.template import criteria
 from lernbatch.template.model import CriteriaOutcome, CriteriaResult, Mode, ScoreBound, Template
 
 _MARKS = {
@@ -32,11 +33,11 @@ class CriterionStep:
 
 def rule(template: Template, course: Course | None, words: Words) -> list[str]:
     """What the rule asks for, a part each: complete the course; score 70 % or more in the final quiz."""
-    criteria, _ = template.criteria, words._
+    asked, _ = template.criteria, words._
     parts = []
-    if criteria.enrolment_status is not None:
-        parts.append(_status(criteria.enrolment_status, words))
-    for criterion in criteria.assessments:
+    if asked.enrolment_status is not None:
+        parts.append(_status(asked.enrolment_status, words))
+    for criterion in asked.assessments:
         if criterion.score is not None:
             parts.append(_score(criterion.score, criterion.mode, words))
         for content_id, bound in criterion.contents.items():
@@ -44,8 +45,16 @@ def rule(template: Template, course: Course | None, words: Words) -> list[str]:
             parts.append(_("score %(bound)s in %(name)s", bound=percent_bound(bound, words), name=name))
         if criterion.attempts is not None:
             parts.append(_("use %(bound)s attempts", bound=count_bound(criterion.attempts, words)))
-    parts += [_("have the %(attribute)s that is asked for", attribute=attribute) for attribute in criteria.user]
+    parts += [_("have the %(attribute)s that is asked for", attribute=attribute) for attribute in asked.user]
     return parts or [_("are in the batch")]
+
+
+def can_be_met(template: Template, course: Course | None) -> bool:
+    """Whether anybody can ever meet the rule. A course that is not known now is given the benefit of the doubt."""
+    if course is None:
+        return True
+    assessments = [leaf.content_id for leaf in course.assessments]
+    return not criteria.never_satisfied(template.criteria, course.leaf_node_ids, assessments)
 
 
 def percent_bound(bound: ScoreBound, words: Words) -> str:

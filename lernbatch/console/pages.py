@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lernbatch.console.batches import handlers as batches
 from lernbatch.console.certificates import handlers as certificates
+from lernbatch.console.checking import handlers as checking
 from lernbatch.console.course import handlers as course
 from lernbatch.console.dates import handlers as dates
 from lernbatch.console.endpoint import SIGN_IN
@@ -39,7 +40,9 @@ PAGES: tuple[Page, ...] = (
     Page("/console/sessions", sign_in.show_sessions, {"end": Write(sign_in.end_session)}),
 
     # batches
-    Page("/console/batches", batches.show, nav=N_("Batches"), seen_by=manages),
+    Page("/console/batches", batches.show,
+         {"save-view": Write(batches.save_view), "forget-view": Write(batches.forget_view)},
+         nav=N_("Batches"), seen_by=manages),
     Page("/console/batches/list.csv", batches.download, seen_by=manages),
     Page("/console/batches/new", dates.show_new, {"create": Write(dates.create, "batch.create")}, seen_by=creates),
     Page("/console/batches/{batch_id}", overview.show, {"add": Write(overview.add, "enrolment.enrol")},
@@ -63,7 +66,8 @@ PAGES: tuple[Page, ...] = (
     Page("/console/batches/{batch_id}/roster/{draft_id}/plan.csv", roster.download_plan, seen_by=manages),
     Page("/console/batches/{batch_id}/roster/{draft_id}/faulty.csv", roster.download_faulty, seen_by=manages),
     Page("/console/batches/{batch_id}/rules", dates.show,
-         {"check": Write(dates.check), "save": Write(dates.save, "batch.update")},
+         {"check": Write(dates.check), "save": Write(dates.save, "batch.update"),
+          "check-rule": Write(dates.check_rule), "save-rule": Write(dates.save_rule, "certificate.attach")},
          tab=N_("Dates and rules"), seen_by=manages),
     Page("/console/batches/{batch_id}/certificates", certificates.show,
          {"find": Write(certificates.find), "attach": Write(certificates.attach, "certificate.attach"),
@@ -91,6 +95,9 @@ PAGES: tuple[Page, ...] = (
     # a batch for anybody
     Page("/b/{batch_id}", public.lead, is_open=True),
     Page("/console/b/{batch_id}", public.show, {"join": Write(public.join, "enrolment.join")}, is_open=True),
+
+    # a certificate for anybody; its own page is one of the API's
+    Page("/console/check", checking.show, {"check": Write(checking.check)}, is_open=True, large=True),
 
     # operation
     Page("/console/operation", operation.show,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from starlette.responses import Response
 
@@ -24,6 +24,15 @@ class SavedView:
 
     name: str
     query: str
+
+
+def shown(views: Sequence[SavedView], address: str) -> dict[str, Any]:
+    """The reader's views for a page, and whether what is shown could be one more. `address`: the query of that."""
+    return {
+        "chips": [{"name": view.name, "link": f"?{view.query}", "is_current": view.query == address} for view in views],
+        "can_save": bool(address) and all(view.query != address for view in views),
+        "address": address,
+    }
 
 
 async def of_reader(visit: Visit, page: List) -> Sequence[SavedView]:

@@ -26,6 +26,8 @@ def in_words(sentence: Sentence, words: Words) -> str:
     _, values = words._, sentence.values
     name = values.get("name") or _("one part")
     match sentence.key:
+        case "never-started" if not values["days"]:
+            return _("joined today, opened nothing")
         case "never-started":
             return words.ngettext(
                 "joined %(num)s day ago, opened nothing", "joined %(num)s days ago, opened nothing", values["days"]

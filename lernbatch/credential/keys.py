@@ -192,7 +192,7 @@ def declare_bad(folder: Path, name: str, now: datetime) -> IssuerKey:
 
 
 def add_key(folder: Path) -> IssuerKey:
-    """Add a key that signs from now on; older keys still verify. Running processes use it after a restart."""
+    """Add a key that signs from now on; older keys still verify. Running processes take it up."""
     number = max(_numbers(folder), default=0) + 1
     _write(folder, number)
     return _read(folder, number)

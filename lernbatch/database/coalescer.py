@@ -17,7 +17,7 @@ from functools import partial, wraps
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from lernbatch import log
-from lernbatch.database.db import GONE
+from lernbatch.database.db import GONE, anonymous
 from lernbatch.errors import Away, Busy
 
 Owner = TypeVar("Owner")
@@ -85,8 +85,9 @@ class Coalescer(Generic[Item, Result]):
         queue.append(waiting)
         if group not in self._flushing:
             # Of no request: it serves many, and must not live by the bounds and the log lines of the first.
-            drain = self._drain(group, queue)
-            self._flushing[group] = asyncio.get_running_loop().create_task(drain, context=Context())
+            context, drain = Context(), self._drain(group, queue)
+            context.run(anonymous.set, False)  # but like theirs, its waiting for a connection has a bound
+            self._flushing[group] = asyncio.get_running_loop().create_task(drain, context=context)
 
     async def _drain(self, group: Hashable, queue: deque[_Waiting[Item, Result]]) -> None:
         try:
@@ -99,7 +100,7 @@ class Coalescer(Generic[Item, Result]):
     async def _attempt(self, taken: list[_Waiting[Item, Result]]) -> None:
         try:
             answers = await self._flushed([waiting.item for waiting in taken])
-        except (Away, *GONE) as failure:  # it is nobody's own, and what may have been written is not written twice
+        except (Away, Busy, *GONE) as failure:  # nobody's own, and what may have been written is not written twice
             for waiting in taken:
                 self._settle(waiting, failure)
             return

@@ -41,12 +41,15 @@ DISTRIBUTION: dict[str, Placement] = {
     "exhaust_turn": Placement.LOCAL,
     "idempotency_key": Placement.LOCAL,
     "imported_key": Placement.LOCAL,
+    "inbox": Placement.LOCAL,
     "job": Placement.LOCAL,
     "merged_account": Placement.LOCAL,
     "outbox": Placement.LOCAL,
     "people_due": Placement.LOCAL,
+    "rate_count": Placement.LOCAL,
     "roster_change": Placement.LOCAL,
     "roster_draft": Placement.LOCAL,
+    "saved_view": Placement.LOCAL,
     "takeover.chunk": Placement.LOCAL,
     "takeover.lease": Placement.LOCAL,
     "takeover.pass": Placement.LOCAL,
@@ -55,6 +58,8 @@ DISTRIBUTION: dict[str, Placement] = {
     "takeover.slice": Placement.LOCAL,
     "takeover.stage": Placement.LOCAL,
     "template_recheck": Placement.LOCAL,
+    "webhook": Placement.LOCAL,
+    "webhook_delivery": Placement.LOCAL,
 }
 
 

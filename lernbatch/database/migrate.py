@@ -11,7 +11,7 @@ import asyncpg
 
 from lernbatch import __version__
 from lernbatch.database import citus, hosts
-from lernbatch.database.parts import statements_for
+from lernbatch.database.parts import statements_for, unfinished
 from lernbatch.errors import Unusable
 
 LOCK_TIMEOUT_SECONDS = 10
@@ -83,7 +83,7 @@ async def migrate(dsn: str, migrations: Migrations = PRODUCT) -> list[str]:
                 f"The database was made by a newer version of lernbatch (it has {newest['name']}) than this one,"
                 f" {__version__}: {needed}."
             )
-        if await conn.fetchval("SELECT to_regclass('partitioning')") and newest and newest["name"] < files[-1].name:
+        if newest is not None and files and newest["name"] < files[-1].name and await unfinished(conn):
             raise Unusable(
                 "Tables are being cut into parts (`lernbatch db partition`): finish that, or --abandon it, with the "
                 "version that began it."

@@ -35,6 +35,10 @@ class Nodes:
     def pool_of(self, user_id: str) -> Pool:
         return self._pools[self._shards.address_of(user_id)]
 
+    def pools(self) -> dict[str, Pool]:
+        """The pool of each node that has learners, by its address."""
+        return {address: self._pools[address] for address in sorted(set(self._shards.addresses))}
+
     async def use(self, held: Shards) -> None:
         """From now on these shards count; nodes that are new get a pool, those that are away are not waited for."""
         for address in set(held.addresses) - set(self._pools):

@@ -15,16 +15,21 @@ from dataclasses import dataclass
 import asyncpg
 
 from lernbatch.database import hosts, migrate
-from lernbatch.database.parts import parts_of
+from lernbatch.database.parts import parts_of, unfinished
 from lernbatch.errors import Unusable
 
 TABLES = ("enrolment", "attempt")
 PARTS = range(2, 257)
-PAGE = 5000  # rows
+PAGE = 1000  # rows, in a transaction
 SAID_AFTER_SECONDS = 10
 # While a table is wanted for us alone, everybody else who wants it waits, too: not for long, and then again.
 ALONE_TIMEOUT_SECONDS = 10
 LOCK_TIMEOUT_SECONDS, LOCK_RETRY_SECONDS, LOCK_TRIES = 1, 3, 200
+# A page holds rows that a flush may want, and may want rows that the flush holds. It gives up and is begun again
+# with half of its rows, before PostgreSQL looks for a deadlock (after a second) and ends the flush.
+_YIELDING = "SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '500ms'"
+_YIELDED = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.DeadlockDetectedError)
+YIELD_SECONDS, YIELD_TRIES = 0.1, 3000  # in a row
 
 Say = Callable[[str], None]
 
@@ -40,7 +45,7 @@ _COLUMNS = """
       FROM pg_attribute
      WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
      ORDER BY attnum"""
-# What is bound to the table itself, and none of ours: it would be lost, or be in the way at the end.
+# What is bound to the table itself, and is none of ours: it would be lost, or be in the way at the end.
 _OBSTACLES = """
     SELECT 'the materialized view ' || ev_class::regclass AS obstacle
       FROM pg_depend
@@ -58,9 +63,12 @@ _OBSTACLES = """
       FROM pg_publication_rel
       JOIN pg_publication ON pg_publication.oid = prpubid
      WHERE prrelid = to_regclass($1)
+     UNION
+    SELECT 'the extension citus, which has shards' FROM pg_extension WHERE extname = 'citus'
      ORDER BY obstacle"""
 _ABOUT = """
-    SELECT pg_get_userbyid(relowner) AS owner, ' WITH (' || array_to_string(reloptions, ', ') || ')' AS options
+    SELECT quote_ident(pg_get_userbyid(relowner)) AS owner,
+           ' WITH (' || array_to_string(reloptions, ', ') || ')' AS options
       FROM pg_class
      WHERE oid = to_regclass($1)"""
 _INDEXES = """
@@ -137,16 +145,17 @@ async def partition(dsn: str, parts: int, say: Say, *, page: int = PAGE) -> None
     if await migrate.pending(dsn):
         raise Unusable("The database is not at this version: `lernbatch migrate` comes first.")
     async with _alone(dsn) as conn:
+        there = {name: len(await parts_of(conn, name)) for name in TABLES}
+        for name, count in there.items():
+            if count not in (0, parts):
+                raise Unusable(f"The table {name} is in {count} parts already, which cannot be changed.")
         await conn.execute(
             "CREATE TABLE IF NOT EXISTS partitioning"
             " (name text PRIMARY KEY, phase text NOT NULL DEFAULT 'copy', after text[], rows bigint NOT NULL DEFAULT 0)"
         )
-        for name in TABLES:
-            there = await parts_of(conn, name)
-            if not there:
+        for name, count in there.items():
+            if not count:
                 await _cut(conn, name, parts, say, page)
-            elif len(there) != parts:
-                raise Unusable(f"The table {name} is in {len(there)} parts already, which cannot be changed.")
             say(f"The table {name} is in {parts} parts.")
         await conn.execute("DROP TABLE partitioning")
 
@@ -154,13 +163,13 @@ async def partition(dsn: str, parts: int, say: Say, *, page: int = PAGE) -> None
 async def abandon(dsn: str, say: Say) -> None:
     """Delete what an unfinished run left. A table that is in parts already stays so."""
     async with _alone(dsn) as conn:
-        if await conn.fetchval("SELECT to_regclass('partitioning')") is None:
+        names = await unfinished(conn)
+        for name in names:
+            await _when_free(conn, name, _delete_copy)
+            say(f"The copy of the table {name} is deleted.")
+        await conn.execute("DROP TABLE IF EXISTS partitioning")
+        if not names:
             say("There is nothing unfinished.")
-            return
-        for row in await conn.fetch("SELECT name FROM partitioning"):
-            await _when_free(conn, row["name"], _delete_copy)
-            say(f"The copy of the table {row['name']} is deleted.")
-        await conn.execute("DROP TABLE partitioning")
 
 
 @asynccontextmanager
@@ -175,7 +184,7 @@ async def _alone(dsn: str) -> AsyncIterator[asyncpg.Connection]:
         await conn.close()
         raise Unusable("Another `lernbatch db partition` is under way.") from None
     try:
-        await conn.execute("RESET lock_timeout")
+        await conn.execute("SET lock_timeout = 0; SET statement_timeout = 0")  # whatever they are for everybody
         yield conn
     finally:
         await conn.close()
@@ -222,7 +231,7 @@ async def _begin(conn: asyncpg.Connection, name: str, parts: int) -> None:
     """Make the copy, empty, with all that the table has, and the trigger."""
     table = f"public.{name}"
     about = await conn.fetchrow(_ABOUT, table)
-    await conn.execute(f'SET LOCAL ROLE "{about["owner"]}"')
+    await conn.execute(f"SET LOCAL ROLE {about['owner']}")
     await conn.execute(
         f"CREATE TABLE {table}_parted (LIKE {table} INCLUDING ALL EXCLUDING INDEXES) PARTITION BY HASH (user_id)"
     )
@@ -246,13 +255,23 @@ async def _begin(conn: asyncpg.Connection, name: str, parts: int) -> None:
 async def _walk(conn: asyncpg.Connection, name: str, phase: str, say: Say, page: int) -> None:
     """Copy or compare all rows, a page after another; nothing, where that was done before."""
     words, loop = await _words(conn, name, name), asyncio.get_running_loop()
-    said_at = loop.time()
+    said_at, size, failures = loop.time(), page, 0
     while (progress := await _progress(conn, name)) and progress.phase == phase:
-        async with conn.transaction():
-            last, rows = await _page(conn, words, progress, page)
-            rows += progress.rows
-            following = (phase, last, rows) if last else (_PHASES[_PHASES.index(phase) + 1], None, 0)
-            await conn.execute(_NOTE, name, *following)
+        try:
+            async with conn.transaction():
+                if phase == "copy":
+                    await conn.execute(_YIELDING)
+                last, rows = await _page(conn, words, progress, size)
+                rows += progress.rows
+                following = (phase, last, rows) if last else (_PHASES[_PHASES.index(phase) + 1], None, 0)
+                await conn.execute(_NOTE, name, *following)
+        except _YIELDED:
+            size, failures = max(size // 2, 1), failures + 1
+            if failures == YIELD_TRIES:
+                raise Unusable(f"Others have had rows of {name} all the time. The next run goes on here.") from None
+            await asyncio.sleep(YIELD_SECONDS)
+            continue
+        size, failures = min(size * 2, page), 0
         if last is None or loop.time() - said_at > SAID_AFTER_SECONDS:
             said_at = loop.time()
             say(f"{name}: {phase}, {rows:,} rows.")

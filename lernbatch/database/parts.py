@@ -22,6 +22,13 @@ async def parts_of(conn: asyncpg.Connection, name: str) -> list[str]:
     return [row[0] for row in await conn.fetch(_PARTS, name)]
 
 
+async def unfinished(conn: asyncpg.Connection) -> list[str]:
+    """The tables whose copies in parts are there and have not taken their places."""
+    if await conn.fetchval("SELECT to_regclass('partitioning')") is None:
+        return []
+    return [row["name"] for row in await conn.fetch("SELECT name FROM partitioning ORDER BY name")]
+
+
 async def statements_for(conn: asyncpg.Connection, statement: str) -> list[str]:
     """What to run for `statement` of a migration outside a transaction, now that its table may be in parts.
 

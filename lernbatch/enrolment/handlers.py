@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from lernbatch.batch.rules import administers
-from lernbatch.batch.wire_document import BatchStyle, show_batch
+from lernbatch.batch.wire_document import DOCUMENT_FIELDS, BatchStyle, show_batch
 from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions, wire
 from lernbatch.enrolment.model import Enrolment, EnrolmentRequest, EnrolmentSource, EnrolmentsQuery
@@ -157,6 +157,7 @@ async def _batch_fragments(
 ) -> dict[str, msgspec.Raw]:
     """Batch id → those fields of its document as JSON, for the batches that exist. Most were encoded before."""
     fragments, now, style = services.fragments, services.clock.now(), BatchStyle.of(services.config)
+    fields = tuple(name for name in fields if name in DOCUMENT_FIELDS)
     # A document changes with the batch and, by its dates, with the day. Wherever a day begins, it is at such a quarter.
     quarter_of_an_hour = int(now.timestamp()) // 900
     shown: dict[str, msgspec.Raw] = {}

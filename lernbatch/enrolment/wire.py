@@ -369,10 +369,12 @@ def _course_fragment(
     has_organisation = organisations is not None and bool(course.channel)
     organisation = organisations.get(course.channel) if organisations is not None else None
     content, fields, organisation_fields = course.content, options.course_fields, options.organisation_fields
+    if fields is not None:  # what is none of the course's makes no difference, and no fragment of its own
+        fields = tuple(name for name in fields if name in content)
     key = "course", course.identity, leaf_nodes_count, fields, has_organisation, organisation, organisation_fields
     fragment = fragments.get(key)
     if fragment is None:
-        hit = dict(content) if fields is None else {name: content[name] for name in fields if name in content}
+        hit = dict(content) if fields is None else {name: content[name] for name in fields}
         if "leafNodesCount" in hit:
             hit["leafNodesCount"] = leaf_nodes_count
         if has_organisation:

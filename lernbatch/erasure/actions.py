@@ -51,6 +51,7 @@ STEPS = (
     Q.erase_consents,
     Q.erase_sessions,
     Q.erase_views,
+    Q.erase_batch_changes,
     Q.erase_notes,
 )
 

@@ -183,6 +183,11 @@ UPDATE certificate
    SET changed_by = :pseudonym
  WHERE certificate_id IN (SELECT certificate_id FROM certificate WHERE changed_by = :user_id LIMIT :limit);
 
+-- erase_batch_changes
+UPDATE batch_change
+   SET changed_by = :pseudonym
+ WHERE (batch_id, revision) IN (SELECT batch_id, revision FROM batch_change WHERE changed_by = :user_id LIMIT :limit);
+
 -- erase_due
 DELETE FROM certificate_due
  WHERE user_id = :user_id

@@ -311,6 +311,31 @@ LEFT JOIN profile p ON p.user_id = e.user_id
    HAVING :with_empty OR count(e.user_id) > 0
  ORDER BY 1, 2, 3;
 
+-- sharded summary_rows
+-- What every node has, joined to what the shards have, would fetch both tables of learners whole.
+WITH learner AS MATERIALIZED (
+     SELECT e.batch_id, e.user_id, e.completed_at, e.certificates <> '[]' AS is_certified, p.root_org_id, p.state,
+            p.district, p.org_name, p.user_type, p.user_sub_type
+       FROM enrolment e
+  LEFT JOIN profile p ON p.user_id = e.user_id
+      WHERE e.batch_id = ANY (:batch_ids::text[]) AND e.active
+)
+   SELECT b.batch_id,
+          CASE WHEN :by_state THEN coalesce(l.state, '') ELSE '' END AS state,
+          CASE WHEN :by_district THEN coalesce(l.district, '') ELSE '' END AS district,
+          count(l.user_id) AS enrolled, count(l.completed_at) AS completed,
+          count(*) FILTER (WHERE l.is_certified) AS certified,
+          mode() WITHIN GROUP (ORDER BY l.org_name) AS org_name,
+          mode() WITHIN GROUP (ORDER BY l.user_type) AS user_type,
+          mode() WITHIN GROUP (ORDER BY l.user_sub_type) AS user_sub_type
+     FROM batch b
+LEFT JOIN learner l ON l.batch_id = b.batch_id
+    WHERE b.batch_id = ANY (:batch_ids)
+      AND (b.batch_id <> ALL (:foreign_ids::text[]) OR l.root_org_id = :channel)
+ GROUP BY 1, 2, 3
+   HAVING :with_empty OR count(l.user_id) > 0
+ ORDER BY 1, 2, 3;
+
 -- metric_rows
 -- As progress_rows, with what is sealed of those who let the organisation see it.
    SELECT :{progress_columns}, CASE WHEN c.user_id IS NOT NULL THEN p.sealed END AS sealed,

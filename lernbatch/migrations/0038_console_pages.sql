@@ -13,3 +13,13 @@ CREATE TABLE IF NOT EXISTS saved_view (
   saved_at timestamptz NOT NULL,
   PRIMARY KEY (user_id, page, name)
 );
+
+CREATE TABLE IF NOT EXISTS batch_change (
+  batch_id   text        NOT NULL,
+  revision   integer     NOT NULL,
+  changed_at timestamptz NOT NULL,
+  changed_by text,
+  fields     jsonb       NOT NULL,
+  PRIMARY KEY (batch_id, revision)
+);
+CREATE INDEX IF NOT EXISTS batch_change_of_changer ON batch_change (changed_by) WHERE changed_by IS NOT NULL;

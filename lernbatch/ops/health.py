@@ -39,6 +39,12 @@ async def checks(services: Services) -> list[Check]:
     if services.reports.standby is not None:
         standby = await _checked("Reports database", db.value(services.reports.standby, Q.is_standby))
         shown.append(replace(standby, vital=False))
+    if services.nodes is not None:
+        answers = [
+            _checked(f"Database node {address}", db.value(pool, Q.answers))
+            for address, pool in services.nodes.pools().items()
+        ]
+        shown += await asyncio.gather(*answers)
     return shown
 
 

@@ -46,7 +46,10 @@ SELECT max(name)
             FROM (SELECT destination, error FROM outbox WHERE parked LIMIT :bound) AS event
            UNION ALL
           SELECT 'certificate_due', NULL, :{why}
-            FROM (SELECT error FROM certificate_due WHERE parked LIMIT :bound) AS learner) AS given_up
+            FROM (SELECT error FROM certificate_due WHERE parked LIMIT :bound) AS learner
+           UNION ALL
+          SELECT 'inbox', NULL, :{why}
+            FROM (SELECT error FROM inbox WHERE parked LIMIT :bound) AS message) AS given_up
 GROUP BY kind, destination, why
 ORDER BY length DESC
    LIMIT :limit;
@@ -61,7 +64,11 @@ SELECT 'outbox' AS kind, destination,
  UNION ALL
 SELECT 'certificate_due', NULL,
        count(*) FILTER (WHERE NOT parked), count(*) FILTER (WHERE parked), min(due_at) FILTER (WHERE NOT parked)
-  FROM (SELECT parked, due_at FROM certificate_due LIMIT :bound) AS learner;
+  FROM (SELECT parked, due_at FROM certificate_due LIMIT :bound) AS learner
+ UNION ALL
+SELECT 'inbox', NULL,
+       count(*) FILTER (WHERE NOT parked), count(*) FILTER (WHERE parked), min(due_at) FILTER (WHERE NOT parked)
+  FROM (SELECT parked, due_at FROM inbox WHERE handled_at IS NULL LIMIT :bound) AS message;
 
 -- job_runs
   SELECT kind, running, failures, last_run_at, last_count, :{why} AS last_error

@@ -245,6 +245,7 @@ async def _save(services: Services, conn: Connection, rows: Sequence[Row]) -> se
 async def _update(services: Services, conn: Connection, rows: Sequence[Row]) -> set[EnrolmentKey]:
     parameters: dict[str, object] = {
         "now": services.clock.now(),
+        "as_text": services.config.states_as_text,
         **db.columns(
             rows,
             user_ids="learner.user_id",

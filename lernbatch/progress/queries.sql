@@ -29,7 +29,9 @@ SELECT a.user_id, a.batch_id, a.content_id, a.attempt_id, a.attempted_ms, a.scor
       SET status = new.status, progress = new.progress, percentage = new.percentage,
           completed_at = new.completed_at, last_read_content_id = new.last_read_content_id,
           last_read_content_status = new.last_read_content_status, last_access_at = new.last_access_at,
-          states_text = new.states, states = NULL, scores = new.scores, updated_at = :now, revision = e.revision + 1
+          states_text = CASE WHEN :as_text THEN new.states END,
+          states = CASE WHEN NOT :as_text THEN new.states::jsonb END, -- for processes of 0.2.0 beside us
+          scores = new.scores, updated_at = :now, revision = e.revision + 1
      FROM unnest(:user_ids::text[], :batch_ids::text[], :revisions::bigint[], :statuses::smallint[],
                  :progress::integer[], :percentages::smallint[], :completed_at::timestamptz[],
                  :last_read_content_ids::text[], :last_read_content_statuses::smallint[],

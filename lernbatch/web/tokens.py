@@ -173,10 +173,9 @@ class TokenVerifier:
 
     def _client(self, client_id: str, token: str) -> Caller:
         """A system that calls under its own name (contract batches §1.5)."""
-        key = self._clients.get(client_id)
-        if key is None or not compare_digest(token.encode(), key.encode()):
-            return NOBODY
-        return Caller(user_id=client_id)
+        keys = self._clients.get(client_id, ())
+        is_key = [compare_digest(token.encode(), key.encode()) for key in keys]
+        return Caller(user_id=client_id) if any(is_key) else NOBODY
 
     def _on_behalf(self, asking: Caller, managed: str, accept_expired: bool) -> Caller:
         claims = self.claims(managed)
@@ -225,20 +224,22 @@ class TokenVerifier:
         return None if claims is None or claims.subject in self._clients else claims
 
 
-def read_clients(text: str) -> dict[str, str]:
-    """`reporting=k1, scheduler=k2` → client id → key. Raises: Unusable."""
-    clients: dict[str, str] = {}
+def read_clients(text: str) -> dict[str, tuple[str, ...]]:
+    """`reporting=k1, scheduler=k2` → client id → its key, or two while it is changed. Raises: Unusable."""
+    clients: dict[str, tuple[str, ...]] = {}
     for entry in filter(str.strip, text.split(",")):
         name, equals, key = (part.strip() for part in entry.partition("="))
-        if not name or not equals or name in clients:
+        keys = clients.get(name, ())
+        if not name or not equals or len(keys) == 2 or key in keys:
             raise Unusable(
-                "LERNBATCH_MACHINE_CLIENTS cannot be used: it is `id=key, id=key`, each id once, and no comma in a key."
+                "LERNBATCH_MACHINE_CLIENTS cannot be used: it is `id=key, id=key`, each id once, or twice while its key"
+                " is changed, and no comma in a key."
             )
         if len(key) < SHORTEST_KEY:
             raise Unusable(
                 f"LERNBATCH_MACHINE_CLIENTS cannot be used: the key of {name} has less than {SHORTEST_KEY} characters."
             )
-        clients[name] = key
+        clients[name] = (*keys, key)
     return clients
 
 

@@ -97,12 +97,12 @@ def main() -> None:
                 )
             folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="lernbatch-metrics-"))
             processes = [workers.sockets] * workers.count + [()] * workers.apart
-            asyncio.run(_Processes(workers.module, folder).run(processes))
+            asyncio.run(_WorkerProcesses(workers.module, folder).run(processes))
     except (Unusable, SupervisorError) as wrong:
         sys.exit(f"lernbatch: {wrong}")
 
 
-class _Processes:
+class _WorkerProcesses:
     """The processes of one service. They end with us even when we are killed: each watches a pipe that we hold."""
 
     def __init__(self, module: str, metrics_folder: str) -> None:

@@ -19,7 +19,7 @@ from lernbatch.web import audit
 from lernbatch.web.audit import By
 from lernbatch.web.caller import Caller
 from lernbatch.webhook import delivery, rules
-from lernbatch.webhook.model import Attempt, LoggedDelivery, NewWebhook, Webhook, WebhookChange
+from lernbatch.webhook.model import DeliveryAttempt, LoggedDelivery, NewWebhook, Webhook, WebhookChange
 
 Q = sql.load("lernbatch.webhook")
 LOGGED_AT_MOST = 100
@@ -102,7 +102,7 @@ async def rotate(services: Services, caller: Caller, webhook_id: str, by: By) ->
     return secret
 
 
-async def test(services: Services, caller: Caller, webhook_id: str, by: By) -> Attempt:
+async def test(services: Services, caller: Caller, webhook_id: str, by: By) -> DeliveryAttempt:
     """Send a `webhook.test` at once, once, whether the webhook is active or not; it stands in the log.
 
     Raises: WebhooksOff, UnknownWebhook; Muted, when nothing may leave.

@@ -12,7 +12,7 @@ from lernbatch.config import Config
 from lernbatch.errors import Upstream
 from lernbatch.sunbird.files import PublicOnly
 from lernbatch.sunbird.http import Muted
-from lernbatch.webhook.model import Attempt
+from lernbatch.webhook.model import DeliveryAttempt
 
 LONGEST_ERROR = 300
 
@@ -27,7 +27,7 @@ class WebhookClient:
         self._config = config
         self._client: httpx.AsyncClient | None = None
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Attempt:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> DeliveryAttempt:
         """What came of it. Raises: Muted, when nothing may leave."""
         if self._config.is_muted:
             raise Muted("no webhook is told: LERNBATCH_TAKEOVER is set")
@@ -47,7 +47,7 @@ class WebhookClient:
         if error is None and not (status is not None and 200 <= status < 300):
             error = f"It answered {status}."
         milliseconds = round((time.monotonic() - started) * 1000)
-        return Attempt(status, error and error[:LONGEST_ERROR], milliseconds)
+        return DeliveryAttempt(status, error and error[:LONGEST_ERROR], milliseconds)
 
     async def close(self) -> None:
         client, self._client = self._client, None

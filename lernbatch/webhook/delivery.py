@@ -16,7 +16,7 @@ from lernbatch.jobs.outbox.relay import DueEvent, Undelivered
 from lernbatch.sealing import seal_of
 from lernbatch.services import Services
 from lernbatch.webhook import rules
-from lernbatch.webhook.model import Attempt, DueDelivery, Webhook
+from lernbatch.webhook.model import DeliveryAttempt, DueDelivery, Webhook
 
 Q = sql.load("lernbatch.webhook")
 OF_EACH_AT_ONCE = 20  # messages of a webhook, one after the other
@@ -65,13 +65,13 @@ async def deliver_due(services: Services) -> int:
     return sum(task.result() for task in tasks)
 
 
-async def send(services: Services, webhook: Webhook, message_id: str, body: bytes) -> Attempt:
+async def send(services: Services, webhook: Webhook, message_id: str, body: bytes) -> DeliveryAttempt:
     """Send a message once, signed by the secrets that count now. Raises: Muted, when nothing may leave."""
     now = services.clock.now()
     try:
         opened = seal_of(services.config).open(webhook.sealed, webhook.webhook_id)
     except Unusable as lost:  # its own trouble, and no other webhook's
-        return Attempt(None, str(lost), 0)
+        return DeliveryAttempt(None, str(lost), 0)
     secrets = msgspec.json.decode(opened, type=list[str])
     if webhook.second_until is None or webhook.second_until < now:
         secrets = secrets[:1]
@@ -104,7 +104,7 @@ async def _tell(services: Services, free: asyncio.Semaphore, webhook_id: str, de
         return len(deliveries)
 
 
-async def _note(services: Services, webhook: Webhook, delivery: DueDelivery, attempt: Attempt) -> None:
+async def _note(services: Services, webhook: Webhook, delivery: DueDelivery, attempt: DeliveryAttempt) -> None:
     """Write what came of it, with the message and the webhook in one transaction."""
     now, attempts = services.clock.now(), delivery.attempts + 1
     again_at: datetime | None = None if attempt.is_taken else rules.sent_again_at(now, attempts)

@@ -59,7 +59,7 @@ class DueDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class DeliveryAttempt:
     """What came of sending a message once. `status` None: there was no answer, and `error` says why."""
 
     status: int | None

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from lernbatch.errors import NotFound, Refused
-from lernbatch.webhook.model import Attempt
+from lernbatch.webhook.model import DeliveryAttempt
 
 MOST_OF_ORGANISATION = 10
 LONGEST_URL = 2000
@@ -85,7 +85,9 @@ def sent_again_at(now: datetime, attempts: int) -> datetime | None:
     return now + PAUSES[attempts - 1] if attempts <= len(PAUSES) else None
 
 
-def why_stopped(attempt: Attempt, *, is_last: bool, created_at: datetime, worked_at: datetime | None) -> str | None:
+def why_stopped(
+    attempt: DeliveryAttempt, *, is_last: bool, created_at: datetime, worked_at: datetime | None
+) -> str | None:
     """Why nothing more is sent to an address after a failure; None: it goes on.
 
     `is_last`: the message was given up. `created_at`: of that message. `worked_at`: when one was last taken.

@@ -14,7 +14,7 @@ from lernbatch.figures.wire import read
 from lernbatch.jobs.outbox.announcements import KINDS, Kind
 from lernbatch.web.fields import blank, mandatory
 from lernbatch.web.schema import Fields
-from lernbatch.webhook.model import Attempt, LoggedDelivery, NewWebhook, Webhook, WebhookChange
+from lernbatch.webhook.model import DeliveryAttempt, LoggedDelivery, NewWebhook, Webhook, WebhookChange
 
 WebhookId: TypeAlias = Annotated[
     str, Meta(description="The webhook.", examples=["9b1f8f0e-6f0c-4c55-8a53-0d6f1d7a2f10"])
@@ -183,7 +183,7 @@ def show_webhooks(webhooks: Iterable[Webhook]) -> WebhooksAnswer:
     )
 
 
-def show_test(attempt: Attempt) -> TestOutcome:
+def show_test(attempt: DeliveryAttempt) -> TestOutcome:
     """{"taken": true, "status": 204, "error": null, "milliseconds": 84}"""
     return TestOutcome(attempt.is_taken, attempt.status, attempt.error, attempt.milliseconds)
 

@@ -19,6 +19,7 @@ from lernbatch.errors import Unusable
 from lernbatch.web import server
 
 START_SECONDS = 300  # a busy machine is slow; a service that ends is noticed at once
+SHOWN_AFTER_SECONDS = 10  # of waiting
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def started(settings: Config, dsn: str) -> Iterator[str]:
         )
     os.close(watched)
     try:
-        _await_ready(url, process)
+        await_ready(url, process)
         yield url
     finally:
         os.close(held)
@@ -57,12 +58,21 @@ def _listening(settings: Config) -> socket.socket:
         return server.listening(settings.host, 0)
 
 
-def _await_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
+def await_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until /readyz says so; what it says else is shown once it has said that for a while."""
+    start, said, shown = time.monotonic(), "nothing", ""
     with httpx.Client(base_url=url, timeout=60) as http:
-        while time.monotonic() < deadline and process.poll() is None:
+        while time.monotonic() < start + START_SECONDS and process.poll() is None:
             with suppress(httpx.TransportError):
-                if http.get("/readyz").status_code == 200:
+                answer = http.get("/readyz")
+                if answer.status_code == 200:
                     return
+                said = answer.text.strip()
+            if said != shown and time.monotonic() > start + SHOWN_AFTER_SECONDS:
+                print(f"Waiting for the service; /readyz says: {said}", file=sys.stderr, flush=True)
+                shown = said
             time.sleep(0.05)
-    raise Unusable(f"The service did not become ready within {START_SECONDS} seconds; its log above says why.")
+    raise Unusable(
+        f"The service did not become ready within {START_SECONDS} seconds; its log above says why. "
+        f"/readyz said last: {said}"
+    )

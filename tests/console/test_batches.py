@@ -218,3 +218,22 @@ def test_the_link_to_join_has_one_slash_behind_our_own_address(visits: Visits, d
         batch_id = new_batch(own)
         page = visits(VIKRAM, at=own).get(f"{LIST}/{batch_id}").text
         assert f"<code>https://learn.example/b/{batch_id}</code>" in page
+
+
+def test_a_view_of_batches_is_kept_under_a_name_and_forgotten(service: Running, visits: Visits) -> None:
+    creator = known_learner(service, "Vikram")
+    service.sql("UPDATE sandbox_person SET roles = $2 WHERE user_id = $1", creator.user_id, ["PUBLIC", "COURSE_MENTOR"])
+    service.sql(
+        "UPDATE batch SET created_by = $2 WHERE batch_id = $1", new_batch(service, name="July"), creator.user_id
+    )
+    visitor = visits(creator)
+    assert "Keep this view" not in visitor.get("/console/batches").text
+    address = "/console/batches?view=all&words=july&sort=name"
+    kept = visitor.send(address, "save-view", {"name": "July, by name"})
+    assert kept.headers["location"] == address
+    link = '<a href="?view=all&amp;words=july&amp;sort=name"'
+    page = visitor.get(address).text
+    assert f'{link} aria-current="true"><bdi>July, by name</bdi>' in page
+    assert "July, by name" not in visitor.get(f"/console/batches/{listed(page)[0]}/learners").text
+    assert visitor.send(address, "forget-view", {"name": "July, by name"}).status_code == 303
+    assert "July, by name" not in visitor.get("/console/batches").text

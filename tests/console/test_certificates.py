@@ -77,7 +77,7 @@ def test_k44_what_became_of_those_who_completed_adds_up(cohort: Cohort, service:
     assert (counts["issued"], counts["being issued"]) == (3, 1)
 
 
-def test_k45_what_failed_is_named_with_its_reason_and_tried_again(
+def test_k16_k45_what_failed_is_named_with_its_reason_and_tried_again(
     cohort: Cohort, service: Running, visits: Visits
 ) -> None:
     assert cohort.attach().status_code == 200
@@ -87,14 +87,16 @@ def test_k45_what_failed_is_named_with_its_reason_and_tried_again(
         " WHERE user_id = $1",
         asha.user_id,
     )
-    visitor = visits(VIKRAM)
+    visitor, overview = visits(VIKRAM), f"/console/batches/{cohort.batch_id}"
     page = text(visitor.get(address(cohort)))
     assert "The user service knows no name of this learner." in page
     assert "given up" in page
+    assert "could not be issued 1: The user service knows no name of this learner." in text(visitor.get(overview))
     assert "done=retried&count=1" in visitor.send(address(cohort), "retry", {}).headers["location"]
     cohort.work()
     assert len(cohort.certificates(asha)) == 1
     assert "Failed, and why" not in text(visitor.get(address(cohort)))
+    assert "could not be issued" not in text(visitor.get(overview))
 
 
 def test_k47_revoking_needs_a_reason_and_the_public_page_says_so_at_once(
@@ -172,3 +174,21 @@ def test_certificates_of_another_batch_are_not_found(cohort: Cohort, service: Ru
     other = f"/console/batches/{new_batch(service)}/certificates/{certificate['certificate_id']}"
     assert visits(VIKRAM).get(other).status_code == 404
     assert visits(RAVI).get(address(cohort)).status_code == 403
+
+
+def test_k19_a_rule_that_can_never_be_met_is_flagged_in_list_overview_and_rules(
+    cohort: Cohort, service: Running, visits: Visits
+) -> None:
+    criteria = {"enrollment": {"status": 2}, "assessments": {"contents": {"do_elsewhere": {">=": 50}}}}
+    assert cohort.attach(name="Merit", criteria=criteria).status_code == 200
+    completed(service, cohort)
+    name = f"Never {cohort.batch_id}"
+    service.sql("UPDATE batch SET name = $2 WHERE batch_id = $1", cohort.batch_id, name)
+    visitor, batch = visits(VIKRAM), f"/console/batches/{cohort.batch_id}"
+    assert "rule can never be met" in text(visitor.get(f"/console/batches?view=all&words={cohort.batch_id}"))
+    for page in (batch, f"{batch}/rules"):
+        assert "can never be met" in text(visitor.get(page))
+        assert "No learner can do what it asks for" in text(visitor.get(page))
+    assert cohort.attach(name="Merit").status_code == 200
+    for page in (batch, f"{batch}/rules"):
+        assert "can never be met" not in text(visitor.get(page))

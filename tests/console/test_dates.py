@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from typing import Any
 
+import httpx
 import pytest
 
 from lernbatch.console.dates import view
+from lernbatch.console.dates.award import RuleForm, criteria_of, form_of
 from lernbatch.console.words import Words
+from lernbatch.template.wire import read_criteria
+from tests.certificate.cohort import MERIT, Cohort
 from tests.console.conftest import Visits
-from tests.learning import enrolled, new_batch
+from tests.console.test_my import text
+from tests.learning import enrolled, known_learner, new_batch
 from tests.people import ADMIN, ASHA, HOME_ORG, MEERA, RAVI, VIKRAM, Person
 from tests.running import Running
 from tests.seeds import COURSE
@@ -137,3 +144,92 @@ def test_another_last_day_says_how_many_have_not_completed(
     html = vikram.post(path, {**vikram.hidden(path, "save"), "do": "check", "endDate": last_day.isoformat()}).text
     assert (f"{learners}</span><p>have not completed the course" in html) == bool(learners)
     assert ("learners notice anything" in html) == (not learners)
+
+
+def test_k39_who_gains_by_another_rule_is_named_and_gets_it_after_saving(
+    cohort: Cohort, service: Running, visits: Visits
+) -> None:
+    assert cohort.attach(name="Merit", criteria=MERIT).status_code == 200
+    people = {percent: known_learner(service, f"With {percent}") for percent in (55, 62, 71, 90)}
+    for percent, person in people.items():
+        cohort.enrol(person, percent=percent)
+    assert cohort.ask(people[90]).status_code == 200
+    cohort.work()
+    held = {row["user_id"] for row in cohort.certificates()}
+    visitor, address = visits(VIKRAM), f"/console/batches/{cohort.batch_id}/rules"
+
+    def named(page: httpx.Response) -> set[str]:
+        return set(re.findall(rf"{cohort.batch_id}/learners/([^\"]+)\"", page.text)) & {
+            person.user_id for person in people.values()
+        }
+
+    page = visitor.send(address, "save-rule", {"do": "check-rule", "percent": "60"})
+    assert page.status_code == 200
+    assert "would get one at once" in text(page)
+    gaining = named(page)
+    assert gaining == {people[62].user_id}
+    assert "nothing saved" in text(page)
+    harder = visitor.send(address, "save-rule", {"do": "check-rule", "percent": "80", "attempts": "3"})
+    assert named(harder) == {people[71].user_id}
+    assert "would get none" in text(harder)
+    for typed in ({"percent": "101"}, {"percent": "many"}, {"percent": "60", "attempts": "-1"}):
+        refused = visitor.send(address, "save-rule", typed)
+        assert refused.status_code == 422
+        assert "<title>Error:" in refused.text
+    done = visitor.send(address, "save-rule", {"percent": "60"})
+    assert done.status_code == 303
+    cohort.work()
+    after = {row["user_id"] for row in cohort.certificates()}
+    assert after - held - {people[71].user_id} == gaining
+    assert "score 60 % or more" in text(visitor.get(address))
+
+
+@pytest.mark.parametrize(
+    ("criteria", "percent", "attempts"),
+    [
+        ({"enrollment": {"status": 2}}, None, None),
+        ({"enrollment": {"status": "2"}, "assessment": {"score": {">=": 70}}}, 70, None),
+        ({"enrollment": {"status": 2}, "assessments": {"attempts": {"<=": 3}}}, None, 3),
+        ({"enrollment": {"status": 2}, "assessments": {"score": {">=": 50}, "attempts": {"<=": 1}}}, 50, 1),
+    ],
+)
+def test_a_rule_that_the_form_knows_is_read_and_written_the_same(
+    criteria: dict[str, Any], percent: int | None, attempts: int | None
+) -> None:
+    form = form_of(read_criteria(criteria))
+    assert form == RuleForm(percent, attempts)
+    assert read_criteria(criteria_of(form)) == read_criteria(criteria)
+
+
+@pytest.mark.parametrize(
+    "criteria",
+    [
+        {},
+        {"enrollment": {"status": 1}},
+        {"enrollment": {"status": 2}, "assessment": {"score": {"<=": 70}}},
+        {"enrollment": {"status": 2}, "assessment": {"score": {">=": 70.5}}},
+        {"enrollment": {"status": 2}, "assessments": {"score": {">=": 70}, "mode": "all"}},
+        {"enrollment": {"status": 2}, "assessments": {"contents": {"do_1": {">=": 70}}}},
+        {"enrollment": {"status": 2}, "assessment": {"score": {">=": 70}}, "assessments": {"attempts": {"<=": 3}}},
+        {"enrollment": {"status": 2}, "user": {"rootOrgId": "1"}},
+    ],
+)
+def test_a_rule_that_the_form_does_not_know_is_left_alone(criteria: dict[str, Any]) -> None:
+    assert form_of(read_criteria(criteria)) is None
+
+
+def test_changes_so_far_say_who_changed_what_and_when(cohort: Cohort, service: Running, visits: Visits) -> None:
+    visitor, address = visits(VIKRAM), f"/console/batches/{cohort.batch_id}/rules"
+    assert "Changes so far" not in text(visitor.get(address))
+    last = service.sql("SELECT end_date FROM batch WHERE batch_id = $1", cohort.batch_id)[0]["end_date"]
+    later = last + timedelta(days=14)
+    assert visitor.send(address, "save", {"endDate": later.isoformat(), "capacity": "40"}).status_code == 303
+    assert visitor.send(address, "save", {"mentors": MEERA.user_id}).status_code == 303
+    assert visitor.send(address, "save", {}).status_code == 303  # nothing is changed, so nothing is noted
+    assert cohort.attach(name="Merit", criteria=MERIT).status_code == 200
+    page = text(visitor.get(address)).partition("Changes so far")[2]
+    places = [page.index(words) for words in ("Rule of a certificate", "Mentors", f"Last day: {last} → {later}")]
+    assert places == sorted(places)
+    assert "Seats: – → 40" in page
+    assert page.count("by Vikram") == 3
+    assert MEERA.user_id not in page

@@ -320,3 +320,42 @@ def test_k26_every_column_of_the_whole_picture_leads_to_its_learners(
         listed = visitor.get(learners(batch_id) + link.replace("&amp;", "&")).text
         assert len(re.findall(r'name="who" value="', listed)) == int(count), link
     assert 'class="whole"' in visitor.get(f"/console/batches/{batch_id}").text
+
+
+def test_k58_more_than_ten_of_one_school_who_never_began_are_one_row(service: Running, visits: Visits) -> None:
+    mentor, batch_id = mentor_of_one(service)
+    people = [joined(service, batch_id) for _ in range(13)]
+    service.sql(
+        "INSERT INTO profile (user_id, status, school_id, school_name, fetched_at)"
+        " SELECT user_id, 1, CASE WHEN place <= 11 THEN 'large' ELSE 'small' END, 'Zilla School, Haveli', now()"
+        " FROM unnest($1::text[]) WITH ORDINALITY AS person (user_id, place)",
+        [person.user_id for person in people],
+    )
+    page = visits(mentor).get("/console/mentor")
+    assert text(page).count("11 learners of Zilla School, Haveli never began") == 1
+    shown = set(re.findall(rf"{batch_id}/learners/([^\"?]+)\"", page.text))
+    assert shown & {person.user_id for person in people} == {person.user_id for person in people[11:]}
+
+
+def test_k60_notes_are_read_by_who_runs_the_batch_and_stand_in_no_log(
+    service: Running, visits: Visits, batch_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    learner = joined(service, batch_id)
+    address = f"{learners(batch_id)}/{learner.user_id}"
+    note = {"how": "phone", "note": "She was ill, says her Aunt Lalthlamuani."}
+    assert visits(MEERA).send(address, "contact", note).status_code == 303
+    for reader in (MEERA, VIKRAM):
+        assert "Aunt Lalthlamuani" in text(visits(reader).get(address))
+    assert visits(RAVI).get(address).status_code == 403
+    assert "Lalthlamuani" not in visits(learner).get(f"/console/my/{batch_id}").text
+    assert "Lalthlamuani" not in caplog.text
+    (row,) = service.sql("SELECT sealed FROM contact WHERE user_id = $1", learner.user_id)
+    assert b"Lalthlamuani" not in row["sealed"]
+
+
+def mentor_of_one(service: Running) -> tuple[Person, str]:
+    """A mentor whom nobody has seen before, and the one batch of theirs."""
+    person, batch_id = known_learner(service, "Mentor"), new_batch(service, days=90)
+    service.sql("UPDATE sandbox_person SET roles = $2 WHERE user_id = $1", person.user_id, ["PUBLIC", "COURSE_MENTOR"])
+    service.sql("UPDATE batch SET mentors = ARRAY[$2] WHERE batch_id = $1", batch_id, person.user_id)
+    return person, batch_id

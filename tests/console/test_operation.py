@@ -83,6 +83,20 @@ def test_k77_again_on_a_group_sends_it_and_the_count_falls(
     service.sql("DELETE FROM outbox")
 
 
+def test_k77_messages_that_were_given_up_are_handled_again(visits: Visits, operator: Person, service: Running) -> None:
+    service.sql(
+        "INSERT INTO inbox (digest, kind, topic, partition, position, subject, value, received_at, due_at, error,"
+        " parked) VALUES ('a', 'account-merge', 't', 0, 0, 'u', '{}', now(), now(), 'Nobody is named.', true)"
+    )
+    visitor = visits(operator)
+    html = visitor.get(PATH).text
+    assert "Messages from Kafka" in html
+    assert "Nobody is named." in html
+    assert visitor.send(PATH, "again", {"what": "inbox"}).headers["location"] == f"{PATH}?sent=1"
+    assert service.sql("SELECT parked FROM inbox")[0]["parked"] is False
+    service.sql("DELETE FROM inbox")
+
+
 def test_k77_run_now_twice_makes_a_job_due_once(visits: Visits, operator: Person, service: Running) -> None:
     service.sql(
         "INSERT INTO job (kind, next_run_at) VALUES ('course.refresh', now() + interval '1 hour')"

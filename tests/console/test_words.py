@@ -6,14 +6,18 @@ import re
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from babel.messages.extract import extract_from_dir
 
 import lernbatch.console
+from lernbatch.console import awards, standings
 from lernbatch.console import words as speech
 from lernbatch.console.words import Words
+from lernbatch.figures.model import Sentence
+from lernbatch.template.wire import read_template
 
 ROOM = Path(lernbatch.console.__file__).parent
 # Text between tags that is no word of a language: figures, signs, our name, code.
@@ -104,3 +108,48 @@ def test_k74_every_marked_text_is_found_by_the_catalogues() -> None:
     found = extract_from_dir(str(ROOM), mapping, options, keywords=keywords)
     texts = {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
     assert {"Batches", "Running", "Choose who you are", "There is a problem", "%(num)s enrolled"} <= texts
+
+
+SCORE = {"assessment": {"score": {">=": 70}}}
+RULES: list[dict[str, Any]] = [
+    {"enrollment": {"status": 2}},
+    {"enrollment": {"status": 1}},
+    {"enrollment": {"status": 2}, **SCORE},
+    {"enrollment": {"status": 2}, "assessment": {"score": {"<=": 40}}},
+    {"assessment": {"score": {"eq": 100}}},
+    {"assessments": {"mode": "all", "score": {">=": 50}}},
+    {"assessments": {"mode": "average", "score": {">=": 65}}},
+    {"assessments": {"contents": {"do_quiz": {">=": 80}}}},
+    {"assessments": {"score": {">=": 70}, "attempts": {"<=": 3}}},
+    {"enrollment": {"status": 2}, "user": {"rootOrgId": "1"}},
+    {"enrollment": {"status": 2}, **SCORE, "assessments": {"attempts": {"<=": 1}}, "user": {"userType": "teacher"}},
+    {},
+]
+
+
+@pytest.mark.parametrize("criteria", RULES, ids=str)
+def test_k42_the_sentence_of_a_rule_is_whole_in_four_languages(words: Words, criteria: dict[str, Any]) -> None:
+    rule = read_template("default", {"name": "Merit", "criteria": criteria})
+    numbers = re.findall(r"\d+", str({key: value for key, value in criteria.items() if key.startswith("assess")}))
+    english = awards.rule(rule, None, words)
+    assert english
+    for language in ("en", "hi", "ta", "ur"):
+        parts = awards.rule(rule, None, replace(words, language=language))
+        assert len(parts) == len(english)
+        assert sorted(re.findall(r"\d+", " ".join(parts))) == sorted(numbers), language
+        if language != "en":
+            assert not set(parts) & set(english), language
+            script = {"hi": "[\u0900-\u097f]", "ta": "[\u0b80-\u0bff]", "ur": "[\u0600-\u06ff]"}[language]
+            assert all(re.search(script, part) for part in parts), parts
+
+
+@pytest.mark.parametrize(
+    ("days", "shown"),
+    [
+        (0, "joined today, opened nothing"),
+        (1, "joined 1 day ago, opened nothing"),
+        (14, "joined 14 days ago, opened nothing"),
+    ],
+)
+def test_who_joined_today_did_not_join_nought_days_ago(words: Words, days: int, shown: str) -> None:
+    assert standings.in_words(Sentence("never-started", {"days": days}), words) == shown

@@ -130,7 +130,7 @@ def cut_and_die(monkeypatch: pytest.MonkeyPatch, dsn: str, boundary: int, moment
     real, numbers = asyncpg.Connection.execute, count(1)
 
     async def execute_or_die(self: asyncpg.Connection, query: str, *arguments: Any, **options: Any) -> Any:
-        is_kept = query == "COMMIT;" or not (self.is_in_transaction() or query.startswith(("BEGIN", "SET", "RESET")))
+        is_kept = query == "COMMIT;" or not (self.is_in_transaction() or query.startswith(("BEGIN", "SET")))
         is_last = is_kept and "pg_advisory_lock" not in query and next(numbers) == boundary
         answer = None if is_last and moment == "before" else await real(self, query, *arguments, **options)
         if is_last:
@@ -280,6 +280,10 @@ def test_the_number_of_parts_has_bounds_and_stays(whole_dsn: str) -> None:
     with pytest.raises(Unusable, match="is in 3 parts already"):
         asyncio.run(cut(whole_dsn, parts=4))
     asyncio.run(cut(whole_dsn))
+    lines: list[str] = []
+    asyncio.run(abandon(whole_dsn, lines.append))
+    assert lines == ["There is nothing unfinished."]
+    assert asyncio.run(fetch(whole_dsn, "SELECT to_regclass('partitioning')::text")) == [(None,)]
 
 
 def test_a_copy_that_differs_does_not_take_the_place(whole_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,6 +293,35 @@ def test_a_copy_that_differs_does_not_take_the_place(whole_dsn: str, monkeypatch
     with pytest.raises(Unusable, match="1 rows of the copy of enrolment differ"):
         asyncio.run(cut(whole_dsn))
     assert asyncio.run(forms(whole_dsn)) == [0, 0]
+
+
+def test_a_flush_that_has_what_the_copy_wants_gets_what_the_copy_has(
+    whole_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waiting for the other would be a deadlock, of which PostgreSQL ends the one that looks first."""
+    asyncio.run(execute(whole_dsn, FILL))
+    cut_and_die(monkeypatch, whole_dsn, 2, "after")  # with the copy empty
+
+    async def work() -> None:
+        flush, watcher = await asyncpg.connect(whole_dsn), await asyncpg.connect(whole_dsn)
+        try:
+            await flush.execute("SET deadlock_timeout = '600ms'")  # others look after a second
+            async with flush.transaction():
+                await flush.execute("UPDATE enrolment SET progress = 1 WHERE user_id = 'user-20'")
+                cutting = asyncio.create_task(cut(whole_dsn))
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    while not await watcher.fetchval("SELECT true FROM pg_locks WHERE NOT granted"):
+                        await asyncio.sleep(0.01)
+                await flush.execute("UPDATE enrolment SET progress = 1")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await cutting
+            assert await watcher.fetchval("SELECT count(*) FROM enrolment WHERE progress = 1") == 100
+        finally:
+            await flush.close()
+            await watcher.close()
+
+    asyncio.run(work())
+    assert asyncio.run(forms(whole_dsn)) == [PARTS, PARTS]
 
 
 def test_who_reads_for_long_is_waited_for_and_holds_up_nobody(whole_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,18 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
 from pathlib import Path
+from threading import Thread
 
+import pytest
 from rich.console import Console
 
+from lernbatch.errors import Unusable
 from sandbox import importing
 from sandbox.demo import expected, report
+from sandbox.demo.service import await_ready
 from sandbox.demo.story import UPDATE, StoryLearner, Way, steps
 from tests.cli.commands import Installation, wait_for
 from tests.postgres_supervisor.servers import postmaster
@@ -74,3 +79,24 @@ def test_the_story_sends_as_many_updates_as_are_expected_of_it() -> None:
 
 def test_every_way_is_taken_by_some_of_twenty_learners() -> None:
     assert {StoryLearner(number, "u").way for number in range(20)} == set(Way)
+
+
+def test_what_readyz_says_is_said_when_the_service_never_becomes_ready() -> None:
+    class Unready(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.end_headers()
+            self.wfile.write(b"the database lacks migration 38\n")
+            process.terminate()
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with (
+        HTTPServer(("127.0.0.1", 0), Unready) as server,
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process,
+    ):
+        Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(Unusable, match="/readyz said last: the database lacks migration 38"):
+            await_ready(f"http://127.0.0.1:{server.server_port}", process)
+        server.shutdown()

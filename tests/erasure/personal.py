@@ -148,6 +148,14 @@ PERSONAL = (
     ),
     Personal("webhook", ("created_by",), "who administers the organisation", "until it is deleted", "pseudonym"),
     Personal(
+        "webhook",
+        ("sealed",),
+        "nobody",
+        "until it is deleted",
+        "stays: its secrets are nobody's own",
+        "AES-GCM, bound to the webhook",
+    ),
+    Personal(
         "webhook_delivery",
         ("body",),
         "who administers the organisation: what was sent, ids alone",
@@ -185,6 +193,7 @@ PERSONAL = (
         "AES-GCM, bound to the session",
     ),
     Personal("console_session", ("kept",), "who typed it", "10 minutes", "deleted", "AES-GCM, bound to the session"),
+    Personal("batch_change", ("changed_by",), "who manages the batch", _FOR_EVER, "pseudonym"),
     Personal("saved_view", ("user_id", "name", "query"), "who kept it", "for ever", "deleted"),
     Personal("audit", ("who", "whom", "about", "from_address"), "operators", _AUDIT, "pseudonym"),
     Personal("rate_count", ("caller_hash",), "nobody", "two minutes", "nothing: it is over", "a hash with the minute"),

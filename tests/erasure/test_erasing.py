@@ -97,6 +97,7 @@ def plant(service: Running, person: Person, batch_id: str) -> None:
         " 'csv', $1, 'SUCCESS', now(), now(), now() + interval '7 days')",
         "INSERT INTO console_session (session_id, user_id, sealed, created_at, used_at, ends_at)"
         " VALUES (decode(md5($1), 'hex'), $1, '', now(), now(), now() + interval '1 hour')",
+        "INSERT INTO batch_change VALUES (gen_random_uuid()::text, 2, now(), $1, '{}')",
         "INSERT INTO saved_view VALUES ($1, 'learners', 'mine', 'sort=need', now())",
         "INSERT INTO audit (noted_at, what, outcome, who, whom) VALUES (now(), 'x', 'done', $1, ARRAY[$1, 'z'])",
     ):

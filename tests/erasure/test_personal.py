@@ -21,7 +21,7 @@ def columns(service: Running) -> dict[str, set[str]]:
         """SELECT c.table_name, c.column_name
              FROM information_schema.columns c
              JOIN information_schema.tables t USING (table_schema, table_name)
-            WHERE t.table_schema = 'public' AND t.table_type = 'BASE TABLE'"""
+            WHERE t.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND c.table_name !~ '_part_\\d+$'"""
     )
     found: dict[str, set[str]] = {}
     for table, column in rows:

@@ -242,14 +242,21 @@ def test_a_full_pool_is_503_with_when_to_come_back(strict: Running) -> None:
         for conn in connections:
             await strict.services.pool.release(conn)
 
+    batch_id = new_batch(strict)
+    learner = enrolled(strict, batch_id)
     connections = strict.run(held())
     try:
-        answer = strict.call("GET", "/v1/course/batch/read/0140", VIKRAM)
+        answers = [
+            strict.call("GET", "/v1/course/batch/read/0140", VIKRAM),
+            strict.call("GET", f"/v1/user/courses/list/{learner.user_id}", learner),
+            strict.call("PATCH", "/v1/content/state/update", learner, {"contents": [item(batch_id)]}),
+        ]
         ready = strict.call("GET", "/readyz")
     finally:
         strict.run(give_back(connections))
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-    assert answer.json()["params"]["err"] == "SERVICE_UNAVAILABLE"
+    for answer in answers:
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert answer.json()["params"]["err"] == "SERVICE_UNAVAILABLE"
     assert ready.status_code == 503
     assert strict.call("GET", "/v1/course/batch/read/0140", VIKRAM).status_code == 200
 

@@ -145,6 +145,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "consent": ("erasure", "person"),
     "console_session": ("console", "erasure"),
     "saved_view": ("console", "erasure"),
+    "batch_change": ("batch", "erasure"),
     "contact": ("erasure", "mentoring"),
     "course": ("course", "sandbox"),
     "ended_account": ("account", "erasure"),

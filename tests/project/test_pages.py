@@ -15,12 +15,14 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from cyclopts import App
 
 from lernbatch import __version__, cli, config
 from lernbatch.archive import formats
@@ -38,6 +40,11 @@ PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPO
 ADD_TEMPLATE = "/v1/course/batch/cert/template/add"
 _BLOCK = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`(lernbatch [a-z][^`]*)`")
+
+
+# How what others made is called; their configurations are run in tests/real/test_proxy.py.
+TOOLS = {"certbot": ["certonly", "--standalone"], "nginx": ["-t"], "caddy": ["validate"]}
+OLD_NAMES = {("neighbours",), ("account", "forget")}
 
 
 def blocks(kind: str, page: str = "") -> list[str]:
@@ -82,9 +89,43 @@ def test_what_is_to_be_typed_exists(line: str) -> None:
         logging = "from lernbatch import log; log.configure('info'); log.info('a bug', request_id='4711')"
         logged = subprocess.run([sys.executable, "-c", logging], capture_output=True, text=True, check=True).stderr
         assert re.search(pattern, logged)
+    elif program == "install":
+        assert (REPOSITORY / words[-2]).is_file()
+    elif program in TOOLS:
+        assert words[: len(TOOLS[program])] == TOOLS[program]
+    elif program == "systemctl":
+        assert words in ([do, name] for do in ("reload", "restart") for name in ("nginx", "caddy"))
+    elif program.startswith("LERNBATCH_"):
+        setting = program.partition("=")[0].removeprefix("LERNBATCH_").removesuffix("_FILE").lower()
+        assert setting in config.Config.model_fields
     elif program != "curl":
         assert Path(program).name == "lernbatch"
         cli.command_line(tuple(words)).parse_args(words, print_error=False, exit_on_error=False)
+
+
+def commands(app: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """All commands, as the words that call them."""
+    names = [name for name in app if not name.startswith("-")]
+    for name in names:
+        yield from commands(app[name], (*path, name))
+    if path and not names:
+        yield path
+
+
+def test_every_command_is_in_the_table_of_commands() -> None:
+    table = (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8").partition("| command | what it does |")[2]
+    cells = [line.split(" | ")[0] for line in table.partition("\n\n")[0].splitlines()]
+    words = list(commands(cli.command_line(("*",))))
+    assert len(words) > 40
+    missing = [
+        path
+        for path in words
+        if path not in OLD_NAMES
+        and not any(
+            cell.startswith(f"| `lernbatch {path[0]}") and path[-1] in re.findall(r"[\w-]+", cell) for cell in cells
+        )
+    ]
+    assert missing == []
 
 
 def test_a_command_that_a_page_names_exists() -> None:

@@ -51,12 +51,13 @@ MAY_OF_MANY = {
     "mentoring.never_began": "likewise",
 }
 LEADING = """
-SELECT i.relname AS index, t.relname AS table, a.attname AS column
+SELECT i.relname AS index, regexp_replace(t.relname, '_part_\\d+$', '') AS table, a.attname AS column
   FROM pg_index x
   JOIN pg_class i ON i.oid = x.indexrelid
   JOIN pg_class t ON t.oid = x.indrelid
   JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = x.indkey[0]
 """
+_PART = re.compile(r"_part_\d+$")  # of a table that is in parts
 FILL = """
 INSERT INTO batch (batch_id, course_id, name, enrolment_type, start_date, status, created_at)
 SELECT 'batch-' || n, 'course-' || n % 50, 'June', 'open', '2026-06-01', 1, now()
@@ -119,8 +120,9 @@ def complaint(scan: dict[str, Any], leading: dict[str, tuple[str, str]]) -> str 
 
     An index whose first column is not compared is read from end to end, and so is one by users within a bound alone.
     """
-    if scan["Node Type"] == "Seq Scan" and scan["Relation Name"] in LARGE:
-        return f"reads all of {scan['Relation Name']}"
+    relation = _PART.sub("", scan.get("Relation Name", ""))
+    if scan["Node Type"] == "Seq Scan" and relation in LARGE:
+        return f"reads all of {relation}"
     table, column = leading.get(scan.get("Index Name", ""), ("", ""))
     if table not in LARGE:
         return None

@@ -259,7 +259,8 @@ def test_what_the_user_service_says_of_somebody_counts_for_their_token(service: 
         "reporting=a key of sixteen, and more",  # a comma in a key
         "reporting=a key of sixteen,scheduler",
         "=a key of sixteen",
-        "reporting=a key of sixteen, reporting=another key of sixteen",
+        "reporting=a key of sixteen, reporting=a key of sixteen",
+        "reporting=a key of sixteen, reporting=another key of sixteen, reporting=a third key of sixteen",
     ],
 )
 def test_keys_of_machine_clients_are_long_and_whole(clients: str, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -270,7 +271,7 @@ def test_keys_of_machine_clients_are_long_and_whole(clients: str, tmp_path_facto
 
 
 def test_a_key_may_end_like_base64(tmp_path_factory: pytest.TempPathFactory) -> None:
-    assert tokens.read_clients(" a = c2l4dGVlbiBieXRlcw== , ") == {"a": "c2l4dGVlbiBieXRlcw=="}
+    assert tokens.read_clients(" a = c2l4dGVlbiBieXRlcw== , ") == {"a": ("c2l4dGVlbiBieXRlcw==",)}
 
 
 @pytest.mark.parametrize("depth", [900, 20_000])

@@ -11,13 +11,13 @@ import pytest
 
 from lernbatch.sunbird_source.opening import open_source
 from tests import citus
-from tests.real import cassandra, chromium, kafka, patroni
+from tests.real import cassandra, chromium, clients, kafka, patroni
 from tests.sunbird_source.reading import all_rows
 from tests.sunbird_source.sunbird_export.generate import world
 from tests.takeover.moving import Installation
 
 # Whether something can be had here, the files that need it, and what is said where it cannot.
-_NEEDS = (
+_NEEDS: tuple[tuple[object, list[str], str], ...] = (
     (
         chromium.program(),
         ["test_chromium.py"],
@@ -35,7 +35,24 @@ _NEEDS = (
         ["test_promtool.py"],
         "no promtool is installed here (Debian's package is prometheus), so no alert was tried.",
     ),
+    (
+        shutil.which("nginx") and shutil.which("caddy"),
+        ["test_proxy.py"],
+        "nginx and Caddy are not both installed here (Debian's packages have these names; which start them), "
+        "so none stood in front of the service.",
+    ),
     (shutil.which("helm"), ["test_helm.py"], "no helm is installed here, so the chart was not rendered."),
+    (
+        clients.node_programs(),
+        [],
+        "no spectral, redocly and TypeScript can be had here (they need Node and npm), so the API's description was "
+        "not linted, and no TypeScript client was generated. tests/project holds its schemas and examples.",
+    ),
+    (
+        clients.python_generator(),
+        [],
+        "no generator of Python clients can be had here (pip did not bring it), so none was generated.",
+    ),
     (
         cassandra.jars("cassandra"),
         ["test_cassandra.py", "test_dsbulk.py"],
@@ -62,7 +79,7 @@ _NEEDS = (
         "them are read in tests/sunbird_source.",
     ),
 )
-_missing = [(files, said) for program, files, said in _NEEDS if program is None]
+_missing = [(files, said) for program, files, said in _NEEDS if not program]
 _measured: list[str] = []
 collect_ignore = [file for files, _ in _missing for file in files]
 

@@ -171,8 +171,8 @@ class Broker:
         from aiokafka.admin import AIOKafkaAdminClient
 
         admin = AIOKafkaAdminClient(bootstrap_servers=self.server)
-        await admin.start()
         try:
+            await admin.start()
             return await getattr(admin, call)(*arguments)
         finally:
             await admin.close()
@@ -201,3 +201,11 @@ def running(home: Path) -> Iterator[Broker]:
         yield broker
     finally:
         broker.kill()
+
+
+async def closed_connections() -> None:
+    """Wait until the loop watches its own pipe alone: a TLS connection ends some turns after it was closed."""
+    selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+    async with asyncio.timeout(START_SECONDS):
+        while len(selector.get_map()) > 1:
+            await asyncio.sleep(0.01)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the tests with programs that are not Python's: Chromium, promtool, Patroni and etcd, which are installed where that can
-# be done; Cassandra, dsbulk and Kafka, which Maven brings to build/java where there is Java 17.
+# be done; Cassandra, dsbulk and Kafka, which Maven brings to build/java where there is Java 17; linters of OpenAPI and makers
+# of clients, which npm and pip bring to build/node and build/python-client.
 # usage: tests/real/run.sh PYTHON [what pytest takes …]
 set -u
 cd "$(dirname "$0")/../.." || exit 1

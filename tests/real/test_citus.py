@@ -222,10 +222,12 @@ def test_a_node_that_is_away_harms_its_own_learners_alone(service: Running, coor
     citus.close(str(citus.URL), name, away)
     try:
         answers = {address: [*_calls(service, batch_id, people, new[address])] for address, people in by_node.items()}
+        health = service.call("GET", "/health").json()["result"]["response"]
     finally:
         citus.reopen(str(citus.URL), name, away)
     assert {code for code, _ in answers.pop(away)} == {503}
     assert {code for learners in answers.values() for code, _ in learners} == {200}
+    assert [check["name"] for check in health["checks"] if not check["healthy"]] == [f"Database node {away}"]
     # And nobody has to restart anything.
     assert {code for code, _ in _calls(service, batch_id, by_node[away], new[away])} == {200}
 

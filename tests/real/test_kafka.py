@@ -16,7 +16,7 @@ from lernbatch.jobs.outbox import actions
 from lernbatch.jobs.outbox.events import KAFKA, Event
 from lernbatch.jobs.outbox.kafka import Producer
 from lernbatch.jobs.outbox.relay import REFUSALS_BEFORE_PARKING, relay, to_kafka
-from tests.real.kafka import PASSWORD, USER, Broker
+from tests.real.kafka import PASSWORD, USER, Broker, closed_connections
 from tests.real.kafka import running as broker_running
 from tests.running import Running, running
 
@@ -168,6 +168,7 @@ def test_a_broker_takes_events_of_who_knows_the_password(broker: Broker, mechani
                 return await producer.send([(topic, b"k", b"v")])
             finally:
                 await producer.close()
+                await closed_connections()
 
         return asyncio.run(work())
 

@@ -16,7 +16,7 @@ from lernbatch.jobs.outbox.relay import relay
 from lernbatch.schedule import SENDERS
 from lernbatch.sealing import make_next_key
 from lernbatch.webhook import delivery, rules
-from lernbatch.webhook.model import Attempt
+from lernbatch.webhook.model import DeliveryAttempt
 from tests.learning import complete, enrolled, new_batch, refusal, unenrol
 from tests.people import ADMIN, HOME_ORG, OTHER_ORG, VIKRAM, Person
 from tests.running import Running, running, served
@@ -379,15 +379,15 @@ def test_without_the_setting_nothing_is_written_and_the_calls_say_so(
 @pytest.mark.parametrize(
     ("attempt", "is_last", "worked", "stops"),
     [
-        (Attempt(500, "", 1), False, None, False),
-        (Attempt(500, "", 1), True, None, True),
-        (Attempt(500, "", 1), True, 1, False),  # it took others since
-        (Attempt(None, "", 1), True, -1, True),
-        (Attempt(410, "", 1), False, 1, True),
+        (DeliveryAttempt(500, "", 1), False, None, False),
+        (DeliveryAttempt(500, "", 1), True, None, True),
+        (DeliveryAttempt(500, "", 1), True, 1, False),  # it took others since
+        (DeliveryAttempt(None, "", 1), True, -1, True),
+        (DeliveryAttempt(410, "", 1), False, 1, True),
     ],
 )
 def test_what_stops_a_webhook(
-    attempt: Attempt, is_last: bool, worked: int | None, stops: bool, telling: Running
+    attempt: DeliveryAttempt, is_last: bool, worked: int | None, stops: bool, telling: Running
 ) -> None:
     created_at = telling.clock.now()
     worked_at = None if worked is None else created_at + timedelta(hours=worked)

@@ -56,8 +56,10 @@ async def _find(conn: Connection, services: Services, search: BatchSearch, calle
     text, arguments = compose.page(page, zone)
     rows = await conn.fetch(text, *arguments)
     batches, sort_keys = await beside(len(rows), _read_rows, rows[: search.limit])
-    text, arguments = compose.count(search, zone)
-    count: int = await conn.fetchval(text, *arguments)
+    count = len(rows)
+    if search.cursor is not None or search.offset or count >= search.limit:  # the page does not tell how many match
+        text, arguments = compose.count(search, zone)
+        count = await conn.fetchval(text, *arguments)
     facets = []
     for facet in search.facets if count else ():
         statement = compose.facet(search, facet, zone)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from lernbatch.batch import rules as batch_rules
 from lernbatch.batch.search import actions as batch_search
 from lernbatch.batch.search.model import Condition, Cursor, SearchResult
-from lernbatch.console import addresses, cursors, lists, people, rendering, rules
+from lernbatch.console import addresses, cursors, lists, people, rendering, rules, saved_views
 from lernbatch.console.batches import pictures, view
 from lernbatch.console.visit import Visit
 from lernbatch.course import actions as courses
@@ -57,6 +57,7 @@ async def show(visit: Visit) -> Response:
         "total": whole.count,
         "matching": result.count,
         "chips": view.chips(query, counts, rules.mentors(caller, services.config), words),
+        "views": saved_views.shown(await saved_views.of_reader(visit, "batches"), query.kept),
         "rows": rows,
         "courses": sorted(((course.course_id, course.name) for course in snapshots.values()), key=lambda pair: pair[1]),
         "months": words.months_text(scale.first, scale.last),
@@ -69,6 +70,16 @@ async def show(visit: Visit) -> Response:
         "may_create": rules.creates(caller, services.config) and NEW in {page.path for page in visit.console.pages},
     }
     return await rendering.page(visit, "batches/page.html", context)
+
+
+async def save_view(visit: Visit) -> Response:
+    """POST /console/batches, do=save-view: what is shown, under a name."""
+    return await saved_views.save(visit, "batches", view.read_query(visit.query, {}).kept) or await show(visit)
+
+
+async def forget_view(visit: Visit) -> Response:
+    """POST /console/batches, do=forget-view"""
+    return await saved_views.forget(visit, "batches")
 
 
 async def download(visit: Visit) -> Response:

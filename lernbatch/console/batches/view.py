@@ -11,11 +11,13 @@ from urllib.parse import urlencode
 from lernbatch.batch import rules as batch_rules
 from lernbatch.batch.model import INVITE_ONLY, Batch, BatchStatus
 from lernbatch.batch.search.model import AnyOf, BatchSearch, Condition, Cursor, Facet, OneOf, SortKey, Word
+from lernbatch.console import awards
 from lernbatch.console.batch_frame import STATES
 from lernbatch.console.batches.pictures import Strip, TimeScale, timeline
 from lernbatch.console.people import Names
 from lernbatch.console.words import N_, Words
 from lernbatch.course.model import Course
+from lernbatch.template.wire import read_templates
 
 PAGE_SIZE = 50
 LONGEST_WORDS = 200
@@ -60,6 +62,11 @@ class ListQuery:
     def has_filter(self) -> bool:
         return bool(self.course_id or self.words)
 
+    @property
+    def kept(self) -> str:
+        """What a view of one's own keeps of the address; empty: it shows nothing but one of ours."""
+        return self.link()[1:] if self.has_filter or self.sort != _usual_sort(self.view) else ""
+
 
 def read_query(query: Mapping[str, str], counts: Mapping[str, int]) -> ListQuery:
     """`counts`: batches by view. Without a view it is the running ones, where there are any, else all."""
@@ -69,9 +76,13 @@ def read_query(query: Mapping[str, str], counts: Mapping[str, int]) -> ListQuery
         view = "running" if counts.get("running") else ALL
     sort = query.get("sort", "")
     if sort not in SORTS:
-        sort = "-end" if view == "ended" else "end"
+        sort = _usual_sort(view)
     words = " ".join(query.get("words", "")[:LONGEST_WORDS].split())
     return ListQuery(view, query.get("course", "")[:LONGEST_WORDS], words, sort, query.get("after", ""))
+
+
+def _usual_sort(view: str) -> str:
+    return "-end" if view == "ended" else "end"
 
 
 def whose(user_id: str | None, organisation_ids: Sequence[str] | None) -> tuple[Condition, ...]:
@@ -165,7 +176,7 @@ def row(
         "is_invited": is_invited,
         "kind": kind,
         "state": words._(state),
-        "flag": flag(batch, counted, status, today, words),
+        "flag": flag(batch, course, counted, status, today, words),
         "timeline": timeline(strip, scale, today, spoken(batch, joins_until, is_invited, words)),
         "dates": dates(batch, words),
         "enrolled": counted.enrolled,
@@ -187,10 +198,14 @@ def people(batch: Batch, names: Names, words: Words) -> str:
     return words.ngettext("%(name)s and %(num)s mentor more", "%(name)s and %(num)s mentors more", others, name=first)
 
 
-def flag(batch: Batch, counted: Counted, status: BatchStatus, today: date, words: Words) -> tuple[str, str] | None:
+def flag(
+    batch: Batch, course: Course | None, counted: Counted, status: BatchStatus, today: date, words: Words
+) -> tuple[str, str] | None:
     """The one thing that somebody should know of a batch, with its colour; None, when there is nothing."""
     if status is BatchStatus.ENDED:
         return None
+    if not all(awards.can_be_met(template, course) for template in read_templates(batch.templates)):
+        return ("bad", words._("rule can never be met"))
     if batch.end_date == today:
         return ("warn", words._("ends today"))
     if batch.end_date is not None and (batch.end_date - today).days == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from starlette.responses import Response
 
@@ -12,24 +13,31 @@ from lernbatch.batch import rules as batch_rules
 from lernbatch.batch import wire
 from lernbatch.batch.model import BatchChange, ChangeRequester, Preview
 from lernbatch.batch.search import actions as batch_search
+from lernbatch.certificate import actions as certificates
+from lernbatch.certificate import explain
 from lernbatch.console import batch_frame, people, rendering
 from lernbatch.console.batch_frame import BatchDay
 from lernbatch.console.batches import view as batches_view
-from lernbatch.console.dates import view
+from lernbatch.console.dates import award, view
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.course import actions as courses
-from lernbatch.errors import Upstream
+from lernbatch.errors import NotFound, Upstream
+from lernbatch.template.wire import Attachment, read_attachment
 from lernbatch.web.idempotency import Remember, once
 from lernbatch.web.request import Call
 
+CHANGES = 20  # of a page, the newest
 CONFLICT = batch_rules.ChangedMeanwhile.http_status
 
 
-async def show(visit: Visit, preview: Preview | None = None) -> Response:
-    """GET /console/batches/{batch_id}/rules; `preview`: what the typed change would do."""
+async def show(visit: Visit, preview: Preview | None = None, rule: dict[str, Any] | None = None) -> Response:
+    """GET /console/batches/{batch_id}/rules; `preview`, `rule`: what the typed change, or rule, would do."""
     day = await batch_frame.managed(visit)
+    course = (await courses.snapshots(visit.services, {day.batch.course_id})).get(day.batch.course_id)
     stored = view.fields_of(day.batch)
-    names = await people.names(visit, day.batch.mentors)
+    changes = await batches.changes_of(visit.services.pool, day.batch.batch_id, CHANGES)
+    who = [change.changed_by for change in changes if change.changed_by]
+    names = await people.names(visit, [*day.batch.mentors, *who])
     is_conflict = visit.status == CONFLICT
     revision = str(day.batch.revision)
     context = {
@@ -46,8 +54,56 @@ async def show(visit: Visit, preview: Preview | None = None) -> Response:
         "differences": view.differences(visit.form, stored, visit.words) if is_conflict else [],
         "outcome": None if preview is None else view.outcome(preview, visit.words),
         "was_saved": "saved" in visit.query,
+        "changes": view.changes(changes, names, visit.words),
+        "rules": award.rules(day.batch.templates, course, visit.words),
+        "rule_outcome": rule,
+        "due": visit.query.get("due", ""),
+        "version": day.batch.course_version,
     }
     return await rendering.page(visit, "dates/page.html", context)
+
+
+async def check_rule(visit: Visit) -> Response:
+    """POST …/rules, do=check-rule: who would get a certificate by another rule, and who no more; nothing is saved."""
+    day = await batch_frame.managed(visit)
+    attachment = _read_rule(visit, day)
+    if attachment is None:
+        return await show(visit)
+    services, batch_id, before = visit.services, day.batch.batch_id, day.batch.templates[attachment.template_id]
+    after, warnings = await certificates.compose_preview(services, visit.caller, day.batch, attachment)
+    change = await explain.change_of_rule(services, batch_id, before, after, most=award.MOST_CHECKED)
+    people_shown = [] if change is None else change.gaining[: award.MOST_NAMED] + change.losing[: award.MOST_NAMED]
+    names = await people.names(visit, people_shown)
+    return await show(visit, rule=award.outcome(change, names, warnings))
+
+
+async def save_rule(visit: Visit) -> Response:
+    """POST …/rules, do=save-rule: the template with another rule takes the place of the one before."""
+    day = await batch_frame.managed(visit)
+    attachment = _read_rule(visit, day)
+    if attachment is None:
+        return await show(visit)
+    result = await certificates.attach(visit.services, visit.caller, attachment)
+    return see_other(f"{visit.path}?saved=rule&due={result.due}")
+
+
+def _read_rule(visit: Visit, day: BatchDay) -> Attachment | None:
+    """The rule that was typed, as the API reads it; None when it was refused already."""
+    form, _ = visit.form, visit.words._
+    template_id = form.get("template", "")
+    stored = day.batch.templates.get(template_id)
+    if stored is None:
+        raise NotFound
+    numbers: list[int | None] = []
+    for field, most in (("percent", 100), ("attempts", award.MOST_ATTEMPTS)):
+        try:
+            numbers.append(award.read_number(form.get(field, ""), most))
+        except ValueError:
+            visit.refuse(_("Write a number from 0 to %(most)s, or nothing.", most=visit.words.number(most)), field)
+    if visit.problems:
+        return None
+    criteria = award.criteria_of(award.RuleForm(*numbers))
+    return read_attachment(award.attachment(day.batch.course_id, day.batch.batch_id, stored, criteria))
 
 
 async def check(visit: Visit) -> Response:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lernbatch.batch.model import Batch, BatchStatus, Preview, Situation
+from lernbatch.batch.model import Batch, BatchStatus, NotedChange, Preview, Situation
 from lernbatch.console.batch_frame import STATES, BatchDay
+from lernbatch.console.people import Names
 from lernbatch.console.words import N_, Words
 
 # The fields are called as the API's keys are.
@@ -26,6 +27,7 @@ FIELDS: Mapping[str, str] = {
     "mentors": N_("Mentors"),
     "createdFor": N_("Organisations"),
 }
+_NOTED = {**FIELDS, "template": N_("Rule of a certificate")}
 _EFFECTS = {
     "progress-ends": N_("can make no progress any more"),
     "progress-resumes": N_("can go on with their progress"),
@@ -151,6 +153,21 @@ def situation(at: Situation, words: Words) -> Sequence[str]:
     last_day = words._("no last day") if at.last_enrolment_day is None else words.day_text(at.last_enrolment_day)
     seats = words._("no limit") if at.places_left is None else words.number(at.places_left)
     return [words._(state), last_day, seats, yes_or_no]
+
+
+def changes(noted: Sequence[NotedChange], names: Names, words: Words) -> list[dict[str, Any]]:
+    """What was changed, by whom and when: each field with what it was and is, as far as that is kept."""
+    return [
+        {
+            "at": change.changed_at,
+            "by": names.of(change.changed_by) if change.changed_by else "",
+            "fields": [
+                {"label": words._(_NOTED.get(field, field)), "values": values and [value or "–" for value in values]}
+                for field, values in change.fields.items()
+            ],
+        }
+        for change in noted
+    ]
 
 
 def start_is_fixed(day: BatchDay) -> bool:

@@ -65,7 +65,7 @@ async def _table(visit: Visit, day: BatchDay, query: LearnersQuery, *, is_unders
         **view.page(page, query, counted, names, asked, visit.words),
         "own_id": visit.caller.user_id,
         "picked": visit.lists.get("who", []),
-        "views": view.saved(await saved_views.of_reader(visit, "learners"), asked),
+        "views": saved_views.shown(await saved_views.of_reader(visit, "learners"), urlencode(view.kept(asked))),
         "picture": picture_of(counted.figures, visit.path, visit.words),
         "is_understood": is_understood,
         "names_are_missing": names.are_missing,

@@ -40,9 +40,9 @@ def picture_of(counted: BatchFigures, learners_address: str, words: Words) -> di
     ]
     return {
         "svg": _drawn(columns, total, learners_address),
-        "each": words.ngettext(
-            "each column about %(num)s learner", "each column about %(num)s learners", _each(counted)
-        ),
+        "each": words._("each column a learner")
+        if _each(counted) == 1
+        else words.ngettext("each column about %(num)s learner", "each column about %(num)s learners", _each(counted)),
         "parts": [
             {"count": count, "text": text, "link": learners_address + query} for count, text, query in parts if count
         ],

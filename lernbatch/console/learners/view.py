@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -11,7 +11,6 @@ from lernbatch.archive.model import Row
 from lernbatch.console import standings
 from lernbatch.console.learners.pictures import step
 from lernbatch.console.people import Names
-from lernbatch.console.saved_views import SavedView
 from lernbatch.console.words import N_, Words
 from lernbatch.figures import rules
 from lernbatch.figures.model import CountedBatch, LearnerRow, LearnersPage, LearnersQuery, Standing
@@ -147,16 +146,6 @@ def moment_of(text: str) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else None
-
-
-def saved(views: Sequence[SavedView], asked: Mapping[str, str]) -> dict[str, Any]:
-    """The reader's own views, and whether what is shown could be one more."""
-    address = urlencode(kept(asked))
-    is_saved = any(view.query == address for view in views)
-    return {
-        "chips": [{"name": view.name, "link": f"?{view.query}", "is_current": view.query == address} for view in views],
-        "can_save": bool(address) and not is_saved,
-    }
 
 
 def _filters(asked: Mapping[str, str]) -> dict[str, str]:

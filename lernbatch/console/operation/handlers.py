@@ -10,6 +10,7 @@ from lernbatch.certificate import actions as certificates
 from lernbatch.console import rendering
 from lernbatch.console.operation import view
 from lernbatch.console.visit import Visit, see_other
+from lernbatch.inbox import actions as inbox
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.ops import health, operation
@@ -47,7 +48,9 @@ async def send_again(visit: Visit) -> Response:
     count = 0
     if what in ("", "certificate_due"):
         count += await certificates.retry_all(services)
-    if what != "certificate_due":
+    if what in ("", "inbox"):
+        count += await inbox.replay(services)
+    if what not in ("certificate_due", "inbox"):
         count += await outbox.replay(services.pool, services, what or None)
     services.wake.now()
     return see_other(f"{visit.path}?sent={count}")

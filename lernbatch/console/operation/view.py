@@ -25,6 +25,8 @@ _QUEUES = {
     ("outbox", "mail"): N_("Mails"),
     ("outbox", "notification"): N_("Notifications"),
     ("outbox", "feed"): N_("Learners' feeds"),
+    ("outbox", "webhook"): N_("Events for webhooks"),
+    ("inbox", None): N_("Messages from Kafka"),
 }
 
 

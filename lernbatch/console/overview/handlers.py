@@ -12,6 +12,7 @@ from lernbatch.console import addresses, batch_frame, people, rendering
 from lernbatch.console.learners.pictures import picture_of
 from lernbatch.console.overview import view
 from lernbatch.console.visit import Visit, see_other
+from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions as enrolments
 from lernbatch.enrolment.model import EnrolmentRequest, EnrolmentSource
 from lernbatch.figures import actions as figures
@@ -23,6 +24,7 @@ async def show(visit: Visit) -> Response:
     batch, words, services = day.batch, visit.words, visit.services
     (counted,) = await figures.figures_of(services, [batch])
     due = await explain.due_groups(services, batch.batch_id)
+    course = (await courses.snapshots(services, {batch.course_id})).get(batch.course_id)
     names = await people.names(visit, batch.mentors[:3])
     links = view.Links(
         partial(addresses.learners, visit, batch.batch_id),
@@ -36,7 +38,7 @@ async def show(visit: Visit) -> Response:
         "figures": view.figures(day, counted.figures, links, words),
         "funnel": view.funnel(counted.figures, links, words),
         "chart": view.chart(day, counted.figures, words),
-        "needs": view.needs(day, counted.figures, due, links, words),
+        "needs": view.needs(day, course, counted.figures, due, links, words),
         "units": view.units(counted, links, words),
         "picture": picture_of(counted.figures, f"/console/batches/{quote(batch.batch_id, safe='')}/learners", words),
         "next_dates": view.next_dates(day, words),

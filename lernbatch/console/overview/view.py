@@ -9,12 +9,15 @@ from typing import Any
 
 from lernbatch.batch.model import INVITE_ONLY, BatchStatus
 from lernbatch.certificate.explain import DueGroup
+from lernbatch.console import awards
 from lernbatch.console.batch_frame import BatchDay
 from lernbatch.console.overview.pictures import Chart, DayLine, day_by_day
 from lernbatch.console.people import Names
 from lernbatch.console.pictures import bar
 from lernbatch.console.words import N_, Words
+from lernbatch.course.model import Course
 from lernbatch.figures.model import BatchFigures, CountedBatch, Reached, Standing
+from lernbatch.template.wire import read_templates
 
 LONGEST_CHART_DAYS = 400
 
@@ -274,7 +277,7 @@ def chart(day: BatchDay, counted: BatchFigures, words: Words) -> dict[str, Any] 
 
 
 def needs(
-    day: BatchDay, counted: BatchFigures, due: Sequence[DueGroup], links: Links, words: Words
+    day: BatchDay, course: Course | None, counted: BatchFigures, due: Sequence[DueGroup], links: Links, words: Words
 ) -> list[dict[str, Any]]:
     """What needs somebody, the most urgent first: how many, what, why, and where to go."""
     entries = []
@@ -288,6 +291,21 @@ def needs(
                 "text": words._("Certificates could not be issued"),
                 "why": ". ".join(reasons),
                 "link": links.certificates,
+            }
+        )
+    impossible = [
+        template for template in read_templates(day.batch.templates) if not awards.can_be_met(template, course)
+    ]
+    if impossible:
+        entries.append(
+            {
+                "kind": "bad",
+                "count": len(impossible),
+                "text": words._("The rule of a certificate can never be met"),
+                "why": words._(
+                    "No learner can do what it asks for: it is not in the course, or no score is like that."
+                ),
+                "link": links.rules,
             }
         )
     standings = dict(zip(Standing, counted.standings, strict=False))

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser
 
 from tests.console import chromium
 from tests.console.chromium import WIDE, Reader, Theme
+from tests.console.term import Term, term_of
 from tests.people import Person
 from tests.real import chromium as installed
 from tests.running import Running
@@ -54,3 +55,8 @@ def readers(browser: Browser, service: Running) -> Iterator[Readers]:
             return window
 
         yield reader
+
+
+@pytest.fixture
+def term(service: Running) -> Term:
+    return term_of(service)
