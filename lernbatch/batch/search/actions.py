@@ -71,7 +71,8 @@ async def _find(conn: Connection, services: Services, search: BatchSearch, calle
     participants: Mapping[str, list[str]] = {}
     if search.with_participants or COUNTED & set(search.fields or ()):
         counts = await db.all(conn, _LearnerCountsRow, Q.learner_counts, batch_ids=batch_ids)
-        learner_counts = {row.batch_id: LearnerCounts(row.participants, row.completed) for row in counts}
+        counted = {row.batch_id: LearnerCounts(row.participants, row.completed) for row in counts}
+        learner_counts = {batch_id: counted[batch_id] for batch_id in batch_ids}  # the first ones' lists come first
     if search.with_participants:
         participants = await _participants(conn, services, caller, learner_counts, managed)
     has_next = len(rows) > len(batches) and bool(batches)
