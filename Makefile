@@ -2,7 +2,8 @@
 #   make demo     watch a batch live its life on a service of its own; ONCE=1 stops afterwards
 #   make test     the tests, on the embedded PostgreSQL and in Chromium; ARGS go to pytest
 #   make test-debian   the tests on Debian's PostgreSQL 15, which is installed where that can be done
-#   make test-real   with other programs, each where it can be had: Chromium, Node, Cassandra, Kafka, Patroni, promtool, helm; the wheel
+#   make test-real   with other programs, each where it can be had: Chromium, Node, Cassandra, Kafka, Patroni, promtool, nginx, Caddy, helm; the wheel
+#   make test-fresh   the demo on a fresh Debian, as three users, twice each and after kill -9 (root, debootstrap, a network)
 #   make check    all that must be right before a change lands: format, lint, types, imports, dead code, tests
 #   make run      the service on http://127.0.0.1:8000, with its data in .lernbatch
 #   make bench    what users feel, and what must be reached; ROUNDS, ENROLMENTS, MINUTES, or ARGS=NAME for another measurement
@@ -32,7 +33,7 @@ UV ?= uv
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate
 
-.PHONY: help setup demo run test test-debian test-real check format lint types imports dead advisories sbom bench fuzz docs \
+.PHONY: help setup demo run test test-debian test-real test-fresh check format lint types imports dead advisories sbom bench fuzz docs \
 	pictures texts coverage-of-contract lock previous clean
 .DEFAULT_GOAL := help
 
@@ -77,6 +78,9 @@ test-debian: $(VENV)/.ready-to-check
 
 test-real: $(VENV)/.ready-to-check
 	@tests/real/run.sh $(BIN)/python $(ARGS)
+
+test-fresh:
+	@tests/on_fresh_debian.sh $(ARGS)
 
 check: lint types imports dead advisories test test-debian
 

@@ -282,7 +282,7 @@ def db_url() -> None:
 
 
 @db.command(name="partition")
-def db_partition(*, parts: int = 16, abandon: Annotated[bool, Parameter(negative="")] = False) -> None:
+def db_partition(*, parts: int = 8, abandon: Annotated[bool, Parameter(negative="")] = False) -> None:
     """Cut the tables `enrolment` and `attempt` into parts by learner, while the service runs; docs/scale.md says when.
 
     A run that ends in the middle, whatever the reason, is gone on with by the next one.

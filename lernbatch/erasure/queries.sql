@@ -55,14 +55,14 @@ WITH taken AS (
 )
 INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how, enrolled_at, status, progress,
                        percentage, completed_at, last_read_content_id, last_read_content_status, last_access_at,
-                       updated_at, states, scores, certificates, revision, left_at, returned_at)
+                       updated_at, states_text, states, scores, certificates, revision, left_at, returned_at)
 SELECT :pseudonym, batch_id, course_id, active, CASE WHEN added_by = :user_id THEN :pseudonym ELSE added_by END,
        added_how, enrolled_at, status, progress, percentage, completed_at, last_read_content_id,
        last_read_content_status, last_access_at, updated_at,
        coalesce((SELECT jsonb_object_agg(key, CASE WHEN jsonb_array_length(value) > 7
                                                    THEN jsonb_set(value, '{7}', 'null') ELSE value END)
-                   FROM jsonb_each(states)), '{}'),
-       scores, certificates, revision + 1, left_at, returned_at
+                   FROM jsonb_each(coalesce(states_text::jsonb, states)))::text, '{}'),
+       NULL, scores, certificates, revision + 1, left_at, returned_at
   FROM taken;
 
 -- erase_adder

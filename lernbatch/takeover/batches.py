@@ -10,7 +10,6 @@ from lernbatch.course import actions as courses
 from lernbatch.course import rules as course_rules
 from lernbatch.course.model import Course
 from lernbatch.errors import LernbatchError, Upstream
-from lernbatch.services import Services
 from lernbatch.sunbird_source.model import SourceRow, UnreadableRow
 from lernbatch.takeover import stage
 from lernbatch.takeover.convert import batches as convert
@@ -140,19 +139,16 @@ async def _tree(moving: Pass, course_id: str) -> Course | None:
     kept = moving.trees
     if course_id not in kept:
         if moving.tables.is_temporary:
-            course = await _unstored(moving.services, course_id)
+            # As its service gives it now, without keeping it: nothing is written to the target.
+            service = moving.services.sunbird.content
+            content = await service.course(course_id)
+            hierarchy = None if content is None else await service.hierarchy(course_id)
+            course = None
+            if content is not None and hierarchy is not None:
+                course = course_rules.read_tree(hierarchy, {"identifier": course_id, "status": content.status})
         else:
             course = await courses.course(moving.services, course_id)
         while len(kept) >= TREES_KEPT:
             kept.pop(next(iter(kept)))
         kept[course_id] = course
     return kept[course_id]
-
-
-async def _unstored(services: Services, course_id: str) -> Course | None:
-    """The course as its service gives it now, without keeping it: for who writes nothing to the target."""
-    content = await services.sunbird.content.course(course_id)
-    hierarchy = None if content is None else await services.sunbird.content.hierarchy(course_id)
-    if content is None or hierarchy is None:
-        return None
-    return course_rules.read_tree(hierarchy, {"identifier": course_id, "status": content.status})

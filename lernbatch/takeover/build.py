@@ -63,7 +63,12 @@ async def build(moving: Pass, sink: LearnerSink) -> None:
         async with tables.conn.transaction():
             await lease.check(tables.conn, moving.owner)
             async for learners in _learners(moving, group):
-                converted = await _converted(moving, learners)
+                batch_ids = {staged.batch_id for rows in learners.values() for staged in rows}
+                course_ids = {moving.facts[batch_id].course_id for batch_id in batch_ids if batch_id in moving.facts}
+                trees = await batches.trees(moving, course_ids)
+                converted = Converted(user_ids=list(learners))
+                for user_id, rows in learners.items():
+                    convert_learner(user_id, rows, moving.facts, trees, moving.options, converted)
                 await sink.take(converted, counts)
                 await note(tables, moving.seal, converted.problems, converted.held)
                 _count(counts, converted)
@@ -113,15 +118,3 @@ async def _learners(moving: Pass, slices: list[int]) -> AsyncIterator[dict[str, 
         learners.setdefault(user_id, []).extend(_DECODERS[kind].decode(b"[" + bodies + b"]"))
     if learners:
         yield learners
-
-
-async def _converted(moving: Pass, learners: dict[str, list[Staged]]) -> Converted:
-    """What these learners become."""
-    facts = moving.facts
-    batch_ids = {staged.batch_id for rows in learners.values() for staged in rows}
-    course_ids = {facts[batch_id].course_id for batch_id in batch_ids if batch_id in facts}
-    trees = await batches.trees(moving, course_ids)
-    converted = Converted(user_ids=list(learners))
-    for user_id, rows in learners.items():
-        convert_learner(user_id, rows, facts, trees, moving.options, converted)
-    return converted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -40,7 +41,7 @@ class Tables:
     async def run(self, statement: Statement, **parameters: object) -> int:
         return await db.run(self.conn, of_schema(statement, self.schema), **parameters)
 
-    async def copy(self, table: str, columns: tuple[str, ...], records: list[tuple[Any, ...]]) -> None:
+    async def copy(self, table: str, columns: tuple[str, ...], records: Sequence[tuple[Any, ...]]) -> None:
         """Write `records` by COPY."""
         await self.conn.copy_records_to_table(table, schema_name=self.schema, columns=columns, records=records)
 

@@ -62,15 +62,14 @@ async def gather(moving: Pass) -> dict[str, Any]:
         "courses": {"unknown": sorted(moving.unknown), "not_asked": sorted(moving.unread)},
         "batch_edges": {name: moving.zones[name] for name in ("zone", "utc", "neither")},
         "sources": [
-            {**describe(source), "rows": _rows_of(counts.by_source, place)}
+            {
+                **describe(source),
+                "rows": {table: rows for (of, table), rows in sorted(counts.by_source.items()) if of == place},
+            }
             for place, source in enumerate(moving.sources)
         ],
         "warnings": [*_short(moving), *_moved_once(moving)],
     }
-
-
-def _rows_of(by_source: Mapping[tuple[int, str], int], wanted: int) -> dict[str, int]:
-    return {table: rows for (place, table), rows in sorted(by_source.items()) if place == wanted}
 
 
 def _short(moving: Pass) -> list[str]:

@@ -12,7 +12,7 @@ import msgspec
 from lernbatch.database.db import Connection
 from lernbatch.shadow import known
 from lernbatch.shadow.compare import Terms, compare
-from lernbatch.shadow.model import Answer, AnswerDifference
+from lernbatch.shadow.model import Answer
 from lernbatch.shadow.redaction import shown
 from lernbatch.shadow.rules import Calls
 from lernbatch.takeover import actions
@@ -57,7 +57,7 @@ async def compare_answers(
     batches: dict[str, list[DrawnEnrolment]] = {}
     for enrolment in drawn:
         batches.setdefault(enrolment.user_id, []).append(enrolment)
-    sample = Sample(len(batches))
+    sample, rules = Sample(len(batches)), known.rules()
     for number, (user_id, enrolments) in enumerate(batches.items()):
         watch("learners compared", number, len(batches))
         requests = [("GET", f"/private/v1/user/courses/list/{user_id}", b"")]
@@ -71,17 +71,13 @@ async def compare_answers(
                 await old(method, path, body), await ours(method, path, body), Terms(unordered=called.unordered)
             )
             sample.answers += 1
-            for difference in known.explained(called.route, comparison.differences, known.rules()):
-                _add(sample, called.route, user_id, difference)
+            for difference in known.explained(called.route, comparison.differences, rules):
+                if difference.explained:
+                    sample.explained += 1
+                    continue
+                place = f"{called.route}: {difference.kind} {difference.path}"
+                sample.differences[place] += 1
+                if len(sample.examples) < EXAMPLES:
+                    values = f"{shown(difference.primary)} there, {shown(difference.candidate)} here"
+                    sample.examples.append(f"{place} of {user_id}: {values}")
     return sample
-
-
-def _add(sample: Sample, route: str, user_id: str, difference: AnswerDifference) -> None:
-    if difference.explained:
-        sample.explained += 1
-        return
-    place = f"{route}: {difference.kind} {difference.path}"
-    sample.differences[place] += 1
-    if len(sample.examples) < EXAMPLES:
-        values = f"{shown(difference.primary)} there, {shown(difference.candidate)} here"
-        sample.examples.append(f"{place} of {user_id}: {values}")

@@ -136,7 +136,12 @@ async def _stage_chunk(
     async with tables.conn.transaction():
         await lease.check(tables.conn, moving.owner)
         while (block := await asyncio.to_thread(next, blocks, None)) is not None:
-            await tables.copy("stage", COLUMNS, _records(block))
+            # In the order of the table's index. An export has the rows of a learner one after the other.
+            records = sorted(
+                (slice_of(user_id), user_id, kind, b",".join(bodies))
+                for (user_id, kind), bodies in block.bodies.items()
+            )
+            await tables.copy("stage", COLUMNS, records)
             await note(tables, moving.seal, block.problems, block.held)
             if block.keys and not tables.is_temporary:
                 await tables.run(Q.save_keys, key_ids=list(block.keys), pems=list(block.keys.values()))
@@ -196,13 +201,6 @@ def _add(block: _Block, row: SourceRow | UnreadableRow, options: ConvertOptions,
     if isinstance(staged, StagedEnrolment) and staged.active and courses.get(staged.batch_id, "") is None:
         block.counts.active[staged.course_id, staged.batch_id] += 1
     block.bodies[result.user_id, KIND_OF[type(staged)]].append(encoded(staged))
-
-
-def _records(block: _Block) -> list[tuple[int, str, str, bytes]]:
-    """Those of the table, in the order of its index. An export has the rows of a learner one after the other."""
-    return sorted(
-        (slice_of(user_id), user_id, kind, b",".join(bodies)) for (user_id, kind), bodies in block.bodies.items()
-    )
 
 
 def unreadable(row: UnreadableRow) -> tuple[MoveProblem, HeldRow]:

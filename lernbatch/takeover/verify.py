@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
@@ -34,6 +34,7 @@ MISSING, VANISHED = "the row is missing", "the source has no such row"
 ROUNDED, LATER = "score-rounded", "changed since copy"
 # What every write of a row changes, and what a source does not have.
 NOT_COMPARED = ("updated_at", "created_at")
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # in the place of what is not compared
 Key: TypeAlias = tuple[str, ...]
 LearnerRow: TypeAlias = ConvertedEnrolment | ConvertedAttempt
 COUNTED = ("enrolments", "active", "completed", "states", "attempts")
@@ -166,9 +167,21 @@ class SourceComparison:
 
     def _hash(self, row: LearnerRow) -> int:
         """64 bits of a row in one spelling. Marks stay out of it where the export has rounded them."""
-        left_out = {*NOT_COMPARED, *(("scores", "score", "max_score", "questions") if self._rounds else ())}
-        values = {name: _plain(row, name) for name in type(row).__match_args__ if name not in left_out}
-        text = msgspec.json.encode(values, order="sorted")
+        plain: LearnerRow
+        if isinstance(row, ConvertedEnrolment):
+            states = row.states
+            if any(state.seen is not None or state.older is not None for state in states.values()):
+                states = {
+                    content_id: msgspec.structs.replace(state, seen=None, older=None)
+                    for content_id, state in states.items()
+                }
+            scores = {} if self._rounds else row.scores
+            plain = msgspec.structs.replace(row, states=states, scores=scores, updated_at=NEVER)
+        elif self._rounds:
+            plain = replace(row, score=0.0, max_score=0.0, questions=[], created_at=NEVER, updated_at=NEVER)
+        else:
+            plain = replace(row, created_at=NEVER, updated_at=NEVER)
+        text = msgspec.json.encode(plain, order="sorted")
         return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
 
     async def vanished(self) -> None:

@@ -74,7 +74,7 @@ def test_a_process_says_as_what_it_starts_and_that_it_has_stopped(installation: 
     assert stopped["after_seconds"] >= 0
 
 
-def test_a_failure_is_one_line_that_its_request_id_finds(
+def test_a_failure_and_a_refusal_are_one_line_each_that_the_request_id_finds(
     installation: Installation, content: ThreadingHTTPServer, tmp_path: Path
 ) -> None:
     log, address = tmp_path / "log", f"http://127.0.0.1:{content.server_port}"
@@ -83,7 +83,13 @@ def test_a_failure_is_one_line_that_its_request_id_finds(
         course = {"name": "Algebra", "contentType": "Course", "mimeType": "application/vnd.ekstep.content-collection"}
         body = {"request": {"course": {**course, "code": "alg"}}}
         answer = httpx.post(f"{serving.url}/v1/course/create", json=body, headers=headers, timeout=60)
+        refused = httpx.post(
+            f"{serving.url}/v1/course/create", json=body, headers={"X-Request-ID": "r-4712"}, timeout=60
+        )
     assert answer.status_code == 500, answer.text
+    (refusal,) = [line for line in lines(log, "a call was refused") if line["request_id"] == "r-4712"]
+    assert refused.headers["X-Request-ID"] == "r-4712"
+    assert (refusal["route"], refusal["status"], refusal["known"]) == ("POST /v1/course/create", 401, False)
     assert answer.headers["X-Request-ID"] == "r-4711"
     (failure,) = [line for line in lines(log, "upstream failed") if line.get("request_id") == "r-4711"]
     assert failure["route"] == "POST /v1/course/create"

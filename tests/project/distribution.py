@@ -136,7 +136,7 @@ def depends_on_functions(text: str) -> list[str]:
         if any(isinstance(node, ast.RangeFunction) for node in _own(scope)) and not _tables(scope)
         for inner in _inner(scope)
         for each in nodes(inner)
-        if isinstance(each, _SCOPES)
+        if isinstance(each, _SCOPES) and any(isinstance(node, ast.ColumnRef) for node in nodes(tuple(_quals(each))))
         for table in _tables(each)
         if not any(finds_shards(quals, _alias(table)) for quals in _quals(each))
     ]
@@ -200,12 +200,27 @@ def function(call: Any) -> str:
     return str(call.funcname[-1].sval)
 
 
-def alters_twice(text: str) -> list[str]:
-    """Tables of several nodes of which one ALTER TABLE changes several things."""
+_ALTERATIONS = {
+    "AT_AddColumn",
+    "AT_AddConstraint",
+    "AT_AlterColumnType",
+    "AT_ColumnDefault",
+    "AT_DropColumn",
+    "AT_DropConstraint",
+    "AT_DropNotNull",
+    "AT_ResetRelOptions",
+    "AT_SetNotNull",
+    "AT_SetRelOptions",
+    "AT_ValidateConstraint",
+}
+
+
+def alters_badly(text: str) -> list[str]:
+    """Tables of several nodes of which one ALTER TABLE changes several things, or one that Citus does not change."""
     return [
         _name(statement.stmt.relation)
         for statement in parse_sql(text)
         if isinstance(statement.stmt, ast.AlterTableStmt)
-        and len(statement.stmt.cmds) > 1
         and is_kept(statement.stmt.relation, Placement.DISTRIBUTED, Placement.REFERENCE)
+        and (len(statement.stmt.cmds) > 1 or statement.stmt.cmds[0].subtype.name not in _ALTERATIONS)
     ]

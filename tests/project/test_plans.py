@@ -39,6 +39,7 @@ MAY = {
     "takeover.attempts_since": "the way back goes through everything once",
     "takeover.enrolments_since": "likewise",
     "takeover.learners_of_ours_alone": "a verification compares everything",
+    "takeover.indexes_of_empty_tables": "whether there is a row at all; it stops at the first",
     "takeover.learners_drawn": "a sample is drawn of everybody, once",
     "takeover.losses": "the way back counts once what it loses",
     "progress.enrolments_to_recompute": "an operator's command goes through everybody, a page at a time",
