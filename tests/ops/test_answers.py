@@ -53,8 +53,8 @@ def test_the_log_is_json_with_the_request_s_id_and_nobody_s_data(own_installatio
         assert serving.process.stderr is not None
         lines = [msgspec.json.decode(line) for line in serving.process.stderr.read().splitlines()]
     ours = [line for line in lines if line.get("request_id") == "m-7"]
-    assert [line["event"] for line in ours] == ["request"]
-    assert ours[0]["status"] == 401
+    assert [line["event"] for line in ours] == ["a call was refused", "request"]
+    assert ours[1]["status"] == 401
     assert "somebody" not in str(lines)
 
 
