@@ -63,7 +63,7 @@ class Seal:
 
     def open(self, sealed: bytes, about: str) -> bytes:
         """Raises: Unusable, when the key is another one or the value was changed."""
-        cipher = self._ciphers.get(sealed[0])
+        cipher = self._ciphers.get(sealed[0]) if sealed else None
         value = None if cipher is None else _decrypted(cipher, sealed[1:], about)
         if value is None:  # sealed before keys had ids: it begins with its nonce, and was sealed by the key itself
             values = (_decrypted(AESGCM(key), sealed, about) for key in self._ring.keys.values())
@@ -74,7 +74,7 @@ class Seal:
 
     def renewed(self, sealed: bytes, about: str) -> bytes | None:
         """`sealed`, sealed by the newest key; None, if it is already. Raises: Unusable, as `open`."""
-        if sealed[0] == self._newest and _decrypted(self._ciphers[self._newest], sealed[1:], about) is not None:
+        if sealed[:1] == bytes([self._newest]) and _decrypted(self._ciphers[self._newest], sealed[1:], about) is not None:
             return None
         return self.close(self.open(sealed, about), about)
 
@@ -90,7 +90,7 @@ class Seal:
 def _decrypted(cipher: AESGCM, data: bytes, about: str) -> bytes | None:
     try:
         return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], about.encode())
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # the latter: it is shorter than a nonce
         return None
 
 

@@ -87,7 +87,7 @@ def test_without_a_database_the_service_is_alive_but_not_ready_nor_healthy(tmp_p
             assert unhealthy(service.call("GET", "/health")) == CHECKS[2:]  # the bundled content is in it too
             bugs = metric(service, "lernbatch_bugs_total")
             refused = service.call("GET", "/v1/course/batch/read/0140", VIKRAM)
-            assert (refused.status_code, refused.json()["params"]["err"]) == (500, "INTERNAL_ERROR")
+            assert (refused.status_code, refused.json()["params"]["err"]) == (503, "SERVICE_UNAVAILABLE")
             assert metric(service, "lernbatch_database_failures_total") >= 1
             assert metric(service, "lernbatch_bugs_total") == bugs
         wait_for(lambda: service.call("GET", "/readyz").status_code == 200)

@@ -69,6 +69,14 @@ def test_a_sealed_value_opens_for_its_owner_only() -> None:
             wrong.open(sealed, owner)
 
 
+@pytest.mark.parametrize("value", [b"", b"\x01", b"\x01short", bytes(64)])
+def test_what_was_never_sealed_is_not_opened(value: bytes) -> None:
+    seal = sealing.Seal(sealing.KeyRing({1: bytes(32)}))
+    for act in (seal.open, seal.renewed):
+        with pytest.raises(Unusable):
+            act(value, "u1")
+
+
 def test_values_of_the_references_cipher_are_read_and_plain_ones_left() -> None:
     known = "7eGvDtEJNG3hT3MlGFkzFK3tl1/r/iYi1Z0xIRIHrnI0l+QDXKU39tVpls0gVt7iTQtMGOn7lhkDdxs1iV8l8A=="
     assert encrypt_as_reference("secret1", "SALT") == known
