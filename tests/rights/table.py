@@ -140,6 +140,16 @@ ROWS: dict[str, str] = {
     "GET /certs/v2/registry/download/{certificate_id}":  "- + - + + + + + + + - -",
     "GET /certs/v1/registry/read/{certificate_id}":      "- + - + + + + + + + - -",
 
+    # webhooks
+    "POST /v1/webhook/create":                           "- u - u u u u + u u - -",
+    "GET /v1/webhook/list":                              "- u - u u u u + u u - -",
+    "PATCH /v1/webhook/update":                          "- n - n n n n + n n - -",
+    "POST /v1/webhook/delete":                           "- n - n n n n + n n - -",
+    "POST /v1/webhook/secret/rotate":                    "- n - n n n n + n n - -",
+    "POST /v1/webhook/test":                             "- n - n n n n + n n - -",
+    "GET /v1/webhook/log":                               "- n - n n n n + n n - -",
+    "POST /v1/webhook/replay":                           "- n - n n n n + n n - -",
+
     # accounts
     "POST /private/v1/user/account/merge":               "f f f f f f f f f f + f",
     "POST /private/v1/user/account/delete":              "f f f f f f f f f f + f",

@@ -47,7 +47,9 @@ def letter(answer: httpx.Response) -> str:
             return "f"
         case 400, "INVALID_USER_ID", "User Id does not exists in our records", _:
             return "i"
-        case 404, "RESOURCE_NOT_FOUND", _, _ if "/v1/upload/" in str(answer.request.url):
+        case 404, "RESOURCE_NOT_FOUND", _, _ if any(
+            part in str(answer.request.url) for part in ("/v1/upload/", "/v1/webhook/")
+        ):
             return "n"
         case 200, _, text, _ if text == NO_SUCH_REQUEST:
             return "j"

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
 from lernbatch.archive.store import Store
+from lernbatch.sealing import seal_of
 from tests.batch.calls import create, creation_request
 from tests.learning import at
 from tests.people import ASHA, HOME_ORG, KAVYA, MEERA, OTHER_ORG, VIKRAM, Person
@@ -82,6 +84,19 @@ class World:
         answer = self.service.call("POST", "/v1/batch/bulk/enrollment", VIKRAM, {"data": text})
         return str(answer.json()["result"]["processId"])
 
+    def _webhook(self) -> str:
+        """A new webhook of the organisation at home."""
+        webhook_id = str(uuid4())
+        self.service.sql(
+            """INSERT INTO webhook (webhook_id, organisation_id, url, kinds, sealed, created_by, created_at)
+               VALUES ($1, $2, 'https://127.0.0.1:1/', '{}', $3, $4, now())""",
+            webhook_id,
+            HOME_ORG,
+            seal_of(self.service.config).close(b'["whsec_' + b"A" * 43 + b'="]', webhook_id),
+            OWN_ADMIN.user_id,
+        )
+        return webhook_id
+
     def _callers(self) -> Iterator[Caller]:
         def of(name: str, person: Person, **headers: str) -> Caller:
             return Caller(name, person.user_id, person.org_id, self.service.headers(person) | headers)
@@ -140,6 +155,8 @@ class World:
             "/v1/course/enrollment/history": f"?userId={ASHA.user_id}&batchId={self.batch_id}",
             "/v1/course/batch/contact/list": f"?userId={ASHA.user_id}&batchId={self.batch_id}",
             "/dataset/v1/request/read/{tag}": f"?requestId={self.request_id}",
+            "/v1/webhook/list": f"?organisationId={HOME_ORG}",
+            "/v1/webhook/log": f"?webhookId={self._webhook() if path == '/v1/webhook/log' else ''}",
             "/v1/exhaust/files/{path:path}": f"?{self.file_query}",
         }
         return queries.get(path, "")
@@ -226,6 +243,12 @@ class World:
             "/v1/jobrequest/submit": lambda: report,
             "/dataset/v1/request/submit": lambda: report,
             "/dataset/v1/request/search": lambda: {"filters": {"dataset": "progress-exhaust"}},
+            "/v1/webhook/create": lambda: {"organisationId": HOME_ORG, "url": "https://127.0.0.1:1/"},
+            "/v1/webhook/update": lambda: {"webhookId": self._webhook(), "active": True},
+            "/v1/webhook/delete": lambda: {"webhookId": self._webhook()},
+            "/v1/webhook/secret/rotate": lambda: {"webhookId": self._webhook()},
+            "/v1/webhook/test": lambda: {"webhookId": self._webhook()},
+            "/v1/webhook/replay": lambda: {"webhookId": self._webhook()},
             "/certs/v1/registry/search": lambda: {"query": {"recipientId": ASHA.user_id}},
             "/certs/v2/registry/search": lambda: {"query": {"recipientId": ASHA.user_id}},
             "/certs/v1/registry/validate": lambda: {"certId": "unknown"},
@@ -251,6 +274,8 @@ def world(home: Path, dsn: str) -> Iterator[World]:
         "private_networks": "10.0.0.0/8",
         "trusted_proxies": "127.0.0.0/8",
         "machine_clients": "timetable=machine-key-of-sixteen",
+        "webhooks_enabled": True,
+        "webhook_hosts": "127.0.0.1:1",
     }
     with running(home, dsn, **settings) as service:
         yield World(service)
