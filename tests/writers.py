@@ -49,14 +49,14 @@ class Writer:
                 if self.stop.is_set():
                     return
                 moment = at(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=n))
-                report = {"contents": [item(self.batch_id, f"do_{n}", 2, lastAccessTime=moment)]}
+                report = {"contents": [item(self.batch_id, f"do_{n % 500}", 2, lastAccessTime=moment)]}
                 learner, name = new_learner(), f"Batch {uuid4()}"
                 enrolment = {"courseId": COURSE, "batchId": self.batch_id}
                 today = self.service.clock.today().isoformat()
                 batch = {"courseId": COURSE, "name": name, "enrollmentType": "open", "startDate": today}
                 done = [
                     self._is_done(
-                        http, "PATCH", "/v1/content/state/update", self.learner, report, self.contents, f"do_{n}"
+                        http, "PATCH", "/v1/content/state/update", self.learner, report, self.contents, f"do_{n % 500}"
                     ),
                     self._is_done(
                         http, "POST", "/v1/course/enroll", learner, enrolment, self.enrolled, learner.user_id
