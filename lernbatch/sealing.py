@@ -74,7 +74,10 @@ class Seal:
 
     def renewed(self, sealed: bytes, about: str) -> bytes | None:
         """`sealed`, sealed by the newest key; None, if it is already. Raises: Unusable, as `open`."""
-        if sealed[:1] == bytes([self._newest]) and _decrypted(self._ciphers[self._newest], sealed[1:], about) is not None:
+        if (
+            sealed[:1] == bytes([self._newest])
+            and _decrypted(self._ciphers[self._newest], sealed[1:], about) is not None
+        ):
             return None
         return self.close(self.open(sealed, about), about)
 
