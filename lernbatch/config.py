@@ -71,7 +71,7 @@ REFERENCE_NAMES: dict[str, tuple[str, ...]] = {
     "exhaust_encryption_salt": ("sunbird_encryption_key",),
 }
 LEAST_TOKEN_CHARACTERS = 16  # of a service token that stands beside another one
-# Settings that had another name in the version before: it works in this one, with a warning, and then goes.
+# New name → the name in the version before, which works in this one, with a warning, and then goes.
 RENAMED: dict[str, str] = {
     "upstream_breaker_seconds": "upstream_rest_seconds",
     "exhaust_batches_per_lease": "exhaust_batches_per_turn",

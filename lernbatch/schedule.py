@@ -21,7 +21,7 @@ from lernbatch.person import jobs as person
 from lernbatch.progress import jobs as progress
 from lernbatch.webhook.delivery import deliver_due, to_webhooks
 
-# Kinds that had another name in the version before; `lernbatch job` takes it in this one, with a warning.
+# Name in the version before → the kind of today; `lernbatch job` takes the former in this version, with a warning.
 RENAMED = {
     "batch.tell_listings": "batch.publish_listings",
     "roster.work_on_files": "bulk.process_files",

@@ -28,7 +28,7 @@ async def write_listing(services: Services, event: DueEvent) -> None:
 
 
 async def mail(services: Services, event: DueEvent) -> None:
-    """Send a mail to a mentor, unless the search does not know the course. Raises: Upstream."""
+    """Send a mail to a mentor or a learner, unless the search does not know the course. Raises: Upstream."""
     course = await services.sunbird.search.mail_content(event.payload["courseId"])
     if course is None:
         return

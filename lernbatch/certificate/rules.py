@@ -1,4 +1,4 @@
-"""What is true of certificates: whether a learner has earned one, and the evidence. Pure."""
+"""What is true of certificates: refusals, changes of status, ids, small groups. Who earns one: template/criteria.py."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ DEFAULT_TEMPLATE = "default"  # the id of our own template, which no other servi
 
 @dataclass(frozen=True, slots=True)
 class ScoreBound:
-    """A comparison with a threshold, e.g. `>=` 70. The operator is one of `rules.OPERATORS`."""
+    """A comparison with a threshold, e.g. `>=` 70. The operator is one of `criteria.OPERATORS`."""
 
     operator: str
     threshold: float
