@@ -132,7 +132,7 @@ async def join_offer(services: Services, batch_id: str, user_id: str | None) -> 
         row,
         services.clock.today(row.time_zone),
         is_known=user_id is not None,
-        closed=not config.self_enrol_invite_only,
+        invite_only_closed=not config.self_enrol_invite_only,
         places_left=seats.get(batch_id),
         closes_before=config.enrolment_closes_days_before_end,
     )
@@ -140,10 +140,11 @@ async def join_offer(services: Services, batch_id: str, user_id: str | None) -> 
 
 async def may_leave(services: Services, batch_id: str, user_id: str) -> bool:
     """Whether a learner could leave a batch now by themselves. Raises: InvalidBatch."""
-    key, closed = (user_id, batch_id), not services.config.self_enrol_invite_only
+    key, is_closed = (user_id, batch_id), not services.config.self_enrol_invite_only
     row = rules.check_course((await eligibilities(services.pool, [key])).get(key), None)
     try:
-        rules.check_unenrol(row, services.clock.today(row.time_zone), alone=True, closed=closed)
+        today = services.clock.today(row.time_zone)
+        rules.check_unenrol(row, today, by_learner=True, invite_only_closed=is_closed)
     except LernbatchError:
         return False
     return True
@@ -262,13 +263,18 @@ async def _enrol(
     answers: list[Answer[bool]] = []
     coming: dict[EnrolmentKey, EnrolmentRequest] = {}
     for request in requests:
-        is_self = request.source is EnrolmentSource.SELF and not config.self_enrol_invite_only
         answer: Answer[bool] = True
         try:
             row = rules.check_course(rows.get(request.key), request.course_id)
             if request.source is not EnrolmentSource.FILE:
                 today = services.clock.today(row.time_zone)
-                rules.check_enrol(row, today, alone=is_self, closes_before=config.enrolment_closes_days_before_end)
+                rules.check_enrol(
+                    row,
+                    today,
+                    by_learner=request.source is EnrolmentSource.SELF,
+                    invite_only_closed=not config.self_enrol_invite_only,
+                    closes_before=config.enrolment_closes_days_before_end,
+                )
             elif row.active:
                 raise rules.AlreadyEnrolled
             if row.capacity is not None and seats is None:
@@ -311,9 +317,9 @@ async def _write(
     }
     enrolled: list[ChangedEnrolment] = []
     # Most come for the first time, and nobody is told: one statement is enough.
-    alone = not returning and not any(outgoing.values())
+    is_one_statement = not returning and not any(outgoing.values())
     async with AsyncExitStack() as opened:
-        if not alone:
+        if not is_one_statement:
             if services.nodes is not None and not conn.is_in_transaction():
                 conn = await opened.enter_async_context(services.pool.acquire())
             await opened.enter_async_context(conn.transaction())
@@ -413,11 +419,15 @@ async def unenrol_within(
 def _refusal_to_leave(
     services: Services, eligibility: Eligibility | None, request: EnrolmentRequest
 ) -> LernbatchError | None:
-    is_self, is_closed = request.source is EnrolmentSource.SELF, not services.config.self_enrol_invite_only
     try:
         eligibility = rules.check_course(eligibility, request.course_id)
         today = services.clock.today(eligibility.time_zone)
-        rules.check_unenrol(eligibility, today, alone=is_self, closed=is_closed)
+        rules.check_unenrol(
+            eligibility,
+            today,
+            by_learner=request.source is EnrolmentSource.SELF,
+            invite_only_closed=not services.config.self_enrol_invite_only,
+        )
     except LernbatchError as refusal:
         return refusal
     return None

@@ -82,14 +82,16 @@ def check_course(eligibility: Eligibility | None, course_id: str | None) -> Elig
     return eligibility
 
 
-def check_enrol(eligibility: Eligibility, today: date, *, alone: bool, closes_before: int) -> None:
+def check_enrol(
+    eligibility: Eligibility, today: date, *, by_learner: bool, invite_only_closed: bool, closes_before: int
+) -> None:
     """Raises the refusal of enrolling, in the contract's order (E07 to E10).
 
-    `alone`: the learner does it, and the installation keeps invite-only batches closed to that. `closes_before`: see
-    batch.rules.enrolment_end.
+    `by_learner`: the learner does it; `invite_only_closed`: the installation keeps invite-only batches closed to that;
+    `closes_before`: see batch.rules.enrolment_end.
     The capacity is not looked at: only the database can say who gets the last seat.
     """
-    check_type(eligibility, alone=alone)
+    check_type(eligibility, is_closed=by_learner and invite_only_closed)
     match batch.enrolment_state(eligibility, today, closes_before):
         case EnrolmentState.ENDED:
             raise BatchEnded
@@ -106,13 +108,13 @@ def join_offer(
     today: date,
     *,
     is_known: bool,
-    closed: bool,
+    invite_only_closed: bool,
     places_left: int | None,
     closes_before: int,
 ) -> JoinOffer:
     """What the batch offers one person today: by the same refusals as enrolling.
 
-    `is_known`: somebody is signed in; `closed`: the installation keeps invite-only batches closed to learners;
+    `is_known`: somebody is signed in; `invite_only_closed`: the installation keeps such batches closed to learners;
     `places_left` None: no capacity; `closes_before`: see batch.rules.enrolment_end.
     """
     if eligibility.active and eligibility.status == Progress.COMPLETED:
@@ -122,7 +124,9 @@ def join_offer(
         check_running(eligibility, today)
         if eligibility.active:
             return JoinOffer(JoinState.ENROLLED)
-        check_enrol(eligibility, today, alone=closed, closes_before=closes_before)
+        check_enrol(
+            eligibility, today, by_learner=True, invite_only_closed=invite_only_closed, closes_before=closes_before
+        )
     except BatchEnded:
         return JoinOffer(JoinState.ENDED, eligibility.end_date)
     except WrongEnrolmentType:
@@ -136,26 +140,26 @@ def join_offer(
     return JoinOffer(JoinState.JOIN if is_known else JoinState.SIGN_IN, last_day, places_left)
 
 
-def check_unenrol(eligibility: Eligibility, today: date, *, alone: bool, closed: bool) -> None:
+def check_unenrol(eligibility: Eligibility, today: date, *, by_learner: bool, invite_only_closed: bool) -> None:
     """Raises the refusal of leaving, in the contract's order (E11 to E15).
 
-    `alone`: the learner does it; `closed`: the installation keeps invite-only batches closed to that.
+    `by_learner`, `invite_only_closed`: as in `check_enrol`.
     """
-    check_type(eligibility, alone=alone and closed)
+    check_type(eligibility, is_closed=by_learner and invite_only_closed)
     check_running(eligibility, today)
     if not eligibility.active:
         raise NotEnrolled
     if eligibility.status == Progress.COMPLETED:
         raise BatchEnded
-    if alone and not batch.may_leave(eligibility.leave_policy, today, eligibility.start_date):
+    if by_learner and not batch.may_leave(eligibility.leave_policy, today, eligibility.start_date):
         raise LeavingClosed
 
 
-def check_type(eligibility: Eligibility, *, alone: bool) -> None:
-    """`alone`: the learner may not do it in an invite-only batch. Raises: WrongEnrolmentType."""
+def check_type(eligibility: Eligibility, *, is_closed: bool) -> None:
+    """`is_closed`: invite-only batches are, to who does it. Raises: WrongEnrolmentType."""
     if not batch.is_enrolment_type(eligibility.enrolment_type):
         raise WrongEnrolmentType
-    if alone and batch.is_invite_only(eligibility.enrolment_type):
+    if is_closed and batch.is_invite_only(eligibility.enrolment_type):
         raise WrongEnrolmentType
 
 

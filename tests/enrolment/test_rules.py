@@ -29,7 +29,7 @@ def refusal(rule: Any, *arguments: Any, **options: Any) -> type[LernbatchError] 
 
 
 @pytest.mark.parametrize(
-    ("batch", "alone", "refused"),
+    ("batch", "by_learner", "refused"),
     [
         ({}, True, None),
         ({"enrolment_type": "invite-only"}, True, rules.WrongEnrolmentType),
@@ -53,13 +53,16 @@ def refusal(rule: Any, *arguments: Any, **options: Any) -> type[LernbatchError] 
         ({"enrolment_end_date": YESTERDAY, "active": True}, True, rules.EnrolmentClosed),
     ],
 )
-def test_a_learner_may_enrol_or_is_told_why_not(batch: dict[str, Any], alone: bool, refused: Any) -> None:
+def test_a_learner_may_enrol_or_is_told_why_not(batch: dict[str, Any], by_learner: bool, refused: Any) -> None:
     eligibility = replace(OPEN, **batch)
-    assert refusal(rules.check_enrol, eligibility, TODAY, alone=alone, closes_before=1) is refused
+    assert (
+        refusal(rules.check_enrol, eligibility, TODAY, by_learner=by_learner, invite_only_closed=True, closes_before=1)
+        is refused
+    )
 
 
 @pytest.mark.parametrize(
-    ("batch", "alone", "closed", "refused"),
+    ("batch", "by_learner", "closed", "refused"),
     [
         (ENROLLED, True, True, None),
         ({}, True, True, rules.NotEnrolled),
@@ -75,9 +78,11 @@ def test_a_learner_may_enrol_or_is_told_why_not(batch: dict[str, Any], alone: bo
         ({**ENROLLED, "leave_policy": "always"}, True, True, None),
     ],
 )
-def test_a_learner_may_leave_or_is_told_why_not(batch: dict[str, Any], alone: bool, closed: bool, refused: Any) -> None:
+def test_a_learner_may_leave_or_is_told_why_not(
+    batch: dict[str, Any], by_learner: bool, closed: bool, refused: Any
+) -> None:
     eligibility = replace(OPEN, **batch)
-    assert refusal(rules.check_unenrol, eligibility, TODAY, alone=alone, closed=closed) is refused
+    assert refusal(rules.check_unenrol, eligibility, TODAY, by_learner=by_learner, invite_only_closed=closed) is refused
 
 
 @pytest.mark.parametrize(
