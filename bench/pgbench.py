@@ -113,6 +113,7 @@ def _update() -> str:
         "last_access_at": "ARRAY[now()]",
         "states": "ARRAY[:document]",
         "scores": "ARRAY['{}']",
+        "as_text": "true",
     }
     read = _filled(PROGRESS.learners, values).replace("asked.user_id, asked.batch_id, ", "", 1)
     return f"{read} \\gset\n{_filled(PROGRESS.save, values)};\n"
