@@ -73,13 +73,10 @@ def _environment(dsn: str) -> dict[str, str]:
     }
 
 
-def _filled(statement: Statement, values: dict[str, str]) -> str:
-    """The statement with SQL in place of its parameters; arrays that are not given are empty."""
-
-    def value(found: re.Match[str]) -> str:
-        return values.get(statement.parameters[int(found.group(1)) - 1], "'{}'")
-
-    return re.sub(r"\$(\d+)", value, statement.text)
+def _filled(statement: Statement, values: dict[str, object]) -> str:
+    """The statement with SQL in place of its parameters. Raises: TypeError, when one is missing or unknown."""
+    arguments = statement.arguments(values)
+    return re.sub(r"\$(\d+)", lambda found: str(arguments[int(found[1]) - 1]), statement.text)
 
 
 _USER = "ARRAY[lpad(:learner::text, 8, '0') || '-0000-4000-8000-000000000000']"
@@ -98,11 +95,9 @@ def _somewhere(size: Size) -> str:
 
 def _update() -> str:
     """Read one learner's row as an update does, and write it with a document of its size."""
-    values = {
+    learner: dict[str, object] = {"user_ids": _USER, "batch_ids": _BATCH}
+    row = {
         "now": "now()",
-        "user_ids": _USER,
-        "batch_ids": _BATCH,
-        "assessed": "ARRAY[false]",
         "revisions": "ARRAY[:revision]",
         "statuses": "ARRAY[1]",
         "progress": "ARRAY[0]",
@@ -115,8 +110,8 @@ def _update() -> str:
         "scores": "ARRAY['{}']",
         "as_text": "true",
     }
-    read = _filled(PROGRESS.learners, values).replace("asked.user_id, asked.batch_id, ", "", 1)
-    return f"{read} \\gset\n{_filled(PROGRESS.save, values)};\n"
+    read = _filled(PROGRESS.learners, learner).replace("asked.user_id, asked.batch_id, ", "", 1)
+    return f"{read} \\gset\n{_filled(PROGRESS.save, learner | row)};\n"
 
 
 def update(size: Size) -> str:
@@ -129,7 +124,7 @@ def update_large(size: Size) -> str:
 
 
 def read(size: Size) -> str:
-    values = {"user_ids": _USER, "batch_ids": _BATCH, "course_ids": _COURSE}
+    values: dict[str, object] = {"user_ids": _USER, "batch_ids": _BATCH, "course_ids": _COURSE}
     return f"{_somewhere(size)}{_filled(PROGRESS.states_of, values)};\n"
 
 
@@ -137,7 +132,7 @@ def listing(size: Size) -> str:
     ids = ", ".join(
         f"'0138' || lpad((:batch::int - :place::int + {n})::text, 15, '0')" for n in range(world.BATCHES_EACH)
     )
-    values = {
+    values: dict[str, object] = {
         "user_ids": _USER,
         "limits": "ARRAY[1001]",
         "offsets": "ARRAY[0]",
@@ -152,10 +147,9 @@ def listing(size: Size) -> str:
 
 
 def enrol(size: Size) -> str:
-    values = {
+    learner: dict[str, object] = {"user_ids": _USER, "batch_ids": _BATCH}
+    row = {
         "now": "now()",
-        "user_ids": _USER,
-        "batch_ids": _BATCH,
         "course_ids": _COURSE,
         "added_by": "ARRAY['pgbench']",
         "how": "ARRAY['self']",
@@ -164,7 +158,7 @@ def enrol(size: Size) -> str:
         "\\set learner random(20000000, 90000000)\n"
         f"\\set batch random({world.FIRST_EMPTY}, {world.FIRST_EMPTY + world.EMPTY - 1})\n"
         f"\\set place :batch % {world.BATCHES_EACH}\n"
-        f"{_filled(ENROLMENT.eligibilities, values)};\n{_filled(ENROLMENT.enrol, values)};\n"
+        f"{_filled(ENROLMENT.eligibilities, learner)};\n{_filled(ENROLMENT.enrol, learner | row)};\n"
     )
 
 
