@@ -25,8 +25,14 @@ def each_host(dsn: str) -> list[str]:
     url = urlsplit(dsn)
     if any(name in url.query for name in ("host=", "target_session_attrs=")):
         return [dsn]
-    user, at, hosts = url.netloc.rpartition("@")
-    return [urlunsplit(url._replace(netloc=f"{user}{at}{host}")) for host in hosts.split(",")]
+    return [at_address(dsn, host) for host in url.netloc.rpartition("@")[2].split(",")]
+
+
+def at_address(dsn: str, address: str) -> str:
+    """The same database, asked for by the same user, at another address (`host` or `host:port`)."""
+    url = urlsplit(dsn)
+    user, at, _ = url.netloc.rpartition("@")
+    return urlunsplit(url._replace(netloc=f"{user}{at}{address}"))
 
 
 async def connect(

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from urllib.parse import urlsplit, urlunsplit
 
 from lernbatch import log
 from lernbatch.config import Config
-from lernbatch.database import db, shards
+from lernbatch.database import db, hosts, shards
 from lernbatch.database.db import Pool
 from lernbatch.database.shards import Shards
 
@@ -45,7 +44,7 @@ class Nodes:
             config = self._config
             self._pools[address] = await self._opened.enter_async_context(
                 db.pool(
-                    _at(self._dsn, address),
+                    hosts.at_address(self._dsn, address),
                     size=config.pool_size,
                     statement_timeout_seconds=config.statement_timeout_seconds,
                     wait_seconds=config.pool_wait_seconds,
@@ -81,10 +80,3 @@ class Nodes:
                 watching.cancel()
                 with suppress(asyncio.CancelledError):
                     await watching
-
-
-def _at(dsn: str, address: str) -> str:
-    """The same database at another address."""
-    url = urlsplit(dsn)
-    user, at, _ = url.netloc.rpartition("@")
-    return urlunsplit(url._replace(netloc=f"{user}{at}{address}"))
