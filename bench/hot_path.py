@@ -199,9 +199,11 @@ def _report(large: World, seconds: float, seen: Seen) -> None:
     before = large.call("update", seconds)["rate"]
     asyncio.run(reports.submit(large.home, large.dsn, large.size, "beside", beside))
     kept = []
-    while asyncio.run(reports.progress(large.dsn, "beside")).left and len(kept) < 10:
+    is_beside = True
+    while is_beside and len(kept) < 10:
         kept.append(large.call("update", seconds)["rate"])
-    if not asyncio.run(reports.progress(large.dsn, "beside")).left:
+        is_beside = asyncio.run(reports.progress(large.dsn, "beside")).left > 0
+    if not is_beside and len(kept) > 1:
         kept.pop()  # the reports were over before it was
     reports.finished(large.dsn, "beside", beside)
     after = large.call("update", seconds)["rate"]
