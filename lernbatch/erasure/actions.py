@@ -71,6 +71,13 @@ class Due:
     pseudonym: str
 
 
+@dataclass(frozen=True, slots=True)
+class ErasedBatch:
+    """A batch that named the person, of a course whose list of batches must be written anew."""
+
+    course_id: str
+
+
 async def ask(conn: Connection, services: Services, user_id: str) -> Sequence[str]:
     """Have an account erased, and those that were merged into it; their ids. From now on nobody gets a file of them."""
     now = services.clock.now()
@@ -100,10 +107,9 @@ async def erase_due(services: Services) -> int:
             # Asked for since: where the person is can be told as long as the enrolments carry the id.
             await exhaust.withdraw_files_with(conn, [due.user_id], now)
         rows = await db.run(conn, Q.names_batches, user_id=due.user_id, limit=ROWS_PER_STEP)
-        erased = await conn.fetch(
-            Q.erase_batches.text, *Q.erase_batches.arguments({name: given[name] for name in Q.erase_batches.parameters})
-        )
-        await db.run(conn, Q.publish_listings, course_ids=[record["course_id"] for record in erased])
+        of_batches = {name: given[name] for name in Q.erase_batches.parameters}
+        erased = await db.all(conn, ErasedBatch, Q.erase_batches, **of_batches)
+        await db.run(conn, Q.publish_listings, **db.columns(erased, course_ids="course_id"))
         for step in STEPS:
             rows += await db.run(conn, step, **{name: given[name] for name in step.parameters})
         if not rows:

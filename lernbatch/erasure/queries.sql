@@ -32,14 +32,18 @@ DELETE FROM erasure WHERE user_id = :user_id;
 -- waiting_since
 SELECT min(asked_at) FROM erasure;
 
+-- fragment states_without_details
+-- What the player said is the eighth part of a state, see progress.model.ContentState.
+coalesce((SELECT jsonb_object_agg(key, CASE WHEN jsonb_array_length(value) > 7
+                                            THEN jsonb_set(value, '{7}', 'null') ELSE value END)
+            FROM jsonb_each(coalesce(states_text::jsonb, states)))::text, '{}')
+
 -- erase_enrolments
--- Figures stay; what the player said (the eighth part of a state, see progress.model.ContentState) goes.
+-- Figures stay; what the player said goes.
 UPDATE enrolment
    SET user_id = :pseudonym,
        added_by = CASE WHEN added_by = :user_id THEN :pseudonym ELSE added_by END,
-       states_text = coalesce((SELECT jsonb_object_agg(key, CASE WHEN jsonb_array_length(value) > 7
-                                                                 THEN jsonb_set(value, '{7}', 'null') ELSE value END)
-                                 FROM jsonb_each(coalesce(states_text::jsonb, states)))::text, '{}'),
+       states_text = :{states_without_details},
        states = NULL,
        revision = revision + 1
  WHERE user_id = :user_id
@@ -59,9 +63,7 @@ INSERT INTO enrolment (user_id, batch_id, course_id, active, added_by, added_how
 SELECT :pseudonym, batch_id, course_id, active, CASE WHEN added_by = :user_id THEN :pseudonym ELSE added_by END,
        added_how, enrolled_at, status, progress, percentage, completed_at, last_read_content_id,
        last_read_content_status, last_access_at, updated_at,
-       coalesce((SELECT jsonb_object_agg(key, CASE WHEN jsonb_array_length(value) > 7
-                                                   THEN jsonb_set(value, '{7}', 'null') ELSE value END)
-                   FROM jsonb_each(coalesce(states_text::jsonb, states)))::text, '{}'),
+       :{states_without_details},
        NULL, scores, certificates, revision + 1, left_at, returned_at
   FROM taken;
 
