@@ -207,12 +207,11 @@ async def _compare_answers(count: int, primary: str, seed: int) -> None:
             await conn.close()
     for example in sample.examples:
         print(example)
-    differences = sample.differences.total()
     print(
-        f"{sample.answers} answers about {sample.learners} learners: {differences} differences,"
+        f"{sample.answers} answers about {sample.learners} learners: {sample.differences} differences,"
         f" {sample.explained} more that are known."
     )
-    if differences:
+    if sample.differences:
         raise Unusable("Both services do not say the same.")
 
 
