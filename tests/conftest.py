@@ -15,14 +15,12 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-import sandbox
 from lernbatch import log
-from lernbatch.database.migrate import migrate
 from lernbatch.database.partitioning import partition
 from postgres_supervisor import embedded
 from tests import citus
 from tests.running import MovableClock, Running, named, running
-from tests.seeds import seed
+from tests.seeds import migrate_and_seed
 
 _numbers = count(1)
 # A busy machine is slow to make up examples, too.
@@ -85,9 +83,7 @@ def template(server: str, pytestconfig: pytest.Config) -> str:
         citus.make(server, name)
         return name
     _execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
-    _run(migrate(named(server, name)))
-    _run(migrate(named(server, name), sandbox.MIGRATIONS))
-    _run(seed(named(server, name)))
+    _run(migrate_and_seed(named(server, name)))
     if parts := pytestconfig.getoption("parts"):
         _run(partition(named(server, name), parts, lambda line: None))
     return name

@@ -9,7 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import sandbox
 from lernbatch.database import db
+from lernbatch.database.migrate import migrate
 from sandbox import importing, published
 from tests.people import EVERYBODY, HOME_ORG, OTHER_ORG, Person
 
@@ -133,6 +135,13 @@ def answer(number: int, score: float, *, ets: int = 1_760_000_000_000, max_score
             },
         },
     }
+
+
+async def migrate_and_seed(dsn: str) -> None:
+    """All tables of ours and of the sandbox, with its people and courses."""
+    await migrate(dsn)
+    await migrate(dsn, sandbox.MIGRATIONS)
+    await seed(dsn)
 
 
 async def seed(dsn: str) -> None:

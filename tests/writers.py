@@ -15,13 +15,11 @@ from uuid import uuid4
 
 import httpx
 
-import sandbox
-from lernbatch.database.migrate import migrate
-from tests.learning import ENROLMENT, at, item, new_batch, new_learner
+from tests.learning import ENROLMENT, at, enrolled, item, new_batch, new_learner
 from tests.people import VIKRAM, Person
 from tests.reporting import Reporting
 from tests.running import PATIENCE_SECONDS, Running
-from tests.seeds import COURSE, seed
+from tests.seeds import COURSE
 
 ENOUGH = 15  # acknowledged rounds of each writer, before the blow and after it
 WRITERS = 3
@@ -85,20 +83,11 @@ class Writer:
         return answer.status_code == 200
 
 
-async def prepare(dsn: str) -> None:
-    await migrate(dsn)
-    await migrate(dsn, sandbox.MIGRATIONS)
-    await seed(dsn)
-
-
 @contextmanager
 def writing(service: Running) -> Iterator[tuple[str, list[Writer], Callable[[], None]]]:
     """WRITERS of a new batch, until the block ends; and what waits until all have had ENOUGH more acknowledged."""
     batch_id, stop = new_batch(service), threading.Event()
-    writers = [Writer(service, batch_id, new_learner(), stop) for _ in range(WRITERS)]
-    for writer in writers:
-        enrolment = {"courseId": COURSE, "batchId": batch_id}
-        assert service.call("POST", "/v1/course/enroll", writer.learner, enrolment).status_code == 200
+    writers = [Writer(service, batch_id, enrolled(service, batch_id), stop) for _ in range(WRITERS)]
     with ThreadPoolExecutor(WRITERS) as threads:
         futures = [threads.submit(writer.write) for writer in writers]
 

@@ -14,7 +14,6 @@ from typing import Any
 import asyncpg
 import pytest
 
-import sandbox
 from lernbatch.database import partitioning, schema
 from lernbatch.database.migrate import migrate
 from lernbatch.database.partitioning import abandon, partition
@@ -22,7 +21,7 @@ from lernbatch.database.parts import parts_of
 from lernbatch.errors import Unusable
 from tests.project.test_schema import CATALOG
 from tests.running import PATIENCE_SECONDS, named, running
-from tests.seeds import seed
+from tests.seeds import migrate_and_seed
 from tests.writers import assert_nothing_lost_or_twice, writing
 
 PARTS, PAGE = 3, 60  # of the 100 rows of each table: two pages
@@ -65,9 +64,7 @@ def whole(server: str, worker_id: str) -> str:
 
     async def make() -> None:
         await execute(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
-        await migrate(named(server, name))
-        await migrate(named(server, name), sandbox.MIGRATIONS)
-        await seed(named(server, name))
+        await migrate_and_seed(named(server, name))
 
     asyncio.run(make())
     return name

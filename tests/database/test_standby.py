@@ -12,8 +12,9 @@ import pytest
 from tests.learning import enrolled, new_batch
 from tests.people import VIKRAM
 from tests.running import PATIENCE_SECONDS, Running, running
+from tests.seeds import migrate_and_seed
 from tests.standbys import Server, primary_server, standby_of
-from tests.writers import assert_nothing_lost_or_twice, finished_report, prepare, writing
+from tests.writers import assert_nothing_lost_or_twice, finished_report, writing
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def primary(home: Any) -> Iterator[Server]:
     with primary_server(home / "primary") as server:
-        asyncio.run(prepare(server.dsn()))
+        asyncio.run(migrate_and_seed(server.dsn()))
         yield server
 
 

@@ -17,14 +17,12 @@ import asyncpg
 import httpx
 import msgspec
 
-import sandbox
 from lernbatch.config import Config
-from lernbatch.database.migrate import migrate
 from postgres_supervisor import embedded
 from sandbox import identity
 from tests.cli.commands import Installation, wait_for
 from tests.learning import at, item
-from tests.seeds import COURSE, QUIZ, answer, seed
+from tests.seeds import COURSE, QUIZ, answer, migrate_and_seed
 
 BATCH = "0140000000000000001"
 LEARNERS = 6
@@ -145,9 +143,7 @@ def test_a_killed_database_loses_nothing_that_was_acknowledged(tmp_path: Path) -
     server: dict[str, Any] = {"bin_dir": Path(programs) if programs else None, "options": FAST}
     installation, people = Installation(tmp_path, None, {}), learners(tmp_path)
     with embedded.running(tmp_path, **server) as dsn:
-        asyncio.run(migrate(dsn))
-        asyncio.run(migrate(dsn, sandbox.MIGRATIONS))
-        asyncio.run(seed(dsn))
+        asyncio.run(migrate_and_seed(dsn))
         asyncio.run(prepare(dsn))
         postmaster = int((tmp_path / "postgres/data/postmaster.pid").read_text().split()[0])
         with installation.serving("serve", "--no-jobs") as serving:

@@ -12,12 +12,13 @@ import pytest
 from lernbatch.database import hosts
 from tests.real.patroni import Cluster
 from tests.running import PATIENCE_SECONDS, Running, running
-from tests.writers import assert_nothing_lost_or_twice, finished_report, prepare, writing
+from tests.seeds import migrate_and_seed
+from tests.writers import assert_nothing_lost_or_twice, finished_report, writing
 
 
 @pytest.fixture(scope="module")
 def service(patroni: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    asyncio.run(prepare(patroni.dsn()))
+    asyncio.run(migrate_and_seed(patroni.dsn()))
     home, settings = tmp_path_factory.mktemp("service"), {"reports_database_url": patroni.dsn()}
     with running(home, patroni.dsn(), jobs_enabled=True, reports_lag_seconds=PATIENCE_SECONDS, **settings) as service:
         yield service
