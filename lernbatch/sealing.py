@@ -106,10 +106,13 @@ def read_keys(home: Path, given: str) -> KeyRing:
         entries = [entry.strip().rpartition(":") for entry in given.split(",") if entry.strip()]
         return KeyRing({_read_id(key_id or str(FIRST_KEY)): _read_key(key) for key_id, _, key in entries})
     folder = home / "keys"
-    if not (folder / _file_name(FIRST_KEY)).exists() and not any(folder.glob("exhaust-*.key")):
+    # The folder is listed, and not each of its 255 names asked for: this is read for many a value.
+    names = {file.name for pattern in (_file_name(FIRST_KEY), "exhaust-*.key") for file in folder.glob(pattern)}
+    if not names:
         _make(folder / _file_name(FIRST_KEY))
-    files = {key_id: folder / _file_name(key_id) for key_id in range(FIRST_KEY, LAST_KEY + 1)}
-    return KeyRing({key_id: file.read_bytes() for key_id, file in files.items() if file.exists()})
+        names = {_file_name(FIRST_KEY)}
+    key_ids = [key_id for key_id in range(FIRST_KEY, LAST_KEY + 1) if _file_name(key_id) in names]
+    return KeyRing({key_id: (folder / _file_name(key_id)).read_bytes() for key_id in key_ids})
 
 
 def keys_of(config: Config) -> KeyRing:
