@@ -162,6 +162,11 @@ class Upstream(LernbatchError):
         self.detail, self.status, self.upstream_code = detail, status, upstream_code
         self.shown = shown or f"another service {f'answered {status}' if status else 'did not answer'}"
 
+    @property
+    def refuses(self) -> bool:
+        """Whether the other service does not want this request, however often it comes."""
+        return self.status is not None and 400 <= self.status < 500 and self.status != 429
+
 
 class Unusable(Exception):
     """The installation cannot work as it stands; the message is one sentence for the operator."""

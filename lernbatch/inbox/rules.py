@@ -49,6 +49,5 @@ def is_parked(failure: Exception, attempts: int) -> bool:
     if isinstance(failure, Busy):
         return False
     if isinstance(failure, Upstream):
-        refuses = failure.status is not None and 400 <= failure.status < 500 and failure.status != 429
-        return refuses and attempts >= ATTEMPTS_BEFORE_PARKING
+        return failure.refuses and attempts >= ATTEMPTS_BEFORE_PARKING
     return isinstance(failure, LernbatchError) or attempts >= ATTEMPTS_BEFORE_PARKING

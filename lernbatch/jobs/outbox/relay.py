@@ -61,8 +61,7 @@ def one_by_one(send: Callable[[Services, DueEvent], Awaitable[None]]) -> Sender:
                 try:
                     await send(services, event)
                 except Upstream as error:
-                    refused = error.status is not None and 400 <= error.status < 500 and error.status != 429
-                    failures[event.key] = Undelivered(event, error.detail, refused)
+                    failures[event.key] = Undelivered(event, error.detail, error.refuses)
         waiting = [event for event in events if event.key in failures and event != failures[event.key].event]
         behind = [event for event in waiting if event.event_id > failures[event.key].event.event_id]
         return [*failures.values(), *(Undelivered(event, "waits for the event before it") for event in behind)]
