@@ -71,10 +71,14 @@ def names_another(body: Mapping[str, Any], parameters: Mapping[str, str], caller
     return any(isinstance(name, str) and name.strip() and name.removeprefix(prefix) != caller.subject for name in names)
 
 
+def is_anonymous(route: Route, caller: Caller) -> bool:
+    """Whether it is a call of nobody who is known, of those that have a share of their own."""
+    return route.access is Access.OPEN and caller.user_id is None and not route.vital
+
+
 def check_rate(route: Route, request: Request, caller: Caller, services: Services) -> None:
-    """Count a call that is dear, or of nobody who is known; the private networks are not counted. Raises: TooOften."""
-    is_anonymous = route.access is Access.OPEN and caller.user_id is None and not route.vital
-    if not is_anonymous and not route.is_dear:
+    """Count a call that is dear, or anonymous; the private networks are not counted. Raises: TooOften."""
+    if not is_anonymous(route, caller) and not route.is_dear:
         return
     config, now = services.config, services.clock.now()
     limit = config.dear_calls_per_minute if route.is_dear else config.anonymous_calls_per_minute

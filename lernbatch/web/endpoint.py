@@ -17,7 +17,7 @@ from lernbatch.sunbird.http import BUDGET, Budget
 from lernbatch.web import admission, answers, audit, failures
 from lernbatch.web.answers import Headed, JsonAnswer
 from lernbatch.web.request import Call, read_request
-from lernbatch.web.routing import Access, Route
+from lernbatch.web.routing import Route
 
 
 class Endpoint:
@@ -53,7 +53,7 @@ class Endpoint:
         if admission.lacks_role(route, caller, config, by_gateway=self._by_gateway):
             return self._denied(config)
         admission.check_rate(route, request, caller, services)
-        db.anonymous.set(route.access is Access.OPEN and caller.user_id is None and not route.vital)
+        db.anonymous.set(admission.is_anonymous(route, caller))
 
         largest_bytes = config.max_file_bytes if route.large else config.max_body_bytes
         body = {} if route.raw else await read_request(route, request, services, largest_bytes)
