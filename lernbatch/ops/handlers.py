@@ -23,12 +23,11 @@ async def health_of_all(call: Call) -> wire.Health:
 
     The health gate, if there is one, goes by what is asked on the operators' port, if there is one.
     """
-    checks = await health.checks(call.services)
+    shown = wire.show_checks("Complete health check api", await health.checks(call.services))
     port: int | None = call.http.app.state.operators_port
     if call.services.config.health_gate_enabled and port in (None, call.http.scope["server"][1]):
-        call.http.app.state.unhealthy = not all(check.healthy for check in checks if check.vital)
+        call.http.app.state.unhealthy = not shown.healthy
     config = call.services.config
-    shown = wire.show_checks("Complete health check api", checks)
     return wire.Health(response=shown, takeover=config.takeover if config.is_muted else UNSET)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lernbatch.database import db, schema, sql
 from lernbatch.services import Services
@@ -30,31 +30,26 @@ class Check:
 
 async def checks(services: Services) -> list[Check]:
     """Every dependency, asked at the same time, under the names that clients of the reference know."""
-    database, search, content = await asyncio.gather(
+    asked = [
         _checked("Cassandra service", database_answers(services)),
         _checked("Elastic search service", search_answers(services)),
         _checked("Content service", services.sunbird.search.healthy()),
-    )
-    shown = [Check("lms-service"), Check("Actor service"), database, search, content]
+    ]
     if services.reports.standby is not None:
-        standby = await _checked("Reports database", db.value(services.reports.standby, Q.is_standby))
-        shown.append(replace(standby, vital=False))
+        asked.append(_checked("Reports database", db.value(services.reports.standby, Q.is_standby), vital=False))
     if services.nodes is not None:
-        answers = [
-            _checked(f"Database node {address}", db.value(pool, Q.answers))
-            for address, pool in services.nodes.pools().items()
-        ]
-        shown += await asyncio.gather(*answers)
-    return shown
+        pools = services.nodes.pools()
+        asked += [_checked(f"Database node {address}", db.value(pool, Q.answers)) for address, pool in pools.items()]
+    return [Check("lms-service"), Check("Actor service"), *await asyncio.gather(*asked)]
 
 
-async def _checked(name: str, answer: Awaitable[object]) -> Check:
+async def _checked(name: str, answer: Awaitable[object], *, vital: bool = True) -> Check:
     """How a dependency is, by its answer to a question: False, none in time, or a failure is a connection error."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            return Check(name, "Connection error") if await answer is False else Check(name)
+            return Check(name, "Connection error" if await answer is False else "", vital)
     except db.UNREACHABLE:
-        return Check(name, "Connection error")
+        return Check(name, "Connection error", vital)
 
 
 async def database_answers(services: Services) -> None:
