@@ -100,7 +100,7 @@ async def handle_due(services: Services) -> int:
         else:
             await db.run(services.pool, Q.end_message, message_id=message.message_id, now=services.clock.now())
             metrics.BUSINESS.labels("message-handled").inc()
-    return len(due) - len([message for message in due if message.subject in waiting])
+    return sum(message.subject not in waiting for message in due)
 
 
 async def parked(services: Services) -> Sequence[ParkedMessage]:

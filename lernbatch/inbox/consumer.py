@@ -11,7 +11,7 @@ from lernbatch import metrics
 from lernbatch.config import Config
 from lernbatch.errors import Unusable, Upstream
 from lernbatch.inbox.model import DELETION, MERGE, PUBLICATION, TRANSFER, Record
-from lernbatch.jobs.outbox.kafka import secured
+from lernbatch.jobs.outbox.kafka import secured, start
 
 if TYPE_CHECKING:  # loaded where topics are read
     from aiokafka import AIOKafkaConsumer
@@ -38,11 +38,10 @@ class Consumer:
     """Reads topics as a member of a group, whose members share the partitions. Connects when first used."""
 
     def __init__(self, config: Config) -> None:
-        """Raises: Unusable, when it is to listen to nobody, or the TLS files cannot be used."""
+        """Raises: Unusable, when it is to listen to nobody."""
         if config.kafka_listening and not config.kafka_servers:
             raise Unusable("LERNBATCH_KAFKA_LISTENING needs LERNBATCH_KAFKA_SERVERS.")
         self._config, self._kinds = config, kinds(config)
-        self._secured = secured(config)
         self._consumer: AIOKafkaConsumer | None = None
 
     async def poll(self) -> Sequence[Record]:
@@ -89,7 +88,6 @@ class Consumer:
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             from aiokafka import AIOKafkaConsumer
-            from aiokafka.errors import KafkaError
 
             consumer = AIOKafkaConsumer(
                 bootstrap_servers=list(self._config.kafka_servers),
@@ -98,14 +96,9 @@ class Consumer:
                 auto_offset_reset="earliest",  # what waits since before our first start is done, too
                 metadata_max_age_ms=_LOOKS_FOR_TOPICS_MS,
                 request_timeout_ms=max(int(self._config.upstream_timeout_seconds * 1000), 10_000),
-                **self._secured,
+                **secured(self._config),
             )
-            try:
-                await consumer.start()  # without topics: it would wait for those that do not exist, and then fail
-            except (KafkaError, OSError) as error:
-                await consumer.stop()
-                login = f", or refuses {self._config.kafka_sasl_user}" if self._config.kafka_sasl_mechanism else ""
-                raise Upstream(f"Kafka cannot be reached{login}: {error!r}") from error
+            await start(consumer, self._config)  # without topics: it would wait for those that do not exist, and fail
             consumer.subscribe(list(self._kinds))
             self._consumer = consumer
             with suppress(TimeoutError):

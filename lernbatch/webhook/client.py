@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import httpx
 
@@ -44,10 +45,8 @@ class WebhookClient:
             error = f"There was no answer within {self._config.webhook_timeout_seconds:g} seconds."
         except (httpx.HTTPError, httpx.InvalidURL) as failure:
             error = repr(failure)
-        if error is None and not (status is not None and 200 <= status < 300):
-            error = f"It answered {status}."
-        milliseconds = round((time.monotonic() - started) * 1000)
-        return DeliveryAttempt(status, error and error[:LONGEST_ERROR], milliseconds)
+        attempt = DeliveryAttempt(status, error and error[:LONGEST_ERROR], round((time.monotonic() - started) * 1000))
+        return attempt if error or attempt.is_taken else replace(attempt, error=f"It answered {status}.")
 
     async def close(self) -> None:
         client, self._client = self._client, None

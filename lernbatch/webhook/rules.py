@@ -46,8 +46,8 @@ class InvalidAddress(Refused):
     code = "INVALID_REQUESTED_DATA"
 
 
-def check_address(url: str, trusted: Collection[str]) -> str:
-    """The host of an address that may be told, as far as its text shows. Raises: InvalidAddress.
+def check_address(url: str, trusted: Collection[str]) -> str | None:
+    """The host of an address that may be told, which must be public; None: it is trusted. Raises: InvalidAddress.
 
     `trusted`: hosts, with or without a port, that may be inside the network, and without TLS.
     """
@@ -64,7 +64,7 @@ def check_address(url: str, trusted: Collection[str]) -> str:
     is_trusted = host in trusted or netloc in trusted
     if parts.scheme != "https" and not (parts.scheme == "http" and is_trusted):
         raise InvalidAddress("The URL of a webhook begins with https://.")
-    return host
+    return None if is_trusted else host
 
 
 def signature(secrets: Sequence[str], message_id: str, sent_at: int, body: bytes) -> str:

@@ -35,8 +35,20 @@ class NoSuchTopic(EventRefused):
 Record: TypeAlias = tuple[str, bytes, bytes]  # topic, key, value
 
 if TYPE_CHECKING:  # loaded where there are brokers
-    from aiokafka import AIOKafkaProducer
+    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
     from aiokafka.producer.message_accumulator import BatchBuilder
+
+
+async def start(client: AIOKafkaProducer | AIOKafkaConsumer, config: Config) -> None:
+    """Connect a client, or stop it. Raises: Upstream, when no broker can be reached, or they refuse us."""
+    from aiokafka.errors import KafkaError
+
+    try:
+        await client.start()
+    except (KafkaError, OSError) as error:
+        await client.stop()
+        login = f", or refuses {config.kafka_sasl_user}" if config.kafka_sasl_mechanism else ""
+        raise Upstream(f"Kafka cannot be reached{login}: {error!r}") from error
 
 
 class Producer:
@@ -73,7 +85,7 @@ class Producer:
             await asyncio.gather(*(queue.send(producer, self._config.upstream_timeout_seconds) for queue in queues))
             if any(queue.has_failed for queue in queues):
                 # Its batches are numbered: brokers take none behind a gap. Nor may it go on with what is sent again.
-                await self._abandon()
+                await self.close()
             queues = [queue for queue in queues if queue.waiting]
         return answers
 
@@ -114,14 +126,13 @@ class Producer:
             except TimeoutError:
                 is_answered = False
             if not is_answered:
-                await self._abandon()
+                await self.close()
                 raise Upstream("Kafka does not say which topics it has")
         return missing
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
             from aiokafka import AIOKafkaProducer
-            from aiokafka.errors import KafkaError
 
             producer = AIOKafkaProducer(
                 bootstrap_servers=list(self._config.kafka_servers),
@@ -131,24 +142,16 @@ class Producer:
                 max_request_size=self._config.kafka_max_event_bytes + _OVERHEAD_BYTES,
                 **self._secured,
             )
-            try:
-                await producer.start()
-            except (KafkaError, OSError) as error:
-                await producer.stop()
-                login = f", or refuses {self._config.kafka_sasl_user}" if self._config.kafka_sasl_mechanism else ""
-                raise Upstream(f"Kafka cannot be reached{login}: {error!r}") from error
+            await start(producer, self._config)
             self._producer = producer
         return self._producer
 
-    async def _abandon(self) -> None:
+    async def close(self) -> None:
         """Have no more to do with this producer; the next call connects another one."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer._sender.close()  # stop() alone waits for what no broker takes
             await producer.stop()
-
-    async def close(self) -> None:
-        await self._abandon()
 
 
 @dataclass(slots=True)
