@@ -150,7 +150,7 @@ async def learners(services: Services, batch: Batch, query: LearnersQuery) -> Le
         rows[: query.limit],
         total,
         None if last is None else Position(last.first_key, last.second_key, last.user_id),
-        None if counted is None else counted.counted_at,
+        counted or BatchFigures(batch.batch_id),
         measures[batch.batch_id],
         names_are_known,
     )

@@ -250,7 +250,7 @@ class LearnerRow:
 
 @dataclass(frozen=True, slots=True)
 class LearnersPage:
-    """A page of learners. `total`: of all pages; `counted_at` as of the batch's figures; `next` None: the last page.
+    """A page of learners. `total`: of all pages; `figures`: of the whole batch; `next` None: the last page.
 
     `names_are_known`: all learners of the batch can be found by their names; the rest will be in a minute.
     """
@@ -258,7 +258,7 @@ class LearnersPage:
     rows: Sequence[LearnerRow]
     total: int
     next: Position | None
-    counted_at: datetime | None
+    figures: BatchFigures
     measure: Measure
     names_are_known: bool
 

@@ -317,7 +317,7 @@ def show_learners(page: LearnersPage, query: LearnersQuery, now: datetime) -> Le
     return LearnersAnswer(
         LearnersOfBatch(
             count=page.total,
-            counted_at=page.counted_at,
+            counted_at=page.figures.counted_at,
             learners=[_learner(row, page, now) for row in page.rows],
             next_cursor=UNSET if page.next is None else show_cursor(page.next, query),
             names_known=UNSET if query.filters.name is None else page.names_are_known,

@@ -17,6 +17,7 @@ from lernbatch.certificate import actions as certificates
 from lernbatch.certificate.wire import read_issue
 from lernbatch.console import batch_frame, lists, people, rendering, saved_views
 from lernbatch.console.batch_frame import BatchDay
+from lernbatch.console.learner.view import HOWS
 from lernbatch.console.learners import view
 from lernbatch.console.learners.pictures import picture_of
 from lernbatch.console.roster.view import ASKED_ABOVE
@@ -54,7 +55,6 @@ async def find(visit: Visit) -> Response:
 
 async def _table(visit: Visit, day: BatchDay, query: LearnersQuery, *, is_understood: bool) -> Response:
     page = await figures.learners(visit.services, day.batch, query)
-    (counted,) = await figures.figures_of(visit.services, [day.batch])
     if page.total >= audit.MANY_PEOPLE and query.after is None:
         await audit.note(visit.call, "batch.learners", about=day.batch.batch_id)
     names = await people.names(visit, [row.user_id for row in page.rows])
@@ -62,11 +62,12 @@ async def _table(visit: Visit, day: BatchDay, query: LearnersQuery, *, is_unders
     contacted = view.moment_of(visit.query.get("contacted", ""))
     context = {
         **batch_frame.frame(visit, day),
-        **view.page(page, query, counted, names, asked, visit.words),
+        **view.page(page, query, names, asked, visit.words),
         "own_id": visit.caller.user_id,
+        "hows": [(value, visit.words._(text)) for value, text in HOWS.items()],
         "picked": visit.lists.get("who", []),
         "views": saved_views.shown(await saved_views.of_reader(visit, "learners"), urlencode(view.kept(asked))),
-        "picture": picture_of(counted.figures, visit.path, visit.words),
+        "picture": picture_of(page.figures, visit.path, visit.words),
         "is_understood": is_understood,
         "names_are_missing": names.are_missing,
         "contacted": 0

@@ -13,7 +13,7 @@ from lernbatch.console.learners.pictures import step
 from lernbatch.console.people import Names
 from lernbatch.console.words import N_, Words
 from lernbatch.figures import rules
-from lernbatch.figures.model import CountedBatch, LearnerRow, LearnersPage, LearnersQuery, Standing
+from lernbatch.figures.model import LearnerRow, LearnersPage, LearnersQuery, Standing
 from lernbatch.figures.wire import STANDING_NAMES, show_cursor
 
 MOST_UNITS = 16  # columns of the table
@@ -84,13 +84,12 @@ def read(query: Mapping[str, str], now: datetime) -> dict[str, Any]:
 def page(
     page: LearnersPage,
     query: LearnersQuery,
-    counted: CountedBatch,
     names: Names,
     asked: Mapping[str, str],
     words: Words,
 ) -> dict[str, Any]:
     """The table with its chips, its filter as a sentence, and how many the filter leaves out."""
-    figures, measure = counted.figures, page.measure
+    figures, measure = page.figures, page.measure
     units = [unit.unit.name for unit in measure.units][:MOST_UNITS]
     numbers = dict(zip(Standing, figures.standings, strict=False))
     enrolled = figures.enrolled
@@ -106,7 +105,7 @@ def page(
         "total": page.total,
         "enrolled": enrolled,
         "left_out": max(enrolled - page.total, 0),
-        "counted_at": page.counted_at,
+        "counted_at": figures.counted_at,
         "chips": [
             {"link": "?", "text": words._("All"), "count": enrolled, "is_current": not _filters(asked)},
             *(
