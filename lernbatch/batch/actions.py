@@ -268,6 +268,12 @@ async def batch_of(services: Services, batch_ids: Sequence[str]) -> list[Answer[
     return [rows.get(batch_id) for batch_id in batch_ids]
 
 
+async def count_learners(conn: Connection, batch_id: str) -> int:
+    """How many are active in a batch."""
+    count: int = await db.value(conn, Q.participant_count, batch_id=batch_id, active=True)
+    return count
+
+
 async def participants(services: Services, caller: Caller, query: ParticipantsQuery) -> Participants:
     """Return the count and the ids of a batch's learners. Raises: Unread.
 

@@ -216,7 +216,7 @@ def results(
 ) -> Iterator[tuple[Template, CriteriaResult]]:
     """Every template of the batch with the learner's result, each evaluated on its own."""
     course = data.courses[batch.batch_id]
-    assessments = [leaf.content_id for leaf in course.assessments] if course else []
+    assessments = course.assessment_ids if course else ()
     learner = learner_facts(enrolment, data)
     for template in data.templates[batch.batch_id]:
         yield template, criteria.evaluate(template, learner, assessments, again=row.re_issue, named=row.named)

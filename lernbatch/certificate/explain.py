@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from lernbatch.batch import actions as batches
 from lernbatch.certificate import evaluation, pictures, rules, verification
 from lernbatch.certificate.evaluation import DueLearner, EvaluationData
 from lernbatch.certificate.model import Certificate
@@ -163,24 +164,24 @@ async def change_of_rule(
 
     `before`, `after`: the template as a batch keeps it. None: the batch has more learners than `most`.
     """
-    changed = ChangeOfRule()
-    seen, last = 0, ""
+    if await batches.count_learners(services.pool, batch_id) > most:
+        return None
+    changed, last = ChangeOfRule(), ""
+    versions = [[read_template("", stored)] for stored in (before, after)]
     while rows := await db.all(
         services.pool, ExplainedLearner, Q.learners_of_batch, batch_id=batch_id, after=last, limit=PAGE
     ):
-        seen, last = seen + len(rows), rows[-1].user_id
-        if seen > most:
-            return None
+        last = rows[-1].user_id
         due = [DueLearner(row.user_id, batch_id, "explain", re_issue=False, named=False, attempts=0) for row in rows]
         data = await evaluation.load(services, due)
+        judged = [replace(data, templates={batch_id: templates}) for templates in versions]
         for row in due:
             enrolment, batch = data.enrolments.get(row.key), data.batches.get(batch_id)
             if enrolment is None or batch is None:
                 continue
             outcomes = []
-            for stored in (before, after):
-                judged = replace(data, templates={batch_id: [read_template("", stored)]})
-                ((_template, result),) = evaluation.results(row, batch, enrolment, judged)
+            for judged_by in judged:
+                ((_template, result),) = evaluation.results(row, batch, enrolment, judged_by)
                 outcomes.append(result.outcome)
             changed.count(row.user_id, *outcomes)
     return changed
@@ -223,7 +224,7 @@ def _add(
         tally.failures[failure] += 1
         return
     tally.outcomes[outcome.value] += 1
-    if outcome not in (CriteriaOutcome.MET, CriteriaOutcome.ISSUED):
+    if outcome not in _EARNED:
         tally.reasons[because] += 1
 
 

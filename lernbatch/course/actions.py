@@ -68,6 +68,11 @@ async def course(services: Services, course_id: str, version: str | None = None)
     return course
 
 
+async def snapshot(services: Services, course_id: str) -> Course | None:
+    """The newest snapshot of a course, as `snapshots` has it; None: it does not exist, or cannot be fetched now."""
+    return (await snapshots(services, {course_id})).get(course_id)
+
+
 async def snapshots(services: Services, course_ids: Collection[str]) -> dict[str, Course]:
     """Course id → its newest snapshot, of any age; a course without a snapshot is fetched.
 

@@ -78,6 +78,11 @@ class Course:
             leaf for leaf in self.leaf_nodes if leaf.content_type == "SelfAssess" or leaf.object_type == "QuestionSet"
         )
 
+    @cached_property
+    def assessment_ids(self) -> tuple[str, ...]:
+        """The contents of `assessments`."""
+        return tuple(leaf.content_id for leaf in self.assessments)
+
 
 @dataclass(frozen=True, slots=True)
 class NewCourse:

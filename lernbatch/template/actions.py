@@ -99,6 +99,5 @@ async def doubts_about(services: Services, batch: Batch, template: Template) -> 
     if criteria.needs_scores(template.criteria):
         course = await courses.course(services, batch.course_id, batch.course_version)
         if course is not None:
-            assessments = [leaf.content_id for leaf in course.assessments]
-            doubts += criteria.never_satisfied(template.criteria, course.leaf_node_ids, assessments)
+            doubts += criteria.never_satisfied(template.criteria, course.leaf_node_ids, course.assessment_ids)
     return doubts
