@@ -53,8 +53,7 @@ def can_be_met(template: Template, course: Course | None) -> bool:
     """Whether anybody can ever meet the rule. A course that is not known now is given the benefit of the doubt."""
     if course is None:
         return True
-    assessments = [leaf.content_id for leaf in course.assessments]
-    return not criteria.never_satisfied(template.criteria, course.leaf_node_ids, assessments)
+    return not criteria.never_satisfied(template.criteria, course.leaf_node_ids, course.assessment_ids)
 
 
 def percent_bound(bound: ScoreBound, words: Words) -> str:

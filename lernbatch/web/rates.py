@@ -24,7 +24,6 @@ MOST_CALLERS = 10_000  # that a process counts in one minute; who comes after th
 EXCHANGE_SECONDS = 1.0
 KEPT = timedelta(minutes=2)
 FORGOTTEN_AT_ONCE = 10_000
-JOINS_PER_MINUTE = 5  # of one learner, in the console
 
 
 class TooOften(LernbatchError):

@@ -40,7 +40,6 @@ Milliseconds: TypeAlias = Annotated[int, Meta(description="Epoch milliseconds.",
 
 # What a text looks like whose field says no example of its own, by the field's name.
 EXAMPLES = {
-    "activityType": "Course",
     "addedBy": "5f1c7a3e-5b5c-4d6e-8f00-1a2b3c4d5e6f",
     "addedHow": "by-hand",
     "at": "2030-06-01T06:30:00Z",

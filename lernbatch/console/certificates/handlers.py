@@ -12,6 +12,7 @@ from lernbatch.certificate.wire import read_change, read_issue
 from lernbatch.console import batch_frame, cursors, people, rendering
 from lernbatch.console.batch_frame import BatchDay
 from lernbatch.console.certificates import view
+from lernbatch.console.dates.award import RuleForm, read_number
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.course import actions as courses
 from lernbatch.errors import NotFound
@@ -29,7 +30,7 @@ async def show(visit: Visit, name: str | None = None) -> Response:
     day = await batch_frame.managed(visit)
     services, batch = visit.services, day.batch
     templates = read_templates(batch.templates)
-    course = (await courses.snapshots(services, {batch.course_id})).get(batch.course_id)
+    course = await courses.snapshot(services, batch.course_id)
     groups = await figures.certificate_groups(services, batch) if templates else []
     assert visit.session is not None
     secret, about, after = visit.session.csrf, f"certificates {batch.batch_id}", visit.query.get("after")
@@ -63,18 +64,20 @@ async def find(visit: Visit) -> Response:
 async def attach(visit: Visit) -> Response:
     """POST …, do=attach: our own template, with a title, who signs, and the least score if one is asked for."""
     day, form, _ = await batch_frame.managed(visit), visit.form, visit.words._
-    percent = form.get("percent", "").strip()
     for field, sentence in (
         ("title", _("Write the title that stands on the certificate.")),
         ("signatory", _("Write the name of the person who signs.")),
     ):
         if not form.get(field, "").strip():
             visit.refuse(sentence, field)
-    if percent and not (percent.isascii() and percent.isdigit() and int(percent) <= 100):
+    percent = None
+    try:
+        percent = read_number(form.get("percent", ""), 100)
+    except ValueError:
         visit.refuse(_("The least score is a number from 0 to 100."), "percent")
     if visit.problems:
         return await show(visit)
-    request = {"batch": view.attachment(day.batch.course_id, day.batch.batch_id, form, percent)}
+    request = {"batch": view.attachment(day.batch.course_id, day.batch.batch_id, form, RuleForm(percent, None))}
     result = await actions.attach(visit.services, visit.caller, read_attachment(request))
     return see_other(f"{visit.path}?done=attached&count={result.due}")
 

@@ -10,6 +10,7 @@ from lernbatch.certificate.model import Certificate, CertificateStatus, ChangeCo
 from lernbatch.certificate.rules import CHANGES
 from lernbatch.certificate.wire import CODES_BY_HAND, recipient_name
 from lernbatch.console import awards
+from lernbatch.console.dates.award import RuleForm, criteria_of
 from lernbatch.console.people import Names
 from lernbatch.console.words import N_, Words
 from lernbatch.course.model import Course
@@ -126,13 +127,10 @@ def one(certificate: Certificate, names: Names, words: Words) -> dict[str, Any]:
     }
 
 
-def attachment(course_id: str, batch_id: str, form: Mapping[str, str], percent: str) -> dict[str, Any]:
+def attachment(course_id: str, batch_id: str, form: Mapping[str, str], rule: RuleForm) -> dict[str, Any]:
     """Our own template on a batch, as the API's call has it."""
-    criteria: dict[str, Any] = {"enrollment": {"status": 2}}
-    if percent:
-        criteria["assessment"] = {"score": {">=": int(percent)}}
     signatory = {"name": form["signatory"].strip(), "designation": form.get("designation", "").strip()}
-    template = {"identifier": DEFAULT_TEMPLATE, "name": form["title"].strip(), "criteria": criteria}
+    template = {"identifier": DEFAULT_TEMPLATE, "name": form["title"].strip(), "criteria": criteria_of(rule)}
     return {"courseId": course_id, "batchId": batch_id, "template": {**template, "signatoryList": [signatory]}}
 
 

@@ -32,7 +32,7 @@ async def finish(visit: Visit) -> Response:
     leaf = explanation.course.leaf_node_by_id.get(content_id)
     if leaf is None:
         raise NotFound
-    now_ms = int(visit.services.clock.now().timestamp() * 1000)
+    now_ms = visit.services.clock.now_ms()
     right = visit.form.get("right", "") if leaf in explanation.course.assessments else ""
     # A double press is the same attempt.
     request = view.report(explanation.enrolment, leaf, visit.form.get("once", ""), right, now_ms)

@@ -33,7 +33,7 @@ CONFLICT = batch_rules.ChangedMeanwhile.http_status
 async def show(visit: Visit, preview: Preview | None = None, rule: dict[str, Any] | None = None) -> Response:
     """GET /console/batches/{batch_id}/rules; `preview`, `rule`: what the typed change, or rule, would do."""
     day = await batch_frame.managed(visit)
-    course = (await courses.snapshots(visit.services, {day.batch.course_id})).get(day.batch.course_id)
+    course = await courses.snapshot(visit.services, day.batch.course_id)
     stored = view.fields_of(day.batch)
     changes = await batches.changes_of(visit.services.pool, day.batch.batch_id, CHANGES)
     who = [change.changed_by for change in changes if change.changed_by]

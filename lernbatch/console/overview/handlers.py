@@ -24,7 +24,7 @@ async def show(visit: Visit) -> Response:
     batch, words, services = day.batch, visit.words, visit.services
     (counted,) = await figures.figures_of(services, [batch])
     due = await explain.due_groups(services, batch.batch_id)
-    course = (await courses.snapshots(services, {batch.course_id})).get(batch.course_id)
+    course = await courses.snapshot(services, batch.course_id)
     names = await people.names(visit, batch.mentors[:3])
     links = view.Links(
         partial(addresses.learners, visit, batch.batch_id),

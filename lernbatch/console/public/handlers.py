@@ -14,7 +14,8 @@ from lernbatch.course import actions as courses
 from lernbatch.enrolment import actions as enrolments
 from lernbatch.enrolment.model import EnrolmentRequest, JoinState
 from lernbatch.errors import NotFound, Unauthorized
-from lernbatch.web.rates import JOINS_PER_MINUTE
+
+JOINS_PER_MINUTE = 5  # of one learner
 
 
 async def lead(visit: Visit) -> Response:
@@ -30,7 +31,7 @@ async def show(visit: Visit) -> Response:
         raise NotFound
     reader = visit.call.subject if visit.session else None
     offer = await enrolments.join_offer(services, batch_id, reader)
-    course = (await courses.snapshots(services, {batch.course_id})).get(batch.course_id)
+    course = await courses.snapshot(services, batch.course_id)
     organisations = await enrolments.organisations_of(services, set(batch.created_for[:3]))
     response = await rendering.page(visit, "public/page.html", view.page(batch, offer, course, organisations, visit))
     if visit.session is None and not visit.problems:

@@ -13,6 +13,7 @@ from lernbatch.console.reports import view
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.errors import Missing, NotFound
 from lernbatch.exhaust import actions, rules, wire
+from lernbatch.exhaust.model import COUNTING
 
 REQUESTS = 50  # of a page: the newest of the reader
 REFRESH_SECONDS = 2  # while a report is made
@@ -57,7 +58,7 @@ async def ask(visit: Visit) -> Response:
         visit.refuse(_("Choose a password: a file with names and phone numbers is never made without one."), "key")
         return await show_of_batch(visit)
     blocks, since = view.blocks(form.get("blocks", "")), form.get("since", "")
-    if form.get("dataset") in view.OF_PLACES and (blocks or since):
+    if form.get("dataset") in COUNTING and (blocks or since):
         text = _("The summary counts everybody by place: leave the block empty, and choose all learners.")
         visit.refuse(text, "blocks" if blocks else "since")
         return await show_of_batch(visit)

@@ -21,7 +21,6 @@ DATASETS = {
     Dataset.SUMMARY: (N_("Summary by state and district"), N_("a row a place: counts, nobody's rows")),
 }
 WITH_KEY = frozenset({Dataset.USER_INFO.value})
-OF_PLACES = frozenset({Dataset.SUMMARY.value})
 FORMATS = {
     FileFormat.CSV_EXCEL: N_("CSV for spreadsheets"),
     FileFormat.XLSX: N_("Excel"),
