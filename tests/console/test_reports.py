@@ -46,6 +46,20 @@ def test_a_report_is_asked_for_watched_and_loaded(service: Running, visits: Visi
     assert "ready" in text(visitor.get(address))
 
 
+@pytest.mark.parametrize("filters", [[1], "all", {"blocks": 7}, {"blocks": [7]}, {"village": ["A"]}])
+def test_a_report_whose_filters_are_wrong_is_shown_with_the_reason(
+    service: Running, visits: Visits, filters: object
+) -> None:
+    batch_id = new_batch(service)
+    config = {"batchId": batch_id, "filters": filters}
+    request = {"tag": "wrong", "dataset": "progress-exhaust", "datasetConfig": config}
+    assert service.call("POST", "/v1/jobrequest/submit", VIKRAM, request).status_code == 200
+    work(service)
+    page = visits(VIKRAM).get(f"/console/batches/{batch_id}/reports")
+    assert (page.status_code, "failed" in text(page)) == (200, True)
+    assert visits(VIKRAM).get("/console/reports").status_code == 200
+
+
 def test_k53_it_may_be_asked_for_again_at_once_and_a_double_press_asks_once(service: Running, visits: Visits) -> None:
     batch_id = new_batch(service)
     visitor, address = visits(VIKRAM), f"/console/batches/{batch_id}/reports"

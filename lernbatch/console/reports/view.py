@@ -11,6 +11,7 @@ from lernbatch.config import Config
 from lernbatch.console.visit import Visit
 from lernbatch.console.words import N_, Words
 from lernbatch.exhaust.model import LinkedRequest, RequestStatus
+from lernbatch.exhaust.wire import WrongFilter, read_filters
 from lernbatch.report.model import Dataset
 
 # Dataset → its name, and what a row of it is. The order is that of the form.
@@ -82,9 +83,17 @@ def _report(linked: LinkedRequest, names: Mapping[str, str], words: Words) -> di
         "links": linked.links,
         "manifest": linked.manifest_link,
         "since": request.config.get("changedSinceRequest") or request.config.get("changedSince"),
-        "blocks": words.listed((request.config.get("filters") or {}).get("blocks") or []),
+        "blocks": words.listed(_blocks(request.config)),
         "is_personal": Dataset(request.dataset).is_personal,
     }
+
+
+def _blocks(config: Mapping[str, Any]) -> list[str]:
+    """The blocks that were asked for; none of a request whose filters are wrong: its message says so."""
+    try:
+        return [*(read_filters(config.get("filters") or {}).blocks or ())]
+    except WrongFilter:
+        return []
 
 
 def files(linked: LinkedRequest, names: Mapping[str, str], words: Words) -> dict[str, Any]:
