@@ -6,7 +6,8 @@ import gzip
 import hashlib
 import shutil
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeAlias, cast
@@ -132,7 +133,7 @@ class FileReading:
 
 
 @dataclass
-class FileSource:
+class FileSource(ABC):
     """A folder of an export, or a file beside it. Each form gives its parsers and, where rows span lines, its splitter.
 
     `splits`: whether every line feed ends a row, so that a large file can be read in parts.
@@ -156,8 +157,9 @@ class FileSource:
     def zone(self) -> ZoneInfo | None:
         return ZoneInfo(self.options.zone) if self.options.zone else None
 
+    @abstractmethod
     def parser(self, file: SourceFile, table: SourceTable) -> RecordParser:
-        raise NotImplementedError
+        """What reads the records of a file."""
 
     def chunks(self) -> list[Chunk]:
         return [chunk for file in self.files for chunk in self._chunks(file)]
@@ -192,8 +194,13 @@ class FileSource:
 
     def close(self) -> None:
         """Remove what was unpacked for reading."""
-        for folder in self.unpacked:
-            shutil.rmtree(folder, ignore_errors=True)
+        remove(self.unpacked)
+
+
+def remove(folders: Sequence[Path]) -> None:
+    """Remove folders of ours with all that is in them, as far as that is possible."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sizes(files: list[SourceFile]) -> Mapping[str, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from lernbatch.sunbird_source.catalog import TABLES, CqlType
 from lernbatch.sunbird_source.cqlsh import CqlshCsv, Evidence, header_cells, logged_rows
 from lernbatch.sunbird_source.dsbulk import DsbulkJson, column_names
-from lernbatch.sunbird_source.files import FileSource, NoSource, SourceFile, blocks, head, lines, sizes
+from lernbatch.sunbird_source.files import NoSource, SourceFile, blocks, head, lines, remove, sizes
 from lernbatch.sunbird_source.live import DIALECTS, LiveSource
 from lernbatch.sunbird_source.model import Options, SunbirdSource
 from lernbatch.sunbird_source.naming import identified
@@ -55,7 +55,7 @@ def open_source(text: str, options: Options | None = None) -> SunbirdSource:
     try:
         return _folder(text, path, options, unpacked)
     except BaseException:
-        FileSource(text, "", {}, {}, [], options, unpacked=unpacked).close()
+        remove(unpacked)
         raise
 
 
@@ -94,7 +94,7 @@ def _unpack(packed: Path) -> Path:
         with tarfile.open(packed, "r|gz") as archive:
             archive.extractall(folder, filter="data")
     except (tarfile.TarError, EOFError, OSError) as broken:
-        FileSource("", "", {}, {}, [], Options(), unpacked=[folder]).close()
+        remove([folder])
         raise NoSource(f"{packed} cannot be unpacked: {broken}") from broken
     return folder
 
