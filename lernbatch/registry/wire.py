@@ -15,6 +15,7 @@ from lernbatch.certificate.wire import (
     imported_name,
     iso_millis,
     object_of,
+    public_record,
     recipient_name,
     vouching_name,
 )
@@ -190,7 +191,8 @@ def show_imported(certificate: ImportedCertificate, record: Mapping[str, Any], *
         "osCreatedAt": issued,
         "osUpdatedAt": issued,
     }
-    shown = {**own, **(record if certificate.source == "registry" else {})}
+    given = record if known else public_record(certificate, record)
+    shown = {**own, **(given if certificate.source == "registry" else {})}
     return {**shown, "status": "ACTIVE" if is_active else "REVOKED", "recipient": {**recipient, "id": learner}}
 
 

@@ -67,6 +67,20 @@ def test_e28_a_file_enrols_its_people_and_says_who_was_not(service: Running) -> 
     )
 
 
+def test_a_form_that_would_take_long_to_take_apart_is_none(service: Running) -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+    multipart, encoded = "multipart/form-data; boundary=b", "application/x-www-form-urlencoded"
+    for kind, body in (
+        (multipart, part + b"\r\n--bX" * 150_000 + b"\r\n--b--\r\n"),
+        (encoded, b"&" * 900_000),
+        (f"{multipart}{';' * 50_000}", part + b"x"),
+    ):
+        answer = service.call("POST", ENROL, VIKRAM, content=body, headers={"Content-Type": kind})
+        assert refusal(answer)[:2] == (500, "INTERNAL_ERROR")
+    large = service.call("POST", ENROL, VIKRAM, content=b"data=" + b"x" * 2_000_000, headers={"Content-Type": encoded})
+    assert large.status_code == 413
+
+
 def test_a_file_can_be_sent_again_and_a_form_field_or_json_will_do(service: Running) -> None:
     batch_id = invited(service)
     text = f'userIds,batchId\n"{ASHA.user_id},{KAVYA.user_id}",{batch_id}\n\n'
