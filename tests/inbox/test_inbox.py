@@ -122,6 +122,9 @@ def test_a_transfer_is_done_in_both_shapes(listening: Running, topics: Topics, s
     topics.listen()
     assert listening.sql("SELECT created_by FROM batch WHERE batch_id = $1", mine)[0][0] == successor.user_id
     assert listening.sql("SELECT mentors FROM batch WHERE batch_id = $1", mentored)[0][0] == [successor.user_id]
+    people = [leaving.user_id, successor.user_id]
+    notes = listening.sql("SELECT what, outcome, who FROM audit WHERE whom = $1", people)
+    assert [tuple(note) for note in notes] == [("batch.transfer", "done", TRANSFER)]
 
 
 def test_nothing_goes_to_a_successor_of_another_organisation(listening: Running, topics: Topics) -> None:
