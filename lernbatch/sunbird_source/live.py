@@ -250,7 +250,8 @@ class LiveSource:
                     rows = []
                 last = token
                 rows.append(row)
-            self._paced().took(len(current), latency)
+            self._pace = self._pace or SourcePace(self.options.rows_per_second)
+            self._pace.took(len(current), latency)
             if state is None:
                 break
         if rows:
@@ -293,11 +294,6 @@ class LiveSource:
             Unavailable,
         )
 
-    def _paced(self) -> SourcePace:
-        if self._pace is None:
-            self._pace = SourcePace(self.options.rows_per_second)
-        return self._pace
-
     def _opened(self) -> tuple[Cluster, Session]:
         """The session of this process. Raises: NoDriver, NoSource."""
         if self._cluster is None or self._session is None:
@@ -319,14 +315,17 @@ def connect(text: str, options: Options) -> tuple[Cluster, Session]:
         from cassandra.query import dict_factory
     except ImportError as missing:
         raise NoDriver from missing
-    hosts, port = _hosts(text)
+    names, _, port = urlsplit(text).netloc.partition(":")  # cassandra://host[,host…][:port]/[keyspace]
+    hosts = [name for name in names.split(",") if name]
+    if not hosts or not (port or "0").isdecimal():
+        raise NoSource(f"{text} names no cluster; write cassandra://HOST[:PORT]/[KEYSPACE].")
     tls = None
     if options.ca_file:
         tls = ssl.create_default_context(cafile=options.ca_file)
         tls.check_hostname = False  # a ring is found by addresses, which its certificates seldom name
     cluster = Cluster(
         hosts,
-        port=port,
+        port=int(port or _DEFAULT_PORT),
         auth_provider=PlainTextAuthProvider(options.user, options.password) if options.user else None,
         ssl_context=tls,
         protocol_version=_PROTOCOL,
@@ -351,15 +350,6 @@ def connect(text: str, options: Options) -> tuple[Cluster, Session]:
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
-
-
-def _hosts(text: str) -> tuple[list[str], int]:
-    """The contact points of `cassandra://host[,host…][:port]/[keyspace]`. Raises: NoSource."""
-    names, _, port = urlsplit(text).netloc.partition(":")
-    hosts = [name for name in names.split(",") if name]
-    if not hosts or not (port or "0").isdecimal():
-        raise NoSource(f"{text} names no cluster; write cassandra://HOST[:PORT]/[KEYSPACE].")
-    return hosts, int(port or _DEFAULT_PORT)
 
 
 def _protocol_handler() -> Any:

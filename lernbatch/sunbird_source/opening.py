@@ -65,7 +65,11 @@ def _folder(text: str, path: Path, options: Options, unpacked: list[Path]) -> Su
         unpacked.append(_unpack(packed))
         roots.append((unpacked[-1], f"{packed.name}/"))
     data = [file for root, prefix in roots for file in _data_files(root, prefix)]
-    declared, parts, empty = _declared(data, _schemas([root for root, _ in roots]))
+    schemas: dict[str, Mapping[str, CqlType]] = {}  # table, its keyspace by its folder → what a `.cql` file declares
+    for path in sorted(file for root, _ in roots for file in root.resolve().rglob("*.cql")):
+        schema = read_schema(path.read_text("utf-8", "replace"))
+        schemas |= {f"{path.parent.name}.{table}": columns for table, columns in schema.tables.items()}
+    declared, parts, empty = _declared(data, schemas)
     tables, set_aside = identified(declared, options)
     names = {table.called: table.name for table in tables.values()}
     kinds = {file.kind for file in data if file.called in names}
@@ -83,7 +87,11 @@ def _folder(text: str, path: Path, options: Options, unpacked: list[Path]) -> Su
     }
     if kinds == {"json"}:
         return DsbulkJson(text, "dsbulk-json", tables, set_aside, files, options, unpacked=unpacked)
-    escape = _escape(parts, options)
+    evidence = Evidence()  # how backslashes are meant in all files
+    if options.escape is None:
+        for part in parts:
+            evidence.look(lines(blocks(part.path, 0, None, hashlib.sha256())), part.name)
+    escape = evidence.escape(options.escape)
     return CqlshCsv(text, "cqlsh", tables, set_aside, files, options, escape, rounds=True, unpacked=unpacked)
 
 
@@ -112,15 +120,6 @@ def _data_files(root: Path, prefix: str) -> Iterator[DataFile]:
             called = f"{folder.parent.name}.{folder.name}"  # <keyspace>/<table>/output-000001.json
         name = prefix + path.relative_to(top).as_posix()
         yield DataFile(called, match["kind"].lower(), path, name, int(match["part"] or 0))
-
-
-def _schemas(roots: list[Path]) -> Mapping[str, Mapping[str, CqlType]]:
-    """Table, with the keyspace by its folder → what a `.cql` file declares of its columns."""
-    declared: dict[str, Mapping[str, CqlType]] = {}
-    for path in sorted(file for root in roots for file in root.resolve().rglob("*.cql")):
-        schema = read_schema(path.read_text("utf-8", "replace"))
-        declared |= {f"{path.parent.name}.{table}": columns for table, columns in schema.tables.items()}
-    return declared
 
 
 def _declared(
@@ -161,15 +160,6 @@ def _declared(
         known |= {column: types.get(column) for column in columns}
     empty = {file.called for file in data} - declared.keys()
     return declared, files, sorted(empty)
-
-
-def _escape(files: list[SourceFile], options: Options) -> str:
-    """How backslashes are meant in all files. Raises: EscapesDisagree, EscapesUnclear."""
-    evidence = Evidence()
-    if options.escape is None:
-        for file in files:
-            evidence.look(lines(blocks(file.path, 0, None, hashlib.sha256())), file.name)
-    return evidence.escape(options.escape)
 
 
 def _logs(roots: list[Path]) -> dict[str, int]:
