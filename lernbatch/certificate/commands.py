@@ -256,7 +256,13 @@ def verify(
     said = verified.credential
     issuer = said.get("issuer")
     issuer_name = issuer.get("name") if isinstance(issuer, dict) else issuer
-    _say(f"{said.get('name')}, for {_recipient(said)}, by {issuer_name}, earned {said.get('validFrom')}")
+    recipient = ", ".join(
+        str(identity.get("identityHash"))
+        for subject in _objects(said.get("credentialSubject"))
+        for identity in _objects(subject.get("identifier"))
+        if identity.get("identityType") == "name"
+    )
+    _say(f"{said.get('name')}, for {recipient}, by {issuer_name}, earned {said.get('validFrom')}")
     if len(verified.proofs) > 1:
         for signature in verified.proofs:
             why_not = signature.why_not
@@ -301,15 +307,6 @@ def _standing(said: Any, lists: Sequence[Path], trusted: Sequence[IssuerKey]) ->
                 purpose = entry.get("statusPurpose")
                 standing = {"revocation": "revoked", "suspension": "suspended"}.get(purpose, "unclear")
     return standing
-
-
-def _recipient(said: Any) -> str:
-    return ", ".join(
-        str(identity.get("identityHash"))
-        for subject in _objects(said.get("credentialSubject"))
-        for identity in _objects(subject.get("identifier"))
-        if identity.get("identityType") == "name"
-    )
 
 
 def _objects(value: Any) -> list[Any]:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,7 +67,8 @@ async def make(config: Config, dsn: str, folder: Path, now: datetime, recipients
         await conn.close()
     sources, elsewhere = _sources(config), _kept_elsewhere(config)
     for name, source in sources.items():
-        for path in _files_below(source):
+        # In the order of their names; nothing of what a killed process has left half written.
+        for path in sorted(path for path in source.rglob("*") if path.is_file() and "#" not in path.name):
             with suppress(FileNotFoundError), path.open("rb") as opened:  # the retention may remove one meanwhile
                 stored.append(_store(opened, folder, f"{name}/{path.relative_to(source).as_posix()}", sealing))
     if FILES not in sources:
@@ -171,11 +172,6 @@ def _kept_elsewhere(config: Config) -> list[str]:
         f"the files of {store}, of which {LISTING} is the list.": FILES not in _sources(config),
     }
     return [sentence for sentence, holds in sentences.items() if holds]
-
-
-def _files_below(folder: Path) -> Iterable[Path]:
-    """In the order of their names; none of what a killed process has left half written."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and "#" not in path.name)
 
 
 def _targets(config: Config, manifest: Manifest) -> dict[str, Path]:
