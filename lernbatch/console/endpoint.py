@@ -16,13 +16,13 @@ from lernbatch import log
 from lernbatch.console import failures, forms, refusals, rendering, rules, sessions, words
 from lernbatch.console.model import FormProblem, KeptForm, Session
 from lernbatch.console.provider import SignInRefused
-from lernbatch.console.visit import Page, Visit, Write, see_other
+from lernbatch.console.visit import Page, Visit, see_other
 from lernbatch.database import db
 from lernbatch.errors import LernbatchError, NotFound, Upstream
 from lernbatch.services import Services
 from lernbatch.sunbird.http import BUDGET, TOKEN_HEADER, Budget
 from lernbatch.web import admission, audit
-from lernbatch.web.caller import NOBODY, Caller
+from lernbatch.web.caller import NOBODY
 from lernbatch.web.headers import headers_of
 from lernbatch.web.request import Call
 from lernbatch.web.routing import Access, Route
@@ -118,7 +118,10 @@ class PageEndpoint:
             rules.check_site(visit.call.headers.get("sec-fetch-site"))
             if visit.session is not None:
                 rules.check_csrf(visit.session.csrf, visit.path, visit.form.get(forms.TOKEN, ""))
-            return await _done(visit, write)
+            if write.audit is None:
+                return await write.handler(visit)
+            visit.call.request = {name: value for name, value in visit.form.items() if name not in forms.FRAME}
+            return await audit.noting(visit.call, write.audit, lambda _: write.handler(visit))
         except rules.FormNotOurs as error:
             visit.status = error.http_status
             text = visit.words._("This form lay open too long, so nothing was saved. Look it over and send it again.")
@@ -136,14 +139,6 @@ async def _is_no_call(call: Call) -> Response:
     raise NotFound
 
 
-async def _done(visit: Visit, write: Write) -> Response:
-    """The answer of what a form does, with its line in the audit trail."""
-    if write.audit is None:
-        return await write.handler(visit)
-    visit.call.request = {name: value for name, value in visit.form.items() if name not in forms.FRAME}
-    return await audit.noting(visit.call, write.audit, lambda _: write.handler(visit))
-
-
 async def _sign_in(visit: Visit) -> None:
     """Find out who asks, by the cookie."""
     cookie = visit.call.http.cookies.get(cookie_name(visit.call.http))
@@ -151,10 +146,11 @@ async def _sign_in(visit: Visit) -> None:
     if session is None:
         return
     session = await _refreshed(visit, session)
-    caller = None if session is None else _caller(visit.services, session)
     if session is None:
         return
-    if caller is None:
+    try:  # the session's token is read as the API reads it
+        caller = visit.services.tokens.caller({TOKEN_HEADER: session.grant.access_token}, required=True)
+    except LernbatchError:  # it does not count any more
         await sessions.end(visit.services, session.session_id, session.user_id)
         return
     visit.session, visit.call.caller = session, caller
@@ -185,15 +181,6 @@ async def _refreshed(visit: Visit, session: Session) -> Session | None:
             await sessions.end(services, session.session_id, session.user_id)
             return None
         return await sessions.renew(services, current, grant)
-
-
-def _caller(services: Services, session: Session) -> Caller | None:
-    """The caller by the session's token, as the API reads it; None when the token does not count any more."""
-    try:
-        token = session.grant.access_token
-        return services.tokens.caller({TOKEN_HEADER: token}, required=True)
-    except LernbatchError:
-        return None
 
 
 async def _ask_to_sign_in(visit: Visit) -> Response:

@@ -119,7 +119,10 @@ def page(
             ),
         ],
         "parts": [
-            {"text": _said(name, value, words), "link": _without(address, name)}
+            {
+                "text": _said(name, value, words),
+                "link": f"?{urlencode({key: given for key, given in address.items() if key != name})}",
+            }
             for name, value in _filters(asked).items()
         ],
         "next": None if page.next is None else f"?{urlencode({**address, 'after': show_cursor(page.next, query)})}",
@@ -162,10 +165,6 @@ def _said(name: str, value: str, words: Words) -> str:
     elif name == "addedHow":
         value = words._(HOW.get(value, value))
     return words._(_SENTENCES[name], value=value)
-
-
-def _without(kept: Mapping[str, str], name: str) -> str:
-    return f"?{urlencode({key: value for key, value in kept.items() if key != name})}"
 
 
 def _row(row: LearnerRow, page: LearnersPage, names: Names, words: Words) -> dict[str, Any]:

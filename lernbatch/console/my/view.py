@@ -195,7 +195,7 @@ def batch(explanation: Explanation, batch: Batch, names: Names, visit: Visit, *,
         **_last_day(batch, visit.services, words),
         "is_active": explanation.enrolment.active,
         "sentence": awards.sentence(explanation, words, is_own=True),
-        "is_good": not explanation.certificates.results or not _lacks_one(explanation),
+        "is_good": all(result.outcome == "issued" for _template, result in explanation.certificates.results),
         "templates": [
             {"name": template.name, "steps": awards.steps(result, explanation, words)}
             for template, result in explanation.certificates.results
@@ -232,7 +232,3 @@ def units(course: Course, states: States) -> list[dict[str, Any]]:
         done = sum(item["status"] == COMPLETED for item in counted)
         rows.append({"name": name, "items": items, "done": done, "total": len(counted)})
     return rows
-
-
-def _lacks_one(explanation: Explanation) -> bool:
-    return any(result.outcome != "issued" for _template, result in explanation.certificates.results)

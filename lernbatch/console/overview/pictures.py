@@ -55,7 +55,10 @@ def day_by_day(chart: Chart, number: Callable[[float], str], month: Callable[[da
     def y(value: float) -> float:
         return round(BOTTOM - value / top * (BOTTOM - TOP), 1)
 
-    parts = [_grid(value, y(value), number(value)) for value in range(0, top + 1, step)]
+    grid = Markup(
+        '<path class="lg" d="M46 {y}H606"/><text class="lo" x="40" y="{below}" text-anchor="end">{text}</text>'
+    )
+    parts = [grid.format(y=y(value), below=y(value) + 4, text=number(value)) for value in range(0, top + 1, step)]
     parts += [
         Markup('<text x="{}" y="214">{}</text>').format(x(day), month(day)) for day in _months(chart.first, chart.last)
     ]
@@ -91,12 +94,6 @@ def nice_step(most: int) -> int:
             if most <= digit * power * _MOST_GRID_LINES:
                 return digit * power
         power *= 10
-
-
-def _grid(value: int, y: float, text: str) -> Markup:
-    return Markup(
-        '<path class="lg" d="M46 {y}H606"/><text class="lo" x="40" y="{below}" text-anchor="end">{text}</text>'
-    ).format(y=y, below=y + 4, text=text)
 
 
 def _months(first: date, last: date) -> list[date]:
