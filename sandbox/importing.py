@@ -89,9 +89,9 @@ async def people(conn: Connection, path: Path) -> Imported:
     read = csv_files.people(path)
     async with conn.transaction():
         named = sorted({row.org_id for _, row in read.rows if row.org_id})
-        known = set(await db.value(conn, Q.known_organisations, org_ids=named))
-        strangers = [(line, row) for line, row in read.rows if row.org_id and row.org_id not in known]
-        good = [row for _, row in read.rows if not row.org_id or row.org_id in known]
+        org_ids = set(await db.value(conn, Q.known_organisations, org_ids=named))
+        strangers = [(line, row) for line, row in read.rows if row.org_id and row.org_id not in org_ids]
+        good = [row for _, row in read.rows if not row.org_id or row.org_id in org_ids]
         await put_people(conn, good)
     problems = [*read.problems, *(Problem(line, f"there is no organisation {row.org_id}") for line, row in strangers)]
     return Imported(len(good), tuple(sorted(problems, key=lambda problem: problem.line)))
@@ -182,10 +182,10 @@ async def groups(conn: Connection, path: Path) -> Imported:
 
 def _listed(data: Any, *keys: str) -> list[Any]:
     """What a file holds, as a list: the result of an envelope, under one of `keys`, or the bare thing or things."""
-    found = data.get("result", data) if isinstance(data, dict) else data
+    listed = data.get("result", data) if isinstance(data, dict) else data
     for key in keys:
-        found = found.get(key, found) if isinstance(found, dict) else found
-    return found if isinstance(found, list) else [found]
+        listed = listed.get(key, listed) if isinstance(listed, dict) else listed
+    return listed if isinstance(listed, list) else [listed]
 
 
 def _check_group(path: Path, group: object) -> None:

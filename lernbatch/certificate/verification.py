@@ -130,10 +130,10 @@ async def number_in(services: Services, file: bytes) -> str:
         signed, _is_picture = baking.credential_in(file)
         return proof.verify(signed, [*keys.keys, *keys.bad])
 
-    found = await asyncio.to_thread(verified)  # a PDF takes a while
-    if not found.trusted:
+    verified_file = await asyncio.to_thread(verified)  # a PDF takes a while
+    if not verified_file.trusted:
         raise Unverifiable("The key that signed it is none of ours.")
-    return str(found.credential.get("id", "")).rpartition("/")[2]
+    return str(verified_file.credential.get("id", "")).rpartition("/")[2]
 
 
 async def status_list(services: Services, purpose: str, number: int) -> dict[str, Any]:

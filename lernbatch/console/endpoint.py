@@ -187,8 +187,8 @@ async def _ask_to_sign_in(visit: Visit) -> Response:
     """Lead to the sign-in page and back; what was typed comes along."""
     if visit.call.http.method != "POST":
         query = visit.call.http.url.query
-        wanted = visit.path + (f"?{query}" if query else "")
-        return see_other(f"{SIGN_IN}?{urlencode({'next': wanted})}" if wanted != rules.HOME else SIGN_IN)
+        address = visit.path + (f"?{query}" if query else "")
+        return see_other(f"{SIGN_IN}?{urlencode({'next': address})}" if address != rules.HOME else SIGN_IN)
     values = {name: value for name, value in visit.form.items() if name not in forms.FRAME}
     kept = sessions.keep_form(visit.services, KeptForm(visit.path, values))
     sign_in = next(page for page in visit.console.pages if page.path == SIGN_IN)
@@ -201,10 +201,10 @@ def _with_preferences(visit: Visit, chosen: Iterable[str]) -> Response:
     """The same page in the language or theme that a link names, from now on."""
     left = {name: value for name, value in visit.query.items() if name not in PREFERENCES}
     response = see_other(quote(visit.path) + (f"?{urlencode(left)}" if left else ""))
-    known = {"language": words.languages(), "theme": rendering.THEMES}
+    choices = {"language": words.languages(), "theme": rendering.THEMES}
     for name in chosen:
         value = visit.query[name]
-        is_known = value in known[name]
+        is_known = value in choices[name]
         response.set_cookie(
             PREFERENCES[name],
             value if is_known else "",

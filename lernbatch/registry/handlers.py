@@ -75,8 +75,8 @@ async def search(call: Call) -> Response:
     certificates, others = await _of_learner(call, user_id or call.caller.subject, course_id, batch_id)
     return _json(
         [
-            *(record.show_entity(each, call.services.config.base_url, known=True) for each in certificates),
-            *(wire.show_imported(each, imported.record_of(call.services, each), known=True) for each in others),
+            *(record.show_entity(each, call.services.config.base_url, names_learner=True) for each in certificates),
+            *(wire.show_imported(each, imported.record_of(call.services, each), names_learner=True) for each in others),
         ]
     )
 
@@ -92,7 +92,9 @@ async def download(call: Call) -> Response:
     accepted = call.headers.get("accept", "")
     form = next((form for form in ("svg", "pdf", "png") if pictures.MEDIA_TYPES[form] in accepted), None)
     if form is None:
-        shown = record.show_entity(certificate, call.services.config.base_url, known=await _knows(call, certificate))
+        shown = record.show_entity(
+            certificate, call.services.config.base_url, names_learner=await _knows(call, certificate)
+        )
         # Portals parse the signed part themselves.
         return _json({**shown, "_osSignedData": msgspec.json.encode(shown["_osSignedData"]).decode()})
     picture = await _picture(call, certificate, form)
@@ -125,7 +127,9 @@ async def legacy_search(call: Call) -> wire.RegistrySearchAnswer:
     user_id = _named(call.request, "recipient") or call.caller.subject
     certificates, others = await _of_learner(call, user_id, None, None)
     content = [wire.show_hit(certificate) for certificate in certificates]
-    content += [wire.show_imported_hit(one, imported.record_of(call.services, one)) for one in others]
+    content += [
+        wire.show_imported_hit(certificate, imported.record_of(call.services, certificate)) for certificate in others
+    ]
     return wire.RegistrySearchAnswer(response=wire.RegistryHits(count=len(content), content=content))
 
 
@@ -162,11 +166,15 @@ async def legacy_download_by_url(call: Call) -> wire.PdfLink:
 async def legacy_read(call: Call) -> wire.RegistryRecordAnswer:
     """GET /certs/v1/registry/read/{certificate_id}: Read a certificate's record. In the older form."""
     certificate = await _certificate(call)
-    known = await _knows(call, certificate)
+    names_learner = await _knows(call, certificate)
     if isinstance(certificate, ImportedCertificate):
         record_of = imported.record_of(call.services, certificate)
-        return wire.RegistryRecordAnswer(response=wire.show_imported_record(certificate, record_of, known=known))
-    return wire.RegistryRecordAnswer(response=wire.show_record(certificate, call.services.config.base_url, known=known))
+        return wire.RegistryRecordAnswer(
+            response=wire.show_imported_record(certificate, record_of, names_learner=names_learner)
+        )
+    return wire.RegistryRecordAnswer(
+        response=wire.show_record(certificate, call.services.config.base_url, names_learner=names_learner)
+    )
 
 
 @takes(wire.ValidationRequest)
@@ -185,11 +193,11 @@ async def legacy_validate(call: Call) -> wire.RegistryRecordAnswer:
         if other.standing != "valid" or (other.token and code != other.token):
             raise InvalidCertificate
         record_of = imported.record_of(call.services, other)
-        return wire.RegistryRecordAnswer(response=wire.show_imported_record(other, record_of, known=False))
+        return wire.RegistryRecordAnswer(response=wire.show_imported_record(other, record_of, names_learner=False))
     if checked is None or checked.standing != "valid":
         raise InvalidCertificate
     return wire.RegistryRecordAnswer(
-        response=wire.show_record(checked.certificate, call.services.config.base_url, known=False)
+        response=wire.show_record(checked.certificate, call.services.config.base_url, names_learner=False)
     )
 
 
@@ -285,8 +293,10 @@ async def _imported_download(call: Call, certificate: ImportedCertificate) -> Re
         media, _, picture = _print_uri(call, certificate).partition(",")
         body = base64.b64decode(picture) if media.endswith(";base64") else unquote_to_bytes(picture)
         return Response(body, media_type="image/svg+xml", headers=pictures.protection("svg"))
-    known = await _knows(call, certificate)
-    return _json(wire.show_imported(certificate, imported.record_of(call.services, certificate), known=known))
+    names_learner = await _knows(call, certificate)
+    return _json(
+        wire.show_imported(certificate, imported.record_of(call.services, certificate), names_learner=names_learner)
+    )
 
 
 def _print_uri(call: Call, certificate: ImportedCertificate) -> str:

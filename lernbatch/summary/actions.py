@@ -57,14 +57,14 @@ async def summarise(services: Services, query: SummaryQuery, caller: Caller) -> 
         since = datetime.combine(first_day, time(), services.clock.zone)
     elif batch is None or batch.course_id != query.course_id:
         raise InvalidBatch
-    asked = {
+    parameters = {
         "batch_id": query.batch_id,
         "course_id": query.course_id,
         "since": since,
         "by_state": query.by_state,
         "by_district": query.by_district,
     }
-    rows = await services.reports.read(lambda conn: db.all(conn, FigureRow, Q.figures, **asked))
+    rows = await services.reports.read(lambda conn: db.all(conn, FigureRow, Q.figures, **parameters))
     figures = [Figure(row.kind, row.state, row.district, row.count) for row in rows if row.known]
     unplaced = Counter({row.kind: row.count for row in rows if not row.known})
     if unplaced:

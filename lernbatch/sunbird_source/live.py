@@ -144,12 +144,12 @@ class LiveSource:
         """Find out which tables there are. Raises: Unusable."""
         self.form = self.dialect.form
         cluster, _ = self._opened()
-        wanted = urlsplit(self.text).path.strip("/")
+        keyspace_of_address = urlsplit(self.text).path.strip("/")
         usual = tuple({kind.keyspace for kind in TABLES.values()})
         declared: dict[str, Mapping[str, CqlType | None]] = {}
         partition_keys: dict[str, tuple[str, ...]] = {}
         for name, keyspace in cluster.metadata.keyspaces.items():
-            if name == wanted or (not wanted and name.endswith(usual)):
+            if name == keyspace_of_address or (not keyspace_of_address and name.endswith(usual)):
                 user_types = _user_types(keyspace.user_types)
                 for table in keyspace.tables.values():
                     called = f"{name}.{table.name}"
@@ -371,16 +371,16 @@ def _protocol_handler() -> Any:
 
 def _user_types(user_types: Mapping[str, Any]) -> dict[str, CqlType]:
     """The types of a keyspace; one that is made of another comes after it."""
-    known: dict[str, CqlType] = {}
+    types: dict[str, CqlType] = {}
     for _ in user_types:
         for name, kind in user_types.items():
             fields = {
                 field: declared
                 for field, text in zip(kind.field_names, kind.field_types, strict=True)
-                if (declared := _declared(text, known)) is not None
+                if (declared := _declared(text, types)) is not None
             }
-            known[name] = CqlType(name, fields=fields)
-    return known
+            types[name] = CqlType(name, fields=fields)
+    return types
 
 
 def _declared(text: str, user_types: Mapping[str, CqlType]) -> CqlType | None:

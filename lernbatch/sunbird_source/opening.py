@@ -156,8 +156,8 @@ def _declared(
                 )
             headers[file.path] = columns
             files.append(SourceFile(file.called, file.path, file.name, columns, named))
-        known = declared.setdefault(file.called, {})
-        known |= {column: types.get(column) for column in columns}
+        columns_of_table = declared.setdefault(file.called, {})
+        columns_of_table |= {column: types.get(column) for column in columns}
     empty = {file.called for file in data} - declared.keys()
     return declared, files, sorted(empty)
 

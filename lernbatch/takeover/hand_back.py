@@ -82,10 +82,10 @@ async def hand_back(services: Services, conn: Connection, folder: Path, *, every
     if handed_over is None and not everything:
         raise NotHandedOver
     since = None if everything or handed_over is None else handed_over.began_at
-    known = await conn.fetchval(Q.guessed_of_pass.text, copied.pass_id)
+    sources = await conn.fetchval(Q.guessed_of_pass.text, copied.pass_id)
     counts: Counter[str] = Counter()
     with ExitStack() as files:
-        writers = {name: files.enter_context(Writer(folder, *_shape(name, known))) for name in GIVEN_BACK}
+        writers = {name: files.enter_context(Writer(folder, *_shape(name, sources))) for name in GIVEN_BACK}
         async with conn.transaction(isolation="repeatable_read", readonly=True):
             async for batch in _rows(conn, ConvertedBatch, Q.batches_since, since):
                 writers["course_batch"].write(back.batch_row(batch, services.clock.zone))

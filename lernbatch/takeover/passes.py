@@ -13,7 +13,7 @@ from lernbatch.progress.model import COMPLETED
 from lernbatch.sealing import Seal
 from lernbatch.services import Services
 from lernbatch.sunbird_source.model import SunbirdSource
-from lernbatch.takeover.convert.model import BatchFacts, Converted, ConvertOptions, MoveProblem
+from lernbatch.takeover.convert.model import BatchFacts, Converted, ConvertOptions
 from lernbatch.takeover.database import Tables
 
 BYTES_AT_ONCE = 4 * 1024 * 1024  # of staged rows that are built in one transaction; a learner may have more
@@ -74,7 +74,6 @@ class Pass:
     unknown: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)
     zones: Counter[str] = field(default_factory=Counter)
-    found: list[MoveProblem] = field(default_factory=list)  # of batches, before they are written
     counts: PassCounts = field(default_factory=PassCounts)
     bytes_at_once: int = BYTES_AT_ONCE
     removes_vanished: bool = False  # what the source has not any more is taken out of the target

@@ -53,7 +53,7 @@ def demo(
     console = Screen()
     settings = command.settings()
     contents = expected.contents(importing.SAMPLE / "course.json")
-    wanted = expected.figures(contents, learners)
+    implied = expected.figures(contents, learners)
     with opening.opened(settings) as dsn, service.started(settings, dsn) as url:
         columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console) as bars:
@@ -63,8 +63,8 @@ def demo(
             except* (Surprise, httpx.TransportError) as wrong:
                 raise Unusable(f"The demo went wrong: {wrong.exceptions[0]}.") from wrong
         report.show_stages(console, run.stages)
-        report.show_figures(console, seen, wanted)
-        if seen != wanted:
+        report.show_figures(console, seen, implied)
+        if seen != implied:
             raise Unusable("The demo's figures are not what its input implies.")
         if not once:
             report.show_leftovers(console, run.leftovers())

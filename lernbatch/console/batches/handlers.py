@@ -127,15 +127,14 @@ def _whose(visit: Visit) -> tuple[Condition, ...]:
 async def _counted(visit: Visit, result: SearchResult) -> dict[str, view.Counted]:
     """Batch id → what is known of its learners; of batches that the reader does not manage only how many there are."""
     managed = [batch for batch in result.batches if batch.batch_id in result.managed]
-    counted = {entry.figures.batch_id: entry.figures for entry in await figures.figures_of(visit.services, managed)}
+    counted = await figures.counts_of(visit.services, managed)
     rows = {}
     for batch in result.batches:
-        counts, known = result.learner_counts.get(batch.batch_id), counted.get(batch.batch_id)
-        is_known = known is not None and known.counted_at is not None
+        learners, counts = result.learner_counts.get(batch.batch_id), counted.get(batch.batch_id)
         rows[batch.batch_id] = view.Counted(
-            counts.participants if counts else 0,
-            counts.completed if counts else 0,
-            known.active if known and is_known else None,
-            known.certified if known and is_known else None,
+            learners.participants if learners else 0,
+            learners.completed if learners else 0,
+            counts.active if counts else None,
+            counts.certified if counts else None,
         )
     return rows

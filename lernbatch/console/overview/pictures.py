@@ -123,8 +123,8 @@ def _lines(chart: Chart, x: Callable[[date], float], y: Callable[[float], float]
     at_end = x(chart.today)
     is_late = at_end > (LEFT + RIGHT) / 2
     below = math.inf
-    for wanted, kind, label in sorted(labels, reverse=True):
-        below = min(wanted, below - _LABEL_HEIGHT)
+    for height, kind, label in sorted(labels, reverse=True):
+        below = min(height, below - _LABEL_HEIGHT)
         parts.append(
             Markup('<text class="{} halo" x="{}" y="{}" text-anchor="{}">{}</text>').format(
                 kind, at_end - 6 if is_late else at_end + 6, round(below, 1), "end" if is_late else "start", label

@@ -74,9 +74,9 @@ def _program(config: Config, name: str) -> str:
         path = binaries(config.pg_bin) / name
         if path.is_file():
             return str(path)
-    if (found := shutil.which(name)) is None:
+    if (path := shutil.which(name)) is None:
         raise Unusable(f"There is no {name}: install PostgreSQL's client programs, or set LERNBATCH_PG_BIN.")
-    return str(Path(found))
+    return str(Path(path))
 
 
 def _without_password(dsn: str) -> tuple[str, str]:

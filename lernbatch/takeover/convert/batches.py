@@ -103,7 +103,7 @@ def _is_too_long(row: SourceRow, course_id: str, batch_id: str) -> bool:
     """Whether an index of ours cannot hold what it is about, or who may change it."""
     values = row.values
     people = [text(values.get("createdby")) or "", *texts(values.get("createdfor")), *texts(values.get("mentors"))]
-    return len(course_id) + len(batch_id) > LONGEST_KEY or any(len(one) > LONGEST_KEY for one in people)
+    return len(course_id) + len(batch_id) > LONGEST_KEY or any(len(user_id) > LONGEST_KEY for user_id in people)
 
 
 def _hold(converted: Converted, row: SourceRow, problem: MoveProblem) -> None:
