@@ -130,9 +130,9 @@ def reinstate(certificate_id: str, /, *, reason: str, code: str | None = None) -
     _change(certificate_id, CertificateStatus.ACTIVE, reason, code)
 
 
-def _change(certificate_id: str, standing: CertificateStatus, reason: str, code: str | None) -> None:
+def _change(certificate_id: str, status: CertificateStatus, reason: str, code: str | None) -> None:
     try:
-        change = StatusChange(certificate_id, standing, reason, wire.read_code(code, standing))
+        change = StatusChange(certificate_id, status, reason, wire.read_code(code, status))
     except wire.InvalidParameter as unknown:
         raise Unusable(f"{unknown} One of: {', '.join(wire.CODES_BY_HAND)}.") from unknown
 
@@ -142,7 +142,7 @@ def _change(certificate_id: str, standing: CertificateStatus, reason: str, code:
 
     asyncio.run(work())
     command.note("certificate.change", about=certificate_id)
-    _say(f"{certificate_id} is {standing.value}.")
+    _say(f"{certificate_id} is {status.value}.")
 
 
 @app.command(name="zip")
@@ -248,7 +248,7 @@ def verify(
             data = opened.read(baking.MAX_BYTES + 1)  # one byte more than is taken, of a file that is too large
         signed, is_picture = baking.credential_in(data)
         verified = proof.verify(signed, trusted)
-        standing = _standing(verified.credential, status_lists or [], trusted)
+        validity = _validity(verified.credential, status_lists or [], trusted)
     except OSError as unreadable:
         raise Unusable(f"{unreadable.filename} cannot be read: {unreadable.strerror}.") from unreadable
     except Unverifiable as why:
@@ -272,8 +272,8 @@ def verify(
             f"{file} was not changed since the key {verified.key.name} signed it, but that key is none of those "
             "you trust: give the issuer's did.json with --keys."
         )
-    if standing != "valid":
-        raise Unusable(f"{file} is genuine, and {standing}.")
+    if validity != "valid":
+        raise Unusable(f"{file} is genuine, and {validity}.")
     _say("Valid: the signature is the issuer's and nothing was changed.")
     if is_picture:
         _say("What is signed is said above; what the picture shows is not, so compare the two.")
@@ -289,13 +289,13 @@ def _keys(file: Path) -> list[IssuerKey]:
         raise Unusable(f"{file} holds no keys that can be read.") from wrong
 
 
-def _standing(said: Any, lists: Sequence[Path], trusted: Sequence[IssuerKey]) -> str:
+def _validity(said: Any, lists: Sequence[Path], trusted: Sequence[IssuerKey]) -> str:
     expires = said.get("validUntil")
     try:
         until = datetime.fromisoformat(expires).astimezone(UTC) if expires else None
     except (TypeError, ValueError) as wrong:
         raise Unverifiable(f"Its validUntil {str(expires)[:60]!r} is no time.") from wrong
-    standing = rules.validity("active", until, datetime.now(UTC))
+    validity = rules.validity("active", until, datetime.now(UTC))
     for path in lists:
         listed = proof.verify(path.read_bytes(), trusted)
         if not listed.trusted:
@@ -305,8 +305,8 @@ def _standing(said: Any, lists: Sequence[Path], trusted: Sequence[IssuerKey]) ->
                 listed.credential, int(entry["statusListIndex"])
             ):
                 purpose = entry.get("statusPurpose")
-                standing = {"revocation": "revoked", "suspension": "suspended"}.get(purpose, "unclear")
-    return standing
+                validity = {"revocation": "revoked", "suspension": "suspended"}.get(purpose, "unclear")
+    return validity
 
 
 def _objects(value: Any) -> list[Any]:

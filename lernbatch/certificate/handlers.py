@@ -151,10 +151,10 @@ async def show(call: Call) -> Answer:
     if takes_json:
         if checked is None:
             raise NotFound
-        if checked.standing == rules.WITHDRAWN:
+        if checked.validity == rules.WITHDRAWN:
             return _json(wire.show_withdrawn(checked.certificate))
         shown = wire.show_verification(
-            checked.certificate, checked.standing, checked.chain, call.services.config.base_url
+            checked.certificate, checked.validity, checked.chain, call.services.config.base_url
         )
         return _json({**shown, "proofs": [wire.show_proof(proof) for proof in checked.proofs]})
     return page.certificate(checked, call.services.config.base_url, call.services.clock.zone)

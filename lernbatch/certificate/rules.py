@@ -27,7 +27,7 @@ class CannotChange(Refused):
         super().__init__(f"This certificate cannot become {status.value} any more.")
 
 
-# From which standings each can be reached by hand; superseded comes from a re-issue alone.
+# From which statuses each can be reached by hand; superseded comes from a re-issue alone.
 CHANGES: Mapping[CertificateStatus, tuple[CertificateStatus, ...]] = {
     CertificateStatus.REVOKED: (CertificateStatus.ACTIVE, CertificateStatus.SUSPENDED),
     CertificateStatus.SUSPENDED: (CertificateStatus.ACTIVE,),
@@ -66,7 +66,7 @@ def without_few(counts: Counter[str]) -> Counter[str]:
     return Counter({**told, FEW: few} if few else told)
 
 
-WITHDRAWN = "withdrawn"  # the standing of a certificate whose holder was erased
+WITHDRAWN = "withdrawn"  # the validity of a certificate whose holder was erased
 
 
 def validity(status: str, expires_at: datetime | None, now: datetime) -> str:

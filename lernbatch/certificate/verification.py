@@ -25,10 +25,10 @@ Q = sql.load("lernbatch.certificate")
 
 @dataclass(frozen=True, slots=True)
 class CheckedCertificate:
-    """A certificate as somebody who checks it sees it. `standing`: valid, or why not, in one word."""
+    """A certificate as somebody who checks it sees it. `validity`: valid, or why not, in one word."""
 
     certificate: Certificate
-    standing: str
+    validity: str
     chain: list[Revision]
     proofs: tuple[Proof, ...]  # of its credential; none where it is broken
 
@@ -110,13 +110,13 @@ async def check(services: Services, certificate_id: str) -> CheckedCertificate |
         batch_id=certificate.batch_id,
         certificate_id=certificate_id,
     )
-    standing = rules.validity(certificate.status, certificate.expires_at, services.clock.now())
+    validity = rules.validity(certificate.status, certificate.expires_at, services.clock.now())
     keys = key_set(services.config)
     proofs = proof.trusted_proofs(certificate.credential, keys.keys)
     if not proofs:
         proofs = proof.trusted_proofs(certificate.credential, keys.bad)
-        standing = "broken" if not proofs else "untrusted" if standing == "valid" else standing
-    return CheckedCertificate(certificate, standing, chain, proofs)
+        validity = "broken" if not proofs else "untrusted" if validity == "valid" else validity
+    return CheckedCertificate(certificate, validity, chain, proofs)
 
 
 async def number_in(services: Services, file: bytes) -> str:

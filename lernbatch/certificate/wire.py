@@ -382,14 +382,14 @@ def show_proof(proof: Proof) -> dict[str, Any]:
 
 
 def show_verification(
-    certificate: Certificate, standing: str, chain: Sequence[Revision], public_url: str
+    certificate: Certificate, validity: str, chain: Sequence[Revision], public_url: str
 ) -> dict[str, Any]:
     """What the public page says, as JSON. `chain`: all issues of the award, the newest first."""
     base = f"{public_url}/certs/{certificate.certificate_id}"
     return {
         "identifier": certificate.certificate_id,
-        "standing": standing,
-        "valid": standing == "valid",
+        "standing": validity,
+        "valid": validity == "valid",
         "name": certificate.name,
         "recipientName": recipient_name(certificate),
         "courseId": certificate.course_id,
@@ -405,7 +405,7 @@ def show_verification(
         "reasonCode": certificate.change_code,
         "criteria": certificate.credential["credentialSubject"]["achievement"]["criteria"]["narrative"],
         "evidence": [evidence["narrative"] for evidence in certificate.credential["evidence"]],
-        "supersededBy": chain[0].certificate_id if standing == CertificateStatus.SUPERSEDED else None,
+        "supersededBy": chain[0].certificate_id if validity == CertificateStatus.SUPERSEDED else None,
         "revisions": [
             {
                 "identifier": revision.certificate_id,
@@ -440,8 +440,8 @@ def show_imported(certificate: ImportedCertificate, record: Mapping[str, Any]) -
     """
     own = {
         "identifier": certificate.certificate_id,
-        "standing": certificate.standing,
-        "valid": certificate.standing == "valid",
+        "standing": certificate.validity,
+        "valid": certificate.validity == "valid",
         "issuedElsewhere": True,
     }
     if certificate.is_erased:

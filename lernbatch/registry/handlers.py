@@ -190,11 +190,11 @@ async def legacy_validate(call: Call) -> wire.RegistryRecordAnswer:
     checked = await verification.check(call.services, certificate_id)
     if checked is None and (other := await _imported(call, certificate_id)) is not None:
         code = call.request.get("accessCode")
-        if other.standing != "valid" or (other.token and code != other.token):
+        if other.validity != "valid" or (other.token and code != other.token):
             raise InvalidCertificate
         record_of = imported.record_of(call.services, other)
         return wire.RegistryRecordAnswer(response=wire.show_imported_record(other, record_of, names_learner=False))
-    if checked is None or checked.standing != "valid":
+    if checked is None or checked.validity != "valid":
         raise InvalidCertificate
     return wire.RegistryRecordAnswer(
         response=wire.show_record(checked.certificate, call.services.config.base_url, names_learner=False)
@@ -210,9 +210,9 @@ async def legacy_verify(call: Call) -> wire.VerificationAnswer:
     certificate_id = address.rstrip("/").rpartition("/")[2]
     checked = await verification.check(call.services, certificate_id)
     other = None if checked is not None else await imported.find(call.services, certificate_id)
-    standing = checked.standing if checked is not None else other.standing if other is not None else "unknown"
-    valid = standing == "valid"
-    messages = [] if valid else [f"ERROR: {standing}"]
+    validity = checked.validity if checked is not None else other.validity if other is not None else "unknown"
+    valid = validity == "valid"
+    messages = [] if valid else [f"ERROR: {validity}"]
     return wire.VerificationAnswer(
         response=wire.Verification(valid=valid, messages=messages, error_count=len(messages))
     )
