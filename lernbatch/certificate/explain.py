@@ -255,7 +255,7 @@ def in_one_line(tally: TemplateTally) -> str:
     """
     learners, not_completed = tally.outcomes.total(), tally.reasons[criteria.NOT_COMPLETED]
     if tally.outcomes[rules.FEW]:
-        least = rules.SMALLEST_GROUP
+        least = rules.FEWEST_TOLD
         return f"{tally.template.name}: {learners} learners. What fewer than {least} share is not told apart."
     said = [f"{tally.outcomes[CriteriaOutcome.ISSUED]} issued"]
     reasons = sorted(tally.reasons.items(), key=lambda reason: (-reason[1], reason[0]))

@@ -55,14 +55,14 @@ def certificate_id(secret: bytes, batch_id: str, user_id: str, template_id: str,
     return str(UUID(bytes=hmac.digest(secret, award.encode(), sha256)[:16], version=4))
 
 
-SMALLEST_GROUP = 5  # learners; of fewer a count tells about persons
+FEWEST_TOLD = 5  # learners; of fewer a count tells about persons. FEW has the number, so it is no setting
 FEW = "fewerThanFive"
 
 
 def without_few(counts: Counter[str]) -> Counter[str]:
-    """The counts with all groups of fewer than SMALLEST_GROUP as one, under FEW."""
-    few = sum(count for count in counts.values() if count < SMALLEST_GROUP)
-    told = {name: count for name, count in counts.items() if count >= SMALLEST_GROUP}
+    """The counts with all groups of fewer than FEWEST_TOLD as one, under FEW."""
+    few = sum(count for count in counts.values() if count < FEWEST_TOLD)
+    told = {name: count for name, count in counts.items() if count >= FEWEST_TOLD}
     return Counter({**told, FEW: few} if few else told)
 
 

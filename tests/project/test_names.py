@@ -161,7 +161,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "learner_figures": ("erasure", "figures"),
     "merged_account": ("account", "erasure"),
     "outbox": ("erasure", "jobs.outbox"),
-    "people_due": ("erasure", "person", "summary"),
+    "people_due": ("erasure", "person"),
     "profile": ("erasure", "person"),
     "rate_count": ("web",),
     "roster_change": ("bulk", "erasure"),
