@@ -1,4 +1,8 @@
-"""The rules of enrolment: who may enrol, who may leave, who may do it for others; and the refusals."""
+"""The rules of enrolment: who may enrol, who may leave, who may do it for others; and the refusals.
+
+Dates are the batch's: its last day of enrolment and whether enrolment is open are rules of batch.rules, enrolment_end
+and enrolment_state.
+"""
 
 from __future__ import annotations
 
