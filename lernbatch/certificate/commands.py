@@ -19,7 +19,7 @@ from lernbatch.credential.keys import IssuerKey
 from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.errors import Unusable
 from lernbatch.template.model import CriteriaResult
-from lernbatch.template.wire import read_result
+from lernbatch.template.wire_criteria import read_result
 from lernbatch.web.caller import Caller
 
 app = App(name="certificate", help="Certificates: explain, retry, revoke, download those of a batch, make new keys.")

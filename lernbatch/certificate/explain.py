@@ -18,7 +18,8 @@ from lernbatch.errors import NotFound
 from lernbatch.services import Services
 from lernbatch.template import criteria
 from lernbatch.template.model import CriteriaOutcome, CriteriaResult, Template
-from lernbatch.template.wire import read_template, read_templates, show_result
+from lernbatch.template.wire import read_template, read_templates
+from lernbatch.template.wire_criteria import show_result
 
 Q = sql.load("lernbatch.certificate")
 PAGE = 1000

@@ -9,7 +9,18 @@ import msgspec
 from msgspec import UNSET
 from starlette.responses import Response, StreamingResponse
 
-from lernbatch.certificate import actions, bundle, explain, imported, page, pictures, rules, verification, wire
+from lernbatch.certificate import (
+    actions,
+    bundle,
+    explain,
+    imported,
+    page,
+    pictures,
+    rules,
+    verification,
+    wire,
+    wire_verification,
+)
 from lernbatch.credential import keys
 from lernbatch.credential import status_list as status
 from lernbatch.drawing.design import default_design
@@ -146,17 +157,17 @@ async def show(call: Call) -> Answer:
     takes_json = "application/json" in call.headers.get("accept", "")
     checked = await verification.check(call.services, name)
     if checked is None and (other := await imported.find(call.services, name)) is not None:
-        record = wire.show_imported(other, imported.record_of(call.services, other))
+        record = wire_verification.show_imported(other, imported.record_of(call.services, other))
         return _json(record) if takes_json else page.imported(record, call.services.clock.zone)
     if takes_json:
         if checked is None:
             raise NotFound
         if checked.validity == rules.WITHDRAWN:
-            return _json(wire.show_withdrawn(checked.certificate))
-        shown = wire.show_verification(
+            return _json(wire_verification.show_withdrawn(checked.certificate))
+        shown = wire_verification.show_verification(
             checked.certificate, checked.validity, checked.chain, call.services.config.base_url
         )
-        return _json({**shown, "proofs": [wire.show_proof(proof) for proof in checked.proofs]})
+        return _json({**shown, "proofs": [wire_verification.show_proof(proof) for proof in checked.proofs]})
     return page.certificate(checked, call.services.config.base_url, call.services.clock.zone)
 
 

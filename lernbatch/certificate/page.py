@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import HTMLResponse
 
-from lernbatch.certificate import rules, wire
+from lernbatch.certificate import rules, wire_verification
 from lernbatch.certificate.verification import CheckedCertificate
 from lernbatch.drawing.dates import format_date
 
@@ -62,7 +62,7 @@ def certificate(checked: CheckedCertificate | None, public_url: str, zone: tzinf
     validity = checked.validity if checked else "unknown"
     shown = None
     if checked and validity != rules.WITHDRAWN:
-        shown = wire.show_verification(checked.certificate, validity, checked.chain, public_url)
+        shown = wire_verification.show_verification(checked.certificate, validity, checked.chain, public_url)
 
     def day(at: str) -> str:
         return format_date(datetime.fromisoformat(at), "D MMMM YYYY", zone)
@@ -87,7 +87,7 @@ IMPORTED_SENTENCES = {**SENTENCES, "valid": "This certificate is valid by the re
 
 
 def imported(shown: Mapping[str, Any], zone: tzinfo) -> HTMLResponse:
-    """The page of a certificate that another service issued; `shown`: wire.show_imported."""
+    """The page of a certificate that another service issued; `shown`: wire_verification.show_imported."""
     issued = None if shown["issuedOn"] is None else datetime.fromisoformat(shown["issuedOn"])
     html = (
         _pages()

@@ -22,6 +22,7 @@ from lernbatch.exhaust.model import (
     RequestSearch,
     Selection,
 )
+from lernbatch.exhaust.wire_selection import read_selection
 from lernbatch.report.model import Dataset, ReportBatch
 from lernbatch.sealing import decrypt_as_reference, seal_of
 from lernbatch.services import Services
@@ -199,7 +200,7 @@ async def linked_requests(
 def _selected_ids(request: ExhaustRequest) -> tuple[str, ...]:
     """The batches that a request names; none where its `datasetConfig` cannot be read."""
     try:
-        return wire.read_selection(request.config).batch_ids
+        return read_selection(request.config).batch_ids
     except model.CannotBeMade:
         return ()
 

@@ -17,8 +17,9 @@ from lernbatch.archive.model import FileFormat, ZipEncryption
 from lernbatch.archive.store import Store
 from lernbatch.course.actions import course as find_course
 from lernbatch.errors import Unusable
-from lernbatch.exhaust import actions, resealing, wire, worker
+from lernbatch.exhaust import actions, resealing, worker
 from lernbatch.exhaust.model import ExhaustRequest, ReportSubmission, Requester, RequestStatus
+from lernbatch.exhaust.wire_selection import read_selection
 from lernbatch.person.resealing import ResealCount
 from lernbatch.report.model import Dataset
 from lernbatch.screen import Screen
@@ -141,7 +142,7 @@ async def _deliver(dataset: Dataset, options: ReportOptions) -> list[Path]:
             requested_by=OPERATOR,
             channel=channel,
             config=config,
-            selection=wire.read_selection(config),
+            selection=read_selection(config),
             key=options.key,
             output_format=options.format,
             zip_encryption=ZipEncryption.AES256 if options.aes else ZipEncryption.USUAL,

@@ -18,6 +18,7 @@ from lernbatch.template.model import (
     Withdrawal,
     WithdrawnCertificate,
 )
+from lernbatch.template.wire_criteria import show_result
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 MET, WAITING, UNMET, ISSUED = (
@@ -152,7 +153,7 @@ def test_the_tree_holds_the_evidence() -> None:
     assert [part.rule for part in found.parts] == ["enrolment", "assessment", "user"]
     assert found.parts[1].evidence["percents"] == {"q": 82.0}
     assert criteria_of.percent_of(found) == 82
-    assert templates.show_result(found)["parts"][2]["evidence"]["is"] == "o1"
+    assert show_result(found)["parts"][2]["evidence"]["is"] == "o1"
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,7 @@ def test_what_is_private_of_a_user_stands_in_no_decision_and_no_narrative() -> N
     asked = {"user": {"rootOrgId": "o1", "phone": "98450"}}
     found = evaluated(asked, learner(attributes={"rootOrgId": "o1", "phone": "98450"}))
     assert found.outcome is MET
-    assert "98450" not in f"{templates.show_result(found)} {criteria_of.narrative(template(asked))}"
+    assert "98450" not in f"{show_result(found)} {criteria_of.narrative(template(asked))}"
 
 
 @pytest.mark.parametrize(
