@@ -167,7 +167,13 @@ async def groups(conn: Connection, path: Path) -> Imported:
     """Import groups: one, or a list, as the group service shows them (`id`, `name`, `members`)."""
     listed = _listed(published.read_json(path))
     for group in listed:
-        _check_group(path, group)
+        if not isinstance(group, Mapping) or not isinstance(group.get("id"), str):
+            raise NotImportable(f"{path} is no group: it has no id.")
+        members = group.get("members")
+        if not isinstance(members, list) or not all(
+            isinstance(member, Mapping) and isinstance(member.get("userId"), str) for member in members
+        ):
+            raise NotImportable(f"The group {group['id']} has no list of members with a userId each.")
     async with conn.transaction():
         for group in listed:
             await db.run(
@@ -186,13 +192,3 @@ def _listed(data: Any, *keys: str) -> list[Any]:
     for key in keys:
         listed = listed.get(key, listed) if isinstance(listed, dict) else listed
     return listed if isinstance(listed, list) else [listed]
-
-
-def _check_group(path: Path, group: object) -> None:
-    if not isinstance(group, Mapping) or not isinstance(group.get("id"), str):
-        raise NotImportable(f"{path} is no group: it has no id.")
-    members = group.get("members")
-    if not isinstance(members, list) or not all(
-        isinstance(member, Mapping) and isinstance(member.get("userId"), str) for member in members
-    ):
-        raise NotImportable(f"The group {group['id']} has no list of members with a userId each.")

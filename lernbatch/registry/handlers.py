@@ -87,9 +87,15 @@ async def download(call: Call) -> Response:
     header `Accept` asks.
     """
     certificate = await _certificate(call)
-    if isinstance(certificate, ImportedCertificate):
-        return await _imported_download(call, certificate)
     accepted = call.headers.get("accept", "")
+    if isinstance(certificate, ImportedCertificate):  # its record as its registry gave it, or the picture that is in it
+        if pictures.MEDIA_TYPES["svg"] in accepted:
+            media, _, picture_data = _print_uri(call, certificate).partition(",")
+            is_base64 = media.endswith(";base64")
+            body = base64.b64decode(picture_data) if is_base64 else unquote_to_bytes(picture_data)
+            return Response(body, media_type=pictures.MEDIA_TYPES["svg"], headers=pictures.protection("svg"))
+        record_of, names_learner = imported.record_of(call.services, certificate), await _knows(call, certificate)
+        return _json(wire.show_imported(certificate, record_of, names_learner=names_learner))
     form = next((form for form in ("svg", "pdf", "png") if pictures.MEDIA_TYPES[form] in accepted), None)
     if form is None:
         shown = record.show_entity(
@@ -285,18 +291,6 @@ async def _imported(call: Call, certificate_id: str) -> ImportedCertificate | No
     """The imported certificate of that id; None also where its holder was erased."""
     certificate = await imported.find(call.services, certificate_id)
     return None if certificate is None or certificate.is_erased else certificate
-
-
-async def _imported_download(call: Call, certificate: ImportedCertificate) -> Response:
-    """The record as its registry gave it, or the picture that is in it."""
-    if "image/svg+xml" in call.headers.get("accept", ""):
-        media, _, picture = _print_uri(call, certificate).partition(",")
-        body = base64.b64decode(picture) if media.endswith(";base64") else unquote_to_bytes(picture)
-        return Response(body, media_type="image/svg+xml", headers=pictures.protection("svg"))
-    names_learner = await _knows(call, certificate)
-    return _json(
-        wire.show_imported(certificate, imported.record_of(call.services, certificate), names_learner=names_learner)
-    )
 
 
 def _print_uri(call: Call, certificate: ImportedCertificate) -> str:

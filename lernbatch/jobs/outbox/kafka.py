@@ -36,7 +36,6 @@ Record: TypeAlias = tuple[str, bytes, bytes]  # topic, key, value
 
 if TYPE_CHECKING:  # loaded where there are brokers
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-    from aiokafka.producer.message_accumulator import BatchBuilder
 
 
 async def start(client: AIOKafkaProducer | AIOKafkaConsumer, config: Config) -> None:
@@ -166,7 +165,12 @@ class _PartitionQueue:
 
         self.has_failed = False
         while self.waiting and not self.has_failed:
-            numbers = self._next_batch(batch := producer.create_batch())
+            batch, numbers = producer.create_batch(), list[int]()  # what fits of what waits, and its places
+            for number in self.waiting:
+                _, key, value = self.records[number]
+                if (numbers and self.one_by_one) or batch.append(timestamp=None, key=key, value=value) is None:
+                    break
+                numbers.append(number)
             try:
                 async with asyncio.timeout(timeout_seconds):
                     await (await producer.send_batch(batch, self.topic, partition=self.partition))
@@ -189,16 +193,6 @@ class _PartitionQueue:
             else:
                 for _ in numbers:
                     self.waiting.popleft()
-
-    def _next_batch(self, batch: BatchBuilder) -> list[int]:
-        """Put the first of what waits into `batch`; their places."""
-        numbers: list[int] = []
-        for number in self.waiting:
-            _, key, value = self.records[number]
-            if (numbers and self.one_by_one) or batch.append(timestamp=None, key=key, value=value) is None:
-                break
-            numbers.append(number)
-        return numbers
 
 
 def is_loopback(server: str) -> bool:

@@ -54,7 +54,12 @@ async def make(config: Config, dsn: str, folder: Path, now: datetime, recipients
     Raises: Unusable, when anything could not be read or written; the folder has no manifest then.
     """
     sealing = _recipients(recipients)
-    _make_empty(folder)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # noqa: ASYNC240 - a command serves nobody meanwhile
+        if next(folder.iterdir(), None) is not None:  # noqa: ASYNC240
+            raise Unusable(f"{folder} is not empty: a backup needs a folder of its own.")
+    except OSError as wrong:
+        raise Unusable(f"{folder} cannot be used: {wrong.strerror}.") from wrong
     conn = await hosts.connect(dsn)
     try:
         async with conn.transaction(isolation="repeatable_read", readonly=True):
@@ -189,15 +194,6 @@ def _targets(config: Config, manifest: Manifest) -> dict[str, Path]:
         elif name == FILES:
             raise Unusable("The backup holds files of a folder, and LERNBATCH_FILE_STORE is none: name a folder.")
     return targets
-
-
-def _make_empty(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if next(folder.iterdir(), None) is not None:
-            raise Unusable(f"{folder} is not empty: a backup needs a folder of its own.")
-    except OSError as wrong:
-        raise Unusable(f"{folder} cannot be used: {wrong.strerror}.") from wrong
 
 
 def _manifest(folder: Path) -> Manifest:
