@@ -45,10 +45,8 @@ class LocalPeople:
         row = await db.one(self._pool, _Person, Q.person_to_choose, user_id=user_id)
         if row is None:
             return None
-        roles = []
-        for (
-            text
-        ) in row.roles:  # ROLE is held in the own organisation, ROLE@organisation there, the platform's everywhere
+        roles = []  # ROLE holds in the own organisation, ROLE@organisation in that one, the platform's everywhere
+        for text in row.roles:
             name, _, elsewhere = text.partition("@")
             organisation_ids = frozenset() if name == EVERYWHERE else frozenset({elsewhere or row.org_id} - {""})
             roles.append(Role(name, organisation_ids))
