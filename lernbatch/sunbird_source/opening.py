@@ -19,6 +19,7 @@ from lernbatch.sunbird_source.model import Options, SunbirdSource
 from lernbatch.sunbird_source.naming import identified
 from lernbatch.sunbird_source.schema import read_schema
 
+_LOGS = (".log", ".txt", ".out")
 _LONGEST_LOG_BYTES = 64 * 1024 * 1024
 _data = re.compile(r"(?P<stem>.+?)\.(?P<kind>csv|json)(?:\.(?P<part>\d+))?(?:\.gz)?", re.IGNORECASE)
 
@@ -79,7 +80,10 @@ def _folder(text: str, path: Path, options: Options, unpacked: list[Path]) -> Su
         raise NoSource(f"{text} holds no export: neither a table's CSV by cqlsh nor JSON by dsbulk, with any rows.")
     files = [replace(part, table=names[part.table]) for part in parts if part.table in names]
     set_aside |= dict.fromkeys(empty, "its files are empty")
-    logs = _logs([root for root, _ in roots])
+    logs: dict[str, int] = {}  # what they say of exported rows, by table with its keyspace
+    for path in sorted(file for root, _ in roots for file in root.rglob("*") if file.suffix in _LOGS):
+        if path.is_file() and path.stat().st_size <= _LONGEST_LOG_BYTES:
+            logs |= logged_rows(path.read_text("utf-8", "replace"))
     bytes_by_table = sizes(files)
     tables = {
         name: replace(table, size_bytes=bytes_by_table[name], logged_rows=logs.get(table.called))
@@ -160,12 +164,3 @@ def _declared(
         columns_of_table |= {column: types.get(column) for column in columns}
     empty = {file.called for file in data} - declared.keys()
     return declared, files, sorted(empty)
-
-
-def _logs(roots: list[Path]) -> dict[str, int]:
-    """What the logs beside the files say of exported rows, by table with its keyspace."""
-    counts: dict[str, int] = {}
-    for path in sorted(file for root in roots for file in root.rglob("*") if file.suffix in (".log", ".txt", ".out")):
-        if path.is_file() and path.stat().st_size <= _LONGEST_LOG_BYTES:
-            counts |= logged_rows(path.read_text("utf-8", "replace"))
-    return counts

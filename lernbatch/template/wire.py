@@ -185,7 +185,14 @@ def read_attachment(request: dict[str, Any]) -> Attachment:
     _optional_map(template, "issuer")
     # Our own template needs a name and no more; the contract's need all that their pictures show.
     keys = ("name",) if attachment.template_id == DEFAULT_TEMPLATE else _TEXT_KEYS_OF_SIGNATORY
-    _check_signatories(template.get("signatoryList"), keys)
+    signatories = template.get("signatoryList")
+    if not isinstance(signatories, list | None):
+        raise WrongType("signatoryList", "List")
+    for signatory in signatories or ():
+        if not isinstance(signatory, dict):
+            raise Malformed
+        if signatory and any(blank(signatory.get(key)) for key in keys):
+            raise IncompleteSignatory
     _optional_map(template, "additionalProps")
     if template.get("validity"):  # our addition: {"days": 365}
         days = map_at(template, "validity").get("days")
@@ -201,18 +208,6 @@ def read_attachment(request: dict[str, Any]) -> Attachment:
     if len(msgspec.json.encode(template)) > MAX_TEMPLATE_BYTES:
         raise UnreadableFields
     return attachment
-
-
-def _check_signatories(signatories: Any, keys: Sequence[str]) -> None:
-    if signatories is None:
-        return
-    if not isinstance(signatories, list):
-        raise WrongType("signatoryList", "List")
-    for signatory in signatories:
-        if not isinstance(signatory, dict):
-            raise Malformed
-        if signatory and any(blank(signatory.get(key)) for key in keys):
-            raise IncompleteSignatory
 
 
 def stored_template(
