@@ -236,13 +236,11 @@ def set_session(response: Response, request: Request, cookie: str) -> None:
 
 def starlette_routes(pages: Iterable[Page]) -> list[StarletteRoute]:
     """Every page as Starlette takes it, and the files beside them."""
-    files = StarletteRoute(f"{rendering.FILES.prefix}{{name}}", StaticEndpoint(), methods=["GET"], name="PAGE static")
-    return [files, *map(_starlette_route, pages)]
-
-
-def _starlette_route(page: Page) -> StarletteRoute:
-    methods = ["GET", "POST"] if page.posts else ["GET"]
-    return StarletteRoute(page.path, PageEndpoint(page), methods=methods, name=f"PAGE {page.path}")
+    rows = [StarletteRoute(f"{rendering.FILES.prefix}{{name}}", StaticEndpoint(), methods=["GET"], name="PAGE static")]
+    for page in pages:
+        methods = ["GET", "POST"] if page.posts else ["GET"]
+        rows.append(StarletteRoute(page.path, PageEndpoint(page), methods=methods, name=f"PAGE {page.path}"))
+    return rows
 
 
 class StaticEndpoint:
