@@ -103,6 +103,12 @@ def test_what_is_to_be_typed_exists(line: str) -> None:
         cli.command_line(tuple(words)).parse_args(words, print_error=False, exit_on_error=False)
 
 
+def test_what_is_deployed_is_this_version() -> None:
+    chart = (REPOSITORY / "deploy/helm/lernbatch/Chart.yaml").read_text(encoding="utf-8")
+    assert f'appVersion: "{__version__}"' in chart
+    assert f"image: lernbatch:{__version__}" in (REPOSITORY / "compose.yaml").read_text(encoding="utf-8")
+
+
 def commands(app: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """All commands, as the words that call them."""
     names = [name for name in app if not name.startswith("-")]
