@@ -194,11 +194,10 @@ def show_log(deliveries: Iterable[LoggedDelivery]) -> DeliveriesAnswer:
 
 
 def _delivery(delivery: LoggedDelivery) -> ShownDelivery:
-    state = "taken" if delivery.delivered_at else "waiting" if delivery.due_at else "given-up"
     return ShownDelivery(
         delivery_id=delivery.delivery_id,
         type=delivery.kind,
-        state=state,
+        state=delivery.state,
         attempts=delivery.attempts,
         status=delivery.status,
         error=delivery.error,

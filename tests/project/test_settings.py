@@ -52,6 +52,11 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
     assert documented == {f"LERNBATCH_{name.upper()}" for name in Config.model_fields}
 
 
+def test_every_secret_that_may_lie_in_a_file_is_named() -> None:
+    page = DOCUMENT.read_text(encoding="utf-8")
+    assert [name for name in sorted(config.SECRETS) if f"_{name.upper()}_FILE`" not in page] == []
+
+
 def test_the_references_names_are_of_settings_and_each_of_one() -> None:
     names = [name for names in REFERENCE_NAMES.values() for name in names]
     assert set(REFERENCE_NAMES) <= set(Config.model_fields)
