@@ -26,8 +26,8 @@ class _TransferredBatch:
 async def transfer(services: Services, transfer: Transfer, by: By | None = None) -> int:
     """Replace one person by another, as creator and as mentor, in batches of any status; returns how many batches.
 
-    Batches are changed in sets of BATCHES_AT_ONCE, each in one transaction with its audits. A second run finds nothing.
-    `by`: whose doing each set is noted as in the audit trail; None: a call's, which is noted as a whole.
+    Batches are changed in sets of BATCHES_AT_ONCE, each in one transaction with its audits and, where `by` says who
+    asks, a note in the audit trail; None: the request has a note of its own. A second run finds nothing.
     Raises: rules.InvalidUser, when the successor is not an active user of one of the organisations.
     """
     successor = await services.sunbird.users.profile(transfer.to_user_id)
@@ -56,7 +56,7 @@ async def transfer(services: Services, transfer: Transfer, by: By | None = None)
                     for batch in batches
                 ]
                 await outbox.publish(conn, services, audits)
-            if by is not None and batches:
+            if batches and by is not None:
                 people = (transfer.from_user_id, transfer.to_user_id)
                 await audit.write(conn, services.clock.now(), by, "batch.transfer", whom=people)
         if not batches:

@@ -27,10 +27,10 @@ LARGEST_FILE = 16 * 1024 * 1024  # of a picture that somebody wants checked
 
 @dataclass(frozen=True, slots=True)
 class CheckedCertificate:
-    """A certificate as somebody who checks it sees it. `standing`: valid, or why not, in one word."""
+    """A certificate as somebody who checks it sees it. `validity`: valid, or why not, in one word."""
 
     certificate: Certificate
-    standing: str
+    validity: str
     chain: list[Revision]
     proofs: tuple[Proof, ...]  # of its credential; none where it is broken
 
@@ -112,13 +112,13 @@ async def check(services: Services, certificate_id: str) -> CheckedCertificate |
         batch_id=certificate.batch_id,
         certificate_id=certificate_id,
     )
-    standing = rules.validity(certificate.status, certificate.expires_at, services.clock.now())
+    validity = rules.validity(certificate.status, certificate.expires_at, services.clock.now())
     keys = key_set(services.config)
     proofs = proof.trusted_proofs(certificate.credential, keys.keys)
     if not proofs:
         proofs = proof.trusted_proofs(certificate.credential, keys.bad)
-        standing = "broken" if not proofs else "untrusted" if standing == "valid" else standing
-    return CheckedCertificate(certificate, standing, chain, proofs)
+        validity = "broken" if not proofs else "untrusted" if validity == "valid" else validity
+    return CheckedCertificate(certificate, validity, chain, proofs)
 
 
 async def number_in(services: Services, file: bytes, client: str) -> str:
@@ -135,10 +135,10 @@ async def number_in(services: Services, file: bytes, client: str) -> str:
         return proof.verify(baking.credential_apart(file), [*keys.keys, *keys.bad])
 
     async with checking_queue().slot(client, services.config.certificate_drawing_seconds):
-        found = await asyncio.to_thread(verified)
-    if not found.trusted:
+        verified_file = await asyncio.to_thread(verified)
+    if not verified_file.trusted:
         raise Unverifiable("The key that signed it is none of ours.")
-    return str(found.credential.get("id", "")).rpartition("/")[2]
+    return str(verified_file.credential.get("id", "")).rpartition("/")[2]
 
 
 async def status_list(services: Services, purpose: str, number: int) -> dict[str, Any]:

@@ -40,10 +40,10 @@ def _files(path: Path, endings: tuple[str, ...], table: str) -> list[SourceFile]
         raise NoSource(f"There is no {path}.")
     if path.is_file():
         return [SourceFile(table, path, path.name)]
-    found = sorted(file for file in path.rglob("*") if file.name.lower().endswith(endings) and file.is_file())
-    if not found:
+    files = sorted(file for file in path.rglob("*") if file.name.lower().endswith(endings) and file.is_file())
+    if not files:
         raise NoSource(f"{path} holds no file that ends in {' or '.join(endings)}.")
-    return [SourceFile(table, file, file.relative_to(path).as_posix()) for file in found]
+    return [SourceFile(table, file, file.relative_to(path).as_posix()) for file in files]
 
 
 # -- JSON: registries and indices

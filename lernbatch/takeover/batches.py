@@ -127,12 +127,12 @@ async def ask_courses(moving: Pass, converted: Converted, *, required: bool) -> 
 
 async def trees(moving: Pass, course_ids: Collection[str]) -> dict[str, Course | None]:
     """The trees of these courses; None: unknown. One that could not be asked for is left out."""
-    found: dict[str, Course | None] = {}
+    courses: dict[str, Course | None] = {}
     for course_id in course_ids:
         if course_id in moving.unread:
             continue
-        found[course_id] = None if course_id in moving.unknown else await _tree(moving, course_id)
-    return found
+        courses[course_id] = None if course_id in moving.unknown else await _tree(moving, course_id)
+    return courses
 
 
 async def _tree(moving: Pass, course_id: str) -> Course | None:

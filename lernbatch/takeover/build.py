@@ -71,7 +71,7 @@ async def build(moving: Pass, sink: LearnerSink) -> None:
                     convert_learner(user_id, rows, moving.facts, trees, moving.options, converted)
                 await sink.take(converted, counts)
                 await note(tables, moving.seal, converted.problems, converted.held)
-                _count(counts, converted)
+                counts.add_converted(converted)
             await tables.run(Q.slices_built_now, slices=group, counts=counts.as_json())
         moving.counts.add(counts)
         done += len(group)
@@ -90,18 +90,6 @@ def _groups(slices: Sequence[_Slice], size: int) -> Iterator[list[int]]:
             group, total = [], 0
     if group:
         yield group
-
-
-def _count(counts: PassCounts, converted: Converted) -> None:
-    for (table, fate), number in converted.fates.items():
-        counts.fates[table, fate] += number
-    counts.built["learners"] += len({enrolment.user_id for enrolment in converted.enrolments})
-    counts.built["enrolment"] += len(converted.enrolments)
-    counts.built["enrolment_active"] += sum(enrolment.active for enrolment in converted.enrolments)
-    counts.built["content_state"] += sum(len(enrolment.states) for enrolment in converted.enrolments)
-    counts.built["completed"] += sum(enrolment.status == 2 for enrolment in converted.enrolments)
-    counts.built["attempt"] += len(converted.attempts)
-    counts.built["imported_certificate"] += len(converted.certificates)
 
 
 async def _learners(moving: Pass, slices: list[int]) -> AsyncIterator[dict[str, list[Staged]]]:

@@ -289,8 +289,8 @@ def _people(body: Mapping[str, Any]) -> list[str]:
 def _about(body: Mapping[str, Any], parameters: Mapping[str, str]) -> str | None:
     inner = [value for value in body.values() if isinstance(value, dict)]
     keys = ("batchId", "identifier", "changeId", "tag")
-    found = (part.get(key) for key in keys for part in (body, *inner))
-    named = next((value for value in found if isinstance(value, str)), None)
+    ids = (part.get(key) for key in keys for part in (body, *inner))
+    named = next((value for value in ids if isinstance(value, str)), None)
     return named or parameters.get("batch_id")
 
 

@@ -223,6 +223,15 @@ def test_old_notes_are_forgotten(alone: Running) -> None:
     assert count(alone) == 0
 
 
+def test_batches_handed_over_by_a_command_are_noted(alone: Running, installation: Installation) -> None:
+    leaving, successor, batch_id = new_learner(), known_learner(alone), new_batch(alone)
+    alone.sql("UPDATE batch SET created_by = $2 WHERE batch_id = $1", batch_id, leaving.user_id)
+    done = installation.run("batch", "transfer", leaving.user_id, successor.user_id)
+    assert "handed over: 1." in done.stdout, done.stderr
+    (note,) = notes(alone, what="batch.transfer", who="operator")
+    assert (note["outcome"], note["whom"]) == ("done", [leaving.user_id, successor.user_id])
+
+
 def test_the_trail_is_read_by_a_command_with_filters(own_installation: Installation) -> None:
     installation = own_installation
     for user_id in ("u-one", "u-two"):

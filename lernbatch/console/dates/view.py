@@ -152,7 +152,7 @@ def situation(at: Situation, words: Words) -> Sequence[str]:
     _, state = STATES[BatchStatus(at.status)]
     yes_or_no = words._("yes") if at.may_leave else words._("no")
     last_day = words._("no last day") if at.last_enrolment_day is None else words.day_text(at.last_enrolment_day)
-    seats = words._("no limit") if at.places_left is None else words.number(at.places_left)
+    seats = words._("no limit") if at.seats_left is None else words.number(at.seats_left)
     return [words._(state), last_day, seats, yes_or_no]
 
 

@@ -189,8 +189,8 @@ async def download(visit: Visit) -> Response:
 
 def _query(visit: Visit, batch: Batch) -> tuple[LearnersQuery, bool]:
     """What the address asks for, as the API reads it; what cannot be read is left out, and the page says so."""
-    asked = {"batchId": batch.batch_id, "limit": ROWS}
+    given = {"batchId": batch.batch_id, "limit": ROWS}
     try:
-        return read_learners({**asked, **view.read(visit.query, visit.words.now)}), True
+        return read_learners({**given, **view.read(visit.query, visit.words.now)}), True
     except (LernbatchError, ValueError, OverflowError):
-        return read_learners(asked), False
+        return read_learners(given), False

@@ -27,8 +27,16 @@ VIEWS: tuple[tuple[str, Theme, int], ...] = (
     ("ur", "light", PHONE),
     ("ur", "dark", WIDE),
 )
-# Files, pages that lead to another one, and pages that need something which is asked for there first.
-LEFT_OUT = ("/", "/console", "/console/", "/console/callback", "/b/{batch_id}", "/console/{path:path}")
+# Files, pages that lead to another one, and pages that need something which is asked for there first, or is off here.
+LEFT_OUT = (
+    "/",
+    "/console",
+    "/console/",
+    "/console/callback",
+    "/b/{batch_id}",
+    "/console/webhooks",
+    "/console/{path:path}",
+)
 ADDRESSES = [
     page.path
     for page in PAGES
