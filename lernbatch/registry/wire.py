@@ -193,7 +193,7 @@ def show_imported(
         "osCreatedAt": issued,
         "osUpdatedAt": issued,
     }
-    given = record if known else public_record(certificate, record)
+    given = record if names_learner else public_record(certificate, record)
     shown = {**own, **(given if certificate.source == "registry" else {})}
     return {**shown, "status": "ACTIVE" if is_active else "REVOKED", "recipient": {**recipient, "id": learner}}
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -44,8 +44,7 @@ async def read(call: Call, body: bytes, *, most_files: int, most_fields: int) ->
         raise UnreadableForm
     content_type, parameters = parse_options_header(given)
     if content_type != MULTIPART.encode():
-        fields = await _fields(call, body, most_fields) if content_type == URL_ENCODED.encode() else []
-        yield FormData(fields)
+        yield FormData(await _fields(call, body, most_fields) if content_type == URL_ENCODED.encode() else ())
         return
     if body.count(b"--" + parameters.get(b"boundary", b"")) > most_files + most_fields + 1:
         raise UnreadableForm
@@ -66,12 +65,10 @@ async def read(call: Call, body: bytes, *, most_files: int, most_fields: int) ->
         await opened.close()
 
 
-async def _fields(call: Call, body: bytes, most: int) -> list[tuple[str, str]]:
+async def _fields(call: Call, body: bytes, most: int) -> list[tuple[str, str | UploadFile]]:
     if len(body) > call.services.config.max_body_bytes:
         raise TooLarge
     try:
-        return await beside(
-            body.count(b"%"), parse_qsl, body.decode("latin-1"), keep_blank_values=True, max_num_fields=most
-        )
+        return [*await beside(body.count(b"%"), parse_qsl, body.decode("latin-1"), True, max_num_fields=most)]
     except ValueError as wrong:
         raise UnreadableForm from wrong

@@ -201,10 +201,11 @@ def test_e24_e25_e26_e27_a_line_that_cannot_be_done_says_why(service: Running) -
 
 
 def test_a_strangers_file_is_refused_and_nothing_of_it_is_kept(service: Running) -> None:
-    batch_id = invited(service)
+    batch_id, kept = invited(service), "SELECT 1 FROM bulk_process WHERE uploaded_by = $1"
+    before = service.sql(kept, RAVI.user_id)
     answer = upload(service, f"batchId,userIds\n{batch_id},{ASHA.user_id}\n0404,u\n", person=RAVI)
     assert refusal(answer) == (401, "UNAUTHORIZED_USER", "You are not authorized.")
-    assert service.sql("SELECT 1 FROM bulk_process WHERE uploaded_by = $1", RAVI.user_id) == []
+    assert service.sql(kept, RAVI.user_id) == before
 
 
 def test_a_line_of_a_batch_that_is_not_the_uploaders_is_not_done(service: Running) -> None:

@@ -48,8 +48,8 @@ def test_what_browsers_send_is_read(visits: Visits) -> None:
     visitor = visits()
     hidden = visitor.hidden("/console/check", "check")
     number = "https://learning.example/certs/अ ब&c=d%20+"
-    for more in ({}, {"files": {"other": ("empty.txt", b"")}}):
-        answer = visitor.http.post("/console/check", data={**hidden, "number": number}, **more)
+    for files in (None, {"other": ("empty.txt", b"")}):
+        answer = visitor.http.post("/console/check", data={**hidden, "number": number}, files=files)
         assert answer.headers["location"] == "/certs/%E0%A4%85%20%E0%A4%AC%26c%3Dd%2520%2B"
 
 
