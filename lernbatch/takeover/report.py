@@ -147,12 +147,14 @@ async def write(folder: Path, report: Mapping[str, Any], tables: Tables | None =
                 writer = csv.writer(file)
                 writer.writerow(("key", "was", "is", "more"))
                 after = 0
-                while some := await tables.all(StoredProblem, Q.problems_of_kind, kind=kind, after=after, limit=PAGE):
-                    for problem in some:
+                while problems := await tables.all(
+                    StoredProblem, Q.problems_of_kind, kind=kind, after=after, limit=PAGE
+                ):
+                    for problem in problems:
                         said = dict(problem.said)
                         was, now = said.pop("stored", ""), said.pop("reckoned", "")
                         more = msgspec.json.encode(said).decode() if said else ""
                         cells = (" ".join(problem.key), was, now, more)
                         writer.writerow(neutral(["" if cell is None else str(cell) for cell in cells]))
-                    after = some[-1].problem_id
+                    after = problems[-1].problem_id
     return page
