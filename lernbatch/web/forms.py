@@ -44,7 +44,7 @@ async def read(call: Call, body: bytes, *, most_files: int, most_fields: int) ->
         raise UnreadableForm
     content_type, parameters = parse_options_header(given)
     if content_type != MULTIPART.encode():
-        yield FormData(await _fields(call, body, most_fields) if content_type == URL_ENCODED.encode() else ())
+        yield FormData(await _fields(call, body, most_fields) if content_type == URL_ENCODED.encode() else [])
         return
     if body.count(b"--" + parameters.get(b"boundary", b"")) > most_files + most_fields + 1:
         raise UnreadableForm

@@ -62,8 +62,9 @@ def test_what_opens_something_does_not_follow_from_what_can_be_guessed(service: 
         return str(cohort.certificates()[0]["certificate_id"])
 
     def session() -> str:
-        cookies = Visitor(service, VIKRAM).http.cookies
-        return str(next(iter(cookies.values())))
+        visitor = Visitor(service, VIKRAM)
+        visitor.http.close()
+        return str(next(iter(visitor.http.cookies.values())))
 
     for draw in (link, certificate, session):
         first, second = drawn_again(draw)
