@@ -77,8 +77,8 @@ class ProcessEnded(Unusable):
 
     def __init__(self) -> None:
         super().__init__(
-            "A process that converts rows was ended from outside, perhaps for want of memory. Run the command again: it "
-            "goes on where it was."
+            "A process that converts rows was ended from outside, perhaps for want of memory. Run the command again: "
+            "it goes on where it was."
         )
 
 
