@@ -160,7 +160,6 @@ def _declared(
                 )
             headers[file.path] = columns
             files.append(SourceFile(file.called, file.path, file.name, columns, named))
-        columns_of_table = declared.setdefault(file.called, {})
-        columns_of_table |= {column: types.get(column) for column in columns}
+        declared.setdefault(file.called, {}).update((column, types.get(column)) for column in columns)
     empty = {file.called for file in data} - declared.keys()
     return declared, files, sorted(empty)

@@ -146,11 +146,13 @@ async def write(folder: Path, report: Mapping[str, Any], tables: Tables | None =
                 writer = csv.writer(file)
                 writer.writerow(("key", "was", "is", "more"))
                 after = 0
-                while page := await tables.all(StoredProblem, Q.problems_of_kind, kind=kind, after=after, limit=PAGE):
-                    for problem in page:
+                while problems := await tables.all(
+                    StoredProblem, Q.problems_of_kind, kind=kind, after=after, limit=PAGE
+                ):
+                    for problem in problems:
                         said = dict(problem.said)
                         was, now = said.pop("stored", ""), said.pop("reckoned", "")
                         more = msgspec.json.encode(said).decode() if said else ""
                         writer.writerow((" ".join(problem.key), was, now, more))
-                    after = page[-1].problem_id
+                    after = problems[-1].problem_id
     return page

@@ -37,9 +37,7 @@ def test_a_fragment_may_use_an_earlier_one() -> None:
 
 
 def test_a_room_may_use_a_fragment_of_a_room_below() -> None:
-    text = (
-        "-- rows\nINSERT INTO rows (id, due_at) VALUES (:id, :now) ON CONFLICT (id) DO UPDATE :{enrolment.due_again};"
-    )
+    text = "-- again\nINSERT INTO job (kind) VALUES (:kind) ON CONFLICT (kind) DO UPDATE :{enrolment.due_again};"
     assert "due_at = EXCLUDED.due_at" in sql.parse(text).again.text
 
 

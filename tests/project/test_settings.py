@@ -54,7 +54,7 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
 
 def test_every_secret_that_may_lie_in_a_file_is_named() -> None:
     page = DOCUMENT.read_text(encoding="utf-8")
-    assert [name for name in sorted(config.SECRETS) if f"_{name.upper()}_FILE`" not in page] == []
+    assert [name for name in sorted(environment.SECRETS) if f"_{name.upper()}_FILE`" not in page] == []
 
 
 def test_the_references_names_are_of_settings_and_each_of_one() -> None:

@@ -135,11 +135,11 @@ def _next(enrolment: Enrolment, course: Course | None, words: Words) -> str:
     return words._("Next: %(name)s.", name=name)
 
 
-def joinable(batches: Sequence[Batch], services: Services, words: Words) -> list[dict[str, Any]]:
+def joinable(open_batches: Sequence[Batch], services: Services, words: Words) -> list[dict[str, Any]]:
     """Batches that take learners now or soon."""
     closes_before = services.config.enrolment_closes_days_before_end
     rows = []
-    for batch in batches:
+    for batch in open_batches:
         today = batches.day_in(batch.time_zone, words.now, services.clock.zone)
         if batches.enrolment_is_open(batch, today, 0, closes_before):
             until = batches.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)

@@ -76,6 +76,6 @@ def _program(config: Config, name: str) -> str:
         path = binaries(config.pg_bin) / name
         if path.is_file():
             return str(path)
-    if (path := shutil.which(name)) is None:
+    if (program := shutil.which(name)) is None:
         raise Unusable(f"There is no {name}: install PostgreSQL's client programs, or set LERNBATCH_PG_BIN.")
-    return str(Path(path))
+    return str(Path(program))
