@@ -81,7 +81,7 @@ ROUTES: list[Route] = [
     Route("GET", "/v1/upload/statusDownloadLink/{process_id}", bulk.link_result),
     Route("GET", "/v1/upload/result/{process_id}", bulk.download_result, Access.OPEN, raw=True),
     Route("POST", "/v1/batch/roster/plan", bulk.plan, large=True, unreadable=NotAnObject, is_dear=True),
-    Route("POST", "/v1/batch/roster/apply", bulk.apply, large=True, unreadable=NotAnObject),
+    Route("POST", "/v1/batch/roster/apply", bulk.apply, large=True, unreadable=NotAnObject, is_dear=True),
     Route("POST", "/v1/batch/roster/undo", bulk.undo, unreadable=NotAnObject),
 
     # progress

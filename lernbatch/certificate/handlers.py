@@ -177,7 +177,7 @@ async def _file(call: Call, name: str, form: str) -> Response:
         other = await imported.find(call.services, name) if form == "json" else None
         if other is None or other.is_erased:
             raise NotFound
-        return _json(imported.record_of(call.services, other))
+        return _json(wire_verification.public_record(other, imported.record_of(call.services, other)))
     qr = call.query.get("qr", call.services.config.certificate_qr)
     try:
         qr = qr if qr in QR_KINDS else "URL"

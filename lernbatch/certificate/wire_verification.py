@@ -7,7 +7,15 @@ from typing import Any
 
 from lernbatch.certificate.model import Certificate, CertificateStatus, ChangeCode, ImportedCertificate, Revision
 from lernbatch.certificate.rules import WITHDRAWN
-from lernbatch.certificate.wire import claimed_issuer, imported_name, iso_millis, recipient_name, vouching_name
+from lernbatch.certificate.wire import (
+    claimed_issuer,
+    imported_name,
+    iso_millis,
+    object_of,
+    recipient_name,
+    vouching_name,
+)
+from lernbatch.credential.open_badge import identity_hash
 from lernbatch.credential.proof import Proof
 
 # Why a certificate is not valid any more, for everybody; the words of who decided are for those who manage the batch.
@@ -102,3 +110,19 @@ def show_imported(certificate: ImportedCertificate, record: Mapping[str, Any]) -
         "courseId": certificate.course_id,
         "batchId": certificate.batch_id,
     }
+
+
+# Of a registry's record: the code that validates a certificate, why it was changed, and by whom.
+_PRIVATE = frozenset(("accesscode", "reason", "createdby", "updatedby", "osOwner", "osCreatedBy", "osUpdatedBy"))
+
+
+def public_record(certificate: ImportedCertificate, record: Mapping[str, Any]) -> dict[str, Any]:
+    """A registry's record for who has the certificate's number: its own texts, which are signed, as they came.
+
+    The learner's id beside them is a hash, and what is between the registry and who managed the batch is left out.
+    """
+    shown = {name: value for name, value in record.items() if name not in _PRIVATE}
+    if "recipient" in shown:
+        learner = identity_hash(certificate.user_id, certificate.certificate_id)
+        shown["recipient"] = {**object_of(shown["recipient"]), "id": learner}
+    return shown

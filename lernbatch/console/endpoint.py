@@ -67,8 +67,8 @@ class PageEndpoint:
         scope["lernbatch.path"] = self.route.fill(request.path_params)
         headers = {name: value for name, value in headers_of(scope).items() if name not in _OF_THE_API}
         scope["lernbatch.headers"] = headers
-        largest_bytes = services.config.max_file_bytes if self.page.large else services.config.max_body_bytes
-        call = Call(services, NOBODY, {}, request.path_params, scope["lernbatch.message_id"], request, largest_bytes)
+        message_id, most_bytes = scope["lernbatch.message_id"], services.config.max_body_bytes
+        call = Call(services, NOBODY, {}, request.path_params, message_id, request, most_bytes)
         language = words.choose(request.cookies.get(LANGUAGE_COOKIE), headers.get("accept-language", ""))
         theme = request.cookies.get(THEME_COOKIE)
         return Visit(
@@ -89,15 +89,16 @@ class PageEndpoint:
         await _sign_in(visit)
         config = visit.services.config
         db.anonymous.set(visit.session is None)
-        if is_post:
-            form = await forms.read(visit.call)
-            visit.form, visit.lists, visit.files = form.values, form.lists, form.files
         if visit.session is None:
             admission.check_rate(self.route, request, NOBODY, visit.services)
+        elif not self.page.seen_by(visit.caller, config):
+            raise rules.NotYours
+        if is_post:
+            visit.call.largest_body_bytes = self.page.most_bytes(config, is_signed_in=visit.session is not None)
+            form = await forms.read(visit.call)
+            visit.form, visit.lists, visit.files = form.values, form.lists, form.files
         if visit.session is None and not self.page.is_open:
             return await _ask_to_sign_in(visit)
-        if visit.session is not None and not self.page.seen_by(visit.caller, config):
-            raise rules.NotYours
         if not is_post:
             if visit.session is not None and KEPT in visit.query:
                 kept = await sessions.take_kept_form(visit.services, visit.session)

@@ -112,8 +112,8 @@ def mentors(caller: Caller, _: Config) -> bool:
 
 
 def operates(caller: Caller, config: Config) -> bool:
-    """Whether the caller looks after the installation itself."""
-    return caller.has_role(config.operator_roles)
+    """Whether the caller looks after the installation itself: by a role that is held for no one organisation."""
+    return caller.administers((), config.operator_roles)
 
 
 def learns(caller: Caller, _: Config) -> bool:

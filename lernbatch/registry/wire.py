@@ -18,6 +18,7 @@ from lernbatch.certificate.wire import (
     recipient_name,
     vouching_name,
 )
+from lernbatch.certificate.wire_verification import public_record
 from lernbatch.credential.open_badge import identity_hash
 from lernbatch.credential.strict_json import instant
 from lernbatch.template.rules import shareable
@@ -192,7 +193,8 @@ def show_imported(
         "osCreatedAt": issued,
         "osUpdatedAt": issued,
     }
-    shown = {**own, **(record if certificate.source == "registry" else {})}
+    given = record if names_learner else public_record(certificate, record)
+    shown = {**own, **(given if certificate.source == "registry" else {})}
     return {**shown, "status": "ACTIVE" if is_active else "REVOKED", "recipient": {**recipient, "id": learner}}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from lernbatch.sunbird_source.model import SunbirdSource
+from lernbatch.tables.formulas import neutral
 from lernbatch.takeover.convert.model import OF_COURSES, WEIGHTS, Fate, weight
 from lernbatch.takeover.database import Q, Tables
 from lernbatch.takeover.passes import Pass
@@ -153,6 +154,7 @@ async def write(folder: Path, report: Mapping[str, Any], tables: Tables | None =
                         said = dict(problem.said)
                         was, now = said.pop("stored", ""), said.pop("reckoned", "")
                         more = msgspec.json.encode(said).decode() if said else ""
-                        writer.writerow((" ".join(problem.key), was, now, more))
+                        cells = (" ".join(problem.key), was, now, more)
+                        writer.writerow(neutral(["" if cell is None else str(cell) for cell in cells]))
                     after = problems[-1].problem_id
     return page

@@ -165,6 +165,12 @@ async def note(call: Call, what: str, *, whom: Iterable[str] = (), about: str | 
     await write(call.services.pool, call.services.clock.now(), by(call), what, whom=whom, about=about)
 
 
+async def note_list(call: Call, what: str, people: int, about: str) -> None:
+    """Write down that a list of so many people is read, in whatever pages, when they are MANY_PEOPLE or more."""
+    if people >= MANY_PEOPLE:
+        await note(call, what, about=about)
+
+
 async def end(conn: Connection, *, refused: Collection[str] = ()) -> None:
     """Note in the transaction of the running request's act that it is done; does nothing for a job.
 

@@ -170,9 +170,10 @@ class TokenVerifier:
         if not managed:
             return asking
         claims = self.claims(managed)
-        if claims is None or not asking.user_id or not (lasting := self._lasting(claims, accept_expired)):
+        if claims is None or not (lasting := self._lasting(claims, accept_expired)):
             raise NotAuthenticated
-        if claims.parent_id.lower() != asking.user_id.lower():
+        # A system is nobody's parent, whatever it is called.
+        if not asking.is_user or claims.parent_id.lower() != str(asking.user_id).lower():
             raise NotAuthenticated
         until = min(asking.until or _LASTS, lasting)
         return replace(asking, on_behalf_of=claims.subject, until=None if until == _LASTS else until)

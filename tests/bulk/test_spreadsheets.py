@@ -13,7 +13,7 @@ import httpx
 import openpyxl
 import pytest
 
-from lernbatch.bulk import reader
+from lernbatch import apart
 from tests.bulk.test_files import ENROL, process_id, status, work
 from tests.learning import new_batch, refusal
 from tests.people import ASHA, KAVYA, VIKRAM
@@ -202,7 +202,7 @@ def test_a_file_that_takes_too_much_is_refused_and_the_next_one_read(
 ) -> None:
     book = large_workbook(batch_id, A)
     with monkeypatch.context() as bounds:
-        bounds.setattr(reader, "WAIT_SECONDS", 0.001)
+        bounds.setattr(apart, "WAIT_SECONDS", 0.001)
         answer = upload(service, book)
     assert refusal(answer)[:2] == (400, "INVALID_CSV_FILE")
     assert "more time or memory" in answer.text

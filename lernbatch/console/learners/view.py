@@ -61,7 +61,7 @@ _LEVELS = {
 
 
 def read(query: Mapping[str, str], now: datetime) -> dict[str, Any]:
-    """The address as the API's request. Raises: ValueError, for a number that is none."""
+    """The address as the API's request. Raises: ValueError, for a number that is none; OverflowError, for such days."""
     filters: dict[str, Any] = {name: query[name] for name in _TEXTS if query.get(name)}
     filters |= {name: int(query[name]) for name in _NUMBERS if query.get(name)}
     if query.get("standings"):
