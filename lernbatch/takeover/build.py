@@ -15,6 +15,7 @@ from lernbatch.takeover.database import Q, of_schema
 from lernbatch.takeover.passes import Pass, PassCounts
 from lernbatch.takeover.stage import note
 
+RECORDS_AT_ONCE = 500
 _DECODERS = {kind: msgspec.json.Decoder(list[shape]) for kind, shape in KINDS.items()}  # type: ignore[valid-type]
 
 
@@ -97,12 +98,13 @@ async def _learners(moving: Pass, slices: list[int]) -> AsyncIterator[dict[str, 
     statement = of_schema(Q.staged_learners, moving.tables.schema)
     learners: dict[str, list[Staged]] = {}
     size = 0
-    async for record in moving.tables.conn.cursor(statement.text, slices, prefetch=500):
-        user_id, kind, bodies = record
-        if user_id not in learners and size >= moving.bytes_at_once:
-            yield learners
-            learners, size = {}, 0
-        size += len(bodies)
-        learners.setdefault(user_id, []).extend(_DECODERS[kind].decode(b"[" + bodies + b"]"))
+    cursor = await moving.tables.conn.cursor(statement.text, slices)
+    while records := await cursor.fetch(RECORDS_AT_ONCE):
+        for user_id, kind, bodies in records:
+            if user_id not in learners and size >= moving.bytes_at_once:
+                yield learners
+                learners, size = {}, 0
+            size += len(bodies)
+            learners.setdefault(user_id, []).extend(_DECODERS[kind].decode(b"[" + bodies + b"]"))
     if learners:
         yield learners

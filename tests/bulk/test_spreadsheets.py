@@ -171,6 +171,7 @@ def test_files_that_take_long_are_read_one_at_a_time_and_others_told_to_come_bac
     assert [upload(hurried, data).status_code for data in (large, book)] == [200, 200]
 
 
+@pytest.mark.real
 def test_workbooks_at_once_are_read_one_after_the_other(service: Running, batch_id: str) -> None:
     books = [large_workbook(batch_id, A, K) for _ in range(4)]
     with ThreadPoolExecutor(4) as callers:

@@ -210,7 +210,7 @@ def test_every_closed_route_is_one_of_two_kinds() -> None:
     assert all(route in CLOSED for route in ROUTES if route.path.startswith("/private"))
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.real)])
 def test_operators_have_a_port_of_their_own(dsn: str, tmp_path_factory: pytest.TempPathFactory, workers: str) -> None:
     settings = {"LERNBATCH_OPERATORS_PORT": "0"}
     installation = Installation(tmp_path_factory.mktemp("operators"), dsn, settings)
