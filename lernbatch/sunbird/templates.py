@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from lernbatch.config import Config
 from lernbatch.sunbird.files import Files
-from lernbatch.sunbird.http import Remote, Reply, Unreachable, UpstreamEmpty, bearer, mapping, text
+from lernbatch.sunbird.http import NoAddress, Remote, Reply, Unreachable, UpstreamEmpty, bearer, mapping, text
 
 _FIELDS = "certType,artifactUrl,issuer,signatoryList,name,data"
 
@@ -50,13 +50,13 @@ class Templates:
     async def template(self, template_id: str) -> CertificateTemplateAsset | None:
         """The template; None when neither service knows it (A26).
 
-        Raises: UpstreamEmpty (A27), UpstreamRefused (A28), TemplateUnreadable (A29).
+        Raises: UpstreamEmpty (A27), UpstreamRefused (A28), TemplateUnreadable (A29); NoAddress.
         """
         try:
             reply = await self._read(self._content, self._config.template_read_path, template_id)
             if reply.status == 404:
                 reply = await self._read(self._certificates, self._config.certificate_template_read_path, template_id)
-        except UpstreamEmpty:
+        except (UpstreamEmpty, NoAddress):
             raise
         except Unreachable as failure:
             raise TemplateUnreadable(failure.detail, status=failure.status) from failure
