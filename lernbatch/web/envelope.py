@@ -105,7 +105,7 @@ def decode(body: bytes) -> Any:
     """
     if len(body) > SMALL_BYTES and body.count(b"{") + body.count(b"[") > MOST_CONTAINERS:
         raise MalformedJson("The request body has more objects and lists than are read.")
-    if len(body) > MOST_VALUES and body.count(b",") > MOST_VALUES:
+    if len(body) > 2 * MOST_VALUES and body.count(b",") > MOST_VALUES:
         raise MalformedJson("The request body has more values than are read.")
     return decoded_by(msgspec.json.decode, body)
 
@@ -115,7 +115,8 @@ def decoded_by(read: Callable[[bytes], Decoded], body: bytes) -> Decoded:
 
     Raises: as `decode`, without its bounds; msgspec.ValidationError.
     """
-    if b"\\u0000" in body and _NUL.search(body):  # in a text that is also to name something elsewhere
+    # In a text that is also to name something elsewhere. One byte is looked for ten times as fast as six.
+    if b"\\" in body and b"\\u0000" in body and _NUL.search(body):
         raise Unstorable
     try:
         return read(body)

@@ -72,8 +72,12 @@ def _bounded(text: str) -> str:
 
 def _scalars(entries: list[object]) -> tuple[Scalar, ...]:
     """The values of a list, whose type the first one decides: among texts there is nothing else."""
-    if isinstance(entries[0], str) and not all(isinstance(entry, str) for entry in entries):
-        raise Malformed
+    if isinstance(entries[0], str):
+        texts = [entry for entry in entries if isinstance(entry, str)]
+        if len(texts) < len(entries):
+            raise Malformed
+        _bounded(max(texts, key=len))
+        return tuple(texts)
     return tuple(_scalar(entry) for entry in entries)
 
 
