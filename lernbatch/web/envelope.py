@@ -107,7 +107,10 @@ def decode(body: bytes) -> Any:
         raise MalformedJson("The request body has more objects and lists than are read.")
     if len(body) > 2 * MOST_VALUES and body.count(b",") > MOST_VALUES:
         raise MalformedJson("The request body has more values than are read.")
-    return decoded_by(msgspec.json.decode, body)
+    try:
+        return decoded_by(msgspec.json.decode, body)
+    except msgspec.ValidationError as wrong:  # a number of thousands of digits
+        raise MalformedJson from wrong
 
 
 def decoded_by(read: Callable[[bytes], Decoded], body: bytes) -> Decoded:

@@ -223,6 +223,12 @@ def test_a_body_of_very_many_values_is_not_decoded(service: Running) -> None:
         assert answer.json()["params"]["errmsg"] == "The request body has more values than are read."
 
 
+def test_a_number_that_is_longer_than_numbers_are_read_is_no_json(service: Running) -> None:
+    body = b'{"request":{"filters":{"name":' + b"9" * 6000 + b"}}}"
+    answer = httpx.post(service.url + SEARCH, content=body, headers=JSON)
+    assert (answer.status_code, answer.json()["params"]["errmsg"]) == (400, "The request body is not valid JSON.")
+
+
 def test_of_a_file_in_json_nothing_but_the_file_is_made(service: Running) -> None:
     path, headers = "/v1/batch/bulk/enrollment", {**JSON, **service.headers(ASHA)}
     text = "batchId,userIds\\n" + "," * 600_000
