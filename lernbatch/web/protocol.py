@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from lernbatch import metrics
 from lernbatch.config import Config
 from lernbatch.errors import LernbatchError
 from lernbatch.web import envelope
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 
 class TooSlow(LernbatchError):
@@ -54,6 +57,7 @@ class Protocol(HttpToolsProtocol):
         self._received = 0  # bytes that came last
         self._header_bytes = 0  # bytes since the headers began; more than theirs, when other data came along
         self._unsent: asyncio.TimerHandle | None = None
+        self._answered: RequestResponseCycle | None = None  # which request is, of those that came in a row
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -63,7 +67,12 @@ class Protocol(HttpToolsProtocol):
         for timer in (self._deadline, self._unsent):
             if timer is not None:
                 timer.cancel()
+        self._leave_answer()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         if self._complete and (self.cycle is None or self.cycle.response_complete):
@@ -102,6 +111,7 @@ class Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():  # else it was refused already
+            self._leave_answer()
             super().send_400_response(msg)
 
     def pause_writing(self) -> None:
@@ -154,10 +164,18 @@ class Protocol(HttpToolsProtocol):
             )
             self.transport.write(head.encode() + body)
             metrics.answered("none", error.http_status, 0)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True  # whoever reads its body hears that nothing will come
-            self.cycle.message_event.set()
+        self._leave_answer()
         self.transport.close()
+
+    def _leave_answer(self) -> None:
+        """Whoever answers a request hears that nothing more comes of it, and sends nothing to a closed connection.
+
+        `cycle` is the last request of the connection, of which uvicorn thinks alone.
+        """
+        for cycle in (self._answered, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
     def _unsent_bytes(self) -> int:
         return self.transport.get_write_buffer_size()
@@ -167,6 +185,7 @@ class Protocol(HttpToolsProtocol):
         self._unsent = None
         now = self._unsent_bytes()
         if now >= before > 0:
+            self._leave_answer()
             self.transport.abort()
         elif now:
             self._unsent = self.loop.call_later(self.body_seconds, self._look_at_unsent, now)

@@ -152,7 +152,7 @@ def test_a_small_header_before_a_large_body_is_not_large(strict: Running) -> Non
     assert httpx.post(strict.url + SEARCH, content=body, headers=JSON).status_code == 200
 
 
-def test_an_answer_that_nobody_takes_is_given_up(strict: Running) -> None:
+def test_an_answer_that_nobody_takes_is_given_up(strict: Running, caplog: pytest.LogCaptureFixture) -> None:
     address = urlsplit(strict.url)
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -160,6 +160,8 @@ def test_an_answer_that_nobody_takes_is_given_up(strict: Running) -> None:
         client.connect((address.hostname, address.port))
         with pytest.raises(OSError, match=r"reset|[Bb]roken"):
             flood(client, b"GET /openapi.json HTTP/1.1\r\nHost: h\r\n\r\n" * 100)
+    assert strict.call("GET", "/livez").status_code == 200
+    assert [record for record in caplog.records if "ASGI" in record.message] == []  # nobody fills the log by it
 
 
 def test_a_body_has_the_bound_of_its_route(strict: Running) -> None:
