@@ -98,7 +98,8 @@ PAGES: tuple[Page, ...] = (
     Page("/console/b/{batch_id}", public.show, {"join": Write(public.join, "enrolment.join")}, is_open=True),
 
     # a certificate for anybody; its own page is one of the API's
-    Page("/console/check", checking.show, {"check": Write(checking.check)}, is_open=True, large=True),
+    Page("/console/check", checking.show, {"check": Write(checking.check)}, is_open=True,
+         open_file_bytes=checking.LARGEST_FORM),
 
     # webhooks
     Page("/console/webhooks", webhooks.show, {"add": Write(webhooks.add)}, nav=N_("Webhooks"),

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from lernbatch.figures import wire
+from lernbatch.figures.model import Position
 from lernbatch.routes import ROUTES
 from lernbatch.web import audit
 from lernbatch.web.audit import AUDITED, Refusals
@@ -17,6 +19,7 @@ from tests.learning import complete, enrol, enrolled, known_learner, new_batch, 
 from tests.people import MEERA, RAVI, VIKRAM, Person
 from tests.rows import enrolled as seeded
 from tests.running import Running, running
+from tests.seeds import COURSE
 
 
 def notes(service: Running, **columns: object) -> list[Any]:
@@ -118,6 +121,37 @@ def test_a_list_of_many_people_is_a_read_that_is_noted(service: Running, monkeyp
     read(VIKRAM)
     read(MEERA)  # who sees nobody but herself
     assert [note["what"] for note in notes(service, about=batch_id)] == ["batch.participants"]
+
+
+def test_a_list_of_many_people_is_noted_in_whatever_pages_and_by_whatever_call_it_is_read(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "MANY_PEOPLE", 3)
+    batch_id = new_batch(service, mentors=[MEERA.user_id])
+    for _ in range(4):
+        enrolled(service, batch_id)
+    ids = {"batchId": batch_id}
+    cursor = wire.show_cursor(Position(0, 0, ""), wire.read_learners(ids))  # of no page
+    by_id = {"filters": ids, "fields": ["batchId"]}
+    ends = {"courseId": COURSE, "id": batch_id, "startDate": service.clock.today().isoformat(), "leavePolicy": "never"}
+    for what, path, request in (
+        ("batch.participants", "/v1/batch/participants/list", {"batch": {**ids, "active": True, "limit": 1}}),
+        ("batch.participants", "/v1/batch/participants/list", {"batch": {**ids, "active": True, "offset": 3}}),
+        ("batch.participants", "/v1/course/batch/search?fields=participants", by_id),
+        ("batch.learners", "/v1/course/batch/learners", {**ids, "limit": 1}),
+        ("batch.learners", "/v1/course/batch/learners", {**ids, "limit": 1, "cursor": cursor}),
+        ("batch.preview", "/v1/course/batch/preview", ends),
+        ("bulk.plan", "/v1/batch/roster/plan", {**ids, "userIds": []}),
+    ):
+        service.sql("DELETE FROM audit WHERE about = $1", batch_id)
+        answer = service.call("POST", path, VIKRAM, request)
+        assert answer.status_code == 200, answer.text
+        assert [note["what"] for note in notes(service, about=batch_id)] == [what], path
+    # Of who does not manage the batch nobody reads.
+    service.sql("DELETE FROM audit WHERE about = $1", batch_id)
+    service.call("POST", "/v1/course/batch/search?fields=participants", RAVI, by_id)
+    service.call("POST", "/v1/batch/participants/list", RAVI, {"batch": {**ids, "active": True}})
+    assert notes(service, about=batch_id) == []
 
 
 def test_a_learner_s_own_calls_leave_no_note(service: Running) -> None:

@@ -24,7 +24,7 @@ import asyncpg
 import pytest
 from cyclopts import App
 
-from lernbatch import __version__, cli, config
+from lernbatch import __version__, cli, config, environment
 from lernbatch.archive import formats
 from lernbatch.archive.model import FileFormat
 from lernbatch.console import pages as console
@@ -85,7 +85,7 @@ def test_what_is_to_be_typed_exists(line: str) -> None:
         assert words == ["install", f"lernbatch-{__version__}-py3-none-any.whl"]
     elif program == "kubectl":
         literals = [word.split("=")[1] for word in words if word.startswith("--from-literal")]
-        assert set(literals) <= config.SECRETS
+        assert set(literals) <= environment.SECRETS
     elif program == "helm":
         assert (REPOSITORY / words[2] / "Chart.yaml").is_file()
         values = (REPOSITORY / words[2] / "values.yaml").read_text(encoding="utf-8")

@@ -151,6 +151,7 @@ def installation(server: str, tmp_path: Path) -> Installation:
     return Installation(tmp_path / "home", named(server, "upgraded"), SETTINGS)
 
 
+@pytest.mark.real
 def test_two_processes_are_replaced_under_load_and_no_request_fails(
     installation: Installation, previous: Path, tmp_path: Path
 ) -> None:
