@@ -16,7 +16,7 @@
 #   make docs     the documentation site, from docs/, in build/docs; fails on a link that leads nowhere
 #   make setup    the virtual environment alone; every target above makes it when it is missing or old
 #   make format   format the code
-#   make previous RELEASE=v0.2.0   keep the code of a release, which upgrades are tested from
+#   make previous RELEASE=v0.3.0   keep the code of a release, which upgrades are tested from
 #   make lock     resolve requirements*.in again (needs uv)
 
 VENV ?= .venv
@@ -142,7 +142,7 @@ lock:
 	$(LOCK) -c requirements.lock requirements-docs.in -o requirements-docs.lock
 
 previous:
-	git archive $(RELEASE) -- lernbatch sandbox postgres_supervisor ':!lernbatch/drawing/fonts' \
+	git archive $(or $(RELEASE),$(error Name the release: make previous RELEASE=v0.3.0)) -- lernbatch sandbox postgres_supervisor ':!lernbatch/drawing/fonts' \
 		| xz -9 > tests/upgrade/previous.tar.xz
 
 clean:

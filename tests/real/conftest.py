@@ -73,6 +73,12 @@ _NEEDS: tuple[tuple[object, list[str], str], ...] = (
         "tests/database.",
     ),
     (
+        (patroni.POSTGRES / "postgres").exists(),
+        ["test_older_server.py"],
+        "no PostgreSQL 15 is installed here (Debian's package is postgresql-15), so no backup of an older server was "
+        "restored by newer programs. tests/cli has backups where both are of one version.",
+    ),
+    (
         cassandra.jars("dsbulk"),
         ["test_dsbulk.py"],
         "no dsbulk can be had here (it needs Java and Maven), so what it exports was not read. Documents as it writes "

@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -15,6 +17,10 @@ from lernbatch.config import Config
 from lernbatch.errors import Unusable
 from postgres_supervisor.binaries import binaries
 from postgres_supervisor.errors import SupervisorError
+
+_SINCE_17 = b"SET transaction_timeout = 0;\n"
+_HEAD_LINES = 40  # before the first table: there the settings stand
+_CHUNK_BYTES = 64 * 1024
 
 
 @contextmanager
@@ -29,14 +35,46 @@ def dump(config: Config, dsn: str, snapshot: str) -> Iterator[IO[bytes]]:
 def restoring(config: Config, dsn: str | None) -> Iterator[IO[bytes]]:
     """Where a dump is written to be restored in one transaction; without `dsn` it is read to its end and that is all.
 
+    The statements go through psql, since pg_restore itself refuses a server that is older than it is.
     Raises: Unusable, when it cannot be read or restored.
     """
-    place = ["--file=/dev/null"] if dsn is None else ["--single-transaction", "--exit-on-error"]
-    with _running(config, "pg_restore", dsn, "--no-owner", "--no-privileges", *place, stdin=True) as process:
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):  # it ended early, and says why
-            yield process.stdin
-            process.stdin.close()
+    options = ("--no-owner", "--no-privileges")
+    if dsn is None:
+        with _running(config, "pg_restore", None, *options, "--file=/dev/null", stdin=True) as reading:
+            yield from _fed(reading)
+        return
+    stops = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--file=-")
+    with _running(config, "psql", dsn, *stops, stdin=True) as psql:
+        # Where pg_restore fails psql is killed before it has heard the end, so that it commits nothing.
+        with (
+            ThreadPoolExecutor(1) as beside,
+            _running(config, "pg_restore", None, *options, "--file=-", stdin=True, stdout=True) as reading,
+        ):
+            handed_over = beside.submit(_hand_over, reading.stdout, psql.stdin)
+            yield from _fed(reading)
+            handed_over.result()
+        assert psql.stdin is not None
+        with suppress(BrokenPipeError):
+            psql.stdin.close()
+
+
+def _fed(process: subprocess.Popen[bytes]) -> Iterator[IO[bytes]]:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # it ended early, and says why
+        yield process.stdin
+        process.stdin.close()
+
+
+def _hand_over(script: IO[bytes] | None, psql: IO[bytes] | None) -> None:
+    """Write the statements of pg_restore to psql, but for the one that servers before PostgreSQL 17 do not know."""
+    assert script is not None
+    assert psql is not None
+    try:
+        psql.writelines(line for line in islice(script, _HEAD_LINES) if line != _SINCE_17)
+        shutil.copyfileobj(script, psql)
+    except BrokenPipeError:  # it has stopped at an error, and says at which; the other must not wait for it
+        while script.read(_CHUNK_BYTES):
+            pass
 
 
 @contextmanager
