@@ -2,7 +2,7 @@
 #   make demo     watch a batch live its life on a service of its own; ONCE=1 stops afterwards
 #   make test     the tests, on the embedded PostgreSQL and in Chromium; ARGS go to pytest
 #   make test-debian   the tests on Debian's PostgreSQL 15, which is installed where that can be done
-#   make test-real   with other programs, each where it can be had: Chromium, Node, Cassandra, Kafka, Patroni, promtool, nginx, Caddy, helm; the wheel
+#   make test-real   with other programs, each where it can be had: Chromium, Node, Cassandra, Kafka, Patroni, promtool, nginx, Caddy, helm; the wheel; then what is marked real
 #   make test-fresh   the demo on a fresh Debian, as three users, twice each and after kill -9 (root, debootstrap, a network)
 #   make check    all that must be right before a change lands: format, lint, types, imports, dead code, tests
 #   make run      the service on http://127.0.0.1:8000, with its data in .lernbatch
@@ -71,7 +71,7 @@ run: $(VENV)/.ready
 
 test: $(VENV)/.ready-to-check
 	@tests/chromium.sh
-	@env -u LERNBATCH_PG_BIN $(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
+	@env -u LERNBATCH_PG_BIN $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-debian: $(VENV)/.ready-to-check
 	@tests/on_debian.sh $(BIN)/python $(ARGS)

@@ -182,6 +182,20 @@ def _files(token: str) -> list[bytes]:
     return [_request("POST", path, part, "multipart/form-data; boundary=b", token) for part in parts]
 
 
+def _forms(token: str) -> list[bytes]:
+    """Forms of very many parts, and of what looks like the end of one, to anybody's pages and as a file of people."""
+    part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+    false_ends = part + b"\r\n--bX" * 150_000 + b"\r\n--b--\r\n"
+    multipart, encoded = "multipart/form-data; boundary=b", "application/x-www-form-urlencoded"
+    return [
+        _request("POST", "/console/sign-in", b"&" * 1_000_000, encoded),
+        _request("POST", "/console/check", false_ends, multipart),
+        _request("POST", "/console/check", part + b"x", f"{multipart}{';' * 50_000}"),
+        _request("POST", "/console/check", part + b"%PDF-1.7 none\r\n--b--\r\n", multipart),
+        _request("POST", "/v1/batch/bulk/enrollment", false_ends * 40, multipart, token),
+    ]
+
+
 KINDS: dict[str, Callable[[str], list[bytes]]] = {
     "large bodies": _large_bodies,
     "deep JSON": _deep_json,
@@ -189,6 +203,7 @@ KINDS: dict[str, Callable[[str], list[bytes]]] = {
     "heavy searches": _heavy_searches,
     "forged tokens": _forged_tokens,
     "files": _files,
+    "forms": _forms,
     "slow senders": lambda _: [],
 }
 

@@ -21,8 +21,8 @@ import msgspec
 from bench.world import content_id
 from lernbatch import command
 from lernbatch.app import services
-from lernbatch.config import load
 from lernbatch.database import db, opening
+from lernbatch.environment import load
 from lernbatch.sunbird_source.opening import open_source
 from lernbatch.takeover import actions, verify
 from sandbox import importing

@@ -1,3 +1,3 @@
 """Lernbatch: batches, enrolment, progress, certificates and exhausts of a learning platform."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from lernbatch import log, spans
 from lernbatch.account import ended
 from lernbatch.clock import Clock
-from lernbatch.config import Config, load
+from lernbatch.config import Config
 from lernbatch.console import endpoint as console
 from lernbatch.console.pages import PAGES
 from lernbatch.console.provider import Provider
@@ -28,6 +28,7 @@ from lernbatch.database import citus, db
 from lernbatch.database.coalescer import Coalescers
 from lernbatch.database.nodes import Nodes
 from lernbatch.database.reports import Reports
+from lernbatch.environment import load
 from lernbatch.errors import Unusable
 from lernbatch.inbox.consumer import Consumer
 from lernbatch.jobs import worker

@@ -147,7 +147,7 @@ def serve(
         workers: how many processes
         jobs: work on jobs too, or leave them to `lernbatch worker`
     """
-    from lernbatch import command, config
+    from lernbatch import command, environment
     from lernbatch.database import opening
     from lernbatch.web import server
     from lernbatch.web import workers as parent
@@ -160,7 +160,7 @@ def serve(
     if settings.operators_port is not None:
         socks.append(server.listening(settings.host, settings.operators_port, "LERNBATCH_OPERATORS_PORT"))
     changed: dict[str, Any] = {"host": settings.host, "jobs_enabled": jobs and settings.jobs_enabled}
-    if config.source("public_url") is None:
+    if environment.source("public_url") is None:
         changed["public_url"] = server.url(sock)
     with ExitStack() as opened:
         for each in socks:
@@ -314,10 +314,10 @@ def config_(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] =
     """
     from rich.table import Table
 
-    from lernbatch import command, config
+    from lernbatch import command, environment
     from lernbatch.screen import Screen
 
-    rows = config.shown(command.settings())
+    rows = environment.shown(command.settings())
     if as_json:
         print(json.dumps({row.name: {"value": row.value, "source": row.source} for row in rows}, indent=2))
         return

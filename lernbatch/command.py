@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import sandbox
-from lernbatch import config, log
+from lernbatch import environment, log
 from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.database import citus, db, opening
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 def settings() -> Config:
     """The settings of this process, and its log as they say. Raises: Unusable."""
-    read = config.load()
+    read = environment.load()
     log.configure(read.log_level)
-    for old, new in config.outdated().items():
+    for old, new in environment.outdated().items():
         log.warning("a setting has a new name; the old one goes in the next version", old=old, new=new)
-    for name, nearest in config.unknown().items():
+    for name, nearest in environment.unknown().items():
         log.warning("there is no such setting; nothing reads this variable", variable=name, nearest=nearest or None)
     return read
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 
 class LernbatchError(Exception):
@@ -170,3 +171,7 @@ class Upstream(LernbatchError):
 
 class Unusable(Exception):
     """The installation cannot work as it stands; the message is one sentence for the operator."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A process that raises it hands it to another one, which does not make its sentence anew."""
+        return Unusable.__new__, (type(self), *self.args), self.__dict__

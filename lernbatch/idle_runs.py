@@ -30,8 +30,8 @@ class WithoutIdleRuns(SpanProcessor):
         else:
             del self._held[span.context.trace_id]
             if not span.status.is_ok or (span.attributes or {}).get("lernbatch.count"):
-                for one in (*held, span):
-                    self._following.on_end(one)
+                for ended in (*held, span):
+                    self._following.on_end(ended)
 
     def shutdown(self) -> None:
         self._following.shutdown()

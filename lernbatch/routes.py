@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lernbatch.account import handlers as account
 from lernbatch.batch import handlers as batch
+from lernbatch.batch.rules import MANAGER_ROLES
 from lernbatch.batch.search import handlers as search
 from lernbatch.bulk import handlers as bulk
 from lernbatch.certificate import handlers as certificate
@@ -25,27 +26,26 @@ from lernbatch.web.routing import Access, Route
 from lernbatch.webhook import handlers as webhook
 
 REPORTERS = ("ORG_ADMIN", "REPORT_ADMIN", "CONTENT_CREATOR", "COURSE_MENTOR")
-CREATORS = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
 LEARNERS = ("PUBLIC",)
 
 # fmt: off
 ROUTES: list[Route] = [
     # batches
-    Route("POST", "/v1/course/batch/create", batch.create, gateway="/api/course/v1/batch/create", roles=CREATORS),
+    Route("POST", "/v1/course/batch/create", batch.create, gateway="/api/course/v1/batch/create", roles=MANAGER_ROLES),
     Route("POST", "/private/v1/course/batch/create", batch.create_privately, Access.PRIVATE),
-    Route("PATCH", "/v1/course/batch/update", batch.update, gateway="/api/course/v1/batch/update", roles=CREATORS),
+    Route("PATCH", "/v1/course/batch/update", batch.update, gateway="/api/course/v1/batch/update", roles=MANAGER_ROLES),
     Route("GET", "/v1/course/batch/read/{batch_id}", batch.read, gateway="/api/course/v1/batch/read/{batch_id}",
           roles=LEARNERS),
     Route("POST", "/v1/course/batch/search", search.search, Access.OPEN, gateway="/api/course/v1/batch/list",
           unreadable=Malformed),
     Route("POST", "/v1/batch/participants/list", batch.list_participants,
           gateway="/api/course/v1/batch/participants/list"),
-    Route("POST", "/v1/course/batch/clone", batch.clone, gateway="/api/course/v1/batch/clone", roles=CREATORS,
+    Route("POST", "/v1/course/batch/clone", batch.clone, gateway="/api/course/v1/batch/clone", roles=MANAGER_ROLES,
           unreadable=NotAnObject, is_dear=True),
     Route("POST", "/v1/course/batch/preview", batch.preview_change,
-          gateway="/api/course/v1/batch/preview", roles=CREATORS, unreadable=NotAnObject),
+          gateway="/api/course/v1/batch/preview", roles=MANAGER_ROLES, unreadable=NotAnObject),
     Route("POST", "/v1/course/batch/ownership/transfer", batch.transfer_ownership, unreadable=NotAnObject),
-    Route("POST", "/v1/course/create", course.create, gateway="/api/course/v1/create", roles=CREATORS),
+    Route("POST", "/v1/course/create", course.create, gateway="/api/course/v1/create", roles=MANAGER_ROLES),
     Route("POST", "/v1/data/sync", batch.sync, Access.INTERNAL, unreadable=Malformed),
     Route("DELETE", "/v1/cache/clear/{name}", ops.clear_cache, Access.INTERNAL),
 
@@ -81,7 +81,7 @@ ROUTES: list[Route] = [
     Route("GET", "/v1/upload/statusDownloadLink/{process_id}", bulk.link_result),
     Route("GET", "/v1/upload/result/{process_id}", bulk.download_result, Access.OPEN, raw=True),
     Route("POST", "/v1/batch/roster/plan", bulk.plan, large=True, unreadable=NotAnObject, is_dear=True),
-    Route("POST", "/v1/batch/roster/apply", bulk.apply, large=True, unreadable=NotAnObject),
+    Route("POST", "/v1/batch/roster/apply", bulk.apply, large=True, unreadable=NotAnObject, is_dear=True),
     Route("POST", "/v1/batch/roster/undo", bulk.undo, unreadable=NotAnObject),
 
     # progress
@@ -113,9 +113,9 @@ ROUTES: list[Route] = [
 
     # certificates
     Route("PATCH", "/v1/course/batch/cert/template/add", certificate.add_template,
-          gateway="/api/course/batch/cert/v1/template/add", roles=CREATORS),
+          gateway="/api/course/batch/cert/v1/template/add", roles=MANAGER_ROLES),
     Route("PATCH", "/v1/course/batch/cert/template/remove", certificate.remove_template,
-          gateway="/api/course/batch/cert/v1/template/remove", roles=CREATORS),
+          gateway="/api/course/batch/cert/v1/template/remove", roles=MANAGER_ROLES),
     Route("POST", "/v1/course/batch/cert/issue", certificate.issue, gateway="/api/course/batch/cert/v1/issue"),
     Route("POST", "/v1/course/batch/cert/template/preview", certificate.preview, unreadable=NotAnObject, is_dear=True),
     Route("GET", "/v1/course/batch/cert/explain/{batch_id}", certificate.explain_batch),

@@ -515,11 +515,9 @@ CREATE TABLE job (
 );
 
 -- One row: a learner whose certificates in a batch are to be evaluated, all templates at once. Written in the transaction
--- that may have made the learner eligible (completion, a better score, a template added, the issue API), always as
---   INSERT INTO certificate_due (user_id, batch_id, due_at, reason) …
---   ON CONFLICT (user_id, batch_id) DO UPDATE
---   SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false
--- so that news which arrives while a worker evaluates takes the row from that worker: it is evaluated again.
+-- that may have made the learner eligible (completion, a better score, a template added, the issue API), always with the
+-- fragment due_again of enrolment, so that news which arrives while a worker evaluates takes the row from that worker: it
+-- is evaluated again.
 -- due → claimed (due_at moves to the end of the lease) → deleted; or, on failure, due later; or, given up, parked.
 CREATE TABLE certificate_due (
   user_id   text        NOT NULL,

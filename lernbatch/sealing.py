@@ -103,8 +103,14 @@ def read_keys(home: Path, given: str) -> KeyRing:
     The files are exhaust.key, exhaust-2.key and so on; the first is made when it is needed. Raises: Unusable.
     """
     if given:
-        entries = [entry.strip().rpartition(":") for entry in given.split(",") if entry.strip()]
-        return KeyRing({_read_id(key_id or str(FIRST_KEY)): _read_key(key) for key_id, _, key in entries})
+        keys: dict[int, bytes] = {}
+        for entry in filter(None, map(str.strip, given.split(","))):
+            key_id, _, key = entry.rpartition(":")
+            key_id = key_id or str(FIRST_KEY)
+            if not (key_id.isascii() and key_id.isdigit() and FIRST_KEY <= int(key_id) <= LAST_KEY):
+                raise Unusable(f"LERNBATCH_EXHAUST_KEY names keys by ids from {FIRST_KEY} to {LAST_KEY}.")
+            keys[int(key_id)] = _read_key(key)
+        return KeyRing(keys)
     folder = home / "keys"
     # The folder is listed, and not each of its 255 names asked for: this is read for many a value.
     names = {file.name for pattern in (_file_name(FIRST_KEY), "exhaust-*.key") for file in folder.glob(pattern)}
@@ -137,12 +143,6 @@ def make_next_key(home: Path) -> Path:
 
 def _file_name(key_id: int) -> str:
     return "exhaust.key" if key_id == FIRST_KEY else f"exhaust-{key_id}.key"
-
-
-def _read_id(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and FIRST_KEY <= int(text) <= LAST_KEY):
-        raise Unusable(f"LERNBATCH_EXHAUST_KEY names keys by ids from {FIRST_KEY} to {LAST_KEY}.")
-    return int(text)
 
 
 def _read_key(text: str) -> bytes:

@@ -27,19 +27,20 @@ def notify(state: str) -> None:
 @asynccontextmanager
 async def watched() -> AsyncIterator[None]:
     """Say that we are alive as often as the watchdog asks for, while the event loop turns; then that we stop."""
-    pings = asyncio.create_task(_ping(seconds / 2)) if (seconds := _watchdog_seconds()) else None
+    seconds = _watchdog_seconds()
+
+    async def ping() -> None:
+        while True:
+            notify(ALIVE)
+            await asyncio.sleep(seconds / 2)
+
+    pings = asyncio.create_task(ping()) if seconds else None
     try:
         yield
     finally:
         notify(STOPPING)
         if pings is not None:
             pings.cancel()
-
-
-async def _ping(pause_seconds: float) -> None:
-    while True:
-        notify(ALIVE)
-        await asyncio.sleep(pause_seconds)
 
 
 def _watchdog_seconds() -> float:

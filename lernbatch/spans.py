@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from lernbatch import __version__, log, tracing
-from lernbatch.config import Config, source
+from lernbatch.config import Config
+from lernbatch.environment import source
 from lernbatch.errors import Unusable
 
 if TYPE_CHECKING:  # loaded where spans are wanted

@@ -30,9 +30,9 @@ def private_folder(before: Path | None, uid: int, gid: int) -> Path | None:
             return before
     if not may_hold_socket(Path(tempfile.gettempdir(), "lernbatch-12345678")):
         return None
-    made = Path(tempfile.mkdtemp(prefix="lernbatch-"))
-    os.chown(made, uid, gid)
-    return made
+    folder = Path(tempfile.mkdtemp(prefix="lernbatch-"))
+    os.chown(folder, uid, gid)
+    return folder
 
 
 def _is_private(folder: Path, uid: int) -> bool:

@@ -136,7 +136,10 @@ def _ready(cluster: Cluster, port: int | None, options: Mapping[str, str]) -> st
     if dsn := _found(cluster):
         keeper.start(cluster)
         return dsn
-    return _started(cluster, port, options)
+    cluster.create()
+    keeper.start(cluster)  # first, for we may be killed at any moment
+    cluster.start(port, options)
+    return _ensure_database(cluster)
 
 
 def _found(cluster: Cluster) -> str | None:
@@ -146,13 +149,6 @@ def _found(cluster: Cluster) -> str | None:
             cluster.bound_log()
             return _ensure_database(cluster)
     return None
-
-
-def _started(cluster: Cluster, port: int | None, options: Mapping[str, str]) -> str:
-    cluster.create()
-    keeper.start(cluster)  # first, for we may be killed at any moment
-    cluster.start(port, options)
-    return _ensure_database(cluster)
 
 
 def _watch(
@@ -209,7 +205,13 @@ def _ensure_database(cluster: Cluster) -> str:
             await connection.close()
 
     def dsn(database: str) -> str:
-        return _dsn(cluster, database)
+        postmaster = cluster.postmaster()
+        if postmaster is None:
+            raise cluster.died("The database server stopped again")
+        who = f"postgresql://lernbatch:{cluster.password}"
+        if postmaster.socket_folder:
+            return f"{who}@/{database}?host={quote(postmaster.socket_folder)}&port={postmaster.port}"
+        return f"{who}@127.0.0.1:{postmaster.port}/{database}"
 
     # A thread of its own, because the caller may be a service whose event loop already runs in this one.
     with ThreadPoolExecutor(1) as aside:
@@ -225,16 +227,6 @@ def _ensure_database(cluster: Cluster) -> str:
                 raise cluster.died("The database server stopped again") from error
             raise failure("The database server runs but cannot be used", str(error), cluster.folder) from error
     return dsn("lernbatch")
-
-
-def _dsn(cluster: Cluster, database: str) -> str:
-    postmaster = cluster.postmaster()
-    if postmaster is None:
-        raise cluster.died("The database server stopped again")
-    who = f"postgresql://lernbatch:{cluster.password}"
-    if postmaster.socket_folder:
-        return f"{who}@/{database}?host={quote(postmaster.socket_folder)}&port={postmaster.port}"
-    return f"{who}@127.0.0.1:{postmaster.port}/{database}"
 
 
 def _folder(home: Path) -> Path:

@@ -74,8 +74,8 @@ def keep(capability: int) -> bool:
     setpcap = Sets(1 << CAP_SETPCAP, sets[1], 0, 0, sets[4], 0)
     if sets[1] & 1 << CAP_SETPCAP and not libc.capset(header, setpcap):
         libc.prctl(PR_SET_SECUREBITS, libc.prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) | SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
-    wanted = Sets(bit, sets[1], bit, 0, sets[4], 0)
-    if libc.capset(header, wanted):
+    reduced = Sets(bit, sets[1], bit, 0, sets[4], 0)
+    if libc.capset(header, reduced):
         return False
     return bool(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) == 0)
 

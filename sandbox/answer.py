@@ -57,7 +57,10 @@ def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
     async def respond(request: Request) -> Response:
         try:
-            answer = await handler(await _read(request))
+            body = await envelope.read_body(request, request.app.state.max_body_bytes)
+            read = envelope.read_request(body, "json") if body else {}
+            state, identifier = request.app.state, request.path_params.get("identifier", "")
+            answer = await handler(SandboxRequest(state.pool, state.clock, identifier, request.query_params, read))
         except LernbatchError as failure:
             return _failed(request, failure)
         except db.UNSTORABLE:
@@ -73,18 +76,6 @@ def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 async def unknown_path(request: Request, _: Exception) -> Response:
     """What a path is answered that nothing listens on."""
     return _failed(request, NotFound())
-
-
-async def _read(request: Request) -> SandboxRequest:
-    body = await envelope.read_body(request, request.app.state.max_body_bytes)
-    read = envelope.read_request(body, "json") if body else {}
-    return SandboxRequest(
-        request.app.state.pool,
-        request.app.state.clock,
-        request.path_params.get("identifier", ""),
-        request.query_params,
-        read,
-    )
 
 
 def _failed(request: Request, failure: LernbatchError) -> Response:

@@ -109,7 +109,11 @@ async def update_hierarchy(call: SandboxRequest) -> Answer:
         raise Invalid("The hierarchy has no root.")
     root = await _content(call, root_id)
     identifiers = {key: new_content_id(call.clock.now_ms()) for key, node in nodes.items() if node.get("isNew")}
-    stored = await _metadata_of(call, [key for link in links.values() for key in link.get("children", ())])
+    content_ids = [key for link in links.values() for key in link.get("children", ())]
+    hits = await db.all(
+        call.pool, _Hit, Q.contents_matching, content_ids=content_ids, filters={}, limit=len(content_ids), offset=0
+    )
+    stored = {hit.metadata["identifier"]: hit.metadata for hit in hits}
 
     def build(key: str, above: frozenset[str]) -> dict[str, Any]:
         if key in above:
@@ -131,7 +135,12 @@ async def search(call: SandboxRequest) -> Answer:
     filters = call.request.get("filters") or {}
     if not isinstance(filters, dict):
         raise Invalid("The filters are no object.")
-    accepted = {key: _accepted(key, value) for key, value in filters.items() if value not in (None, [])}
+    accepted = {}
+    for key, value in filters.items():
+        if value not in (None, []):
+            accepted[key] = value if isinstance(value, list) else [value]
+            if any(isinstance(entry, dict | list) for entry in accepted[key]):
+                raise Invalid(f"The filter {key} compares in a way that is not supported.")
     if "status" not in filters:
         accepted["status"] = ["Live"]
     hits = await db.all(
@@ -215,19 +224,6 @@ async def _content(call: SandboxRequest, content_id: str) -> _Content:
     return content
 
 
-async def _metadata_of(call: SandboxRequest, content_ids: list[str]) -> dict[str, dict[str, Any]]:
-    hits = await db.all(
-        call.pool,
-        _Hit,
-        Q.contents_matching,
-        content_ids=content_ids,
-        filters={},
-        limit=len(content_ids),
-        offset=0,
-    )
-    return {hit.metadata["identifier"]: hit.metadata for hit in hits}
-
-
 async def _template(call: SandboxRequest, *, legacy: bool) -> dict[str, Any]:
     template = await db.one(call.pool, _Template, Q.template_by_id, template_id=call.identifier, legacy=legacy)
     if template is None:
@@ -241,13 +237,6 @@ def _chosen(metadata: dict[str, Any], fields: str) -> dict[str, Any]:
     if not names:
         return metadata
     return {key: value for key, value in metadata.items() if key in names or key == "identifier"}
-
-
-def _accepted(key: str, value: object) -> list[object]:
-    values = value if isinstance(value, list) else [value]
-    if any(isinstance(entry, dict | list) for entry in values):
-        raise Invalid(f"The filter {key} compares in a way that is not supported.")
-    return values
 
 
 def _bounded(value: object, default: int) -> int:

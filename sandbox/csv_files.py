@@ -133,15 +133,15 @@ def _read(
     first_line: dict[Any, int] = {}
     try:
         table = reading.read(path.read_bytes(), columns, needed=needed, workbook_bytes=WORKBOOK_BYTES)
-        for found in table.rows:
+        for table_row in table.rows:
             try:
-                row = read_row(_texts(found, table.width))
+                row = read_row(_texts(table_row, table.width))
                 _check(key(row) not in first_line, f"the same stands on line {first_line.get(key(row))}")
             except ValueError as wrong:
-                roster.problems.append(Problem(found.line, str(wrong)))
+                roster.problems.append(Problem(table_row.line, str(wrong)))
                 continue
-            first_line[key(row)] = found.line
-            roster.rows.append((found.line, row))
+            first_line[key(row)] = table_row.line
+            roster.rows.append((table_row.line, row))
     except OSError as failure:
         raise NotImportable(f"{path} cannot be read: {failure.strerror}.") from failure
     except (MissingColumns, NoHeader, NoRows) as wrong:

@@ -89,9 +89,9 @@ async def people(conn: Connection, path: Path) -> Imported:
     read = csv_files.people(path)
     async with conn.transaction():
         named = sorted({row.org_id for _, row in read.rows if row.org_id})
-        known = set(await db.value(conn, Q.known_organisations, org_ids=named))
-        strangers = [(line, row) for line, row in read.rows if row.org_id and row.org_id not in known]
-        good = [row for _, row in read.rows if not row.org_id or row.org_id in known]
+        org_ids = set(await db.value(conn, Q.known_organisations, org_ids=named))
+        strangers = [(line, row) for line, row in read.rows if row.org_id and row.org_id not in org_ids]
+        good = [row for _, row in read.rows if not row.org_id or row.org_id in org_ids]
         await put_people(conn, good)
     problems = [*read.problems, *(Problem(line, f"there is no organisation {row.org_id}") for line, row in strangers)]
     return Imported(len(good), tuple(sorted(problems, key=lambda problem: problem.line)))
@@ -167,7 +167,13 @@ async def groups(conn: Connection, path: Path) -> Imported:
     """Import groups: one, or a list, as the group service shows them (`id`, `name`, `members`)."""
     listed = _listed(published.read_json(path))
     for group in listed:
-        _check_group(path, group)
+        if not isinstance(group, Mapping) or not isinstance(group.get("id"), str):
+            raise NotImportable(f"{path} is no group: it has no id.")
+        members = group.get("members")
+        if not isinstance(members, list) or not all(
+            isinstance(member, Mapping) and isinstance(member.get("userId"), str) for member in members
+        ):
+            raise NotImportable(f"The group {group['id']} has no list of members with a userId each.")
     async with conn.transaction():
         for group in listed:
             await db.run(
@@ -182,17 +188,7 @@ async def groups(conn: Connection, path: Path) -> Imported:
 
 def _listed(data: Any, *keys: str) -> list[Any]:
     """What a file holds, as a list: the result of an envelope, under one of `keys`, or the bare thing or things."""
-    found = data.get("result", data) if isinstance(data, dict) else data
+    listed = data.get("result", data) if isinstance(data, dict) else data
     for key in keys:
-        found = found.get(key, found) if isinstance(found, dict) else found
-    return found if isinstance(found, list) else [found]
-
-
-def _check_group(path: Path, group: object) -> None:
-    if not isinstance(group, Mapping) or not isinstance(group.get("id"), str):
-        raise NotImportable(f"{path} is no group: it has no id.")
-    members = group.get("members")
-    if not isinstance(members, list) or not all(
-        isinstance(member, Mapping) and isinstance(member.get("userId"), str) for member in members
-    ):
-        raise NotImportable(f"The group {group['id']} has no list of members with a userId each.")
+        listed = listed.get(key, listed) if isinstance(listed, dict) else listed
+    return listed if isinstance(listed, list) else [listed]

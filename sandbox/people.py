@@ -194,7 +194,10 @@ def show_person(person: SandboxPerson) -> dict[str, Any]:
         "rootOrg": {"id": person.org_id, "orgName": person.org_name, "channel": person.channel},
         "channel": person.channel,
         "organisations": [{"organisationId": person.org_id, "orgName": person.org_name}] if person.org_id else [],
-        "roles": [_show_role(role, person.org_id) for role in person.roles],
+        "roles": [
+            {"role": name, "scope": [{"organisationId": scope}] if (scope := organisation or person.org_id) else []}
+            for name, _, organisation in (role.partition("@") for role in person.roles)
+        ],
         "userLocations": [
             {"type": kind, "name": name, "code": code}
             for kind, name, code in (
@@ -215,12 +218,6 @@ def show_person(person: SandboxPerson) -> dict[str, Any]:
         "isDeleted": person.status == 2,
         "managedBy": person.managed_by or None,
     }
-
-
-def _show_role(role: str, own_organisation: str) -> dict[str, Any]:
-    name, _, organisation = role.partition("@")
-    scope = organisation or own_organisation
-    return {"role": name, "scope": [{"organisationId": scope}] if scope else []}
 
 
 def _show_consent(given: _Consent) -> dict[str, Any]:

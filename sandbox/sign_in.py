@@ -45,7 +45,11 @@ class LocalPeople:
         row = await db.one(self._pool, _Person, Q.person_to_choose, user_id=user_id)
         if row is None:
             return None
-        roles = [_role(text, row.org_id) for text in row.roles]
+        roles = []  # ROLE holds in the own organisation, ROLE@organisation in that one, the platform's everywhere
+        for text in row.roles:
+            name, _, elsewhere = text.partition("@")
+            organisation_ids = frozenset() if name == EVERYWHERE else frozenset({elsewhere or row.org_id} - {""})
+            roles.append(Role(name, organisation_ids))
         now = self._clock.now()
         token = await asyncio.to_thread(identity.mint, self._config.home, self._config, user_id, now=now, roles=roles)
         return _shown(row), token
@@ -54,10 +58,3 @@ class LocalPeople:
 def _shown(row: _Person) -> LocalPerson:
     names = tuple(name for text in row.roles if (name := text.partition("@")[0]) != "PUBLIC")
     return LocalPerson(row.user_id, f"{row.first_name} {row.last_name}".strip(), names, row.org_name)
-
-
-def _role(text: str, org_id: str) -> Role:
-    """ROLE is held in the own organisation, ROLE@organisation in that one, the platform's own everywhere."""
-    name, _, elsewhere = text.partition("@")
-    organisation_ids = frozenset() if name == EVERYWHERE else frozenset({elsewhere or org_id} - {""})
-    return Role(name, organisation_ids)

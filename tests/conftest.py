@@ -26,11 +26,32 @@ _numbers = count(1)
 # A busy machine is slow to make up examples, too.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+# Where clients of HTTP look for certificates: to read all that they bring takes each client longer than most calls.
+os.environ.setdefault("SSL_CERT_DIR", str(Path(__file__).parent))
 log.configure("warning")  # as a service does: the default draws traces so large that timeouts pass meanwhile
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--parts", type=int, default=0, help="cut the largest tables of every database into so many")
+    parser.addoption("--real", action="store_true", help="run what is marked real, and nothing else")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, for many tests wait for other processes."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is marked real is left to `make test-real`, unless it is named."""
+    if any("::" in argument for argument in config.args):
+        return
+    chosen: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for item in items:
+        is_real = item.get_closest_marker("real") is not None
+        (chosen if is_real == config.getoption("real") else others).append(item)
+    config.hook.pytest_deselected(items=others)
+    items[:] = chosen
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

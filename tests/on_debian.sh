@@ -16,8 +16,9 @@ fi
 
 # What knows no version of PostgreSQL `make test` has run already: the words of commands, the reading of spreadsheets, rules
 # alone, what is drawn and signed, the other services' answers, calls made up against the API, who may ask for what,
-# how pages look in a browser.
+# how pages look in a browser, what the shadow proxy compares, exports as they are read.
 elsewhere="tests/console/pages tests/cli tests/tables tests/drawing tests/credential tests/sunbird tests/archive tests/jobs
+    tests/shadow tests/sunbird_source
     tests/rights/test_table.py tests/project/test_openapi.py tests/project/test_odd_text.py tests/project/test_names.py"
 if [ $# -eq 0 ]; then
     for path in $elsewhere; do
@@ -25,4 +26,4 @@ if [ $# -eq 0 ]; then
     done
 fi
 echo "The tests on Debian's PostgreSQL 15:"
-LERNBATCH_PG_BIN=$bin15 exec "$python" -m pytest -n auto --maxprocesses 4 "$@"
+LERNBATCH_PG_BIN=$bin15 exec "$python" -m pytest -n auto --maxprocesses 4 --dist worksteal "$@"

@@ -37,7 +37,8 @@ class StoreFailed(Upstream):
 
     def __init__(self, verb: str, what: str, failure: Exception) -> None:
         shown = f"The file store does not {verb}"
-        super().__init__(f"{shown} {what}: {_reason(failure)}", shown=f"{shown} a file")
+        reason = re.sub(r"\?\S+", "", str(failure).partition("\n")[0])  # an address may have a signature in its query
+        super().__init__(f"{shown} {what}: {reason}", shown=f"{shown} a file")
 
 
 class Store:
@@ -123,11 +124,6 @@ class Store:
         key = self._keys.derived(key_id, "links")
         digest = hmac.digest(key, f"{path}\n{expires}".encode(), "sha256")
         return f"{key_id:02x}{digest.hex()}"
-
-
-def _reason(failure: Exception) -> str:
-    """What a store says of a failure in one line, without addresses' queries: some hold signatures."""
-    return re.sub(r"\?\S+", "", str(failure).partition("\n")[0])
 
 
 def _prepare(file: Path) -> None:

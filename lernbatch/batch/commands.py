@@ -10,6 +10,7 @@ from lernbatch import command
 from lernbatch.batch import transfer as actions
 from lernbatch.batch.model import Transfer
 from lernbatch.screen import Screen
+from lernbatch.web.audit import OPERATOR
 
 batch = App(name="batch", help="Batches.")
 
@@ -28,7 +29,7 @@ def transfer(from_user_id: str, to_user_id: str, /) -> None:
 
     async def run() -> int:
         async with command.services() as services:
-            return await actions.transfer(services, request)
+            return await actions.transfer(services, request, OPERATOR)
 
     count = asyncio.run(run())
     Screen().print(f"Batches handed over: {count}.")

@@ -86,7 +86,9 @@ async def preview_change(call: Call) -> wire_participants.PreviewAnswer:
     learners.
     """
     change = await _read_change(call)
-    return wire_participants.show_preview(await preview.preview(call.services, _requester(call), change))
+    previewed = await preview.preview(call.services, _requester(call), change)
+    await audit.note_list(call, "batch.preview", previewed.affected, previewed.batch_id)
+    return wire_participants.show_preview(previewed)
 
 
 async def _read_change(call: Call) -> BatchChange:
@@ -118,8 +120,8 @@ async def list_participants(call: Call) -> wire_participants.ParticipantsAnswer:
     """
     query = wire_participants.read_participants(call.request, call.services.config.participants_limit)
     participants = await actions.participants(call.services, call.caller, query)
-    if len(participants.user_ids) >= audit.MANY_PEOPLE:
-        await audit.note(call, "batch.participants", about=query.batch_id)
+    if not set(participants.user_ids) <= set(call.caller.user_ids):  # who does not manage the batch reads of nobody
+        await audit.note_list(call, "batch.participants", participants.count, query.batch_id)
     return wire_participants.show_participants(participants)
 
 

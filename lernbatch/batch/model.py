@@ -182,14 +182,14 @@ class Participants:
 class Situation:
     """What a learner may do in a batch on a given day.
 
-    `last_enrolment_day` None: no last day; `places_left` None: no capacity, below 0: more learners than places.
+    `last_enrolment_day` None: no last day; `seats_left` None: no capacity, below 0: more learners than seats.
     """
 
     status: BatchStatus
     enrolment_is_open: bool
     last_enrolment_day: date | None
     may_leave: bool
-    places_left: int | None
+    seats_left: int | None
 
 
 Effect: TypeAlias = Literal["progress-ends", "progress-resumes", "may-no-longer-leave", "may-leave-again"]

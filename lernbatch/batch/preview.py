@@ -62,5 +62,5 @@ def _situation(services: Services, batch: Batch, learners: _UnfinishedLearners) 
         enrolment_is_open=rules.enrolment_is_open(batch, today, learners.active, closes_before),
         last_enrolment_day=rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before),
         may_leave=rules.may_leave(batch.leave_policy, today, batch.start_date),
-        places_left=None if batch.capacity is None else batch.capacity - learners.active,
+        seats_left=None if batch.capacity is None else batch.capacity - learners.active,
     )

@@ -26,6 +26,8 @@ from lernbatch.config import Config
 from lernbatch.errors import Forbidden, LernbatchError, NotFound, Refused
 from lernbatch.web.caller import Caller
 
+# Who may make batches and manage them, by their roles; whose batch it is, is another question: see may_manage.
+MANAGER_ROLES = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
 # What a change of is noted: the API's name → ours.
 NOTED_FIELDS = {
     "name": "name",

@@ -10,6 +10,8 @@ from lernbatch.database import db, sql
 from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.jobs.outbox.actions import publishes_to_kafka
 from lernbatch.services import Services
+from lernbatch.web import audit
+from lernbatch.web.audit import By
 
 Q = sql.load("lernbatch.batch")
 BATCHES_AT_ONCE = 500
@@ -21,10 +23,11 @@ class _TransferredBatch:
     course_id: str
 
 
-async def transfer(services: Services, transfer: Transfer) -> int:
+async def transfer(services: Services, transfer: Transfer, by: By | None = None) -> int:
     """Replace one person by another, as creator and as mentor, in batches of any status; returns how many batches.
 
-    Batches are changed in sets of BATCHES_AT_ONCE, each in one transaction with its audits. A second run finds nothing.
+    Batches are changed in sets of BATCHES_AT_ONCE, each in one transaction with its audits and, where `by` says who
+    asks, a note in the audit trail; None: the request has a note of its own. A second run finds nothing.
     Raises: rules.InvalidUser, when the successor is not an active user of one of the organisations.
     """
     successor = await services.sunbird.users.profile(transfer.to_user_id)
@@ -53,6 +56,9 @@ async def transfer(services: Services, transfer: Transfer) -> int:
                     for batch in batches
                 ]
                 await outbox.publish(conn, services, audits)
+            if batches and by is not None:
+                people = (transfer.from_user_id, transfer.to_user_id)
+                await audit.write(conn, services.clock.now(), by, "batch.transfer", whom=people)
         if not batches:
             return total
         total += len(batches)

@@ -204,7 +204,7 @@ def show_preview(preview: Preview) -> PreviewAnswer:
             enrollment_open=situation.enrolment_is_open,
             effective_enrollment_end_date=show_date(situation.last_enrolment_day),
             may_leave=situation.may_leave,
-            places_left=situation.places_left,
+            places_left=situation.seats_left,
         )
         for situation in (preview.before, preview.after)
     )

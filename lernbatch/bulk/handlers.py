@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 from starlette.responses import Response
 
 from lernbatch.bulk import actions, plans, reader, wire
 from lernbatch.bulk.model import BulkKind
 from lernbatch.errors import Malformed
+from lernbatch.web import audit, forms
 from lernbatch.web.fields import mandatory
 from lernbatch.web.request import Call
 from lernbatch.web.schema import takes
-
-_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
 @takes(uploads=wire.UploadForm)
@@ -48,17 +45,17 @@ async def _file_in(call: Call) -> bytes:
         raise wire.IncorrectData
     if content_type == "application/json":
         return wire.read_json_data(body)
-    if content_type not in _FORMS:
+    if content_type not in (forms.MULTIPART, forms.URL_ENCODED):
         raise wire.IncorrectData
     try:
-        async with call.with_body(body).form(max_files=10, max_fields=100, max_part_size=len(body)) as form:
+        async with forms.read(call, body, most_files=10, most_fields=100) as form:
             for value in form.values():
                 if isinstance(value, UploadFile):
                     return await value.read()
             data = form.get("data")
-    except (MultiPartException, HTTPException) as wrong:  # inside an application Starlette raises the latter
+    except forms.UnreadableForm as wrong:
         raise Malformed from wrong
-    if content_type != _FORMS[1] or not isinstance(data, str) or not data:
+    if content_type != forms.URL_ENCODED or not isinstance(data, str) or not data:
         raise Malformed
     return data.encode()
 
@@ -99,7 +96,9 @@ async def plan(call: Call) -> wire.ShownPlan:
     bring back and remove.
     """
     request = await asyncio.to_thread(wire.read_plan_request, call.request, call.services.config.bulk_row_limit)
-    return await asyncio.to_thread(wire.show_plan, await plans.plan(call.services, call.caller, request))
+    planned = await plans.plan(call.services, call.caller, request)
+    await audit.note_list(call, "bulk.plan", len(planned.decisions), planned.batch_id)
+    return await asyncio.to_thread(wire.show_plan, planned)
 
 
 @takes(wire.PlanApplication)

@@ -25,7 +25,7 @@ from lernbatch.errors import Malformed, Missing, Refused
 from lernbatch.tables import ids, reading
 from lernbatch.tables.formulas import neutral
 from lernbatch.tables.model import NoHeader, NoRows, TableRow, TooManyRows, TooWide, UnknownColumns, Unreadable
-from lernbatch.web.envelope import decode
+from lernbatch.web.envelope import decoded_by
 from lernbatch.web.fields import mandatory
 from lernbatch.web.schema import BatchId, Done, Fields, UserId
 
@@ -232,13 +232,24 @@ def read_line(row: TableRow) -> BulkLine:
     )
 
 
+class _FileText(msgspec.Struct):
+    data: str
+
+
+class _FileInJson(msgspec.Struct):
+    request: _FileText
+
+
+_FILE_IN_JSON = msgspec.json.Decoder(_FileInJson)
+
+
 def read_json_data(body: bytes) -> bytes:
-    """`request.data` of a JSON body. Complains as E16. Raises: as `decode`."""
+    """`request.data` of a JSON body, of which nothing else is made. Complains as E16. Raises: as `decode`."""
     try:
-        data = decode(body)["request"]["data"]
-    except (KeyError, TypeError) as wrong:
+        data = decoded_by(_FILE_IN_JSON.decode, body).request.data
+    except msgspec.ValidationError as wrong:
         raise Malformed from wrong
-    if not isinstance(data, str) or not data:
+    if not data:
         raise Malformed
     return data.encode()
 

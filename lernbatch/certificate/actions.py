@@ -92,13 +92,15 @@ class AttachResult:
 async def attach(services: Services, caller: Caller, attachment: Attachment) -> AttachResult:
     """Put a template on a batch, in place of one of the same id, and queue everybody it may be for.
 
-    Raises the refusals of contract batches §4.1, A24 to A34; rules.UnreadableTemplate when its SVG is broken.
+    Raises the refusals of contract batches §4.1, A24 to A34; rules.UnreadableTemplate when its SVG is broken; those of
+    `files.fetch`.
     """
     batch = await managed_batch(services, caller, attachment.batch_id, attachment.course_id)
     composition = await compose(services, caller, batch, attachment)
     stored = composition.stored
     template = read_template(attachment.template_id, stored)
-    warnings = composition.doubts + await files.fetch(services, template, composition.foreign)
+    client = caller.user_id or f"batch {batch.batch_id}"
+    warnings = composition.doubts + await files.fetch(services, template, composition.foreign, client)
     warnings += await doubts_about(services, batch, template)
     status = template.criteria.enrolment_status
     async with services.pool.acquire() as conn, conn.transaction():

@@ -19,7 +19,7 @@ from lernbatch.credential.keys import IssuerKey
 from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.errors import Unusable
 from lernbatch.template.model import CriteriaResult
-from lernbatch.template.wire import read_result
+from lernbatch.template.wire_criteria import read_result
 from lernbatch.web.caller import Caller
 
 app = App(name="certificate", help="Certificates: explain, retry, revoke, download those of a batch, make new keys.")
@@ -130,9 +130,9 @@ def reinstate(certificate_id: str, /, *, reason: str, code: str | None = None) -
     _change(certificate_id, CertificateStatus.ACTIVE, reason, code)
 
 
-def _change(certificate_id: str, standing: CertificateStatus, reason: str, code: str | None) -> None:
+def _change(certificate_id: str, status: CertificateStatus, reason: str, code: str | None) -> None:
     try:
-        change = StatusChange(certificate_id, standing, reason, wire.read_code(code, standing))
+        change = StatusChange(certificate_id, status, reason, wire.read_code(code, status))
     except wire.InvalidParameter as unknown:
         raise Unusable(f"{unknown} One of: {', '.join(wire.CODES_BY_HAND)}.") from unknown
 
@@ -142,7 +142,7 @@ def _change(certificate_id: str, standing: CertificateStatus, reason: str, code:
 
     asyncio.run(work())
     command.note("certificate.change", about=certificate_id)
-    _say(f"{certificate_id} is {standing.value}.")
+    _say(f"{certificate_id} is {status.value}.")
 
 
 @app.command(name="zip")
@@ -248,7 +248,7 @@ def verify(
             data = opened.read(baking.MAX_BYTES + 1)  # one byte more than is taken, of a file that is too large
         signed, is_picture = baking.credential_in(data)
         verified = proof.verify(signed, trusted)
-        standing = _standing(verified.credential, status_lists or [], trusted)
+        validity = _validity(verified.credential, status_lists or [], trusted)
     except OSError as unreadable:
         raise Unusable(f"{unreadable.filename} cannot be read: {unreadable.strerror}.") from unreadable
     except Unverifiable as why:
@@ -256,7 +256,13 @@ def verify(
     said = verified.credential
     issuer = said.get("issuer")
     issuer_name = issuer.get("name") if isinstance(issuer, dict) else issuer
-    _say(f"{said.get('name')}, for {_recipient(said)}, by {issuer_name}, earned {said.get('validFrom')}")
+    recipient = ", ".join(
+        str(identity.get("identityHash"))
+        for subject in _objects(said.get("credentialSubject"))
+        for identity in _objects(subject.get("identifier"))
+        if identity.get("identityType") == "name"
+    )
+    _say(f"{said.get('name')}, for {recipient}, by {issuer_name}, earned {said.get('validFrom')}")
     if len(verified.proofs) > 1:
         for signature in verified.proofs:
             why_not = signature.why_not
@@ -266,8 +272,8 @@ def verify(
             f"{file} was not changed since the key {verified.key.name} signed it, but that key is none of those "
             "you trust: give the issuer's did.json with --keys."
         )
-    if standing != "valid":
-        raise Unusable(f"{file} is genuine, and {standing}.")
+    if validity != "valid":
+        raise Unusable(f"{file} is genuine, and {validity}.")
     _say("Valid: the signature is the issuer's and nothing was changed.")
     if is_picture:
         _say("What is signed is said above; what the picture shows is not, so compare the two.")
@@ -283,13 +289,13 @@ def _keys(file: Path) -> list[IssuerKey]:
         raise Unusable(f"{file} holds no keys that can be read.") from wrong
 
 
-def _standing(said: Any, lists: Sequence[Path], trusted: Sequence[IssuerKey]) -> str:
+def _validity(said: Any, lists: Sequence[Path], trusted: Sequence[IssuerKey]) -> str:
     expires = said.get("validUntil")
     try:
         until = datetime.fromisoformat(expires).astimezone(UTC) if expires else None
     except (TypeError, ValueError) as wrong:
         raise Unverifiable(f"Its validUntil {str(expires)[:60]!r} is no time.") from wrong
-    standing = rules.validity("active", until, datetime.now(UTC))
+    validity = rules.validity("active", until, datetime.now(UTC))
     for path in lists:
         listed = proof.verify(path.read_bytes(), trusted)
         if not listed.trusted:
@@ -299,17 +305,8 @@ def _standing(said: Any, lists: Sequence[Path], trusted: Sequence[IssuerKey]) ->
                 listed.credential, int(entry["statusListIndex"])
             ):
                 purpose = entry.get("statusPurpose")
-                standing = {"revocation": "revoked", "suspension": "suspended"}.get(purpose, "unclear")
-    return standing
-
-
-def _recipient(said: Any) -> str:
-    return ", ".join(
-        str(identity.get("identityHash"))
-        for subject in _objects(said.get("credentialSubject"))
-        for identity in _objects(subject.get("identifier"))
-        if identity.get("identityType") == "name"
-    )
+                validity = {"revocation": "revoked", "suspension": "suspended"}.get(purpose, "unclear")
+    return validity
 
 
 def _objects(value: Any) -> list[Any]:

@@ -22,10 +22,10 @@ from lernbatch.template.model import (
     BestScore,
     CriteriaOutcome,
     CriteriaResult,
+    DecidedCertificate,
     LearnerFacts,
+    StatusDecision,
     Template,
-    Withdrawal,
-    WithdrawnCertificate,
 )
 from lernbatch.template.wire import read_templates
 
@@ -292,8 +292,8 @@ def learner_facts(enrolment: EvaluatedEnrolment, data: EvaluationData) -> Learne
         scores={content_id: BestScore(*score[:3]) for content_id, score in enrolment.scores.items()},
         issued=issued,
         attributes=attributes,
-        withdrawn=[
-            WithdrawnCertificate(certificate.template_id, certificate.name, Withdrawal(certificate.status))
+        decided=[
+            DecidedCertificate(certificate.template_id, certificate.name, StatusDecision(certificate.status))
             for certificate in decided
             if certificate.status == CertificateStatus.SUSPENDED
             # A revoked one of whose name the learner has a newer one does not count any more.

@@ -18,7 +18,8 @@ from lernbatch.errors import NotFound
 from lernbatch.services import Services
 from lernbatch.template import criteria
 from lernbatch.template.model import CriteriaOutcome, CriteriaResult, Template
-from lernbatch.template.wire import read_template, read_templates, show_result
+from lernbatch.template.wire import read_template, read_templates
+from lernbatch.template.wire_criteria import show_result
 
 Q = sql.load("lernbatch.certificate")
 PAGE = 1000
@@ -255,7 +256,7 @@ def in_one_line(tally: TemplateTally) -> str:
     """
     learners, not_completed = tally.outcomes.total(), tally.reasons[criteria.NOT_COMPLETED]
     if tally.outcomes[rules.FEW]:
-        least = rules.SMALLEST_GROUP
+        least = rules.FEWEST_TOLD
         return f"{tally.template.name}: {learners} learners. What fewer than {least} share is not told apart."
     said = [f"{tally.outcomes[CriteriaOutcome.ISSUED]} issued"]
     reasons = sorted(tally.reasons.items(), key=lambda reason: (-reason[1], reason[0]))

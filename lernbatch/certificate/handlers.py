@@ -9,8 +9,18 @@ import msgspec
 from msgspec import UNSET
 from starlette.responses import Response, StreamingResponse
 
-from lernbatch.certificate import actions, bundle, explain, imported, page, pictures, rules, verification, wire
-from lernbatch.certificate.model import ImportedCertificate
+from lernbatch.certificate import (
+    actions,
+    bundle,
+    explain,
+    imported,
+    page,
+    pictures,
+    rules,
+    verification,
+    wire,
+    wire_verification,
+)
 from lernbatch.credential import keys
 from lernbatch.credential import status_list as status
 from lernbatch.drawing.design import default_design
@@ -144,27 +154,21 @@ async def show(call: Call) -> Answer:
     name, _, form = call.parameters["name"].partition(".")
     if form:
         return await _file(call, name, form)
+    takes_json = "application/json" in call.headers.get("accept", "")
     checked = await verification.check(call.services, name)
     if checked is None and (other := await imported.find(call.services, name)) is not None:
-        return _show_imported(call, other)
-    if "application/json" in call.headers.get("accept", ""):
+        record = wire_verification.show_imported(other, imported.record_of(call.services, other))
+        return _json(record) if takes_json else page.imported(record, call.services.clock.zone)
+    if takes_json:
         if checked is None:
             raise NotFound
-        if checked.standing == rules.WITHDRAWN:
-            return _json(wire.show_withdrawn(checked.certificate))
-        shown = wire.show_verification(
-            checked.certificate, checked.standing, checked.chain, call.services.config.base_url
+        if checked.validity == rules.WITHDRAWN:
+            return _json(wire_verification.show_withdrawn(checked.certificate))
+        shown = wire_verification.show_verification(
+            checked.certificate, checked.validity, checked.chain, call.services.config.base_url
         )
-        return _json({**shown, "proofs": [wire.show_proof(proof) for proof in checked.proofs]})
+        return _json({**shown, "proofs": [wire_verification.show_proof(proof) for proof in checked.proofs]})
     return page.certificate(checked, call.services.config.base_url, call.services.clock.zone)
-
-
-def _show_imported(call: Call, certificate: ImportedCertificate) -> Answer:
-    """The page, or the JSON, of a certificate that another service issued."""
-    shown = wire.show_imported(certificate, imported.record_of(call.services, certificate))
-    if "application/json" in call.headers.get("accept", ""):
-        return _json(shown)
-    return page.imported(shown, call.services.clock.zone)
 
 
 async def _file(call: Call, name: str, form: str) -> Response:
@@ -173,7 +177,7 @@ async def _file(call: Call, name: str, form: str) -> Response:
         other = await imported.find(call.services, name) if form == "json" else None
         if other is None or other.is_erased:
             raise NotFound
-        return _json(imported.record_of(call.services, other))
+        return _json(wire_verification.public_record(other, imported.record_of(call.services, other)))
     qr = call.query.get("qr", call.services.config.certificate_qr)
     try:
         qr = qr if qr in QR_KINDS else "URL"

@@ -37,7 +37,7 @@ from lernbatch.jobs.pauses import pause_after
 from lernbatch.services import Services
 from lernbatch.template import criteria, issuers
 from lernbatch.template.files import real_url
-from lernbatch.template.wire import show_result
+from lernbatch.template.wire_criteria import show_result
 
 Q = sql.load("lernbatch.certificate")
 LONGEST_PAUSE = timedelta(hours=1)

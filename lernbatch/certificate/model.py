@@ -79,7 +79,7 @@ class ImportedCertificate:
         return self.change_code == ChangeCode.ERASED
 
     @property
-    def standing(self) -> str:
+    def validity(self) -> str:
         """What it is worth: valid as far as its old registry says, or why not."""
         if self.is_erased:
             return "withdrawn"

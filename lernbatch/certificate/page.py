@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import HTMLResponse
 
-from lernbatch.certificate import rules, wire
+from lernbatch.certificate import rules, wire_verification
 from lernbatch.certificate.verification import CheckedCertificate
 from lernbatch.drawing.dates import format_date
 
@@ -26,7 +26,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-# What each standing means, for people.
+# What each validity means, for people.
 SENTENCES = {
     "valid": "This certificate is valid.",
     "expired": "This certificate was valid, and has expired.",
@@ -59,10 +59,10 @@ def _pages() -> Environment:
 
 def certificate(checked: CheckedCertificate | None, public_url: str, zone: tzinfo) -> HTMLResponse:
     """The page; 404 for an unknown number, as a page too."""
-    standing = checked.standing if checked else "unknown"
+    validity = checked.validity if checked else "unknown"
     shown = None
-    if checked and standing != rules.WITHDRAWN:
-        shown = wire.show_verification(checked.certificate, standing, checked.chain, public_url)
+    if checked and validity != rules.WITHDRAWN:
+        shown = wire_verification.show_verification(checked.certificate, validity, checked.chain, public_url)
 
     def day(at: str) -> str:
         return format_date(datetime.fromisoformat(at), "D MMMM YYYY", zone)
@@ -71,9 +71,9 @@ def certificate(checked: CheckedCertificate | None, public_url: str, zone: tzinf
         _pages()
         .get_template("certificate.html")
         .render(
-            standing=standing,
-            sentence=SENTENCES[standing],
-            sign=SIGNS.get(standing, NO_SIGN),
+            validity=validity,
+            sentence=SENTENCES[validity],
+            sign=SIGNS.get(validity, NO_SIGN),
             shown=shown,
             day=day,
             public_url=public_url,
@@ -82,12 +82,12 @@ def certificate(checked: CheckedCertificate | None, public_url: str, zone: tzinf
     return HTMLResponse(html, 200 if checked else 404, headers=HEADERS)
 
 
-# What each standing of a certificate means that another service issued.
+# What each validity of a certificate means that another service issued.
 IMPORTED_SENTENCES = {**SENTENCES, "valid": "This certificate is valid by the record of the registry that issued it."}
 
 
 def imported(shown: Mapping[str, Any], zone: tzinfo) -> HTMLResponse:
-    """The page of a certificate that another service issued; `shown`: wire.show_imported."""
+    """The page of a certificate that another service issued; `shown`: wire_verification.show_imported."""
     issued = None if shown["issuedOn"] is None else datetime.fromisoformat(shown["issuedOn"])
     html = (
         _pages()

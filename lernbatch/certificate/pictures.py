@@ -13,18 +13,19 @@ import rfc8785
 from cachetools import LRUCache
 
 from lernbatch.certificate import record, wire
-from lernbatch.certificate.drawing_queue import drawing_queue
 from lernbatch.certificate.model import Certificate
 from lernbatch.credential import baking, proof, vc_jwt
 from lernbatch.credential.keys import key_set
 from lernbatch.drawing import qr as qr_codes
 from lernbatch.drawing import renderer
 from lernbatch.drawing.design import Design
+from lernbatch.drawing.queue import drawing_queue
 from lernbatch.drawing.renderer import RenderJob
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.drawing.values import placeholders
 from lernbatch.services import Services
 from lernbatch.template import files
+from lernbatch.web.private import counted_address
 from lernbatch.web.request import Call
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ async def render(
     """The certificate as a file of one of MEDIA_TYPES. `qr`: what its code says; `client`: who waits for it.
 
     `patient`: until it is drawn, however long that takes.
-    Raises: svg.BadPicture, drawing_queue.TooManyPictures, Unusable.
+    Raises: svg.BadPicture, queue.TooManyPictures, Unusable.
     """
     if form == "json":
         return rfc8785.dumps(dict(certificate.credential))
@@ -80,9 +81,8 @@ async def render(
 
 
 def client_of(call: Call) -> str:
-    """The client that waits for a picture: a user id, or an address."""
-    address = call.http.client.host if call.http.client else ""
-    return call.caller.user_id or address
+    """The client that waits for a picture: a user id, or an address, which trusted proxies say."""
+    return call.caller.user_id or counted_address(call.http, call.services.config)
 
 
 def _draw(

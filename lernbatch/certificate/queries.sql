@@ -13,7 +13,6 @@ UPDATE batch
 
 -- queue_learners
 -- Queue every active learner of a batch with the given enrolment status, or the named ones among them.
--- claim = NULL takes the row from a worker that evaluates an older state.
 INSERT INTO certificate_due (user_id, batch_id, due_at, reason, re_issue, named)
 SELECT user_id, batch_id, :now, :reason, :re_issue, :user_ids::text[] IS NOT NULL
   FROM enrolment
@@ -22,7 +21,7 @@ SELECT user_id, batch_id, :now, :reason, :re_issue, :user_ids::text[] IS NOT NUL
    AND (:status::smallint IS NULL OR status = :status)
  ORDER BY user_id
 ON CONFLICT (user_id, batch_id) DO UPDATE
-   SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false,
+:{enrolment.due_again},
        re_issue = certificate_due.re_issue OR EXCLUDED.re_issue,
        -- Whoever was named for no new issue is not named for one that a later bulk action asks for.
        named = CASE WHEN certificate_due.re_issue = EXCLUDED.re_issue THEN certificate_due.named OR EXCLUDED.named

@@ -44,8 +44,8 @@ def show_old_credential(certificate: Certificate, public_url: str) -> dict[str, 
     }
 
 
-def show_entity(certificate: Certificate, public_url: str, *, known: bool) -> dict[str, Any]:
-    """A TrainingCertificate of the registry (contract jobs §4.6). `known`: see recipient_id."""
+def show_entity(certificate: Certificate, public_url: str, *, names_learner: bool) -> dict[str, Any]:
+    """A TrainingCertificate of the registry (contract jobs §4.6). `names_learner`: see recipient_id."""
     look = certificate.template
     active = certificate.status == "active"
     return {
@@ -60,7 +60,7 @@ def show_entity(certificate: Certificate, public_url: str, *, known: bool) -> di
             "batchId": certificate.batch_id,
         },
         "recipient": {
-            "id": recipient_id(certificate, known=known),
+            "id": recipient_id(certificate, names_learner=names_learner),
             "name": recipient_name(certificate),
             "type": None,
         },
@@ -77,9 +77,9 @@ def show_entity(certificate: Certificate, public_url: str, *, known: bool) -> di
     }
 
 
-def recipient_id(certificate: Certificate, *, known: bool) -> str:
-    """Whose it is. `known`: for its learner or somebody who manages the batch; others cannot read the id from it."""
-    return certificate.user_id if known else identity_hash(certificate.user_id, certificate.certificate_id)
+def recipient_id(certificate: Certificate, *, names_learner: bool) -> str:
+    """Whose it is. `names_learner`: for its learner or who manages the batch; others cannot read the id from it."""
+    return certificate.user_id if names_learner else identity_hash(certificate.user_id, certificate.certificate_id)
 
 
 def key_name(signed: Mapping[str, Any]) -> str:
@@ -102,7 +102,7 @@ def picture_values(certificate: Certificate, public_url: str, qr_code: str) -> P
         verification_url=f"{public_url}/certs/{certificate.certificate_id}",
         qr_code=qr_code,
         record={
-            **show_entity(certificate, public_url, known=True),
+            **show_entity(certificate, public_url, names_learner=True),
             **show_old_credential(certificate, public_url),
         },
     )

@@ -27,7 +27,7 @@ class CannotChange(Refused):
         super().__init__(f"This certificate cannot become {status.value} any more.")
 
 
-# From which standings each can be reached by hand; superseded comes from a re-issue alone.
+# From which statuses each can be reached by hand; superseded comes from a re-issue alone.
 CHANGES: Mapping[CertificateStatus, tuple[CertificateStatus, ...]] = {
     CertificateStatus.REVOKED: (CertificateStatus.ACTIVE, CertificateStatus.SUSPENDED),
     CertificateStatus.SUSPENDED: (CertificateStatus.ACTIVE,),
@@ -55,18 +55,18 @@ def certificate_id(secret: bytes, batch_id: str, user_id: str, template_id: str,
     return str(UUID(bytes=hmac.digest(secret, award.encode(), sha256)[:16], version=4))
 
 
-SMALLEST_GROUP = 5  # learners; of fewer a count tells about persons
+FEWEST_TOLD = 5  # learners; of fewer a count tells about persons. FEW has the number, so it is no setting
 FEW = "fewerThanFive"
 
 
 def without_few(counts: Counter[str]) -> Counter[str]:
-    """The counts with all groups of fewer than SMALLEST_GROUP as one, under FEW."""
-    few = sum(count for count in counts.values() if count < SMALLEST_GROUP)
-    told = {name: count for name, count in counts.items() if count >= SMALLEST_GROUP}
+    """The counts with all groups of fewer than FEWEST_TOLD as one, under FEW."""
+    few = sum(count for count in counts.values() if count < FEWEST_TOLD)
+    told = {name: count for name, count in counts.items() if count >= FEWEST_TOLD}
     return Counter({**told, FEW: few} if few else told)
 
 
-WITHDRAWN = "withdrawn"  # the standing of a certificate whose holder was erased
+WITHDRAWN = "withdrawn"  # the validity of a certificate whose holder was erased
 
 
 def validity(status: str, expires_at: datetime | None, now: datetime) -> str:

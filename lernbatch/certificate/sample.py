@@ -10,12 +10,12 @@ from datetime import timedelta
 
 from lernbatch.batch.model import Batch
 from lernbatch.certificate import pictures, wire
-from lernbatch.certificate.drawing_queue import drawing_queue
 from lernbatch.certificate.model import Certificate, CertificateStatus
 from lernbatch.course import actions as courses
 from lernbatch.credential import open_badge
 from lernbatch.credential.open_badge import Award
 from lernbatch.drawing import renderer
+from lernbatch.drawing.queue import drawing_queue
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.person import profiles
 from lernbatch.services import Services

@@ -15,20 +15,22 @@ from lernbatch.credential.keys import key_set
 from lernbatch.credential.proof import Proof, VerifiedCredential
 from lernbatch.credential.strict_json import Unverifiable
 from lernbatch.database import db, sql
+from lernbatch.drawing.queue import checking_queue
 from lernbatch.errors import NotFound
 from lernbatch.person import names
 from lernbatch.sealing import seal_of
 from lernbatch.services import Services
 
 Q = sql.load("lernbatch.certificate")
+LARGEST_FILE = 16 * 1024 * 1024  # of a picture that somebody wants checked
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedCertificate:
-    """A certificate as somebody who checks it sees it. `standing`: valid, or why not, in one word."""
+    """A certificate as somebody who checks it sees it. `validity`: valid, or why not, in one word."""
 
     certificate: Certificate
-    standing: str
+    validity: str
     chain: list[Revision]
     proofs: tuple[Proof, ...]  # of its credential; none where it is broken
 
@@ -121,30 +123,33 @@ async def check(services: Services, certificate_id: str) -> CheckedCertificate |
         batch_id=certificate.batch_id,
         certificate_id=certificate_id,
     )
-    standing = rules.validity(certificate.status, certificate.expires_at, services.clock.now())
+    validity = rules.validity(certificate.status, certificate.expires_at, services.clock.now())
     keys = key_set(services.config)
     proofs = proof.trusted_proofs(certificate.credential, keys.keys)
     if not proofs:
         proofs = proof.trusted_proofs(certificate.credential, keys.bad)
-        standing = "broken" if not proofs else "untrusted" if standing == "valid" else standing
-    return CheckedCertificate(certificate, standing, chain, proofs)
+        validity = "broken" if not proofs else "untrusted" if validity == "valid" else validity
+    return CheckedCertificate(certificate, validity, chain, proofs)
 
 
-async def number_in(services: Services, file: bytes) -> str:
+async def number_in(services: Services, file: bytes, client: str) -> str:
     """The number of the certificate in a PDF, picture or credential that was issued here, and not changed since.
 
-    Raises: Unverifiable, with a sentence why it is not.
+    Anybody may ask: files are read one at a time, in rotation among clients, and `client` says who sent this one.
+    Raises: Unverifiable, with a sentence why it is not; TooManyChecks.
     """
     keys = key_set(services.config)
+    if len(file) > LARGEST_FILE:
+        raise Unverifiable(f"The file is larger than {LARGEST_FILE // 1024 // 1024} MB.")
 
     def verified() -> VerifiedCredential:
-        signed, _is_picture = baking.credential_in(file)
-        return proof.verify(signed, [*keys.keys, *keys.bad])
+        return proof.verify(baking.credential_apart(file), [*keys.keys, *keys.bad])
 
-    found = await asyncio.to_thread(verified)  # a PDF takes a while
-    if not found.trusted:
+    async with checking_queue().slot(client, services.config.certificate_drawing_seconds):
+        verified_file = await asyncio.to_thread(verified)
+    if not verified_file.trusted:
         raise Unverifiable("The key that signed it is none of ours.")
-    return str(found.credential.get("id", "")).rpartition("/")[2]
+    return str(verified_file.credential.get("id", "")).rpartition("/")[2]
 
 
 async def status_list(services: Services, purpose: str, number: int) -> dict[str, Any]:

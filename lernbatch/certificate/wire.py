@@ -1,8 +1,8 @@
-"""The JSON of certificates: requests about them, entries of learners, and what a public page shows."""
+"""The JSON of certificates: requests about them, explanations, entries of learners; see also wire_verification."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, Literal, TypeAlias
@@ -10,15 +10,15 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from lernbatch.certificate.model import Certificate, CertificateStatus, ChangeCode, ImportedCertificate, Revision
-from lernbatch.certificate.rules import WITHDRAWN, on_behalf_of
-from lernbatch.credential.proof import Proof
+from lernbatch.certificate.model import Certificate, CertificateStatus, ChangeCode
+from lernbatch.certificate.rules import on_behalf_of
 from lernbatch.errors import Malformed, Refused
 from lernbatch.template.model import (
     Signatory,
     Template,
 )
-from lernbatch.template.wire import DecisionFields, TemplateId
+from lernbatch.template.wire import TemplateId
+from lernbatch.template.wire_criteria import DecisionFields
 from lernbatch.web.fields import course_id, mandatory, text
 from lernbatch.web.schema import BatchId, CourseId, Done, Fields, UserId
 
@@ -360,100 +360,6 @@ def issuer_in_words(certificate: Certificate) -> str:
     """State Board, on behalf of University of Madras"""
     claimed = claimed_issuer(certificate)
     return vouching_name(certificate) + (f", on behalf of {claimed}" if claimed else "")
-
-
-# Why a certificate is not valid any more, for everybody; the words of who decided are for those who manage the batch.
-_PUBLIC_REASONS: Mapping[str, str] = {
-    ChangeCode.ISSUED_IN_ERROR: "issued in error",
-    ChangeCode.WRONG_DETAILS: "its details are wrong",
-    ChangeCode.MISCONDUCT: "misconduct",
-    ChangeCode.UNDER_REVIEW: "under review",
-    ChangeCode.REVIEW_PASSED: "a review was passed",
-    ChangeCode.HOLDER_ASKED: "its holder asked for it",
-    ChangeCode.RE_ISSUED: "re-issued",
-    ChangeCode.ACCOUNTS_MERGED: "the holder's accounts were merged",
-    ChangeCode.ERASED: "withdrawn at the holder's wish",
-}
-
-
-def show_proof(proof: Proof) -> dict[str, Any]:
-    """One of a credential's proofs: whether it is the one that counts, or why not."""
-    return {"proof": proof.name, "counts": proof.why_not is None, "reason": proof.why_not}
-
-
-def show_verification(
-    certificate: Certificate, standing: str, chain: Sequence[Revision], public_url: str
-) -> dict[str, Any]:
-    """What the public page says, as JSON. `chain`: all issues of the award, the newest first."""
-    base = f"{public_url}/certs/{certificate.certificate_id}"
-    return {
-        "identifier": certificate.certificate_id,
-        "standing": standing,
-        "valid": standing == "valid",
-        "name": certificate.name,
-        "recipientName": recipient_name(certificate),
-        "courseId": certificate.course_id,
-        "courseName": certificate.template["courseName"],
-        "batchId": certificate.batch_id,
-        "issuer": vouching_name(certificate),
-        "onBehalfOf": claimed_issuer(certificate),
-        "earnedOn": iso_millis(certificate.earned_at),
-        "issuedOn": iso_millis(certificate.issued_at),
-        "expiresOn": None if certificate.expires_at is None else iso_millis(certificate.expires_at),
-        "changedOn": iso_millis(certificate.changed_at),
-        "reason": _PUBLIC_REASONS.get(certificate.change_code or ""),
-        "reasonCode": certificate.change_code,
-        "criteria": certificate.credential["credentialSubject"]["achievement"]["criteria"]["narrative"],
-        "evidence": [evidence["narrative"] for evidence in certificate.credential["evidence"]],
-        "supersededBy": chain[0].certificate_id if standing == CertificateStatus.SUPERSEDED else None,
-        "revisions": [
-            {
-                "identifier": revision.certificate_id,
-                "revision": revision.revision,
-                "status": revision.status,
-                "issuedOn": iso_millis(revision.issued_at),
-            }
-            for revision in chain
-        ],
-        "downloads": {form: f"{base}.{form}" for form in ("svg", "png", "pdf", "json", "jwt")},
-        "credential": certificate.credential,
-    }
-
-
-def show_withdrawn(certificate: Certificate) -> dict[str, Any]:
-    """What is left to say of a certificate whose holder was erased, as JSON."""
-    return {
-        "identifier": certificate.certificate_id,
-        "standing": WITHDRAWN,
-        "valid": False,
-        "changedOn": iso_millis(certificate.changed_at),
-        "reason": _PUBLIC_REASONS[ChangeCode.ERASED],
-        "reasonCode": ChangeCode.ERASED.value,
-    }
-
-
-def show_imported(certificate: ImportedCertificate, record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a certificate of another service is worth, as JSON; of one whose holder was erased its number alone.
-
-    {"identifier": "cert-01", "standing": "valid", "valid": true, "issuedElsewhere": true, "name": "Merit",
-     "recipientName": "Asha", "issuedOn": "2024-02-06T10:00:00.000Z", "batchId": …, "courseId": …}
-    """
-    own = {
-        "identifier": certificate.certificate_id,
-        "standing": certificate.standing,
-        "valid": certificate.standing == "valid",
-        "issuedElsewhere": True,
-    }
-    if certificate.is_erased:
-        return {**own, "name": None, "recipientName": None, "issuedOn": None}
-    return {
-        **own,
-        "name": certificate.name,
-        "recipientName": imported_name(record),
-        "issuedOn": None if certificate.issued_at is None else iso_millis(certificate.issued_at),
-        "courseId": certificate.course_id,
-        "batchId": certificate.batch_id,
-    }
 
 
 def imported_name(record: Mapping[str, Any]) -> str:

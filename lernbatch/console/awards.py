@@ -121,11 +121,11 @@ def _step(part: CriteriaResult, explanation: Explanation, words: Words) -> tuple
         text = _status(int(evidence["wanted"]), words)
         return _capital(text), _("%(done)s of %(total)s are done", done=words.number(done), total=words.number(total))
     if part.rule.startswith("assessment"):
-        name, wanted = (
+        name, bound = (
             _assessed(part, explanation, words),
             percent_bound(read_bound(str(evidence.get("wanted"))), words),
         )
-        return _("%(name)s: %(bound)s", name=name, bound=wanted), _best(part, words)
+        return _("%(name)s: %(bound)s", name=name, bound=bound), _best(part, words)
     if part.rule == "attempts":
         used = max((int(count) for count in evidence["attempts"].values()), default=0)
         text = _("Use %(bound)s attempts", bound=count_bound(read_bound(str(evidence["wanted"])), words))

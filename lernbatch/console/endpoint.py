@@ -16,13 +16,13 @@ from lernbatch import log
 from lernbatch.console import failures, forms, refusals, rendering, rules, sessions, words
 from lernbatch.console.model import FormProblem, KeptForm, Session
 from lernbatch.console.provider import SignInRefused
-from lernbatch.console.visit import Page, Visit, Write, see_other
+from lernbatch.console.visit import Page, Visit, see_other
 from lernbatch.database import db
 from lernbatch.errors import LernbatchError, NotFound, Upstream
 from lernbatch.services import Services
 from lernbatch.sunbird.http import BUDGET, TOKEN_HEADER, Budget
 from lernbatch.web import admission, audit
-from lernbatch.web.caller import NOBODY, Caller
+from lernbatch.web.caller import NOBODY
 from lernbatch.web.headers import headers_of
 from lernbatch.web.request import Call
 from lernbatch.web.routing import Access, Route
@@ -67,8 +67,8 @@ class PageEndpoint:
         scope["lernbatch.path"] = self.route.fill(request.path_params)
         headers = {name: value for name, value in headers_of(scope).items() if name not in _OF_THE_API}
         scope["lernbatch.headers"] = headers
-        largest_bytes = services.config.max_file_bytes if self.page.large else services.config.max_body_bytes
-        call = Call(services, NOBODY, {}, request.path_params, scope["lernbatch.message_id"], request, largest_bytes)
+        message_id, most_bytes = scope["lernbatch.message_id"], services.config.max_body_bytes
+        call = Call(services, NOBODY, {}, request.path_params, message_id, request, most_bytes)
         language = words.choose(request.cookies.get(LANGUAGE_COOKIE), headers.get("accept-language", ""))
         theme = request.cookies.get(THEME_COOKIE)
         return Visit(
@@ -89,15 +89,16 @@ class PageEndpoint:
         await _sign_in(visit)
         config = visit.services.config
         db.anonymous.set(visit.session is None)
-        if is_post:
-            form = await forms.read(visit.call)
-            visit.form, visit.lists, visit.files = form.values, form.lists, form.files
         if visit.session is None:
             admission.check_rate(self.route, request, NOBODY, visit.services)
+        elif not self.page.seen_by(visit.caller, config):
+            raise rules.NotYours
+        if is_post:
+            visit.call.largest_body_bytes = self.page.most_bytes(config, is_signed_in=visit.session is not None)
+            form = await forms.read(visit.call)
+            visit.form, visit.lists, visit.files = form.values, form.lists, form.files
         if visit.session is None and not self.page.is_open:
             return await _ask_to_sign_in(visit)
-        if visit.session is not None and not self.page.seen_by(visit.caller, config):
-            raise rules.NotYours
         if not is_post:
             if visit.session is not None and KEPT in visit.query:
                 kept = await sessions.take_kept_form(visit.services, visit.session)
@@ -118,7 +119,10 @@ class PageEndpoint:
             rules.check_site(visit.call.headers.get("sec-fetch-site"))
             if visit.session is not None:
                 rules.check_csrf(visit.session.csrf, visit.path, visit.form.get(forms.TOKEN, ""))
-            return await _done(visit, write)
+            if write.audit is None:
+                return await write.handler(visit)
+            visit.call.request = {name: value for name, value in visit.form.items() if name not in forms.FRAME}
+            return await audit.noting(visit.call, write.audit, lambda _: write.handler(visit))
         except rules.FormNotOurs as error:
             visit.status = error.http_status
             text = visit.words._("This form lay open too long, so nothing was saved. Look it over and send it again.")
@@ -136,14 +140,6 @@ async def _is_no_call(call: Call) -> Response:
     raise NotFound
 
 
-async def _done(visit: Visit, write: Write) -> Response:
-    """The answer of what a form does, with its line in the audit trail."""
-    if write.audit is None:
-        return await write.handler(visit)
-    visit.call.request = {name: value for name, value in visit.form.items() if name not in forms.FRAME}
-    return await audit.noting(visit.call, write.audit, lambda _: write.handler(visit))
-
-
 async def _sign_in(visit: Visit) -> None:
     """Find out who asks, by the cookie."""
     cookie = visit.call.http.cookies.get(cookie_name(visit.call.http))
@@ -151,10 +147,11 @@ async def _sign_in(visit: Visit) -> None:
     if session is None:
         return
     session = await _refreshed(visit, session)
-    caller = None if session is None else _caller(visit.services, session)
     if session is None:
         return
-    if caller is None:
+    try:  # the session's token is read as the API reads it
+        caller = visit.services.tokens.caller({TOKEN_HEADER: session.grant.access_token}, required=True)
+    except LernbatchError:  # it does not count any more
         await sessions.end(visit.services, session.session_id, session.user_id)
         return
     visit.session, visit.call.caller = session, caller
@@ -187,21 +184,12 @@ async def _refreshed(visit: Visit, session: Session) -> Session | None:
         return await sessions.renew(services, current, grant)
 
 
-def _caller(services: Services, session: Session) -> Caller | None:
-    """The caller by the session's token, as the API reads it; None when the token does not count any more."""
-    try:
-        token = session.grant.access_token
-        return services.tokens.caller({TOKEN_HEADER: token}, required=True)
-    except LernbatchError:
-        return None
-
-
 async def _ask_to_sign_in(visit: Visit) -> Response:
     """Lead to the sign-in page and back; what was typed comes along."""
     if visit.call.http.method != "POST":
         query = visit.call.http.url.query
-        wanted = visit.path + (f"?{query}" if query else "")
-        return see_other(f"{SIGN_IN}?{urlencode({'next': wanted})}" if wanted != rules.HOME else SIGN_IN)
+        address = visit.path + (f"?{query}" if query else "")
+        return see_other(f"{SIGN_IN}?{urlencode({'next': address})}" if address != rules.HOME else SIGN_IN)
     values = {name: value for name, value in visit.form.items() if name not in forms.FRAME}
     kept = sessions.keep_form(visit.services, KeptForm(visit.path, values))
     sign_in = next(page for page in visit.console.pages if page.path == SIGN_IN)
@@ -214,10 +202,10 @@ def _with_preferences(visit: Visit, chosen: Iterable[str]) -> Response:
     """The same page in the language or theme that a link names, from now on."""
     left = {name: value for name, value in visit.query.items() if name not in PREFERENCES}
     response = see_other(quote(visit.path) + (f"?{urlencode(left)}" if left else ""))
-    known = {"language": words.languages(), "theme": rendering.THEMES}
+    choices = {"language": words.languages(), "theme": rendering.THEMES}
     for name in chosen:
         value = visit.query[name]
-        is_known = value in known[name]
+        is_known = value in choices[name]
         response.set_cookie(
             PREFERENCES[name],
             value if is_known else "",
@@ -249,13 +237,11 @@ def set_session(response: Response, request: Request, cookie: str) -> None:
 
 def starlette_routes(pages: Iterable[Page]) -> list[StarletteRoute]:
     """Every page as Starlette takes it, and the files beside them."""
-    files = StarletteRoute(f"{rendering.FILES.prefix}{{name}}", StaticEndpoint(), methods=["GET"], name="PAGE static")
-    return [files, *map(_starlette_route, pages)]
-
-
-def _starlette_route(page: Page) -> StarletteRoute:
-    methods = ["GET", "POST"] if page.posts else ["GET"]
-    return StarletteRoute(page.path, PageEndpoint(page), methods=methods, name=f"PAGE {page.path}")
+    rows = [StarletteRoute(f"{rendering.FILES.prefix}{{name}}", StaticEndpoint(), methods=["GET"], name="PAGE static")]
+    for page in pages:
+        methods = ["GET", "POST"] if page.posts else ["GET"]
+        rows.append(StarletteRoute(page.path, PageEndpoint(page), methods=methods, name=f"PAGE {page.path}"))
+    return rows
 
 
 class StaticEndpoint:

@@ -72,11 +72,10 @@ async def answer(visit: Visit, error: Exception) -> Response:
     said = _said(error, visit.page.path)
     visit.status = said.status
     visit.problems = []
-    response = await rendering.page(
-        visit,
-        "templates/failure.html",
-        {"title": visit.words._(said.title), "sentence": _sentence(visit, error, said), "retry": said.retry},
-    )
+    own_sentence = error.message if isinstance(error, LernbatchError) else None
+    sentence = visit.words._(said.sentence) if said.sentence else own_sentence or ""
+    context = {"title": visit.words._(said.title), "sentence": sentence, "retry": said.retry}
+    response = await rendering.page(visit, "templates/failure.html", context)
     if said.retry is not None:
         response.headers["Retry-After"] = str(said.retry)
     return response
@@ -106,9 +105,3 @@ def _said(error: Exception, route: str) -> _Said:
     log.exception("a bug", error=error, route=route)
     metrics.BUGS.inc()
     return _BUG
-
-
-def _sentence(visit: Visit, error: Exception, said: _Said) -> str:
-    if said.sentence:
-        return visit.words._(said.sentence)
-    return (error.message if isinstance(error, LernbatchError) else None) or ""

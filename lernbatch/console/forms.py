@@ -6,22 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 
-from lernbatch.errors import Refused
+from lernbatch.web import forms
 from lernbatch.web.request import Call
 
 MOST_FIELDS, MOST_FILES = 2000, 4
 TOKEN, DO, ONCE = "csrf", "do", "once"  # fields that the form's frame adds
 FRAME = frozenset((TOKEN, DO))
-
-
-class UnreadableForm(Refused):
-    """No form, or one with more fields than a page of ours has."""
-
-    code = "UNREADABLE_FORM"
-    message = "The form could not be read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +33,15 @@ class SentForm:
 
 
 async def read(call: Call) -> SentForm:
-    """The form of a POST. Raises: UnreadableForm; envelope.TooLarge; as `Call.read_body`."""
+    """The form of a POST. Raises: web.forms.UnreadableForm; envelope.TooLarge; as `Call.read_body`."""
     body = await call.read_body()
-    request = call.with_body(body)
-    try:
-        async with request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=max(len(body), 1)) as form:
-            lists: dict[str, list[str]] = {}
-            files: dict[str, SentFile] = {}
-            for name, value in form.multi_items():
-                if not isinstance(value, UploadFile):
-                    # Browsers send lines of a text area with CR LF; a NUL can be stored nowhere.
-                    lists.setdefault(name, []).append(value.replace("\r\n", "\n").replace("\x00", ""))
-                elif value.filename:
-                    files[name] = SentFile(value.filename, await value.read())
-    except (MultiPartException, HTTPException) as wrong:
-        raise UnreadableForm from wrong
+    lists: dict[str, list[str]] = {}
+    files: dict[str, SentFile] = {}
+    async with forms.read(call, body, most_files=MOST_FILES, most_fields=MOST_FIELDS) as form:
+        for name, value in form.multi_items():
+            if not isinstance(value, UploadFile):
+                # Browsers send lines of a text area with CR LF; a NUL can be stored nowhere.
+                lists.setdefault(name, []).append(value.replace("\r\n", "\n").replace("\x00", ""))
+            elif value.filename:
+                files[name] = SentFile(value.filename, await value.read())
     return SentForm({name: values[-1] for name, values in lists.items()}, lists, files)

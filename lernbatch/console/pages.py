@@ -24,6 +24,7 @@ from lernbatch.console.roster import handlers as roster
 from lernbatch.console.rules import creates, manages, operates
 from lernbatch.console.sign_in import handlers as sign_in
 from lernbatch.console.visit import Page, Write
+from lernbatch.console.webhooks import handlers as webhooks
 from lernbatch.console.words import N_
 
 # fmt: off
@@ -98,7 +99,16 @@ PAGES: tuple[Page, ...] = (
     Page("/console/b/{batch_id}", public.show, {"join": Write(public.join, "enrolment.join")}, is_open=True),
 
     # a certificate for anybody; its own page is one of the API's
-    Page("/console/check", checking.show, {"check": Write(checking.check)}, is_open=True, large=True),
+    Page("/console/check", checking.show, {"check": Write(checking.check)}, is_open=True,
+         open_file_bytes=checking.LARGEST_FORM),
+
+    # webhooks
+    Page("/console/webhooks", webhooks.show, {"add": Write(webhooks.add)}, nav=N_("Webhooks"),
+         seen_by=webhooks.seen_by),
+    Page("/console/webhooks/{webhook_id}", webhooks.show_one,
+         {"save": Write(webhooks.save), "switch": Write(webhooks.switch), "test": Write(webhooks.test),
+          "rotate": Write(webhooks.rotate), "replay": Write(webhooks.replay), "delete": Write(webhooks.delete)},
+         seen_by=webhooks.seen_by),
 
     # operation
     Page("/console/operation", operation.show,

@@ -28,9 +28,9 @@ class Names:
 
 async def names(visit: Visit, user_ids: Iterable[str]) -> Names:
     """The names of the first MOST_NAMES of `user_ids`. Never fails: a page without names is a page."""
-    wanted = list(dict.fromkeys(user_ids))[:MOST_NAMES]
+    asked_ids = list(dict.fromkeys(user_ids))[:MOST_NAMES]
     try:
-        profiles = await visit.services.sunbird.users.profiles(wanted, visit.caller.token)
+        profiles = await visit.services.sunbird.users.profiles(asked_ids, visit.caller.token)
     except Upstream:
         return Names(are_missing=True)
     return Names(

@@ -168,9 +168,9 @@ class Provider:
     async def _read(self, now: datetime) -> _Endpoints:
         """The provider's description and keys. Raises: Upstream, when none was ever read."""
         async with self._reading:
-            known = self._endpoints
-            if known is not None and now - known.read_at < DISCOVERED_EVERY:
-                return known
+            endpoints = self._endpoints
+            if endpoints is not None and now - endpoints.read_at < DISCOVERED_EVERY:
+                return endpoints
             issuer = self._config.sign_in_issuer
             try:
                 async with httpx.AsyncClient(timeout=self._config.upstream_timeout_seconds) as client:
@@ -196,8 +196,8 @@ class Provider:
                 TypeError,
                 AttributeError,
             ) as failed:
-                if known is not None:
-                    return known
+                if endpoints is not None:
+                    return endpoints
                 raise Upstream(f"the identity provider's description: {failed!r}") from failed
             return self._endpoints
 

@@ -9,6 +9,7 @@ from hmac import compare_digest, digest
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from lernbatch.batch.rules import MANAGER_ROLES
 from lernbatch.config import Config
 from lernbatch.console.model import Session
 from lernbatch.errors import Forbidden, Refused
@@ -20,7 +21,6 @@ NOTED_EVERY = timedelta(minutes=1)  # by how much the stored time of the last us
 REFRESHED_BEFORE_SECONDS = 60
 FORM_KEPT = timedelta(minutes=10)
 HOME = "/console/"
-MANAGERS = ("CONTENT_CREATOR", "COURSE_CREATOR", "COURSE_MENTOR")
 _PAD_BYTES = 32
 
 
@@ -95,12 +95,12 @@ def safe_next(path: str | None) -> str:
 
 def manages(caller: Caller, config: Config) -> bool:
     """Whether batches are any of the caller's business: who makes, mentors or administers them."""
-    return caller.has_role((*MANAGERS, *config.administrator_roles))
+    return caller.has_role((*MANAGER_ROLES, *config.administrator_roles))
 
 
 def creates(caller: Caller, _: Config) -> bool:
     """Whether the caller may make batches, as the API's route asks for it."""
-    return caller.has_role(MANAGERS)
+    return caller.has_role(MANAGER_ROLES)
 
 
 def administers(caller: Caller, config: Config) -> bool:
@@ -112,8 +112,8 @@ def mentors(caller: Caller, _: Config) -> bool:
 
 
 def operates(caller: Caller, config: Config) -> bool:
-    """Whether the caller looks after the installation itself."""
-    return caller.has_role(config.operator_roles)
+    """Whether the caller looks after the installation itself: by a role that is held for no one organisation."""
+    return caller.administers((), config.operator_roles)
 
 
 def learns(caller: Caller, _: Config) -> bool:

@@ -48,10 +48,10 @@ def in_words(sentence: Sentence, words: Words) -> str:
         case "one-step" | "no-attempt-left":
             return _("only %(name)s is missing", name=name)
         case "one-step-score" | "no-attempt-left-score":
-            percent, wanted = words.percent(values["percent"] / 100), values.get("wanted")
-            if wanted is None:
+            percent, needed = words.percent(values["percent"] / 100), values.get("wanted")
+            if needed is None:
                 return _("%(name)s stands at %(percent)s", name=name, percent=percent)
-            bound = awards.percent_bound(awards.read_bound(wanted), words)
+            bound = awards.percent_bound(awards.read_bound(needed), words)
             return _("%(name)s stands at %(percent)s, it needs %(bound)s", name=name, percent=percent, bound=bound)
         case "completed":
             return _("completed, without a certificate")

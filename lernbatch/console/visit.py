@@ -38,7 +38,7 @@ class Page:
 
     `nav` and `tab`: its name in the main navigation, or among the tabs of a batch; None: it stands in neither.
     `seen_by`: whose page it is; others get 403. `is_open`: it needs nobody to be signed in.
-    `large`: its forms bring files.
+    `large`: its forms bring files of who is signed in; `open_file_bytes`: those of anybody, of so many bytes at most.
     """
 
     path: str
@@ -49,6 +49,13 @@ class Page:
     seen_by: Callable[[Caller, Config], bool] = rules.learns
     is_open: bool = False
     large: bool = False
+    open_file_bytes: int = 0
+
+    def most_bytes(self, config: Config, *, is_signed_in: bool) -> int:
+        """How large one of its forms may be."""
+        if self.large and is_signed_in:
+            return config.max_file_bytes
+        return max(self.open_file_bytes, config.max_body_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, ParseError, register_namespace, tostring
 
+import msgspec
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from lernbatch import apart
 from lernbatch.credential.strict_json import Unverifiable
 
 MAX_BYTES = 32 * 1024 * 1024
+SECONDS, MEMORY = 20, 1024**3  # of a process that reads the file of a stranger
 FILE_NAME = "credential.json"  # in a PDF
 _KEYWORD = b"openbadgecredential"  # of a text in a PNG
 _NAMESPACE = "https://purl.imsglobal.org/ob/v3p0"
@@ -42,17 +46,41 @@ def to_svg(picture: bytes, credential: bytes) -> bytes:
     return baked
 
 
+class Extract(msgspec.Struct):
+    """What such a process found: the credential, or why there is none."""
+
+    credential: bytes = b""
+    why_not: str | None = None
+
+
+def credential_apart(data: bytes) -> bytes:
+    """The credential in a stranger's file; a picture is read in a process of its own. Blocks. Raises: Unverifiable."""
+    if not _is_picture(data):
+        return data
+    written = apart.run("lernbatch.credential.baking", data)
+    if written is None:
+        raise Unverifiable("Reading it takes more time or memory than a file may.")
+    extract = msgspec.msgpack.decode(written, type=Extract)
+    if extract.why_not is not None:
+        raise Unverifiable(extract.why_not)
+    return extract.credential
+
+
+def _is_picture(data: bytes) -> bool:
+    return data.startswith((_PDF, _PNG)) or data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
 def credential_in(data: bytes) -> tuple[bytes, bool]:
     """The credential in a file, and whether the file is a picture around it. Raises: Unverifiable, with a sentence."""
     if len(data) > MAX_BYTES:
         raise Unverifiable(f"The file is larger than {MAX_BYTES // 1024 // 1024} MB.")
+    if not _is_picture(data):
+        return data, False
     if data.startswith(_PDF):
         return _only(in_pdf(data), "PDF"), True
     if data.startswith(_PNG):
         return _only(list(in_png(data)), "PNG"), True
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return _only(in_svg(data), "SVG"), True
-    return data, False
+    return _only(in_svg(data), "SVG"), True
 
 
 def _only(credentials: list[bytes], kind: str) -> bytes:
@@ -101,3 +129,19 @@ def in_svg(data: bytes) -> list[bytes]:
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def main() -> None:
+    """Find the credential in the picture that comes by the standard input."""
+    apart.bound(SECONDS, MEMORY)
+    try:
+        extract = Extract(credential_in(sys.stdin.buffer.read())[0])
+    except Unverifiable as why:
+        extract = Extract(why_not=str(why))
+    except MemoryError:
+        sys.exit(apart.OUT_OF_MEMORY)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(extract))
+
+
+if __name__ == "__main__":
+    main()

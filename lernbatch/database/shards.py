@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from lernbatch.database.db import Connection
 
+LONGEST_CACHED = 256  # characters of an id; callers may write longer ones
 _32_BITS = 0xFFFFFFFF
 _RANGES = """
   SELECT shard.shardminvalue::int AS lowest, shard.shardid AS shard,
@@ -41,7 +42,8 @@ class Shards:
         return self.addresses[self._place(user_id)]
 
     def _place(self, user_id: str) -> int:
-        return bisect_right(self.lowest, hashtext(user_id)) - 1
+        hashed = hashtext(user_id) if len(user_id) <= LONGEST_CACHED else hashtext.__wrapped__(user_id)
+        return bisect_right(self.lowest, hashed) - 1
 
 
 async def read(conn: Connection) -> Shards | None:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 from lernbatch import spans
 
 # A name is a comment line of its own with one word; what follows up to the next name is the statement.
-# After `-- fragment NAME` it is a piece of SQL, which stands in later statements and fragments as `:{NAME}`.
+# After `-- fragment NAME` it is a piece of SQL, which stands in later statements and fragments as `:{NAME}`, and in the
+# rooms above as `:{room.NAME}`.
 _NAME = re.compile(r"^-- (fragment |sharded )?([a-z][a-z0-9_]*)$", re.MULTILINE)
-_FRAGMENT = re.compile(r"(?<!:):\{([a-z][a-z0-9_]*)\}")
+_FRAGMENT = re.compile(r"(?<!:):\{(?:([a-z]+)\.)?([a-z][a-z0-9_]*)\}")
 # In a statement that reads and does nothing else, none of these words stands.
 _WRITING = re.compile(r"\b(insert|update|delete|merge|nextval|setval|lock|share|pg_\w*advisory\w*)\b", re.IGNORECASE)
 # A parameter, but not a cast (`::text`), and nothing inside quotes or comments.
@@ -61,7 +63,7 @@ class Queries:
 
 def load(package: str) -> Queries:
     """The statements of `package`'s queries.sql."""
-    queries = parse(resources.files(package).joinpath("queries.sql").read_text(encoding="utf-8"))
+    queries = parse(_text(package))
     room = package.removeprefix("lernbatch.")
     spans.STATEMENTS.update({statement.text: f"{room}.{name}" for name, statement in queries.statements.items()})
     return queries
@@ -75,10 +77,13 @@ def parse(text: str) -> Queries:
     used: set[str] = set()
 
     def fragment(match: re.Match[str]) -> str:
-        if match[1] not in fragments:
-            raise ValueError(f"there is no fragment {match[1]} above its use")
-        used.add(match[1])
-        return fragments[match[1]]
+        room, name = match.groups()
+        if room is None:
+            used.add(name)
+        of_room = fragments if room is None else _fragments(f"lernbatch.{room}")
+        if name not in of_room:
+            raise ValueError(f"there is no fragment {match[0][2:-1]} above its use")
+        return of_room[name]
 
     for kind, name, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         body = _FRAGMENT.sub(fragment, body)
@@ -96,6 +101,18 @@ def parse(text: str) -> Queries:
     if unused := fragments.keys() - used:
         raise ValueError(f"no statement uses the fragments {sorted(unused)}")
     return Queries(statements)
+
+
+@cache
+def _fragments(package: str) -> dict[str, str]:
+    """The fragments of another room, which use none themselves."""
+    parts = _NAME.split(_text(package))
+    entries = zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
+    return {name: body.strip() for kind, name, body in entries if kind == "fragment "}
+
+
+def _text(package: str) -> str:
+    return resources.files(package).joinpath("queries.sql").read_text(encoding="utf-8")
 
 
 def compile_statement(name: str, body: str) -> Statement:

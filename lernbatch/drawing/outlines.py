@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 
 from lernbatch.drawing import bidi
 from lernbatch.drawing.properties import TextProperties, above_baseline, anchored, inherit
-from lernbatch.drawing.spans import Letter, Span, TextReader, chunks
+from lernbatch.drawing.spans import Letter, TextReader, chunks
 from lernbatch.drawing.svg import FILLED, SPACE, SVG, Scale, length, size
 from lernbatch.drawing.typesetting import FontSet, GlyphCluster
 from lernbatch.drawing.viewport import Viewport, inside, through_transform
@@ -126,8 +126,18 @@ class _Text:
                 clusters.append(PlacedCluster(run[shape.start], run[0], shape, shape.advance))
             start = end
         for span in reversed(self._spans):
-            if span.length > 0:
-                _lengthen([cluster for cluster in clusters if span in cluster.letter.span.around()], span)
+            if span.length <= 0:
+                continue
+            # A span is made as long as it says: by gaps between its letters, or by wider ones.
+            inside = [cluster for cluster in clusters if span in cluster.letter.span.around()]
+            natural = sum(cluster.advance + cluster.gap for cluster in inside)
+            if span.stretched and natural > 0:
+                for cluster in inside:
+                    cluster.stretch *= span.length / natural
+                    cluster.advance *= span.length / natural
+            elif len(inside) > 1 and not span.stretched:
+                for cluster in inside:
+                    cluster.gap += (span.length - natural) / (len(inside) - 1)
         return clusters
 
     def _limit(self, chunk: Sequence[Letter], pen: float) -> float:
@@ -142,18 +152,6 @@ class _Text:
         to_left, to_right = at - left - margin, right - margin - at
         shift = anchored(chunk[0].span.properties)
         return to_right if shift == 0 else to_left if shift == 1 else 2 * min(to_left, to_right)
-
-
-def _lengthen(clusters: Sequence[PlacedCluster], span: Span) -> None:
-    """Make a span as long as it says: by gaps between its letters, or by wider ones."""
-    natural = sum(cluster.advance + cluster.gap for cluster in clusters)
-    if span.stretched and natural > 0:
-        for cluster in clusters:
-            cluster.stretch *= span.length / natural
-            cluster.advance *= span.length / natural
-    elif len(clusters) > 1 and not span.stretched:
-        for cluster in clusters:
-            cluster.gap += (span.length - natural) / (len(clusters) - 1)
 
 
 def place(chunk: Sequence[Letter], clusters: Sequence[PlacedCluster], x: float, y: float) -> tuple[float, float]:

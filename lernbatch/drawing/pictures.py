@@ -39,7 +39,11 @@ def embed(root: Element, embedded: Mapping[str, str], drawn: Callable[[bytes], b
                     said.append(f"The address {address[:80]!r} of {local(element.tag)} is left out.")
                 continue
             try:
-                picture = _picture(embedded.get(address, address), drawn)
+                source, picture = embedded.get(address, address), ""
+                if source and not source.startswith(("http://", "https://")):
+                    content = content_of(source)
+                    is_svg = type_of(content) == SVG_TYPE
+                    picture = data_url(SVG_TYPE, drawn(content)) if is_svg else data_url(*as_drawable(content))
             except BadPicture as bad:
                 said.append(f"The picture {address[:60]!r} is left out: {bad}")
                 picture = ""
@@ -48,16 +52,6 @@ def embed(root: Element, embedded: Mapping[str, str], drawn: Callable[[bytes], b
             else:
                 parent.remove(element)
     return said
-
-
-def _picture(address: str, drawn: Callable[[bytes], bytes]) -> str:
-    """The data URL that shows the picture; empty where there is none. Raises: BadPicture."""
-    if not address or address.startswith(("http://", "https://")):
-        return ""
-    content = content_of(address)
-    if type_of(content) == SVG_TYPE:
-        return data_url(SVG_TYPE, drawn(content))
-    return data_url(*as_drawable(content))
 
 
 def content_of(address: str) -> bytes:

@@ -16,15 +16,11 @@ def qr_content(page_url: str, kind: str, credential: bytes) -> str:
     """
     if kind == "URL":
         return f"{page_url}?t=URL"
-    packed = b64encode(_zipped(credential)).decode()
-    return f"{page_url}?t=URL-W3C-VC&data={packed}" if kind == "URL-W3C-VC" else packed
-
-
-def _zipped(credential: bytes) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.writestr(zipfile.ZipInfo("certificate.json"), credential, zipfile.ZIP_DEFLATED)
-    return packed.getvalue()
+    packed = b64encode(zipped.getvalue()).decode()
+    return f"{page_url}?t=URL-W3C-VC&data={packed}" if kind == "URL-W3C-VC" else packed
 
 
 def qr_png(content: str) -> str:

@@ -62,7 +62,16 @@ def resolve(root: Element) -> list[str]:
         _attributes(element, said)
         declared = declared_values(element, matcher.match(wrapped), said)
         variables[element] = {**inherited, **{key: value for key, value in declared.items() if key.startswith("--")}}
-        _write(element, declared, variables[element], said)
+        for name, written in declared.items():
+            value = with_variables(written, variables[element]) if name in _PROPERTIES else None
+            if value is None:
+                continue
+            if name in _IN_STYLE:
+                element.set("style", f"{element.get('style', '')}{name}:{value};")
+            elif name == "transform":
+                element.set(name, re.sub(r"(?<=[0-9.])(?:px|deg)\b", "", value))
+            else:
+                element.set(name, value)
     return said
 
 
@@ -133,19 +142,6 @@ def declared_values(element: Element, matches: Sequence[Any], said: list[str]) -
                 value = _text(declaration.value)
                 declared |= dict.fromkeys(_SHORT.get(name, (name,)), value)
     return declared
-
-
-def _write(element: Element, declared: Mapping[str, str], variables: Mapping[str, str], said: list[str]) -> None:
-    for name, written in declared.items():
-        value = with_variables(written, variables) if name in _PROPERTIES else None
-        if value is None:
-            continue
-        if name in _IN_STYLE:
-            element.set("style", f"{element.get('style', '')}{name}:{value};")
-        elif name == "transform":
-            element.set(name, re.sub(r"(?<=[0-9.])(?:px|deg)\b", "", value))
-        else:
-            element.set(name, value)
 
 
 def with_variables(value: str, variables: Mapping[str, str]) -> str | None:

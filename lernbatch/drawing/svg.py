@@ -165,7 +165,11 @@ def fill(root: Element, values: Values) -> None:
             text.set(FILLED, "")
     for element in root.iter():
         if element.text and _asks(element.text):
-            _forget_places_of_letters(element)
+            # A design program that gives every letter its place gave it to the placeholder's letters, not to a name's.
+            for key in ("x", "y", "dx", "dy", "rotate"):
+                places = coordinates(element.get(key, ""))
+                if len(places) >= max(len(element.text.strip()) - 2, 2):
+                    element.set(key, places[0])
             element.text = put(element.text)
         if element.tail and _asks(element.tail):
             element.tail = put(element.tail)
@@ -176,14 +180,6 @@ def fill(root: Element, values: Values) -> None:
 
 def _asks(text: str) -> bool:
     return "{{" in text or "${" in text
-
-
-def _forget_places_of_letters(element: Element) -> None:
-    """A design program that gives every letter its place gave it to the letters of the placeholder, not of a name."""
-    for key in ("x", "y", "dx", "dy", "rotate"):
-        places = coordinates(element.get(key, ""))
-        if len(places) >= max(len((element.text or "").strip()) - 2, 2):
-            element.set(key, places[0])
 
 
 def coordinates(text: str) -> list[str]:

@@ -133,7 +133,7 @@ async def join_offer(services: Services, batch_id: str, user_id: str | None) -> 
         services.clock.today(row.time_zone),
         is_known=user_id is not None,
         invite_only_closed=not config.self_enrol_invite_only,
-        places_left=seats.get(batch_id),
+        seats_left=seats.get(batch_id),
         closes_before=config.enrolment_closes_days_before_end,
     )
 

@@ -108,7 +108,7 @@ class JoinOffer:
 
     state: JoinState
     on: date | None = None
-    places_left: int | None = None  # None: no bound
+    seats_left: int | None = None  # None: no bound
 
 
 @dataclass(frozen=True, slots=True)

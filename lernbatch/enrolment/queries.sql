@@ -38,6 +38,11 @@ ON CONFLICT (user_id, batch_id) DO NOTHING
       AND NOT e.active
 RETURNING e.user_id, e.batch_id;
 
+-- fragment due_again
+-- A learner whose certificates are due already is due from now on, also where that had been given up. claim = NULL takes
+-- the row from a worker that evaluates an older state.
+   SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL, parked = false
+
 -- queue_returned
 -- Nothing but the return may make who comes back eligible for what was attached meanwhile, so that is evaluated at once.
 INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
@@ -46,8 +51,7 @@ INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
        JOIN batch ON batch.batch_id = asked.batch_id AND batch.templates <> '{}'
    ORDER BY asked.user_id, asked.batch_id
 ON CONFLICT (user_id, batch_id) DO UPDATE
-        SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL,
-            parked = false;
+:{due_again};
 
 -- lock_batches
 -- Whoever gives seats holds the batch, so that the last seat is given once.

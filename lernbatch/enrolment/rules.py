@@ -1,4 +1,8 @@
-"""The rules of enrolment: who may enrol, who may leave, who may do it for others; and the refusals."""
+"""The rules of enrolment: who may enrol, who may leave, who may do it for others; and the refusals.
+
+Dates are the batch's: its last day of enrolment and whether enrolment is open are rules of batch.rules, enrolment_end
+and enrolment_state.
+"""
 
 from __future__ import annotations
 
@@ -109,13 +113,13 @@ def join_offer(
     *,
     is_known: bool,
     invite_only_closed: bool,
-    places_left: int | None,
+    seats_left: int | None,
     closes_before: int,
 ) -> JoinOffer:
     """What the batch offers one person today: by the same refusals as enrolling.
 
     `is_known`: somebody is signed in; `invite_only_closed`: the installation keeps such batches closed to learners;
-    `places_left` None: no capacity; `closes_before`: see batch.rules.enrolment_end.
+    `seats_left` None: no capacity; `closes_before`: see batch.rules.enrolment_end.
     """
     if eligibility.active and eligibility.status == Progress.COMPLETED:
         return JoinOffer(JoinState.COMPLETED)
@@ -135,9 +139,9 @@ def join_offer(
         return JoinOffer(JoinState.CLOSED, last_day)
     except EnrolmentNotOpen:
         return JoinOffer(JoinState.NOT_OPEN, eligibility.enrolment_start_date)
-    if places_left is not None and places_left <= 0:
-        return JoinOffer(JoinState.FULL, places_left=0)
-    return JoinOffer(JoinState.JOIN if is_known else JoinState.SIGN_IN, last_day, places_left)
+    if seats_left is not None and seats_left <= 0:
+        return JoinOffer(JoinState.FULL, seats_left=0)
+    return JoinOffer(JoinState.JOIN if is_known else JoinState.SIGN_IN, last_day, seats_left)
 
 
 def check_unenrol(eligibility: Eligibility, today: date, *, by_learner: bool, invite_only_closed: bool) -> None:

@@ -139,7 +139,7 @@ def read_users(request: dict[str, Any], *, several: bool = False) -> list[str]:
 def show_join_offer(offer: JoinOffer) -> JoinAnswer:
     """{"response": {"state": "join", "date": "2026-07-01", "placesLeft": 12}}"""
     day = None if offer.on is None else str(offer.on)
-    return JoinAnswer(ShownJoinOffer(offer.state, day, offer.places_left))
+    return JoinAnswer(ShownJoinOffer(offer.state, day, offer.seats_left))
 
 
 def show_results(user_ids: Sequence[str], refusals: Sequence[LernbatchError | None]) -> dict[str, Any]:

@@ -96,10 +96,11 @@ async def erase_due(services: Services) -> int:
         due = await db.one(conn, Due, Q.next_due)
         if due is None:
             return 0
+        literal = re.sub(r"([^\w\s])", r"\\\1", due.user_id)  # as a regular expression that matches nothing else
         given = {
             "user_id": due.user_id,
             "pseudonym": due.pseudonym,
-            "pattern": f"(^|[^[:alnum:]_.@-]){_literal(due.user_id)}(?![[:alnum:]_@-]|[.][[:alnum:]])",
+            "pattern": f"(^|[^[:alnum:]_.@-]){literal}(?![[:alnum:]_@-]|[.][[:alnum:]])",
             "limit": ROWS_PER_STEP,
             "now": now,
         }
@@ -130,8 +131,3 @@ async def forget_old(services: Services) -> int:
     if config.answer_days:
         rows += await db.run(pool, Q.forget_questions, before=now - timedelta(days=config.answer_days), limit=limit)
     return rows
-
-
-def _literal(text: str) -> str:
-    """`text` as a regular expression of PostgreSQL that matches nothing else."""
-    return re.sub(r"([^\w\s])", r"\\\1", text)

@@ -22,6 +22,7 @@ from lernbatch.exhaust.model import (
     RequestSearch,
     Selection,
 )
+from lernbatch.exhaust.wire_selection import read_selection
 from lernbatch.report.model import Dataset, ReportBatch
 from lernbatch.sealing import decrypt_as_reference, seal_of
 from lernbatch.services import Services
@@ -174,7 +175,12 @@ async def linked_requests(
     They see requests about batches that are all theirs now; of a request without batches and files, which only says
     what was wrong with it, those that they made or that are of a channel they report for. Raises: Upstream.
     """
-    selected = {request.request_id: _selected_ids(request) for request in requests}
+    selected: dict[str, tuple[str, ...]] = {}  # the batches that a request names
+    for request in requests:
+        try:
+            selected[request.request_id] = read_selection(request.config).batch_ids
+        except model.CannotBeMade:  # its `datasetConfig` cannot be read
+            selected[request.request_id] = ()
     if requester.organisation_ids is not None:
         batch_ids = {batch_id for request in requests for batch_id in request.batch_ids}
         batches = await batches_of(services.pool, [*batch_ids.union(*selected.values())])
@@ -194,14 +200,6 @@ async def linked_requests(
         manifest_link = await store.link(manifest_path, now, lasts) if links else None
         linked.append(LinkedRequest(request, links, manifest_link, now + lasts))
     return linked
-
-
-def _selected_ids(request: ExhaustRequest) -> tuple[str, ...]:
-    """The batches that a request names; none where its `datasetConfig` cannot be read."""
-    try:
-        return wire.read_selection(request.config).batch_ids
-    except model.CannotBeMade:
-        return ()
 
 
 async def batches_of(conn: Connection, batch_ids: Sequence[str]) -> list[ReportBatch]:

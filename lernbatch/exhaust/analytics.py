@@ -22,6 +22,7 @@ from lernbatch.web.schema import Fields, takes
 CONSUMER_HEADER = "x-consumer-id"
 SEARCH_LIMIT = 10
 SEARCH_MAXIMUM = 1000
+LONGEST_NUMBER = 10  # digits
 _FILTERS = frozenset({"dataset", "requestedDate", "status", "channel"})
 _CODES = {
     400: "CLIENT_ERROR",
@@ -153,9 +154,10 @@ def read_search(request: Mapping[str, Any], zone: ZoneInfo) -> RequestSearch:
 
 
 def _limit(given: object, default: int) -> int:
-    """A positive number up to SEARCH_MAXIMUM; `default` for what is none."""
+    """A positive number up to SEARCH_MAXIMUM; `default` for what is none, or is longer than numbers are read."""
     text = str(given)
-    return min(int(text), SEARCH_MAXIMUM) if text.isascii() and text.isdigit() and int(text) > 0 else default
+    is_number = text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER
+    return min(int(text), SEARCH_MAXIMUM) if is_number and int(text) > 0 else default
 
 
 async def _request(call: Call) -> dict[str, Any]:

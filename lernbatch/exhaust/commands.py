@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -19,8 +17,9 @@ from lernbatch.archive.model import FileFormat, ZipEncryption
 from lernbatch.archive.store import Store
 from lernbatch.course.actions import course as find_course
 from lernbatch.errors import Unusable
-from lernbatch.exhaust import actions, resealing, wire, worker
+from lernbatch.exhaust import actions, resealing, worker
 from lernbatch.exhaust.model import ExhaustRequest, ReportSubmission, Requester, RequestStatus
+from lernbatch.exhaust.wire_selection import read_selection
 from lernbatch.person.resealing import ResealCount
 from lernbatch.report.model import Dataset
 from lernbatch.screen import Screen
@@ -143,7 +142,7 @@ async def _deliver(dataset: Dataset, options: ReportOptions) -> list[Path]:
             requested_by=OPERATOR,
             channel=channel,
             config=config,
-            selection=wire.read_selection(config),
+            selection=read_selection(config),
             key=options.key,
             output_format=options.format,
             zip_encryption=ZipEncryption.AES256 if options.aes else ZipEncryption.USUAL,
@@ -164,7 +163,8 @@ async def _run_to_end(services: Services, request: ExhaustRequest) -> ExhaustReq
     with Progress(*columns, console=Screen(stderr=True)) as bar:
         task = bar.add_task(request.dataset, total=None)
         while True:
-            async with _running(services, request.request_id) as run:
+            run = asyncio.create_task(worker.run_next(services, request.request_id))
+            try:
                 while not run.done():
                     await asyncio.wait([run], timeout=LOOK_EVERY_SECONDS)
                     request = await actions.find(services.pool, request.request_id) or request
@@ -173,17 +173,9 @@ async def _run_to_end(services: Services, request: ExhaustRequest) -> ExhaustReq
                     return request
                 if not await run:  # another process works on it, or it waits for its retry
                     await asyncio.sleep(LOOK_EVERY_SECONDS)
-
-
-@asynccontextmanager
-async def _running(services: Services, request_id: str) -> AsyncIterator[asyncio.Task[bool]]:
-    """A run of the request, cancelled at the end of the block: what is cut off must not write any more."""
-    run = asyncio.create_task(worker.run_next(services, request_id))
-    try:
-        yield run
-    finally:
-        run.cancel()
-        await asyncio.wait([run])
+            finally:  # what is cut off must not write any more
+                run.cancel()
+                await asyncio.wait([run])
 
 
 async def _copy(services: Services, path: str, out: Path) -> Path:

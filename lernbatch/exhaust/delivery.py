@@ -22,6 +22,7 @@ from lernbatch.exhaust import actions, manifest, rules, streaming, wire
 from lernbatch.exhaust.lease import Failures, Lease
 from lernbatch.exhaust.model import ExhaustRequest, LeftOut, Selection
 from lernbatch.exhaust.sources import ReportScope
+from lernbatch.exhaust.wire_selection import read_selection
 from lernbatch.person import consents, profiles
 from lernbatch.report.model import Dataset, Filters, ReportBatch
 from lernbatch.sealing import seal_of
@@ -90,7 +91,7 @@ async def make_files(lease: Lease, failures: Failures) -> bool:
 async def _plan(services: Services, request: ExhaustRequest) -> DeliveryPlan:
     """Raises: CannotBeMade, when the selection, its key or its protection is not right."""
     config = services.config
-    dataset, selection = Dataset(request.dataset), wire.read_selection(request.config)
+    dataset, selection = Dataset(request.dataset), read_selection(request.config)
     key = actions.password(config, request)
     rules.check_selectors(selection, dataset, key is not None, config.exhaust_batches_per_request)
     filters = selection.filters

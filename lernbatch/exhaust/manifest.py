@@ -42,6 +42,8 @@ def manifest(
     "files": [{"batchId", "file", "rowCount", "sizeBytes", "sha256", "consents", "standbyLagSeconds"}],
     "leftOut": [{"batchId", "reason"}]}
     """
+    level, encryption = protection.applied_level, protection.zip_encryption
+    warning = _OPEN if level is Level.PLAIN else _BROKEN if encryption is ZipEncryption.ZIPCRYPTO else None
     shown: dict[str, Any] = {
         "requestId": request.request_id,
         "dataset": request.dataset,
@@ -49,18 +51,12 @@ def manifest(
         "datasetConfig": request.config,
         "rulesVersion": RULES_VERSION,
         "madeAt": now.astimezone(UTC).isoformat(timespec="seconds"),
-        "protection": _protection(protection),
+        "protection": {"level": level, "zipEncryption": encryption, "warning": warning},
         "rowCount": sum(delivery.row_count for delivery in deliveries),
         "files": [_file(delivery) for delivery in deliveries],
         "leftOut": [{"batchId": batch.batch_id, "reason": batch.reason} for batch in left_out],
     }
     return msgspec.json.format(msgspec.json.encode(shown), indent=2)
-
-
-def _protection(protection: Protection) -> dict[str, Any]:
-    level, encryption = protection.applied_level, protection.zip_encryption
-    warning = _OPEN if level is Level.PLAIN else _BROKEN if encryption is ZipEncryption.ZIPCRYPTO else None
-    return {"level": level, "zipEncryption": encryption, "warning": warning}
 
 
 def _file(delivery: Delivery) -> dict[str, Any]:

@@ -162,14 +162,14 @@ def level_of(dataset: Dataset, settings: Sequence[str]) -> Level:
     return Level(chosen.get(dataset, Level.PASSWORD))
 
 
-def file_format(wanted: FileFormat, csv_format: str) -> FileFormat:
+def file_format(requested: FileFormat, csv_format: str) -> FileFormat:
     """How a file is written: what the installation means by `csv` may be another CSV than the contract's."""
-    return FileFormat(csv_format) if wanted is FileFormat.CSV else wanted
+    return FileFormat(csv_format) if requested is FileFormat.CSV else requested
 
 
-def is_strong(wanted: ZipEncryption, *, usually: bool) -> bool:
+def is_strong(requested: ZipEncryption, *, usually: bool) -> bool:
     """Whether a protected zip is encrypted by AES: as the request says, else as the installation does."""
-    return usually if wanted is ZipEncryption.USUAL else wanted is ZipEncryption.AES256
+    return usually if requested is ZipEncryption.USUAL else requested is ZipEncryption.AES256
 
 
 def crash_message(detail: str) -> str:

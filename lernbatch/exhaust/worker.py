@@ -57,28 +57,24 @@ async def run_next(services: Services, request_id: str | None = None) -> bool:
             unfinished=ended is True,
             attempts=services.config.exhaust_attempts,
         )
-        await _finish(lease, outcome, began)
+        ended_at = services.clock.now()
+        metrics.BUSINESS.labels(f"exhaust {outcome.status.lower()}").inc()
+        await db.run(
+            services.pool,
+            Q.finish_request,
+            request_id=request.request_id,
+            owner=owner,
+            status=outcome.status,
+            message=outcome.message,
+            iteration=outcome.iteration,
+            due_at=None if outcome.retry_in is None else ended_at + outcome.retry_in,
+            completed_at=ended_at if outcome.retry_in is None else None,
+            spent_ms=round((time.perf_counter() - began) * 1000),
+            rows_done=lease.rows_before,
+            rows_total=lease.rows_total,
+        )
+        rows = lease.rows_before
+        log.info("exhaust run ended", request_id=request.request_id, status=outcome.status, rows=rows)
     except LeaseLost:
         log.warning("an exhaust was taken over", request_id=request.request_id)
     return True
-
-
-async def _finish(lease: Lease, outcome: rules.RunOutcome, began: float) -> None:
-    now = lease.services.clock.now()
-    metrics.BUSINESS.labels(f"exhaust {outcome.status.lower()}").inc()
-    await db.run(
-        lease.services.pool,
-        Q.finish_request,
-        request_id=lease.request.request_id,
-        owner=lease.owner,
-        status=outcome.status,
-        message=outcome.message,
-        iteration=outcome.iteration,
-        due_at=None if outcome.retry_in is None else now + outcome.retry_in,
-        completed_at=now if outcome.retry_in is None else None,
-        spent_ms=round((time.perf_counter() - began) * 1000),
-        rows_done=lease.rows_before,
-        rows_total=lease.rows_total,
-    )
-    request_id = lease.request.request_id
-    log.info("exhaust run ended", request_id=request_id, status=outcome.status, rows=lease.rows_before)

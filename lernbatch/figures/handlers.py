@@ -40,6 +40,5 @@ async def list_learners(call: Call) -> wire.LearnersAnswer:
     query = wire.read_learners(call.request)
     batch = await actions.managed_batch(call.services, call.caller, query.batch_id)
     page = await actions.learners(call.services, batch, query)
-    if page.total >= audit.MANY_PEOPLE and query.after is None:
-        await audit.note(call, "batch.learners", about=query.batch_id)
+    await audit.note_list(call, "batch.learners", page.total, query.batch_id)
     return wire.show_learners(page, query, call.services.clock.now())

@@ -154,6 +154,15 @@ class BatchFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchCounts:
+    """Two of the figures of a batch that was counted, for a list of batches."""
+
+    batch_id: str
+    active: int
+    certified: int
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateGroup:
     """So many of those who completed a batch. `state`: issued, being-issued, held (tried again), failed (given up),
     revoked, suspended or not-earned; `reason`: why it is held or failed; `due_at`: of the oldest that is being issued.

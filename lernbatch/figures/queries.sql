@@ -193,6 +193,12 @@ SELECT batch_id, counted_at, enrolled, certified, active, reached, standings, un
   FROM batch_figures
  WHERE batch_id = ANY (:batch_ids::text[]);
 
+-- counts_of
+-- For a list of batches, which shows none of their pictures: a picture is most of a row.
+SELECT batch_id, active, certified
+  FROM batch_figures
+ WHERE batch_id = ANY (:batch_ids::text[]) AND counted_at IS NOT NULL;
+
 -- fragment matching
 -- The learners of a batch for whom everything holds that was asked. Who was added by somebody is looked up by the
 -- adder, who has fewer than the batch.

@@ -208,7 +208,7 @@ def path_to(
 
     Who the learner is, which only the user service knows, is taken to be as asked.
     """
-    asked = template.criteria
+    required = template.criteria
     learner = LearnerFacts(
         user_id=enrolment.user_id,
         active=True,
@@ -217,17 +217,17 @@ def path_to(
         updated_at=enrolment.updated_at,
         scores=scores,
         issued={},
-        attributes=asked.user,
+        attributes=required.user,
     )
     parts = criteria.evaluate(template, learner, list(measure.assessments)).parts
     unmet = [part for part in parts if part.outcome is not CriteriaOutcome.MET]
     short = frozenset(
         content_id
-        for criterion in asked.assessments
+        for criterion in required.assessments
         for content_id in short_of(criterion, scores, measure)
         if any(part.rule.startswith("assessment") for part in unmet)
     )
-    completes = asked.enrolment_status == Progress.COMPLETED
+    completes = required.enrolment_status == Progress.COMPLETED
     return CertificatePath(
         steps=short.union(lacking) if completes else short,
         is_passed=all(part.rule == "enrolment" for part in unmet),

@@ -209,10 +209,10 @@ class LearnersAnswer(Fields):
     response: LearnersOfBatch
 
 
-def read(request: Mapping[str, Any], asked: type[Asked]) -> Asked:
+def read(request: Mapping[str, Any], shape: type[Asked]) -> Asked:
     """`request` as the structure that it must have. Raises: InvalidRequest, which names what is wrong."""
     try:
-        return msgspec.convert(request, asked)
+        return msgspec.convert(request, shape)
     except msgspec.ValidationError as wrong:
         raise InvalidRequest(str(wrong)) from wrong
 
@@ -231,20 +231,20 @@ def read_learners(request: Mapping[str, Any]) -> LearnersQuery:
     """
     if blank(request.get("batchId")):
         raise Missing("batchId")
-    asked = read({**request, "sortBy": request.get("sort_by", request.get("sortBy", "need"))}, LearnersRequest)
+    given = read({**request, "sortBy": request.get("sort_by", request.get("sortBy", "need"))}, LearnersRequest)
     return LearnersQuery(
-        batch_id=asked.batch_id,
-        filters=LearnersFilter() if asked.filters is UNSET else _filters(asked.filters),
-        sort=asked.sort_by,
-        descending=asked.descending,
-        limit=asked.limit,
-        after=_read_cursor(asked.cursor, asked.sort_by, descending=asked.descending) if asked.cursor else None,
+        batch_id=given.batch_id,
+        filters=LearnersFilter() if given.filters is UNSET else _filters(given.filters),
+        sort=given.sort_by,
+        descending=given.descending,
+        limit=given.limit,
+        after=_read_cursor(given.cursor, given.sort_by, descending=given.descending) if given.cursor else None,
     )
 
 
-def _filters(asked: AskedFilters) -> LearnersFilter:
+def _filters(filters: AskedFilters) -> LearnersFilter:
     fields: dict[str, Any] = {
-        name: value for name in asked.__struct_fields__ if (value := getattr(asked, name)) is not UNSET
+        name: value for name in filters.__struct_fields__ if (value := getattr(filters, name)) is not UNSET
     }
     if "standings" in fields:
         fields["standings"] = [STANDINGS[name] for name in fields["standings"]]

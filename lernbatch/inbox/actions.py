@@ -166,8 +166,8 @@ async def _delete(services: Services, edata: Mapping[str, Any], by: By) -> None:
     await account.forget(services, deletion.user_id, by, erase=deletion.erase)
 
 
-async def _transfer(services: Services, edata: Mapping[str, Any], _: By) -> None:
-    await batch.transfer(services, wire.read_transfer(edata))
+async def _transfer(services: Services, edata: Mapping[str, Any], by: By) -> None:
+    await batch.transfer(services, wire.read_transfer(edata), by)
 
 
 async def _refresh(services: Services, edata: Mapping[str, Any], _: By) -> None:

@@ -51,10 +51,15 @@ class Consumer:
         consumer = await self._connected()
         try:
             heard = await consumer.getmany(timeout_ms=WAIT_MS, max_records=AT_ONCE)
-            await self._count_lag(consumer)
+            lag = dict.fromkeys(self._kinds, 0)  # by topic: records behind the last that was polled, in our partitions
+            for partition in consumer.assignment():
+                if end := consumer.highwater(partition):  # None: nothing was read of it so far
+                    lag[partition.topic] += end - await consumer.position(partition)
         except KafkaError as error:
             await self.close()
             raise Upstream(f"Kafka cannot be read: {error!r}") from error
+        for topic, count in lag.items():
+            metrics.INBOX_LAG.labels(topic).set(count)
         return [
             Record(
                 self._kinds[record.topic],
@@ -106,12 +111,3 @@ class Consumer:
                     while not consumer.assignment():  # noqa: ASYNC110 - the library has no event for it
                         await asyncio.sleep(_LOOKS_AGAIN_SECONDS)
         return self._consumer
-
-    async def _count_lag(self, consumer: AIOKafkaConsumer) -> None:
-        """Note how many records of each topic wait behind the last that was polled, in this process's partitions."""
-        lag = dict.fromkeys(self._kinds, 0)
-        for partition in consumer.assignment():
-            if end := consumer.highwater(partition):  # None: nothing was read of it so far
-                lag[partition.topic] += end - await consumer.position(partition)
-        for topic, count in lag.items():
-            metrics.INBOX_LAG.labels(topic).set(count)

@@ -63,7 +63,7 @@ async def help_first(
     """
     measures = await figures.bring_up_to_date(services, managed)
     now = services.clock.now()
-    asked = {
+    parameters = {
         "batch_ids": list(measures),
         "added_by": added_by,
         "rested_before": now - rules.REST,
@@ -72,9 +72,9 @@ async def help_first(
 
     async def read(conn: Connection) -> list[NeedyLearner]:
         await db.run(conn, figures.Q.plan_by_values)
-        needy = await db.all(conn, NeedyLearner, Q.needy, **asked)
+        needy = await db.all(conn, NeedyLearner, Q.needy, **parameters)
         if len(needy) < rules.MOST_TODAY:
-            needy += await db.all(conn, NeedyLearner, Q.never_began, **asked, large_school=rules.LARGE_SCHOOL)
+            needy += await db.all(conn, NeedyLearner, Q.never_began, **parameters, large_school=rules.LARGE_SCHOOL)
         return needy
 
     first = rules.helped_first(await services.reports.read(read))

@@ -146,8 +146,8 @@ class HistoryAnswer(Fields):
 def read_help(request: Mapping[str, Any]) -> tuple[list[str], str | None]:
     """{"batchIds": ["0140…"], "addedBy": "…"} Raises: Missing, InvalidRequest."""
     batch_ids = figures.read_batch_ids(request)
-    asked = figures.read(request, HelpRequest)
-    return batch_ids, None if asked.added_by is UNSET else asked.added_by
+    given = figures.read(request, HelpRequest)
+    return batch_ids, None if given.added_by is UNSET else given.added_by
 
 
 def read_contact(request: Mapping[str, Any]) -> NewContact:
@@ -155,8 +155,8 @@ def read_contact(request: Mapping[str, Any]) -> NewContact:
     for key in ("batchId", "userIds", "how"):
         if blank(request.get(key)):
             raise Missing(key)
-    asked = figures.read(request, ContactRequest)
-    return NewContact(asked.batch_id, asked.user_ids, asked.how, asked.note.strip(), asked.leave_alone)
+    given = figures.read(request, ContactRequest)
+    return NewContact(given.batch_id, given.user_ids, given.how, given.note.strip(), given.leave_alone)
 
 
 def read_undo(request: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -164,10 +164,12 @@ def read_undo(request: Mapping[str, Any]) -> tuple[str, str, str]:
     return mandatory(request, "batchId"), mandatory(request, "userId"), mandatory(request, "contactId")
 
 
-def show_help(found: HelpList) -> HelpAnswer:
+def show_help(help_list: HelpList) -> HelpAnswer:
     """{"response": {"today": [{"userId": "…", "because": {…}, …}], "lately": [{"outcome": "came-back", …}]}}"""
     return HelpAnswer(
-        ShownHelpList([_entry(entry) for entry in found.today], [show_contact(contact) for contact in found.lately])
+        ShownHelpList(
+            [_entry(entry) for entry in help_list.today], [show_contact(contact) for contact in help_list.lately]
+        )
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,7 +11,6 @@ from cyclopts import Parameter
 
 from lernbatch import command
 from lernbatch.database import db
-from lernbatch.database.db import Connection
 from lernbatch.web.audit import Note, Q
 
 PAGE = 1000
@@ -43,24 +41,19 @@ def audit(
     from_when = _FIRST if since is None else since if since.tzinfo else since.replace(tzinfo=UTC)
 
     async def work() -> None:
+        filters: dict[str, object] = {"who": who, "whom": whom, "what": what, "since": from_when}
+        before, before_id, left = _LAST, 0, limit
         async with command.connection() as (_, conn):
-            async for note in _notes(conn, {"who": who, "whom": whom, "what": what, "since": from_when}, limit):
-                print(as_json_text(note) if as_json else as_line(note))
+            while left > 0:
+                page = {**filters, "before": before, "before_id": before_id, "limit": min(left, PAGE)}
+                notes = await db.all(conn, Note, Q.notes, **page)
+                for note in notes:
+                    print(as_json_text(note) if as_json else as_line(note))
+                if len(notes) < PAGE:
+                    return
+                before, before_id, left = notes[-1].noted_at, notes[-1].audit_id, left - len(notes)
 
     asyncio.run(work())
-
-
-async def _notes(conn: Connection, filters: dict[str, object], limit: int) -> AsyncIterator[Note]:
-    before, before_id = _LAST, 0
-    while limit > 0:
-        page = {**filters, "before": before, "before_id": before_id, "limit": min(limit, PAGE)}
-        notes = await db.all(conn, Note, Q.notes, **page)
-        for note in notes:
-            yield note
-        if len(notes) < PAGE:
-            return
-        limit -= len(notes)
-        before, before_id = notes[-1].noted_at, notes[-1].audit_id
 
 
 def as_line(note: Note) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-from dataclasses import dataclass
 from functools import cache
 
 import msgspec
@@ -11,7 +9,7 @@ import msgspec
 from lernbatch import __version__
 from lernbatch.web import openapi
 from lernbatch.web.routing import Route
-from lernbatch.web.static_files import StaticFiles
+from lernbatch.web.static_files import StaticFile, StaticFiles
 
 FILES = StaticFiles("lernbatch.ops", "static", "docs/")  # beside the page, wherever a proxy has put it
 # Its scripts and styles come from us and it asks nobody but us; the marks in its style sheet are data.
@@ -21,19 +19,10 @@ SECURITY_POLICY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
-    """OpenAPI's JSON, and the same by gzip."""
-
-    plain: bytes
-    compressed: bytes
-
-
 @cache
-def description(routes: tuple[Route, ...], url: str) -> Description:
-    """Of these routes; `url`: where the service is reached. The first time takes half a second."""
-    plain = msgspec.json.encode(openapi.document(routes, url))
-    return Description(plain, gzip.compress(plain, 9, mtime=0))
+def description(routes: tuple[Route, ...], url: str) -> StaticFile:
+    """OpenAPI's JSON of these routes; `url`: where the service is reached. The first time takes half a second."""
+    return StaticFile("openapi.json", "application/json", msgspec.json.encode(openapi.document(routes, url)))
 
 
 @cache

@@ -84,8 +84,8 @@ async def describe(call: Call) -> Response:
     described = await asyncio.to_thread(description.description, routes, call.services.config.public_url)
     if "gzip" in call.headers.get("accept-encoding", ""):
         headers = {"content-encoding": "gzip", "vary": "Accept-Encoding"}
-        return json_response(described.compressed, 200, headers)
-    return json_response(described.plain, 200, {"vary": "Accept-Encoding"})
+        return json_response(await asyncio.to_thread(lambda: described.compressed), 200, headers)
+    return json_response(described.content, 200, {"vary": "Accept-Encoding"})
 
 
 @takes(produces="text/html")

@@ -30,17 +30,17 @@ class Check:
 
 async def checks(services: Services) -> list[Check]:
     """Every dependency, asked at the same time, under the names that clients of the reference know."""
-    asked = [
+    pending = [
         _checked("Cassandra service", database_answers(services)),
         _checked("Elastic search service", search_answers(services)),
         _checked("Content service", services.sunbird.search.healthy()),
     ]
     if services.reports.standby is not None:
-        asked.append(_checked("Reports database", db.value(services.reports.standby, Q.is_standby), vital=False))
+        pending.append(_checked("Reports database", db.value(services.reports.standby, Q.is_standby), vital=False))
     if services.nodes is not None:
         pools = services.nodes.pools()
-        asked += [_checked(f"Database node {address}", db.value(pool, Q.answers)) for address, pool in pools.items()]
-    return [Check("lms-service"), Check("Actor service"), *await asyncio.gather(*asked)]
+        pending += [_checked(f"Database node {address}", db.value(pool, Q.answers)) for address, pool in pools.items()]
+    return [Check("lms-service"), Check("Actor service"), *await asyncio.gather(*pending)]
 
 
 async def _checked(name: str, answer: Awaitable[object], *, vital: bool = True) -> Check:

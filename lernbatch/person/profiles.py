@@ -135,6 +135,11 @@ async def make_findable(services: Services, batch_id: str) -> bool:
             return False
         await store_profiles(services, seal_of(services.config), user_ids, people)
         return True
-    await db.run(services.pool, Q.ask_for_names, batch_id=batch_id, now=services.clock.now())
-    services.wake.now()
+    await request_profiles(services, batch_id)
     return False
+
+
+async def request_profiles(services: Services, batch_id: str) -> None:
+    """Have a job fetch the profiles of a batch's learners that are not kept."""
+    await db.run(services.pool, Q.request_profiles, batch_id=batch_id, now=services.clock.now())
+    services.wake.now()

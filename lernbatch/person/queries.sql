@@ -127,6 +127,9 @@ ORDER BY e.user_id || ''
 
 -- ask_for_names
 -- The profiles of a batch are fetched by a job, as summaries by place ask for it.
+
+-- request_profiles
+-- The profiles of a batch are fetched by a job: summaries by place and searches by name ask for it.
 INSERT INTO people_due (batch_id, asked_at, after_user_id)
 VALUES (:batch_id, :now, '')
 ON CONFLICT DO NOTHING;

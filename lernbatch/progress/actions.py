@@ -185,8 +185,8 @@ def _apply(services: Services, row: Row, course: Course, work: Work, timely: Wor
     row.states = rules.merge_all(before, reports, now_ms)
     if rules.is_too_large(len(row.learner.states), row.states, reports):
         metrics.BUSINESS.labels("state-of-full-row").inc(len(reports))
-        known = course.leaf_node_ids | before.keys()
-        reports = [replace(report, details=None) for report in reports if report.content_id in known]
+        kept_ids = course.leaf_node_ids | before.keys()
+        reports = [replace(report, details=None) for report in reports if report.content_id in kept_ids]
         row.states = rules.merge_all(before, reports, now_ms)
     if row.states is not before and outbox.publishes_to_kafka(config):
         row.events += events.contents_changed(config, now_ms, row, before, [report.content_id for report in reports])

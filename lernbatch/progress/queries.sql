@@ -73,8 +73,7 @@ INSERT INTO certificate_due (user_id, batch_id, due_at, reason)
        FROM unnest(:user_ids::text[], :batch_ids::text[], :reasons::text[]) AS due (user_id, batch_id, reason)
    ORDER BY user_id, batch_id
 ON CONFLICT (user_id, batch_id) DO UPDATE
-        SET due_at = EXCLUDED.due_at, reason = EXCLUDED.reason, claim = NULL, attempts = 0, error = NULL,
-            parked = false;
+:{enrolment.due_again};
 
 -- states_of
 -- The states of many learners in one read; as text, so that they are read straight into their own type.

@@ -154,10 +154,10 @@ def _by_time(details: tuple[int, Any]) -> tuple[int, bytes]:
     return details[0], _encode(details[1])
 
 
-def _later(one: int | None, other: int | None) -> int | None:
-    if one is None or other is None:
-        return one if other is None else other
-    return max(one, other)
+def _later(first: int | None, other: int | None) -> int | None:
+    if first is None or other is None:
+        return first if other is None else other
+    return max(first, other)
 
 
 def with_view(
@@ -294,9 +294,9 @@ def surplus_contents(course: Course, states: States, reports: Sequence[Report]) 
     """Reported contents, known to neither the course nor the row, for which the row has no room any more."""
     if len(states) + len(reports) <= UNKNOWN_CONTENTS:
         return ()
-    known = course.leaf_node_ids | states.keys()
+    kept_ids = course.leaf_node_ids | states.keys()
     room = max(len(course.leaf_node_ids) + UNKNOWN_CONTENTS - len(states), 0)
-    return list(dict.fromkeys(report.content_id for report in reports if report.content_id not in known))[room:]
+    return list(dict.fromkeys(report.content_id for report in reports if report.content_id not in kept_ids))[room:]
 
 
 def is_too_large(stored_bytes: int, states: States, reports: Sequence[Report]) -> bool:

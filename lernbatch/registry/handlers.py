@@ -75,8 +75,8 @@ async def search(call: Call) -> Response:
     certificates, others = await _of_learner(call, user_id or call.caller.subject, course_id, batch_id)
     return _json(
         [
-            *(record.show_entity(each, call.services.config.base_url, known=True) for each in certificates),
-            *(wire.show_imported(each, imported.record_of(call.services, each), known=True) for each in others),
+            *(record.show_entity(each, call.services.config.base_url, names_learner=True) for each in certificates),
+            *(wire.show_imported(each, imported.record_of(call.services, each), names_learner=True) for each in others),
         ]
     )
 
@@ -87,12 +87,20 @@ async def download(call: Call) -> Response:
     header `Accept` asks.
     """
     certificate = await _certificate(call)
-    if isinstance(certificate, ImportedCertificate):
-        return await _imported_download(call, certificate)
     accepted = call.headers.get("accept", "")
+    if isinstance(certificate, ImportedCertificate):  # its record as its registry gave it, or the picture that is in it
+        if pictures.MEDIA_TYPES["svg"] in accepted:
+            media, _, picture_data = _print_uri(call, certificate).partition(",")
+            is_base64 = media.endswith(";base64")
+            body = base64.b64decode(picture_data) if is_base64 else unquote_to_bytes(picture_data)
+            return Response(body, media_type=pictures.MEDIA_TYPES["svg"], headers=pictures.protection("svg"))
+        record_of, names_learner = imported.record_of(call.services, certificate), await _knows(call, certificate)
+        return _json(wire.show_imported(certificate, record_of, names_learner=names_learner))
     form = next((form for form in ("svg", "pdf", "png") if pictures.MEDIA_TYPES[form] in accepted), None)
     if form is None:
-        shown = record.show_entity(certificate, call.services.config.base_url, known=await _knows(call, certificate))
+        shown = record.show_entity(
+            certificate, call.services.config.base_url, names_learner=await _knows(call, certificate)
+        )
         # Portals parse the signed part themselves.
         return _json({**shown, "_osSignedData": msgspec.json.encode(shown["_osSignedData"]).decode()})
     picture = await _picture(call, certificate, form)
@@ -125,7 +133,9 @@ async def legacy_search(call: Call) -> wire.RegistrySearchAnswer:
     user_id = _named(call.request, "recipient") or call.caller.subject
     certificates, others = await _of_learner(call, user_id, None, None)
     content = [wire.show_hit(certificate) for certificate in certificates]
-    content += [wire.show_imported_hit(one, imported.record_of(call.services, one)) for one in others]
+    content += [
+        wire.show_imported_hit(certificate, imported.record_of(call.services, certificate)) for certificate in others
+    ]
     return wire.RegistrySearchAnswer(response=wire.RegistryHits(count=len(content), content=content))
 
 
@@ -162,11 +172,15 @@ async def legacy_download_by_url(call: Call) -> wire.PdfLink:
 async def legacy_read(call: Call) -> wire.RegistryRecordAnswer:
     """GET /certs/v1/registry/read/{certificate_id}: Read a certificate's record. In the older form."""
     certificate = await _certificate(call)
-    known = await _knows(call, certificate)
+    names_learner = await _knows(call, certificate)
     if isinstance(certificate, ImportedCertificate):
         record_of = imported.record_of(call.services, certificate)
-        return wire.RegistryRecordAnswer(response=wire.show_imported_record(certificate, record_of, known=known))
-    return wire.RegistryRecordAnswer(response=wire.show_record(certificate, call.services.config.base_url, known=known))
+        return wire.RegistryRecordAnswer(
+            response=wire.show_imported_record(certificate, record_of, names_learner=names_learner)
+        )
+    return wire.RegistryRecordAnswer(
+        response=wire.show_record(certificate, call.services.config.base_url, names_learner=names_learner)
+    )
 
 
 @takes(wire.ValidationRequest)
@@ -182,14 +196,14 @@ async def legacy_validate(call: Call) -> wire.RegistryRecordAnswer:
     checked = await verification.check(call.services, certificate_id)
     if checked is None and (other := await _imported(call, certificate_id)) is not None:
         code = call.request.get("accessCode")
-        if other.standing != "valid" or (other.token and code != other.token):
+        if other.validity != "valid" or (other.token and code != other.token):
             raise InvalidCertificate
         record_of = imported.record_of(call.services, other)
-        return wire.RegistryRecordAnswer(response=wire.show_imported_record(other, record_of, known=False))
-    if checked is None or checked.standing != "valid":
+        return wire.RegistryRecordAnswer(response=wire.show_imported_record(other, record_of, names_learner=False))
+    if checked is None or checked.validity != "valid":
         raise InvalidCertificate
     return wire.RegistryRecordAnswer(
-        response=wire.show_record(checked.certificate, call.services.config.base_url, known=False)
+        response=wire.show_record(checked.certificate, call.services.config.base_url, names_learner=False)
     )
 
 
@@ -202,9 +216,9 @@ async def legacy_verify(call: Call) -> wire.VerificationAnswer:
     certificate_id = address.rstrip("/").rpartition("/")[2]
     checked = await verification.check(call.services, certificate_id)
     other = None if checked is not None else await imported.find(call.services, certificate_id)
-    standing = checked.standing if checked is not None else other.standing if other is not None else "unknown"
-    valid = standing == "valid"
-    messages = [] if valid else [f"ERROR: {standing}"]
+    validity = checked.validity if checked is not None else other.validity if other is not None else "unknown"
+    valid = validity == "valid"
+    messages = [] if valid else [f"ERROR: {validity}"]
     return wire.VerificationAnswer(
         response=wire.Verification(valid=valid, messages=messages, error_count=len(messages))
     )
@@ -277,16 +291,6 @@ async def _imported(call: Call, certificate_id: str) -> ImportedCertificate | No
     """The imported certificate of that id; None also where its holder was erased."""
     certificate = await imported.find(call.services, certificate_id)
     return None if certificate is None or certificate.is_erased else certificate
-
-
-async def _imported_download(call: Call, certificate: ImportedCertificate) -> Response:
-    """The record as its registry gave it, or the picture that is in it."""
-    if "image/svg+xml" in call.headers.get("accept", ""):
-        media, _, picture = _print_uri(call, certificate).partition(",")
-        body = base64.b64decode(picture) if media.endswith(";base64") else unquote_to_bytes(picture)
-        return Response(body, media_type="image/svg+xml", headers=pictures.protection("svg"))
-    known = await _knows(call, certificate)
-    return _json(wire.show_imported(certificate, imported.record_of(call.services, certificate), known=known))
 
 
 def _print_uri(call: Call, certificate: ImportedCertificate) -> str:

@@ -18,6 +18,7 @@ from lernbatch.certificate.wire import (
     recipient_name,
     vouching_name,
 )
+from lernbatch.certificate.wire_verification import public_record
 from lernbatch.credential.open_badge import identity_hash
 from lernbatch.credential.strict_json import instant
 from lernbatch.template.rules import shareable
@@ -129,12 +130,12 @@ def show_related(certificate: Certificate) -> dict[str, Any]:
     return {**shareable(certificate.template.get("related", {})), **own}
 
 
-def show_record(certificate: Certificate, public_url: str, *, known: bool) -> dict[str, Any]:
-    """A certificate as certreg's read and validate answer it. `known`: see recipient_id.
+def show_record(certificate: Certificate, public_url: str, *, names_learner: bool) -> dict[str, Any]:
+    """A certificate as certreg's read and validate answer it. `names_learner`: see recipient_id.
 
     Whoever has a certificate's id may validate it; what its template had copied beside it is none of their business.
     """
-    learner = recipient_id(certificate, known=known)
+    learner = recipient_id(certificate, names_learner=names_learner)
     look, base = certificate.template, f"{public_url}/certs/{certificate.certificate_id}"
     related = show_related(certificate)
     return {
@@ -143,14 +144,14 @@ def show_record(certificate: Certificate, public_url: str, *, known: bool) -> di
         "isRevoked": certificate.status in ("revoked", "superseded"),
         "pdfUrl": f"{base}.pdf",
         "jsonUrl": f"{base}.json",
-        "related": related if known else {name: related[name] for name in ("batchId", "courseId", "type")},
+        "related": related if names_learner else {name: related[name] for name in ("batchId", "courseId", "type")},
         "json": {
             "id": base,
             "type": ["Assertion", "Extension", "extensions:CertificateExtension"],
             "recipient": {
                 "identity": learner,
                 "name": recipient_name(certificate),
-                "hashed": not known,
+                "hashed": not names_learner,
                 "type": ["id"],
             },
             "badge": {
@@ -173,14 +174,16 @@ def show_record(certificate: Certificate, public_url: str, *, known: bool) -> di
     }
 
 
-def show_imported(certificate: ImportedCertificate, record: Mapping[str, Any], *, known: bool) -> dict[str, Any]:
+def show_imported(
+    certificate: ImportedCertificate, record: Mapping[str, Any], *, names_learner: bool
+) -> dict[str, Any]:
     """A TrainingCertificate of the registry that another service kept: its record, with the status of today.
 
-    Of a certificate without such a record, what is known of it in the same shape. `known`: see recipient_id.
+    Of a certificate without such a record, what is known of it in the same shape. `names_learner`: see recipient_id.
     """
     is_active = certificate.status == "active"
     recipient = object_of(record.get("recipient"))
-    learner = certificate.user_id if known else identity_hash(certificate.user_id, certificate.certificate_id)
+    learner = certificate.user_id if names_learner else identity_hash(certificate.user_id, certificate.certificate_id)
     issued = None if certificate.issued_at is None else iso_millis(certificate.issued_at)
     own = {
         "osid": certificate.certificate_id,
@@ -190,7 +193,8 @@ def show_imported(certificate: ImportedCertificate, record: Mapping[str, Any], *
         "osCreatedAt": issued,
         "osUpdatedAt": issued,
     }
-    shown = {**own, **(record if certificate.source == "registry" else {})}
+    given = record if names_learner else public_record(certificate, record)
+    shown = {**own, **(given if certificate.source == "registry" else {})}
     return {**shown, "status": "ACTIVE" if is_active else "REVOKED", "recipient": {**recipient, "id": learner}}
 
 
@@ -209,9 +213,11 @@ def show_imported_hit(certificate: ImportedCertificate, record: Mapping[str, Any
     }
 
 
-def show_imported_record(certificate: ImportedCertificate, record: Mapping[str, Any], *, known: bool) -> dict[str, Any]:
-    """An imported certificate as certreg's read and validate answer it. `known`: see recipient_id."""
-    learner = certificate.user_id if known else identity_hash(certificate.user_id, certificate.certificate_id)
+def show_imported_record(
+    certificate: ImportedCertificate, record: Mapping[str, Any], *, names_learner: bool
+) -> dict[str, Any]:
+    """An imported certificate as certreg's read and validate answer it. `names_learner`: see recipient_id."""
+    learner = certificate.user_id if names_learner else identity_hash(certificate.user_id, certificate.certificate_id)
     return {
         "id": certificate.certificate_id,
         "recipient": {"id": learner, "name": imported_name(record), "type": "individual"},

@@ -146,9 +146,9 @@ class _Walk:
         else:  # elements that nothing tells apart: by place
             if path in self._terms.unordered:
                 here, there = sorted(here, key=_canonical), sorted(there, key=_canonical)
-            for one, other in zip(here, there, strict=False):
-                yield from self.values(below, one, other, depth + 1)
-            yield from (AnswerDifference(Kind.MISSING, below, _shown(one)) for one in here[len(there) :])
+            for element, other in zip(here, there, strict=False):
+                yield from self.values(below, element, other, depth + 1)
+            yield from (AnswerDifference(Kind.MISSING, below, _shown(element)) for element in here[len(there) :])
             yield from (AnswerDifference(Kind.EXTRA, below, None, _shown(other)) for other in there[len(here) :])
             return
         of_here, of_there = dict(zip(ids[0], here, strict=True)), dict(zip(ids[1], there, strict=True))
@@ -157,11 +157,11 @@ class _Walk:
             common_there = [key for key in of_there if key in of_here]
             if common_here != common_there:
                 yield AnswerDifference(Kind.ORDER, path)
-        for key, one in of_here.items():
+        for key, element in of_here.items():
             if key not in of_there:
-                yield AnswerDifference(Kind.MISSING, below, _shown(one))
+                yield AnswerDifference(Kind.MISSING, below, _shown(element))
             elif name is not None:
-                yield from self.values(below, one, of_there[key], depth + 1)
+                yield from self.values(below, element, of_there[key], depth + 1)
         for key, other in of_there.items():
             if key not in of_here:
                 yield AnswerDifference(Kind.EXTRA, below, None, _shown(other))

@@ -218,7 +218,13 @@ class Comparer:
             self._memory.wrote(seen.exchange.at)
         differences = self._differences(seen, primary, candidate)
         unexplained = [difference for difference in differences if not difference.explained]
-        if unexplained and seen.is_read and self._may_settle(seen):
+        has_room = (
+            self._settings.settle_seconds > 0
+            and not self._is_ending.is_set()
+            and len(self._settling) < MOST_SETTLING
+            and self._settling_bytes + seen.size <= MOST_SETTLING_BYTES
+        )
+        if unexplained and seen.is_read and has_room:
             self._settling_bytes += seen.size
             task = asyncio.create_task(self._settle(seen, candidate, differences))
             self._settling.add(task)
@@ -244,35 +250,23 @@ class Comparer:
             signed = {}
         return await self._candidate.ask(exchange.method, target, headers, exchange.body, signed)
 
-    def _may_settle(self, seen: _Seen) -> bool:
-        return (
-            self._settings.settle_seconds > 0
-            and not self._is_ending.is_set()
-            and len(self._settling) < MOST_SETTLING
-            and self._settling_bytes + seen.size <= MOST_SETTLING_BYTES
-        )
-
     async def _settle(self, seen: _Seen, candidate: Answer, differences: list[AnswerDifference]) -> None:
         """Ask both again after a while: what is equal then was only late (M54)."""
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_ending.wait(), self._settings.settle_seconds)
-            is_late = not self._is_ending.is_set() and await self._agree_now(seen)
+            is_late, exchange = False, seen.exchange
+            if not self._is_ending.is_set():
+                with suppress(Unasked):
+                    async with self._places:
+                        primary = await self._primary.ask(exchange.method, exchange.target, seen.headers, exchange.body)
+                        again = await self._ask_candidate(seen, at=time.time())
+                    is_late = all(difference.explained for difference in self._differences(seen, primary, again))
             if is_late:
                 differences = [msgspec.structs.replace(difference, late=True) for difference in differences]
             self._write(seen, candidate, "same" if is_late else "differs", "", "", differences)
         finally:
             self._settling_bytes -= seen.size
-
-    async def _agree_now(self, seen: _Seen) -> bool:
-        exchange = seen.exchange
-        try:
-            async with self._places:
-                primary = await self._primary.ask(exchange.method, exchange.target, seen.headers, exchange.body)
-                candidate = await self._ask_candidate(seen, at=time.time())
-        except Unasked:
-            return False
-        return all(difference.explained for difference in self._differences(seen, primary, candidate))
 
     def _write(
         self,

@@ -71,10 +71,12 @@ def rules() -> Sequence[Rule]:
     return msgspec.convert(tomllib.loads(text), _File).known
 
 
-def explained(route: str, differences: Sequence[AnswerDifference], known: Sequence[Rule]) -> list[AnswerDifference]:
+def explained(
+    route: str, differences: Sequence[AnswerDifference], explaining: Sequence[Rule]
+) -> list[AnswerDifference]:
     """`differences`, each with the case that explains it, where one does."""
     cases = (
-        next((rule.case for rule in known if rule.explains(route, difference)), difference.case)
+        next((rule.case for rule in explaining if rule.explains(route, difference)), difference.case)
         for difference in differences
     )
     return [msgspec.structs.replace(difference, case=case) for difference, case in zip(differences, cases, strict=True)]

@@ -22,7 +22,7 @@ from lernbatch import log
 from lernbatch.shadow.handover import Handover
 from lernbatch.shadow.model import Exchange
 from lernbatch.shadow.rules import OTHER, Calls, is_read
-from lernbatch.shadow.upstream import Connection, PrimaryService, Unanswered, passed_back
+from lernbatch.shadow.upstream import PrimaryService, Unanswered, passed_back
 from lernbatch.web import server
 
 LARGEST_BYTES = 8 * 1024 * 1024  # of a body, request or answer, that is compared
@@ -47,7 +47,13 @@ class Proxy:
         connection = None
         try:
             connection = await self._upstream.ask(method, target, scope["headers"], _body(receive, copy))
-            await self._answer(connection, copy, send)
+            headers = passed_back(connection.headers)
+            await send({"type": "http.response.start", "status": connection.status, "headers": headers})
+            async for chunk in connection.chunks():
+                if copy is not None:
+                    copy.add(copy.answer, chunk)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
         except _CallerLeft:
             return
         except Unanswered as failure:
@@ -81,16 +87,6 @@ class Proxy:
                     b"".join(copy.answer),
                 )
             )
-
-    async def _answer(self, connection: Connection, copy: _Copy | None, send: Send) -> None:
-        await send(
-            {"type": "http.response.start", "status": connection.status, "headers": passed_back(connection.headers)}
-        )
-        async for chunk in connection.chunks():
-            if copy is not None:
-                copy.add(copy.answer, chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
 
     def _copy_of(self, scope: Scope) -> _Copy | None:
         """Where the bodies of this request are held; None: it only passes."""

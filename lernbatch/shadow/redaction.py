@@ -44,17 +44,18 @@ class Redaction:
 
     def credentials(self, headers: Mapping[str, str]) -> dict[str, Credential]:
         """The tokens of a request by header; `headers`: names in lower case."""
-        return {name: self._credential(headers[name]) for name in TOKEN_HEADERS if headers.get(name)}
-
-    def _credential(self, token: str) -> Credential:
-        claims = claims_of(token)
-        roles = claims.get("roles")
-        return Credential(
-            subject=subject_of(token),
-            hash=self.hash(token),
-            roles=roles if isinstance(roles, list) else [],
-            parent=_last_part(claims.get("parentId")),
-        )
+        credentials = {}
+        for name in TOKEN_HEADERS:
+            if token := headers.get(name):
+                claims = claims_of(token)
+                roles = claims.get("roles")
+                credentials[name] = Credential(
+                    subject=subject_of(token),
+                    hash=self.hash(token),
+                    roles=roles if isinstance(roles, list) else [],
+                    parent=_last_part(claims.get("parentId")),
+                )
+        return credentials
 
     def recorded(self, body: bytes, *, keep: bool, status: int = 0) -> RecordedBody:
         """A body for the journal: its text if it may be kept and is one, else its shape."""

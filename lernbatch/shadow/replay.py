@@ -67,7 +67,20 @@ async def play(folder: Path, settings: Settings, pace: float, *, failed_only: bo
             if pace:
                 await asyncio.sleep(max(0.0, (entry.at - first) / pace - (time.monotonic() - began)))
             await places.acquire()
-            task = comparer.take(_exchange(entry, resigner))
+            headers = {**entry.headers, **(resigner.headers(entry.credentials, entry.at) if resigner else {})}
+            assert entry.primary is not None  # nothing that can be asked again is without
+            task = comparer.take(
+                Exchange(
+                    entry.at,
+                    entry.method,
+                    entry.target,
+                    list(headers.items()),
+                    _bytes(entry.request),
+                    entry.primary.status,
+                    [],
+                    _bytes(entry.primary),
+                )
+            )
             tasks.add(task)
             task.add_done_callback(through)
             counts.asked += 1
@@ -87,21 +100,6 @@ def _obstacle(entry: Entry, resigner: Resigner | None) -> str:
     if entry.credentials and resigner is None:
         return "without its token, for which there is no key"
     return ""
-
-
-def _exchange(entry: Entry, resigner: Resigner | None) -> Exchange:
-    headers = {**entry.headers, **(resigner.headers(entry.credentials, entry.at) if resigner else {})}
-    assert entry.primary is not None
-    return Exchange(
-        entry.at,
-        entry.method,
-        entry.target,
-        list(headers.items()),
-        _bytes(entry.request),
-        entry.primary.status,
-        [],
-        _bytes(entry.primary),
-    )
 
 
 def _bytes(recorded: RecordedBody | None) -> bytes:

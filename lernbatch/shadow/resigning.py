@@ -37,20 +37,22 @@ class Resigner:
 
     def headers(self, credentials: Mapping[str, Credential], at: float) -> dict[str, str]:
         """The token headers of a request, signed anew as of `at`, epoch seconds, which the candidate takes for now."""
-        return {name: self._token(credentials[name], at) for name in _RESIGNED if name in credentials}
-
-    def _token(self, credential: Credential, at: float) -> str:
-        claims: dict[str, object] = {
-            "sub": credential.subject,
-            "iss": self._issuer,
-            "iat": int(at),
-            "exp": int(at) + LIFETIME_SECONDS,
-            "typ": "Bearer",
-            "roles": credential.roles,
-        }
-        if credential.parent:
-            claims["parentId"] = credential.parent
-        return jwt.encode({"alg": "RS256", "typ": "JWT", "kid": self._key_id}, claims, self._key)
+        tokens = {}
+        for name in _RESIGNED:
+            if (credential := credentials.get(name)) is None:
+                continue
+            claims: dict[str, object] = {
+                "sub": credential.subject,
+                "iss": self._issuer,
+                "iat": int(at),
+                "exp": int(at) + LIFETIME_SECONDS,
+                "typ": "Bearer",
+                "roles": credential.roles,
+            }
+            if credential.parent:
+                claims["parentId"] = credential.parent
+            tokens[name] = jwt.encode({"alg": "RS256", "typ": "JWT", "kid": self._key_id}, claims, self._key)
+        return tokens
 
 
 def read_key(path: Path | None) -> str:

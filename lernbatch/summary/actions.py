@@ -12,6 +12,7 @@ from lernbatch.batch import actions as batches
 from lernbatch.batch.rules import InvalidBatch, may_manage
 from lernbatch.database import db, sql
 from lernbatch.errors import Upstream
+from lernbatch.person.profiles import request_profiles
 from lernbatch.services import Services
 from lernbatch.summary import rules
 from lernbatch.summary.model import Figure, Summary, SummaryQuery
@@ -57,14 +58,14 @@ async def summarise(services: Services, query: SummaryQuery, caller: Caller) -> 
         since = datetime.combine(first_day, time(), services.clock.zone)
     elif batch is None or batch.course_id != query.course_id:
         raise InvalidBatch
-    asked = {
+    parameters = {
         "batch_id": query.batch_id,
         "course_id": query.course_id,
         "since": since,
         "by_state": query.by_state,
         "by_district": query.by_district,
     }
-    rows = await services.reports.read(lambda conn: db.all(conn, FigureRow, Q.figures, **asked))
+    rows = await services.reports.read(lambda conn: db.all(conn, FigureRow, Q.figures, **parameters))
     figures = [Figure(row.kind, row.state, row.district, row.count) for row in rows if row.known]
     unplaced = Counter({row.kind: row.count for row in rows if not row.known})
     if unplaced:
@@ -72,8 +73,7 @@ async def summarise(services: Services, query: SummaryQuery, caller: Caller) -> 
         figures += looked_up
         unplaced -= Counter(figure.kind for figure in looked_up)
         figures += [Figure(kind, None, None, count) for kind, count in unplaced.items()]
-        await db.run(services.pool, Q.request_profiles, batch_id=query.batch_id, now=services.clock.now())
-        services.wake.now()
+        await request_profiles(services, query.batch_id)
     shown = await beside(len(figures), rules.added_up, figures)
     if batch is None or not may_manage(caller, batch, services.config):
         shown = rules.without_small_groups(shown, services.config.smallest_group)

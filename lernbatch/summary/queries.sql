@@ -35,11 +35,6 @@ ORDER BY kind DESC, place.state, place.district;
 GROUP BY did.user_id
    LIMIT :limit;
 
--- request_profiles
-INSERT INTO people_due (batch_id, asked_at, after_user_id)
-     VALUES (:batch_id, :now, '')
-ON CONFLICT (batch_id) DO NOTHING;
-
 -- enrolment
 -- One learner in one batch, active or not, to be explained.
 SELECT e.user_id, e.batch_id, b.course_id, b.course_version, e.active, e.status, e.percentage, e.completed_at,

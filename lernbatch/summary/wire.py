@@ -16,6 +16,7 @@ from lernbatch.web.fields import blank, mandatory, text
 from lernbatch.web.schema import BatchId, CourseId, Fields, Milliseconds, UserId
 
 MOST_DAYS = 36_500
+LONGEST_GRANULARITY = 100  # characters
 
 
 class SummaryFilters(Fields):
@@ -95,6 +96,8 @@ def read_query(request: Mapping[str, Any]) -> SummaryQuery:
         raise Missing("courseId/collectionId")
     batch_id = mandatory(filters, "batchId")
     granularity, days = text(request, "granularity") or "ALL", None
+    if len(granularity) > LONGEST_GRANULARITY:
+        raise Malformed
     if granularity.upper() != "ALL":
         digits = re.sub(r"\D", "", granularity)
         if not digits or len(digits) > 9:

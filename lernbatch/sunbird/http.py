@@ -51,6 +51,14 @@ class NotSent(Unreachable):
     """Nothing was sent, and to try again at once would not change that."""
 
 
+class NoAddress(NotSent):
+    """The address of a call cannot be made of what a caller wrote, which says nothing of the other service."""
+
+    http_status = 400
+    code = "INVALID_REQUESTED_DATA"
+    message = "Requested data for this operation is not valid."
+
+
 class Resting(NotSent):
     """The other service failed so often that it is left alone for a while."""
 
@@ -243,7 +251,9 @@ class Remote:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 status, body = await self._exchange(call)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as failure:
+        except httpx.InvalidURL as wrong:
+            raise NoAddress(f"{self._name} {call.method}: {wrong!r}", status=400) from wrong
+        except (httpx.HTTPError, TimeoutError) as failure:
             breaker.failed()
             raise Unreachable(f"{self._name} {call.shown}: {failure!r}") from failure
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,7 +24,7 @@ from lernbatch.sunbird_source.catalog import (
     TableKind,
 )
 from lernbatch.sunbird_source.dsbulk import NOT_JSON, documents, is_spread
-from lernbatch.sunbird_source.files import FileSource, NoSource, RecordParser, SourceFile, head, lines
+from lernbatch.sunbird_source.files import FileSource, NoSource, RecordParser, SourceFile, Splitter, head, lines
 from lernbatch.sunbird_source.model import Options, SourceRow, SourceTable, UnreadableRow
 from lernbatch.sunbird_source.shaping import Shaper
 
@@ -40,10 +41,10 @@ def _files(path: Path, endings: tuple[str, ...], table: str) -> list[SourceFile]
         raise NoSource(f"There is no {path}.")
     if path.is_file():
         return [SourceFile(table, path, path.name)]
-    found = sorted(file for file in path.rglob("*") if file.name.lower().endswith(endings) and file.is_file())
-    if not found:
+    files = sorted(file for file in path.rglob("*") if file.name.lower().endswith(endings) and file.is_file())
+    if not files:
         raise NoSource(f"{path} holds no file that ends in {' or '.join(endings)}.")
-    return [SourceFile(table, file, file.relative_to(path).as_posix()) for file in found]
+    return [SourceFile(table, file, file.relative_to(path).as_posix()) for file in files]
 
 
 # -- JSON: registries and indices
@@ -67,15 +68,12 @@ def _unwrapped(raw: bytes, depth: int = 0) -> Iterator[bytes]:
         yield from _unwrapped(bytes(fields[inside]), depth + 1)
 
 
-def _entities(split: Callable[[Iterator[bytes]], Iterator[tuple[int, bytes]]]) -> Any:
-    def entities(parts: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
-        for offset, record in split(parts):
-            document = record.strip(b" \t\r\n").removesuffix(b",")
-            if document not in (b"", b"[", b"]"):
-                for entity in _unwrapped(document):
-                    yield offset, entity
-
-    return entities
+def _entities(split: Splitter, parts: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    for offset, record in split(parts):
+        document = record.strip(b" \t\r\n").removesuffix(b",")
+        if document not in (b"", b"[", b"]"):
+            for entity in _unwrapped(document):
+                yield offset, entity
 
 
 class EntityParser:
@@ -108,7 +106,7 @@ class EntityFiles(FileSource):
 
     def __post_init__(self) -> None:
         spread = any(is_spread(head(file.path)) for file in self.files)
-        self.split = _entities(documents if spread else lines)
+        self.split = partial(_entities, documents if spread else lines)
 
     def parser(self, file: SourceFile, table: SourceTable) -> RecordParser:
         return EntityParser(BATCH_INDEX if file.table == BATCH_INDEX else None)

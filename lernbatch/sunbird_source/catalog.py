@@ -262,8 +262,8 @@ def accepts(expected: CqlType, actual: CqlType) -> bool:
     if expected.fields and not actual.fields:  # a type that nobody declared
         return actual.name not in _BUILT_IN
     if expected.fields:
-        known = actual.fields.keys() & expected.fields.keys()
-        return bool(known) and all(accepts(expected.fields[name], actual.fields[name]) for name in known)
+        shared = actual.fields.keys() & expected.fields.keys()
+        return bool(shared) and all(accepts(expected.fields[name], actual.fields[name]) for name in shared)
     if actual.name not in _ACCEPTED[expected.name]:
         return False
     return all(accepts(*pair) for pair in zip(expected.arguments, actual.arguments, strict=True))

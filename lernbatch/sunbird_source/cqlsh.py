@@ -131,11 +131,6 @@ def proves_new(field: str) -> bool:
 # -- values
 
 
-def _unspelled(text: str) -> str:
-    """A text as it was before cqlsh doubled backslashes and spelled control characters."""
-    return _spelled.sub(lambda sign: _LETTERS.get(sign[1]) or chr(int(sign[1][1:], 16)), text)
-
-
 def _old_field(field: str) -> str:
     """A field of an old Python without what the csv module has put before its quotes. Replacing is a C loop."""
     return field.replace("\\\\", "\0").replace('\\"', '"').replace("\0", "\\\\")
@@ -202,10 +197,6 @@ def _rounded_inside(kind: CqlType) -> Callable[[str], object] | None:
     return _rounded_inside(kind.arguments[-1]) if kind.arguments else None
 
 
-def _truth(text: str) -> bool:
-    return _TRUTHS[text]
-
-
 class CqlshParser:
     """Parses the lines of one table. `columns`: as the file has them, in its order."""
 
@@ -222,17 +213,18 @@ class CqlshParser:
         self._texts = [place for place, name in enumerate(self._names) if kind.columns.get(name, text) == text]
         self._keys = frozenset(kind.key)
         others = [(place, kind.columns[name]) for place, name in enumerate(self._names) if place not in {*self._texts}]
-        self._scalars = [(place, self._scalar(column, zone)) for place, column in others if not column.arguments]
+        scalars: dict[str, Shape] = {
+            "int": int,
+            "double": number,
+            "boolean": _TRUTHS.__getitem__,
+            "timestamp": lambda text: moment(text, zone),
+        }
+        self._scalars = [(place, scalars[column.name]) for place, column in others if not column.arguments]
         self._collections = [
             (place, shape(column, zone), _rounded_inside(column)) for place, column in others if column.arguments
         ]
         self._doubles = [place for place, column in others if column.name == "double"]
         self._types = {place: str(column) for place, column in others}
-
-    @staticmethod
-    def _scalar(column: CqlType, zone: ZoneInfo | None) -> Shape:
-        scalars: dict[str, Shape] = {"int": int, "double": number, "boolean": _truth}
-        return scalars.get(column.name) or (lambda text: moment(text, zone))
 
     def parse(self, record: bytes, place: str) -> SourceRow | UnreadableRow | None:
         if record.endswith(b"\r"):
@@ -245,7 +237,16 @@ class CqlshParser:
             return UnreadableRow(self._table, place, record, "it is not UTF-8")
         values: list[Any] | None
         if "\\" in line:
-            values = self._escaped_fields(line)
+            values = split_line(line)
+            if values is not None:
+                for column, field in enumerate(values):
+                    bare = field[1:-1] if field[:1] == '"' else field
+                    values[column] = self._unescaped(bare) if "\\" in bare else bare
+                for column in self._texts:  # cqlsh has doubled their backslashes and spelled control characters
+                    if column < len(values) and "\\" in values[column]:
+                        values[column] = _spelled.sub(
+                            lambda sign: _LETTERS.get(sign[1]) or chr(int(sign[1][1:], 16)), values[column]
+                        )
         elif '"' in line:
             try:
                 values = next(csv.reader((line,), strict=True))
@@ -260,18 +261,6 @@ class CqlshParser:
                 self._table, place, record, f"it has {len(values)} values, the table {len(self._names)}"
             )
         return self._row(values, record, place)
-
-    def _escaped_fields(self, line: str) -> list[Any] | None:
-        fields = split_line(line)
-        if fields is None:
-            return None
-        for place, field in enumerate(fields):
-            bare = field[1:-1] if field[:1] == '"' else field
-            fields[place] = self._unescaped(bare) if "\\" in bare else bare
-        for place in self._texts:
-            if place < len(fields) and "\\" in fields[place]:
-                fields[place] = _unspelled(fields[place])
-        return fields
 
     def _row(self, values: list[Any], record: bytes, place: str) -> SourceRow | UnreadableRow:
         null, names = self._null, self._names

@@ -7,7 +7,7 @@ import hashlib
 import shutil
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeAlias, cast
@@ -20,6 +20,7 @@ _BLOCK_BYTES = 1024 * 1024
 LONGEST_RECORD_BYTES = 64 * 1024 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+Record: TypeAlias = tuple[str, bytes]  # the place where it stands, and what stands there
 # Gives the records of blocks of bytes, each with the byte at which it begins.
 Splitter: TypeAlias = Callable[[Iterator[bytes]], Iterator[tuple[int, bytes]]]
 
@@ -116,20 +117,30 @@ class FileReading:
     def digest(self) -> str:
         return self._hash.hexdigest()
 
-    def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
+    def records(self) -> Iterator[Record]:
+        """The records as they stand in the file. Raises: BrokenFile."""
         file, chunk = self.file, self.chunk
         parts = blocks(file.path, chunk.start, None if file.packed else chunk.end, self._hash)
         records = self.split(parts)
         if chunk.start == 0 and file.header:
             next(records, None)
-        base, name, table = chunk.start, chunk.name, chunk.table
-        parse = self.parser.parse if self.parser else None
+        base, name = chunk.start, chunk.name
         for offset, record in records:
+            yield f"{name}:{base + offset}", record
+
+    def rows(self, records: Iterable[Record]) -> Iterator[SourceRow | UnreadableRow]:
+        """What `records` of this chunk hold."""
+        table = self.chunk.table
+        parse = self.parser.parse if self.parser else None
+        for place, record in records:
             if parse is None:
                 if record.strip():
-                    yield SourceRow(table, {}, f"{name}:{base + offset}")
-            elif (row := parse(record, f"{name}:{base + offset}")) is not None:
+                    yield SourceRow(table, {}, place)
+            elif (row := parse(record, place)) is not None:
                 yield row
+
+    def __iter__(self) -> Iterator[SourceRow | UnreadableRow]:
+        return self.rows(self.records())
 
 
 @dataclass

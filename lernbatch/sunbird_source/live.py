@@ -144,12 +144,12 @@ class LiveSource:
         """Find out which tables there are. Raises: Unusable."""
         self.form = self.dialect.form
         cluster, _ = self._opened()
-        wanted = urlsplit(self.text).path.strip("/")
+        keyspace_of_address = urlsplit(self.text).path.strip("/")
         usual = tuple({kind.keyspace for kind in TABLES.values()})
         declared: dict[str, Mapping[str, CqlType | None]] = {}
         partition_keys: dict[str, tuple[str, ...]] = {}
         for name, keyspace in cluster.metadata.keyspaces.items():
-            if name == wanted or (not wanted and name.endswith(usual)):
+            if name == keyspace_of_address or (not keyspace_of_address and name.endswith(usual)):
                 user_types = _user_types(keyspace.user_types)
                 for table in keyspace.tables.values():
                     called = f"{name}.{table.name}"
@@ -250,7 +250,8 @@ class LiveSource:
                     rows = []
                 last = token
                 rows.append(row)
-            self._paced().took(len(current), latency)
+            self._pace = self._pace or SourcePace(self.options.rows_per_second)
+            self._pace.took(len(current), latency)
             if state is None:
                 break
         if rows:
@@ -293,11 +294,6 @@ class LiveSource:
             Unavailable,
         )
 
-    def _paced(self) -> SourcePace:
-        if self._pace is None:
-            self._pace = SourcePace(self.options.rows_per_second)
-        return self._pace
-
     def _opened(self) -> tuple[Cluster, Session]:
         """The session of this process. Raises: NoDriver, NoSource."""
         if self._cluster is None or self._session is None:
@@ -319,14 +315,17 @@ def connect(text: str, options: Options) -> tuple[Cluster, Session]:
         from cassandra.query import dict_factory
     except ImportError as missing:
         raise NoDriver from missing
-    hosts, port = _hosts(text)
+    names, _, port = urlsplit(text).netloc.partition(":")  # cassandra://host[,host…][:port]/[keyspace]
+    hosts = [name for name in names.split(",") if name]
+    if not hosts or not (port or "0").isdecimal():
+        raise NoSource(f"{text} names no cluster; write cassandra://HOST[:PORT]/[KEYSPACE].")
     tls = None
     if options.ca_file:
         tls = ssl.create_default_context(cafile=options.ca_file)
         tls.check_hostname = False  # a ring is found by addresses, which its certificates seldom name
     cluster = Cluster(
         hosts,
-        port=port,
+        port=int(port or _DEFAULT_PORT),
         auth_provider=PlainTextAuthProvider(options.user, options.password) if options.user else None,
         ssl_context=tls,
         protocol_version=_PROTOCOL,
@@ -353,15 +352,6 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def _hosts(text: str) -> tuple[list[str], int]:
-    """The contact points of `cassandra://host[,host…][:port]/[keyspace]`. Raises: NoSource."""
-    names, _, port = urlsplit(text).netloc.partition(":")
-    hosts = [name for name in names.split(",") if name]
-    if not hosts or not (port or "0").isdecimal():
-        raise NoSource(f"{text} names no cluster; write cassandra://HOST[:PORT]/[KEYSPACE].")
-    return hosts, int(port or _DEFAULT_PORT)
-
-
 def _protocol_handler() -> Any:
     """Gives timestamps as milliseconds: the driver's own class fails on a page with a year past 9999."""
     from cassandra.cqltypes import DateType
@@ -381,16 +371,16 @@ def _protocol_handler() -> Any:
 
 def _user_types(user_types: Mapping[str, Any]) -> dict[str, CqlType]:
     """The types of a keyspace; one that is made of another comes after it."""
-    known: dict[str, CqlType] = {}
+    types: dict[str, CqlType] = {}
     for _ in user_types:
         for name, kind in user_types.items():
             fields = {
                 field: declared
                 for field, text in zip(kind.field_names, kind.field_types, strict=True)
-                if (declared := _declared(text, known)) is not None
+                if (declared := _declared(text, types)) is not None
             }
-            known[name] = CqlType(name, fields=fields)
-    return known
+            types[name] = CqlType(name, fields=fields)
+    return types
 
 
 def _declared(text: str, user_types: Mapping[str, CqlType]) -> CqlType | None:

@@ -96,13 +96,13 @@ def _guess(called: str, columns: Iterable[str]) -> str | None:
     return likely[0] if len(likely) == 1 else None
 
 
-def _named(known: Mapping[str, CqlType], columns: Iterable[str], said: Mapping[str, str]) -> dict[str, str]:
+def _named(usual: Mapping[str, CqlType], columns: Iterable[str], said: Mapping[str, str]) -> dict[str, str]:
     """What the source calls a column → what we call it. `said`: our name → the source's, by the operator."""
     there = {*columns}
     names = {called: name for name, called in said.items()}
-    names |= {name: name for name in known if name in there and name not in said and name not in names}
+    names |= {name: name for name in usual if name in there and name not in said and name not in names}
     for called, name in RENAMED_COLUMNS.items():
-        if called in there and called not in names and name in known and name not in names.values():
+        if called in there and called not in names and name in usual and name not in names.values():
             names[called] = name
     return names
 

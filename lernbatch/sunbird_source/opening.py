@@ -19,6 +19,7 @@ from lernbatch.sunbird_source.model import Options, SunbirdSource
 from lernbatch.sunbird_source.naming import identified
 from lernbatch.sunbird_source.schema import read_schema
 
+_LOGS = (".log", ".txt", ".out")
 _LONGEST_LOG_BYTES = 64 * 1024 * 1024
 _data = re.compile(r"(?P<stem>.+?)\.(?P<kind>csv|json)(?:\.(?P<part>\d+))?(?:\.gz)?", re.IGNORECASE)
 
@@ -65,7 +66,11 @@ def _folder(text: str, path: Path, options: Options, unpacked: list[Path]) -> Su
         unpacked.append(_unpack(packed))
         roots.append((unpacked[-1], f"{packed.name}/"))
     data = [file for root, prefix in roots for file in _data_files(root, prefix)]
-    declared, parts, empty = _declared(data, _schemas([root for root, _ in roots]))
+    schemas: dict[str, Mapping[str, CqlType]] = {}  # table, its keyspace by its folder → what a `.cql` file declares
+    for path in sorted(file for root, _ in roots for file in root.resolve().rglob("*.cql")):
+        schema = read_schema(path.read_text("utf-8", "replace"))
+        schemas |= {f"{path.parent.name}.{table}": columns for table, columns in schema.tables.items()}
+    declared, parts, empty = _declared(data, schemas)
     tables, set_aside = identified(declared, options)
     names = {table.called: table.name for table in tables.values()}
     kinds = {file.kind for file in data if file.called in names}
@@ -75,7 +80,10 @@ def _folder(text: str, path: Path, options: Options, unpacked: list[Path]) -> Su
         raise NoSource(f"{text} holds no export: neither a table's CSV by cqlsh nor JSON by dsbulk, with any rows.")
     files = [replace(part, table=names[part.table]) for part in parts if part.table in names]
     set_aside |= dict.fromkeys(empty, "its files are empty")
-    logs = _logs([root for root, _ in roots])
+    logs: dict[str, int] = {}  # what they say of exported rows, by table with its keyspace
+    for path in sorted(file for root, _ in roots for file in root.rglob("*") if file.suffix in _LOGS):
+        if path.is_file() and path.stat().st_size <= _LONGEST_LOG_BYTES:
+            logs |= logged_rows(path.read_text("utf-8", "replace"))
     bytes_by_table = sizes(files)
     tables = {
         name: replace(table, size_bytes=bytes_by_table[name], logged_rows=logs.get(table.called))
@@ -83,7 +91,11 @@ def _folder(text: str, path: Path, options: Options, unpacked: list[Path]) -> Su
     }
     if kinds == {"json"}:
         return DsbulkJson(text, "dsbulk-json", tables, set_aside, files, options, unpacked=unpacked)
-    escape = _escape(parts, options)
+    evidence = Evidence()  # how backslashes are meant in all files
+    if options.escape is None:
+        for part in parts:
+            evidence.look(lines(blocks(part.path, 0, None, hashlib.sha256())), part.name)
+    escape = evidence.escape(options.escape)
     return CqlshCsv(text, "cqlsh", tables, set_aside, files, options, escape, rounds=True, unpacked=unpacked)
 
 
@@ -112,15 +124,6 @@ def _data_files(root: Path, prefix: str) -> Iterator[DataFile]:
             called = f"{folder.parent.name}.{folder.name}"  # <keyspace>/<table>/output-000001.json
         name = prefix + path.relative_to(top).as_posix()
         yield DataFile(called, match["kind"].lower(), path, name, int(match["part"] or 0))
-
-
-def _schemas(roots: list[Path]) -> Mapping[str, Mapping[str, CqlType]]:
-    """Table, with the keyspace by its folder → what a `.cql` file declares of its columns."""
-    declared: dict[str, Mapping[str, CqlType]] = {}
-    for path in sorted(file for root in roots for file in root.resolve().rglob("*.cql")):
-        schema = read_schema(path.read_text("utf-8", "replace"))
-        declared |= {f"{path.parent.name}.{table}": columns for table, columns in schema.tables.items()}
-    return declared
 
 
 def _declared(
@@ -157,25 +160,6 @@ def _declared(
                 )
             headers[file.path] = columns
             files.append(SourceFile(file.called, file.path, file.name, columns, named))
-        known = declared.setdefault(file.called, {})
-        known |= {column: types.get(column) for column in columns}
+        declared.setdefault(file.called, {}).update((column, types.get(column)) for column in columns)
     empty = {file.called for file in data} - declared.keys()
     return declared, files, sorted(empty)
-
-
-def _escape(files: list[SourceFile], options: Options) -> str:
-    """How backslashes are meant in all files. Raises: EscapesDisagree, EscapesUnclear."""
-    evidence = Evidence()
-    if options.escape is None:
-        for file in files:
-            evidence.look(lines(blocks(file.path, 0, None, hashlib.sha256())), file.name)
-    return evidence.escape(options.escape)
-
-
-def _logs(roots: list[Path]) -> dict[str, int]:
-    """What the logs beside the files say of exported rows, by table with its keyspace."""
-    counts: dict[str, int] = {}
-    for path in sorted(file for root in roots for file in root.rglob("*") if file.suffix in (".log", ".txt", ".out")):
-        if path.is_file() and path.stat().st_size <= _LONGEST_LOG_BYTES:
-            counts |= logged_rows(path.read_text("utf-8", "replace"))
-    return counts

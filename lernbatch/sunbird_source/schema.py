@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from lernbatch.sunbird_source.catalog import BadType, CqlType, cql_type
@@ -32,25 +33,18 @@ def read_schema(text: str) -> DeclaredSchema:
     declared = DeclaredSchema()
     for statement in _create.finditer(bare):
         name = statement[3].strip('"')
-        columns = _columns(bare, statement.end(), declared.user_types)
+        columns: dict[str, CqlType] = {}
+        for definition in _definitions(bare, statement.end()):
+            column = _column.match(definition)
+            if column is None or re.match(r"\s*PRIMARY\s+KEY\b", definition, re.IGNORECASE):
+                continue
+            with suppress(BadType):
+                columns[column[1].strip('"')] = cql_type(column[2], declared.user_types)
         if statement[1].upper() == "TYPE":
             declared.user_types[name] = CqlType(name, fields=columns)
         else:
             declared.tables[name] = columns
     return declared
-
-
-def _columns(text: str, start: int, user_types: Mapping[str, CqlType]) -> dict[str, CqlType]:
-    columns = {}
-    for definition in _definitions(text, start):
-        column = _column.match(definition)
-        if column is None or re.match(r"\s*PRIMARY\s+KEY\b", definition, re.IGNORECASE):
-            continue
-        try:
-            columns[column[1].strip('"')] = cql_type(column[2], user_types)
-        except BadType:
-            continue
-    return columns
 
 
 def _definitions(text: str, start: int) -> Iterator[str]:

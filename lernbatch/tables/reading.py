@@ -87,16 +87,13 @@ def is_quick(data: bytes) -> bool:
     """Whether a file is read at once: a small one, and of workbooks one that is small inside, too."""
     if len(data) > QUICK_BYTES:
         return False
+    if not data.startswith(text.ZIP):
+        return True
     try:
-        return not data.startswith(text.ZIP) or _unpacked_bytes(data) <= QUICK_UNPACKED_BYTES
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:  # by its own word, beyond which none of its parts is read
+            return sum(part.file_size for part in archive.infolist()) <= QUICK_UNPACKED_BYTES
     except zipfile.BadZipFile:
         return True  # it is refused
-
-
-def _unpacked_bytes(data: bytes) -> int:
-    """How large the parts of a zip are together, by its own word, beyond which none is read. Raises: BadZipFile."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return sum(part.file_size for part in archive.infolist())
 
 
 def _separated(data: bytes, names: dict[str, str], escape: str | None) -> _Reading:

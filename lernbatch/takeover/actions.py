@@ -176,7 +176,13 @@ async def copy(
         await build.build(moving, target.Target(moving))
         await indexes.put_back(tables)
         if remove_vanished:
-            await _remove_vanished(moving)
+            async with conn.transaction():
+                await lease.check(conn, owner)
+                batch_ids = list(moving.facts)
+                gone = await tables.all(
+                    LearnerInBatch, Q.learners_of_ours_alone, batch_ids=batch_ids, limit=MOST_VANISHED
+                )
+                await target.remove(moving, [(row.user_id, row.batch_id) for row in gone])
         told = {**await report.gather(moving), "removed": [list(key) for key in moving.removed]}
         async with conn.transaction():
             await lease.check(conn, owner)
@@ -184,17 +190,6 @@ async def copy(
         for table in ("batch", "enrolment", "attempt", "imported_certificate"):
             await conn.execute(f"ANALYZE {table}")
         return told
-
-
-async def _remove_vanished(moving: Pass) -> None:
-    """Learners of whom the source has nothing at all."""
-    tables = moving.tables
-    async with tables.conn.transaction():
-        await lease.check(tables.conn, moving.owner)
-        gone = await tables.all(
-            LearnerInBatch, Q.learners_of_ours_alone, batch_ids=list(moving.facts), limit=MOST_VANISHED
-        )
-        await target.remove(moving, [(row.user_id, row.batch_id) for row in gone])
 
 
 async def _begin(moving: Pass) -> int:

@@ -12,6 +12,7 @@ from lernbatch.course.model import Course
 from lernbatch.errors import LernbatchError, Upstream
 from lernbatch.sunbird_source.model import SourceRow, UnreadableRow
 from lernbatch.takeover import stage
+from lernbatch.takeover.blocks import BATCHES, DROPPED, unreadable
 from lernbatch.takeover.convert import batches as convert
 from lernbatch.takeover.convert.model import BatchFacts, Converted, Fate
 from lernbatch.takeover.database import Q
@@ -35,7 +36,7 @@ async def read(moving: Pass) -> tuple[list[SourceRow], list[UnreadableRow]]:
     broken: list[UnreadableRow] = []
     for place, source in enumerate(moving.sources):
         for chunk in source.chunks():
-            if chunk.table != stage.BATCHES:
+            if chunk.table != BATCHES:
                 continue
             reading = source.rows(chunk)
             read = await asyncio.to_thread(list, reading)
@@ -54,14 +55,14 @@ async def read(moving: Pass) -> tuple[list[SourceRow], list[UnreadableRow]]:
                     rows=len(read),
                     counts={},
                 )
-            moving.counts.by_source[place, stage.BATCHES] += len(read)
+            moving.counts.by_source[place, BATCHES] += len(read)
             rows += [row for row in read if isinstance(row, SourceRow)]
             broken += [row for row in read if isinstance(row, UnreadableRow)]
-    moving.counts.rows[stage.BATCHES] = len(rows) + len(broken)
-    for column in stage.DROPPED[stage.BATCHES]:
+    moving.counts.rows[BATCHES] = len(rows) + len(broken)
+    for column in DROPPED[BATCHES]:
         held = sum(row.values.get(column) is not None for row in rows)
         if held:
-            moving.counts.dropped[stage.BATCHES, column] = held
+            moving.counts.dropped[BATCHES, column] = held
     if not rows:
         raise NoBatches
     return rows, broken
@@ -83,10 +84,10 @@ def decide(rows: list[SourceRow], broken: list[UnreadableRow], moving: Pass) -> 
     """The batches, when it is known how many learners each has whose id is there twice."""
     converted = convert.convert_batches(rows, moving.options, moving.counts.active)
     for row in broken:
-        problem, held = stage.unreadable(row)
+        problem, held = unreadable(row)
         converted.problems.append(problem)
         converted.held.append(held)
-        converted.fates[stage.BATCHES, Fate.HELD] += 1
+        converted.fates[BATCHES, Fate.HELD] += 1
     moving.facts = {
         batch.batch_id: BatchFacts(
             batch.batch_id,
@@ -127,12 +128,12 @@ async def ask_courses(moving: Pass, converted: Converted, *, required: bool) -> 
 
 async def trees(moving: Pass, course_ids: Collection[str]) -> dict[str, Course | None]:
     """The trees of these courses; None: unknown. One that could not be asked for is left out."""
-    found: dict[str, Course | None] = {}
+    courses: dict[str, Course | None] = {}
     for course_id in course_ids:
         if course_id in moving.unread:
             continue
-        found[course_id] = None if course_id in moving.unknown else await _tree(moving, course_id)
-    return found
+        courses[course_id] = None if course_id in moving.unknown else await _tree(moving, course_id)
+    return courses
 
 
 async def _tree(moving: Pass, course_id: str) -> Course | None:

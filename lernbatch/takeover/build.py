@@ -15,6 +15,7 @@ from lernbatch.takeover.database import Q, of_schema
 from lernbatch.takeover.passes import Pass, PassCounts
 from lernbatch.takeover.stage import note
 
+RECORDS_AT_ONCE = 500
 _DECODERS = {kind: msgspec.json.Decoder(list[shape]) for kind, shape in KINDS.items()}  # type: ignore[valid-type]
 
 
@@ -71,7 +72,7 @@ async def build(moving: Pass, sink: LearnerSink) -> None:
                     convert_learner(user_id, rows, moving.facts, trees, moving.options, converted)
                 await sink.take(converted, counts)
                 await note(tables, moving.seal, converted.problems, converted.held)
-                _count(counts, converted)
+                counts.add_converted(converted)
             await tables.run(Q.slices_built_now, slices=group, counts=counts.as_json())
         moving.counts.add(counts)
         done += len(group)
@@ -92,29 +93,18 @@ def _groups(slices: Sequence[_Slice], size: int) -> Iterator[list[int]]:
         yield group
 
 
-def _count(counts: PassCounts, converted: Converted) -> None:
-    for (table, fate), number in converted.fates.items():
-        counts.fates[table, fate] += number
-    counts.built["learners"] += len({enrolment.user_id for enrolment in converted.enrolments})
-    counts.built["enrolment"] += len(converted.enrolments)
-    counts.built["enrolment_active"] += sum(enrolment.active for enrolment in converted.enrolments)
-    counts.built["content_state"] += sum(len(enrolment.states) for enrolment in converted.enrolments)
-    counts.built["completed"] += sum(enrolment.status == 2 for enrolment in converted.enrolments)
-    counts.built["attempt"] += len(converted.attempts)
-    counts.built["imported_certificate"] += len(converted.certificates)
-
-
 async def _learners(moving: Pass, slices: list[int]) -> AsyncIterator[dict[str, list[Staged]]]:
     """The staged rows of some slices, whole learners, about `bytes_at_once` at a time."""
     statement = of_schema(Q.staged_learners, moving.tables.schema)
     learners: dict[str, list[Staged]] = {}
     size = 0
-    async for record in moving.tables.conn.cursor(statement.text, slices, prefetch=500):
-        user_id, kind, bodies = record
-        if user_id not in learners and size >= moving.bytes_at_once:
-            yield learners
-            learners, size = {}, 0
-        size += len(bodies)
-        learners.setdefault(user_id, []).extend(_DECODERS[kind].decode(b"[" + bodies + b"]"))
+    cursor = await moving.tables.conn.cursor(statement.text, slices)
+    while records := await cursor.fetch(RECORDS_AT_ONCE):
+        for user_id, kind, bodies in records:
+            if user_id not in learners and size >= moving.bytes_at_once:
+                yield learners
+                learners, size = {}, 0
+            size += len(bodies)
+            learners.setdefault(user_id, []).extend(_DECODERS[kind].decode(b"[" + bodies + b"]"))
     if learners:
         yield learners

@@ -4,79 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
 from lernbatch import command
-from lernbatch.config import Config
 from lernbatch.database import db
 from lernbatch.database.db import Connection
 from lernbatch.errors import LernbatchError, Unusable
 from lernbatch.screen import Screen
 from lernbatch.services import Services
 from lernbatch.shadow.rules import Calls
-from lernbatch.sunbird_source.beside import open_archive, open_index, open_job_requests, open_registry
-from lernbatch.sunbird_source.model import Options, SunbirdSource
-from lernbatch.sunbird_source.opening import open_source
 from lernbatch.takeover import actions, report
 from lernbatch.takeover import hand_back as handing_back
 from lernbatch.takeover import hand_over as handing_over
 from lernbatch.takeover import verify as verification
-from lernbatch.takeover.convert.model import ConvertOptions
 from lernbatch.takeover.showing import Shown
+from lernbatch.takeover.source_options import SourceOptions, convert_options, open_sources, sources_as_copied
+
+if TYPE_CHECKING:  # a command that plays no journal loads no client
+    import httpx
+
+    from lernbatch.shadow.resigning import Resigner
 
 app = App(name="sunbird", help="Move over from a running Sunbird: plan, copy, catch up, verify, hand over, and back.")
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, slots=True)
-class SourceOptions:
-    """What is said of sources that cannot be found out by looking."""
-
-    registry: Annotated[list[Path], Parameter(negative="")] = field(default_factory=list)
-    "JSON lines of the registry's TrainingCertificate entities; may be given several times"
-
-    archive: Annotated[list[Path], Parameter(negative="")] = field(default_factory=list)
-    "a folder with the CSV files of archived attempts; may be given several times"
-
-    job_requests: Annotated[list[Path], Parameter(negative="")] = field(default_factory=list)
-    "the table job_request as CSV"
-
-    index: Annotated[list[Path], Parameter(negative="")] = field(default_factory=list)
-    "a dump of the platform's search index of batches, to be compared; may be given several times"
-
-    table: Annotated[list[str], Parameter(negative="")] = field(default_factory=list)
-    "OURS=THEIRS: the name of a table where it is another, as in user_enrolments=user_enrolments_v2"
-
-    column: Annotated[list[str], Parameter(negative="")] = field(default_factory=list)
-    "TABLE.OURS=THEIRS: the name of a column where it is another"
-
-    rename_batch: Annotated[list[str], Parameter(negative="")] = field(default_factory=list)
-    "COURSE/BATCH=NEW: lets the batch of that course in under another id, where two have one"
-
-    rows_per_second: int = 20_000
-    "the most rows that are read from a live source in a second"
-
-    cqlsh_escape: str | None = None
-    "py39 or py310: how the CSV was escaped, where it does not show"
-
-    null: str = ""
-    "what stands for null in the CSV, where COPY TO was given another text than none"
-
-    export_zone: str | None = None
-    "the time zone of timestamps that name none"
-
-    job_zone: str | None = None
-    "the time zone of the jobs that wrote times of attempts as words; else UTC"
-
-    report: Path = Path("sunbird-report")
-    "the folder for the report: COMMAND.json, COMMAND.html, and a file of every kind of problem"
 
 
 _NO_OPTIONS = SourceOptions()
@@ -96,10 +51,10 @@ def plan(*sources: str, options: SourceOptions = _NO_OPTIONS) -> None:
         async with _installation() as (services, conn):
             try:
                 with (
-                    _opened(services.config, sources, options, {}) as opened,
+                    open_sources(services.config, sources, options, {}) as opened,
                     Shown(Screen(stderr=True)) as watch,
                 ):
-                    told, tables = await actions.plan(services, conn, opened, _converting(services, options), watch)
+                    told, tables = await actions.plan(services, conn, opened, convert_options(services, options), watch)
             except (Unusable, LernbatchError) as refused:
                 await report.write(options.report, {"command": "plan", "refused": str(refused), "problems": {}})
                 raise
@@ -141,7 +96,19 @@ def catch_up(
     if journal is not None:
         if sources or remove_vanished:
             raise Unusable("--journal stands for the source: give the one or the other.")
-        asyncio.run(_play(journal))
+
+        async def play() -> dict[str, Any]:
+            from lernbatch.takeover.journal import asking, catch_up
+
+            async with _muted_service() as muted:
+                with Shown(Screen(stderr=True)) as watch:
+                    ask = asking(muted.client, muted.resigner, muted.key)
+                    return await catch_up(muted.services, muted.conn, journal, muted.calls, ask, watch)
+
+        played = asyncio.run(play())
+        print(f"{played['done']} writes were done, {played['done_before']} of the journal were done before.")
+        if played["lacking"]:
+            raise Unusable("The journal does not stand for a full catch-up:\n  " + "\n  ".join(played["lacking"]))
         return
     told = asyncio.run(_copy(sources, options, catch_up=True, remove_vanished=remove_vanished))
     for user_id, batch_id in told["removed"]:
@@ -149,62 +116,32 @@ def catch_up(
     _say(told, options)
 
 
-async def _play(folder: Path) -> None:
-    """Do the writes of a journal. Raises: Unusable, when they do not stand for a full pass."""
-    from lernbatch.routes import ROUTES
-    from lernbatch.takeover import journal
-
-    calls = Calls((route.method, route.path, route.gateway) for route in ROUTES)
-    async with (
-        command.services_and_dsn() as (services, dsn),
-        journal.muted(services.config) as (config, resigner, key),
-        command.answering(config, dsn) as client,
-    ):
-        conn = await db.connect(dsn)
-        try:
-            with Shown(Screen(stderr=True)) as watch:
-                ask = journal.asking(client, resigner, key)
-                told = await journal.catch_up(services, conn, folder, calls, ask, watch)
-        finally:
-            await conn.close()
-    print(f"{told['done']} writes were done, {told['done_before']} of the journal were done before.")
-    if told["lacking"]:
-        raise Unusable("The journal does not stand for a full catch-up:\n  " + "\n  ".join(told["lacking"]))
-
-
 async def _compare_answers(count: int, primary: str, seed: int) -> None:
     """Raises: Unusable, when answers differ or one of the services gives none."""
-    from lernbatch.routes import ROUTES
     from lernbatch.shadow.comparer import Asker, Unasked
     from lernbatch.shadow.model import Answer
-    from lernbatch.takeover import journal, sampling
+    from lernbatch.takeover import sampling
 
     if not primary.startswith(("http://", "https://")):
         raise Unusable("--primary is the address of the old service, as http://lms:9000.")
     old = Asker(primary)
-    async with (
-        command.services_and_dsn() as (services, dsn),
-        journal.muted(services.config) as (config, _, _),
-        command.answering(config, dsn) as client,
-    ):
-        conn = await db.connect(dsn)
+    async with _muted_service() as muted:
 
         async def theirs(method: str, path: str, body: bytes) -> Answer:
             return await old.ask(method, path, {"content-type": "application/json"}, body)
 
         async def ours(method: str, path: str, body: bytes) -> Answer:
-            answer = await client.request(method, path, content=body, headers={"content-type": "application/json"})
+            headers = {"content-type": "application/json"}
+            answer = await muted.client.request(method, path, content=body, headers=headers)
             return Answer(answer.status_code, answer.content)
 
-        calls = Calls((route.method, route.path, route.gateway) for route in ROUTES)
         try:
             with Shown(Screen(stderr=True)) as watch:
-                sample = await sampling.compare_answers(conn, count, seed, calls, theirs, ours, watch)
+                sample = await sampling.compare_answers(muted.conn, count, seed, muted.calls, theirs, ours, watch)
         except Unasked as failure:
             raise Unusable(f"{primary} gives no answer that can be compared: {failure}.") from failure
         finally:
             await old.close()
-            await conn.close()
     for example in sample.examples:
         print(example)
     print(
@@ -243,9 +180,9 @@ def verify(
 
     async def work() -> dict[str, Any]:
         async with _installation() as (services, conn):
-            given, beside = (sources, options) if sources else await _as_copied(conn, options)
-            with _opened(services.config, given, beside, {}) as opened, Shown(Screen(stderr=True)) as watch:
-                converting = _converting(services, options)
+            given, beside = (sources, options) if sources else await sources_as_copied(conn, options)
+            with open_sources(services.config, given, beside, {}) as opened, Shown(Screen(stderr=True)) as watch:
+                converting = convert_options(services, options)
                 told, tables = await verification.verify(services, conn, opened, converting, watch, batch)
             await report.write(options.report, told, tables)
             return told
@@ -319,25 +256,13 @@ async def _copy(
 ) -> dict[str, Any]:
     async with _installation() as (services, conn):
         bounds = await actions.bounds_to_go_on_with(conn)
-        with _opened(services.config, sources, options, bounds) as opened, Shown(Screen(stderr=True)) as watch:
-            converting = _converting(services, options)
+        with open_sources(services.config, sources, options, bounds) as opened, Shown(Screen(stderr=True)) as watch:
+            converting = convert_options(services, options)
             told = await actions.copy(
                 services, conn, opened, converting, watch, catch_up=catch_up, remove_vanished=remove_vanished
             )
         await report.write(options.report, told, actions.permanent(conn))
         return told
-
-
-async def _as_copied(conn: Connection, options: SourceOptions) -> tuple[list[str], SourceOptions]:
-    """The sources of the last pass, and the options that name what lay beside them."""
-    named = await actions.sources_of_last_pass(conn)
-    beside: dict[str, Any] = {
-        option: [Path(text) for form, text in named if form == kind]
-        for option, kind in (("registry", "registry"), ("archive", "archive"), ("index", "index"),
-                             ("job_requests", "job-requests"))
-    }  # fmt: skip
-    kinds = ("registry", "archive", "index", "job-requests")
-    return [text for form, text in named if form not in kinds], replace(options, **beside)
 
 
 @asynccontextmanager
@@ -351,69 +276,34 @@ async def _installation() -> AsyncIterator[tuple[Services, Connection]]:
             await conn.close()
 
 
-@contextmanager
-def _opened(
-    config: Config, sources: Sequence[str], options: SourceOptions, bounds: Mapping[str, Mapping[str, Sequence[int]]]
-) -> Iterator[list[SunbirdSource]]:
-    """All sources, closed in the end. `bounds`: of an earlier run, by source. Raises: Unusable."""
-    if not sources:
-        raise Unusable("Name the source: cassandra://host/, ycql://host/, or the folder of an export.")
-    given = _reading(config, options)
-    opened: list[SunbirdSource] = []
-    try:
-        for text in sources:
-            opened.append(open_source(text, replace(given, bounds=bounds.get(text, {}))))
-        for paths, opening in ((options.registry, open_registry), (options.archive, open_archive),
-                               (options.job_requests, open_job_requests), (options.index, open_index)):  # fmt: skip
-            for path in paths:
-                opened.append(opening(path, given))
-        yield opened
-    finally:
-        for source in opened:
-            source.close()
+@dataclass(frozen=True, slots=True)
+class _MutedService:
+    """The whole service in this process, of which nothing leaves (see journal.muted), and a connection beside it."""
+
+    services: Services
+    conn: Connection
+    client: httpx.AsyncClient
+    resigner: Resigner
+    key: bytes
+    calls: Calls
 
 
-def _reading(config: Config, options: SourceOptions) -> Options:
-    columns = {}
-    for entry in options.column:
-        name, theirs = _pair(entry, "--column", "TABLE.OURS=THEIRS")
-        table, dot, column = name.partition(".")
-        if not dot:
-            raise Unusable(f"--column {entry} is not TABLE.OURS=THEIRS.")
-        columns[table, column] = theirs
-    return Options(
-        tables=dict(_pair(entry, "--table", "OURS=THEIRS") for entry in options.table),
-        columns=columns,
-        escape=options.cqlsh_escape,
-        null=options.null,
-        zone=options.export_zone,
-        rows_per_second=options.rows_per_second,
-        user=config.sunbird_user or None,
-        password=config.sunbird_password.get_secret_value() or None,
-        ca_file=str(config.sunbird_ca_file) if config.sunbird_ca_file else None,
-    )
+@asynccontextmanager
+async def _muted_service() -> AsyncIterator[_MutedService]:
+    from lernbatch.routes import ROUTES
+    from lernbatch.takeover.journal import muted
 
-
-def _converting(services: Services, options: SourceOptions) -> ConvertOptions:
-    renames = {}
-    for entry in options.rename_batch:
-        name, new = _pair(entry, "--rename-batch", "COURSE/BATCH=NEW")
-        course_id, slash, batch_id = name.rpartition("/")
-        if not slash:
-            raise Unusable(f"--rename-batch {entry} is not COURSE/BATCH=NEW.")
-        renames[course_id, batch_id] = new
-    try:
-        job_zone = ZoneInfo(options.job_zone) if options.job_zone else None
-    except (ZoneInfoNotFoundError, ValueError) as unknown:
-        raise Unusable(f"--job-zone: there is no time zone {options.job_zone}.") from unknown
-    return actions.options_of(services, renames, job_zone)
-
-
-def _pair(entry: str, option: str, form: str) -> tuple[str, str]:
-    name, equals, value = entry.partition("=")
-    if not (name and equals and value):
-        raise Unusable(f"{option} {entry} is not {form}.")
-    return name, value
+    calls = Calls((route.method, route.path, route.gateway) for route in ROUTES)
+    async with (
+        command.services_and_dsn() as (services, dsn),
+        muted(services.config) as (config, resigner, key),
+        command.answering(config, dsn) as client,
+    ):
+        conn = await db.connect(dsn)
+        try:
+            yield _MutedService(services, conn, client, resigner, key, calls)
+        finally:
+            await conn.close()
 
 
 def _say(told: dict[str, Any], options: SourceOptions) -> None:

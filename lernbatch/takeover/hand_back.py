@@ -82,10 +82,10 @@ async def hand_back(services: Services, conn: Connection, folder: Path, *, every
     if handed_over is None and not everything:
         raise NotHandedOver
     since = None if everything or handed_over is None else handed_over.began_at
-    known = await conn.fetchval(Q.guessed_of_pass.text, copied.pass_id)
+    sources = await conn.fetchval(Q.guessed_of_pass.text, copied.pass_id)
     counts: Counter[str] = Counter()
     with ExitStack() as files:
-        writers = {name: files.enter_context(Writer(folder, *_shape(name, known))) for name in GIVEN_BACK}
+        writers = {name: files.enter_context(Writer(folder, *_shape(name, sources))) for name in GIVEN_BACK}
         async with conn.transaction(isolation="repeatable_read", readonly=True):
             async for batch in _rows(conn, ConvertedBatch, Q.batches_since, since):
                 writers["course_batch"].write(back.batch_row(batch, services.clock.zone))
@@ -99,9 +99,15 @@ async def hand_back(services: Services, conn: Connection, folder: Path, *, every
             async for attempt in _rows(conn, ConvertedAttempt, Q.attempts_since, since):
                 writers["assessment_aggregator"].write(back.attempt_row(attempt))
             lost = await tables.all(Loss, Q.losses)
+        commands: list[str] = []
         for name, writer in writers.items():
             counts[name] = writer.rows
-        commands = [_commands(writer.called, writer.columns) for writer in writers.values()]
+            keyspace, _, table = writer.called.rpartition(".")
+            columns, csv_file = ", ".join(writer.columns), f"cqlsh/{keyspace}/{table}.csv"
+            commands += [
+                f"dsbulk load -k {keyspace} -t {table} -c json -url dsbulk/{keyspace}/{table}",
+                f"cqlsh -e \"COPY {writer.called} ({columns}) FROM '{csv_file}' WITH HEADER = true\"\n",
+            ]
     counts["quarantine"] = await _quarantine(services, conn, folder)
     told = {
         "command": "hand-back",
@@ -132,14 +138,6 @@ def _shape(name: str, guessed: list[Mapping[str, Any]]) -> tuple[str, dict[str, 
     order = [*kind.columns]
     given = {theirs: ours for theirs, ours in columns.items() if ours not in NOT_GIVEN.get(name, ())}
     return called, dict(sorted(given.items(), key=lambda column: order.index(column[1])))
-
-
-def _commands(called: str, columns: Mapping[str, str]) -> str:
-    keyspace, _, table = called.rpartition(".")
-    return (
-        f"dsbulk load -k {keyspace} -t {table} -c json -url dsbulk/{keyspace}/{table}\n"
-        f"cqlsh -e \"COPY {called} ({', '.join(columns)}) FROM 'cqlsh/{keyspace}/{table}.csv' WITH HEADER = true\"\n"
-    )
 
 
 async def _quarantine(services: Services, conn: Connection, folder: Path) -> int:

@@ -53,22 +53,22 @@ async def held(services: Services, command: str) -> AsyncIterator[str]:
     if taken is None:
         holder = await db.one(services.pool, LeaseHolder, Q.lease_holder)
         raise AlreadyMoving(holder or LeaseHolder("somebody", command, now, now))
-    beat = asyncio.create_task(_renew(services, owner, length))
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(length.total_seconds() / 4)
+            with suppress(*db.UNREACHABLE):  # whoever writes next finds out whether the lease is lost
+                await db.run(services.pool, Q.renew_lease, owner=owner, until=services.clock.now() + length)
+
+    heartbeat = asyncio.create_task(renew())
     try:
         yield owner
     finally:
-        beat.cancel()
+        heartbeat.cancel()
         with suppress(asyncio.CancelledError):
-            await beat
+            await heartbeat
         with suppress(*db.UNREACHABLE):
             await db.run(services.pool, Q.release_lease, owner=owner)
-
-
-async def _renew(services: Services, owner: str, length: timedelta) -> None:
-    while True:
-        await asyncio.sleep(length.total_seconds() / 4)
-        with suppress(*db.UNREACHABLE):  # whoever writes next finds out whether the lease is lost
-            await db.run(services.pool, Q.renew_lease, owner=owner, until=services.clock.now() + length)
 
 
 async def check(conn: Connection, owner: str | None) -> None:

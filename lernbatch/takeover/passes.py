@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from lernbatch.course.model import Course
+from lernbatch.progress.model import COMPLETED
 from lernbatch.sealing import Seal
 from lernbatch.services import Services
 from lernbatch.sunbird_source.model import SunbirdSource
-from lernbatch.takeover.convert.model import BatchFacts, ConvertOptions, MoveProblem
+from lernbatch.takeover.convert.model import BatchFacts, Converted, ConvertOptions
 from lernbatch.takeover.database import Tables
 
 BYTES_AT_ONCE = 4 * 1024 * 1024  # of staged rows that are built in one transaction; a learner may have more
@@ -41,6 +42,18 @@ class PassCounts:
     def add(self, other: PassCounts) -> None:
         self.add_json(other.as_json())
 
+    def add_converted(self, converted: Converted) -> None:
+        """What learners became."""
+        for (table, fate), rows in converted.fates.items():
+            self.fates[table, fate] += rows
+        self.built["learners"] += len({enrolment.user_id for enrolment in converted.enrolments})
+        self.built["enrolment"] += len(converted.enrolments)
+        self.built["enrolment_active"] += sum(enrolment.active for enrolment in converted.enrolments)
+        self.built["content_state"] += sum(len(enrolment.states) for enrolment in converted.enrolments)
+        self.built["completed"] += sum(enrolment.status == COMPLETED for enrolment in converted.enrolments)
+        self.built["attempt"] += len(converted.attempts)
+        self.built["imported_certificate"] += len(converted.certificates)
+
 
 @dataclass(slots=True)
 class Pass:
@@ -61,7 +74,6 @@ class Pass:
     unknown: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)
     zones: Counter[str] = field(default_factory=Counter)
-    found: list[MoveProblem] = field(default_factory=list)  # of batches, before they are written
     counts: PassCounts = field(default_factory=PassCounts)
     bytes_at_once: int = BYTES_AT_ONCE
     removes_vanished: bool = False  # what the source has not any more is taken out of the target

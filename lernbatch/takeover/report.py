@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from lernbatch.sunbird_source.model import SunbirdSource
+from lernbatch.tables.formulas import neutral
 from lernbatch.takeover.convert.model import OF_COURSES, WEIGHTS, Fate, weight
 from lernbatch.takeover.database import Q, Tables
 from lernbatch.takeover.passes import Pass
@@ -52,9 +53,21 @@ async def gather(moving: Pass) -> dict[str, Any]:
             "count": row.count,
             "examples": [problem.shown for problem in examples],
         }
+    tables: dict[str, dict[str, int]] = {}
+    for table, rows in sorted(counts.rows.items()):
+        # rows = taken + joined + derived + held (M15); what is left over is a fault of ours, and is shown.
+        sums = {fate.value: counts.fates.get((table, fate.value), 0) for fate in Fate}
+        tables[table] = {"rows": rows, **sums, "unaccounted": rows - sum(sums.values())}
+    # Tables of which the export's own log tells more rows than were read (M07).
+    short: list[str] = []
+    for place, source in enumerate(moving.sources):
+        for name, described in sorted(source.tables.items()):
+            rows, logged = counts.by_source[place, name], described.logged_rows
+            if logged is not None and logged != rows:
+                short.append(f"{source.text}: {rows} rows of {name} were read, its export's log says {logged}.")
     return {
         "command": moving.command,
-        "tables": {table: _sums(counts.fates, table, rows) for table, rows in sorted(counts.rows.items())},
+        "tables": tables,
         "dropped_columns": {f"{table}.{column}": count for (table, column), count in sorted(counts.dropped.items())},
         "target": {"batch": len(moving.facts), **dict(sorted(counts.built.items()))},
         "problems": dict(sorted(problems.items(), key=lambda item: ([*WEIGHTS].index(item[1]["weight"]), item[0]))),
@@ -68,21 +81,8 @@ async def gather(moving: Pass) -> dict[str, Any]:
             }
             for place, source in enumerate(moving.sources)
         ],
-        "warnings": [*_short(moving), *_moved_once(moving)],
+        "warnings": [*short, *_moved_once(moving)],
     }
-
-
-def _short(moving: Pass) -> list[str]:
-    """Tables of which the export's own log tells more rows than were read (M07)."""
-    told = []
-    for place, source in enumerate(moving.sources):
-        for name, table in sorted(source.tables.items()):
-            rows = moving.counts.by_source[place, name]
-            if table.logged_rows is not None and table.logged_rows != rows:
-                told.append(
-                    f"{source.text}: {rows} rows of {name} were read, its export's log says {table.logged_rows}."
-                )
-    return told
 
 
 def _moved_once(moving: Pass) -> list[str]:
@@ -100,12 +100,6 @@ def _moved_once(moving: Pass) -> list[str]:
         "A YugabyteDB is given beside the Cassandra that it was loaded from. For cert_templates and question the latter"
         f" is better: give it first. Rows by source: {'; '.join(compared)}."
     ]
-
-
-def _sums(fates: Mapping[tuple[str, str], int], table: str, rows: int) -> dict[str, int]:
-    """`rows = taken + joined + derived + held` (M15); what is left over is a fault of ours, and is shown."""
-    sums = {fate.value: fates.get((table, fate.value), 0) for fate in Fate}
-    return {"rows": rows, **sums, "unaccounted": rows - sum(sums.values())}
 
 
 def describe(source: SunbirdSource) -> dict[str, Any]:
@@ -148,21 +142,19 @@ async def write(folder: Path, report: Mapping[str, Any], tables: Tables | None =
     )
     page.write_text(pages.get_template("report.html").render(report=report), encoding="utf-8")
     if tables is not None:
-        for kind in report["problems"]:
-            await _write_problems(folder / f"{kind}.csv", kind, tables)
+        for kind in report["problems"]:  # all of them: key, what was, what is, and whatever else is said
+            with (folder / f"{kind}.csv").open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(("key", "was", "is", "more"))
+                after = 0
+                while problems := await tables.all(
+                    StoredProblem, Q.problems_of_kind, kind=kind, after=after, limit=PAGE
+                ):
+                    for problem in problems:
+                        said = dict(problem.said)
+                        was, now = said.pop("stored", ""), said.pop("reckoned", "")
+                        more = msgspec.json.encode(said).decode() if said else ""
+                        cells = (" ".join(problem.key), was, now, more)
+                        writer.writerow(neutral(["" if cell is None else str(cell) for cell in cells]))
+                    after = problems[-1].problem_id
     return page
-
-
-async def _write_problems(path: Path, kind: str, tables: Tables) -> None:
-    """All problems of a kind: key, what was, what is, and whatever else is said."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("key", "was", "is", "more"))
-        after = 0
-        while page := await tables.all(StoredProblem, Q.problems_of_kind, kind=kind, after=after, limit=PAGE):
-            for problem in page:
-                said = dict(problem.said)
-                was, now = said.pop("stored", ""), said.pop("reckoned", "")
-                more = msgspec.json.encode(said).decode() if said else ""
-                writer.writerow((" ".join(problem.key), was, now, more))
-            after = page[-1].problem_id

@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
-from zlib import crc32
 
 import msgspec
 
 from lernbatch.database import db
 from lernbatch.errors import LernbatchError
 from lernbatch.sealing import Seal
-from lernbatch.sunbird_source.catalog import PUBLIC_KEY
 from lernbatch.sunbird_source.live import RangeRefused
-from lernbatch.sunbird_source.model import Chunk, ChunkReading, SourceRow, SunbirdSource, UnreadableRow
+from lernbatch.sunbird_source.model import Chunk
 from lernbatch.takeover import lease
-from lernbatch.takeover.convert.model import (
-    KIND_OF,
-    BatchCourses,
-    ConvertOptions,
-    Fate,
-    HeldRow,
-    MoveProblem,
-    StagedEnrolment,
-)
-from lernbatch.takeover.convert.rows import convert_row, encoded
-from lernbatch.takeover.convert.values import cleaned, text
+from lernbatch.takeover.blocks import BATCHES, Conversion, blocks, processes
+from lernbatch.takeover.convert.model import BatchCourses, HeldRow, MoveProblem
+from lernbatch.takeover.convert.values import cleaned
 from lernbatch.takeover.database import Q, Tables
 from lernbatch.takeover.passes import Pass, PassCounts
 from lernbatch.takeover.quarantine import sealed
 
-SLICES = 1024
-ROWS_AT_ONCE = 10_000
 COLUMNS = ("slice", "user_id", "kind", "body")
-BATCHES = "course_batch"
-# Columns that are read by nothing of ours: what stands in them is counted, so that nothing goes silently (M15).
-DROPPED = {
-    BATCHES: ("tandc", "batch_attributes"),
-    "user_enrolments": ("certstatus", "delta", "grade", "recent_language"),
-    "user_courses": ("certstatus", "delta", "grade"),
-    "content_consumption": ("contentversion", "result", "score", "grade"),
-}
 
 
 class ChangedSource(LernbatchError):
@@ -80,17 +61,6 @@ class StagedChunk:
         return self.source, self.name, self.first, self.last
 
 
-@dataclass(slots=True)
-class _Block:
-    """Some rows of a chunk, converted. `bodies`: learner and kind → staged rows, which a record keeps together."""
-
-    bodies: defaultdict[tuple[str, str], list[bytes]] = field(default_factory=lambda: defaultdict(list))
-    problems: list[MoveProblem] = field(default_factory=list)
-    held: list[HeldRow] = field(default_factory=list)
-    keys: dict[str, str] = field(default_factory=dict)
-    counts: PassCounts = field(default_factory=PassCounts)
-
-
 async def stage(moving: Pass, courses: BatchCourses) -> None:
     """Stage all chunks that are not staged yet. `courses`: see convert.model.BatchCourses.
 
@@ -103,20 +73,22 @@ async def stage(moving: Pass, courses: BatchCourses) -> None:
         if key not in present:
             raise ChangedSource(key[1])
     refused: list[str] = []
-    for done, (place, chunk) in enumerate(chunks):
-        moving.watch("chunks read", done, len(chunks))
-        if chunk.table == BATCHES:
-            continue
-        source, before = moving.sources[place], staged.get(_key(place, chunk))
-        if before is None:
-            try:
-                moving.counts.add(await _stage_chunk(moving, place, source, chunk, courses))
-            except RangeRefused as refused_range:
-                refused.append(str(refused_range))
-        else:
-            if not source.live and await asyncio.to_thread(source.digest, chunk) != before.digest:
-                raise ChangedSource(chunk.name)
-            moving.counts.add_json(before.counts)
+    conversion = Conversion(moving.sources, moving.options, courses)
+    with processes(conversion) as pool:
+        for done, (place, chunk) in enumerate(chunks):
+            moving.watch("chunks read", done, len(chunks))
+            if chunk.table == BATCHES:
+                continue
+            source, before = moving.sources[place], staged.get(_key(place, chunk))
+            if before is None:
+                try:
+                    moving.counts.add(await _stage_chunk(moving, place, chunk, conversion, pool))
+                except RangeRefused as refused_range:
+                    refused.append(str(refused_range))
+            else:
+                if not source.live and await asyncio.to_thread(source.digest, chunk) != before.digest:
+                    raise ChangedSource(chunk.name)
+                moving.counts.add_json(before.counts)
     moving.watch("chunks read", len(chunks), len(chunks))
     if refused:
         raise RangesRefused(refused)
@@ -127,26 +99,21 @@ def _key(place: int, chunk: Chunk) -> tuple[int, str, int, int]:
 
 
 async def _stage_chunk(
-    moving: Pass, place: int, source: SunbirdSource, chunk: Chunk, courses: BatchCourses
+    moving: Pass, place: int, chunk: Chunk, conversion: Conversion, pool: Executor | None
 ) -> PassCounts:
     """One chunk in one transaction: it is done when all of it is staged."""
     counts, tables = PassCounts(), moving.tables
-    reading = source.rows(chunk)
-    blocks = _blocks(reading, moving.options, courses)
+    reading = moving.sources[place].rows(chunk)
     async with tables.conn.transaction():
         await lease.check(tables.conn, moving.owner)
-        while (block := await asyncio.to_thread(next, blocks, None)) is not None:
-            # In the order of the table's index. An export has the rows of a learner one after the other.
-            records = sorted(
-                (slice_of(user_id), user_id, kind, b",".join(bodies))
-                for (user_id, kind), bodies in block.bodies.items()
-            )
-            await tables.copy("stage", COLUMNS, records)
-            await note(tables, moving.seal, block.problems, block.held)
-            if block.keys and not tables.is_temporary:
-                await tables.run(Q.save_keys, key_ids=list(block.keys), pems=list(block.keys.values()))
-            counts.add(block.counts)
-            moving.watch("rows", sum(block.counts.rows.values()), None)
+        async with aclosing(blocks(conversion, pool, place, chunk, reading)) as converted:
+            async for block in converted:
+                await tables.copy("stage", COLUMNS, block.records)
+                await note(tables, moving.seal, block.problems, block.held)
+                if block.keys and not tables.is_temporary:
+                    await tables.run(Q.save_keys, key_ids=list(block.keys), pems=list(block.keys.values()))
+                counts.add(block.counts)
+                moving.watch("rows", sum(block.counts.rows.values()), None)
         counts.by_source[place, chunk.table] += sum(counts.rows.values())
         await tables.run(
             Q.chunk_done,
@@ -160,58 +127,6 @@ async def _stage_chunk(
             counts=counts.as_json(),
         )
     return counts
-
-
-def _blocks(reading: ChunkReading, options: ConvertOptions, courses: BatchCourses) -> Iterator[_Block]:
-    """The rows of a chunk, converted, ROWS_AT_ONCE at a time; the last block may be empty."""
-    block = _Block()
-    for rows, row in enumerate(reading, 1):
-        _add(block, row, options, courses)
-        if rows % ROWS_AT_ONCE == 0:
-            yield block
-            block = _Block()
-    yield block
-
-
-def _add(block: _Block, row: SourceRow | UnreadableRow, options: ConvertOptions, courses: BatchCourses) -> None:
-    block.counts.rows[row.table] += 1
-    if isinstance(row, UnreadableRow):
-        problem, held = unreadable(row)
-        block.problems.append(problem)
-        block.held.append(held)
-        block.counts.fates[row.table, Fate.HELD] += 1
-        return
-    if row.table == PUBLIC_KEY:
-        key_id, pem = text(row.values.get("osid")), text(row.values.get("value"))
-        if key_id and pem:
-            block.keys[key_id] = pem
-        block.counts.fates[row.table, Fate.TAKEN if key_id and pem else Fate.DERIVED] += 1
-        return
-    for column in DROPPED.get(row.table, ()):
-        if row.values.get(column) is not None:
-            block.counts.dropped[row.table, column] += 1
-    result = convert_row(row, options, courses)
-    block.problems += result.problems
-    block.held += result.held
-    if result.fate is not None:
-        block.counts.fates[row.table, result.fate] += 1
-    staged = result.staged
-    if staged is None:
-        return
-    if isinstance(staged, StagedEnrolment) and staged.active and courses.get(staged.batch_id, "") is None:
-        block.counts.active[staged.course_id, staged.batch_id] += 1
-    block.bodies[result.user_id, KIND_OF[type(staged)]].append(encoded(staged))
-
-
-def unreadable(row: UnreadableRow) -> tuple[MoveProblem, HeldRow]:
-    """What is said and kept of a place where no row can be read."""
-    problem = MoveProblem("row-unreadable", (row.table,), {"place": row.place, "reason": row.reason})
-    return problem, HeldRow("row-unreadable", row.table, (row.table,), row.raw)
-
-
-def slice_of(user_id: str) -> int:
-    """The slice in which all rows of a learner meet."""
-    return crc32(user_id.encode("utf-8", "replace")) % SLICES
 
 
 def storable(value: Any) -> msgspec.Raw:

@@ -254,13 +254,18 @@ class Target:
         tables, seal = self._moving.tables, self._moving.seal
         rows = await tables.all(StoredCertificateRow, Q.stored_certificates, user_ids=user_ids)
         stored = {(row.user_id, row.certificate_id): row.converted(seal) for row in rows}
-        changed = [one for one in certificates if stored.get((one.user_id, one.certificate_id)) != one]
+        changed = [
+            certificate for certificate in certificates if stored.get(_certificate_key(certificate)) != certificate
+        ]
         keys = db.columns(changed, user_ids="user_id", certificate_ids="certificate_id")
-        if any((one.user_id, one.certificate_id) in stored for one in changed):
+        if any(_certificate_key(certificate) in stored for certificate in changed):
             await tables.run(Q.delete_imported, **keys)
         records = [
-            (*(getattr(one, name) for name in CERTIFICATE[:-1]), seal_record(seal, one.certificate_id, one.record))
-            for one in changed
+            (
+                *(getattr(certificate, name) for name in CERTIFICATE[:-1]),
+                seal_record(seal, certificate.certificate_id, certificate.record),
+            )
+            for certificate in changed
         ]
         await tables.conn.copy_records_to_table("imported_certificate", columns=CERTIFICATE, records=records)
         counts.built["certificates written"] += len(changed)
@@ -277,6 +282,10 @@ async def remove(moving: Pass, keys: Sequence[tuple[str, str]]) -> None:
 
 def _attempt_key(attempt: ConvertedAttempt) -> tuple[str, str, str, str]:
     return attempt.user_id, attempt.batch_id, attempt.content_id, attempt.attempt_id
+
+
+def _certificate_key(certificate: ConvertedCertificate) -> tuple[str, str]:
+    return certificate.user_id, certificate.certificate_id
 
 
 def marks(attempt: ConvertedAttempt) -> Attempt:

@@ -202,16 +202,16 @@ def _plain(row: Any, name: str) -> Any:
     return msgspec.to_builtins(value)
 
 
-def alike(one: Any, other: Any) -> bool:
+def alike(first: Any, other: Any) -> bool:
     """Whether two values are equal but for digits that an export loses (M40)."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(alike(*pair) for pair in zip(one, other, strict=True))
-    if isinstance(one, float) or isinstance(other, float):
-        numbers = isinstance(one, int | float) and isinstance(other, int | float)
-        return numbers and math.isclose(one, other, rel_tol=RELATIVE)
-    return bool(one == other)
+    if isinstance(first, dict) and isinstance(other, dict):
+        return first.keys() == other.keys() and all(alike(first[key], other[key]) for key in first)
+    if isinstance(first, list) and isinstance(other, list):
+        return len(first) == len(other) and all(alike(*pair) for pair in zip(first, other, strict=True))
+    if isinstance(first, float) or isinstance(other, float):
+        numbers = isinstance(first, int | float) and isinstance(other, int | float)
+        return numbers and math.isclose(first, other, rel_tol=RELATIVE)
+    return bool(first == other)
 
 
 async def verify(
@@ -247,14 +247,19 @@ async def verify(
             "compared": dict(comparison.rows),
             "reasons": {reason or "none": number for reason, number in comparison.reasons.items()},
             "examples": [
-                {"table": one.table, "key": [*one.key], "columns": [*one.columns], "reason": one.reason}
-                for one in comparison.differences
+                {
+                    "table": difference.table,
+                    "key": [*difference.key],
+                    "columns": [*difference.columns],
+                    "reason": difference.reason,
+                }
+                for difference in comparison.differences
             ],
         },
         "by_batch": {
-            one: {"source": comparison.source[one].shown(), "target": comparison.target[one].shown()}
-            for one in sorted(moving.facts)
-            if batch_id in (None, one)
+            of_batch: {"source": comparison.source[of_batch].shown(), "target": comparison.target[of_batch].shown()}
+            for of_batch in sorted(moving.facts)
+            if batch_id in (None, of_batch)
         },
     }
     if batch_id is None:

@@ -10,6 +10,7 @@ from lernbatch.config import Config
 from lernbatch.database import db, sql
 from lernbatch.drawing import pictures, renderer, svg
 from lernbatch.drawing.design import Design, default_design
+from lernbatch.drawing.queue import drawing_queue
 from lernbatch.drawing.svg import BadPicture
 from lernbatch.errors import Upstream
 from lernbatch.services import Services
@@ -30,34 +31,35 @@ class TemplateFile:
     body: bytes
 
 
-async def fetch(services: Services, template: Template, foreign: Collection[str]) -> list[str]:
+async def fetch(services: Services, template: Template, foreign: Collection[str], client: str) -> list[str]:
     """Fetch and keep what `template` is drawn from; what could not be had, or is left out, as sentences.
 
-    `foreign`: addresses of signatures that are not fetched.
-    Raises: rules.UnreadableTemplate, when the SVG is there but cannot be used.
+    `foreign`: addresses of signatures that are not fetched. `client`: who waits for it.
+    Raises: rules.UnreadableTemplate, when the SVG is there but cannot be used; queue.TooManyPictures.
     """
     images = [signatory.image for signatory in template.signatories if signatory.image not in foreign]
     if template.template_id == DEFAULT_TEMPLATE:
-        return await _fetch_pictures(services, images)
+        return await _fetch_pictures(services, images, client)
     url = real_url(services.config, template.url)
     try:
         source = await services.sunbird.templates.picture(url)
     except Upstream as unreachable:
         return [f"The template's picture {url} cannot be read ({unreachable.shown}): the default one is used."]
     try:
-        warnings = await _check(source)
+        warnings = await _check(services, source, client)
         urls = [*svg.pictures(svg.parse(source)), *images]
     except BadPicture as bad:
         raise rules.UnreadableTemplate(str(bad)) from bad
     await _keep(services, TemplateFile(template.url, "image/svg+xml", source))
-    return warnings + await _fetch_pictures(services, urls)
+    return warnings + await _fetch_pictures(services, urls, client)
 
 
-async def _check(source: bytes) -> list[str]:
-    return await asyncio.get_running_loop().run_in_executor(renderer.EXECUTOR, renderer.RENDERER.check, source)
+async def _check(services: Services, source: bytes, client: str) -> list[str]:
+    async with drawing_queue().slot(client, services.config.certificate_drawing_seconds):
+        return await asyncio.get_running_loop().run_in_executor(renderer.EXECUTOR, renderer.RENDERER.check, source)
 
 
-async def _fetch_pictures(services: Services, urls: Iterable[str]) -> list[str]:
+async def _fetch_pictures(services: Services, urls: Iterable[str], client: str) -> list[str]:
     warnings = []
     for url in list(dict.fromkeys(url for url in urls if url.startswith(("http://", "https://", "/"))))[:MAX_PICTURES]:
         try:
@@ -71,7 +73,7 @@ async def _fetch_pictures(services: Services, urls: Iterable[str]) -> list[str]:
             continue
         if media_type == pictures.SVG_TYPE:
             try:
-                warnings += [f"In the picture {url}: {warning}" for warning in await _check(body)]
+                warnings += [f"In the picture {url}: {warning}" for warning in await _check(services, body, client)]
             except BadPicture as bad:
                 warnings.append(f"The picture {url} is left out: {bad}")
                 continue

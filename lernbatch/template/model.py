@@ -83,7 +83,7 @@ class Template:
     valid_days: int | None = None  # None: for ever
 
 
-class Withdrawal(StrEnum):
+class StatusDecision(StrEnum):
     """How somebody took a certificate away; the names are those of the certificate's status."""
 
     REVOKED = "revoked"
@@ -91,12 +91,12 @@ class Withdrawal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class WithdrawnCertificate:
+class DecidedCertificate:
     """The latest certificate that a learner had of a template, which somebody revoked or suspended."""
 
     template_id: str
     name: str
-    status: Withdrawal
+    status: StatusDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class LearnerFacts:
     scores: Mapping[str, BestScore]
     issued: Mapping[str, str]  # certificate name in lower case → its id
     attributes: Mapping[str, Any] | None
-    withdrawn: Sequence[WithdrawnCertificate] = ()  # of this batch, without those that a newer certificate replaces
+    decided: Sequence[DecidedCertificate] = ()  # of this batch, without those that a newer certificate replaces
 
 
 class CriteriaOutcome(StrEnum):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from lernbatch.batch import rules as batch
 from lernbatch.errors import Forbidden, Refused
-from lernbatch.template.model import LearnerFacts, Template, Withdrawal
+from lernbatch.template.model import LearnerFacts, StatusDecision, Template
 
 SHAREABLE = batch.SHAREABLE  # certificates are shown to anybody
 
@@ -174,10 +174,10 @@ def passed_over(template: Template, learner: LearnerFacts, *, again: bool, named
     """
     if again and named:
         return None
-    for decision in learner.withdrawn:
+    for decision in learner.decided:
         same = decision.template_id == template.template_id or decision.name.lower() == template.name.lower()
         if same:
             return decision.status.value
-        if decision.status is Withdrawal.REVOKED and not named:
+        if decision.status is StatusDecision.REVOKED and not named:
             return "another certificate of this batch was revoked"
     return None

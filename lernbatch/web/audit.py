@@ -165,6 +165,12 @@ async def note(call: Call, what: str, *, whom: Iterable[str] = (), about: str | 
     await write(call.services.pool, call.services.clock.now(), by(call), what, whom=whom, about=about)
 
 
+async def note_list(call: Call, what: str, people: int, about: str) -> None:
+    """Write down that a list of so many people is read, in whatever pages, when they are MANY_PEOPLE or more."""
+    if people >= MANY_PEOPLE:
+        await note(call, what, about=about)
+
+
 async def end(conn: Connection, *, refused: Collection[str] = ()) -> None:
     """Note in the transaction of the running request's act that it is done; does nothing for a job.
 
@@ -283,8 +289,8 @@ def _people(body: Mapping[str, Any]) -> list[str]:
 def _about(body: Mapping[str, Any], parameters: Mapping[str, str]) -> str | None:
     inner = [value for value in body.values() if isinstance(value, dict)]
     keys = ("batchId", "identifier", "changeId", "tag")
-    found = (part.get(key) for key in keys for part in (body, *inner))
-    named = next((value for value in found if isinstance(value, str)), None)
+    ids = (part.get(key) for key in keys for part in (body, *inner))
+    named = next((value for value in ids if isinstance(value, str)), None)
     return named or parameters.get("batch_id")
 
 

@@ -84,17 +84,12 @@ class Endpoint:
 
 def starlette_routes(routes: Iterable[Route]) -> list[StarletteRoute]:
     """Every route as Starlette takes it, on its own path and on the gateway's."""
-    return [
-        _starlette_route(route, path, by_gateway=path == route.gateway)
-        for route in routes
-        for path in (route.path, route.gateway)
-        if path
-    ]
-
-
-def _starlette_route(route: Route, path: str, *, by_gateway: bool) -> StarletteRoute:
-    endpoint = Endpoint(route, by_gateway=by_gateway)
-    return StarletteRoute(path, endpoint, methods=[route.method], name=f"{route.method} {path}")
+    rows = []
+    for route in routes:
+        for path in filter(None, (route.path, route.gateway)):
+            endpoint = Endpoint(route, by_gateway=path == route.gateway)
+            rows.append(StarletteRoute(path, endpoint, methods=[route.method], name=f"{route.method} {path}"))
+    return rows
 
 
 class HasRoute(Protocol):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -24,11 +25,13 @@ from lernbatch.errors import (
     Unstorable,
 )
 
+Decoded = TypeVar("Decoded")
 _encode = msgspec.json.Encoder().encode
 SMALL_BYTES = 64 * 1024  # what the server reads of a body before anybody asks for it
 # Objects and lists in one body. Reading one takes the whole process's time and a hundred times its bytes, in a thread
 # too, since the decoder holds the interpreter's lock: so their number is bounded, not only the bytes.
 MOST_CONTAINERS = 50_000
+MOST_VALUES = 500_000  # likewise of texts and numbers, of which a body of a file's size would have millions
 _LONGEST_CACHED_PATH = 200
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # not the text of a backslash and u0000
 _RESPONSE_CODES = {
@@ -96,15 +99,28 @@ async def read_body(request: Request, limit: int, bodies: Bodies | None = None) 
 def decode(body: bytes) -> Any:
     """The JSON of a body.
 
-    Raises: MalformedJson, also when it has more objects and lists than MOST_CONTAINERS; Unstorable, when a text has a
-    NUL character, which neither this service's database nor those of the others can keep.
+    Raises: MalformedJson, also when it has more objects and lists than MOST_CONTAINERS, or more values than
+    MOST_VALUES; Unstorable, when a text has a NUL character, which neither this service's database nor those of the
+    others can keep.
     """
     if len(body) > SMALL_BYTES and body.count(b"{") + body.count(b"[") > MOST_CONTAINERS:
         raise MalformedJson("The request body has more objects and lists than are read.")
+    if len(body) > MOST_VALUES and body.count(b",") > MOST_VALUES:
+        raise MalformedJson("The request body has more values than are read.")
+    return decoded_by(msgspec.json.decode, body)
+
+
+def decoded_by(read: Callable[[bytes], Decoded], body: bytes) -> Decoded:
+    """The JSON of a body as a decoder of msgspec reads it: one with a type makes nothing but what that names.
+
+    Raises: as `decode`, without its bounds; msgspec.ValidationError.
+    """
     if b"\\u0000" in body and _NUL.search(body):  # in a text that is also to name something elsewhere
         raise Unstorable
     try:
-        return msgspec.json.decode(body)
+        return read(body)
+    except msgspec.ValidationError:
+        raise
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise MalformedJson from wrong
 

@@ -68,10 +68,14 @@ async def once(call: Call, work: Work[Outcome]) -> Outcome:
     that the first call and its repetitions get the same answer. Without the header the work is just done.
     Raises: InvalidKey, KeyReused.
     """
-    key = _read_key(call)
-    if key is None:
+    services, header = call.services, call.headers.get("idempotency-key")
+    if header is None:
         return await work(_forget)
-    services = call.services
+    if not 0 < len(header.strip()) <= LONGEST_KEY:
+        raise InvalidKey
+    body = msgspec.json.encode(call.request, order="deterministic")
+    scope = f"{call.http.scope['lernbatch.path']} {call.caller.user_id or ''}"
+    key = IdempotencyKey(scope, header.strip(), hashlib.sha256(body).hexdigest())
 
     async def remember(conn: Connection, outcome: Outcome) -> None:
         named = {"scope": key.scope, "key": key.key, "body_hash": key.body_hash}
@@ -106,14 +110,3 @@ async def _answered(services: Services, key: IdempotencyKey) -> Any:
     if row.body_hash != key.body_hash:
         raise KeyReused
     return row.answer
-
-
-def _read_key(call: Call) -> IdempotencyKey | None:
-    header = call.headers.get("idempotency-key")
-    if header is None:
-        return None
-    if not 0 < len(header.strip()) <= LONGEST_KEY:
-        raise InvalidKey
-    body = msgspec.json.encode(call.request, order="deterministic")
-    path = call.http.scope["lernbatch.path"]
-    return IdempotencyKey(f"{path} {call.caller.user_id or ''}", header.strip(), hashlib.sha256(body).hexdigest())

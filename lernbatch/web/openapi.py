@@ -237,7 +237,11 @@ def responses_object(operation: Operation, components: Components) -> dict[str, 
     done = _success(operation, components)
     answers: dict[int, dict[str, Any]] = {200: {"description": "Done", "content": done}}
     for status, sentence in (sentences | dict(shape.also)).items():
-        content = {"application/json": {"schema": failed, "example": _example_failure(operation, status, sentence)}}
+        error = LernbatchError(sentence)
+        error.http_status = status
+        error.code = _CODES.get(status, "CLIENT_ERROR" if status < 500 else "SERVER_ERROR")  # what it has most often
+        example = msgspec.json.decode(envelope.failure(_example_path(operation), _MESSAGE_ID, _MOMENT, error))
+        content = {"application/json": {"schema": failed, "example": example}}
         if status in shape.also and shape.produces:
             content = done | content
         answers[status] = {"description": sentence, "content": content if status >= 400 else {}}
@@ -262,14 +266,6 @@ def _success(operation: Operation, components: Components) -> dict[str, Any]:
         else {"schema": _TEXT, "example": _FILES.get(kind, "(the bytes of a file)")}
         for kind in shape.produces.split()
     }
-
-
-def _example_failure(operation: Operation, status: int, sentence: str) -> Any:
-    """The envelope of a failure with that status. The code is the one that the status has most often."""
-    error = LernbatchError(sentence)
-    error.http_status = status
-    error.code = _CODES.get(status, "CLIENT_ERROR" if status < 500 else "SERVER_ERROR")
-    return msgspec.json.decode(envelope.failure(_example_path(operation), _MESSAGE_ID, _MOMENT, error))
 
 
 def _example_path(operation: Operation) -> str:

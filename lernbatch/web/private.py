@@ -21,6 +21,8 @@ _is_forwarding = re.compile(
     "(?:forwarded|via|x-real-ip)$|x-forwarded|x-original|x-azure-|x-envoy-external-|cf-|fastly-client|.*client-?ip"
 ).match
 
+MOST_PROXIES = 20  # on the way of one request
+
 Address: TypeAlias = IPv4Address | IPv6Address
 Networks: TypeAlias = Sequence[IPv4Network | IPv6Network]
 
@@ -59,9 +61,15 @@ def is_own_name(host: str, others: Sequence[str]) -> bool:
 
 
 def client_address(forwarded_for: str, proxies: Networks) -> Address:
-    """The last address that no trusted proxy has; when all have one, the first. Raises: ValueError."""
-    addresses = [ip_address(entry.strip().strip("[]")) for entry in forwarded_for.split(",")]
-    return next((address for address in reversed(addresses) if not _is_in(address, proxies)), addresses[0])
+    """The last address that no trusted proxy has; when all have one, the first.
+
+    Raises: ValueError, also where there are more than MOST_PROXIES: a client may write as many as a header takes.
+    """
+    for entry in reversed(forwarded_for.rsplit(",", MOST_PROXIES)):
+        address = ip_address(entry.strip().strip("[]"))
+        if not _is_in(address, proxies):
+            break
+    return address
 
 
 def address_of(request: Request, config: Config) -> Address | None:

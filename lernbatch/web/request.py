@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.types import Message
 
 from lernbatch.config import Config
 from lernbatch.errors import Unauthorized, Unmappable
@@ -39,14 +38,6 @@ class Call:
     async def read_body(self) -> bytes:
         """The body of a `raw` route. Raises: as `envelope.read_body`."""
         return await envelope.read_body(self.http, self.largest_body_bytes, self.services.bodies)
-
-    def with_body(self, body: bytes) -> Request:
-        """The request again for Starlette's reader of forms, with the `body` that was read within its bound."""
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        return Request(self.http.scope, receive)
 
     @property
     def query(self) -> Mapping[str, str]:

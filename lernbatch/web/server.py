@@ -105,17 +105,13 @@ def serve(application: Middleware, settings: Config, socks: Sequence[socket.sock
         if parent is not None:
             asyncio.get_running_loop().add_reader(parent, orphaned, parent)
         async with service_manager.watched() if parent is None else AsyncExitStack(), application.running():
-            _spare_collector()
+            # What is loaded by now stays: looking through all of it for garbage would stop every request for 0.1 s.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(10_000, 20, 20)
             await server.serve(sockets=[*socks])
 
     _run(run)
-
-
-def _spare_collector() -> None:
-    """What is loaded by now stays: looking through all of it for garbage would stop every request for 0.1 s."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 def serve_alone(application: Starlette, settings: Config, sock: socket.socket) -> None:

@@ -41,9 +41,14 @@ class StaticFiles:
     @cached_property
     def files(self) -> Mapping[str, StaticFile]:
         """The files by the name that they have in the package."""
-        entries = resources.files(self._package).joinpath(self._folder).iterdir()
-        contents = {entry.name: entry.read_bytes() for entry in entries if _ending(entry.name) in TYPES}
-        return {name: _file(name, content) for name, content in contents.items()}
+        files = {}
+        for entry in resources.files(self._package).joinpath(self._folder).iterdir():
+            stem, _, ending = entry.name.rpartition(".")
+            if ending in TYPES:
+                content = entry.read_bytes()
+                digits = sha256(content).hexdigest()[:_DIGITS]
+                files[entry.name] = StaticFile(f"{stem}.{digits}.{ending}", TYPES[ending], content)
+        return files
 
     @cached_property
     def _by_url(self) -> Mapping[str, StaticFile]:
@@ -63,13 +68,3 @@ class StaticFiles:
             return Response(file.content, headers=sent, media_type=file.media_type)
         compressed = await asyncio.to_thread(lambda: file.compressed)
         return Response(compressed, headers={**sent, "Content-Encoding": "gzip"}, media_type=file.media_type)
-
-
-def _ending(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
-def _file(name: str, content: bytes) -> StaticFile:
-    stem, _, ending = name.rpartition(".")
-    digits = sha256(content).hexdigest()[:_DIGITS]
-    return StaticFile(f"{stem}.{digits}.{ending}", TYPES[ending], content)

@@ -161,13 +161,10 @@ class _WorkerProcesses:
             if not ended.done():
                 process.terminate()
             code = await ended
-            self._forget_gauges(process.pid)
+            # What it had at the moment goes, as prometheus_client.multiprocess.mark_process_dead does it.
+            for file in Path(self._metrics_folder).glob(f"gauge_live*_{process.pid}.db"):  # noqa: ASYNC240 - this process answers nobody
+                file.unlink()
         return code
-
-    def _forget_gauges(self, pid: int) -> None:
-        """What a process that is gone had at the moment, as prometheus_client.multiprocess.mark_process_dead does."""
-        for file in Path(self._metrics_folder).glob(f"gauge_live*_{pid}.db"):
-            file.unlink()
 
 
 if __name__ == "__main__":

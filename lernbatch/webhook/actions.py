@@ -18,16 +18,20 @@ from lernbatch.sunbird.files import public_addresses
 from lernbatch.web import audit
 from lernbatch.web.audit import By
 from lernbatch.web.caller import Caller
+from lernbatch.web.idempotency import Remember
 from lernbatch.webhook import delivery, rules
-from lernbatch.webhook.model import DeliveryAttempt, LoggedDelivery, NewWebhook, Webhook, WebhookChange
+from lernbatch.webhook.model import TEST, DeliveryAttempt, LoggedDelivery, NewWebhook, Webhook, WebhookChange
 
 Q = sql.load("lernbatch.webhook")
 LOGGED_AT_MOST = 100
 
 
-async def create(services: Services, caller: Caller, new: NewWebhook, by: By) -> tuple[str, str]:
+async def create(
+    services: Services, caller: Caller, new: NewWebhook, by: By, remember: Remember[str] | None = None
+) -> tuple[str, str]:
     """Make a webhook of an organisation that the caller administers; its id, and its secret, which is shown once.
 
+    `remember`: is given the id inside the transaction, where a form may come twice.
     Raises: WebhooksOff, Unauthorized, InvalidAddress, TooManyWebhooks.
     """
     _check_administers(services, caller, new.organisation_id)
@@ -48,6 +52,8 @@ async def create(services: Services, caller: Caller, new: NewWebhook, by: By) ->
             now=now,
         )
         await audit.write(conn, now, by, "webhook.create", about=webhook_id)
+        if remember is not None:
+            await remember(conn, webhook_id)
     return webhook_id, secret
 
 
@@ -57,9 +63,19 @@ async def webhooks_of(services: Services, caller: Caller, organisation_id: str) 
     return await db.all(services.pool, Webhook, Q.webhooks_of, organisation_id=organisation_id)
 
 
+async def own_webhook(services: Services, caller: Caller, webhook_id: str) -> Webhook:
+    """A webhook of an organisation that the caller administers. Raises: WebhooksOff, UnknownWebhook."""
+    if not services.config.webhooks_enabled:
+        raise rules.WebhooksOff
+    webhook = await db.one(services.pool, Webhook, Q.webhook, webhook_id=webhook_id)
+    if webhook is None or not administers(caller, [webhook.organisation_id], services.config):
+        raise rules.UnknownWebhook
+    return webhook
+
+
 async def update(services: Services, caller: Caller, change: WebhookChange, by: By) -> None:
     """Change a webhook; one that is switched on begins anew. Raises: WebhooksOff, UnknownWebhook, InvalidAddress."""
-    await _own(services, caller, change.webhook_id)
+    await own_webhook(services, caller, change.webhook_id)
     if change.url is not None:
         await _check_address(services, change.url)
     async with services.pool.acquire() as conn, conn.transaction():
@@ -76,18 +92,21 @@ async def update(services: Services, caller: Caller, change: WebhookChange, by: 
 
 async def delete(services: Services, caller: Caller, webhook_id: str, by: By) -> None:
     """Delete a webhook with its log, and what it was still to hear. Raises: WebhooksOff, UnknownWebhook."""
-    await _own(services, caller, webhook_id)
+    await own_webhook(services, caller, webhook_id)
     async with services.pool.acquire() as conn, conn.transaction():
         await db.run(conn, Q.delete_webhook, webhook_id=webhook_id)
         await audit.write(conn, services.clock.now(), by, "webhook.delete", about=webhook_id)
 
 
-async def rotate(services: Services, caller: Caller, webhook_id: str, by: By) -> str:
+async def rotate(
+    services: Services, caller: Caller, webhook_id: str, by: By, remember: Remember[str] | None = None
+) -> str:
     """Give a webhook a new secret, which is shown once; the one before signs beside it for a day.
 
+    `remember`: as of `create`.
     Raises: WebhooksOff, UnknownWebhook.
     """
-    webhook = await _own(services, caller, webhook_id)
+    webhook = await own_webhook(services, caller, webhook_id)
     now, secret, seal = services.clock.now(), _new_secret(), seal_of(services.config)
     newest = msgspec.json.decode(seal.open(webhook.sealed, webhook_id), type=list[str])[0]
     async with services.pool.acquire() as conn, conn.transaction():
@@ -99,6 +118,8 @@ async def rotate(services: Services, caller: Caller, webhook_id: str, by: By) ->
             second_until=now + rules.SECOND_SECRET_FOR,
         )
         await audit.write(conn, now, by, "webhook.rotate", about=webhook_id)
+        if remember is not None:
+            await remember(conn, webhook_id)
     return secret
 
 
@@ -107,11 +128,9 @@ async def test(services: Services, caller: Caller, webhook_id: str, by: By) -> D
 
     Raises: WebhooksOff, UnknownWebhook; Muted, when nothing may leave.
     """
-    webhook = await _own(services, caller, webhook_id)
+    webhook = await own_webhook(services, caller, webhook_id)
     message_id, now = f"msg_{uuid4().hex}", services.clock.now()
-    body = msgspec.json.encode(
-        {"type": "webhook.test", "timestamp": now, "data": {"organisationId": webhook.organisation_id}}
-    )
+    body = msgspec.json.encode({"type": TEST, "timestamp": now, "data": {"organisationId": webhook.organisation_id}})
     attempt = await delivery.send(services, webhook, message_id, body)
     async with services.pool.acquire() as conn, conn.transaction():
         await db.run(
@@ -119,7 +138,7 @@ async def test(services: Services, caller: Caller, webhook_id: str, by: By) -> D
             Q.insert_test,
             delivery_id=message_id,
             webhook_id=webhook_id,
-            kind="webhook.test",
+            kind=TEST,
             body=body.decode(),
             now=now,
             status=attempt.status,
@@ -132,28 +151,18 @@ async def test(services: Services, caller: Caller, webhook_id: str, by: By) -> D
 
 async def log_of(services: Services, caller: Caller, webhook_id: str) -> Sequence[LoggedDelivery]:
     """The newest LOGGED_AT_MOST messages of a webhook, the newest first. Raises: WebhooksOff, UnknownWebhook."""
-    await _own(services, caller, webhook_id)
+    await own_webhook(services, caller, webhook_id)
     return await db.all(services.pool, LoggedDelivery, Q.deliveries_of, webhook_id=webhook_id, limit=LOGGED_AT_MOST)
 
 
 async def replay(services: Services, caller: Caller, webhook_id: str, by: By) -> int:
     """Send again what was given up; how many messages. Raises: WebhooksOff, UnknownWebhook."""
-    await _own(services, caller, webhook_id)
+    await own_webhook(services, caller, webhook_id)
     now = services.clock.now()
     async with services.pool.acquire() as conn, conn.transaction():
         replayed = await db.run(conn, Q.replay_deliveries, webhook_id=webhook_id, now=now)
         await audit.write(conn, now, by, "webhook.replay", about=webhook_id)
     return replayed
-
-
-async def _own(services: Services, caller: Caller, webhook_id: str) -> Webhook:
-    """A webhook of an organisation that the caller administers. Raises: WebhooksOff, UnknownWebhook."""
-    if not services.config.webhooks_enabled:
-        raise rules.WebhooksOff
-    webhook = await db.one(services.pool, Webhook, Q.webhook, webhook_id=webhook_id)
-    if webhook is None or not administers(caller, [webhook.organisation_id], services.config):
-        raise rules.UnknownWebhook
-    return webhook
 
 
 def _check_administers(services: Services, caller: Caller, organisation_id: str) -> None:

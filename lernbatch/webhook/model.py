@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+TEST = "webhook.test"  # the kind of a test
+WAITING, TAKEN, GIVEN_UP = "waiting", "taken", "given-up"  # the states of a message
+
 
 @dataclass(frozen=True, slots=True)
 class NewWebhook:
@@ -83,3 +86,7 @@ class LoggedDelivery:
     error: str | None
     due_at: datetime | None
     delivered_at: datetime | None
+
+    @property
+    def state(self) -> str:
+        return TAKEN if self.delivered_at else WAITING if self.due_at else GIVEN_UP

@@ -147,19 +147,19 @@ def read_new(request: Mapping[str, Any]) -> NewWebhook:
     for key in ("organisationId", "url"):
         if blank(request.get(key)):
             raise Missing(key)
-    asked = read(request, WebhookRequest)
-    return NewWebhook(asked.organisation_id, asked.url, list(dict.fromkeys(asked.kinds)))
+    given = read(request, WebhookRequest)
+    return NewWebhook(given.organisation_id, given.url, list(dict.fromkeys(given.kinds)))
 
 
 def read_change(request: Mapping[str, Any]) -> WebhookChange:
     """{"webhookId": "9b1f…", "active": true} Raises: Missing, InvalidRequest."""
     mandatory(request, "webhookId")
-    asked = read(request, WebhookChangeRequest)
+    given = read(request, WebhookChangeRequest)
     return WebhookChange(
-        asked.webhook_id,
-        None if asked.url is UNSET else asked.url,
-        None if asked.kinds is UNSET else list(dict.fromkeys(asked.kinds)),
-        None if asked.active is UNSET else asked.active,
+        given.webhook_id,
+        None if given.url is UNSET else given.url,
+        None if given.kinds is UNSET else list(dict.fromkeys(given.kinds)),
+        None if given.active is UNSET else given.active,
     )
 
 
@@ -194,11 +194,10 @@ def show_log(deliveries: Iterable[LoggedDelivery]) -> DeliveriesAnswer:
 
 
 def _delivery(delivery: LoggedDelivery) -> ShownDelivery:
-    state = "taken" if delivery.delivered_at else "waiting" if delivery.due_at else "given-up"
     return ShownDelivery(
         delivery_id=delivery.delivery_id,
         type=delivery.kind,
-        state=state,
+        state=delivery.state,
         attempts=delivery.attempts,
         status=delivery.status,
         error=delivery.error,

@@ -15,7 +15,6 @@ from typing import Annotated
 import httpx
 import uvloop
 from cyclopts import Parameter, validators
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lernbatch import command
@@ -54,28 +53,23 @@ def demo(
     console = Screen()
     settings = command.settings()
     contents = expected.contents(importing.SAMPLE / "course.json")
-    wanted = expected.figures(contents, learners)
+    implied = expected.figures(contents, learners)
     with opening.opened(settings) as dsn, service.started(settings, dsn) as url:
-        with _bars(console) as bars:
+        columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console) as bars:
             run = Run(bars, settings, url, dsn, contents)
             try:
                 seen = uvloop.run(run.all_of_it(learners))
             except* (Surprise, httpx.TransportError) as wrong:
                 raise Unusable(f"The demo went wrong: {wrong.exceptions[0]}.") from wrong
         report.show_stages(console, run.stages)
-        report.show_figures(console, seen, wanted)
-        if seen != wanted:
+        report.show_figures(console, seen, implied)
+        if seen != implied:
             raise Unusable("The demo's figures are not what its input implies.")
         if not once:
             report.show_leftovers(console, run.leftovers())
             with suppress(KeyboardInterrupt):
                 signal.pause()
-
-
-def _bars(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
-    )
 
 
 @dataclass(slots=True)

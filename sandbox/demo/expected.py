@@ -26,7 +26,7 @@ def contents(course_file: Path) -> list[StoryContent]:
     """The leaf nodes of a hierarchy file, in document order, each once."""
     envelope = json.loads(course_file.read_text(encoding="utf-8"))
     root = envelope.get("result", envelope).get("content", envelope)
-    found: dict[str, StoryContent] = {}
+    contents_by_id: dict[str, StoryContent] = {}
 
     def walk(node: dict[str, Any]) -> None:
         for child in node.get("children") or []:
@@ -35,10 +35,10 @@ def contents(course_file: Path) -> list[StoryContent]:
             elif child["mimeType"] != "application/vnd.ekstep.content-collection":
                 questions = child.get("totalQuestions") or 0
                 optional = bool((child.get("relationalMetadata") or {}).get("optional"))
-                found.setdefault(child["identifier"], StoryContent(child["identifier"], questions, optional))
+                contents_by_id.setdefault(child["identifier"], StoryContent(child["identifier"], questions, optional))
 
     walk(root)
-    return list(found.values())
+    return list(contents_by_id.values())
 
 
 def figures(leaf_nodes: list[StoryContent], learners: int) -> ExpectedFigures:

@@ -87,7 +87,7 @@ class Journey:
     async def create_batch(self, name: str, today: date, organisation_id: str) -> None:
         """Create the batch, change it, hang two templates on it, and find it by search."""
         dates = {"startDate": f"{today}", "endDate": f"{today + timedelta(days=60)}"}
-        made = await self._as_creator(
+        created = await self._as_creator(
             "POST",
             "/api/course/v1/batch/create",
             {
@@ -99,17 +99,17 @@ class Journey:
                 **dates,
             },
         )
-        self.batch_id = made["batchId"]
+        self.batch_id = created["batchId"]
         change = {"courseId": self.course_id, "id": self.batch_id, "description": "Runs on bundled input", **dates}
         await self._as_creator("PATCH", "/api/course/v1/batch/update", change)
         await self._add_template(self.template_ids[0], {"enrollment": {"status": 2}})
         await self._add_template(
             self.template_ids[1], {"enrollment": {"status": 2}, "assessment": {"score": {">=": self.pass_percent}}}
         )
-        found = await self.client.call(
+        listed = await self.client.call(
             "POST", "/api/course/v1/batch/list", None, {"filters": {"courseId": self.course_id, "status": "1"}}
         )
-        if self.batch_id not in [batch["batchId"] for batch in found["response"]["content"]]:
+        if self.batch_id not in [batch["batchId"] for batch in listed["response"]["content"]]:
             raise Surprise("the new batch is not among the running batches of its course")
 
     async def _add_template(self, template_id: str, criteria: Mapping[str, Any]) -> None:
@@ -157,18 +157,18 @@ class Journey:
         )
         return int(result["batch"]["count"])
 
-    async def await_certificates(self, user_id: str, wanted: int) -> None:
+    async def await_certificates(self, user_id: str, count: int) -> None:
         """Until the learner's list shows as many certificates as the criteria give; bounded."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE_SECONDS
         while loop.time() < deadline:
             enrolment = await self.enrolment(user_id)
             issued = enrolment["issuedCertificates"] if enrolment else []
-            if len(issued) >= wanted:
+            if len(issued) >= count:
                 self.certificates[user_id] = [entry["identifier"] for entry in issued]
                 return
             await asyncio.sleep(0.5)
-        raise Surprise(f"a learner waits for {wanted} certificates for more than {PATIENCE_SECONDS} s")
+        raise Surprise(f"a learner waits for {count} certificates for more than {PATIENCE_SECONDS} s")
 
     async def exhaust(self) -> list[dict[str, str]]:
         """The rows of the progress exhaust: asked for, awaited, downloaded by its signed link."""

@@ -33,9 +33,9 @@ class Leftovers:
     learner_token: str
 
 
-def show_figures(console: Console, seen: ExpectedFigures, wanted: ExpectedFigures) -> None:
+def show_figures(console: Console, seen: ExpectedFigures, promised: ExpectedFigures) -> None:
     table = Table("what", "seen", "the input implies", "", title="What came out")
-    implied = asdict(wanted)
+    implied = asdict(promised)
     for name, value in asdict(seen).items():
         right = value == implied[name]
         table.add_row(name.replace("_", " "), f"{value:,}", f"{implied[name]:,}", "✓" if right else "✗ WRONG")

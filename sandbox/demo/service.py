@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -27,7 +26,11 @@ def started(settings: Config, dsn: str) -> Iterator[str]:
     """A ready service; yields its URL. It ends with us, even when we are killed: it watches a pipe that we hold."""
     asyncio.run(command.migrate(settings, dsn))
     watched, held = os.pipe()
-    with _listening(settings) as sock:
+    try:
+        free_sock = server.listening(settings.host, settings.port)
+    except Unusable:  # the configured port is taken
+        free_sock = server.listening(settings.host, 0)
+    with free_sock as sock:
         url = server.url(sock)
         process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", "lernbatch.app", str(watched), str(sock.fileno())],
@@ -48,14 +51,6 @@ def started(settings: Config, dsn: str) -> Iterator[str]:
         os.close(held)
         process.terminate()
         process.wait()
-
-
-def _listening(settings: Config) -> socket.socket:
-    """On the configured port, or on a free one when that is taken."""
-    try:
-        return server.listening(settings.host, settings.port)
-    except Unusable:
-        return server.listening(settings.host, 0)
 
 
 def await_ready(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -95,11 +95,16 @@ def _work(learner: StoryLearner, contents: Sequence[StoryContent], now_ms: int) 
     for start in range(0, len(contents), CONTENTS_AN_UPDATE):
         part = contents[start : start + CONTENTS_AN_UPDATE]
         yield Step(UPDATE, tuple(_state(content, 1, 40) for content in part))
-        done = Step(
-            UPDATE,
-            tuple(_state(content, 2, 100) for content in part if not content.questions),
-            tuple(_attempt(learner, content, now_ms) for content in part if content.questions),
-        )
+        attempts: list[dict[str, Any]] = []
+        for content in part:
+            right = content.questions if learner.way in PASSING else content.questions // 3
+            answers = [_answer(content, number, number < right, now_ms) for number in range(content.questions)]
+            if answers:
+                attempt_id = f"{learner.user_id}-{content.content_id}"
+                key = {"contentId": content.content_id, "attemptId": attempt_id, "userId": learner.user_id}
+                attempts.append({**key, "assessmentTs": now_ms, "events": answers})
+        read = tuple(_state(content, 2, 100) for content in part if not content.questions)
+        done = Step(UPDATE, read, tuple(attempts))
         yield done
         if learner.number % 5 == 0:
             yield done
@@ -107,17 +112,6 @@ def _work(learner: StoryLearner, contents: Sequence[StoryContent], now_ms: int) 
 
 def _state(content: StoryContent, status: int, progress: int) -> dict[str, Any]:
     return {"contentId": content.content_id, "status": status, "progress": progress}
-
-
-def _attempt(learner: StoryLearner, content: StoryContent, now_ms: int) -> dict[str, Any]:
-    right = content.questions if learner.way in PASSING else content.questions // 3
-    return {
-        "contentId": content.content_id,
-        "attemptId": f"{learner.user_id}-{content.content_id}",
-        "userId": learner.user_id,
-        "assessmentTs": now_ms,
-        "events": [_answer(content, number, number < right, now_ms) for number in range(content.questions)],
-    }
 
 
 def _answer(content: StoryContent, number: int, right: bool, now_ms: int) -> dict[str, Any]:

@@ -271,6 +271,7 @@ def test_many_mentors_at_once_all_get_through(service: Running) -> None:
     assert service.sql("SELECT revision FROM batch WHERE batch_id = $1", batch_id)[0][0] == 17
 
 
+@pytest.mark.real
 def test_very_many_changes_at_once_are_made_or_told_to_come_again(service: Running) -> None:
     batch_id, headers = create(service), service.headers(VIKRAM)
     url = f"{service.url}{UPDATE}"

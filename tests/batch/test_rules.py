@@ -132,7 +132,7 @@ def test_learners_leave_as_the_policy_says(policy: str | None, before_start: boo
 
 
 def situation(status: BatchStatus, *, may_leave: bool) -> Situation:
-    return Situation(status, enrolment_is_open=True, last_enrolment_day=None, may_leave=may_leave, places_left=None)
+    return Situation(status, enrolment_is_open=True, last_enrolment_day=None, may_leave=may_leave, seats_left=None)
 
 
 @pytest.mark.parametrize(

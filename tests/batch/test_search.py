@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from lernbatch.batch.search import conditions
+from lernbatch.batch.search.filters import LONGEST_VALUE
 from lernbatch.batch.search.model import FieldKind
 from tests import rows
 from tests.batch.calls import (
@@ -148,6 +150,26 @@ def test_more_than_is_reasonable_is_refused(service: Running) -> None:
     text = "Requested data for this operation is not valid."
     for filters in ({"courseId": ["x"] * 10_001}, {f"f{n}": "x" for n in range(101)}):
         refused(service.call("POST", SEARCH, None, {"filters": filters}), "INVALID_REQUESTED_DATA", text)
+
+
+@pytest.mark.parametrize("letter", ["x", "क"])
+def test_a_text_longer_than_any_that_is_looked_for_is_refused_before_the_database_sees_it(
+    service: Running, letter: str
+) -> None:
+    longest = letter * LONGEST_VALUE
+    for filters in (
+        {"name": longest},
+        {"mentors": ["x", longest]},
+        {"name": {"startsWith": longest}},
+        {"description": {"endsWith": longest}},
+        {"courseId": {">": longest}},
+        {"$or": {"name": longest}},
+    ):
+        answer = service.call("POST", SEARCH, None, {"filters": filters})
+        assert answer.status_code == 200
+        longer = json.loads(json.dumps(filters).replace(json.dumps(longest), json.dumps(longest + letter)))
+        answer = service.call("POST", SEARCH, None, {"filters": longer})
+        refused(answer, "INVALID_REQUESTED_DATA", "Requested data for this operation is not valid.")
 
 
 def test_a_search_answers_with_documents_and_their_number(three: Three) -> None:

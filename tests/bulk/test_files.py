@@ -67,6 +67,20 @@ def test_e28_a_file_enrols_its_people_and_says_who_was_not(service: Running) -> 
     )
 
 
+def test_a_form_that_would_take_long_to_take_apart_is_none(service: Running) -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+    multipart, encoded = "multipart/form-data; boundary=b", "application/x-www-form-urlencoded"
+    for kind, body in (
+        (multipart, part + b"\r\n--bX" * 150_000 + b"\r\n--b--\r\n"),
+        (encoded, b"&" * 900_000),
+        (f"{multipart}{';' * 50_000}", part + b"x"),
+    ):
+        answer = service.call("POST", ENROL, VIKRAM, content=body, headers={"Content-Type": kind})
+        assert refusal(answer)[:2] == (500, "INTERNAL_ERROR")
+    large = service.call("POST", ENROL, VIKRAM, content=b"data=" + b"x" * 2_000_000, headers={"Content-Type": encoded})
+    assert large.status_code == 413
+
+
 def test_a_file_can_be_sent_again_and_a_form_field_or_json_will_do(service: Running) -> None:
     batch_id = invited(service)
     text = f'userIds,batchId\n"{ASHA.user_id},{KAVYA.user_id}",{batch_id}\n\n'
@@ -187,10 +201,11 @@ def test_e24_e25_e26_e27_a_line_that_cannot_be_done_says_why(service: Running) -
 
 
 def test_a_strangers_file_is_refused_and_nothing_of_it_is_kept(service: Running) -> None:
-    batch_id = invited(service)
+    batch_id, kept = invited(service), "SELECT 1 FROM bulk_process WHERE uploaded_by = $1"
+    before = service.sql(kept, RAVI.user_id)
     answer = upload(service, f"batchId,userIds\n{batch_id},{ASHA.user_id}\n0404,u\n", person=RAVI)
     assert refusal(answer) == (401, "UNAUTHORIZED_USER", "You are not authorized.")
-    assert service.sql("SELECT 1 FROM bulk_process WHERE uploaded_by = $1", RAVI.user_id) == []
+    assert service.sql(kept, RAVI.user_id) == before
 
 
 def test_a_line_of_a_batch_that_is_not_the_uploaders_is_not_done(service: Running) -> None:

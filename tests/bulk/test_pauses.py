@@ -50,6 +50,7 @@ def ask(service: Running, action: str, **request: Any) -> dict[str, Any]:
     return dict(answer.json()["result"])
 
 
+@pytest.mark.real
 def test_a_plan_of_the_most_people_against_as_many(service: Running) -> None:
     batch_id = full_batch(service)
     wanted = [f"e-{n}" for n in range(1, MANY // 2 + 1)] + [f"stranger-{n}" for n in range(MANY // 2)]
@@ -65,6 +66,7 @@ def test_a_plan_of_the_most_people_against_as_many(service: Running) -> None:
     }
 
 
+@pytest.mark.real
 def test_a_plan_is_applied_and_undone(service: Running) -> None:
     batch_id, people = full_batch(service, MOVED), [f"p-{n}" for n in range(1, MOVED + 1)]
     plan = ask(service, "plan", batchId=batch_id, userIds=people)
@@ -78,6 +80,7 @@ def test_a_plan_is_applied_and_undone(service: Running) -> None:
     assert (changes[1]["returned"], changes[1]["removed"]) == (MOVED, MOVED)
 
 
+@pytest.mark.real
 def test_a_file_of_the_most_people_is_taken_worked_on_and_shown(service: Running) -> None:
     batch_id = new_batch(service, enrollmentType="invite-only")
     cell = ",".join([f"p-{n}" for n in range(1, 2001)] + [f"stranger-{n}" for n in range(MANY - 2001)])
@@ -129,6 +132,7 @@ def test_the_learners_of_a_large_batch_are_listed_counted_and_placed(service: Ru
     check(service, summary)
 
 
+@pytest.mark.real
 def test_certificates_of_a_large_batch_are_issued_again(service: Running) -> None:
     batch_id = full_batch(service)
     service.sql("UPDATE enrolment SET status = 2, completed_at = now() WHERE batch_id = $1", batch_id)

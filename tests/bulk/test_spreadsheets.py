@@ -13,7 +13,7 @@ import httpx
 import openpyxl
 import pytest
 
-from lernbatch.bulk import reader
+from lernbatch import apart
 from tests.bulk.test_files import ENROL, process_id, status, work
 from tests.learning import new_batch, refusal
 from tests.people import ASHA, KAVYA, VIKRAM
@@ -171,6 +171,7 @@ def test_files_that_take_long_are_read_one_at_a_time_and_others_told_to_come_bac
     assert [upload(hurried, data).status_code for data in (large, book)] == [200, 200]
 
 
+@pytest.mark.real
 def test_workbooks_at_once_are_read_one_after_the_other(service: Running, batch_id: str) -> None:
     books = [large_workbook(batch_id, A, K) for _ in range(4)]
     with ThreadPoolExecutor(4) as callers:
@@ -202,7 +203,7 @@ def test_a_file_that_takes_too_much_is_refused_and_the_next_one_read(
 ) -> None:
     book = large_workbook(batch_id, A)
     with monkeypatch.context() as bounds:
-        bounds.setattr(reader, "WAIT_SECONDS", 0.001)
+        bounds.setattr(apart, "WAIT_SECONDS", 0.001)
         answer = upload(service, book)
     assert refusal(answer)[:2] == (400, "INVALID_CSV_FILE")
     assert "more time or memory" in answer.text

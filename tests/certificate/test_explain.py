@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from lernbatch.credential.keys import KeysUnusable
+from tests import forked
 from tests.certificate.cohort import MERIT, Cohort, new_cohort
 from tests.people import ASHA, IMRAN, KAVYA, MEERA, RAVI, VIKRAM, Person
 from tests.running import running
@@ -120,13 +119,7 @@ def test_the_zip_holds_what_was_issued_between_two_days(cohort: Cohort) -> None:
 
 def command(cohort: Cohort, dsn: str, *arguments: str) -> tuple[int, str]:
     home = {"LERNBATCH_HOME": str(cohort.service.config.home), "LERNBATCH_DATABASE_URL": dsn}
-    done = subprocess.run(
-        [sys.executable, "-m", "lernbatch", *arguments],
-        env={**os.environ, **home},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forked.run(arguments, {**os.environ, **home})
     return done.returncode, done.stdout + done.stderr
 
 

@@ -79,6 +79,7 @@ def issued(cohort: Cohort) -> int:
     return int(cohort.service.sql("SELECT count(*) FROM certificate WHERE batch_id = $1", cohort.batch_id)[0][0])
 
 
+@pytest.mark.real
 def test_workers_killed_in_the_middle_lose_nothing_and_repeat_nothing(service: Running, dsn_of_service: str) -> None:
     cohort = new_cohort(service)
     fill(cohort)

@@ -16,7 +16,8 @@ from typing import IO
 
 import httpx
 
-WAIT_SECONDS = 600  # on a busy machine
+from tests import forked
+from tests.forked import WAIT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,7 @@ class Installation:
 
     def run(self, *words: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
         """The command with these words, to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "lernbatch", *map(str, words)],
-            env={**self.environment, **settings},
-            capture_output=True,
-            text=True,
-            timeout=WAIT_SECONDS,
-        )
+        return forked.run(words, {**self.environment, **settings})
 
     @contextmanager
     def serving(self, *words: str, errors: IO[str] | int = subprocess.PIPE) -> Iterator[Serving]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from lernbatch.figures import wire
+from lernbatch.figures.model import Position
 from lernbatch.routes import ROUTES
 from lernbatch.web import audit
 from lernbatch.web.audit import AUDITED, Refusals
@@ -17,6 +19,7 @@ from tests.learning import complete, enrol, enrolled, known_learner, new_batch, 
 from tests.people import MEERA, RAVI, VIKRAM, Person
 from tests.rows import enrolled as seeded
 from tests.running import Running, running
+from tests.seeds import COURSE
 
 
 def notes(service: Running, **columns: object) -> list[Any]:
@@ -120,6 +123,37 @@ def test_a_list_of_many_people_is_a_read_that_is_noted(service: Running, monkeyp
     assert [note["what"] for note in notes(service, about=batch_id)] == ["batch.participants"]
 
 
+def test_a_list_of_many_people_is_noted_in_whatever_pages_and_by_whatever_call_it_is_read(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "MANY_PEOPLE", 3)
+    batch_id = new_batch(service, mentors=[MEERA.user_id])
+    for _ in range(4):
+        enrolled(service, batch_id)
+    ids = {"batchId": batch_id}
+    cursor = wire.show_cursor(Position(0, 0, ""), wire.read_learners(ids))  # of no page
+    by_id = {"filters": ids, "fields": ["batchId"]}
+    ends = {"courseId": COURSE, "id": batch_id, "startDate": service.clock.today().isoformat(), "leavePolicy": "never"}
+    for what, path, request in (
+        ("batch.participants", "/v1/batch/participants/list", {"batch": {**ids, "active": True, "limit": 1}}),
+        ("batch.participants", "/v1/batch/participants/list", {"batch": {**ids, "active": True, "offset": 3}}),
+        ("batch.participants", "/v1/course/batch/search?fields=participants", by_id),
+        ("batch.learners", "/v1/course/batch/learners", {**ids, "limit": 1}),
+        ("batch.learners", "/v1/course/batch/learners", {**ids, "limit": 1, "cursor": cursor}),
+        ("batch.preview", "/v1/course/batch/preview", ends),
+        ("bulk.plan", "/v1/batch/roster/plan", {**ids, "userIds": []}),
+    ):
+        service.sql("DELETE FROM audit WHERE about = $1", batch_id)
+        answer = service.call("POST", path, VIKRAM, request)
+        assert answer.status_code == 200, answer.text
+        assert [note["what"] for note in notes(service, about=batch_id)] == [what], path
+    # Of who does not manage the batch nobody reads.
+    service.sql("DELETE FROM audit WHERE about = $1", batch_id)
+    service.call("POST", "/v1/course/batch/search?fields=participants", RAVI, by_id)
+    service.call("POST", "/v1/batch/participants/list", RAVI, {"batch": {**ids, "active": True}})
+    assert notes(service, about=batch_id) == []
+
+
 def test_a_learner_s_own_calls_leave_no_note(service: Running) -> None:
     batch_id, learner = new_batch(service), new_learner()
     before = count(service)
@@ -187,6 +221,15 @@ def test_old_notes_are_forgotten(alone: Running) -> None:
     finally:
         alone.clock.ahead = timedelta()
     assert count(alone) == 0
+
+
+def test_batches_handed_over_by_a_command_are_noted(alone: Running, installation: Installation) -> None:
+    leaving, successor, batch_id = new_learner(), known_learner(alone), new_batch(alone)
+    alone.sql("UPDATE batch SET created_by = $2 WHERE batch_id = $1", batch_id, leaving.user_id)
+    done = installation.run("batch", "transfer", leaving.user_id, successor.user_id)
+    assert "handed over: 1." in done.stdout, done.stderr
+    (note,) = notes(alone, what="batch.transfer", who="operator")
+    assert (note["outcome"], note["whom"]) == ("done", [leaving.user_id, successor.user_id])
 
 
 def test_the_trail_is_read_by_a_command_with_filters(own_installation: Installation) -> None:

@@ -45,6 +45,7 @@ def below(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.real
 def test_a_killed_and_lost_installation_comes_back_whole(tmp_path: Path) -> None:
     lost, back = (Installation(tmp_path / name, None, {}) for name in ("lost", "back"))
     assert lost.run("demo", "--once", "--learners", "20").returncode == 0

@@ -78,6 +78,7 @@ def test_sigterm_under_load_answers_what_is_accepted_and_gives_back_leases(own_i
     assert rows(own_installation.dsn, "SELECT kind FROM job WHERE leased_by IS NOT NULL") == []
 
 
+@pytest.mark.real
 def test_kill_9_under_load_loses_no_answered_request(own_installation: Installation) -> None:
     headers = token(own_installation)
     with own_installation.serving("serve") as serving:
@@ -97,6 +98,7 @@ def test_readyz_fails_while_the_door_is_still_open(own_installation: Installatio
         assert serving.stop() == 0  # the second signal ends the wait
 
 
+@pytest.mark.real
 def test_several_processes_share_a_port_and_end_with_the_one_that_started_them(own_installation: Installation) -> None:
     def children() -> set[int]:
         pid = serving.process.pid
@@ -117,6 +119,7 @@ def test_several_processes_share_a_port_and_end_with_the_one_that_started_them(o
         wait_for(lambda: serving.get("/livez") is None)
 
 
+@pytest.mark.real
 def test_reports_are_made_by_a_process_that_answers_nobody(own_installation: Installation) -> None:
     def state() -> str:
         listed = httpx.get(f"{serving.url}/v1/jobrequest/list/june", headers=headers, timeout=WAIT_SECONDS)
@@ -170,6 +173,7 @@ def test_worker_works_on_jobs_until_sigterm(own_installation: Installation) -> N
     assert rows(own_installation.dsn, "SELECT kind FROM job WHERE leased_by IS NOT NULL") == []
 
 
+@pytest.mark.real
 def test_a_running_service_brings_its_killed_database_back_without_filling_its_log(tmp_path: Path) -> None:
     """Several processes of one service, too, which connect anew; the log is read while the service runs."""
     embedded = Installation(tmp_path, None, {})
@@ -197,6 +201,7 @@ def test_a_killed_service_leaves_no_database_server(tmp_path: Path) -> None:
         wait_for(lambda: postmaster(tmp_path) is None)
 
 
+@pytest.mark.real
 def test_commands_at_once_share_the_embedded_server(tmp_path_factory: pytest.TempPathFactory) -> None:
     embedded = Installation(tmp_path_factory.mktemp("e"), None, {})
     with embedded.serving("serve") as first, embedded.serving("serve") as second:

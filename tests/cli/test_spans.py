@@ -127,6 +127,7 @@ def test_a_request_its_statements_and_calls_are_one_trace_whose_ids_are_in_the_l
     assert "Algebra" not in str(collected.spans)
 
 
+@pytest.mark.real
 def test_a_run_of_a_job_that_did_something_is_a_trace_and_an_idle_one_is_none(
     own_installation: Installation, tmp_path: Path
 ) -> None:
@@ -158,6 +159,7 @@ def test_what_is_not_recorded_by_its_caller_is_not_sent(installation: Installati
     assert collected.of_trace(TRACE) == {}
 
 
+@pytest.mark.real
 def test_a_collector_that_is_away_stops_nothing(installation: Installation, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with logged(installation, log, OTLP_ENDPOINT="http://127.0.0.1:1") as serving:

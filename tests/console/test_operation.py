@@ -23,8 +23,7 @@ PATH = "/console/operation"
 WELL = [Check("Cassandra service"), Check("Content service")]
 
 
-@pytest.fixture
-def operator(service: Running) -> Person:
+def known_operator(service: Running) -> Person:
     service.sql(
         "INSERT INTO sandbox_person (user_id, first_name, last_name, roles) VALUES ($1, 'Prabha', 'Rao', $2)"
         " ON CONFLICT DO NOTHING",
@@ -32,6 +31,11 @@ def operator(service: Running) -> Person:
         list(PLATFORM.roles),
     )
     return PLATFORM
+
+
+@pytest.fixture
+def operator(service: Running) -> Person:
+    return known_operator(service)
 
 
 @pytest.fixture
@@ -157,8 +161,12 @@ def test_k78_secrets_are_dots_with_their_source(
 ) -> None:
     monkeypatch.setenv("LERNBATCH_SERVICE_TOKEN", "a very secret token")
     secret = SecretStr("a very secret token")
-    with running(tmp_path, new_dsn(), operator_roles=("ORG_ADMIN",), service_token=secret) as service:
-        html = visits(ADMIN, at=service).get(f"{PATH}/settings").text
+    roles = ("ORG_ADMIN", "SYSTEM_ADMINISTRATION")
+    with running(tmp_path, new_dsn(), operator_roles=roles, service_token=secret) as service:
+        html = visits(known_operator(service), at=service).get(f"{PATH}/settings").text
+        # The installation is everybody's: who has the role for one organisation does not operate it.
+        for path in (PATH, f"{PATH}/settings"):
+            assert visits(ADMIN, at=service).get(path).status_code == 403
     assert "a very secret token" not in html
     assert "<code>LERNBATCH_SERVICE_TOKEN</code><small>••••••••</small>" in html
 

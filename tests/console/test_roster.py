@@ -11,6 +11,7 @@ import httpx
 import pytest
 from openpyxl import Workbook
 
+from lernbatch import apart
 from tests.console.browsing import Visitor
 from tests.console.conftest import Visits
 from tests.console.test_my import text
@@ -79,6 +80,25 @@ def test_k32_each_faulty_line_says_why_and_the_file_of_them_can_be_mended(servic
     mended = f"userId,Line,Because\n{asha.user_id},5,mended\n"
     again = plan(visitor, batch_id, mended.encode()).headers["location"]
     assert counts(visitor.get(again))["add"] == 1
+
+
+def test_a_large_file_is_read_in_a_process_with_bounds_and_said_of_it_is_the_same(
+    service: Running, visits: Visits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id, visitor, asha = new_batch(service), visits(VIKRAM), known_learner(service)
+    large = f"userId\n{asha.user_id}\n" + "a b\n" * 20_000
+    address = plan(visitor, batch_id, large.encode()).headers["location"]
+    assert (counts(visitor.get(address))["add"], counts(visitor.get(address))["invalid"]) == (1, 20_000)
+    for wrong in ("userId,userId\n1,2\n", "\n"):
+        said = [plan(visitor, batch_id, (wrong + more).encode()) for more in ("", "1,2\n" * 20_000)]
+        assert [answer.status_code for answer in said] == [422, 422]
+        reasons = [text(answer).partition("Line 1:")[2][:60] for answer in said]
+        assert reasons[0] == reasons[1] != ""
+    with monkeypatch.context() as bounds:
+        bounds.setattr(apart, "WAIT_SECONDS", 0.001)
+        answer = plan(visitor, batch_id, large.encode())
+    assert answer.status_code == 422
+    assert "more time or memory" in text(answer)
 
 
 def test_k33_apply_does_exactly_the_plan_and_none_that_has_changed(service: Running, visits: Visits) -> None:

@@ -141,6 +141,7 @@ def cut_and_die(monkeypatch: pytest.MonkeyPatch, dsn: str, boundary: int, moment
             asyncio.run(cut(dsn))
 
 
+@pytest.mark.real
 def test_a_run_goes_on_wherever_one_died_and_no_write_is_lost(whole_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = [f"CREATE TABLE expected_{table} AS TABLE {table}" for table in partitioning.TABLES]
     asyncio.run(execute(whole_dsn, FILL, *expected))

@@ -51,5 +51,12 @@ def test_a_learner_is_in_the_shard_whose_range_holds_the_hash_and_on_its_node() 
     assert narrow.address_of(user_id) == "b:1"
 
 
+def test_no_id_that_is_longer_than_ids_are_is_remembered() -> None:
+    held = shards.Shards([-(2**31), 0], [1, 2], ["a:1", "b:1"])
+    before = shards.hashtext.cache_info().currsize
+    assert held.of("x" * (shards.LONGEST_CACHED + 1)) in (1, 2)
+    assert shards.hashtext.cache_info().currsize == before
+
+
 def test_plain_postgresql_has_no_shards(server: str) -> None:
     assert asyncio.run(citus.shards_of(server)) is None

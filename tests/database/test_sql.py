@@ -36,6 +36,11 @@ def test_a_fragment_may_use_an_earlier_one() -> None:
     assert statement.parameters == ("today",)
 
 
+def test_a_room_may_use_a_fragment_of_a_room_below() -> None:
+    text = "-- again\nINSERT INTO job (kind) VALUES (:kind) ON CONFLICT (kind) DO UPDATE :{enrolment.due_again};"
+    assert "due_at = EXCLUDED.due_at" in sql.parse(text).again.text
+
+
 def test_a_fragment_is_no_statement() -> None:
     assert set(sql.parse(_SHARED).statements) == {"open_batches", "public_batches"}
 
@@ -44,6 +49,7 @@ def test_a_fragment_is_no_statement() -> None:
     ("text", "complaint"),
     [
         ("-- rows\nSELECT :{missing};", "no fragment missing"),
+        ("-- rows\nSELECT :{enrolment.missing};", "no fragment enrolment.missing"),
         ("-- rows\nSELECT :{later};\n-- fragment later\n1", "no fragment later"),
         ("-- fragment unused\n1\n-- rows\nSELECT 1;", "unused"),
         ("-- fragment rows\n1\n-- rows\nSELECT :{rows};", "rows stands twice"),

@@ -84,6 +84,7 @@ def test_a_learner_is_in_the_table_as_soon_as_enrolled_wherever_it_is_read(servi
     assert service.services.reports.standby.get_size() > 0
 
 
+@pytest.mark.real
 def test_no_acknowledged_write_is_lost_or_done_twice(primary: Server, standby: Server, service: Running) -> None:
     with writing(service) as (batch_id, writers, await_rounds):
         await_rounds()

@@ -47,6 +47,7 @@ def test_the_demo_ends_with_the_figures_that_its_input_implies(dsn: str, tmp_pat
     assert "WRONG" not in ended.stdout
 
 
+@pytest.mark.real
 def test_a_killed_demo_leaves_nothing_behind(tmp_path: Path) -> None:
     """Neither its service nor its database server, while it is at work."""
     embedded = Installation(tmp_path, None, {"LERNBATCH_PORT": "0"})

@@ -26,10 +26,10 @@ DONE = {"active": True, "status": 2}
 LEFT = {"active": False, "status": 1}
 
 
-def offer(*, places_left: int | None = None, is_known: bool = True, **fields: Any) -> JoinOffer:
+def offer(*, seats_left: int | None = None, is_known: bool = True, **fields: Any) -> JoinOffer:
     batch = replace(OPEN, **fields)
     return rules.join_offer(
-        batch, TODAY, is_known=is_known, invite_only_closed=True, places_left=places_left, closes_before=1
+        batch, TODAY, is_known=is_known, invite_only_closed=True, seats_left=seats_left, closes_before=1
     )
 
 
@@ -40,22 +40,22 @@ def offer(*, places_left: int | None = None, is_known: bool = True, **fields: An
         (LEFT, JoinState.JOIN, None),
         ({"end_date": TODAY + 5 * DAY}, JoinState.JOIN, TODAY + 4 * DAY),
         ({"enrolment_end_date": TODAY}, JoinState.JOIN, TODAY),
-        ({"places_left": 1}, JoinState.JOIN, None),
+        ({"seats_left": 1}, JoinState.JOIN, None),
         ({"is_known": False}, JoinState.SIGN_IN, None),
         ({"enrolment_start_date": TODAY + DAY}, JoinState.NOT_OPEN, TODAY + DAY),
         ({"enrolment_start_date": TODAY + DAY, "is_known": False}, JoinState.NOT_OPEN, TODAY + DAY),
         ({"enrolment_end_date": TODAY - DAY}, JoinState.CLOSED, TODAY - DAY),
         ({"end_date": TODAY}, JoinState.CLOSED, TODAY - DAY),
-        ({"enrolment_end_date": TODAY - DAY, "places_left": 0}, JoinState.CLOSED, TODAY - DAY),
-        ({"places_left": 0}, JoinState.FULL, None),
-        ({"places_left": -3, "is_known": False}, JoinState.FULL, None),
+        ({"enrolment_end_date": TODAY - DAY, "seats_left": 0}, JoinState.CLOSED, TODAY - DAY),
+        ({"seats_left": 0}, JoinState.FULL, None),
+        ({"seats_left": -3, "is_known": False}, JoinState.FULL, None),
         (INVITING, JoinState.INVITE_ONLY, None),
         (INVITING | {"is_known": False}, JoinState.INVITE_ONLY, None),
         (INVITING | LEFT, JoinState.INVITE_ONLY, None),
         (INVITING | IN, JoinState.ENROLLED, None),
         (INVITING | OVER, JoinState.ENDED, TODAY - DAY),
         (IN, JoinState.ENROLLED, None),
-        (IN | {"places_left": 0}, JoinState.ENROLLED, None),
+        (IN | {"seats_left": 0}, JoinState.ENROLLED, None),
         (IN | {"enrolment_end_date": TODAY - DAY}, JoinState.ENROLLED, None),
         (DONE, JoinState.COMPLETED, None),
         (DONE | OVER, JoinState.COMPLETED, None),

@@ -26,6 +26,7 @@ _FOR_EVER = "as long as the batch"
 _BULK = "`LERNBATCH_BULK_DAYS` after the file is done"
 _EXHAUST = "`LERNBATCH_EXHAUST_RETENTION_DAYS`, `LERNBATCH_EXHAUST_PERSONAL_RETENTION_DAYS`"
 _AUDIT = "`LERNBATCH_AUDIT_DAYS`"
+_MOVE = "until `lernbatch sunbird hand-over --clean`"
 _SANDBOX = "the bundled sandbox's own, for trying out"
 _THEIRS = "nothing: the user service erases it, the bundled one has no call for it"
 
@@ -196,6 +197,22 @@ PERSONAL = (
     Personal("batch_change", ("changed_by",), "who manages the batch", _FOR_EVER, "pseudonym"),
     Personal("saved_view", ("user_id", "name", "query"), "who kept it", "for ever", "deleted"),
     Personal("audit", ("who", "whom", "about", "from_address"), "operators", _AUDIT, "pseudonym"),
+    Personal("takeover.stage", ("user_id", "body"), "nobody", _MOVE, "deleted"),
+    Personal(
+        "takeover.problem",
+        ("key", "said"),
+        "operators: the report of a move",
+        _MOVE,
+        "pseudonym; what was odd stays counted",
+    ),
+    Personal(
+        "takeover.quarantine",
+        ("key", "sealed_row"),
+        "operators: rows that wait for a decision",
+        _MOVE,
+        "deleted",
+        "AES-GCM, but for the key",
+    ),
     Personal("rate_count", ("caller_hash",), "nobody", "two minutes", "nothing: it is over", "a hash with the minute"),
     Personal("sandbox_person", ("user_id", "managed_by"), _SANDBOX, "for ever", _THEIRS),
     Personal("sandbox_consent", ("user_id",), _SANDBOX, "for ever", _THEIRS),
@@ -214,6 +231,12 @@ OF_NOBODY = {
     "exhaust_turn": "organisations",
     "template_recheck": "batches",
     "imported_key": "public keys",
+    "takeover.pass": "runs of commands",
+    "takeover.played": "digests",
+    "takeover.set_aside": "indexes",
+    "takeover.lease": "processes",
+    "takeover.chunk": "parts of files",
+    "takeover.slice": "counts",
     "sandbox_content": "published content",
     "sandbox_organisation": "organisations",
     "sandbox_template": "templates",

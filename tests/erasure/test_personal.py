@@ -18,10 +18,13 @@ TELLING = re.compile(
 
 def columns(service: Running) -> dict[str, set[str]]:
     rows = service.sql(
-        """SELECT c.table_name, c.column_name
+        """SELECT CASE WHEN t.table_schema = 'public' THEN '' ELSE t.table_schema || '.' END || c.table_name,
+                  c.column_name
              FROM information_schema.columns c
              JOIN information_schema.tables t USING (table_schema, table_name)
-            WHERE t.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND c.table_name !~ '_part_\\d+$'"""
+            WHERE t.table_schema NOT IN ('pg_catalog', 'information_schema')
+              AND t.table_type = 'BASE TABLE'
+              AND c.table_name !~ '_part_\\d+$'"""
     )
     found: dict[str, set[str]] = {}
     for table, column in rows:

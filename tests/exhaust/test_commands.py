@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.people import ASHA
 from tests.reporting import Reporting, unzipped
 from tests.running import Running
@@ -31,8 +32,7 @@ def exhaust(reporting: Reporting, dsn: str, *words: str, **more: str) -> subproc
         "LERNBATCH_LOG_LEVEL": "error",
         **more,
     }
-    command = [sys.executable, "-m", "lernbatch", "exhaust", *words]
-    return subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=600)
+    return forked.run(["exhaust", *words], {**os.environ, **settings})
 
 
 def test_a_report_is_made_without_the_api(reporting: Reporting, dsn: str, tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def test_an_encryption_that_nobody_knows_is_refused(reporting: Reporting) -> Non
     assert (answer.status_code, "zipEncryption is unknown" in answer.text) == (400, True)
 
 
+@pytest.mark.real
 def test_a_new_key_takes_over_while_the_service_runs(own: Running, dsn: str) -> None:
     batch, home = Reporting(own), own.config.home
     batch.enrol(ASHA)

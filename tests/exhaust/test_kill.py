@@ -121,6 +121,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait(WAIT_SECONDS)
 
 
+@pytest.mark.real
 def test_killed_when_it_has_claimed(own: Running, large: Reporting, dsn: str) -> None:
     large.submit()
     with held(own, "LOCK TABLE profile"), worker(own, dsn) as process:
@@ -139,6 +140,7 @@ def test_killed_while_it_streams(own: Running, large: Reporting, dsn: str) -> No
     finish(large, {large.batch_id: MANY})
 
 
+@pytest.mark.real
 def test_killed_when_the_file_is_stored_but_not_noted(own: Running, large: Reporting, dsn: str) -> None:
     large.submit()
     files = own.config.home / "files" / "progress-exhaust"
@@ -154,6 +156,7 @@ def test_killed_when_the_file_is_stored_but_not_noted(own: Running, large: Repor
     finish(large, {large.batch_id: MANY})
 
 
+@pytest.mark.real
 def test_killed_between_two_files(own: Running, large: Reporting, dsn: str) -> None:
     small = Reporting(own)
     small.enrol("u1")

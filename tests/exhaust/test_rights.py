@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +148,21 @@ MACHINE = {"X-Authenticated-Client-Id": "portal", "X-Authenticated-Client-Token"
 ELSEWHERE = {"exhaust_consumers": (f"portal:{HOME_ORG}",), "machine_clients": f"portal={'k' * 32}, other={'o' * 32}"}
 
 
+@pytest.fixture(scope="module")
+def trusting(
+    new_dsn: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Running]]:
+    """A running service that trusts callers from those networks, the same one for all tests of them."""
+    with ExitStack() as opened:
+
+        @cache
+        def service(networks: str) -> Running:
+            allowed = {**ELSEWHERE, "private_networks": networks, "service_token": "s" * 32}
+            return opened.enter_context(running(tmp_path_factory.mktemp("trusting"), new_dsn(), **allowed))
+
+        yield service
+
+
 @pytest.mark.parametrize(
     ("networks", "headers", "status"),
     [
@@ -165,20 +183,19 @@ ELSEWHERE = {"exhaust_consumers": (f"portal:{HOME_ORG}",), "machine_clients": f"
     ],
 )
 def test_a_consumer_shows_a_key_or_comes_from_the_private_networks(
-    dsn: str, tmp_path: Path, networks: str, headers: dict[str, str], status: int
+    trusting: Callable[[str], Running], networks: str, headers: dict[str, str], status: int
 ) -> None:
-    allowed = {**ELSEWHERE, "private_networks": networks, "service_token": "s" * 32}
-    with running(tmp_path, dsn, **allowed) as own:
-        batch = Reporting(own)
-        asked = {"tag": batch.tag, "dataset": "progress-exhaust", "datasetConfig": {"batchId": batch.batch_id}}
-        answers = [
-            own.call("POST", SUBMIT, None, {**asked, "requestedBy": "u9"}, headers=headers),
-            own.call("GET", LIST.format(batch.tag), None, headers=headers),
-            own.call("POST", "/dataset/v1/request/search", None, {"filters": {"dataset": "x"}}, headers=headers),
-        ]
-        assert [answer.status_code for answer in answers] == [status] * 3
-        if status == 200:
-            assert [answer.headers["cache-control"] for answer in answers] == ["no-store"] * 3
+    service = trusting(networks)
+    batch = Reporting(service)
+    asked = {"tag": batch.tag, "dataset": "progress-exhaust", "datasetConfig": {"batchId": batch.batch_id}}
+    answers = [
+        service.call("POST", SUBMIT, None, {**asked, "requestedBy": "u9"}, headers=headers),
+        service.call("GET", LIST.format(batch.tag), None, headers=headers),
+        service.call("POST", "/dataset/v1/request/search", None, {"filters": {"dataset": "x"}}, headers=headers),
+    ]
+    assert [answer.status_code for answer in answers] == [status] * 3
+    if status == 200:
+        assert [answer.headers["cache-control"] for answer in answers] == ["no-store"] * 3
 
 
 def test_a_consumer_has_the_batches_of_its_channel_alone(dsn: str, tmp_path: Path) -> None:

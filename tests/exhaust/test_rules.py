@@ -10,8 +10,9 @@ import pytest
 
 from lernbatch.archive.model import FileFormat, Level, ZipEncryption
 from lernbatch.config import Config
-from lernbatch.exhaust import rules, wire
+from lernbatch.exhaust import rules
 from lernbatch.exhaust.model import ReportSubmission, Requester, RequestStatus, Selection
+from lernbatch.exhaust.wire_selection import read_selection
 from lernbatch.report.model import Dataset, ReportBatch
 from lernbatch.web.caller import Caller, Role
 
@@ -62,11 +63,11 @@ def test_repeated_batches_count_towards_the_limit() -> None:
 
 def test_one_batch_wins_over_several_and_both_over_a_search() -> None:
     everything = {"batchId": "b1", "batchFilter": ["b2", "b3"], "searchFilter": {"filters": {}}}
-    assert wire.read_selection(everything) == Selection(batch_ids=("b1",))
+    assert read_selection(everything) == Selection(batch_ids=("b1",))
     del everything["batchId"]
-    assert wire.read_selection(everything) == Selection(batch_ids=("b2", "b3"))
+    assert read_selection(everything) == Selection(batch_ids=("b2", "b3"))
     del everything["batchFilter"]
-    assert wire.read_selection(everything) == Selection(search={"filters": {}})
+    assert read_selection(everything) == Selection(search={"filters": {}})
 
 
 def test_a_key_becomes_a_password_unless_a_setting_says_otherwise() -> None:

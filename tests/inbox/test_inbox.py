@@ -122,6 +122,8 @@ def test_a_transfer_is_done_in_both_shapes(listening: Running, topics: Topics, s
     topics.listen()
     assert listening.sql("SELECT created_by FROM batch WHERE batch_id = $1", mine)[0][0] == successor.user_id
     assert listening.sql("SELECT mentors FROM batch WHERE batch_id = $1", mentored)[0][0] == [successor.user_id]
+    (note,) = listening.sql("SELECT what, outcome, who, whom FROM audit WHERE $1 = ANY (whom)", leaving.user_id)
+    assert tuple(note) == ("batch.transfer", "done", TRANSFER, [leaving.user_id, successor.user_id])
 
 
 def test_nothing_goes_to_a_successor_of_another_organisation(listening: Running, topics: Topics) -> None:
@@ -132,6 +134,7 @@ def test_nothing_goes_to_a_successor_of_another_organisation(listening: Running,
     topics.listen()
     assert listening.sql("SELECT created_by FROM batch WHERE batch_id = $1", batch_id)[0][0] == leaving.user_id
     assert waiting(listening) == [("ownership-transfer", True)]
+    assert notes(listening, leaving) == 0
 
 
 def test_a_published_course_is_fetched_anew_and_what_is_none_of_ours_is_passed_over(

@@ -104,6 +104,15 @@ def test_dear_calls_are_counted_by_person(pair: tuple[Running, Running]) -> None
     assert one.call("GET", f"/v1/course/batch/read/{batch_id}", VIKRAM).status_code == 200
 
 
+def test_files_that_anybody_has_checked_are_dear_calls(pair: tuple[Running, Running]) -> None:
+    def check(address: str) -> int:
+        sent: dict[str, Any] = {"data": {"do": "check"}, "files": {"file": ("a.json", b"{}")}}
+        return pair[0].http.post("/console/check", headers={"X-Forwarded-For": address}, **sent).status_code
+
+    assert [check("203.0.113.7") for _ in range(3)] == [422, 422, 429]
+    assert check("203.0.113.8") == 422
+
+
 def test_without_limits_nobody_is_counted(new_dsn: Callable[[], str], tmp_path: Path) -> None:
     with running(tmp_path, new_dsn(), anonymous_calls_per_minute=0) as service:
         assert ask(service, 50) == [200] * 50

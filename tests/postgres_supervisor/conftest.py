@@ -12,7 +12,11 @@ from postgres_supervisor.embedded import running
 from tests.postgres_supervisor.servers import SMALL, choices, open_folder, query
 
 
-@pytest.fixture(params=choices(), ids=lambda bin_dir: f"pg{server_version(bin_dir)}", scope="module")
+@pytest.fixture(
+    params=[choices()[0], *(pytest.param(other, marks=pytest.mark.real) for other in choices()[1:])],
+    ids=lambda bin_dir: f"pg{server_version(bin_dir)}",
+    scope="module",
+)
 def bin_dir(request: pytest.FixtureRequest) -> Path:
     folder: Path = request.param
     return folder

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.learning import complete, enrol, enrolled, new_batch, new_learner, refusal, report
-from tests.people import Person
+from tests.learning import complete, enrol, enrolled, known_learner, new_batch, new_learner, refusal, report
+from tests.people import ADMIN, Person
 from tests.running import Running
 from tests.seeds import BOOK, COURSE, QUIZ, VIDEO, answer
 
@@ -62,6 +62,18 @@ def test_a_group_with_very_many_enrolments_is_counted_whole(service: Running) ->
 def test_e59_a_group_that_cannot_be_read_has_no_code(service: Running) -> None:
     found = ask(service, new_learner(), "no such group")
     assert refusal(found) == (500, None, "Error while fetching group members record.")
+
+
+def test_an_id_of_which_no_address_can_be_made_is_no_failure_of_the_other_service(service: Running) -> None:
+    """Five failures in a row and a service is left alone: nobody brings that about for all others by a long id."""
+    asha = new_learner()
+    for _ in range(service.config.upstream_failures + 1):
+        assert ask(service, asha, "g" * 70_000).status_code == 500  # E59
+        listed = service.call("POST", "/v2/user/courses/admin/list", ADMIN, {"userId": "u" * 70_000})
+        assert refusal(listed)[:2] == (400, "INVALID_REQUESTED_DATA")
+    assert ask(service, asha, new_group(service, asha)).status_code == 200
+    known = known_learner(service).user_id
+    assert service.call("POST", "/v2/user/courses/admin/list", ADMIN, {"userId": known}).status_code == 200
 
 
 def test_members_are_shown_with_what_they_have_done(service: Running) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 import httpx
 import msgspec
+import pytest
 
 from lernbatch.config import Config
 from postgres_supervisor import embedded
@@ -138,6 +139,7 @@ def test_a_killed_process_loses_nothing_that_it_acknowledged(dsn: str, tmp_path:
     assert (reconciled.returncode, reconciled.stdout.strip()) == (0, "0 differences")
 
 
+@pytest.mark.real
 def test_a_killed_database_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     programs = os.environ.get("LERNBATCH_PG_BIN")
     server: dict[str, Any] = {"bin_dir": Path(programs) if programs else None, "options": FAST}

@@ -19,7 +19,7 @@ from lernbatch.progress import wire as progress
 from lernbatch.web import envelope
 from tests.cli.commands import wait_for
 from tests.learning import enrolled, item, new_batch
-from tests.people import VIKRAM
+from tests.people import ASHA, VIKRAM
 from tests.running import Running, running
 
 SEARCH = "/v1/course/batch/search"
@@ -208,6 +208,34 @@ def test_a_body_of_very_many_objects_is_not_decoded() -> None:
         with pytest.raises(envelope.MalformedJson):
             envelope.decode(body)
     assert len(envelope.decode(msgspec.json.encode(["u" * 36] * 100_000))) == 100_000
+
+
+def test_a_body_of_very_many_values_is_not_decoded(service: Running) -> None:
+    for value in (b'"a"', b"1.5", b"[]", b'"a":"b"'):
+        many = b",".join([value] * (envelope.MOST_VALUES + 2))
+        with pytest.raises(envelope.MalformedJson):
+            envelope.decode(b"{" + many + b"}" if b":" in value else b"[" + many + b"]")
+    assert len(envelope.decode(msgspec.json.encode(["a"] * envelope.MOST_VALUES))) == envelope.MOST_VALUES
+    people = b'{"request":{"batchId":"1","userIds":[' + b",".join([b'"a"'] * 600_000) + b"]}}"
+    for path in ("/v1/batch/roster/plan", "/v1/batch/roster/apply"):
+        answer = httpx.post(service.url + path, content=people, headers={**JSON, **service.headers(ASHA)}, timeout=60)
+        assert answer.status_code == 400
+        assert answer.json()["params"]["errmsg"] == "The request body has more values than are read."
+
+
+def test_of_a_file_in_json_nothing_but_the_file_is_made(service: Running) -> None:
+    path, headers = "/v1/batch/bulk/enrollment", {**JSON, **service.headers(ASHA)}
+    text = "batchId,userIds\\n" + "," * 600_000
+    beside = b'"x":[' + b",".join([b"{}"] * 60_000) + b"],"
+    body = b'{"params":{},' + beside + b'"request":{' + beside + b'"data":"' + text.encode() + b'"}}'
+    answer = httpx.post(service.url + path, content=body, headers=headers, timeout=60)
+    assert answer.json()["params"]["err"] == "INVALID_CSV_FILE"
+    for wrong in (b"[]", b"{}", b'{"request":{}}', b'{"request":{"data":1}}', b'{"request":{"data":""}}'):
+        answer = httpx.post(service.url + path, content=wrong, headers=headers)
+        assert (answer.status_code, answer.json()["params"]["err"]) == (500, "INTERNAL_ERROR")
+    assert httpx.post(service.url + path, content=b'{"request":', headers=headers).status_code == 400
+    nul = b'{"request":{"data":"\\u0000"}}'
+    assert httpx.post(service.url + path, content=nul, headers=headers).status_code == 400
 
 
 def test_nothing_remembers_long_texts_of_callers(service: Running) -> None:

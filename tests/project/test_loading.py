@@ -52,7 +52,7 @@ def test_a_token_is_made_without_the_service(installation: Installation) -> None
     assert packages & (ON_DEMAND | OF_THE_SERVICE) == set()
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.real)])
 def test_an_idle_service_has_loaded_nothing_that_only_some_calls_need(
     installation: Installation, tmp_path: Path, workers: str
 ) -> None:

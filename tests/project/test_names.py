@@ -76,6 +76,21 @@ def test_every_cited_defect_is_a_row_of_the_contract() -> None:
     assert wrong == []
 
 
+_PLACES = [
+    row
+    for row in (REPOSITORY / "docs/house.md").read_text(encoding="utf-8").splitlines()
+    if row.startswith("| ") and not row.startswith("| to change")
+]
+
+
+@pytest.mark.parametrize("row", _PLACES, ids=[row.split("|")[1].strip()[:40] for row in _PLACES])
+def test_what_the_page_of_places_names_stands_where_it_says(row: str) -> None:
+    files = [REPOSITORY / "docs" / link for link in re.findall(r"\]\((\.\./[^)]+)\)", row)]
+    texts = "".join(file.read_text(encoding="utf-8") for file in files)
+    assert files != []
+    assert [name for name in re.findall(r"`(\w+)(?:\(…\))?`", row) if not re.search(rf"\b{name}\b", texts)] == []
+
+
 def class_names() -> dict[str, list[str]]:
     """Class name (a leading underscore apart) → the modules that define it."""
     found: dict[str, list[str]] = defaultdict(list)
@@ -161,7 +176,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "learner_figures": ("erasure", "figures"),
     "merged_account": ("account", "erasure"),
     "outbox": ("erasure", "jobs.outbox"),
-    "people_due": ("erasure", "person", "summary"),
+    "people_due": ("erasure", "person"),
     "profile": ("erasure", "person"),
     "rate_count": ("web",),
     "roster_change": ("bulk", "erasure"),

@@ -47,7 +47,7 @@ ODD = {
     "path": "../../etc/passwd%00",
     "format": "{0}%s%n${x}",
     "blank": " \t\n",
-    "number": "9" * 400,
+    "number": "9" * 5000,  # more digits than Python reads
 }
 # What is no name of anything: the contract answers a wrong form of it with 500 (form D).
 FORMS = re.compile(r"(granularity|date|time|zone|type|format|status|sort|operation|version|kind|by$)", re.IGNORECASE)
@@ -167,7 +167,7 @@ def test_odd_text_in_query_and_headers(service: Running, operation: Operation, i
 def test_odd_text_in_a_body(service: Running, operation: Operation, ids: dict[str, str]) -> None:
     path, usual = filled(operation, ids["batchId"]), body_of(operation, ids)
     with no_bug():
-        for name, text in ODD.items():
+        for name, text in {**ODD, "longer than an address": "x" * 70_000}.items():
             for key, changed in spoilt(usual["json"], text):
                 written = escaped(changed)
                 answer = ask(service, operation, path, content=written, headers={"Content-Type": "application/json"})

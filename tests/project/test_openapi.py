@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
@@ -130,7 +129,7 @@ def flawless(service: Running) -> Iterator[Running]:
 
 
 def bugs(service: Running) -> float:
-    page = httpx.get(f"{service.url}/metrics", timeout=60).text
+    page = service.http.get("/metrics").text
     return float(next(line.split()[1] for line in page.splitlines() if line.startswith("lernbatch_bugs_total ")))
 
 

@@ -24,7 +24,7 @@ import asyncpg
 import pytest
 from cyclopts import App
 
-from lernbatch import __version__, cli, config
+from lernbatch import __version__, cli, config, environment
 from lernbatch.archive import formats
 from lernbatch.archive.model import FileFormat
 from lernbatch.console import pages as console
@@ -43,7 +43,15 @@ _SPAN = re.compile(r"(?<!`)`(lernbatch [a-z][^`]*)`")
 
 
 # How what others made is called; their configurations are run in tests/real/test_proxy.py.
-TOOLS = {"certbot": ["certonly", "--standalone"], "nginx": ["-t"], "caddy": ["validate"]}
+TOOLS = {
+    "certbot": ["certonly", "--standalone"],
+    "nginx": ["-t"],
+    "caddy": ["validate"],
+    "ln": ["-sfn"],
+    "python3": ["-m", "venv"],
+    "runuser": ["-u", "postgres", "--"],
+    "useradd": ["--system"],
+}
 OLD_NAMES = {("neighbours",), ("account", "forget")}
 
 
@@ -57,7 +65,8 @@ def command_lines() -> list[str]:
     """Every line of a block that somebody is to type."""
     transcripts = [line[2:] for text in blocks("") for line in text.splitlines() if line.startswith("$ ")]
     scripts = [re.sub(r"\\\n\s*", "", text) for text in blocks("sh")]
-    return [line for text in scripts for line in text.splitlines() if line.strip()] + transcripts
+    lines = [line for text in scripts for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return lines + transcripts
 
 
 def test_every_block_is_of_a_kind_that_is_run() -> None:
@@ -72,11 +81,11 @@ def test_what_is_to_be_typed_exists(line: str) -> None:
     if program == "make":
         targets = re.findall(r"^([\w-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert words[0] in targets
-    elif program == "pipx":
+    elif Path(program).name in ("pipx", "pip"):
         assert words == ["install", f"lernbatch-{__version__}-py3-none-any.whl"]
     elif program == "kubectl":
         literals = [word.split("=")[1] for word in words if word.startswith("--from-literal")]
-        assert set(literals) <= config.SECRETS
+        assert set(literals) <= environment.SECRETS
     elif program == "helm":
         assert (REPOSITORY / words[2] / "Chart.yaml").is_file()
         values = (REPOSITORY / words[2] / "values.yaml").read_text(encoding="utf-8")
@@ -90,17 +99,24 @@ def test_what_is_to_be_typed_exists(line: str) -> None:
         logged = subprocess.run([sys.executable, "-c", logging], capture_output=True, text=True, check=True).stderr
         assert re.search(pattern, logged)
     elif program == "install":
-        assert (REPOSITORY / words[-2]).is_file()
+        assert "-d" in words or (REPOSITORY / words[-2]).is_file()
     elif program in TOOLS:
         assert words[: len(TOOLS[program])] == TOOLS[program]
     elif program == "systemctl":
-        assert words in ([do, name] for do in ("reload", "restart") for name in ("nginx", "caddy"))
+        assert words[:-1] in (["reload"], ["restart"], ["enable", "--now"])
+        assert words[-1] in ("nginx", "caddy", "lernbatch")
     elif program.startswith("LERNBATCH_"):
         setting = program.partition("=")[0].removeprefix("LERNBATCH_").removesuffix("_FILE").lower()
         assert setting in config.Config.model_fields
     elif program != "curl":
         assert Path(program).name == "lernbatch"
         cli.command_line(tuple(words)).parse_args(words, print_error=False, exit_on_error=False)
+
+
+def test_what_is_deployed_is_this_version() -> None:
+    chart = (REPOSITORY / "deploy/helm/lernbatch/Chart.yaml").read_text(encoding="utf-8")
+    assert f'appVersion: "{__version__}"' in chart
+    assert f"image: lernbatch:{__version__}" in (REPOSITORY / "compose.yaml").read_text(encoding="utf-8")
 
 
 def commands(app: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

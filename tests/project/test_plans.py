@@ -168,7 +168,7 @@ async def complaints(dsn: str, batches: int) -> dict[str, str]:
     return {name: "; ".join(wrong) for name, wrong in told.items() if wrong}
 
 
-@pytest.mark.parametrize("batches", [500, 5_000])
+@pytest.mark.parametrize("batches", [500, pytest.param(5_000, marks=pytest.mark.real)])
 def test_no_statement_reads_a_whole_table_of_people(dsn: str, batches: int) -> None:
     """In batches of 200 and of 20: what serves one of them may be wrong for the other."""
     found = asyncio.run(complaints(dsn, batches))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lernbatch import config
-from lernbatch.config import REFERENCE_NAMES, Config
+from lernbatch import environment
+from lernbatch.config import Config
+from lernbatch.environment import REFERENCE_NAMES
 from lernbatch.errors import Unusable
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -29,14 +30,14 @@ OF_THE_CONTRACT = """
 """
 
 
-def row_of(setting: config.ShownSetting) -> str:
+def row_of(setting: environment.ShownSetting) -> str:
     """How the row of a setting begins: its variable and its default."""
     default = f"`{setting.value}`" if setting.value else ""
     return f"| `LERNBATCH_{setting.name.upper()}` | {default} | "
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    wanted = [row_of(setting) for setting in config.shown(Config.model_construct())]
+    wanted = [row_of(setting) for setting in environment.shown(Config.model_construct())]
     assert [start for start in wanted if not any(row.startswith(start) for row in ROWS)] == []
 
 
@@ -51,6 +52,11 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
     assert documented == {f"LERNBATCH_{name.upper()}" for name in Config.model_fields}
 
 
+def test_every_secret_that_may_lie_in_a_file_is_named() -> None:
+    page = DOCUMENT.read_text(encoding="utf-8")
+    assert [name for name in sorted(environment.SECRETS) if f"_{name.upper()}_FILE`" not in page] == []
+
+
 def test_the_references_names_are_of_settings_and_each_of_one() -> None:
     names = [name for names in REFERENCE_NAMES.values() for name in names]
     assert set(REFERENCE_NAMES) <= set(Config.model_fields)
@@ -60,45 +66,45 @@ def test_the_references_names_are_of_settings_and_each_of_one() -> None:
 
 def test_the_reference_may_supply_a_value_and_ours_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("sunbird_time_zone", "Asia/Colombo")
-    assert str(config.load().time_zone) == "Asia/Colombo"
-    assert config.source("time_zone") == "sunbird_time_zone"
+    assert str(environment.load().time_zone) == "Asia/Colombo"
+    assert environment.source("time_zone") == "sunbird_time_zone"
     monkeypatch.setenv("LERNBATCH_TIME_ZONE", "UTC")
-    assert str(config.load().time_zone) == "UTC"
-    assert config.source("time_zone") == "LERNBATCH_TIME_ZONE"
+    assert str(environment.load().time_zone) == "UTC"
+    assert environment.source("time_zone") == "LERNBATCH_TIME_ZONE"
 
 
-@pytest.mark.parametrize(("name", "old"), config.RENAMED.items())
+@pytest.mark.parametrize(("name", "old"), environment.RENAMED.items())
 def test_an_old_name_of_a_setting_works_for_one_version_and_is_reported(
     name: str, old: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, after = f"LERNBATCH_{old.upper()}", f"LERNBATCH_{name.upper()}"
-    assert config.outdated() == {}
+    assert environment.outdated() == {}
     monkeypatch.setenv(before, "7")
-    assert (getattr(config.load(), name), config.source(name)) == (7, before)
-    assert config.outdated() == {before: after}
+    assert (getattr(environment.load(), name), environment.source(name)) == (7, before)
+    assert environment.outdated() == {before: after}
     monkeypatch.setenv(after, "9")
-    assert (getattr(config.load(), name), config.source(name)) == (9, after)
+    assert (getattr(environment.load(), name), environment.source(name)) == (9, after)
 
 
 def test_a_name_with_dots_works_as_containers_set_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("accesstoken.publickey.basepath", "/keys")
-    assert config.load().public_key_folder == Path("/keys")
-    assert config.source("public_key_folder") == "accesstoken.publickey.basepath"
+    assert environment.load().public_key_folder == Path("/keys")
+    assert environment.source("public_key_folder") == "accesstoken.publickey.basepath"
 
 
 @pytest.mark.parametrize("name", Config.model_fields)
 def test_a_variable_without_our_prefix_is_nobody_s(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    default, source = config.load(), config.source(name)
+    default, source = environment.load(), environment.source(name)
     for spelled in (name, name.upper()):  # HOME, HOST and PORT are set on many machines
         if name not in REFERENCE_NAMES.get(name, ()):  # of which the letter case does not count
             monkeypatch.setenv(spelled, "7")
-    assert (config.load(), config.source(name)) == (default, source)
+    assert (environment.load(), environment.source(name)) == (default, source)
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LERNBATCH_PG_PORT", "")
-    assert config.load().pg_port is None
-    assert config.source("pg_port") is None
+    assert environment.load().pg_port is None
+    assert environment.source("pg_port") is None
 
 
 @pytest.mark.parametrize(
@@ -119,22 +125,22 @@ def test_a_value_that_cannot_be_used_is_one_sentence_with_its_variable(
 ) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(Unusable) as wrong:
-        config.load()
+        environment.load()
     assert variable.lower() in str(wrong.value).lower()
     assert "\n" not in str(wrong.value)
 
 
-@pytest.mark.parametrize("name", sorted(config.SECRETS))
+@pytest.mark.parametrize("name", sorted(environment.SECRETS))
 def test_a_secret_may_lie_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     secret, nearer = "s3cret" * 6, "nearer" * 6  # as long as the longest must be
     file = tmp_path / "secret"
     file.write_text(f"  {secret}\n", encoding="utf-8")
     variable = f"LERNBATCH_{name}_FILE".upper()
     monkeypatch.setenv(variable, str(file))
-    assert getattr(config.load(), name).get_secret_value() == secret
-    assert config.source(name) == variable
+    assert getattr(environment.load(), name).get_secret_value() == secret
+    assert environment.source(name) == variable
     monkeypatch.setenv(variable.removesuffix("_FILE"), nearer)
-    assert getattr(config.load(), name).get_secret_value() == nearer
+    assert getattr(environment.load(), name).get_secret_value() == nearer
 
 
 @pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfe"])
@@ -146,13 +152,13 @@ def test_a_file_of_a_secret_that_cannot_be_used_is_named(
         file.write_bytes(content)
     monkeypatch.setenv("LERNBATCH_SERVICE_TOKEN_FILE", str(file))
     with pytest.raises(Unusable, match="LERNBATCH_SERVICE_TOKEN_FILE cannot be used: the file ") as wrong:
-        config.load()
+        environment.load()
     assert str(file) in str(wrong.value)
 
 
 def test_only_secrets_lie_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LERNBATCH_PORT_FILE", str(tmp_path))
-    assert config.load().port == 8000
+    assert environment.load().port == 8000
 
 
 @pytest.mark.parametrize(
@@ -169,6 +175,6 @@ def test_a_variable_of_ours_that_nothing_reads_is_reported_with_the_nearest_name
 ) -> None:
     monkeypatch.setenv("LERNBATCH_PORT", "9")
     monkeypatch.setenv("lernbatch_database_url_file", "x")
-    assert config.unknown() == {}
+    assert environment.unknown() == {}
     monkeypatch.setenv(variable, "x")
-    assert config.unknown() == {variable.upper(): nearest}
+    assert environment.unknown() == {variable.upper(): nearest}

@@ -73,3 +73,13 @@ def test_the_bill_names_every_pinned_package_with_its_hashes_and_declared_licenc
     assert licences["starlette"] == [{"expression": "BSD-3-Clause"}]
     assert bill == json.loads(json.dumps(bill))
     assert len({one["bom-ref"] for one in bill["components"]}) == len(bill["components"])
+
+
+def test_who_finds_a_weakness_learns_where_to_tell_it_and_what_is_supported() -> None:
+    """SECURITY.md stands where forges look for it, and whoever reads the README or the documentation finds it."""
+    policy = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    for said in ("To report a weakness", "private report form", "do not open a public issue", "Supported"):
+        assert said in policy
+    for path in ("README.md", "docs/security.md"):
+        assert "SECURITY.md" in (ROOT / path).read_text(encoding="utf-8"), path
+    assert "docs/security.md" in policy

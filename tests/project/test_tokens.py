@@ -21,7 +21,9 @@ from lernbatch.web import tokens
 from sandbox import identity
 from tests.learning import at, enrolled, item, new_batch, new_learner
 from tests.people import IMRAN, VIKRAM
+from tests.progress.test_attempts import attempt
 from tests.running import Running, running
+from tests.seeds import answer
 
 TOKEN, MANAGED = "X-Authenticated-User-Token", "X-Authenticated-For"
 READ = "/v1/course/batch/read/0140"
@@ -185,6 +187,9 @@ def test_a_token_that_has_ended_reports_what_was_done_before_and_nothing_else(se
         assert report(service, batch_id, token, status=2, **fields).status_code == NOBODY_S
     mixed = {"contents": [item(batch_id, lastAccessTime=time) for time in (before, after)]}
     assert service.call("PATCH", UPDATE, None, mixed, headers={TOKEN: token}).status_code == NOBODY_S
+    for attempted_at, status in ((ended_at - timedelta(minutes=5), 200), (ended_at + timedelta(minutes=5), NOBODY_S)):
+        attempts = {"assessments": [attempt(batch_id, answer(1, 1.0), ts=int(attempted_at.timestamp() * 1000))]}
+        assert service.call("PATCH", UPDATE, None, attempts, headers={TOKEN: token}).status_code == status
     sync = {"courseId": "do_1", "batchId": batch_id, "userId": learner.user_id}
     assert service.call("PATCH", UPDATE, None, sync, headers={TOKEN: token}).status_code == NOBODY_S
     assert report(service, batch_id, service.token(learner), status=2, lastAccessTime=after).status_code == 200

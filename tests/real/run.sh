@@ -23,4 +23,8 @@ install patroni patroni
 install etcd etcd-server
 "$python" -m pytest tests/real "$@"
 code=$?
-[ "$code" -eq 5 ] || exit "$code" # 5: nothing could be run here, and the last line says what
+[ "$code" -eq 0 ] || [ "$code" -eq 5 ] || exit "$code" # 5: nothing could be run here, and the last line says what
+# Elsewhere, with processes that are killed, replaced or started one by one, and with every page in every dress.
+"$python" -m pytest --real -n auto --maxprocesses 4 --dist worksteal "$@"
+code=$?
+[ "$code" -eq 5 ] || exit "$code"

@@ -27,10 +27,13 @@ def put(cohort: Cohort, source: str = "registry", status: str = "active", name: 
             "training": {"id": cohort.course_id, "batchId": cohort.batch_id, "name": "Early mathematics"},
             "recipient": {"id": KAVYA.user_id, "name": "Kavya R", "type": None},
             "_osSignedData": '{"proof":{"type":"RsaSignature2018","jws":"x..y"}}',
+            "osOwner": ["u-registrar"], "osCreatedBy": "u-registrar",
         }  # fmt: skip
     else:
         record = {
-            "id": certificate_id, "recipient": '{"id":"k","name":"Kavya R"}', "pdfurl": "https://old.example/c.pdf",
+            "id": certificate_id, "recipient": f'{{"id":"{KAVYA.user_id}","name":"Kavya R"}}',
+            "pdfurl": "https://old.example/c.pdf", "accesscode": "Q1W2E3", "reason": "copied from his brother",
+            "createdby": "u-registrar", "updatedby": "u-registrar",
             "data": '{"badge":{"name":"Merit"},"printUri":"data:image/svg+xml,%3Csvg%3Eold%3C/svg%3E"}',
         }  # fmt: skip
     entry = {"identifier": certificate_id, "name": name, "token": ""}
@@ -77,6 +80,21 @@ def test_m12_the_registry_s_record_comes_back_as_it_was(cohort: Cohort) -> None:
     downloaded = cohort.service.call("GET", f"{RC}/download/{certificate_id}").json()
     assert downloaded["_osSignedData"] == '{"proof":{"type":"RsaSignature2018","jws":"x..y"}}'
     assert downloaded["recipient"]["id"] != KAVYA.user_id  # nobody who only has the number learns whose id it is
+
+
+@pytest.mark.parametrize("source", ["registry", "certreg"])
+def test_m12_who_has_the_number_learns_neither_whose_it_is_nor_its_code_nor_why_it_was_changed(
+    cohort: Cohort, source: str
+) -> None:
+    certificate_id = put(cohort, source)
+    for path in (f"/certs/{certificate_id}.json", f"/certs/{certificate_id}", f"{RC}/download/{certificate_id}"):
+        answer = cohort.service.call("GET", path, headers={"Accept": "application/json"})
+        assert answer.status_code == 200
+        for private in (KAVYA.user_id, "Q1W2E3", "copied from", "u-registrar"):
+            assert private not in answer.text, path
+    record = cohort.service.call("GET", f"/certs/{certificate_id}.json").json()
+    assert record["recipient"]["name"] == "Kavya R"
+    assert record["recipient"]["id"].startswith("sha256$")
 
 
 def test_m12_only_oneself_and_staff_find_them(cohort: Cohort) -> None:

@@ -84,7 +84,7 @@ class World:
         answer = self.service.call("POST", "/v1/batch/bulk/enrollment", VIKRAM, {"data": text})
         return str(answer.json()["result"]["processId"])
 
-    def _webhook(self) -> str:
+    def webhook(self) -> str:
         """A new webhook of the organisation at home."""
         webhook_id = str(uuid4())
         self.service.sql(
@@ -156,7 +156,7 @@ class World:
             "/v1/course/batch/contact/list": f"?userId={ASHA.user_id}&batchId={self.batch_id}",
             "/dataset/v1/request/read/{tag}": f"?requestId={self.request_id}",
             "/v1/webhook/list": f"?organisationId={HOME_ORG}",
-            "/v1/webhook/log": f"?webhookId={self._webhook() if path == '/v1/webhook/log' else ''}",
+            "/v1/webhook/log": f"?webhookId={self.webhook() if path == '/v1/webhook/log' else ''}",
             "/v1/exhaust/files/{path:path}": f"?{self.file_query}",
         }
         return queries.get(path, "")
@@ -244,11 +244,11 @@ class World:
             "/dataset/v1/request/submit": lambda: report,
             "/dataset/v1/request/search": lambda: {"filters": {"dataset": "progress-exhaust"}},
             "/v1/webhook/create": lambda: {"organisationId": HOME_ORG, "url": "https://127.0.0.1:1/"},
-            "/v1/webhook/update": lambda: {"webhookId": self._webhook(), "active": True},
-            "/v1/webhook/delete": lambda: {"webhookId": self._webhook()},
-            "/v1/webhook/secret/rotate": lambda: {"webhookId": self._webhook()},
-            "/v1/webhook/test": lambda: {"webhookId": self._webhook()},
-            "/v1/webhook/replay": lambda: {"webhookId": self._webhook()},
+            "/v1/webhook/update": lambda: {"webhookId": self.webhook(), "active": True},
+            "/v1/webhook/delete": lambda: {"webhookId": self.webhook()},
+            "/v1/webhook/secret/rotate": lambda: {"webhookId": self.webhook()},
+            "/v1/webhook/test": lambda: {"webhookId": self.webhook()},
+            "/v1/webhook/replay": lambda: {"webhookId": self.webhook()},
             "/certs/v1/registry/search": lambda: {"query": {"recipientId": ASHA.user_id}},
             "/certs/v2/registry/search": lambda: {"query": {"recipientId": ASHA.user_id}},
             "/certs/v1/registry/validate": lambda: {"certId": "unknown"},

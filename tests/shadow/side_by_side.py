@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lernbatch.shadow import journal
 from lernbatch.shadow.model import Entry
+from tests import forked
 from tests.people import Person
 from tests.running import PATIENCE_SECONDS, Running
 from tests.shadow.conftest import SHADOW_KEY
@@ -113,13 +114,7 @@ class Proxied:
 
     def run(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
         """`lernbatch shadow` with these words."""
-        return subprocess.run(
-            [sys.executable, "-m", "lernbatch", "shadow", *map(str, words)],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-        )
+        return forked.run(["shadow", *words], self.environment)
 
     def children(self) -> list[int]:
         """The processes that the proxy has started."""

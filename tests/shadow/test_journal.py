@@ -133,27 +133,28 @@ def test_m52_kept_routes_exist_and_none_of_them_is_about_names_reports_or_files(
     assert [route for route in KEPT if any(word in route for word in personal)] == []
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
+def test_m52_of_routes_with_personal_data_shapes_and_hashes_are_kept(tmp_path: Path) -> None:
+    routes = [
         ("POST", "/v1/batch/bulk/enrollment"),
         ("POST", "/certs/v1/registry/search"),
         ("GET", "/v1/exhaust/files/a/b.csv?sig=Secret"),
         ("POST", "/private/v1/user/account/merge"),
         ("GET", "/v1/somebody/else"),
         ("POST", "/dataset/v1/request/submit"),
-    ],
-)
-def test_m52_of_routes_with_personal_data_shapes_and_hashes_are_kept(tmp_path: Path, method: str, path: str) -> None:
+    ]
     primary = Stub(answer={"responseCode": "OK", "params": {}, "result": {"firstName": "Asha", "phone": "9876543210"}})
     candidate = Stub(
         answer={"responseCode": "OK", "params": {}, "result": {"firstName": "Usha", "phone": "9876543210"}}
     )
     token = "Bearer head.payload.Secret"
     with served(primary) as one, served(candidate) as other, proxied(one, other, tmp_path / "journal") as proxy:
-        body = None if method == "GET" else {"request": {"name": "Asha", "phone": "9876543210"}}
-        proxy.http.request(method, path, json=body, headers={"Authorization": token, "Cookie": "Secret"})
-        entry = next(entry for entry in proxy.wait_for(2) if entry.outcome == "differs")
-    kept = msgspec.json.encode(entry).decode()
-    assert [word for word in ("Asha", "Usha", "98765", "Secret") if word in kept] == []
-    assert [difference.path for difference in entry.differences] == ["$.result.firstName"]
+        for method, path in routes:
+            body = None if method == "GET" else {"request": {"name": "Asha", "phone": "9876543210"}}
+            proxy.http.request(method, path, json=body, headers={"Authorization": token, "Cookie": "Secret"})
+        written = proxy.wait_for(1 + len(routes))
+    different = [entry for entry in written if entry.outcome == "differs" and entry.route != "GET /livez"]
+    assert len(different) == len(routes)
+    for entry in different:
+        kept = msgspec.json.encode(entry).decode()
+        assert [word for word in ("Asha", "Usha", "98765", "Secret") if word in kept] == []
+        assert [difference.path for difference in entry.differences] == ["$.result.firstName"]

@@ -219,6 +219,7 @@ def test_m50_a_candidate_that_is_gone_is_counted_and_nobody_notices(tmp_path: Pa
         assert proxy.run("report", proxy.folder, "--gate", "0").returncode == 1  # nothing was compared
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("what", ["refused", "full"])
 def test_m50_a_journal_that_cannot_be_written_is_noticed_by_nobody(tmp_path: Path, what: str) -> None:
     (tmp_path / "file").write_text("no folder")
@@ -241,6 +242,7 @@ def test_m50_a_journal_that_cannot_be_written_is_noticed_by_nobody(tmp_path: Pat
         assert damage.frames >= 1  # the disk was full in the middle of one
 
 
+@pytest.mark.real
 def test_m50_the_process_that_compares_is_killed_and_started_again(tmp_path: Path) -> None:
     with served(Stub()) as one, served(Stub()) as other, proxied(one, other, tmp_path / "journal") as proxy:
         proxy.wait_for(1)
@@ -286,6 +288,7 @@ def candidate_process(port: int, how: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+@pytest.mark.real
 def test_m50_the_candidate_is_killed_in_the_middle_of_its_answers_and_comes_back(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -313,6 +316,7 @@ def test_m50_the_candidate_is_killed_in_the_middle_of_its_answers_and_comes_back
         assert "it does not answer: RemoteProtocolError" in {entry.reason for entry in lost}
 
 
+@pytest.mark.real
 def test_m50_what_is_too_much_for_the_candidate_is_skipped_and_memory_stays_bounded(tmp_path: Path) -> None:
     primary, candidate = Stub(answer={"x": "y" * 20_000}), Stub(answer={"x": "y" * 20_000}, is_held=True)
     with served(primary) as one, served(candidate) as other, proxied(one, other, tmp_path / "journal") as proxy:
@@ -331,6 +335,7 @@ def test_m50_what_is_too_much_for_the_candidate_is_skipped_and_memory_stays_boun
         assert skipped >= 400
 
 
+@pytest.mark.real
 def test_m50_what_waits_has_a_bound_in_bytes_too(tmp_path: Path) -> None:
     candidate = Stub(is_held=True)
     with served(Stub()) as one, served(candidate) as other, proxied(one, other, tmp_path / "journal") as proxy:
@@ -346,6 +351,7 @@ def test_m50_what_waits_has_a_bound_in_bytes_too(tmp_path: Path) -> None:
         assert sum(entry.skipped for entry in journal.read(proxy.folder)) >= 30
 
 
+@pytest.mark.real
 def test_m50_a_body_that_is_too_large_passes_and_is_skipped(tmp_path: Path) -> None:
     primary, candidate = Stub(), Stub()
     with served(primary) as one, served(candidate) as other, proxied(one, other, tmp_path / "journal") as proxy:
@@ -372,6 +378,7 @@ def test_m50_one_switch_sends_all_traffic_straight_through(tmp_path: Path) -> No
         assert "asha" not in {entry.learner for entry in proxy.wait_for(1)}
 
 
+@pytest.mark.real
 def test_m51_calls_about_one_learner_reach_the_candidate_in_their_order(tmp_path: Path) -> None:
     candidate = Stub()
     with served(Stub()) as one, served(candidate) as other, proxied(one, other, tmp_path / "journal") as proxy:
@@ -404,6 +411,7 @@ def test_m50_a_compressed_answer_passes_as_it_is_and_is_compared_as_what_it_says
             assert {entry.outcome for entry in proxy.wait_for(2)} == {"same"}
 
 
+@pytest.mark.real
 def test_m50_a_caller_that_leaves_in_the_middle_harms_nobody(tmp_path: Path) -> None:
     primary = Stub(is_held=True)
     with served(primary) as one, served(Stub()) as other:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +17,7 @@ from lernbatch.errors import Unusable
 from lernbatch.shadow import journal
 from lernbatch.shadow.model import Entry
 from lernbatch.shadow.resigning import Resigner
+from tests import forked
 from tests.people import ASHA, VIKRAM
 from tests.running import Running, running, served
 from tests.shadow.conftest import SHADOW_KEY
@@ -86,6 +85,7 @@ def test_m60_without_a_key_what_had_a_token_is_skipped_and_told(tmp_path: Path) 
         assert [folder.name.startswith("replay-journal-") for folder in tmp_path.iterdir()].count(True) == 1
 
 
+@pytest.mark.real
 def test_m60_only_what_failed_is_asked_again_on_request(tmp_path: Path) -> None:
     with served(Stub()) as one, proxied(one, "http://127.0.0.1:1", tmp_path / "journal") as proxy:
         proxy.http.post("/v1/course/enroll", json={"request": {"userId": "asha"}})
@@ -99,6 +99,7 @@ def test_m60_only_what_failed_is_asked_again_on_request(tmp_path: Path) -> None:
             assert "0 requests were asked" in proxy.run("replay", tmp_path / "again", *again).stdout
 
 
+@pytest.mark.real
 def test_m60_a_pace_is_a_multiple_of_the_recorded_one(tmp_path: Path) -> None:
     async def write() -> None:
         record = journal.Journal(tmp_path / "journal")
@@ -119,6 +120,7 @@ def _entry(line: dict[str, Any]) -> Entry:
     return msgspec.convert(line, Entry)
 
 
+@pytest.mark.real
 def test_m60_a_replay_never_writes_into_the_journal_that_it_plays(tmp_path: Path) -> None:
     with served(Stub()) as one, proxied(one, one, tmp_path / "journal") as proxy:
         proxy.wait_for(1)
@@ -126,6 +128,7 @@ def test_m60_a_replay_never_writes_into_the_journal_that_it_plays(tmp_path: Path
         assert (told.returncode, "another folder" in told.stderr) == (1, True)
 
 
+@pytest.mark.real
 def test_m52_the_proxy_signs_tokens_for_the_candidate_only_with_a_key(
     tmp_path: Path, service: Running, replay_key: tuple[Path, Path]
 ) -> None:
@@ -167,13 +170,7 @@ def test_m52_a_key_that_cannot_sign_is_refused_with_a_sentence(replay_key: tuple
     ],
 )
 def test_m59_m60_what_cannot_be_done_is_one_sentence(tmp_path: Path, words: tuple[str, ...]) -> None:
-    told = subprocess.run(
-        [sys.executable, "-m", "lernbatch", "shadow", *words],
-        cwd=tmp_path,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-    )
+    told = forked.run(["shadow", *words], os.environ, tmp_path)
     assert told.returncode == 1
     assert told.stderr.startswith("lernbatch: ")
     assert "Traceback" not in told.stderr

@@ -127,6 +127,7 @@ def test_m54_the_planted_differences_are_found_and_no_other(pair: Pair) -> None:
         assert proxy.run("report", proxy.folder, "--gate", "0").returncode == 1
 
 
+@pytest.mark.real
 def test_m56_the_candidate_s_batch_has_the_primary_s_id(pair: Pair) -> None:
     with pair.proxied() as proxy:
         batch_id, count = learn(proxy, pair.primary)
@@ -134,6 +135,7 @@ def test_m56_the_candidate_s_batch_has_the_primary_s_id(pair: Pair) -> None:
     assert pair.candidate.sql("SELECT name FROM batch WHERE batch_id = $1", batch_id)[0]["name"] == "June"
 
 
+@pytest.mark.real
 def test_m51_writes_reach_the_candidate_and_reads_by_the_sample(pair: Pair) -> None:
     with pair.proxied("--sample", "0") as proxy:
         learn(proxy, pair.primary)
@@ -161,6 +163,7 @@ def test_m52_no_token_is_in_the_journal_and_it_is_its_owner_s_alone(pair: Pair) 
         assert proxy.folder.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.real
 def test_m54_what_the_primary_catches_up_with_is_late(pair: Pair) -> None:
     asked = 0
 

@@ -64,13 +64,12 @@ def test_groups_are_by_state_and_district_as_asked(service: Running) -> None:
     assert set(first) == {"district", "values"}
 
 
+@pytest.mark.parametrize("granularity", ["ALL", "LAST_7DAYS"])
 @pytest.mark.parametrize("group_by", [["dist"], ["state"], ["state", "dist"]])
-def test_a_place_with_few_learners_is_not_named_to_who_does_not_manage_the_batch(
-    service: Running, group_by: list[str]
-) -> None:
+def test_anonymous_aggregates_merge_groups_under_five(service: Running, group_by: list[str], granularity: str) -> None:
+    """By whatever place, for each figure by itself; who manages the batch sees them all."""
     batch_id = new_batch(service)
-    districts = ["Pune"] * 5 + ["Nagpur"] * 4 + ["North Goa"]
-    for district in districts:
+    for number, district in enumerate(["Pune"] * 5 + ["Nagpur"] * 4 + ["North Goa"]):
         learner = enrolled(service, batch_id)
         place = ("Goa" if district == "North Goa" else "Maharashtra", district)
         service.sql(
@@ -78,14 +77,25 @@ def test_a_place_with_few_learners_is_not_named_to_who_does_not_manage_the_batch
             learner.user_id,
             *place,
         )
+        if number in (0, 9):  # one in Pune and the one in Goa: fewer than five at either place
+            award(service, learner.user_id, batch_id)
 
-    def places(person: Person | None) -> dict[str, int]:
-        groups = ask(service, batch_id, person, groupBy=group_by).json()["result"]["groupBy"]
+    def places(person: Person | None) -> dict[tuple[str | None, str], int]:
+        more = {"groupBy": group_by, "granularity": granularity}
+        groups = ask(service, batch_id, person, **more).json()["result"]["groupBy"]
         key = {"dist": "district", "state": "state"}[group_by[-1]]
-        return {group[key]: group["values"][0]["count"] for group in groups}
+        return {(group[key], value["type"]): value["count"] for group in groups for value in group["values"]}
 
-    whole = {"Goa": 1, "Maharashtra": 9} if group_by == ["state"] else {"Pune": 5, "Nagpur": 4, "North Goa": 1}
-    told = {None: 1, "Maharashtra": 9} if group_by == ["state"] else {None: 5, "Pune": 5}
+    came, awarded = "enrolment", "certificate-issued"
+    whole: dict[tuple[str | None, str], int]
+    told: dict[tuple[str | None, str], int]
+    if group_by == ["state"]:
+        whole = {("Goa", came): 1, ("Maharashtra", came): 9, ("Goa", awarded): 1, ("Maharashtra", awarded): 1}
+        told = {(None, came): 1, ("Maharashtra", came): 9, (None, awarded): 2}
+    else:
+        whole = {("Pune", came): 5, ("Nagpur", came): 4, ("North Goa", came): 1}
+        whole |= {("Pune", awarded): 1, ("North Goa", awarded): 1}
+        told = {(None, came): 5, ("Pune", came): 5, (None, awarded): 2}
     assert places(VIKRAM) == places(ADMIN) == whole
     assert places(None) == places(ASHA) == places(RAVI) == told
 
@@ -121,6 +131,13 @@ def test_e52_e53_a_missing_id_is_named(service: Running, filters: object, parame
 def test_e54_all_of_an_unknown_batch_is_refused(service: Running) -> None:
     assert refusal(ask(service, "0404")) == (400, "INVALID_COURSE_BATCH_ID", "Invalid course batch id ")
     assert ask(service, "0404", granularity="LAST_7DAYS").json()["result"]["metrics"] is None
+
+
+def test_a_long_granularity_is_a_failure_that_takes_no_time(service: Running) -> None:
+    assert refusal(ask(service, new_batch(service), granularity="LAST_7DAYS" + "x" * 900_000))[:2] == (
+        500,
+        "INTERNAL_ERROR",
+    )
 
 
 def test_e55_a_granularity_without_digits_is_a_failure(service: Running) -> None:

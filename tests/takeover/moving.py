@@ -16,8 +16,9 @@ import asyncpg
 
 from lernbatch.app import services
 from lernbatch.clock import Clock
-from lernbatch.config import Config, load
+from lernbatch.config import Config
 from lernbatch.database import db
+from lernbatch.environment import load
 from lernbatch.services import Services
 from lernbatch.sunbird_source.beside import open_archive, open_job_requests, open_registry
 from lernbatch.sunbird_source.model import Options, SunbirdSource

@@ -102,6 +102,7 @@ def test_m33_the_writes_that_the_proxy_saw_are_done_once_and_in_order(
     assert differing == {(begun, BATCH), (left, BATCH)}  # what the export did not see
 
 
+@pytest.mark.real
 def test_m33_a_journal_that_lacks_something_does_not_stand_for_a_pass(
     installation: Installation, line: CommandLine, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def undisturbed(new_dsn: Callable[[], str], tmp_path: Path, sunbird_export: Path
     return whole
 
 
+@pytest.mark.real
 def test_m66_a_stop_at_every_chunk_and_slice_boundary_has_the_same_end(
     installation: Installation, undisturbed: Installation
 ) -> None:
@@ -81,6 +82,7 @@ def test_m66_a_stop_at_every_chunk_and_slice_boundary_has_the_same_end(
     assert ends_like(installation, undisturbed)
 
 
+@pytest.mark.real
 def test_m66_a_kill_at_random_moments_has_the_same_end(
     installation: Installation, undisturbed: Installation, sunbird_export: Path
 ) -> None:

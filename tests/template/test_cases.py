@@ -10,6 +10,7 @@ import pytest
 
 from tests.batch.lame import Lame
 from tests.certificate.cohort import SIGNATORIES, Cohort, new_cohort, template
+from tests.drawing.test_queue import held
 from tests.drawing.test_renderer import LAYERS, uses
 from tests.drawing.test_svg import document
 from tests.people import ASHA, KAVYA, VIKRAM
@@ -200,7 +201,8 @@ def asset(**fields: Any) -> tuple[int, dict[str, Any]]:
 def far(module_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
     script = Script()
     with served(script) as url:
-        settings = {"content_url": url, "certificate_service_url": url, "upstream_attempts": 1}
+        settings: dict[str, Any] = {"content_url": url, "certificate_service_url": url, "upstream_attempts": 1}
+        settings["certificate_drawing_seconds"] = 1
         home = tmp_path_factory.mktemp("far")
         with running(home, module_dsn, upstream_failures=1000, upstream_timeout_seconds=2, **settings) as service:
             yield Far(service, script)
@@ -248,6 +250,15 @@ def test_a_template_whose_picture_cannot_be_drawn_is_refused_with_the_reason(
     drawn = asset(artifactUrl="/t.svg", issuer={"name": "Board", "url": "https://board.example"})
     assert far.add(drawn, (200, picture), issuer=...) == (400, "INVALID_DATA", refusal)
     assert far.cohort.service.sql("SELECT templates FROM batch WHERE batch_id = $1", far.cohort.batch_id) == [({},)]
+
+
+def test_a_template_waits_for_its_turn_to_be_looked_at_as_pictures_do(far: Far) -> None:
+    """Looking at one takes up to ten seconds: nobody's picture waits for all that one mentor attaches."""
+    drawn = asset(artifactUrl="/t.svg", issuer={"name": "Board", "url": "https://board.example"})
+    with held(far.cohort.service):
+        assert far.add(drawn, (200, document("<text>a</text>")), issuer=...)[0] == 503
+    assert far.cohort.service.sql("SELECT templates FROM batch WHERE batch_id = $1", far.cohort.batch_id) == [({},)]
+    assert far.add(drawn, (200, document("<text>a</text>")), issuer=...)[0] == 200
 
 
 def test_a32_whatever_json_can_say_of_a_template_can_be_written_down(cohort: Cohort) -> None:

@@ -13,11 +13,12 @@ from lernbatch.template.model import (
     BestScore,
     CriteriaOutcome,
     CriteriaResult,
+    DecidedCertificate,
     LearnerFacts,
+    StatusDecision,
     Template,
-    Withdrawal,
-    WithdrawnCertificate,
 )
+from lernbatch.template.wire_criteria import show_result
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 MET, WAITING, UNMET, ISSUED = (
@@ -27,7 +28,7 @@ MET, WAITING, UNMET, ISSUED = (
     CriteriaOutcome.ISSUED,
 )
 COMPLETED = {"enrollment": {"status": 2}}
-REVOKED, SUSPENDED = (WithdrawnCertificate("t", "Merit", to) for to in Withdrawal)
+REVOKED, SUSPENDED = (DecidedCertificate("t", "Merit", to) for to in StatusDecision)
 
 
 def template(criteria: dict[str, Any]) -> Template:
@@ -95,7 +96,7 @@ def more(**asked: Any) -> dict[str, Any]:
         (more(score={">=": 50}, attempts={"<=": 2}), learner(q=60), MET, "all criteria met"),
         (more(score={">=": 50}, attempts={"<=": 1}), learner(q=60), UNMET, "attempts are not <= 1"),
         (COMPLETED, learner(issued={"merit": "c1"}), ISSUED, "issued"),
-        (COMPLETED, learner(withdrawn=[REVOKED]), UNMET, "revoked"),
+        (COMPLETED, learner(decided=[REVOKED]), UNMET, "revoked"),
     ],
 )
 def test_criteria(criteria: dict[str, Any], who: LearnerFacts, outcome: CriteriaOutcome, because: str) -> None:
@@ -104,43 +105,41 @@ def test_criteria(criteria: dict[str, Any], who: LearnerFacts, outcome: Criteria
 
 
 def test_asked_again_by_name_neither_an_issue_nor_a_decision_counts() -> None:
-    for who in (learner(issued={"merit": "c1"}), learner(withdrawn=[REVOKED]), learner(withdrawn=[SUSPENDED])):
+    for who in (learner(issued={"merit": "c1"}), learner(decided=[REVOKED]), learner(decided=[SUSPENDED])):
         assert evaluated(COMPLETED, who, again=True, named=True).outcome is MET
 
 
 @pytest.mark.parametrize(
     ("decision", "again", "named", "because"),
     [
-        (WithdrawnCertificate("t", "Merit", Withdrawal.REVOKED), True, False, "revoked"),
-        (WithdrawnCertificate("t", "Merit", Withdrawal.SUSPENDED), True, False, "suspended"),
+        (DecidedCertificate("t", "Merit", StatusDecision.REVOKED), True, False, "revoked"),
+        (DecidedCertificate("t", "Merit", StatusDecision.SUSPENDED), True, False, "suspended"),
         (
-            WithdrawnCertificate("other", "MERIT", Withdrawal.SUSPENDED),
+            DecidedCertificate("other", "MERIT", StatusDecision.SUSPENDED),
             True,
             False,
             "suspended",
         ),  # the same certificate by its name
-        (WithdrawnCertificate("t", "An older name", Withdrawal.SUSPENDED), True, False, "suspended"),
-        (WithdrawnCertificate("other", "Other", Withdrawal.SUSPENDED), True, False, "all criteria met"),
+        (DecidedCertificate("t", "An older name", StatusDecision.SUSPENDED), True, False, "suspended"),
+        (DecidedCertificate("other", "Other", StatusDecision.SUSPENDED), True, False, "all criteria met"),
         (
-            WithdrawnCertificate("other", "Other", Withdrawal.REVOKED),
+            DecidedCertificate("other", "Other", StatusDecision.REVOKED),
             True,
             False,
             "another certificate of this batch was revoked",
         ),
         (
-            WithdrawnCertificate("other", "Other", Withdrawal.REVOKED),
+            DecidedCertificate("other", "Other", StatusDecision.REVOKED),
             False,
             False,
             "another certificate of this batch was revoked",
         ),
-        (WithdrawnCertificate("other", "Other", Withdrawal.REVOKED), False, True, "all criteria met"),
-        (WithdrawnCertificate("t", "Merit", Withdrawal.REVOKED), False, True, "revoked"),
+        (DecidedCertificate("other", "Other", StatusDecision.REVOKED), False, True, "all criteria met"),
+        (DecidedCertificate("t", "Merit", StatusDecision.REVOKED), False, True, "revoked"),
     ],
 )
-def test_what_was_decided_for_one_learner(
-    decision: WithdrawnCertificate, again: bool, named: bool, because: str
-) -> None:
-    assert evaluated(COMPLETED, learner(withdrawn=[decision]), again=again, named=named).because == because
+def test_what_was_decided_for_one_learner(decision: DecidedCertificate, again: bool, named: bool, because: str) -> None:
+    assert evaluated(COMPLETED, learner(decided=[decision]), again=again, named=named).because == because
 
 
 def test_a_score_without_a_maximum_is_out_of_one() -> None:
@@ -152,7 +151,7 @@ def test_the_tree_holds_the_evidence() -> None:
     assert [part.rule for part in found.parts] == ["enrolment", "assessment", "user"]
     assert found.parts[1].evidence["percents"] == {"q": 82.0}
     assert criteria_of.percent_of(found) == 82
-    assert templates.show_result(found)["parts"][2]["evidence"]["is"] == "o1"
+    assert show_result(found)["parts"][2]["evidence"]["is"] == "o1"
 
 
 @pytest.mark.parametrize(
@@ -196,7 +195,7 @@ def test_what_is_private_of_a_user_stands_in_no_decision_and_no_narrative() -> N
     asked = {"user": {"rootOrgId": "o1", "phone": "98450"}}
     found = evaluated(asked, learner(attributes={"rootOrgId": "o1", "phone": "98450"}))
     assert found.outcome is MET
-    assert "98450" not in f"{templates.show_result(found)} {criteria_of.narrative(template(asked))}"
+    assert "98450" not in f"{show_result(found)} {criteria_of.narrative(template(asked))}"
 
 
 @pytest.mark.parametrize(

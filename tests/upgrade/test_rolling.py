@@ -18,7 +18,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from lernbatch import config
+from lernbatch import __version__, config
 from lernbatch.web.caller import Role
 from sandbox import identity
 from tests.cli.commands import WAIT_SECONDS, Installation, Serving, sentence, wait_for
@@ -151,6 +151,7 @@ def installation(server: str, tmp_path: Path) -> Installation:
     return Installation(tmp_path / "home", named(server, "upgraded"), SETTINGS)
 
 
+@pytest.mark.real
 def test_two_processes_are_replaced_under_load_and_no_request_fails(
     installation: Installation, previous: Path, tmp_path: Path
 ) -> None:
@@ -176,6 +177,7 @@ def test_two_processes_are_replaced_under_load_and_no_request_fails(
             refused = of_before.run("serve", "--port", "0")
             assert refused.returncode == 1
             assert sentence(refused).startswith("The database was made by a newer version of lernbatch")
+            assert sentence(refused).endswith(f": install {__version__} or later.")
             balancer.replace(first, third)
             load.goes_on()
             fourth = processes.enter_context(beside_those_before.serving("serve"))

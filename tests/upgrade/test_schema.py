@@ -8,16 +8,17 @@ from pathlib import Path
 
 import asyncpg
 
+from lernbatch import __version__
 from lernbatch.database import sql
 
 CHANGES = Path(__file__).parents[2] / "CHANGELOG.md"
 
 
-def test_the_code_that_is_kept_is_of_the_last_release(previous: Path) -> None:
-    released = re.search(r"^## (\d+\.\d+\.\d+) ", CHANGES.read_text(encoding="utf-8"), re.MULTILINE)
-    assert released is not None
+def test_the_code_that_is_kept_is_of_the_release_before_this_version(previous: Path) -> None:
+    releases = re.findall(r"^## (\d+\.\d+\.\d+) ", CHANGES.read_text(encoding="utf-8"), re.MULTILINE)
+    before = next(release for release in releases if release != __version__)
     about = (previous / "lernbatch" / "__init__.py").read_text(encoding="utf-8")
-    assert f'__version__ = "{released[1]}"' in about, "run `make previous RELEASE=…` with the tag of the last release"
+    assert f'__version__ = "{before}"' in about, f"run `make previous RELEASE=v{before}`"
 
 
 def test_every_statement_of_the_last_release_fits_this_schema(previous: Path, dsn: str) -> None:

@@ -43,9 +43,16 @@ async def search(services: Services, search: BatchSearch, caller: Caller) -> Sea
     except asyncpg.DataError as unreadable:  # a cursor that is none of ours
         raise InvalidRequest from unreadable
     has_id = caller.user_id is not None or rules.is_unbounded(caller, services.config)
-    if search.with_creators and has_id:
-        return replace(result, creators=await _creators(services, result.batches, caller.token))
-    return result
+    if not (search.with_creators and has_id):
+        return result
+    # At most MOST_CREATORS: anybody may search, and each creator is a call of the user service.
+    user_ids = list(dict.fromkeys(batch.created_by for batch in result.batches if batch.created_by))[:MOST_CREATORS]
+    try:
+        people = await services.sunbird.users.profiles(user_ids, caller.token)
+    except Upstream:  # nobody has a name then (defect 14)
+        people = {}
+    creators = {user_id: Creator(person.first_name, person.last_name) for user_id, person in people.items()}
+    return replace(result, creators=creators)
 
 
 async def _find(conn: Connection, services: Services, search: BatchSearch, caller: Caller) -> SearchResult:
@@ -93,19 +100,6 @@ def _read_rows(rows: Sequence[Any]) -> tuple[list[Batch], list[list[str | None]]
     columns = [dict(row) for row in rows]
     sort_keys = [row.pop("sort_keys") for row in columns]
     return [Batch(**row) for row in columns], sort_keys
-
-
-async def _creators(services: Services, batches: Sequence[Batch], token: str | None) -> dict[str, Creator]:
-    """User id → the creator's name, for users whom the user service knows; none when it fails (defect 14).
-
-    At most MOST_CREATORS: anybody may search, and each creator is a call of the user service.
-    """
-    user_ids = list(dict.fromkeys(batch.created_by for batch in batches if batch.created_by))[:MOST_CREATORS]
-    try:
-        people = await services.sunbird.users.profiles(user_ids, token)
-    except Upstream:
-        return {}
-    return {user_id: Creator(person.first_name, person.last_name) for user_id, person in people.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
+from lernbatch.batch.model import LONGEST_DESCRIPTION
 from lernbatch.batch.rules import InvalidRequest
 from lernbatch.batch.search.model import Affix, AnyOf, Comparison, Condition, OneOf, Scalar, Word
 from lernbatch.errors import Malformed
@@ -14,6 +15,7 @@ MOST_VALUES = 10_000
 MOST_NAMES = 100  # of fields, sort keys and facets
 MOST_WORDS = 10
 LONGEST_QUERY = 1000
+LONGEST_VALUE = LONGEST_DESCRIPTION  # characters of a text: nothing that is looked for is longer
 _OPERATORS = ("<=", ">=", "<", ">")
 
 
@@ -42,7 +44,7 @@ def _read_operator(field: str, operator: str, operand: object) -> list[Condition
     if operator in ("startsWith", "endsWith"):
         if not isinstance(operand, str):
             raise Malformed
-        return [Affix(field, operand, at_end=operator == "endsWith")]
+        return [Affix(field, _bounded(operand), at_end=operator == "endsWith")]
     return []
 
 
@@ -54,9 +56,18 @@ def _read_any_of(value: object) -> list[Condition]:
 
 
 def _scalar(value: object) -> Scalar:
-    if isinstance(value, str | int | float):  # a bool is an int
+    if isinstance(value, str):
+        return _bounded(value)
+    if isinstance(value, int | float):  # a bool is an int
         return value
     raise Malformed
+
+
+def _bounded(text: str) -> str:
+    """A text that is compared. Raises: InvalidRequest: the database would go through all of it for every search."""
+    if len(text) > LONGEST_VALUE:
+        raise InvalidRequest
+    return text
 
 
 def _scalars(entries: list[object]) -> tuple[Scalar, ...]:

@@ -11,6 +11,7 @@ from lernbatch.jobs.outbox import actions as outbox
 from lernbatch.jobs.outbox import telemetry
 from lernbatch.jobs.outbox.actions import publishes_to_kafka
 from lernbatch.threads import beside
+from lernbatch.web import audit
 from lernbatch.web.request import Call
 from lernbatch.web.schema import takes
 
@@ -21,6 +22,9 @@ async def search(call: Call) -> Mapping[str, Any]:
     services = call.services
     search = wire.read_search(call.request, call.query, filters_optional=services.config.search_without_filters)
     result = await actions.search(services, search, call.caller)
+    named = sorted(result.managed & result.participants.keys())
+    people = sum(result.learner_counts[batch_id].participants for batch_id in named)
+    await audit.note_list(call, "batch.participants", people, " ".join(named))
     if publishes_to_kafka(services.config):
         edata = wire.show_telemetry(call.request, result)
         event = telemetry.search(

@@ -28,7 +28,11 @@ async def show(visit: Visit) -> Response:
     by_status, by_course = (facet.values for facet in whole.facets) if whole.facets else ((), ())
     counts = view.counts_by_view(by_status, whole.count)
     query = view.read_query(visit.query, counts)
-    cursor = _read_cursor(visit, query)
+    assert visit.session is not None
+    cursor = None  # there is none in the address, or one of another list
+    if query.after and (keys := cursors.read(visit.session.csrf, query.about, query.after)):
+        *values, batch_id = (None if key is None else str(key) for key in keys)
+        cursor = Cursor(tuple(values), batch_id)
     result = await batch_search.search(
         services, view.search(query, conditions, caller.user_id, cursor or Cursor(), view.PAGE_SIZE), caller
     )
@@ -52,6 +56,10 @@ async def show(visit: Visit) -> Response:
         )
         for batch in result.batches
     ]
+    next_page = None
+    if (following := result.next_cursor) is not None:
+        after = cursors.make(visit.session.csrf, query.about, [*following.values, following.batch_id])
+        next_page = query.link(after=after)
     context = {
         "query_of_list": query,
         "total": whole.count,
@@ -63,7 +71,7 @@ async def show(visit: Visit) -> Response:
         "months": words.months_text(scale.first, scale.last),
         "sentence": words._(view.SORTS[query.sort][1]),
         "hidden_sentence": view.hidden_sentence(query, result.count, counts.get(query.view), words),
-        "next": _next(visit, query, result.next_cursor),
+        "next": next_page,
         "began_again": bool(query.after) and cursor is None,
         "learners": partial(addresses.learners, visit),
         "names_are_missing": names.are_missing,
@@ -119,33 +127,14 @@ def _whose(visit: Visit) -> tuple[Condition, ...]:
 async def _counted(visit: Visit, result: SearchResult) -> dict[str, view.Counted]:
     """Batch id → what is known of its learners; of batches that the reader does not manage only how many there are."""
     managed = [batch for batch in result.batches if batch.batch_id in result.managed]
-    counted = {entry.figures.batch_id: entry.figures for entry in await figures.figures_of(visit.services, managed)}
+    counted = await figures.counts_of(visit.services, managed)
     rows = {}
     for batch in result.batches:
-        counts, known = result.learner_counts.get(batch.batch_id), counted.get(batch.batch_id)
-        is_known = known is not None and known.counted_at is not None
+        learners, counts = result.learner_counts.get(batch.batch_id), counted.get(batch.batch_id)
         rows[batch.batch_id] = view.Counted(
-            counts.participants if counts else 0,
-            counts.completed if counts else 0,
-            known.active if known and is_known else None,
-            known.certified if known and is_known else None,
+            learners.participants if learners else 0,
+            learners.completed if learners else 0,
+            counts.active if counts else None,
+            counts.certified if counts else None,
         )
     return rows
-
-
-def _read_cursor(visit: Visit, query: view.ListQuery) -> Cursor | None:
-    """The cursor of the address; None: there is none, or one of another list."""
-    assert visit.session is not None
-    keys = cursors.read(visit.session.csrf, query.about, query.after) if query.after else None
-    if not keys:
-        return None
-    *values, batch_id = (None if key is None else str(key) for key in keys)
-    return Cursor(tuple(values), batch_id)
-
-
-def _next(visit: Visit, query: view.ListQuery, cursor: Cursor | None) -> str | None:
-    """The link to the next page."""
-    assert visit.session is not None
-    if cursor is None:
-        return None
-    return query.link(after=cursors.make(visit.session.csrf, query.about, [*cursor.values, cursor.batch_id]))

@@ -6,12 +6,13 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from lernbatch.certificate import verification
+from lernbatch.certificate import pictures, verification
 from lernbatch.console import rendering
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.credential.strict_json import Unverifiable
 
 LONGEST_NUMBER = 200
+LARGEST_FORM = verification.LARGEST_FILE + 64 * 1024  # with its other fields
 
 
 async def show(visit: Visit, why_not: str = "") -> Response:
@@ -20,11 +21,17 @@ async def show(visit: Visit, why_not: str = "") -> Response:
 
 
 async def check(visit: Visit) -> Response:
-    """POST /console/check: go to the page of the number, or of the file's certificate. Files are not kept."""
+    """POST /console/check: go to the page of the number, or of the file's certificate. Files are not kept.
+
+    Raises: TooOften; queue.TooManyChecks.
+    """
     file, number = visit.files.get("file"), visit.form.get("number", "").strip()
     if file is not None:
+        client, services = pictures.client_of(visit.call), visit.services
+        if not visit.call.is_private:
+            services.rates.check("dear", client, services.config.dear_calls_per_minute, services.clock.now())
         try:
-            number = await verification.number_in(visit.services, file.content)
+            number = await verification.number_in(services, file.content, client)
         except Unverifiable as why:
             visit.status = 422
             return await show(visit, str(why))

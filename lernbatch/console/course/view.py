@@ -33,7 +33,7 @@ def report(enrolment: ExplainedEnrolment, leaf: LeafNode, attempt_id: str, right
     """
     key = {"courseId": enrolment.course_id, "batchId": enrolment.batch_id, "contentId": leaf.content_id}
     request: dict[str, Any] = {"userId": enrolment.user_id, "contents": [{**key, "status": 2, "progress": 100}]}
-    if right.isdecimal():
+    if right.isdecimal() and len(right) < 10:
         questions = leaf.total_questions or USUAL_QUESTIONS
         answers = [_answer(leaf, number, now_ms, is_right=number < int(right)) for number in range(questions)]
         attempt = {"attemptId": attempt_id, "userId": enrolment.user_id, "assessmentTs": now_ms, "events": answers}

@@ -127,7 +127,7 @@ async def save(visit: Visit) -> Response:
         return await show(visit)
     requester, change = read
     revision = visit.form.get("revision", "")
-    revisions = frozenset({int(revision)}) if revision.isdecimal() else None
+    revisions = frozenset({int(revision)}) if revision.isdecimal() and len(revision) < 19 else None
     await batches.update(visit.services, requester, replace(change, revisions=revisions))
     return see_other(f"{visit.path}?saved=1")
 

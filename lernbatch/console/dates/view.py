@@ -14,6 +14,7 @@ from lernbatch.console.words import N_, Words
 
 # The fields are called as the API's keys are.
 LISTS = ("createdFor", "mentors")
+MOST_DIGITS = 9  # of a number of seats
 FIELDS: Mapping[str, str] = {
     "name": N_("Name"),
     "description": N_("Description"),
@@ -86,7 +87,7 @@ def read_form(form: Mapping[str, str], stored: Mapping[str, str], words: Words) 
             request[field] = entries(value)
         elif field == "capacity":
             digits = _grouping.sub("", value)
-            if digits and not digits.isdecimal():
+            if digits and not (digits.isdecimal() and len(digits) <= MOST_DIGITS):
                 problems[field] = words._("Write the number of seats in figures, or nothing: then there is no limit.")
             elif digits or stored:
                 request[field] = int(digits) if digits else None
@@ -151,7 +152,7 @@ def situation(at: Situation, words: Words) -> Sequence[str]:
     _, state = STATES[BatchStatus(at.status)]
     yes_or_no = words._("yes") if at.may_leave else words._("no")
     last_day = words._("no last day") if at.last_enrolment_day is None else words.day_text(at.last_enrolment_day)
-    seats = words._("no limit") if at.places_left is None else words.number(at.places_left)
+    seats = words._("no limit") if at.seats_left is None else words.number(at.seats_left)
     return [words._(state), last_day, seats, yes_or_no]
 
 

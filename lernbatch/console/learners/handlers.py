@@ -55,8 +55,8 @@ async def find(visit: Visit) -> Response:
 
 async def _table(visit: Visit, day: BatchDay, query: LearnersQuery, *, is_understood: bool) -> Response:
     page = await figures.learners(visit.services, day.batch, query)
-    if page.total >= audit.MANY_PEOPLE and query.after is None:
-        await audit.note(visit.call, "batch.learners", about=day.batch.batch_id)
+    if query.after is None:  # nobody makes a cursor of the console
+        await audit.note_list(visit.call, "batch.learners", page.total, day.batch.batch_id)
     names = await people.names(visit, [row.user_id for row in page.rows])
     asked = visit.query if query.filters.name is None else {}
     contacted = view.moment_of(visit.query.get("contacted", ""))
@@ -189,8 +189,8 @@ async def download(visit: Visit) -> Response:
 
 def query_of(visit: Visit, batch: Batch) -> tuple[LearnersQuery, bool]:
     """What the address asks for, as the API reads it; what cannot be read is left out, and the page says so."""
-    asked = {"batchId": batch.batch_id, "limit": ROWS}
+    given = {"batchId": batch.batch_id, "limit": ROWS}
     try:
-        return read_learners({**asked, **view.read(visit.query, visit.words.now)}), True
-    except (LernbatchError, ValueError):
-        return read_learners(asked), False
+        return read_learners({**given, **view.read(visit.query, visit.words.now)}), True
+    except (LernbatchError, ValueError, OverflowError):
+        return read_learners(given), False

@@ -61,7 +61,7 @@ _LEVELS = {
 
 
 def read(query: Mapping[str, str], now: datetime) -> dict[str, Any]:
-    """The address as the API's request. Raises: ValueError, for a number that is none."""
+    """The address as the API's request. Raises: ValueError, for a number that is none; OverflowError, for such days."""
     filters: dict[str, Any] = {name: query[name] for name in _TEXTS if query.get(name)}
     filters |= {name: int(query[name]) for name in _NUMBERS if query.get(name)}
     if query.get("standings"):
@@ -85,7 +85,7 @@ def page(
     page: LearnersPage,
     query: LearnersQuery,
     names: Names,
-    asked: Mapping[str, str],
+    given: Mapping[str, str],
     words: Words,
 ) -> dict[str, Any]:
     """The table with its chips, its filter as a sentence, and how many the filter leaves out."""
@@ -94,11 +94,11 @@ def page(
     numbers = dict(zip(Standing, figures.standings, strict=False))
     enrolled = figures.enrolled
     finished = list(figures.units[:MOST_UNITS])
-    address = kept(asked)
+    address = kept(given)
     return {
         "name_asked": query.filters.name,
         "names_are_known": page.names_are_known,
-        "rows": [{**_row(row, page, names, words), "link": link(row, query, asked)} for row in page.rows],
+        "rows": [{**_row(row, page, names, words), "link": link(row, query, given)} for row in page.rows],
         "units": [{"name": name, "short": f"U{number}"} for number, name in enumerate(units, start=1)],
         "finished": [words.part(count, enrolled) for count in finished],
         "has_best": bool(measure.assessments),
@@ -107,29 +107,32 @@ def page(
         "left_out": max(enrolled - page.total, 0),
         "counted_at": figures.counted_at,
         "chips": [
-            {"link": "?", "text": words._("All"), "count": enrolled, "is_current": not _filters(asked)},
+            {"link": "?", "text": words._("All"), "count": enrolled, "is_current": not _filters(given)},
             *(
                 {
                     "link": f"?{urlencode({'standings': STANDING_NAMES[standing]})}",
                     "text": words._(text),
                     "count": numbers.get(standing, 0),
-                    "is_current": asked.get("standings") == STANDING_NAMES[standing],
+                    "is_current": given.get("standings") == STANDING_NAMES[standing],
                 }
                 for standing, (_kind, text) in standings.NAMES.items()
             ),
         ],
         "parts": [
-            {"text": _said(name, value, words), "link": _without(address, name)}
-            for name, value in _filters(asked).items()
+            {
+                "text": _said(name, value, words),
+                "link": f"?{urlencode({key: given for key, given in address.items() if key != name})}",
+            }
+            for name, value in _filters(given).items()
         ],
         "next": None if page.next is None else f"?{urlencode({**address, 'after': show_cursor(page.next, query)})}",
         "file": f"list.csv?{urlencode(address)}" if address else "list.csv",
         "file_query": f"?{urlencode(address)}" if address else "",
         "sorts": [(value, words._(text)) for value, text in SORTS.items()],
-        "sort": asked.get("sort") or "need",
+        "sort": given.get("sort") or "need",
         "seen": [("", words._("at any time"))] + [(value, words._(text)) for value, text in SEEN.items()],
         "how": [("", words._("in any way"))] + [(value, words._(text)) for value, text in HOW.items()],
-        "asked": asked,
+        "asked": given,
     }
 
 
@@ -142,9 +145,9 @@ def link(row: LearnerRow, query: LearnersQuery, asked: Mapping[str, str]) -> str
     return f"{address}?{urlencode({**kept(asked), 'after': show_cursor(place, query)})}"
 
 
-def kept(asked: Mapping[str, str]) -> dict[str, str]:
+def kept(given: Mapping[str, str]) -> dict[str, str]:
     """What stays of an address when its list is shown again: filter and order, but not where it stands."""
-    return {name: value for name, value in sorted(asked.items()) if value and name not in _OF_ONE_ANSWER}
+    return {name: value for name, value in sorted(given.items()) if value and name not in _OF_ONE_ANSWER}
 
 
 def moment_of(text: str) -> datetime | None:
@@ -156,25 +159,21 @@ def moment_of(text: str) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _filters(asked: Mapping[str, str]) -> dict[str, str]:
-    return {name: asked[name] for name in _SENTENCES if asked.get(name)}
+def _filters(given: Mapping[str, str]) -> dict[str, str]:
+    return {name: given[name] for name in _SENTENCES if given.get(name)}
 
 
 def _said(name: str, value: str, words: Words) -> str:
     """One part of the filter in words."""
     if name == "standings":
         numbers = {text: standing for standing, text in STANDING_NAMES.items()}
-        known = [standings.NAMES[Standing(numbers[each])][1] for each in value.split(",") if each in numbers]
-        return words.listed([words._(text) for text in known]) if known else value
+        chosen = [standings.NAMES[Standing(numbers[each])][1] for each in value.split(",") if each in numbers]
+        return words.listed([words._(text) for text in chosen]) if chosen else value
     if name in ("reached", "notReached"):
         value = words._(_LEVELS.get(value, value))
     elif name == "addedHow":
         value = words._(HOW.get(value, value))
     return words._(_SENTENCES[name], value=value)
-
-
-def _without(kept: Mapping[str, str], name: str) -> str:
-    return f"?{urlencode({key: value for key, value in kept.items() if key != name})}"
 
 
 def _row(row: LearnerRow, page: LearnersPage, names: Names, words: Words) -> dict[str, Any]:

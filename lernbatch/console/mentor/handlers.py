@@ -25,10 +25,10 @@ async def show(visit: Visit) -> Response:
         rows += list((await searching.search(services, read_search(request, {}), caller)).batches)
     batch_ids = list(dict.fromkeys(batch.batch_id for batch in rows))[: figures.MOST_BATCHES]
     managed = await figures.managed_batches(services, caller, batch_ids)
-    found = await mentoring.help_first(services, managed, contacted_by=caller.user_id)
-    ids = [entry.learner.user_id for entry in found.today] + [shown.contact.user_id for shown in found.lately]
+    help_list = await mentoring.help_first(services, managed, contacted_by=caller.user_id)
+    ids = [entry.learner.user_id for entry in help_list.today] + [shown.contact.user_id for shown in help_list.lately]
     names = await people.names(visit, ids)
-    context = view.page(found, {batch.batch_id: batch.name for batch in managed}, names, words)
+    context = view.page(help_list, {batch.batch_id: batch.name for batch in managed}, names, words)
     return await rendering.page(visit, "mentor/page.html", context)
 
 

@@ -18,12 +18,12 @@ from lernbatch.mentoring.rules import STRIP_DAYS, UNDO_WITHIN
 _CELL = 7
 
 
-def page(found: HelpList, batches: Mapping[str, str], names: Names, words: Words) -> dict[str, Any]:
+def page(help_list: HelpList, batches: Mapping[str, str], names: Names, words: Words) -> dict[str, Any]:
     """Today's list, and what came of the last contacts."""
-    came_back = sum(shown.outcome in (ContactOutcome.CAME_BACK, ContactOutcome.COMPLETED) for shown in found.lately)
+    came_back = sum(shown.outcome in (ContactOutcome.CAME_BACK, ContactOutcome.COMPLETED) for shown in help_list.lately)
     return {
-        "today": [_entry(entry, batches, names, words) for entry in found.today],
-        "lately": [_contact(shown, batches, names, words) for shown in found.lately],
+        "today": [_entry(entry, batches, names, words) for entry in help_list.today],
+        "lately": [_contact(shown, batches, names, words) for shown in help_list.lately],
         "came_back": came_back,
         "batches": len(batches),
         "hows": [(value, words._(text)) for value, text in HOWS.items()],

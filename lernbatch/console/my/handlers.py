@@ -38,8 +38,8 @@ async def show(visit: Visit) -> Response:
             filters = {"createdFor": [person.root_org_id], "enrollmentType": "open", "status": ["0", "1"]}
             newest = {"createdDate": "desc"}
             search = read_search({"filters": filters, "sort_by": newest, "limit": OPEN_BATCHES + COURSES}, {})
-            found = await searching.search(services, search, visit.caller)
-            open_batches = [batch for batch in found.batches if batch.batch_id not in by_id]
+            result = await searching.search(services, search, visit.caller)
+            open_batches = [batch for batch in result.batches if batch.batch_id not in by_id]
     except Upstream:
         open_batches = []  # who the reader belongs to is not known now; their own courses are shown all the same
     context = view.home(

@@ -135,11 +135,11 @@ def _next(enrolment: Enrolment, course: Course | None, words: Words) -> str:
     return words._("Next: %(name)s.", name=name)
 
 
-def joinable(found: Sequence[Batch], services: Services, words: Words) -> list[dict[str, Any]]:
+def joinable(open_batches: Sequence[Batch], services: Services, words: Words) -> list[dict[str, Any]]:
     """Batches that take learners now or soon."""
     closes_before = services.config.enrolment_closes_days_before_end
     rows = []
-    for batch in found:
+    for batch in open_batches:
         today = batches.day_in(batch.time_zone, words.now, services.clock.zone)
         if batches.enrolment_is_open(batch, today, 0, closes_before):
             until = batches.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)
@@ -195,7 +195,7 @@ def batch(explanation: Explanation, batch: Batch, names: Names, visit: Visit, *,
         **_last_day(batch, visit.services, words),
         "is_active": explanation.enrolment.active,
         "sentence": awards.sentence(explanation, words, is_own=True),
-        "is_good": not explanation.certificates.results or not _lacks_one(explanation),
+        "is_good": all(result.outcome == "issued" for _template, result in explanation.certificates.results),
         "templates": [
             {"name": template.name, "steps": awards.steps(result, explanation, words)}
             for template, result in explanation.certificates.results
@@ -232,7 +232,3 @@ def units(course: Course, states: States) -> list[dict[str, Any]]:
         done = sum(item["status"] == COMPLETED for item in counted)
         rows.append({"name": name, "items": items, "done": done, "total": len(counted)})
     return rows
-
-
-def _lacks_one(explanation: Explanation) -> bool:
-    return any(result.outcome != "issued" for _template, result in explanation.certificates.results)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 import lernbatch
-from lernbatch import config
+from lernbatch import environment
 from lernbatch.certificate import actions as certificates
 from lernbatch.console import rendering
 from lernbatch.console.operation import view
@@ -36,7 +36,7 @@ async def show(visit: Visit) -> Response:
         "parked": view.parked(groups, words),
         "jobs": view.jobs(runs, words),
         "neighbours": view.neighbours(checks, words),
-        "settings": [setting for setting in config.shown(services.config) if setting.source != "default"],
+        "settings": [setting for setting in environment.shown(services.config) if setting.source != "default"],
         "was_sent": visit.query.get("sent", ""),
         "was_run": visit.query.get("run", ""),
     }
@@ -66,5 +66,5 @@ async def run(visit: Visit) -> Response:
 
 async def settings(visit: Visit) -> Response:
     """GET /console/operation/settings: every setting and where it comes from, secrets masked."""
-    context = {"settings": config.shown(visit.services.config)}
+    context = {"settings": environment.shown(visit.services.config)}
     return await rendering.page(visit, "operation/settings.html", context)

@@ -47,11 +47,11 @@ def neighbours(checks: Sequence[Check], words: Words) -> list[dict[str, Any]]:
 
 def queues(rows: Sequence[Queue], now: datetime, words: Words) -> list[dict[str, Any]]:
     """The queues, with those of which nothing waits: a queue that is empty is well."""
-    known = {(row.kind, row.destination): row for row in rows}
-    keys = [*_QUEUES, *(key for key in known if key not in _QUEUES)]
+    by_key = {(row.kind, row.destination): row for row in rows}
+    keys = [*_QUEUES, *(key for key in by_key if key not in _QUEUES)]
     shown = []
     for kind, destination in keys:
-        row = known.get((kind, destination)) or Queue(kind, destination, 0, 0, None)
+        row = by_key.get((kind, destination)) or Queue(kind, destination, 0, 0, None)
         is_late = row.oldest_at is not None and now - row.oldest_at > LATE_AFTER
         state = ("bad", N_("parked")) if row.parked else ("warn", N_("late")) if is_late else ("good", N_("well"))
         shown.append(

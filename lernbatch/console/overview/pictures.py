@@ -55,7 +55,10 @@ def day_by_day(chart: Chart, number: Callable[[float], str], month: Callable[[da
     def y(value: float) -> float:
         return round(BOTTOM - value / top * (BOTTOM - TOP), 1)
 
-    parts = [_grid(value, y(value), number(value)) for value in range(0, top + 1, step)]
+    grid = Markup(
+        '<path class="lg" d="M46 {y}H606"/><text class="lo" x="40" y="{below}" text-anchor="end">{text}</text>'
+    )
+    parts = [grid.format(y=y(value), below=y(value) + 4, text=number(value)) for value in range(0, top + 1, step)]
     parts += [
         Markup('<text x="{}" y="214">{}</text>').format(x(day), month(day)) for day in _months(chart.first, chart.last)
     ]
@@ -93,12 +96,6 @@ def nice_step(most: int) -> int:
         power *= 10
 
 
-def _grid(value: int, y: float, text: str) -> Markup:
-    return Markup(
-        '<path class="lg" d="M46 {y}H606"/><text class="lo" x="40" y="{below}" text-anchor="end">{text}</text>'
-    ).format(y=y, below=y + 4, text=text)
-
-
 def _months(first: date, last: date) -> list[date]:
     """The first days of at most six months between the two, the first itself included."""
     days, day = [first], (first.replace(day=1) + timedelta(days=32)).replace(day=1)
@@ -126,8 +123,8 @@ def _lines(chart: Chart, x: Callable[[date], float], y: Callable[[float], float]
     at_end = x(chart.today)
     is_late = at_end > (LEFT + RIGHT) / 2
     below = math.inf
-    for wanted, kind, label in sorted(labels, reverse=True):
-        below = min(wanted, below - _LABEL_HEIGHT)
+    for height, kind, label in sorted(labels, reverse=True):
+        below = min(height, below - _LABEL_HEIGHT)
         parts.append(
             Markup('<text class="{} halo" x="{}" y="{}" text-anchor="{}">{}</text>').format(
                 kind, at_end - 6 if is_late else at_end + 6, round(below, 1), "end" if is_late else "start", label

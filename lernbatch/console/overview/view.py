@@ -206,9 +206,9 @@ def totals_by_day(counted: BatchFigures, today: date) -> tuple[date, list[tuple[
     by_day = happened(counted)
     first = min([today, *by_day])
     # What the days do not hold happened before them.
-    known = [sum(counts) for counts in zip(*by_day.values(), strict=True)] or [0, 0, 0]
+    known_totals = [sum(counts) for counts in zip(*by_day.values(), strict=True)] or [0, 0, 0]
     ends = (counted.enrolled, reached(counted, Reached.COMPLETED), counted.certified)
-    totals = [max(end - part, 0) for end, part in zip(ends, known, strict=True)]
+    totals = [max(end - part, 0) for end, part in zip(ends, known_totals, strict=True)]
     rows: list[tuple[date, int, int, int]] = []
     day = first
     while day <= today:

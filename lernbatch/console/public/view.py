@@ -55,7 +55,7 @@ def page(
         "days_to_join": (until - today).days if until and until >= today else None,
         "zone": words.zone_text(zone),
         "capacity": batch.capacity,
-        "seats_left": offer.places_left,
+        "seats_left": offer.seats_left,
         "items": len(course.required_ids) if course else 0,
         "units": sum(unit.depth == 1 for unit in course.units) if course else 0,
         "joining": offer.state,

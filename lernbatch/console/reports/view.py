@@ -11,7 +11,7 @@ from lernbatch.config import Config
 from lernbatch.console.visit import Visit
 from lernbatch.console.words import N_, Words
 from lernbatch.exhaust.model import LinkedRequest, RequestStatus
-from lernbatch.exhaust.wire import WrongFilter, read_filters
+from lernbatch.exhaust.wire_selection import WrongFilter, read_filters
 from lernbatch.report.model import Dataset
 
 # Dataset → its name, and what a row of it is. The order is that of the form.
@@ -104,20 +104,27 @@ def files(linked: LinkedRequest, names: Mapping[str, str], words: Words) -> dict
         stored = by_path.get(link.partition("?")[0].rpartition("/")[2])
         if stored is not None:
             batch_id = stored.get("batchId", "")
-            rows.append({"link": link, "about": names.get(batch_id, batch_id), **_of_file(stored, words)})
+            size = size_text(stored.get("fileSize") or 0, words)
+            of_file = {"rows": stored.get("rowCount") or 0, "size": size, "sha256": stored.get("sha256") or ""}
+            rows.append({"link": link, "about": names.get(batch_id, batch_id), **of_file})
     return {"files": rows, "expires_at": linked.expire_at}
-
-
-def _of_file(stored: Mapping[str, Any], words: Words) -> dict[str, Any]:
-    size = size_text(stored.get("fileSize") or 0, words)
-    return {"rows": stored.get("rowCount") or 0, "size": size, "sha256": stored.get("sha256") or ""}
 
 
 def form(visit: Visit, own: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What can be asked for. `own`: the reader's earlier reports of this batch, of which changes can be asked for."""
     words = visit.words
     chosen = visit.form.get("dataset") or visit.query.get("dataset") or Dataset.PROGRESS.value
-    earlier = [(report["request_id"], report) for report in own if report["is_ready"] and not report["since"]]
+    this_month = words.now.astimezone(words.zone).date().replace(day=1)
+    since = [("", words._("all learners"))]
+    for day in (this_month, (this_month - timedelta(days=1)).replace(day=1)):
+        text = words._("who changed since %(day)s", day=words.day_text(day, weekday=False))
+        since.append((day.isoformat(), text))
+    for report in own:
+        if report["is_ready"] and not report["since"]:
+            local = report["submitted_at"].astimezone(words.zone)
+            when = f"{words.day_text(local.date(), short=True, weekday=False)}, {words.hour_text(local)}"
+            text = words._("who changed since my %(name)s of %(day)s", name=report["name"], day=when)
+            since.append((report["request_id"], text))
     return {
         "datasets": [
             {"value": dataset.value, "name": words._(name), "hint": words._(hint), "is_chosen": dataset == chosen}
@@ -128,32 +135,13 @@ def form(visit: Visit, own: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             {"value": value, "name": words._(name), "is_chosen": value in visit.lists.get("columns", [])}
             for value, name in COLUMNS.items()
         ],
-        "since": [
-            ("", words._("all learners")),
-            *(
-                (day.isoformat(), words._("who changed since %(day)s", day=words.day_text(day, weekday=False)))
-                for day in _first_days(words)
-            ),
-        ]
-        + [
-            (
-                request_id,
-                words._("who changed since my %(name)s of %(day)s", name=report["name"], day=_when(report, words)),
-            )
-            for request_id, report in earlier
-        ],
+        "since": since,
     }
 
 
 def _zipped(name: str, words: Words) -> str:
     """A format as it is downloaded."""
     return words._("%(format)s, in a zip", format=words._(name))
-
-
-def _first_days(words: Words) -> tuple[date, date]:
-    """Of this month, and of the last one."""
-    this = words.now.astimezone(words.zone).date().replace(day=1)
-    return this, (this - timedelta(days=1)).replace(day=1)
 
 
 def is_day(text: str) -> bool:
@@ -168,11 +156,6 @@ def is_day(text: str) -> bool:
 def blocks(text: str) -> list[str]:
     """The blocks that were typed, with commas between them."""
     return [name for name in (part.strip() for part in text.split(",")) if name]
-
-
-def _when(report: Mapping[str, Any], words: Words) -> str:
-    local = report["submitted_at"].astimezone(words.zone)
-    return f"{words.day_text(local.date(), short=True, weekday=False)}, {words.hour_text(local)}"
 
 
 def keeping(config: Config, words: Words) -> str:

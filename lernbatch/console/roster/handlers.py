@@ -9,13 +9,14 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response
 
 from lernbatch.archive.model import Row
-from lernbatch.bulk import drafts, plans
+from lernbatch.bulk import drafts, plans, reader
 from lernbatch.bulk.model import BulkPlanRequest, Move, RosterDraft
 from lernbatch.bulk.rules import PlanOutdated, UnknownChange
 from lernbatch.console import batch_frame, lists, people, rendering
 from lernbatch.console.roster import view
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.tables.model import Unreadable
+from lernbatch.web import audit
 
 CHANGES, DAYS = 20, 30  # of a batch: how many, and of how long ago, can be taken back here
 ROWS = 50  # of a page
@@ -40,7 +41,7 @@ async def show(visit: Visit) -> Response:
 
 async def read(visit: Visit) -> Response:
     """POST …, do=read: plan the list of a file, or the ids that were typed. Nothing happens in the batch."""
-    day, _, most = await batch_frame.managed(visit), visit.words._, visit.services.config.bulk_row_limit
+    day, _ = await batch_frame.managed(visit), visit.words._
     file, typed = visit.files.get("file"), visit.form.get("ids", "")
     if file is None and not typed.strip():
         visit.refuse(_("Choose a file, or type the ids of the people."), "file")
@@ -48,9 +49,9 @@ async def read(visit: Visit) -> Response:
     field = "ids" if file is None else "file"
     try:
         if file is None:
-            lines = await asyncio.to_thread(drafts.read_text, typed, most)
+            lines = await asyncio.to_thread(drafts.read_text, typed, visit.services.config.bulk_row_limit)
         else:
-            lines = await asyncio.to_thread(drafts.read_lines, file.content, most)
+            lines = await reader.read_roster(visit.services, file.content)
     except Unreadable as wrong:
         visit.refuse(wrong.sentence, field)
         return await show(visit)
@@ -65,6 +66,7 @@ async def read(visit: Visit) -> Response:
     )
     name = file.name if file is not None else ""
     draft = await drafts.make(visit.services, visit.caller, request, lines, name)
+    await audit.note_list(visit.call, "bulk.plan", len(draft.plan.decisions), draft.batch_id)
     return see_other(_address(visit, draft.draft_id))
 
 

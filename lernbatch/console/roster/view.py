@@ -53,7 +53,9 @@ def newer(applied: Sequence[AppliedPlan], change_id: str) -> AppliedPlan | None:
 
 def plan(draft: RosterDraft, capacity: int | None, words: Words) -> dict[str, Any]:
     """The plan as counts that add up to the lines and the members, before and after."""
-    counts = _counts(draft)
+    counted = Counter(row.move for row in draft.plan.decisions)
+    counted[Move.INVALID] += sum(line.flaw is not None for line in draft.lines)
+    counts = {move: counted[move] for move in KINDS}
     total, x, bars = sum(counts.values()), 0.0, []
     for move, count in counts.items():
         width = round(_WIDTH * count / total, 1) if total else 0
@@ -134,12 +136,6 @@ def _rows(draft: RosterDraft) -> list[dict[str, Any]]:
     ]
     order = {move: number for number, move in enumerate(KINDS)}
     return [{**row, "will": KINDS[row["move"]][3]} for row in sorted(rows, key=lambda row: order[row["move"]])]
-
-
-def _counts(draft: RosterDraft) -> dict[Move, int]:
-    counted = Counter(row.move for row in draft.plan.decisions)
-    counted[Move.INVALID] += sum(line.flaw is not None for line in draft.lines)
-    return {move: counted[move] for move in KINDS}
 
 
 def difference(before: BulkPlan, after: BulkPlan) -> int:

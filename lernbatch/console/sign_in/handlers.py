@@ -43,8 +43,8 @@ async def choose(visit: Visit) -> Response:
     person, token = person_and_token
     kept = sessions.kept_form(visit.services, visit.form.get("kept", ""))
     cookie, _ = await sessions.begin(visit.services, person.user_id, person.name, Grant(token), kept)
-    wanted = rules.safe_next(visit.form.get("next"))
-    return _signed_in(visit, cookie, f"{wanted}?{endpoint.KEPT}=1" if kept else wanted)
+    address = rules.safe_next(visit.form.get("next"))
+    return _signed_in(visit, cookie, f"{address}?{endpoint.KEPT}=1" if kept else address)
 
 
 async def go_to_provider(visit: Visit) -> Response:

@@ -1,4 +1,8 @@
-"""The nouns of the outbox, and the envelope that the platform's job events share."""
+"""The nouns of the outbox, and the envelope that the platform's job events share.
+
+An event is made in the `events.py` of the room where it happens, in the transaction of what happened. What webhooks are
+told is announcements.announcement; what telemetry is told, telemetry.py.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import ip_address
@@ -36,7 +36,6 @@ Record: TypeAlias = tuple[str, bytes, bytes]  # topic, key, value
 
 if TYPE_CHECKING:  # loaded where there are brokers
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-    from aiokafka.producer.message_accumulator import BatchBuilder
 
 
 async def start(client: AIOKafkaProducer | AIOKafkaConsumer, config: Config) -> None:
@@ -75,11 +74,25 @@ class Producer:
         What follows a record of its topic and key that failed does not overtake it, unless that one was refused.
         Raises: Upstream, when no broker can be reached, or when nothing may leave.
         """
+        from aiokafka.partitioner import DefaultPartitioner
+
         if self._config.is_muted:
             raise Upstream("Kafka is not written to: LERNBATCH_TAKEOVER is set")
         missing = await self._missing({topic for topic, _, _ in records})
-        answers = [self._refusal(record, missing) for record in records]
-        queues = self._queues(await self._connected(), records, answers)
+        answers: list[BaseException | None] = []
+        by_partition: dict[tuple[str, int], _PartitionQueue] = {}
+        cluster = (await self._connected()).client.cluster
+        for number, (topic, key, value) in enumerate(records):
+            if len(key) + len(value) > self._config.kafka_max_event_bytes:
+                answers.append(EventTooLarge(f"{len(value)} bytes"))
+            elif topic in missing:
+                answers.append(NoSuchTopic(topic))
+            else:
+                answers.append(None)  # its queue fills it in
+                partitions = sorted(cluster.partitions_for_topic(topic))
+                place = topic, DefaultPartitioner()(key, partitions, partitions)
+                by_partition.setdefault(place, _PartitionQueue(*place, records, answers)).waiting.append(number)
+        queues = [*by_partition.values()]
         while queues:
             producer = await self._connected()
             await asyncio.gather(*(queue.send(producer, self._config.upstream_timeout_seconds) for queue in queues))
@@ -88,26 +101,6 @@ class Producer:
                 await self.close()
             queues = [queue for queue in queues if queue.waiting]
         return answers
-
-    def _queues(
-        self, producer: AIOKafkaProducer, records: Sequence[Record], answers: list[BaseException | None]
-    ) -> list[_PartitionQueue]:
-        """The records that are not refused yet, by partition; `answers` is what their queues fill in."""
-        from aiokafka.partitioner import DefaultPartitioner
-
-        queues: dict[tuple[str, int], _PartitionQueue] = {}
-        for number, (topic, key, _) in enumerate(records):
-            if answers[number] is None:
-                partitions = sorted(producer.client.cluster.partitions_for_topic(topic))
-                place = topic, DefaultPartitioner()(key, partitions, partitions)
-                queues.setdefault(place, _PartitionQueue(*place, records, answers)).waiting.append(number)
-        return [*queues.values()]
-
-    def _refusal(self, record: Record, missing: Collection[str]) -> BaseException | None:
-        topic, key, value = record
-        if len(key) + len(value) > self._config.kafka_max_event_bytes:
-            return EventTooLarge(f"{len(value)} bytes")
-        return NoSuchTopic(topic) if topic in missing else None
 
     async def _missing(self, topics: set[str]) -> set[str]:
         """Those of `topics` that the brokers do not have. One of them must not keep the others waiting."""
@@ -172,7 +165,12 @@ class _PartitionQueue:
 
         self.has_failed = False
         while self.waiting and not self.has_failed:
-            numbers = self._next_batch(batch := producer.create_batch())
+            batch, numbers = producer.create_batch(), list[int]()  # what fits of what waits, and its places
+            for number in self.waiting:
+                _, key, value = self.records[number]
+                if (numbers and self.one_by_one) or batch.append(timestamp=None, key=key, value=value) is None:
+                    break
+                numbers.append(number)
             try:
                 async with asyncio.timeout(timeout_seconds):
                     await (await producer.send_batch(batch, self.topic, partition=self.partition))
@@ -195,16 +193,6 @@ class _PartitionQueue:
             else:
                 for _ in numbers:
                     self.waiting.popleft()
-
-    def _next_batch(self, batch: BatchBuilder) -> list[int]:
-        """Put the first of what waits into `batch`; their places."""
-        numbers: list[int] = []
-        for number in self.waiting:
-            _, key, value = self.records[number]
-            if (numbers and self.one_by_one) or batch.append(timestamp=None, key=key, value=value) is None:
-                break
-            numbers.append(number)
-        return numbers
 
 
 def is_loopback(server: str) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,7 +54,12 @@ async def make(config: Config, dsn: str, folder: Path, now: datetime, recipients
     Raises: Unusable, when anything could not be read or written; the folder has no manifest then.
     """
     sealing = _recipients(recipients)
-    _make_empty(folder)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # noqa: ASYNC240 - a command serves nobody meanwhile
+        if next(folder.iterdir(), None) is not None:  # noqa: ASYNC240
+            raise Unusable(f"{folder} is not empty: a backup needs a folder of its own.")
+    except OSError as wrong:
+        raise Unusable(f"{folder} cannot be used: {wrong.strerror}.") from wrong
     conn = await hosts.connect(dsn)
     try:
         async with conn.transaction(isolation="repeatable_read", readonly=True):
@@ -67,7 +72,8 @@ async def make(config: Config, dsn: str, folder: Path, now: datetime, recipients
         await conn.close()
     sources, elsewhere = _sources(config), _kept_elsewhere(config)
     for name, source in sources.items():
-        for path in _files_below(source):
+        # In the order of their names; nothing of what a killed process has left half written.
+        for path in sorted(path for path in source.rglob("*") if path.is_file() and "#" not in path.name):
             with suppress(FileNotFoundError), path.open("rb") as opened:  # the retention may remove one meanwhile
                 stored.append(_store(opened, folder, f"{name}/{path.relative_to(source).as_posix()}", sealing))
     if FILES not in sources:
@@ -173,11 +179,6 @@ def _kept_elsewhere(config: Config) -> list[str]:
     return [sentence for sentence, holds in sentences.items() if holds]
 
 
-def _files_below(folder: Path) -> Iterable[Path]:
-    """In the order of their names; none of what a killed process has left half written."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and "#" not in path.name)
-
-
 def _targets(config: Config, manifest: Manifest) -> dict[str, Path]:
     """Where the files of a backup belong, by their path in it. Raises: Unusable, when one leads out of its folder."""
     sources, targets = _sources(config), {}
@@ -193,15 +194,6 @@ def _targets(config: Config, manifest: Manifest) -> dict[str, Path]:
         elif name == FILES:
             raise Unusable("The backup holds files of a folder, and LERNBATCH_FILE_STORE is none: name a folder.")
     return targets
-
-
-def _make_empty(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if next(folder.iterdir(), None) is not None:
-            raise Unusable(f"{folder} is not empty: a backup needs a folder of its own.")
-    except OSError as wrong:
-        raise Unusable(f"{folder} cannot be used: {wrong.strerror}.") from wrong
 
 
 def _manifest(folder: Path) -> Manifest:

@@ -47,9 +47,11 @@ def _running(
     environment.setdefault("PGTARGETSESSIONATTRS", "primary")  # of several hosts the one that we are connected to
     words = [_program(config, name), *options]
     if dsn is not None:
-        address, password = _without_password(dsn)  # which other users of the machine could read among the arguments
-        words.append(f"--dbname={address}")
-        environment |= {"PGPASSWORD": password} if password else {}
+        parts = urlsplit(dsn)
+        if parts.password:  # which other users of the machine could read among the arguments
+            environment["PGPASSWORD"] = unquote(parts.password)
+        user, at, host = parts.netloc.rpartition("@")
+        words.append(f"--dbname={urlunsplit(parts._replace(netloc=user.partition(':')[0] + at + host))}")
     with subprocess.Popen(  # noqa: S603 - PostgreSQL's own programs
         words,
         env=environment,
@@ -74,13 +76,6 @@ def _program(config: Config, name: str) -> str:
         path = binaries(config.pg_bin) / name
         if path.is_file():
             return str(path)
-    if (found := shutil.which(name)) is None:
+    if (program := shutil.which(name)) is None:
         raise Unusable(f"There is no {name}: install PostgreSQL's client programs, or set LERNBATCH_PG_BIN.")
-    return str(Path(found))
-
-
-def _without_password(dsn: str) -> tuple[str, str]:
-    parts = urlsplit(dsn)
-    user, at, host = parts.netloc.rpartition("@")
-    name = user.partition(":")[0]
-    return urlunsplit(parts._replace(netloc=f"{name}{at}{host}")), unquote(parts.password or "")
+    return str(Path(program))

@@ -93,7 +93,9 @@ def _question(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text_maps(value: Any) -> list[dict[str, str]]:
     listed = value if isinstance(value, list) else []
-    return [{str(key): text(one) or "" for key, one in entry.items()} for entry in listed if isinstance(entry, dict)]
+    return [
+        {str(key): text(value) or "" for key, value in entry.items()} for entry in listed if isinstance(entry, dict)
+    ]
 
 
 def aggregate_row(row: SourceRow, options: ConvertOptions, courses: BatchCourses) -> RowResult:

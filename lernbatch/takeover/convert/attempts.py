@@ -31,7 +31,7 @@ def attempts_in_batch(
 ) -> list[ConvertedAttempt]:
     """All attempts of a learner in a batch: the table's, then archived ones, then what only aggregates tell of."""
     attempts: dict[tuple[str, str], ConvertedAttempt] = {}
-    for staged in sorted(rows, key=lambda one: one.archived):
+    for staged in sorted(rows, key=lambda staged: staged.archived):
         key = (staged.content_id, staged.attempt_id)
         problem_key = (user_id, staged.batch_id, *key)
         before = attempts.get(key)

@@ -27,7 +27,7 @@ def batch_row(batch: ConvertedBatch, zone: tzinfo) -> Values:
         "createdfor": batch.created_for or None,
         "mentors": batch.mentors or None,
         "status": batch.status,
-        "start_date": _midnight(batch.start_date, zone),
+        "start_date": datetime.combine(batch.start_date, time(), zone).astimezone(UTC),
         "startdate": batch.start_date.isoformat(),
         "end_date": _last_moment(batch.end_date, zone),
         "enddate": _day(batch.end_date),
@@ -173,10 +173,6 @@ def _moment(ms: int | None) -> datetime | None:
 
 def _day(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
-
-
-def _midnight(day: date, zone: tzinfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _last_moment(day: date | None, zone: tzinfo) -> datetime | None:

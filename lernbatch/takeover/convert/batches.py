@@ -63,8 +63,10 @@ def convert_batches(
     converted = Converted()
     candidates: dict[str, list[_Candidate]] = defaultdict(list)
     for row in rows:
-        key = _key(row, options)
-        if key is None or _is_too_long(row, *key):
+        key, values = _key(row, options), row.values
+        people = [text(values.get("createdby")) or "", *texts(values.get("createdfor")), *texts(values.get("mentors"))]
+        # No index of ours can hold a longer id of what it is about, or of who may change it.
+        if key is None or len("".join(key)) > LONGEST_KEY or any(len(user_id) > LONGEST_KEY for user_id in people):
             reason = "it has no course or batch" if key is None else f"an id has more than {LONGEST_KEY} characters"
             said = {"place": row.place, "reason": reason}
             _hold(converted, row, MoveProblem("row-unreadable", (row.table,), said))
@@ -97,13 +99,6 @@ def _key(row: SourceRow, options: ConvertOptions) -> tuple[str, str] | None:
     if not course_id or not batch_id:
         return None
     return cleaned(course_id)[0], cleaned(options.batch_id(course_id, batch_id))[0]
-
-
-def _is_too_long(row: SourceRow, course_id: str, batch_id: str) -> bool:
-    """Whether an index of ours cannot hold what it is about, or who may change it."""
-    values = row.values
-    people = [text(values.get("createdby")) or "", *texts(values.get("createdfor")), *texts(values.get("mentors"))]
-    return len(course_id) + len(batch_id) > LONGEST_KEY or any(len(one) > LONGEST_KEY for one in people)
 
 
 def _hold(converted: Converted, row: SourceRow, problem: MoveProblem) -> None:

@@ -69,7 +69,7 @@ def with_missing_entries(
 ) -> list[dict[str, str]]:
     """`entries`, and one for each active record that has none, by its id or its name."""
     joined = list(entries)
-    for record in sorted(active, key=lambda one: (one.issued_ms or 0, one.certificate_id)):
+    for record in sorted(active, key=lambda record: (record.issued_ms or 0, record.certificate_id)):
         ids, names = {identifier(entry) for entry in joined}, {_name(entry) for entry in joined}
         if record.certificate_id in ids or record.name.lower() in names:
             continue
@@ -104,7 +104,7 @@ def convert_records(user_id: str, parts: Sequence[CertificatesInBatch], converte
                 listed.setdefault(certificate_id, (part, entry))
     taken: dict[str, tuple[CertificatesInBatch, StagedCertificate]] = {}
     records = [(part, record) for part in parts for record in part.records]
-    for part, record in sorted(records, key=lambda one: (one[1].source != "registry", -(one[1].issued_ms or 0))):
+    for part, record in sorted(records, key=lambda row: (row[1].source != "registry", -(row[1].issued_ms or 0))):
         fate = Fate.JOINED if record.certificate_id in taken else Fate.TAKEN
         converted.fates[TABLES[record.source], fate] += 1
         if fate is Fate.TAKEN:

@@ -99,8 +99,8 @@ def highest(first: ContentState | None, second: ContentState) -> ContentState:
     if first == second:
         return first
 
-    def latest(one: int | None, other: int | None) -> int | None:
-        return max((at for at in (one, other) if at is not None), default=None)
+    def latest(first: int | None, other: int | None) -> int | None:
+        return max((at for at in (first, other) if at is not None), default=None)
 
     details = [each for each in (first.details, second.details) if each is not None]
     return ContentState(
@@ -111,7 +111,7 @@ def highest(first: ContentState | None, second: ContentState) -> ContentState:
         latest(first.last_access_ms, second.last_access_ms),
         latest(first.last_completed_ms, second.last_completed_ms),
         max(first.last_updated_ms, second.last_updated_ms),
-        max(details, key=lambda one: (one[0], msgspec.json.encode(one[1], order="sorted")), default=None),
+        max(details, key=lambda detail: (detail[0], msgspec.json.encode(detail[1], order="sorted")), default=None),
     )
 
 

@@ -10,13 +10,20 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.console import chromium
-from tests.console.chromium import WIDE, Reader, Theme
+from tests.console.chromium import PHONE, WIDE, Reader, Theme
 from tests.console.term import Term, term_of
 from tests.people import Person
 from tests.real import chromium as installed
 from tests.running import Running
 
 Readers = Callable[..., Reader]
+# Both themes, both widths; each of the one with each of the other where `make test-real` runs.
+APPEARANCES = [
+    ("light", WIDE),
+    ("dark", PHONE),
+    pytest.param("light", PHONE, marks=pytest.mark.real),
+    pytest.param("dark", WIDE, marks=pytest.mark.real),
+]
 collect_ignore_glob = [] if installed.program() else ["test_*.py"]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -21,14 +23,23 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RUN = r"""tags => axe.run(document, {runOnly: tags, resultTypes: ["violations"]}).then(
     result => result.violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${node.target} ${node.html}`)))"""
 # Each language, theme and width with each of the others once.
-VIEWS: tuple[tuple[str, Theme, int], ...] = (
+View = tuple[str, Theme, int]
+VIEWS: tuple[View, ...] = (
     ("en", "light", WIDE),
     ("en", "dark", PHONE),
     ("ur", "light", PHONE),
     ("ur", "dark", WIDE),
 )
-# Files, pages that lead to another one, and pages that need something which is asked for there first.
-LEFT_OUT = ("/", "/console", "/console/", "/console/callback", "/b/{batch_id}", "/console/{path:path}")
+# Files, pages that lead to another one, and pages that need something which is asked for there first, or is off here.
+LEFT_OUT = (
+    "/",
+    "/console",
+    "/console/",
+    "/console/callback",
+    "/b/{batch_id}",
+    "/console/webhooks",
+    "/console/{path:path}",
+)
 ADDRESSES = [
     page.path
     for page in PAGES
@@ -57,8 +68,7 @@ def test_axe_says_what_is_wrong_with_a_page(readers: Readers) -> None:
     assert [text.partition(":")[0] for text in page.evaluate(RUN, TAGS)] == ["html-has-lang"]
 
 
-@pytest.mark.parametrize("path", ADDRESSES)
-def test_k69_k73_axe_finds_nothing_and_nothing_scrolls_sideways(readers: Readers, service: Running, path: str) -> None:
+def complaints_of(path: str, views: Sequence[View], readers: Readers, service: Running) -> list[str]:
     service.sql(
         "INSERT INTO sandbox_person (user_id, first_name, last_name, roles) VALUES ($1, 'Prabha', 'Rao', $2)"
         " ON CONFLICT DO NOTHING",
@@ -70,7 +80,7 @@ def test_k69_k73_axe_finds_nothing_and_nothing_scrolls_sideways(readers: Readers
     enrol(service, learner, batch_id)
     page = readers(reader_of(path, learner), language="en").page
     complaints = []
-    for language, theme, width in VIEWS:
+    for language, theme, width in views:
         page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
         page.emulate_media(color_scheme=theme)
         page.goto(path.replace("{batch_id}", batch_id) + f"?language={language}")
@@ -79,4 +89,17 @@ def test_k69_k73_axe_finds_nothing_and_nothing_scrolls_sideways(readers: Readers
         complaints += [f"{language} {theme} {width} {text}" for text in page.evaluate(RUN, TAGS)]
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             complaints.append(f"{language} {theme} {width} scrolls sideways")
-    assert complaints == []
+    return complaints
+
+
+@pytest.mark.parametrize(("path", "view"), zip(ADDRESSES, cycle(VIEWS)))
+def test_k69_k73_axe_finds_nothing_and_nothing_scrolls_sideways(
+    readers: Readers, service: Running, path: str, view: View
+) -> None:
+    assert complaints_of(path, [view], readers, service) == []
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_k69_k73_nor_does_it_in_any_view(readers: Readers, service: Running, path: str) -> None:
+    assert complaints_of(path, VIEWS, readers, service) == []

@@ -71,6 +71,7 @@ def test_a_call_is_tried_with_a_token(readers: Readers, service: Running) -> Non
     assert reader.complaints == []
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(("theme", "width"), [("light", WIDE), ("dark", PHONE)])
 def test_axe_finds_nothing_on_it_and_nothing_scrolls_sideways(readers: Readers, theme: Theme, width: int) -> None:
     reader = readers(theme=theme, width=width)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.console.chromium import PHONE, WIDE, Theme
-from tests.console.pages.conftest import Readers
+from tests.console.chromium import Theme
+from tests.console.pages.conftest import APPEARANCES, Readers
 from tests.people import PLATFORM
 from tests.running import Running
 
 
-@pytest.mark.parametrize("width", [WIDE, PHONE])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "width"), APPEARANCES)
 def test_k64_operation_does_not_scroll_sideways(readers: Readers, service: Running, width: int, theme: Theme) -> None:
     service.sql(
         "INSERT INTO sandbox_person (user_id, first_name, last_name, roles) VALUES ($1, 'Prabha', 'Rao', $2)"

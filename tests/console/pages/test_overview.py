@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.console.chromium import PHONE, WIDE, Theme
-from tests.console.pages.conftest import Readers
+from tests.console.chromium import Theme
+from tests.console.pages.conftest import APPEARANCES, Readers
 from tests.learning import enrol, known_learner, new_batch
 from tests.people import MEERA, VIKRAM
 from tests.running import Running
@@ -33,8 +33,7 @@ def lively(service: Running) -> str:
     return batch_id
 
 
-@pytest.mark.parametrize("width", [WIDE, PHONE])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "width"), APPEARANCES)
 def test_k64_list_and_overview_do_not_scroll_sideways(
     readers: Readers, service: Running, lively: str, width: int, theme: Theme
 ) -> None:

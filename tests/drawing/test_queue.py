@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 
+import httpx
 import pytest
 
-from lernbatch.certificate import drawing_queue
-from lernbatch.certificate.drawing_queue import DrawingQueue, TooManyPictures
+from lernbatch.drawing import queue
+from lernbatch.drawing.queue import DrawingQueue, TooManyPictures
 from tests.certificate.cohort import Cohort, new_cohort
-from tests.people import ASHA, KAVYA, VIKRAM
-from tests.running import Running, running
+from tests.cli.commands import wait_for
+from tests.people import ASHA, KAVYA, VIKRAM, Person
+from tests.running import PATIENCE_SECONDS, Running, running
 
 
 class Scene:
@@ -62,7 +67,7 @@ def test_nobody_waits_for_more_than_a_share() -> None:
     async def scene() -> tuple[bool, int]:
         it = Scene()
         await it.hold()
-        for _ in range(drawing_queue.PER_CLIENT):
+        for _ in range(queue.PER_CLIENT):
             await it.come("a", 60)
         refused = await it.come("a", 60)
         await it.come("b")
@@ -71,19 +76,19 @@ def test_nobody_waits_for_more_than_a_share() -> None:
         await it.release()
         return "b" in it.order, len(it.order)
 
-    assert asyncio.run(scene()) == (True, drawing_queue.PER_CLIENT + 1)
+    assert asyncio.run(scene()) == (True, queue.PER_CLIENT + 1)
 
 
 def test_all_together_wait_for_no_more_than_there_may_be() -> None:
     async def scene() -> None:
         it = Scene()
         await it.hold()
-        for number in range(drawing_queue.MOST_CLIENTS):
+        for number in range(queue.MOST_CLIENTS):
             await it.come(f"client {number}", 60)
         with pytest.raises(TooManyPictures):
             await (await it.come("one more", 60))
         await it.release()
-        assert len(it.order) == drawing_queue.MOST_CLIENTS
+        assert len(it.order) == queue.MOST_CLIENTS
 
     asyncio.run(scene())
 
@@ -125,22 +130,30 @@ def hurried(new_dsn: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
         yield service
 
 
-@pytest.fixture
-def held_place(hurried: Running) -> Iterator[None]:
+@contextmanager
+def held(service: Running, of: Callable[[], DrawingQueue] = queue.drawing_queue) -> Iterator[None]:
     """Somebody else's picture is being drawn, all the time."""
-    held, done = threading.Event(), threading.Event()
+    begun, done = threading.Event(), threading.Event()
 
     async def hold() -> None:
-        async with drawing_queue.drawing_queue().slot("somebody else", None):
-            held.set()
+        async with of().slot("somebody else", None):
+            begun.set()
             await asyncio.to_thread(done.wait, 60)
 
-    thread = threading.Thread(target=lambda: hurried.run(hold()))
+    thread = threading.Thread(target=lambda: service.run(hold()))
     thread.start()
-    assert held.wait(30)
-    yield
-    done.set()
-    thread.join(30)
+    assert begun.wait(30)
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(30)
+
+
+@pytest.fixture
+def held_place(hurried: Running) -> Iterator[None]:
+    with held(hurried):
+        yield
 
 
 def test_a_picture_that_nobody_can_draw_in_time_is_503_and_when_to_come_again(
@@ -159,6 +172,57 @@ def test_a_picture_that_nobody_can_draw_in_time_is_503_and_when_to_come_again(
     assert hurried.call("GET", f"/api/rc/certificate/v1/download/{number}", headers=accepted).status_code == 503
     assert hurried.call("GET", f"/certs/{number}").status_code == 200  # the page itself needs no picture
     assert hurried.call("GET", f"/certs/{number}.json").status_code == 200
+
+
+def test_a_file_that_nobody_can_check_in_time_is_503_and_one_after_it_is_checked(hurried: Running) -> None:
+    def check() -> httpx.Response:
+        return hurried.http.post("/console/check", data={"do": "check"}, files={"file": ("a.pdf", b"%PDF-1.7 none")})
+
+    with held(hurried, queue.checking_queue):
+        answer = check()
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    wait_for(lambda: check().status_code == 422)
+
+
+@pytest.fixture(scope="module")
+def proxied(new_dsn: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service behind a proxy, whose requests wait for a picture as long as a test takes."""
+    settings: dict[str, Any] = {"trusted_proxies": "127.0.0.0/8", "certificate_drawing_seconds": 300}
+    with running(tmp_path_factory.mktemp("proxied"), new_dsn(), **settings) as service:
+        yield service
+
+
+@pytest.mark.parametrize("form", ["png", "svg"])
+def test_a_client_who_asks_for_many_pictures_has_a_share_and_others_have_theirs(proxied: Running, form: str) -> None:
+    cohort = new_cohort(proxied)
+    cohort.enrol(ASHA)
+    cohort.attach()
+    cohort.work()
+    path = f"/certs/{cohort.certificates()[0]['certificate_id']}.{form}"
+    share = queue.PER_CLIENT
+    # Behind one proxy: addresses, of IPv6 a customer's network, and a person wherever they are.
+    greedy, other, neighbour = "203.0.113.7", "203.0.113.8", "2001:db8::7"
+
+    def ask(address: str, person: Person | None = None) -> httpx.Response:
+        # A client of its own: the service's shared one may hold connections back.
+        headers = {"X-Forwarded-For": address, **proxied.headers(person)}
+        return httpx.get(f"{proxied.url}{path}", headers=headers, timeout=PATIENCE_SECONDS)
+
+    async def waiting() -> dict[str, int]:
+        return {client: len(places) for client, places in queue.drawing_queue()._waiting.items()}
+
+    with held(proxied), ThreadPoolExecutor(share + 3) as callers:
+        asked: list[Future[httpx.Response]] = [callers.submit(ask, greedy) for _ in range(share)]
+        wait_for(lambda: proxied.run(waiting()) == {greedy: share})
+        refused = ask(greedy)
+        asked += [callers.submit(ask, other), callers.submit(ask, neighbour), callers.submit(ask, greedy, ASHA)]
+        expected = {greedy: share, other: 1, "2001:db8::/64": 1, ASHA.user_id: 1}
+        wait_for(lambda: proxied.run(waiting()) == expected)
+        asked_again = ask(greedy)
+    for answer in (refused, asked_again):
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert {answer.result().status_code for answer in asked} == {200}
+    assert ask(greedy).status_code == 200
 
 
 def test_a_zip_waits_as_long_as_it_takes(hurried: Running) -> None:

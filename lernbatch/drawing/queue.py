@@ -1,4 +1,4 @@
-"""The queue for the renderer: with a deadline, and in rotation among clients."""
+"""The queues for what anybody may ask of a process of ours: with a deadline, and in rotation among clients."""
 
 from __future__ import annotations
 
@@ -21,10 +21,21 @@ class TooManyPictures(Busy):
     retry_after_seconds = 5
 
 
-class DrawingQueue:
-    """One drawing at a time. A client with many pictures delays every other client by one picture at most."""
+class TooManyChecks(Busy):
+    """More files of certificates are sent than can be read in time."""
 
-    def __init__(self) -> None:
+    message = "Too many files are checked at the moment, please try again later."
+    retry_after_seconds = 5
+
+
+class DrawingQueue:
+    """One drawing at a time. A client with many pictures delays every other client by one picture at most.
+
+    `refusal`: what is told to who waits in vain.
+    """
+
+    def __init__(self, refusal: type[Busy] = TooManyPictures) -> None:
+        self._refusal = refusal
         self._busy = False
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
@@ -32,7 +43,7 @@ class DrawingQueue:
     async def slot(self, client: str, seconds: float | None) -> AsyncIterator[None]:
         """Hold the renderer in the block. `seconds`: the longest wait for it; None: as long as it takes.
 
-        Raises: TooManyPictures, at the deadline, or at once where this client or all clients wait for too many.
+        Raises: the refusal, at the deadline, or at once where this client or all clients wait for too many.
         """
         if self._busy:
             await self._wait(client, seconds)
@@ -46,7 +57,7 @@ class DrawingQueue:
         if seconds is not None and (
             len(self._waiting.get(client, ())) >= PER_CLIENT or len(self._waiting) >= MOST_CLIENTS
         ):
-            raise TooManyPictures
+            raise self._refusal
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(client, deque()).append(place)
         try:
@@ -54,7 +65,7 @@ class DrawingQueue:
                 await asyncio.shield(place)
         except TimeoutError as late:
             self._leave(client, place)
-            raise TooManyPictures from late
+            raise self._refusal from late
         except BaseException:
             self._leave(client, place)
             raise
@@ -80,8 +91,14 @@ class DrawingQueue:
 
 
 _QUEUES: WeakKeyDictionary[asyncio.AbstractEventLoop, DrawingQueue] = WeakKeyDictionary()
+_CHECKING: WeakKeyDictionary[asyncio.AbstractEventLoop, DrawingQueue] = WeakKeyDictionary()
 
 
 def drawing_queue() -> DrawingQueue:
     """The queue of the running loop: a process has one loop, tests have several."""
     return _QUEUES.setdefault(asyncio.get_running_loop(), DrawingQueue())
+
+
+def checking_queue() -> DrawingQueue:
+    """Likewise, for the files that are checked."""
+    return _CHECKING.setdefault(asyncio.get_running_loop(), DrawingQueue(TooManyChecks))

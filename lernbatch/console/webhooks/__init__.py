@@ -1,0 +1,1 @@
+"""Webhooks of an organisation, for who administers it: which there are, and what became of their messages."""
