@@ -28,7 +28,7 @@ NUMBER = "00000000-0000-0000-0000-000000000000"  # of a certificate that was nev
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class DrawnSample:
     """A template drawn with one name. `picture`: an SVG; None, and `problem` says why there is none.
 
     `undrawable`: characters of the name that no font draws.
@@ -49,7 +49,7 @@ def typical(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(by_script.values()))[:MOST_SAMPLES]
 
 
-async def draw(services: Services, batch: Batch, template: Template, otherwise: str, client: str) -> list[Sample]:
+async def draw(services: Services, batch: Batch, template: Template, otherwise: str, client: str) -> list[DrawnSample]:
     """The template with typical names of the batch, as far as they are kept; with `otherwise`, while there are none.
 
     `client`: who waits for it. Raises: TooManyPictures, Upstream.
@@ -72,7 +72,7 @@ async def draw(services: Services, batch: Batch, template: Template, otherwise: 
                 picture = await loop.run_in_executor(renderer.EXECUTOR, renderer.RENDERER.draw, job)
         except BadPicture as bad:
             problem = str(bad)
-        samples.append(Sample(name, picture, fonts.lacks(name), problem))
+        samples.append(DrawnSample(name, picture, fonts.lacks(name), problem))
     return samples
 
 

@@ -125,9 +125,6 @@ ORDER BY e.user_id || ''
    WHERE e.batch_id = :batch_id AND e.active AND p.sealed IS NOT NULL
    LIMIT :limit;
 
--- ask_for_names
--- The profiles of a batch are fetched by a job, as summaries by place ask for it.
-
 -- request_profiles
 -- The profiles of a batch are fetched by a job: summaries by place and searches by name ask for it.
 INSERT INTO people_due (batch_id, asked_at, after_user_id)

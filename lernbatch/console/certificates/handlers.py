@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from lernbatch.certificate import actions, bundle, sample, verification
 from lernbatch.certificate.model import Certificate
-from lernbatch.certificate.sample import Sample
+from lernbatch.certificate.sample import DrawnSample
 from lernbatch.certificate.wire import read_change, read_issue, read_span
 from lernbatch.console import batch_frame, cursors, people, rendering
 from lernbatch.console.batch_frame import BatchDay
@@ -44,7 +44,7 @@ async def show(visit: Visit, name: str | None = None, looked_at: Template | None
     secret = visit.session.csrf
     before = view.place(cursors.read(secret, about, after)) if after else None
     names_are_known = name is None or await make_findable(services, batch.batch_id)
-    samples: list[Sample] = []
+    samples: list[DrawnSample] = []
     if looked_at is not None:
         samples = await sample.draw(services, batch, looked_at, visit.session.name, visit.session.user_id)
     rows = await verification.issued_in(services, batch.batch_id, since, until, before, name, limit=ROWS + 1)

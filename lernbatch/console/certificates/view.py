@@ -8,7 +8,7 @@ from typing import Any
 
 from lernbatch.certificate.model import Certificate, CertificateStatus, ChangeCode
 from lernbatch.certificate.rules import CHANGES
-from lernbatch.certificate.sample import Sample
+from lernbatch.certificate.sample import DrawnSample
 from lernbatch.certificate.wire import CODES_BY_HAND, recipient_name
 from lernbatch.console import awards
 from lernbatch.console.dates.award import RuleForm, criteria_of
@@ -89,7 +89,7 @@ def page(
     }
 
 
-def samples(drawn: Sequence[Sample]) -> list[dict[str, Any]]:
+def samples(drawn: Sequence[DrawnSample]) -> list[dict[str, Any]]:
     """Samples of a template, with the picture as a page shows it: an image, in which nothing runs or loads."""
     return [
         {
