@@ -10,7 +10,7 @@ from uuid import uuid4
 import msgspec
 
 from lernbatch.bulk import plans
-from lernbatch.bulk.model import BulkPlanRequest, Move, RosterDraft, RosterLine
+from lernbatch.bulk.model import BulkPlanRequest, Move, RosterDraft, RosterLine, WaitingDraft
 from lernbatch.database import db, sql
 from lernbatch.errors import NotFound
 from lernbatch.sealing import seal_of
@@ -103,6 +103,13 @@ async def find(services: Services, caller: Caller, batch_id: str, draft_id: str)
         raise UnknownDraft
     packed = seal_of(services.config).open(sealed, draft_id)
     return await asyncio.to_thread(lambda: _DRAFT.decode(zlib.decompress(packed)))
+
+
+async def waiting(services: Services, caller: Caller, batch_id: str, *, limit: int) -> list[WaitingDraft]:
+    """The caller's drafts of a batch that were neither applied nor discarded, the newest first."""
+    return await db.all(
+        services.pool, WaitingDraft, Q.drafts_of, batch_id=batch_id, made_by=caller.user_id, limit=limit
+    )
 
 
 async def discard(services: Services, draft: RosterDraft) -> None:

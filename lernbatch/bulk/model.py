@@ -156,6 +156,14 @@ class RosterDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingDraft:
+    """A roster that waits for a decision."""
+
+    draft_id: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AppliedPlan:
     """A change with who made it and when, as a list shows it."""
 

@@ -105,6 +105,14 @@ VALUES (:draft_id, :batch_id, :made_by, :now, :user_ids, :sealed);
 -- draft_by_id
 SELECT sealed FROM roster_draft WHERE draft_id = :draft_id AND batch_id = :batch_id AND made_by = :made_by;
 
+-- drafts_of
+-- A batch's that somebody made, the newest first. They are few: each is forgotten after a week.
+  SELECT draft_id, made_at
+    FROM roster_draft
+   WHERE batch_id = :batch_id AND made_by = :made_by
+ORDER BY made_at DESC
+   LIMIT :limit;
+
 -- sealed_drafts
   SELECT draft_id AS about, sealed
     FROM roster_draft

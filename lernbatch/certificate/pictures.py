@@ -93,11 +93,24 @@ def _draw(
         cached = _CACHE.get(key)
     if cached is not None:
         return cached
+    job = render_job(services, certificate, design, form, qr)
+    drawn = renderer.RENDERER.draw(job)
+    if form == "png":
+        drawn = baking.to_png(drawn, job.credential)
+    elif form == "svg":
+        drawn = baking.to_svg(drawn, job.credential)  # a PDF has it already
+    with _CACHE_LOCK, suppress(ValueError):  # one that is larger than the whole cache is drawn again
+        _CACHE[key] = drawn
+    return drawn
+
+
+def render_job(services: Services, certificate: Certificate, design: Design, form: str, qr: str) -> RenderJob:
+    """What the renderer is to draw. `form`: svg, png or pdf."""
     signed = rfc8785.dumps(dict(certificate.credential))
     public_url, zone = services.config.base_url, services.clock.zone
     code = qr_codes.qr_png(qr_codes.qr_content(f"{public_url}/certs/{certificate.certificate_id}", qr, signed))
     fonts = services.config.certificate_font_folder
-    job = RenderJob(
+    return RenderJob(
         form=form,
         source=design.source,
         embedded=design.embedded,
@@ -109,14 +122,6 @@ def _draw(
         author=wire.vouching_name(certificate),
         made_at=certificate.issued_at,
     )
-    drawn = renderer.RENDERER.draw(job)
-    if form == "png":
-        drawn = baking.to_png(drawn, signed)
-    elif form == "svg":
-        drawn = baking.to_svg(drawn, signed)  # a PDF has it already
-    with _CACHE_LOCK, suppress(ValueError):  # one that is larger than the whole cache is drawn again
-        _CACHE[key] = drawn
-    return drawn
 
 
 @cache

@@ -424,12 +424,13 @@ SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name
  LIMIT :limit;
 
 -- issued_in
--- A page of what a batch issued, whatever it is worth now, the newest first; null: from the beginning. `named`: its
--- number, its learner's id, or the beginnings of words of the name that the learner has now.
+-- A page of what a batch issued from :since until before :until, whatever it is worth now, the newest first; `before`
+-- null: from the beginning. `named`: its number, its learner's id, or the beginnings of words of the name that the learner has now.
 SELECT user_id, batch_id, template_id, revision, certificate_id, course_id, name, status, status_index, credential,
        template, decision, earned_at, issued_at, expires_at, changed_at, changed_by, change_reason, change_code
   FROM certificate
  WHERE batch_id = :batch_id AND status <> 'superseded'
+   AND issued_at >= :since AND issued_at < :until
    AND (:before_at::timestamptz IS NULL OR (issued_at, certificate_id) < (:before_at, :before_id::text))
    AND (:named::text IS NULL OR certificate_id = lower(:named) OR user_id = :named OR user_id IN (
          SELECT p.user_id FROM unnest(:name_marks::text[]) AS wanted (marks)

@@ -78,9 +78,18 @@ async def of_learner(
 
 
 async def issued_in(
-    services: Services, batch_id: str, before: tuple[datetime, str] | None, name: str | None = None, *, limit: int
+    services: Services,
+    batch_id: str,
+    since: datetime,
+    until: datetime,
+    before: tuple[datetime, str] | None,
+    name: str | None = None,
+    *,
+    limit: int,
 ) -> list[Certificate]:
-    """What a batch issued, without what was replaced, the newest first. `before`: moment and id where a page ended.
+    """What a batch issued from `since` until before `until`, without what was replaced, the newest first.
+
+    `before`: moment and id where a page ended.
 
     `name`: only those of a number, of a learner's id, or of learners who are called so.
     """
@@ -90,6 +99,8 @@ async def issued_in(
         Certificate,
         Q.issued_in,
         batch_id=batch_id,
+        since=since,
+        until=until,
         before_at=before_at,
         before_id=before_id,
         **names.condition(seal_of(services.config), name),

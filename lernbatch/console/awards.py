@@ -45,7 +45,7 @@ def rule(template: Template, course: Course | None, words: Words) -> list[str]:
             parts.append(_("score %(bound)s in %(name)s", bound=percent_bound(bound, words), name=name))
         if criterion.attempts is not None:
             parts.append(_("use %(bound)s attempts", bound=count_bound(criterion.attempts, words)))
-    parts += [_("have the %(attribute)s that is asked for", attribute=attribute) for attribute in asked.user]
+    parts += [_attribute(attribute, words) for attribute in asked.user]
     return parts or [_("are in the batch")]
 
 
@@ -131,7 +131,7 @@ def _step(part: CriteriaResult, explanation: Explanation, words: Words) -> tuple
         text = _("Use %(bound)s attempts", bound=count_bound(read_bound(str(evidence["wanted"])), words))
         return text, words.ngettext("%(num)s is used", "%(num)s are used", used)
     if part.rule == "user":
-        return _("Have the %(attribute)s that is asked for", attribute=evidence["attribute"]), ""
+        return _capital(_attribute(evidence["attribute"], words)), ""
     return _capital(words._(part.because)), ""
 
 
@@ -153,6 +153,8 @@ def _why(part: CriteriaResult, explanation: Explanation, words: Words) -> str:
     if part.rule == "attempts":
         return _("more attempts were used than the rule allows")
     if part.rule == "user":
+        if part.evidence["attribute"] == "rootOrgId":
+            return _("it is for people of another organisation")
         return _("it is for people with another %(attribute)s", attribute=part.evidence["attribute"])
     return words._(part.because)
 
@@ -175,6 +177,12 @@ def _status(status: int, words: Words) -> str:
     if status == Progress.COMPLETED:
         return words._("complete the course")
     return words._("begin the course") if status == Progress.STARTED else words._("are in the batch")
+
+
+def _attribute(attribute: str, words: Words) -> str:
+    if attribute == "rootOrgId":
+        return words._("belong to the organisation that is asked for")
+    return words._("have the %(attribute)s that is asked for", attribute=attribute)
 
 
 def _score(bound: ScoreBound, mode: Mode, words: Words) -> str:

@@ -1,4 +1,4 @@
-"""From a template and its context to an answer: languages, the frame of every page, fragments, headers."""
+"""From a template and its context to an answer: languages, the frame of every page, headers."""
 
 from __future__ import annotations
 
@@ -46,19 +46,14 @@ def _environment(language: str) -> Environment:
 
 
 async def page(visit: Visit, template: str, context: Mapping[str, Any]) -> Response:
-    """The page, or the block of it whose name htmx asks for. `template`: `batches/list.html`."""
+    """The page. `template`: `batches/list.html`."""
     source = _environment(visit.words.code).get_template(template)
-    values = {**_frame(visit), **context}
-    if visit.fragment in source.blocks:
-        html = "".join(source.blocks[visit.fragment](source.new_context(values)))
-    else:
-        html = source.render(values)
-    return await answer(visit, html)
+    return await answer(visit, source.render({**_frame(visit), **context}))
 
 
 async def answer(visit: Visit, html: str) -> Response:
     """`html` as an answer, compressed where the browser takes that."""
-    body, headers = html.encode(), {"Vary": "HX-Request, Cookie, Accept-Language, Accept-Encoding"}
+    body, headers = html.encode(), {"Vary": "Cookie, Accept-Language, Accept-Encoding"}
     if len(body) >= LEAST_COMPRESSED_BYTES and "gzip" in visit.call.headers.get("accept-encoding", ""):
         if len(body) > LONGEST_INLINE_BYTES:
             body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL)
@@ -114,6 +109,8 @@ def _frame(visit: Visit) -> dict[str, Any]:
         "session": session,
         "role": role_text(visit),
         "initials": initials(session.name) if session else "",
+        # Pages of learners have none: they are read on cheap phones.
+        "has_script": session is not None and visit.page.seen_by is not rules.learns,
         "is_demo": rules.signs_in_locally(config),
         "navigation": navigation(visit),
         "request_id": visit.call.message_id,

@@ -107,12 +107,6 @@ class Visit:
         path: str = self.call.http.scope["path"]
         return path
 
-    @property
-    def fragment(self) -> str | None:
-        """The id of the part that htmx asks for; None: the whole page."""
-        headers = self.call.headers
-        return headers.get("hx-target") if headers.get("hx-request") == "true" else None
-
     def refuse(self, text: str, field: str | None = None) -> None:
         """Note why the form is refused; show the page again then. `field`: the name of the input it is about."""
         self.problems.append(FormProblem(text, field))

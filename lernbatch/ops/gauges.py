@@ -20,6 +20,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from lernbatch import __version__, metrics
 from lernbatch.database import db
 from lernbatch.database.db import Pool
+from lernbatch.ops import recent
 from lernbatch.ops.health import Q
 from lernbatch.services import Services
 
@@ -76,12 +77,8 @@ class WholeFiles(MultiProcessCollector):
 
 async def page(services: Services) -> bytes:
     """All metrics in Prometheus' text form; without the queues when the database does not answer."""
-    counted: CollectorRegistry = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        counted = CollectorRegistry()
-        WholeFiles(counted)
     watch_process(services.pool)
-    page = generate_latest(counted)
+    page = generate_latest(of_all_processes())
     with suppress(*db.UNREACHABLE):
         now = services.clock.now()
         async with asyncio.timeout(3), services.pool.acquire() as conn:
@@ -91,6 +88,15 @@ async def page(services: Services) -> bytes:
         shown.register(_Now([*queue_metrics(queues, now), *job_metrics(jobs, now)]))
         page += generate_latest(shown)
     return page
+
+
+def of_all_processes() -> CollectorRegistry:
+    """What every process has counted; where there is but one, what this one has."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    counted = CollectorRegistry()
+    WholeFiles(counted)
+    return counted
 
 
 class _Now:
@@ -144,11 +150,17 @@ def watch_process(pool: Pool) -> None:
 
 @asynccontextmanager
 async def watching(pool: Pool) -> AsyncIterator[None]:
-    """Note it every few seconds until the block ends: any process may be asked for the sum of all."""
+    """Note it every few seconds until the block ends: any process may be asked for the sum of all; and once a minute
+    that sum.
+    """
 
     async def watch() -> None:
+        minute_at = 0.0
         while True:
             watch_process(pool)
+            if time.monotonic() >= minute_at + recent.MINUTE_SECONDS:
+                minute_at = time.monotonic()
+                await asyncio.to_thread(lambda: recent.note(of_all_processes().collect()))
             await asyncio.sleep(WATCH_SECONDS)
 
     task = asyncio.create_task(watch())

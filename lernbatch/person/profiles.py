@@ -6,6 +6,7 @@ work is not sealed, so that statements can filter by it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -106,6 +107,14 @@ def _sealed(seal: Seal, profile: Profile) -> bytes | None:
 def unseal(seal: Seal, user_id: str, sealed: bytes | None) -> Personal:
     """What is sealed of a person; empty where nothing is stored. Raises: Unusable, when no key opens it."""
     return Personal(*msgspec.json.decode(seal.open(sealed, user_id))) if sealed else Personal()
+
+
+async def names_in(services: Services, batch_id: str, *, limit: int) -> list[str]:
+    """The names of at most `limit` learners of a batch, as far as they are kept."""
+    statement, seal = Q.sealed_names_in, seal_of(services.config)
+    rows = await services.pool.fetch(statement.text, *statement.arguments({"batch_id": batch_id, "limit": limit}))
+    people = await asyncio.to_thread(lambda: [unseal(seal, row["about"], row["sealed"]) for row in rows])
+    return [person.name for person in people if person.name]
 
 
 async def make_findable(services: Services, batch_id: str) -> bool:

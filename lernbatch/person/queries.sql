@@ -117,6 +117,14 @@ ORDER BY learner.user_id || ''
 ORDER BY e.user_id || ''
    LIMIT :limit;
 
+-- sealed_names_in
+-- What is kept of learners of a batch, whoever comes first.
+  SELECT p.user_id AS about, p.sealed
+    FROM enrolment e
+    JOIN profile p USING (user_id)
+   WHERE e.batch_id = :batch_id AND e.active AND p.sealed IS NOT NULL
+   LIMIT :limit;
+
 -- request_profiles
 -- The profiles of a batch are fetched by a job: summaries by place and searches by name ask for it.
 INSERT INTO people_due (batch_id, asked_at, after_user_id)

@@ -9,12 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.people import Person
 from tests.real import chromium
 from tests.running import PATIENCE_SECONDS, Running
 
+expect.set_options(timeout=60_000)
 Theme = Literal["light", "dark"]
 WIDE, PHONE = 1280, 360
 HEIGHTS = {WIDE: 800, PHONE: 740}

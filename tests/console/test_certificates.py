@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
+from datetime import timedelta
+from html import unescape
 
 import pytest
 
+from lernbatch.certificate.sample import typical
 from tests.certificate.cohort import Cohort
 from tests.console.conftest import Visits
 from tests.console.test_my import text
@@ -62,6 +67,33 @@ def test_k40_a_wrong_field_is_named_and_nothing_is_attached(
     assert f'<a href="#{field}">' in answer.text
     assert "<title>Error:" in answer.text
     assert "Completion alone" in text(answer)
+
+
+def test_k46_the_template_is_drawn_with_the_longest_name_and_one_of_each_script(
+    cohort: Cohort, service: Running, visits: Visits
+) -> None:
+    names = ("Lalrinzuala Pachuau", "Asha", "கவிதா", "فرحانہ", "ရှင်မင်း")
+    people = [known_learner(service, name) for name in names]
+    ids = [person.user_id for person in people]
+    service.sql("UPDATE sandbox_person SET last_name = '' WHERE user_id = ANY ($1)", ids)
+    for person in people:
+        assert enrol(service, person, cohort.batch_id).status_code == 200
+    visitor = visits(VIKRAM)
+    before = visitor.send(address(cohort), "attach", {**FIRST, "do": "look"})
+    assert visitor.get(address(cohort)).text.count("<figure>") == 0  # nothing is attached by looking
+    assert cohort.attach().status_code == 200
+    after = visitor.send(address(cohort), "look", {"template": "default"})
+    for page in (before, after):
+        assert page.status_code == 200, text(page)
+        shown = re.findall(r'<img src="data:image/svg\+xml;base64,[^"]+" alt="The certificate of ([^"]+)"', page.text)
+        assert sorted(shown) == sorted({*names} - {"Asha"})
+        assert "no font of the certificate draws: ရ" in text(page)
+
+
+def test_typical_names_are_the_longest_and_one_of_each_script() -> None:
+    names = ["Asha", "Lalrinzuala", "कविता", "कविता Yadav-Srinivasan", "செந்தில்", "", "…"]
+    assert typical(names) == ["कविता Yadav-Srinivasan", "செந்தில்"]
+    assert typical([]) == []
 
 
 def test_k44_what_became_of_those_who_completed_adds_up(cohort: Cohort, service: Running, visits: Visits) -> None:
@@ -164,6 +196,30 @@ def test_issued_certificates_are_found_by_name_id_and_number(cohort: Cohort, ser
     assert "No certificate of that name" in text(visitor.send(address(cohort), "find", {"learner": "Asha"}))
     refused = visitor.send(address(cohort), "find", {"learner": "x"})
     assert (refused.status_code, '<a href="#learner">' in refused.text) == (422, True)
+
+
+def test_k48_the_zip_holds_the_valid_ones_of_the_days_that_are_shown(
+    cohort: Cohort, service: Running, visits: Visits
+) -> None:
+    assert cohort.attach().status_code == 200
+    people = [completed(service, cohort, name) for name in ("Asha", "கவிதா குமரன்", "Kavya", "Mohan")]
+    cohort.work()
+    ids = [cohort.certificates(person)[0]["certificate_id"] for person in people]
+    service.sql("UPDATE certificate SET status = 'revoked' WHERE certificate_id = $1", ids[2])
+    service.sql("UPDATE certificate SET issued_at = issued_at - interval '9 days' WHERE certificate_id = $1", ids[3])
+    visitor, yesterday = visits(VIKRAM), service.clock.today() - timedelta(days=1)
+    page = visitor.get(f"{address(cohort)}?from={yesterday}&to=")
+    assert set(re.findall(r'<a href="/certs/([^"]+)"', page.text)) == set(ids[:3])
+    link = re.search(r'href="([^"]+/list.zip[^"]*)"', page.text)
+    assert link is not None
+    answer = visitor.get(unescape(link[1]))
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        files = {name.rpartition(".")[0][-len(ids[0]) :]: archive.read(name)[:5] for name in archive.namelist()}
+    assert files == dict.fromkeys(ids[:2], b"%PDF-")
+    assert "None yet" in text(visitor.get(f"{address(cohort)}?to=2020-01-01"))
+    assert visitor.get(f"{address(cohort)}?from=x").status_code == 400
+    assert visits(RAVI).get(f"{address(cohort)}/list.zip").status_code == 403
 
 
 def test_certificates_of_another_batch_are_not_found(cohort: Cohort, service: Running, visits: Visits) -> None:

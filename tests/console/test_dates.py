@@ -19,7 +19,7 @@ from tests.console.test_my import text
 from tests.learning import enrolled, known_learner, new_batch
 from tests.people import ADMIN, ASHA, HOME_ORG, MEERA, RAVI, VIKRAM, Person
 from tests.running import Running
-from tests.seeds import COURSE
+from tests.seeds import COURSE, QUIZ
 
 
 @pytest.mark.parametrize(
@@ -182,23 +182,36 @@ def test_k39_who_gains_by_another_rule_is_named_and_gets_it_after_saving(
     after = {row["user_id"] for row in cohort.certificates()}
     assert after - held - {people[71].user_id} == gaining
     assert "score 60 % or more" in text(visitor.get(address))
+    # One assessment by name, and only people of an organisation.
+    page = visitor.send(address, "save-rule", {"percent": "50", "which": QUIZ, "organisation": "nobody's"})
+    assert page.status_code == 303
+    page = visitor.get(address)
+    assert "score 50 % or more in" in text(page)
+    assert "belong to the organisation that is asked for" in text(page)
+    assert f'<option value="{QUIZ}" selected>' in page.text
+    checked = visitor.send(address, "save-rule", {"do": "check-rule", "percent": "50", "which": QUIZ})
+    assert named(checked) == {people[55].user_id}  # the others hold theirs already
 
 
 @pytest.mark.parametrize(
-    ("criteria", "percent", "attempts"),
+    ("criteria", "form"),
     [
-        ({"enrollment": {"status": 2}}, None, None),
-        ({"enrollment": {"status": "2"}, "assessment": {"score": {">=": 70}}}, 70, None),
-        ({"enrollment": {"status": 2}, "assessments": {"attempts": {"<=": 3}}}, None, 3),
-        ({"enrollment": {"status": 2}, "assessments": {"score": {">=": 50}, "attempts": {"<=": 1}}}, 50, 1),
+        ({}, RuleForm(None, None)),
+        ({"assessment": {"score": {">=": 70}}}, RuleForm(70, None)),
+        ({"assessments": {"attempts": {"<=": 3}}}, RuleForm(None, 3)),
+        ({"assessments": {"score": {">=": 50}, "attempts": {"<=": 1}}}, RuleForm(50, 1)),
+        ({"assessments": {"score": {">=": 70}, "mode": "all"}}, RuleForm(70, None, "all")),
+        ({"assessments": {"score": {">=": 0}, "mode": "average"}}, RuleForm(0, None, "average")),
+        ({"assessments": {"contents": {"do_1": {">=": 70}}}}, RuleForm(70, None, "do_1")),
+        ({"assessments": {"contents": {"do_1": {">=": 70}}, "attempts": {"<=": 2}}}, RuleForm(70, 2, "do_1")),
+        ({"user": {"rootOrgId": "0126"}}, RuleForm(None, None, organisation_id="0126")),
     ],
 )
-def test_a_rule_that_the_form_knows_is_read_and_written_the_same(
-    criteria: dict[str, Any], percent: int | None, attempts: int | None
-) -> None:
-    form = form_of(read_criteria(criteria))
-    assert form == RuleForm(percent, attempts)
-    assert read_criteria(criteria_of(form)) == read_criteria(criteria)
+def test_a_rule_that_the_form_knows_is_read_and_written_the_same(criteria: dict[str, Any], form: RuleForm) -> None:
+    for status in (2, "2"):
+        read = read_criteria({"enrollment": {"status": status}, **criteria})
+        assert form_of(read) == form
+        assert read_criteria(criteria_of(form)) == read
 
 
 @pytest.mark.parametrize(
@@ -208,10 +221,11 @@ def test_a_rule_that_the_form_knows_is_read_and_written_the_same(
         {"enrollment": {"status": 1}},
         {"enrollment": {"status": 2}, "assessment": {"score": {"<=": 70}}},
         {"enrollment": {"status": 2}, "assessment": {"score": {">=": 70.5}}},
-        {"enrollment": {"status": 2}, "assessments": {"score": {">=": 70}, "mode": "all"}},
-        {"enrollment": {"status": 2}, "assessments": {"contents": {"do_1": {">=": 70}}}},
+        {"enrollment": {"status": 2}, "assessments": {"contents": {"do_1": {">=": 70}, "do_2": {">=": 70}}}},
+        {"enrollment": {"status": 2}, "assessments": {"score": {">=": 70}, "contents": {"do_1": {">=": 70}}}},
+        {"enrollment": {"status": 2}, "assessments": {"contents": {"do_1": {"<=": 70}}}},
         {"enrollment": {"status": 2}, "assessment": {"score": {">=": 70}}, "assessments": {"attempts": {"<=": 3}}},
-        {"enrollment": {"status": 2}, "user": {"rootOrgId": "1"}},
+        {"enrollment": {"status": 2}, "user": {"rootOrgId": "1", "userType": "teacher"}},
     ],
 )
 def test_a_rule_that_the_form_does_not_know_is_left_alone(criteria: dict[str, Any]) -> None:

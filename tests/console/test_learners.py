@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -74,6 +75,30 @@ def test_k09_the_file_has_exactly_the_rows_of_the_list(service: Running, visits:
     assert rows[0][:2] == ["Learner", "Percent"]
     assert {row[0] for row in rows[1:]} == {person.user_id for person in people}
     assert {row[1] for row in rows[1:]} == {"25"}
+
+
+def test_one_learner_leads_to_the_next_of_the_list_that_one_came_from(
+    service: Running, visits: Visits, batch_id: str
+) -> None:
+    joined(service, batch_id)
+    names = ["Kavya", "Mohan", "Deepa"]
+    for name in names:
+        joined(service, batch_id, VIDEO, name=name)
+    visitor, learner = visits(VIKRAM), re.compile(r'<th role="rowheader" scope="row"><a href="([^"]+)"><bdi>(\w+)')
+    listed = learner.findall(visitor.get(f"{learners(batch_id)}?reached=started&sort=joined").text)
+    assert sorted(name for _, name in listed) == sorted(names)
+    address, walked = unescape(listed[0][0]), [listed[0][1]]
+    while (page := visitor.get(address).text) and (following := re.search(r'id="following"[^>]*href="([^"]+)"', page)):
+        address = unescape(following[1])
+        shown = re.search(r"<h2><bdi>(\w+)", visitor.get(address).text)
+        assert shown is not None
+        walked.append(shown[1])
+        assert len(walked) <= len(names)
+    assert walked == [name for _, name in listed]
+    assert f'href="{learners(batch_id)}?reached=started&amp;sort=joined"' in page
+    noted = visitor.send(address, "contact", {"how": "phone"}).headers["location"]
+    assert "reached=started" in noted
+    assert 'id="following"' not in visitor.get(listed[0][0].partition("?")[0]).text
 
 
 def test_k25_each_cell_says_its_value(service: Running, visits: Visits, batch_id: str) -> None:

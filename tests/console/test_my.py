@@ -182,7 +182,7 @@ def test_who_has_completed_cannot_leave_and_has_no_button_for_it(service: Runnin
         ({"assessment": {"score": {">": 50}}}, ["score more than 50\N{NO-BREAK SPACE}% in an assessment"]),
         ({"assessment": {"score": {"<=": 50}}}, ["score at most 50\N{NO-BREAK SPACE}% in an assessment"]),
         ({"assessment": {"score": {"EQ": 100}}}, ["score exactly 100\N{NO-BREAK SPACE}% in an assessment"]),
-        ({"user": {"rootOrgId": "0126"}}, ["have the rootOrgId that is asked for"]),
+        ({"user": {"rootOrgId": "0126"}}, ["belong to the organisation that is asked for"]),
         ({}, ["are in the batch"]),
     ],
 )

@@ -12,6 +12,7 @@ from lernbatch.console.operation import view
 from lernbatch.console.words import Words
 from lernbatch.ops.health import Check
 from lernbatch.ops.operation import JobRun, ParkedGroup, Queue
+from lernbatch.ops.recent import Minute
 from tests.console.conftest import Visits
 from tests.people import ADMIN, ASHA, MEERA, PLATFORM, VIKRAM, Person
 from tests.running import Running, running
@@ -72,6 +73,15 @@ def test_k76_the_worst_thing_comes_first(
 ) -> None:
     _, text, _ = view.worst(checks, groups, queues, runs, words.now, words)
     assert said in text
+
+
+def test_the_last_hour_is_lines_with_their_figures_in_words(words: Words) -> None:
+    requests, slow, failures = view.hour([Minute(1200, 0, 0.25), Minute(900, 3, 0.05)], words)
+    assert (requests["now"], requests["most"]) == ("900", "1,200")
+    assert (slow["now"], slow["most"]) == ("50\N{NO-BREAK SPACE}ms", "250\N{NO-BREAK SPACE}ms")
+    assert (failures["now"], failures["most"]) == ("3", "3")
+    assert 'd="M193.3 2.0L196.7 9.0"' in requests["line"]
+    assert view.hour([], words) == []
 
 
 def test_k77_again_on_a_group_sends_it_and_the_count_falls(

@@ -24,17 +24,23 @@ def work(service: Running) -> None:
     Reporting(service).work()
 
 
-def test_a_report_is_asked_for_watched_and_loaded(service: Running, visits: Visits) -> None:
+def test_k51_k54_a_report_is_asked_for_watched_and_loaded(service: Running, visits: Visits) -> None:
     batch_id = new_batch(service, name="Reported cohort")
     assert enrol(service, known_learner(service), batch_id).status_code == 200
     visitor, address = visits(VIKRAM), f"/console/batches/{batch_id}/reports"
+    before = text(visitor.get(address))
+    assert "1 learner is in the batch: so many rows of progress at most." in before
+    assert "Progress and answers have no names in them." in before
     answer = visitor.send(address, "ask", ASKED)
     assert answer.status_code == 303, answer.text
     page = visitor.get(answer.headers["location"])
-    assert (page.headers["refresh"], "waiting" in text(page)) == ("2", True)
+    assert "waiting" in text(page)
+    # With a script the bar moves by itself, without one the page is loaded again.
+    assert 'data-live="2"' in page.text
+    assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page.text
     work(service)
     page = visitor.get(answer.headers["location"])
-    assert "refresh" not in page.headers
+    assert ("data-live" in page.text, 'http-equiv="refresh"' in page.text) == (False, False)
     assert "1 row" in text(page)
     link = re.search(r'href="([^"]+/v1/exhaust/files/[^"]+progress[^"]*)"', page.text)
     checksum = re.search(r"<code>([0-9a-f]{64})</code>", page.text)
@@ -42,6 +48,11 @@ def test_a_report_is_asked_for_watched_and_loaded(service: Running, visits: Visi
     assert checksum is not None
     content = visitor.get(unescape(link[1]).replace(service.config.public_url, "")).content
     assert hashlib.sha256(content).hexdigest() == checksum[1]
+    manifest = re.search(r'href="([^"]+manifest[^"]+)"', page.text)
+    assert manifest is not None
+    told = visitor.get(unescape(manifest[1]).replace(service.config.public_url, "")).json()
+    assert [(file["rowCount"], file["sha256"]) for file in told["files"]] == [(1, checksum[1])]
+    assert told["leftOut"] == []
     assert "Reported cohort" in text(visitor.get("/console/reports"))
     assert "ready" in text(visitor.get(address))
 
@@ -145,6 +156,24 @@ def test_k55_a_report_of_somebody_else_is_not_there(service: Running, visits: Vi
     assert visits(ASHA).get(location).status_code == 403
     assert visits(VIKRAM).get("/console/reports/nothing").status_code == 404
     assert visits(MEERA).get("/console/reports").status_code == 200
+
+
+def test_k55_a_link_works_for_half_an_hour_and_the_page_has_a_new_one(service: Running, visits: Visits) -> None:
+    batch_id, visitor = new_batch(service), visits(VIKRAM)
+    assert enrol(service, known_learner(service), batch_id).status_code == 200
+    location = visitor.send(f"/console/batches/{batch_id}/reports", "ask", ASKED).headers["location"]
+    work(service)
+
+    def status() -> int:
+        link = unescape(re.findall(r'href="([^"]+/v1/exhaust/files/[^"]+)"', page.text)[0])
+        return visitor.get(link.replace(service.config.public_url, "")).status_code
+
+    page = visitor.get(location)
+    assert status() == 200
+    service.clock.move(minutes=31)
+    assert status() in (403, 404)
+    page = visitor.get(location)
+    assert status() == 200
 
 
 @pytest.mark.parametrize(

@@ -205,5 +205,6 @@ def test_a_plan_is_seen_by_its_maker_alone_for_a_week(service: Running, visits: 
     assert visitor.get(address.replace(batch_id, other)).status_code == 404
     (row,) = service.sql("SELECT sealed FROM roster_draft WHERE draft_id = $1", address.rpartition("/")[2])
     assert b"userId" not in row["sealed"]
+    assert f'href="{address}"' in visitor.get(roster(batch_id)).text  # its page may be left and found again
     assert visitor.send(address, "discard", {}).headers["location"] == roster(batch_id)
     assert visitor.get(address).status_code == 404

@@ -68,6 +68,7 @@ FAN_OUT = {
         "mentoring.needy",
         "mentoring.never_began",
         "mentoring.states_of",
+        "person.sealed_names_in",
         "mentoring.undo_contacts",
         "person.consents_to_fetch",
         "person.learners_without_marks",

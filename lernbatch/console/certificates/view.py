@@ -8,12 +8,14 @@ from typing import Any
 
 from lernbatch.certificate.model import Certificate, CertificateStatus, ChangeCode
 from lernbatch.certificate.rules import CHANGES
+from lernbatch.certificate.sample import DrawnSample
 from lernbatch.certificate.wire import CODES_BY_HAND, recipient_name
 from lernbatch.console import awards
 from lernbatch.console.dates.award import RuleForm, criteria_of
 from lernbatch.console.people import Names
 from lernbatch.console.words import N_, Words
 from lernbatch.course.model import Course
+from lernbatch.drawing.pictures import SVG_TYPE, data_url
 from lernbatch.figures.model import CertificateGroup
 from lernbatch.template.model import DEFAULT_TEMPLATE, Template
 
@@ -63,7 +65,14 @@ def page(
         x += width
     oldest = min((group.due_at for group in groups if group.state == "being-issued" and group.due_at), default=None)
     return {
-        "templates": [{"name": template.name, "parts": awards.rule(template, course, words)} for template in templates],
+        "templates": [
+            {
+                "template_id": template.template_id,
+                "name": template.name,
+                "parts": awards.rule(template, course, words),
+            }
+            for template in templates
+        ],
         "kinds": [
             {"state": state, "count": count, "class": GROUPS[state][0], "text": words._(GROUPS[state][2])}
             for state, count in counts.items()
@@ -78,6 +87,19 @@ def page(
         ],
         "failed": counts["failed"],
     }
+
+
+def samples(drawn: Sequence[DrawnSample]) -> list[dict[str, Any]]:
+    """Samples of a template, with the picture as a page shows it: an image, in which nothing runs or loads."""
+    return [
+        {
+            "name": sample.name,
+            "picture": "" if sample.picture is None else data_url(SVG_TYPE, sample.picture),
+            "undrawable": " ".join(sample.undrawable),
+            "problem": sample.problem,
+        }
+        for sample in drawn
+    ]
 
 
 def issued(certificates: Sequence[Certificate], words: Words) -> list[dict[str, Any]]:

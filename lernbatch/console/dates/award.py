@@ -1,4 +1,4 @@
-"""Who gets a certificate, as a form: the rule of a template in two fields, and what another rule would do."""
+"""Who gets a certificate, as a form: the rule of a template in four fields, and what another rule would do."""
 
 from __future__ import annotations
 
@@ -18,41 +18,61 @@ from lernbatch.template.wire import read_template
 MOST_CHECKED = 20_000  # learners of a batch who are evaluated while somebody waits
 MOST_NAMED = 50
 MOST_ATTEMPTS = 100
+ORGANISATION = "rootOrgId"  # the attribute of a person that the platform's portal asks for, too
 
 
 @dataclass(frozen=True, slots=True)
 class RuleForm:
-    """What the form asks of a learner beside completing the course; None: nothing."""
+    """What the form asks of a learner beside completing the course; None and empty: nothing.
+
+    `which`: a Mode, or the id of the only assessment that counts.
+    """
 
     percent: int | None
     attempts: int | None
+    which: str = Mode.ANY
+    organisation_id: str = ""
 
 
 def form_of(criteria: Criteria) -> RuleForm | None:
     """The rule as the form has it; None: it has parts that the form does not know."""
-    if criteria.enrolment_status != Progress.COMPLETED or criteria.user or len(criteria.assessments) > 1:
+    if criteria.enrolment_status != Progress.COMPLETED or len(criteria.assessments) > 1:
         return None
-    for part in criteria.assessments:
-        bounds = (part.score or ScoreBound(">=", 0), part.attempts or ScoreBound("<=", 0))
-        if part.mode is not Mode.ANY or part.contents or [bound.operator for bound in bounds] != [">=", "<="]:
-            return None
-        if any(bound.threshold != int(bound.threshold) for bound in bounds):
-            return None
+    if not criteria.user.keys() <= {ORGANISATION}:
+        return None
     part = criteria.assessments[0] if criteria.assessments else AssessmentCriterion(None)
+    scores = [(part.mode.value, part.score)] if part.score else []
+    scores += part.contents.items()
+    if len(scores) > 1:
+        return None
+    which, score = scores[0] if scores else (Mode.ANY.value, None)
+    bounds = (score or ScoreBound(">=", 0), part.attempts or ScoreBound("<=", 0))
+    if [bound.operator for bound in bounds] != [">=", "<="]:
+        return None
+    if any(bound.threshold != int(bound.threshold) for bound in bounds):
+        return None
     return RuleForm(
-        None if part.score is None else int(part.score.threshold),
+        None if score is None else int(score.threshold),
         None if part.attempts is None else int(part.attempts.threshold),
+        which,
+        str(criteria.user.get(ORGANISATION, "")),
     )
 
 
 def criteria_of(form: RuleForm) -> dict[str, Any]:
     """The rule as the API's call has it."""
     criteria: dict[str, Any] = {"enrollment": {"status": int(Progress.COMPLETED)}}
-    score = {} if form.percent is None else {"score": {">=": form.percent}}
+    scores: dict[str, Any] = {}
+    if form.percent is not None and form.which in list(Mode):
+        scores = {"score": {">=": form.percent}, **({} if form.which == Mode.ANY else {"mode": form.which})}
+    elif form.percent is not None:
+        scores = {"contents": {form.which: {">=": form.percent}}}
     if form.attempts is not None:
-        criteria["assessments"] = {**score, "attempts": {"<=": form.attempts}}
-    elif score:
-        criteria["assessment"] = score
+        scores["attempts"] = {"<=": form.attempts}
+    if scores:
+        criteria["assessment" if [*scores] == ["score"] else "assessments"] = scores
+    if form.organisation_id:
+        criteria["user"] = {ORGANISATION: form.organisation_id}
     return criteria
 
 
@@ -79,7 +99,8 @@ def rules(templates: Mapping[str, Any], course: Course | None, words: Words) -> 
             "template_id": template_id,
             "name": template.name,
             "parts": awards.rule(template, course, words),
-            "form": _shown(template),
+            "form": form_of(template.criteria),
+            "which": _which(template, course, words),
             "can_be_met": awards.can_be_met(template, course),
         }
         for template_id, stored in templates.items()
@@ -87,14 +108,16 @@ def rules(templates: Mapping[str, Any], course: Course | None, words: Words) -> 
     ]
 
 
-def _shown(template: Template) -> dict[str, str] | None:
-    form = form_of(template.criteria)
-    if form is None:
-        return None
-    return {
-        "percent": "" if form.percent is None else str(form.percent),
-        "attempts": "" if form.attempts is None else str(form.attempts),
+def _which(template: Template, course: Course | None, words: Words) -> list[tuple[str, str]]:
+    """In which assessment the score may be asked for: how those of the course make one, or one of them by name."""
+    modes = {
+        Mode.ANY.value: words._("any assessment, the best one counts"),
+        Mode.ALL.value: words._("every assessment"),
+        Mode.AVERAGE.value: words._("all assessments, on average"),
     }
+    named = {content_id: content_id for part in template.criteria.assessments for content_id in part.contents}
+    named |= {leaf.content_id: leaf.name for leaf in course.assessments} if course else {}
+    return [*modes.items(), *named.items()]
 
 
 def outcome(change: ChangeOfRule | None, names: Names, warnings: Sequence[str]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from lernbatch.console.dates import award, view
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.course import actions as courses
 from lernbatch.errors import NotFound, Upstream
+from lernbatch.template.model import Mode
 from lernbatch.template.wire import Attachment, read_attachment
 from lernbatch.web.idempotency import Remember, once
 from lernbatch.web.request import Call
@@ -102,7 +103,9 @@ def _read_rule(visit: Visit, day: BatchDay) -> Attachment | None:
             visit.refuse(_("Write a number from 0 to %(most)s, or nothing.", most=visit.words.number(most)), field)
     if visit.problems:
         return None
-    criteria = award.criteria_of(award.RuleForm(*numbers))
+    percent, attempts = numbers
+    which, organisation_id = form.get("which") or Mode.ANY, form.get("organisation", "").strip()
+    criteria = award.criteria_of(award.RuleForm(percent, attempts, which, organisation_id))
     return read_attachment(award.attachment(day.batch.course_id, day.batch.batch_id, stored, criteria))
 
 

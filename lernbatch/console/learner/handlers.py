@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from dataclasses import replace
+from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
 
 from lernbatch.console import batch_frame, people, rendering
 from lernbatch.console.batch_frame import BatchDay
 from lernbatch.console.learner import view
+from lernbatch.console.learners import view as learners_view
+from lernbatch.console.learners.handlers import query_of
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.enrolment import actions as enrolments
 from lernbatch.enrolment.model import EnrolmentRequest, EnrolmentSource
 from lernbatch.enrolment.rules import NotEnrolled
 from lernbatch.errors import NotFound, Upstream
+from lernbatch.figures import actions as figures
 from lernbatch.mentoring import actions as mentoring
 from lernbatch.mentoring.wire import read_contact
 from lernbatch.person import consents
@@ -32,15 +36,32 @@ async def show(visit: Visit) -> Response:
         raise NotFound from None
     history = await mentoring.history(services, visit.caller, batch_id, user_id)
     contacts = await mentoring.contacts_of(services, visit.caller, batch_id, user_id)
-    names = await people.names(visit, [user_id, *filter(None, [entry.by for entry in history])])
+    following = await _following(visit, day)
+    others = [following[0]] if following else []
+    names = await people.names(visit, [user_id, *others, *filter(None, [entry.by for entry in history])])
     shared = await _shared_contact(visit, day, user_id)
     context = {
         **batch_frame.frame(visit, day),
         **view.page(explanation, history, contacts, names, visit.words),
         "shared": shared,
         "learners_address": f"/console/batches/{quote(batch_id, safe='')}/learners",
+        "list_query": urlencode(learners_view.kept(visit.query)),
+        "following": following and (following[1], names.of(following[0])),
     }
     return await rendering.page(visit, "learner/page.html", context)
+
+
+async def _following(visit: Visit, day: BatchDay) -> tuple[str, str] | None:
+    """Who stands behind this learner in the list that the reader came from, and the address from there.
+
+    None: nobody, or it was no list.
+    """
+    if "after" not in visit.query:
+        return None
+    query, _ = query_of(visit, day.batch)
+    page = await figures.learners(visit.services, day.batch, replace(query, limit=1))
+    rows = [(row.user_id, learners_view.link(row, query, visit.query)) for row in page.rows]
+    return rows[0] if rows and query.after is not None else None
 
 
 async def _shared_contact(visit: Visit, day: BatchDay, user_id: str) -> SharedContact | None:
@@ -73,7 +94,7 @@ async def contact(visit: Visit) -> Response:
         "leaveAlone": "leave_alone" in visit.form,
     }
     await mentoring.contact(visit.services, visit.caller, read_contact(request), audit.by(visit.call))
-    return see_other(f"{visit.path}?done=contacted")
+    return see_other(f"{visit.path}?{urlencode({**visit.query, 'done': 'contacted'})}")
 
 
 async def undo(visit: Visit) -> Response:

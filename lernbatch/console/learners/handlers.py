@@ -38,7 +38,7 @@ MOST_PICKED = 5000
 async def show(visit: Visit) -> Response:
     """GET /console/batches/{batch_id}/learners"""
     day = await batch_frame.managed(visit)
-    query, is_understood = _query(visit, day.batch)
+    query, is_understood = query_of(visit, day.batch)
     return await _table(visit, day, query, is_understood=is_understood)
 
 
@@ -145,7 +145,7 @@ async def _picked(visit: Visit, day: BatchDay, *, is_asked_later: bool = False) 
     words = visit.words
     picked = visit.lists.get("who", [])[:MOST_PICKED]
     if "all" in visit.form:
-        picked, query = [], replace(_query(visit, day.batch)[0], limit=ROWS_OF_FILE, after=None)
+        picked, query = [], replace(query_of(visit, day.batch)[0], limit=ROWS_OF_FILE, after=None)
         while len(picked) <= MOST_PICKED:
             page = await figures.learners(visit.services, day.batch, query)
             picked += [row.user_id for row in page.rows]
@@ -171,7 +171,7 @@ def _after(visit: Visit, **said: str) -> str:
 async def download(visit: Visit) -> Response:
     """GET /console/batches/{batch_id}/learners/list.csv: all rows of the same query."""
     day = await batch_frame.managed(visit)
-    query, _ = _query(visit, day.batch)
+    query, _ = query_of(visit, day.batch)
     query = replace(query, limit=ROWS_OF_FILE, after=None)
     first = await figures.learners(visit.services, day.batch, query)
     await audit.note(visit.call, "batch.learners", about=day.batch.batch_id)
@@ -187,7 +187,7 @@ async def download(visit: Visit) -> Response:
     return lists.csv_answer(visit, "learners", view.csv_columns(first, visit.words), pages())
 
 
-def _query(visit: Visit, batch: Batch) -> tuple[LearnersQuery, bool]:
+def query_of(visit: Visit, batch: Batch) -> tuple[LearnersQuery, bool]:
     """What the address asks for, as the API reads it; what cannot be read is left out, and the page says so."""
     given = {"batchId": batch.batch_id, "limit": ROWS}
     try:

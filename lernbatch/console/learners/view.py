@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from lernbatch.archive.model import Row
 from lernbatch.console import standings
@@ -13,7 +13,7 @@ from lernbatch.console.learners.pictures import step
 from lernbatch.console.people import Names
 from lernbatch.console.words import N_, Words
 from lernbatch.figures import rules
-from lernbatch.figures.model import LearnerRow, LearnersPage, LearnersQuery, Standing
+from lernbatch.figures.model import LearnerRow, LearnersPage, LearnersQuery, Position, Standing
 from lernbatch.figures.wire import STANDING_NAMES, show_cursor
 
 MOST_UNITS = 16  # columns of the table
@@ -98,7 +98,7 @@ def page(
     return {
         "name_asked": query.filters.name,
         "names_are_known": page.names_are_known,
-        "rows": [_row(row, page, names, words) for row in page.rows],
+        "rows": [{**_row(row, page, names, words), "link": link(row, query, given)} for row in page.rows],
         "units": [{"name": name, "short": f"U{number}"} for number, name in enumerate(units, start=1)],
         "finished": [words.part(count, enrolled) for count in finished],
         "has_best": bool(measure.assessments),
@@ -134,6 +134,15 @@ def page(
         "how": [("", words._("in any way"))] + [(value, words._(text)) for value, text in HOW.items()],
         "asked": given,
     }
+
+
+def link(row: LearnerRow, query: LearnersQuery, asked: Mapping[str, str]) -> str:
+    """One learner's page, from which the next of the same list is found; not from those of a name."""
+    address = quote(row.user_id, safe="")
+    if query.filters.name is not None:
+        return address
+    place = Position(row.first_key, row.second_key, row.user_id)
+    return f"{address}?{urlencode({**kept(asked), 'after': show_cursor(place, query)})}"
 
 
 def kept(given: Mapping[str, str]) -> dict[str, str]:

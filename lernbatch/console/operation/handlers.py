@@ -13,7 +13,7 @@ from lernbatch.console.visit import Visit, see_other
 from lernbatch.inbox import actions as inbox
 from lernbatch.jobs import worker
 from lernbatch.jobs.outbox import actions as outbox
-from lernbatch.ops import health, operation
+from lernbatch.ops import health, operation, recent
 
 
 async def show(visit: Visit) -> Response:
@@ -27,6 +27,7 @@ async def show(visit: Visit) -> Response:
     context = {
         "version": lernbatch.__version__,
         "worst": {"kind": kind, "text": text, "effect": effect},
+        "hour": view.hour(recent.last_hour(), words),
         "connections": {"used": pool.get_size() - pool.get_idle_size(), "most": services.config.pool_size},
         "waiting": sum(queue.waiting for queue in queues),
         "given_up": sum(queue.parked for queue in queues),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from lernbatch.console.pictures import spark
 from lernbatch.console.words import N_, Words
 from lernbatch.ops.health import Check
 from lernbatch.ops.operation import JobRun, ParkedGroup, Queue
+from lernbatch.ops.recent import MINUTES, Minute
 
 LATE_AFTER = timedelta(minutes=5)
 FAILING_FROM = 3  # failures in a row
@@ -76,6 +78,24 @@ def parked(groups: Sequence[ParkedGroup], words: Words) -> list[dict[str, Any]]:
         }
         for group in groups
     ]
+
+
+def hour(minutes: Sequence[Minute], words: Words) -> list[dict[str, Any]]:
+    """The last hour as lines, each with its newest figure and its highest in words."""
+    lines = (
+        ("l1", words._("Requests a minute"), [minute.requests for minute in minutes], words.number),
+        ("l2", words._("99 of 100 answered within"), [minute.p99_seconds for minute in minutes], _milliseconds(words)),
+        ("lm", words._("Answered with a failure (5xx)"), [minute.failures for minute in minutes], words.number),
+    )
+    return [
+        {"text": text, "line": spark(values, MINUTES, kind), "now": shown(values[-1]), "most": shown(max(values))}
+        for kind, text, values, shown in lines
+        if values
+    ]
+
+
+def _milliseconds(words: Words) -> Callable[[float], str]:
+    return lambda seconds: f"{words.number(round(seconds * 1000))}\N{NO-BREAK SPACE}ms"
 
 
 def jobs(runs: Sequence[JobRun], words: Words) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from lernbatch.console.visit import Visit, see_other
 from lernbatch.errors import Missing, NotFound
 from lernbatch.exhaust import actions, rules, wire
 from lernbatch.exhaust.model import COUNTING
+from lernbatch.figures import actions as figures
 
 REQUESTS = 50  # of a page: the newest of the reader
 REFRESH_SECONDS = 2  # while a report is made
@@ -37,10 +38,12 @@ async def show_of_batch(visit: Visit) -> Response:
     linked = await actions.of_requester(visit.services, requester, REQUESTS)
     own = [each for each in linked if day.batch.batch_id in view.batch_ids(each)]
     reports = view.reports(own, {day.batch.batch_id: day.batch.name}, visit.words)
+    (counted,) = await figures.figures_of(visit.services, [day.batch])
     context = {
         **batch_frame.frame(visit, day),
         **view.form(visit, reports),
         "reports": reports,
+        "learners": counted.figures.enrolled,
         "key_characters": visit.services.config.exhaust_key_characters,
         "keeping": view.keeping(visit.services.config, visit.words),
     }
@@ -94,9 +97,5 @@ async def show_one(visit: Visit) -> Response:
     rows = await batches.find_all(visit.services.pool, view.batch_ids(linked[0]))
     names = {batch.batch_id: batch.name for batch in rows}
     (report,) = view.reports(linked, names, visit.words)
-    response = await rendering.page(
-        visit, "reports/one.html", {"report": report, **view.files(linked[0], names, visit.words)}
-    )
-    if report["is_open"]:
-        response.headers["Refresh"] = str(REFRESH_SECONDS)
-    return response
+    context = {"report": report, "every_seconds": REFRESH_SECONDS, **view.files(linked[0], names, visit.words)}
+    return await rendering.page(visit, "reports/one.html", context)

@@ -20,6 +20,7 @@ from lernbatch.web import audit
 
 CHANGES, DAYS = 20, 30  # of a batch: how many, and of how long ago, can be taken back here
 ROWS = 50  # of a page
+WAITING = 5  # plans that are shown, the newest
 
 
 async def show(visit: Visit) -> Response:
@@ -29,6 +30,7 @@ async def show(visit: Visit) -> Response:
     names = await people.names(visit, [change.applied_by for change in changes if change.applied_by])
     context = {
         **batch_frame.frame(visit, day),
+        "waiting": await drafts.waiting(visit.services, visit.caller, day.batch.batch_id, limit=WAITING),
         "changes": view.changes(changes, names, visit.words),
         "most": visit.services.config.bulk_row_limit,
         "days": DAYS,

@@ -43,7 +43,7 @@ LEFT_OUT = (
 ADDRESSES = [
     page.path
     for page in PAGES
-    if page.path not in LEFT_OUT and not page.path.endswith(".csv") and not page.path.endswith("_id}")
+    if page.path not in LEFT_OUT and not page.path.endswith((".csv", ".zip")) and not page.path.endswith("_id}")
 ] + ["/console/batches/{batch_id}", "/console/my/{batch_id}", "/console/b/{batch_id}", "/console/no/such/page"]
 
 
