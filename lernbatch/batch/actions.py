@@ -206,10 +206,10 @@ def _without(ids: Sequence[str], others: Sequence[str]) -> list[str]:
     return [each for each in ids if each not in others]
 
 
-async def save(conn: Connection, batch: Batch, closes_before: int) -> bool:
+async def save(conn: Connection, batch: Batch, closes_days_before: int) -> bool:
     """Write `batch` over its former revision. Returns False when another revision is stored: nothing is written then.
 
-    `closes_before`: see rules.enrolment_end.
+    `closes_days_before`: see rules.enrolment_end.
     """
     row_count = await db.run(
         conn,
@@ -217,13 +217,13 @@ async def save(conn: Connection, batch: Batch, closes_before: int) -> bool:
         batch_id=batch.batch_id,
         updated_at=batch.updated_at,
         revision=batch.revision,
-        **_changeable_columns(batch, closes_before),
+        **_changeable_columns(batch, closes_days_before),
     )
     return row_count == 1
 
 
-def _changeable_columns(batch: Batch, closes_before: int) -> dict[str, object]:
-    """Return the columns that both creating and changing write. `closes_before`: see rules.enrolment_end."""
+def _changeable_columns(batch: Batch, closes_days_before: int) -> dict[str, object]:
+    """Return the columns that both creating and changing write. `closes_days_before`: see rules.enrolment_end."""
     return {
         "name": batch.name,
         "description": batch.description,
@@ -240,8 +240,8 @@ def _changeable_columns(batch: Batch, closes_before: int) -> dict[str, object]:
         "status": batch.status,
         "course_version": batch.course_version,
         "due_on": rules.status_due_on(BatchStatus(batch.status), batch.start_date, batch.end_date),
-        "enrolment_closes_on": rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before),
-        "enrolment_closes_before": closes_before,
+        "enrolment_closes_on": rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_days_before),
+        "enrolment_closes_before": closes_days_before,
     }
 
 

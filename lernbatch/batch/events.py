@@ -21,11 +21,11 @@ LISTED_BYTES = 2**20  # of one course's list: it becomes part of the course
 
 
 def listing(
-    course_id: str, batches: Sequence[ListedBatch], now: datetime, platform: ZoneInfo, closes_before: int
+    course_id: str, batches: Sequence[ListedBatch], now: datetime, platform: ZoneInfo, closes_days_before: int
 ) -> Event:
     """The event with a course's list of batches that have not ended; without any, the list is null.
 
-    `batches`: the oldest first. When they do not fit in LISTED_BYTES, the newest are listed. `closes_before`: see
+    `batches`: the oldest first. When they do not fit in LISTED_BYTES, the newest are listed. `closes_days_before`: see
     rules.enrolment_end. Source: contract batches §6.1, jobs §1.
     """
     statuses = [
@@ -40,7 +40,7 @@ def listing(
             "endDate": _day(batch.end_date),
             "enrollmentType": batch.enrolment_type,
             "status": status,
-            "enrollmentEndDate": _day(enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)),
+            "enrollmentEndDate": _day(enrolment_end(batch.end_date, batch.enrolment_end_date, closes_days_before)),
         }
         for batch, status in zip(batches, statuses, strict=True)
         if status is not BatchStatus.ENDED

@@ -31,13 +31,13 @@ async def create_privately(call: Call) -> wire.CreatedBatch:
 
 async def _create(call: Call, *, private: bool) -> wire.CreatedBatch:
     async def work(remember: Remember[str]) -> str:
-        clock, closes_before = call.services.clock, call.services.config.enrolment_closes_days_before_end
+        clock, closes_days_before = call.services.clock, call.services.config.enrolment_closes_days_before_end
         new = wire.read_new_batch(
             call.request,
             call.caller.user_id,
             clock.now(),
             clock.zone,
-            closes_before=closes_before,
+            closes_days_before=closes_days_before,
             private=private,
         )
         batch = await actions.create(call.services, _requester(call), new, remember)
@@ -51,11 +51,11 @@ async def clone(call: Call) -> wire.CreatedBatch:
     """POST /v1/course/batch/clone: Create a batch after another one. With dates of its own and without people."""
 
     async def work(remember: Remember[str]) -> str:
-        clock, closes_before = call.services.clock, call.services.config.enrolment_closes_days_before_end
+        clock, closes_days_before = call.services.clock, call.services.config.enrolment_closes_days_before_end
         source = await actions.find(call.services.pool, wire.read_batch_id(call.request))
         if source is None:
             raise rules.InvalidBatch
-        new = wire.read_clone(call.request, source, call.caller.user_id, clock.now(), clock.zone, closes_before)
+        new = wire.read_clone(call.request, source, call.caller.user_id, clock.now(), clock.zone, closes_days_before)
         batch = await actions.clone(call.services, _requester(call), source, new, remember)
         return batch.batch_id
 

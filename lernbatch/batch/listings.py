@@ -33,7 +33,7 @@ async def publish(
     (defect 32).
     """
     now, zone = services.clock.now(), services.clock.zone
-    closes_before = services.config.enrolment_closes_days_before_end
+    closes_days_before = services.config.enrolment_closes_days_before_end
     await db.run(conn, Q.lock_listings, course_ids=sorted(course_ids), now=now)
     rows = await db.all(
         conn,
@@ -48,7 +48,8 @@ async def publish(
     for row in rows:
         by_course[row.course_id].append(row)
     lists = [
-        events.listing(course_id, by_course[course_id], now, zone, closes_before) for course_id in sorted(course_ids)
+        events.listing(course_id, by_course[course_id], now, zone, closes_days_before)
+        for course_id in sorted(course_ids)
     ]
     await outbox.publish(conn, services, [*lists, *also])
 

@@ -56,11 +56,11 @@ async def _learners(conn: Connection, batch_id: str) -> _UnfinishedLearners:
 
 def _situation(services: Services, batch: Batch, learners: _UnfinishedLearners) -> Situation:
     today = rules.day_in(batch.time_zone, services.clock.now(), services.clock.zone)
-    closes_before = services.config.enrolment_closes_days_before_end
+    closes_days_before = services.config.enrolment_closes_days_before_end
     return Situation(
         status=rules.status_on(today, batch.start_date, batch.end_date),
-        enrolment_is_open=rules.enrolment_is_open(batch, today, learners.active, closes_before),
-        last_enrolment_day=rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before),
+        enrolment_is_open=rules.enrolment_is_open(batch, today, learners.active, closes_days_before),
+        last_enrolment_day=rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_days_before),
         may_leave=rules.may_leave(batch.leave_policy, today, batch.start_date),
         seats_left=None if batch.capacity is None else batch.capacity - learners.active,
     )

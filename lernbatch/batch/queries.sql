@@ -96,14 +96,14 @@ UPDATE batch
 -- ranges and a null the index finds them.
 SELECT batch_id, end_date, enrolment_end_date
   FROM batch
- WHERE enrolment_closes_before < :closes_before OR enrolment_closes_before > :closes_before
+ WHERE enrolment_closes_before < :closes_days_before OR enrolment_closes_before > :closes_days_before
     OR enrolment_closes_before IS NULL
  LIMIT :limit
    FOR UPDATE SKIP LOCKED;
 
 -- set_enrolment_ends
 UPDATE batch
-   SET enrolment_closes_on = worked_out.closes_on, enrolment_closes_before = :closes_before
+   SET enrolment_closes_on = worked_out.closes_on, enrolment_closes_before = :closes_days_before
   FROM unnest(:batch_ids::text[], :closes_on::date[]) AS worked_out (batch_id, closes_on)
  WHERE batch.batch_id = worked_out.batch_id;
 

@@ -157,26 +157,26 @@ def status_now(batch: Batch, now: datetime, zone: ZoneInfo) -> BatchStatus:
     return status_on(day_in(batch.time_zone, now, zone), batch.start_date, batch.end_date)
 
 
-def enrolment_end(end: date | None, enrolment_end: date | None, closes_before: int) -> date | None:
+def enrolment_end(end: date | None, enrolment_end: date | None, closes_days_before: int) -> date | None:
     """The last day on which learners may enrol: the given one, else so many days before the end; None: no last day.
 
-    `closes_before`: the setting `enrolment_closes_days_before_end`, 1 or 0 days. This rule stands here alone: a
+    `closes_days_before`: the setting `enrolment_closes_days_before_end`, 1 or 0 days. This rule stands here alone: a
     search compares its stored result.
     """
     if enrolment_end is not None or end is None:
         return enrolment_end
-    return end - timedelta(days=closes_before)
+    return end - timedelta(days=closes_days_before)
 
 
-def enrolment_state(batch: BatchDates, today: date, closes_before: int) -> EnrolmentState:
+def enrolment_state(batch: BatchDates, today: date, closes_days_before: int) -> EnrolmentState:
     """Whether the dates of `batch` let learners in on `today`. This rule stands here alone.
 
     A batch that has ended is ENDED, whatever its enrolment dates say; one whose last day of enrolment lies before its
-    first is CLOSED. `closes_before`: see enrolment_end. Source: contract enrolment §2.1, E08 to E10.
+    first is CLOSED. `closes_days_before`: see enrolment_end. Source: contract enrolment §2.1, E08 to E10.
     """
     if status_on(today, batch.start_date, batch.end_date) is BatchStatus.ENDED:
         return EnrolmentState.ENDED
-    last_day = enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)
+    last_day = enrolment_end(batch.end_date, batch.enrolment_end_date, closes_days_before)
     if last_day is not None and today > last_day:
         return EnrolmentState.CLOSED
     if batch.enrolment_start_date is not None and today < batch.enrolment_start_date:
@@ -191,9 +191,9 @@ def may_leave(policy: str | None, today: date, start: date) -> bool:
     return policy != LEAVE_NEVER
 
 
-def enrolment_is_open(batch: Batch, today: date, learners: int, closes_before: int) -> bool:
+def enrolment_is_open(batch: Batch, today: date, learners: int, closes_days_before: int) -> bool:
     """Whether somebody could enrol into `batch` on `today`, when `learners` are in it."""
-    is_open = enrolment_state(batch, today, closes_before) is EnrolmentState.OPEN
+    is_open = enrolment_state(batch, today, closes_days_before) is EnrolmentState.OPEN
     return is_open and (batch.capacity is None or learners < batch.capacity)
 
 

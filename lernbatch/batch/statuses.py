@@ -81,16 +81,20 @@ async def store_enrolment_ends(services: Services) -> int:
 
     One bounded set a run, in one transaction. Run again it finds nothing, until the setting changes.
     """
-    closes_before = services.config.enrolment_closes_days_before_end
+    closes_days_before = services.config.enrolment_closes_days_before_end
     async with services.pool.acquire() as conn, conn.transaction():
         batches = await db.all(
-            conn, _EnrolmentDates, Q.batches_closing_otherwise, closes_before=closes_before, limit=BATCHES_AT_ONCE
+            conn,
+            _EnrolmentDates,
+            Q.batches_closing_otherwise,
+            closes_days_before=closes_days_before,
+            limit=BATCHES_AT_ONCE,
         )
         if batches:
             last_days = [
-                rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before) for batch in batches
+                rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_days_before) for batch in batches
             ]
             batch_ids = [batch.batch_id for batch in batches]
-            named = {"batch_ids": batch_ids, "closes_on": last_days, "closes_before": closes_before}
+            named = {"batch_ids": batch_ids, "closes_on": last_days, "closes_days_before": closes_days_before}
             await db.run(conn, Q.set_enrolment_ends, **named)
     return len(batches)

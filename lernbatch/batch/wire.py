@@ -139,13 +139,13 @@ def read_new_batch(
     now: datetime,
     platform: ZoneInfo,
     *,
-    closes_before: int,
+    closes_days_before: int,
     private: bool = False,
 ) -> NewBatch:
     """{"courseId": "do_1", "name": "June", "enrollmentType": "open", "startDate": "2026-06-01", …}
 
     Complains in the order of contract batches §3.1, C2 to C18, in which parsing and rules take turns.
-    `private`: the request's `createdBy` counts. `closes_before`: see rules.enrolment_end.
+    `private`: the request's `createdBy` counts. `closes_days_before`: see rules.enrolment_end.
     """
     course = bounded(course_id(request), "courseId")
     name = bounded(mandatory(request, "name"), "name", LONGEST_NAME)
@@ -156,7 +156,7 @@ def read_new_batch(
     if request.get("participants") is not None:
         raise UnexpectedParameter("participants")
     additions = read_additions(request, zone)
-    last_day = enrolment_end(end, enrolment_end_date, closes_before)
+    last_day = enrolment_end(end, enrolment_end_date, closes_days_before)
     dates.check_enrolment_start(additions.get("enrolment_start_date"), last_day)
     description = _description(request)
     creator = text(request, "createdBy") if private else None
@@ -270,7 +270,7 @@ def read_clone(
     caller_id: str | None,
     now: datetime,
     platform: ZoneInfo,
-    closes_before: int,
+    closes_days_before: int,
 ) -> NewBatch:
     """{"batchId": "0140…", "startDate": "2026-06-01", "endDate": "2026-07-31", "name": "July"}
 
@@ -280,7 +280,7 @@ def read_clone(
     start, end, enrolment_end_date = read_new_dates(request, now, zone)
     kept = {"time_zone": source.time_zone, "capacity": source.capacity, "leave_policy": source.leave_policy}
     additions = {**kept, **read_additions(request, zone)}
-    last_day = enrolment_end(end, enrolment_end_date, closes_before)
+    last_day = enrolment_end(end, enrolment_end_date, closes_days_before)
     dates.check_enrolment_start(additions.get("enrolment_start_date"), last_day)
     return NewBatch(
         course_id=source.course_id,

@@ -66,7 +66,7 @@ class _ShownBatch:
     platform: ZoneInfo
     iso: bool  # dates as UTC instants
     whole_templates: bool
-    closes_before: int  # days between the end of enrolment and the batch's, where nothing else is said
+    closes_days_before: int  # days between the end of enrolment and the batch's, where nothing else is said
 
     def first(self, day: date | None) -> str | None:
         return show_date(day) if not self.iso or day is None else _instant(day, time.min, self.zone)
@@ -111,7 +111,7 @@ _FIELDS: dict[str, Callable[[_ShownBatch], Any]] = {
     "endDate": lambda it: it.last(it.batch.end_date),
     "enrollmentEndDate": lambda it: it.last(it.batch.enrolment_end_date),
     "effectiveEnrollmentEndDate": lambda it: it.last(
-        enrolment_end(it.batch.end_date, it.batch.enrolment_end_date, it.closes_before)
+        enrolment_end(it.batch.end_date, it.batch.enrolment_end_date, it.closes_days_before)
     ),
     "createdBy": lambda it: it.batch.created_by,
     "createdFor": lambda it: it.batch.created_for,
@@ -136,11 +136,11 @@ DOCUMENT_FIELDS = frozenset((*_FIELDS, *_OPTIONAL))
 
 @dataclass(frozen=True, slots=True)
 class BatchStyle:
-    """How an installation shows batches. `iso`: dates as UTC instants; `closes_before`: see rules.enrolment_end."""
+    """How an installation shows batches. `iso`: dates as instants; `closes_days_before`: see rules.enrolment_end."""
 
     platform: ZoneInfo
     iso: bool = False
-    closes_before: int = 1
+    closes_days_before: int = 1
 
     @classmethod
     def of(cls, config: Config) -> BatchStyle:
@@ -160,7 +160,7 @@ def show_batch(
     `fields`: which are shown, by default all; `whole_templates`: for those who manage the batch, others see of a
     certificate template what learners need.
     """
-    showing = _ShownBatch(batch, now, style.platform, style.iso, whole_templates, style.closes_before)
+    showing = _ShownBatch(batch, now, style.platform, style.iso, whole_templates, style.closes_days_before)
     keys = (*_FIELDS, *_OPTIONAL) if fields is None else tuple(fields)
     document = {key: _FIELDS[key](showing) for key in keys if key in _FIELDS}
     optional = [(key, _OPTIONAL[key](showing)) for key in keys if key in _OPTIONAL]

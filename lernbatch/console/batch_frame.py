@@ -53,8 +53,8 @@ async def managed(visit: Visit) -> BatchDay:
 def on_its_day(visit: Visit, batch: Batch) -> BatchDay:
     clock, config = visit.services.clock, visit.services.config
     zone = ZoneInfo(batch.time_zone) if batch.time_zone else clock.zone
-    closes_before = config.enrolment_closes_days_before_end
-    joins_until = batch_rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)
+    closes_days_before = config.enrolment_closes_days_before_end
+    joins_until = batch_rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_days_before)
     return BatchDay(batch, batch_rules.day_in(batch.time_zone, clock.now(), clock.zone), zone, joins_until)
 
 

@@ -134,7 +134,7 @@ async def join_offer(services: Services, batch_id: str, user_id: str | None) -> 
         is_known=user_id is not None,
         invite_only_closed=not config.self_enrol_invite_only,
         seats_left=seats.get(batch_id),
-        closes_before=config.enrolment_closes_days_before_end,
+        closes_days_before=config.enrolment_closes_days_before_end,
     )
 
 
@@ -273,7 +273,7 @@ async def _enrol(
                     today,
                     by_learner=request.source is EnrolmentSource.SELF,
                     invite_only_closed=not config.self_enrol_invite_only,
-                    closes_before=config.enrolment_closes_days_before_end,
+                    closes_days_before=config.enrolment_closes_days_before_end,
                 )
             elif row.active:
                 raise rules.AlreadyEnrolled

@@ -87,16 +87,16 @@ def check_course(eligibility: Eligibility | None, course_id: str | None) -> Elig
 
 
 def check_enrol(
-    eligibility: Eligibility, today: date, *, by_learner: bool, invite_only_closed: bool, closes_before: int
+    eligibility: Eligibility, today: date, *, by_learner: bool, invite_only_closed: bool, closes_days_before: int
 ) -> None:
     """Raises the refusal of enrolling, in the contract's order (E07 to E10).
 
     `by_learner`: the learner does it; `invite_only_closed`: the installation keeps invite-only batches closed to that;
-    `closes_before`: see batch.rules.enrolment_end.
+    `closes_days_before`: see batch.rules.enrolment_end.
     The capacity is not looked at: only the database can say who gets the last seat.
     """
     check_type(eligibility, is_closed=by_learner and invite_only_closed)
-    match batch.enrolment_state(eligibility, today, closes_before):
+    match batch.enrolment_state(eligibility, today, closes_days_before):
         case EnrolmentState.ENDED:
             raise BatchEnded
         case EnrolmentState.CLOSED:
@@ -114,22 +114,26 @@ def join_offer(
     is_known: bool,
     invite_only_closed: bool,
     seats_left: int | None,
-    closes_before: int,
+    closes_days_before: int,
 ) -> JoinOffer:
     """What the batch offers one person today: by the same refusals as enrolling.
 
     `is_known`: somebody is signed in; `invite_only_closed`: the installation keeps such batches closed to learners;
-    `seats_left` None: no capacity; `closes_before`: see batch.rules.enrolment_end.
+    `seats_left` None: no capacity; `closes_days_before`: see batch.rules.enrolment_end.
     """
     if eligibility.active and eligibility.status == Progress.COMPLETED:
         return JoinOffer(JoinState.COMPLETED)
-    last_day = batch.enrolment_end(eligibility.end_date, eligibility.enrolment_end_date, closes_before)
+    last_day = batch.enrolment_end(eligibility.end_date, eligibility.enrolment_end_date, closes_days_before)
     try:
         check_running(eligibility, today)
         if eligibility.active:
             return JoinOffer(JoinState.ENROLLED)
         check_enrol(
-            eligibility, today, by_learner=True, invite_only_closed=invite_only_closed, closes_before=closes_before
+            eligibility,
+            today,
+            by_learner=True,
+            invite_only_closed=invite_only_closed,
+            closes_days_before=closes_days_before,
         )
     except BatchEnded:
         return JoinOffer(JoinState.ENDED, eligibility.end_date)

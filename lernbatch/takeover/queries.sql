@@ -140,7 +140,7 @@ INSERT INTO batch AS stored (batch_id, course_id, name, description, enrolment_t
 SELECT batch_id, course_id, name, description, enrolment_type, created_by,
        ARRAY(SELECT jsonb_array_elements_text(created_for)), ARRAY(SELECT jsonb_array_elements_text(mentors)),
        start_date, end_date, enrolment_end_date, status, due_on, templates, created_at, updated_at, closes_on,
-       :closes_before
+       :closes_days_before
   FROM unnest(:batch_ids::text[], :course_ids::text[], :names::text[], :descriptions::text[], :enrolment_types::text[],
               :creators::text[], :created_for::jsonb[], :mentors::jsonb[], :start_dates::date[], :end_dates::date[],
               :enrolment_end_dates::date[], :statuses::smallint[], :due_on::date[], :templates::jsonb[],

@@ -104,7 +104,7 @@ class StoredCertificateRow:
 
 async def write_batches(moving: Pass, batches: Sequence[ConvertedBatch]) -> None:
     """Write the batches that differ from what is there; what only we have of them stays."""
-    closes_before = moving.services.config.enrolment_closes_days_before_end
+    closes_days_before = moving.services.config.enrolment_closes_days_before_end
     for start in range(0, len(batches), BATCHES_AT_ONCE):
         some = batches[start : start + BATCHES_AT_ONCE]
         ids = [batch.batch_id for batch in some]
@@ -116,9 +116,10 @@ async def write_batches(moving: Pass, batches: Sequence[ConvertedBatch]) -> None
             continue
         await moving.tables.run(
             Q.save_batches,
-            closes_before=closes_before,
+            closes_days_before=closes_days_before,
             closes_on=[
-                batch_rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before) for batch in changed
+                batch_rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_days_before)
+                for batch in changed
             ],
             due_on=[
                 batch_rules.status_due_on(BatchStatus(batch.status), batch.start_date, batch.end_date)

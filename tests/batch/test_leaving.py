@@ -105,10 +105,10 @@ def the_real_time(request: pytest.FixtureRequest) -> Iterator[None]:
 def test_enrolment_ends_with_the_batch_by_a_setting_and_a_day_before_without(
     closing: Running, service: Running
 ) -> None:
-    for running_service, closes_before in ((closing, 0), (service, 1)):
+    for running_service, closes_days_before in ((closing, 0), (service, 1)):
         batch_id = new_batch(running_service, days=10)
         end = running_service.clock.today() + timedelta(days=10)
-        last = (end - timedelta(days=closes_before)).isoformat()
+        last = (end - timedelta(days=closes_days_before)).isoformat()
         assert shown(running_service, batch_id)["effectiveEnrollmentEndDate"] == last
         search = {"filters": {"batchId": batch_id, "effectiveEnrollmentEndDate": last}}
         found = running_service.call("POST", "/v1/course/batch/search", None, search)
@@ -124,7 +124,7 @@ def test_enrolment_ends_with_the_batch_by_a_setting_and_a_day_before_without(
         assert listed[batch_id] == last
         running_service.clock.move_to(end)
         asha = new_learner()
-        assert enrol(running_service, asha, batch_id).status_code == (200 if closes_before == 0 else 400)
+        assert enrol(running_service, asha, batch_id).status_code == (200 if closes_days_before == 0 else 400)
 
 
 def test_a_batch_that_nobody_may_leave_is_so_where_learners_come_by_themselves(closing: Running) -> None:

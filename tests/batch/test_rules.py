@@ -71,7 +71,7 @@ def test_a_day_begins_in_the_zone_of_the_batch(time_zone: str | None, day: date)
 
 
 @pytest.mark.parametrize(
-    ("end", "enrolment_end", "closes_before", "last_day"),
+    ("end", "enrolment_end", "closes_days_before", "last_day"),
     [
         (june(30), None, 1, june(29)),
         (june(30), None, 0, june(30)),
@@ -82,9 +82,9 @@ def test_a_day_begins_in_the_zone_of_the_batch(time_zone: str | None, day: date)
     ],
 )
 def test_enrolment_ends_as_given_or_so_many_days_before_the_end(
-    end: date | None, enrolment_end: date | None, closes_before: int, last_day: date | None
+    end: date | None, enrolment_end: date | None, closes_days_before: int, last_day: date | None
 ) -> None:
-    assert rules.enrolment_end(end, enrolment_end, closes_before) == last_day
+    assert rules.enrolment_end(end, enrolment_end, closes_days_before) == last_day
 
 
 NOT_BEGUN, OPEN, CLOSED = EnrolmentState.NOT_BEGUN, EnrolmentState.OPEN, EnrolmentState.CLOSED
@@ -92,7 +92,7 @@ OVER = EnrolmentState.ENDED
 
 
 @pytest.mark.parametrize(
-    ("today", "enrolment_start", "enrolment_end", "closes_before", "state"),
+    ("today", "enrolment_start", "enrolment_end", "closes_days_before", "state"),
     [
         (date(2026, 5, 1), None, None, 1, OPEN),  # long before the batch starts
         (june(29), None, None, 1, OPEN),
@@ -108,11 +108,15 @@ OVER = EnrolmentState.ENDED
     ],
 )
 def test_enrolment_is_open_between_its_dates(
-    today: date, enrolment_start: date | None, enrolment_end: date | None, closes_before: int, state: EnrolmentState
+    today: date,
+    enrolment_start: date | None,
+    enrolment_end: date | None,
+    closes_days_before: int,
+    state: EnrolmentState,
 ) -> None:
     batch = replace(JUNE, enrolment_start_date=enrolment_start, enrolment_end_date=enrolment_end)
-    assert rules.enrolment_state(batch, today, closes_before) is state
-    assert rules.enrolment_is_open(batch, today, 0, closes_before) is (state is OPEN)
+    assert rules.enrolment_state(batch, today, closes_days_before) is state
+    assert rules.enrolment_is_open(batch, today, 0, closes_days_before) is (state is OPEN)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ LEFT = {"active": False, "status": 1}
 def offer(*, seats_left: int | None = None, is_known: bool = True, **fields: Any) -> JoinOffer:
     batch = replace(OPEN, **fields)
     return rules.join_offer(
-        batch, TODAY, is_known=is_known, invite_only_closed=True, seats_left=seats_left, closes_before=1
+        batch, TODAY, is_known=is_known, invite_only_closed=True, seats_left=seats_left, closes_days_before=1
     )
 
 
@@ -73,7 +73,7 @@ def test_each_case_has_its_one_state(fields: dict[str, Any], state: JoinState, o
 def test_joining_is_offered_to_whom_enrolling_is_not_refused(more: dict[str, Any], dates: dict[str, Any]) -> None:
     batch = replace(OPEN, **(dates | more))
     try:
-        rules.check_enrol(batch, TODAY, by_learner=True, invite_only_closed=True, closes_before=1)
+        rules.check_enrol(batch, TODAY, by_learner=True, invite_only_closed=True, closes_days_before=1)
         may_enrol = True
     except LernbatchError:
         may_enrol = False

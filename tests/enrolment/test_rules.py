@@ -56,7 +56,9 @@ def refusal(rule: Any, *arguments: Any, **options: Any) -> type[LernbatchError] 
 def test_a_learner_may_enrol_or_is_told_why_not(batch: dict[str, Any], by_learner: bool, refused: Any) -> None:
     eligibility = replace(OPEN, **batch)
     assert (
-        refusal(rules.check_enrol, eligibility, TODAY, by_learner=by_learner, invite_only_closed=True, closes_before=1)
+        refusal(
+            rules.check_enrol, eligibility, TODAY, by_learner=by_learner, invite_only_closed=True, closes_days_before=1
+        )
         is refused
     )
 

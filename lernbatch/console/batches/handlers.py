@@ -42,7 +42,7 @@ async def show(visit: Visit) -> Response:
     counted = await _counted(visit, result)
     today = services.clock.today()
     scale = pictures.scale([(batch.start_date, batch.end_date) for batch in result.batches], today)
-    closes_before = services.config.enrolment_closes_days_before_end
+    closes_days_before = services.config.enrolment_closes_days_before_end
     rows = [
         view.row(
             batch,
@@ -52,7 +52,7 @@ async def show(visit: Visit) -> Response:
             words,
             scale,
             batch_rules.day_in(batch.time_zone, services.clock.now(), services.clock.zone),
-            closes_before,
+            closes_days_before,
         )
         for batch in result.batches
     ]

@@ -153,12 +153,12 @@ def row(
     words: Words,
     scale: TimeScale,
     today: date,
-    closes_before: int,
+    closes_days_before: int,
 ) -> dict[str, Any]:
-    """One batch as a row. `today`: in its own zone; `closes_before`: see batch.rules.enrolment_end."""
+    """One batch as a row. `today`: in its own zone; `closes_days_before`: see batch.rules.enrolment_end."""
     status = batch_rules.status_on(today, batch.start_date, batch.end_date)
     kind, state = STATES[status]
-    joins_until = batch_rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)
+    joins_until = batch_rules.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_days_before)
     is_invited = batch.enrolment_type.lower() == INVITE_ONLY
     strip = Strip(
         batch.start_date,

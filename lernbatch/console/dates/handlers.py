@@ -183,9 +183,9 @@ async def create(visit: Visit) -> Response:
     call = visit.api({"courseId": course_id, **read.request})
 
     async def work(remember: Remember[str]) -> str:
-        clock, closes_before = services.clock, services.config.enrolment_closes_days_before_end
+        clock, closes_days_before = services.clock, services.config.enrolment_closes_days_before_end
         new = wire.read_new_batch(
-            call.request, visit.caller.user_id, clock.now(), clock.zone, closes_before=closes_before
+            call.request, visit.caller.user_id, clock.now(), clock.zone, closes_days_before=closes_days_before
         )
         batch = await batches.create(services, _requester(call), new, remember)
         return batch.batch_id

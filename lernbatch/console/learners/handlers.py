@@ -58,15 +58,15 @@ async def _table(visit: Visit, day: BatchDay, query: LearnersQuery, *, is_unders
     if query.after is None:  # nobody makes a cursor of the console
         await audit.note_list(visit.call, "batch.learners", page.total, day.batch.batch_id)
     names = await people.names(visit, [row.user_id for row in page.rows])
-    asked = visit.query if query.filters.name is None else {}
+    given = visit.query if query.filters.name is None else {}
     contacted = view.moment_of(visit.query.get("contacted", ""))
     context = {
         **batch_frame.frame(visit, day),
-        **view.page(page, query, names, asked, visit.words),
+        **view.page(page, query, names, given, visit.words),
         "own_id": visit.caller.user_id,
         "hows": [(value, visit.words._(text)) for value, text in HOWS.items()],
         "picked": visit.lists.get("who", []),
-        "views": saved_views.shown(await saved_views.of_reader(visit, "learners"), urlencode(view.kept(asked))),
+        "views": saved_views.shown(await saved_views.of_reader(visit, "learners"), urlencode(view.kept(given))),
         "picture": picture_of(page.figures, visit.path, visit.words),
         "is_understood": is_understood,
         "names_are_missing": names.are_missing,

@@ -137,12 +137,12 @@ def _next(enrolment: Enrolment, course: Course | None, words: Words) -> str:
 
 def joinable(open_batches: Sequence[Batch], services: Services, words: Words) -> list[dict[str, Any]]:
     """Batches that take learners now or soon."""
-    closes_before = services.config.enrolment_closes_days_before_end
+    closes_days_before = services.config.enrolment_closes_days_before_end
     rows = []
     for batch in open_batches:
         today = batches.day_in(batch.time_zone, words.now, services.clock.zone)
-        if batches.enrolment_is_open(batch, today, 0, closes_before):
-            until = batches.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_before)
+        if batches.enrolment_is_open(batch, today, 0, closes_days_before):
+            until = batches.enrolment_end(batch.end_date, batch.enrolment_end_date, closes_days_before)
             row = {"batch_id": batch.batch_id, "name": batch.name, "start": batch.start_date, "end": batch.end_date}
             rows.append({**row, "until": until})
     return rows
