@@ -26,7 +26,8 @@ from lernbatch import __version__, cli
 from lernbatch.database.migrate import migrate
 from lernbatch.errors import Unusable
 from lernbatch.schedule import JOBS
-from tests.cli.commands import WAIT_SECONDS, Installation, sentence
+from tests.cli.commands import Installation, sentence
+from tests.forked import WAIT_SECONDS
 from tests.people import ASHA, HOME_ORG, IMRAN, VIKRAM
 
 

@@ -21,8 +21,9 @@ import pytest
 from lernbatch import config
 from lernbatch.web.caller import Role
 from sandbox import identity
-from tests.cli.commands import WAIT_SECONDS, Installation, Serving, sentence, wait_for
+from tests.cli.commands import Installation, Serving, sentence, wait_for
 from tests.cli.test_commands import rows
+from tests.forked import WAIT_SECONDS
 from tests.people import VIKRAM
 from tests.postgres_supervisor.servers import postmaster
 from tests.seeds import COURSE

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import WAIT_SECONDS, Installation
+from tests.cli.commands import Installation
+from tests.forked import WAIT_SECONDS
 
 
 class Manager:

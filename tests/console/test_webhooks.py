@@ -56,11 +56,13 @@ def added(visitor: Visitor, url: str, **fields: str) -> str:
     """The address of the page of a new webhook."""
     answer = visitor.send(PATH, "add", {"url": url, **fields})
     assert answer.status_code == 200, answer.text
-    return re.findall(rf'href="({PATH}/[\w-]+)"', answer.text)[0]
+    addresses: list[str] = re.findall(rf'href="({PATH}/[\w-]+)"', answer.text)
+    return addresses[0]
 
 
 def secret_of(html: str) -> str:
-    return re.findall(r"<code>(whsec_[^<]+)</code>", html)[0]
+    secrets: list[str] = re.findall(r"<code>(whsec_[^<]+)</code>", html)
+    return secrets[0]
 
 
 def test_they_are_for_administrators_where_there_are_webhooks(

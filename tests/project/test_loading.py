@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import WAIT_SECONDS, Installation
+from tests.cli.commands import Installation
+from tests.forked import WAIT_SECONDS
 
 # What few calls need is loaded by the call that does.
 ON_DEMAND = {

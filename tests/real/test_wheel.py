@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.commands import WAIT_SECONDS, Serving
+from tests.cli.commands import Serving
+from tests.forked import WAIT_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
