@@ -118,9 +118,9 @@ fuzz: $(VENV)/.ready-to-check
 
 texts: $(VENV)/.ready
 	@mkdir -p build
-	@cd lernbatch/console && "$(abspath $(BIN))/pybabel" -q extract -F locale/babel.cfg -k N_ --no-location \
-		--sort-output --project Lernbatch -o ../../build/console.pot .
-	@for file in lernbatch/console/locale/*.po; do [ -f "$$file" ] || continue; \
+	@cd lernbatch && "$(abspath $(BIN))/pybabel" -q extract -F wording/locale/babel.cfg -k N_ --no-location \
+		--sort-output --project Lernbatch -o ../build/console.pot console wording
+	@for file in lernbatch/wording/locale/*.po; do [ -f "$$file" ] || continue; \
 		$(BIN)/pybabel -q update -i build/console.pot -o "$$file" -l "$$(basename "$$file" .po)" --no-wrap --ignore-pot-creation-date; done
 	@echo "The console's texts are in build/console.pot; a new language begins with a copy of it."
 

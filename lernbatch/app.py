@@ -21,7 +21,6 @@ from lernbatch.clock import Clock
 from lernbatch.config import Config
 from lernbatch.console import endpoint as console
 from lernbatch.console.pages import PAGES
-from lernbatch.console.provider import Provider
 from lernbatch.console.visit import Console
 from lernbatch.course.cache import CourseCache
 from lernbatch.database import citus, db
@@ -38,6 +37,7 @@ from lernbatch.ops import gauges, health, lifecycle
 from lernbatch.routes import ROUTES
 from lernbatch.schedule import JOBS
 from lernbatch.services import JobSignal, Services
+from lernbatch.session.provider import Provider
 from lernbatch.sunbird import Sunbird
 from lernbatch.sunbird.users import ACTIVE
 from lernbatch.web import audit, failures, rates, server

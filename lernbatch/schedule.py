@@ -7,7 +7,6 @@ from functools import partial
 from lernbatch.batch import jobs as batch
 from lernbatch.bulk import jobs as bulk
 from lernbatch.certificate import jobs as certificate
-from lernbatch.console import sessions
 from lernbatch.course import jobs as course
 from lernbatch.erasure import actions as erasure
 from lernbatch.exhaust import jobs as exhaust
@@ -19,6 +18,7 @@ from lernbatch.jobs.worker import Job
 from lernbatch.ops import retention
 from lernbatch.person import jobs as person
 from lernbatch.progress import jobs as progress
+from lernbatch.session import actions as sessions
 from lernbatch.webhook.delivery import deliver_due, to_webhooks
 
 # Name in the version before → the kind of today; `lernbatch job` takes the former in this version, with a warning.

@@ -299,7 +299,7 @@ CREATE INDEX audit_of_whom ON audit USING gin (whom);       -- web.notes
 
 CREATE INDEX enrolment_of_batch_left ON enrolment (batch_id, user_id) WHERE NOT active; -- who left
 
--- One row: somebody who is signed in to the console. It ends after 12 hours, or 2 without a request: console.rules.ended.
+-- One row: somebody who is signed in to the console. It ends after 12 hours, or 2 without a request: session.rules.ended.
 CREATE TABLE console_session (
   session_id bytea       PRIMARY KEY, -- SHA-256 of the cookie's value
   user_id    text,                 -- null: signing in, at the provider; it ends after 10 minutes
@@ -310,8 +310,8 @@ CREATE TABLE console_session (
   ends_at    timestamptz NOT NULL
 );
 
-CREATE INDEX console_session_of_user ON console_session (user_id); -- console.sessions_of
-CREATE INDEX console_session_age ON console_session (ends_at);     -- console.forget_sessions
+CREATE INDEX console_session_of_user ON console_session (user_id); -- session.sessions_of
+CREATE INDEX console_session_age ON console_session (ends_at);     -- session.forget_sessions
 
 -- One row: a change of a batch's dates, places or rules, for who manages it.
 CREATE TABLE batch_change (

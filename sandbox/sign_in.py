@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from lernbatch.clock import Clock
 from lernbatch.config import Config
-from lernbatch.console.model import LocalPerson
 from lernbatch.database import db, sql
 from lernbatch.database.db import Pool
+from lernbatch.session.model import LocalPerson
 from lernbatch.web.caller import Role
 from sandbox import identity
 

@@ -12,8 +12,8 @@ from lernbatch.batch import rules as batch_rules
 from lernbatch.batch.model import INVITE_ONLY, Batch, BatchStatus
 from lernbatch.console import rendering
 from lernbatch.console.visit import Visit
-from lernbatch.console.words import N_, Words
 from lernbatch.errors import Forbidden, NotFound
+from lernbatch.wording.words import N_, Words
 
 STATES = {
     BatchStatus.UPCOMING: ("info", N_("Upcoming")),

@@ -13,13 +13,16 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
 from lernbatch import log
-from lernbatch.console import failures, forms, refusals, rendering, rules, sessions, words
-from lernbatch.console.model import FormProblem, KeptForm, Session
-from lernbatch.console.provider import SignInRefused
+from lernbatch.console import failures, forms, refusals, rendering, rules
+from lernbatch.console.model import FormProblem
 from lernbatch.console.visit import Page, Visit, see_other
 from lernbatch.database import db
 from lernbatch.errors import LernbatchError, NotFound, Upstream
 from lernbatch.services import Services
+from lernbatch.session import actions as sessions
+from lernbatch.session import rules as session_rules
+from lernbatch.session.model import KeptForm, Session
+from lernbatch.session.provider import SignInRefused
 from lernbatch.sunbird.http import BUDGET, TOKEN_HEADER, Budget
 from lernbatch.web import admission, audit
 from lernbatch.web.caller import NOBODY
@@ -27,6 +30,7 @@ from lernbatch.web.headers import headers_of
 from lernbatch.web.request import Call
 from lernbatch.web.routing import Access, Route
 from lernbatch.web.tokens import CLIENT_HEADER, CLIENT_TOKEN_HEADER, MANAGED_HEADER
+from lernbatch.wording import words
 
 SIGN_IN = "/console/sign-in"
 LANGUAGE_COOKIE, THEME_COOKIE = "lernbatch-language", "lernbatch-theme"
@@ -116,14 +120,14 @@ class PageEndpoint:
         if write is None:
             raise NotFound
         try:
-            rules.check_site(visit.call.headers.get("sec-fetch-site"))
+            session_rules.check_site(visit.call.headers.get("sec-fetch-site"))
             if visit.session is not None:
-                rules.check_csrf(visit.session.csrf, visit.path, visit.form.get(forms.TOKEN, ""))
+                session_rules.check_csrf(visit.session.csrf, visit.path, visit.form.get(forms.TOKEN, ""))
             if write.audit is None:
                 return await write.handler(visit)
             visit.call.request = {name: value for name, value in visit.form.items() if name not in forms.FRAME}
             return await audit.noting(visit.call, write.audit, lambda _: write.handler(visit))
-        except rules.FormNotOurs as error:
+        except session_rules.FormNotOurs as error:
             visit.status = error.http_status
             text = visit.words._("This form lay open too long, so nothing was saved. Look it over and send it again.")
             visit.problems.append(FormProblem(text))
@@ -164,11 +168,11 @@ async def _sign_in(visit: Visit) -> None:
 async def _refreshed(visit: Visit, session: Session) -> Session | None:
     """The session, with new tokens where the old ones are about to end; None, when the provider gives none."""
     services = visit.services
-    if not rules.needs_refresh(session, services.clock.now()):
+    if not session_rules.needs_refresh(session, services.clock.now()):
         return session
     async with visit.console.refreshing.setdefault(session.session_id, asyncio.Lock()):
         current = await sessions.read(services, session.session_id)  # somebody else may have been first
-        if current is None or not rules.needs_refresh(current, services.clock.now()):
+        if current is None or not session_rules.needs_refresh(current, services.clock.now()):
             return current
         try:
             grant = await visit.console.provider.refresh(current.grant, services.clock.now())
@@ -220,7 +224,7 @@ def _with_preferences(visit: Visit, chosen: Iterable[str]) -> Response:
 
 def is_plain(request: Request) -> bool:
     """Whether the browser speaks to this machine itself without TLS, where it would refuse a secure cookie."""
-    return request.url.scheme == "http" and rules.is_loopback(headers_of(request.scope).get("host", ""))
+    return request.url.scheme == "http" and session_rules.is_loopback(headers_of(request.scope).get("host", ""))
 
 
 def cookie_name(request: Request) -> str:

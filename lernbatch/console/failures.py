@@ -11,10 +11,10 @@ from starlette.responses import Response
 from lernbatch import log, metrics
 from lernbatch.console import rendering
 from lernbatch.console.visit import Visit
-from lernbatch.console.words import N_
 from lernbatch.database import db
 from lernbatch.errors import Away, Busy, Forbidden, LernbatchError, NotFound, Refused, Unauthorized, Upstream
 from lernbatch.web.rates import TooOften
+from lernbatch.wording.words import N_
 
 RETRY_SECONDS = 5
 

@@ -25,7 +25,7 @@ from lernbatch.console.rules import creates, manages, operates
 from lernbatch.console.sign_in import handlers as sign_in
 from lernbatch.console.visit import Page, Write
 from lernbatch.console.webhooks import handlers as webhooks
-from lernbatch.console.words import N_
+from lernbatch.wording.words import N_
 
 # fmt: off
 PAGES: tuple[Page, ...] = (

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 from lernbatch.batch import dates, rules
 from lernbatch.console.model import FormProblem
-from lernbatch.console.words import N_, Words
 from lernbatch.enrolment import rules as enrolment
 from lernbatch.errors import LernbatchError
 from lernbatch.web.fields import UnreadableDate
+from lernbatch.wording.words import N_, Words
 
 # Refusal → its sentence, and the field of the API's request that it is about.
 SENTENCES: Mapping[type[LernbatchError], tuple[str, str | None]] = {

@@ -13,9 +13,11 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from lernbatch.config import Config
-from lernbatch.console import forms, rules, words
+from lernbatch.console import forms, rules
 from lernbatch.console.visit import Page, Visit
+from lernbatch.session import rules as session_rules
 from lernbatch.web.static_files import StaticFiles
+from lernbatch.wording import words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -83,7 +85,7 @@ def _frame(visit: Visit) -> dict[str, Any]:
     speech, session, config = visit.words, visit.session, visit.services.config
 
     def csrf(path: str) -> str:
-        return rules.csrf_token(session.csrf, path) if session else ""
+        return session_rules.csrf_token(session.csrf, path) if session else ""
 
     def hidden(do: str) -> Markup:
         """The fields that every form of a page has: what it does, that it is ours, and that it is done once."""
@@ -111,7 +113,7 @@ def _frame(visit: Visit) -> dict[str, Any]:
         "initials": initials(session.name) if session else "",
         # Pages of learners have none: they are read on cheap phones.
         "has_script": session is not None and visit.page.seen_by is not rules.learns,
-        "is_demo": rules.signs_in_locally(config),
+        "is_demo": session_rules.signs_in_locally(config),
         "navigation": navigation(visit),
         "request_id": visit.call.message_id,
         "problems": visit.problems,

@@ -13,13 +13,14 @@ from starlette.responses import RedirectResponse, Response
 from lernbatch.config import Config
 from lernbatch.console import rules
 from lernbatch.console.forms import SentFile
-from lernbatch.console.model import FormProblem, PeopleToChoose, Session
-from lernbatch.console.provider import Provider
-from lernbatch.console.words import Words
+from lernbatch.console.model import FormProblem
 from lernbatch.services import Services
+from lernbatch.session.model import PeopleToChoose, Session
+from lernbatch.session.provider import Provider
 from lernbatch.web.caller import Caller
 from lernbatch.web.headers import headers_of
 from lernbatch.web.request import Call
+from lernbatch.wording.words import Words
 
 Handler: TypeAlias = "Callable[[Visit], Awaitable[Response]]"
 

@@ -76,5 +76,5 @@ def _p99(within: Mapping[float, float]) -> float:
     bounds = sorted(within)
     if not bounds or within[bounds[-1]] <= 0:
         return 0
-    wanted = _SLOWEST * within[bounds[-1]]
-    return next((bound for bound in bounds[:-1] if within[bound] >= wanted), bounds[-2] if bounds[1:] else 0)
+    rank = _SLOWEST * within[bounds[-1]]
+    return next((bound for bound in bounds[:-1] if within[bound] >= rank), bounds[-2] if bounds[1:] else 0)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lernbatch.console.words import Words
+from lernbatch.wording.words import Words
 from tests.certificate.conftest import cohort as cohort
 from tests.certificate.conftest import nothing_due as nothing_due
 from tests.console.browsing import Visitor

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from lernbatch.charts import timelines
+from lernbatch.charts.timelines import Strip
 from lernbatch.console import cursors
-from lernbatch.console.batches import pictures
-from lernbatch.console.batches.pictures import Strip
 from tests import rows
 from tests.console.conftest import Visits
 from tests.learning import enrol, known_learner, new_batch
@@ -172,7 +172,7 @@ def test_k43_the_last_day_is_that_of_the_batch_s_zone(
     assert f"({zone})" in html
 
 
-SCALE = pictures.scale([(date(2026, 6, 5), date(2026, 9, 4)), (date(2026, 7, 1), None)], date(2026, 8, 20))
+SCALE = timelines.scale([(date(2026, 6, 5), date(2026, 9, 4)), (date(2026, 7, 1), None)], date(2026, 8, 20))
 
 
 def test_k11_the_scale_has_whole_months_and_today() -> None:
@@ -194,7 +194,7 @@ def test_k11_the_scale_has_whole_months_and_today() -> None:
 )
 def test_k11_a_strip_is_within_its_picture_and_says_its_dates(starts: date, ends: date | None) -> None:
     strip = Strip(starts, ends, starts, ends, has_ended=False)
-    svg = str(pictures.timeline(strip, SCALE, date(2026, 8, 20), "From Friday 5 June; joining at any time"))
+    svg = str(timelines.timeline(strip, SCALE, date(2026, 8, 20), "From Friday 5 June; joining at any time"))
     assert 'aria-label="From Friday 5 June; joining at any time"' in svg
     for x, width in re.findall(r'x="([\d.]+)" width="([\d.]+)"', svg):
         assert 0 <= float(x) <= 180

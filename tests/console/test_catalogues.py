@@ -13,12 +13,13 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 
-from lernbatch.console import words
+from lernbatch.wording import words
 
-CONSOLE = Path(words.__file__).parent
-LOCALE = CONSOLE / "locale"
+WORDING = Path(words.__file__).parent
+CONSOLE = WORDING.parent / "console"
+LOCALE = WORDING / "locale"
 TRANSLATED = [name for name in words.NAMES if name != words.SOURCE]
-HOW = "run `make texts`, then write each msgstr in lernbatch/console/locale/{}.po"
+HOW = "run `make texts`, then write each msgstr in lernbatch/wording/locale/{}.po"
 _PLACEHOLDER = re.compile(r"%\(\w+\)s|</?\w+>")
 
 
@@ -27,8 +28,11 @@ def texts() -> frozenset[str | tuple[str, ...]]:
     """Every text that is marked in the code and the templates, as `make texts` finds them."""
     with (LOCALE / "babel.cfg").open(encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
-    rows = extract_from_dir(CONSOLE, methods, options, keywords={**DEFAULT_KEYWORDS, "N_": None})
-    return frozenset(row[2] for row in rows)
+    keywords = {**DEFAULT_KEYWORDS, "N_": None}
+    folders = (CONSOLE, WORDING)
+    return frozenset(
+        row[2] for folder in folders for row in extract_from_dir(folder, methods, options, keywords=keywords)
+    )
 
 
 @cache

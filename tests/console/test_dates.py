@@ -11,8 +11,8 @@ import pytest
 
 from lernbatch.console.dates import view
 from lernbatch.console.dates.award import RuleForm, criteria_of, form_of
-from lernbatch.console.words import Words
 from lernbatch.template.wire_criteria import read_criteria
+from lernbatch.wording.words import Words
 from tests.certificate.cohort import MERIT, Cohort
 from tests.console.conftest import Visits
 from tests.console.test_my import text

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from lernbatch.console import awards
-from lernbatch.console.words import Words
 from lernbatch.template.wire import read_template
+from lernbatch.wording import awards
+from lernbatch.wording.words import Words
 from tests.certificate.cohort import MERIT, Cohort, template
 from tests.console.browsing import Visitor
 from tests.console.conftest import Visits

@@ -9,10 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from lernbatch.console.operation import view
-from lernbatch.console.words import Words
 from lernbatch.ops.health import Check
 from lernbatch.ops.operation import JobRun, ParkedGroup, Queue
 from lernbatch.ops.recent import Minute
+from lernbatch.wording.words import Words
 from tests.console.conftest import Visits
 from tests.people import ADMIN, ASHA, MEERA, PLATFORM, VIKRAM, Person
 from tests.running import Running, running

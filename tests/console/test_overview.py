@@ -9,10 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from lernbatch.console.overview import pictures, view
+from lernbatch.charts import days as pictures
+from lernbatch.console.overview import view
 from lernbatch.console.overview.view import Links
-from lernbatch.console.words import Words
 from lernbatch.figures.model import BatchFigures, Reached, Standing
+from lernbatch.wording.words import Words
 
 TODAY = date(2026, 8, 20)
 FIGURES = BatchFigures(

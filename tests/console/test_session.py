@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lernbatch.config import Config
-from lernbatch.console import rules
+from lernbatch.session import rules as session_rules
 from tests.console.conftest import Visits
 from tests.people import ASHA, IMRAN, MEERA, VIKRAM
 from tests.running import MovableClock, Running, running
@@ -76,7 +76,7 @@ def test_k02_nobody_chooses_who_they_are_where_keys_of_a_provider_count(
 def test_k02_choosing_who_one_is_needs_the_local_key_and_loopback_or_the_setting(
     settings: dict[str, object], allowed: bool
 ) -> None:
-    assert rules.signs_in_locally(Config(**settings)) is allowed
+    assert session_rules.signs_in_locally(Config(**settings)) is allowed
 
 
 @pytest.mark.parametrize(

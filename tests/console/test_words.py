@@ -13,11 +13,11 @@ import pytest
 from babel.messages.extract import extract_from_dir
 
 import lernbatch.console
-from lernbatch.console import awards, standings
-from lernbatch.console import words as speech
-from lernbatch.console.words import Words
 from lernbatch.figures.model import Sentence
 from lernbatch.template.wire import read_template
+from lernbatch.wording import awards, standings
+from lernbatch.wording import words as speech
+from lernbatch.wording.words import Words
 
 ROOM = Path(lernbatch.console.__file__).parent
 # Text between tags that is no word of a language: figures, signs, our name, code.

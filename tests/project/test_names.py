@@ -91,6 +91,25 @@ def test_what_the_page_of_places_names_stands_where_it_says(row: str) -> None:
     assert [name for name in re.findall(r"`(\w+)(?:\(…\))?`", row) if not re.search(rf"\b{name}\b", texts)] == []
 
 
+# Names that say nothing of what they hold; the noun does.
+_SAY_NOTHING = {"found", "one", "made", "asked", "wanted", "known"}
+
+
+def test_a_local_variable_says_its_noun() -> None:
+    wrong = []
+    for path in (path for package in PACKAGES for path in sorted((REPOSITORY / package).rglob("*.py"))):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                names = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+                names |= {
+                    node.id
+                    for node in ast.walk(function)
+                    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+                }
+                wrong += [f"{path.relative_to(REPOSITORY)}:{function.lineno}: {name}" for name in names & _SAY_NOTHING]
+    assert wrong == []
+
+
 def class_names() -> dict[str, list[str]]:
     """Class name (a leading underscore apart) → the modules that define it."""
     found: dict[str, list[str]] = defaultdict(list)
@@ -158,7 +177,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "certificate_file": ("template",),
     "certificate_status_list": ("certificate",),
     "consent": ("erasure", "person"),
-    "console_session": ("console", "erasure"),
+    "console_session": ("erasure", "session"),
     "saved_view": ("console", "erasure"),
     "batch_change": ("batch", "erasure"),
     "contact": ("erasure", "mentoring"),

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from lernbatch.console.pages import PAGES
+from lernbatch.session import rules as session_rules
 from tests.console.browsing import Visitor
 from tests.people import ASHA, MEERA, PLATFORM, VIKRAM
 from tests.rights.world import FOREIGN_ADMIN, FOREIGN_MENTOR, OWN_ADMIN, REPORTER, World, world
@@ -171,11 +172,11 @@ def test_a_form_is_refused_to_whom_its_page_is(visited: tuple[World, dict[str, V
 
 def token_of(visitor: Visitor, path: str) -> str:
     """A token that is good for a form at `path` in the visitor's session; "" for nobody."""
-    from lernbatch.console import rules, sessions
+    from lernbatch.session import actions as sessions
 
     cookies = visitor.http.cookies
     if not cookies:
         return ""
     cookie = str(next(iter(cookies.values())))
     session = visitor.service.run(sessions.find(visitor.service.services, cookie))
-    return "" if session is None else rules.csrf_token(session.csrf, path)
+    return "" if session is None else session_rules.csrf_token(session.csrf, path)

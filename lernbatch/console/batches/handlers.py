@@ -11,8 +11,9 @@ from starlette.responses import Response
 from lernbatch.batch import rules as batch_rules
 from lernbatch.batch.search import actions as batch_search
 from lernbatch.batch.search.model import Condition, Cursor, SearchResult
+from lernbatch.charts import timelines
 from lernbatch.console import addresses, cursors, lists, people, rendering, rules, saved_views
-from lernbatch.console.batches import pictures, view
+from lernbatch.console.batches import view
 from lernbatch.console.visit import Visit
 from lernbatch.course import actions as courses
 from lernbatch.figures import actions as figures
@@ -41,7 +42,7 @@ async def show(visit: Visit) -> Response:
     names = await people.names(visit, [(batch.mentors or [batch.created_by or ""])[0] for batch in result.batches])
     counted = await _counted(visit, result)
     today = services.clock.today()
-    scale = pictures.scale([(batch.start_date, batch.end_date) for batch in result.batches], today)
+    scale = timelines.scale([(batch.start_date, batch.end_date) for batch in result.batches], today)
     closes_days_before = services.config.enrolment_closes_days_before_end
     rows = [
         view.row(

@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 from lernbatch.batch import rules as batch_rules
 from lernbatch.batch.model import INVITE_ONLY, Batch, BatchStatus
 from lernbatch.batch.search.model import AnyOf, BatchSearch, Condition, Cursor, Facet, OneOf, SortKey, Word
-from lernbatch.console import awards
+from lernbatch.charts.timelines import Strip, TimeScale, timeline
 from lernbatch.console.batch_frame import STATES
-from lernbatch.console.batches.pictures import Strip, TimeScale, timeline
 from lernbatch.console.people import Names
-from lernbatch.console.words import N_, Words
 from lernbatch.course.model import Course
 from lernbatch.template.wire import read_templates
+from lernbatch.wording import awards
+from lernbatch.wording.words import N_, Words
 
 PAGE_SIZE = 50
 LONGEST_WORDS = 200

@@ -10,14 +10,14 @@ from lernbatch.certificate.model import Certificate, CertificateStatus, ChangeCo
 from lernbatch.certificate.rules import CHANGES
 from lernbatch.certificate.sample import DrawnSample
 from lernbatch.certificate.wire import CODES_BY_HAND, recipient_name
-from lernbatch.console import awards
 from lernbatch.console.dates.award import RuleForm, criteria_of
 from lernbatch.console.people import Names
-from lernbatch.console.words import N_, Words
 from lernbatch.course.model import Course
 from lernbatch.drawing.pictures import SVG_TYPE, data_url
 from lernbatch.figures.model import CertificateGroup
 from lernbatch.template.model import DEFAULT_TEMPLATE, Template
+from lernbatch.wording import awards
+from lernbatch.wording.words import N_, Words
 
 # State of a group → the class of its count, of its bar, and its name.
 GROUPS = {

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lernbatch.certificate.explain import ChangeOfRule
-from lernbatch.console import awards
 from lernbatch.console.people import Names
-from lernbatch.console.words import Words
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Progress
 from lernbatch.template.model import AssessmentCriterion, Criteria, Mode, ScoreBound, Template
 from lernbatch.template.wire import read_template
+from lernbatch.wording import awards
+from lernbatch.wording.words import Words
 
 MOST_CHECKED = 20_000  # learners of a batch who are evaluated while somebody waits
 MOST_NAMED = 50

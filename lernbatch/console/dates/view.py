@@ -10,7 +10,7 @@ from typing import Any
 from lernbatch.batch.model import Batch, BatchStatus, NotedChange, Preview, Situation
 from lernbatch.console.batch_frame import STATES, BatchDay
 from lernbatch.console.people import Names
-from lernbatch.console.words import N_, Words
+from lernbatch.wording.words import N_, Words
 
 # The fields are called as the API's keys are.
 LISTS = ("createdFor", "mentors")

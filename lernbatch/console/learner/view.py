@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lernbatch.console import awards
 from lernbatch.console.my.view import certificates, units
 from lernbatch.console.people import Names
-from lernbatch.console.words import N_, Words
 from lernbatch.enrolment.model import Progress
 from lernbatch.mentoring.model import ContactOutcome, HistoryEntry, ShownContact
 from lernbatch.mentoring.rules import UNDO_WITHIN
 from lernbatch.summary.explain import Explanation
+from lernbatch.wording import awards
+from lernbatch.wording.words import N_, Words
 
 HOWS = {"phone": N_("by phone"), "message": N_("by message"), "in-person": N_("in person")}
 OUTCOMES = {

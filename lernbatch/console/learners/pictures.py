@@ -8,9 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from lernbatch.console.words import Words
 from lernbatch.figures.model import BatchFigures, Reached
 from lernbatch.figures.rules import ranks_of
+from lernbatch.wording.words import Words
 
 WIDTH, ROW = 960, 12
 LEAST_LEARNERS = 8  # of whom a picture says more than their table

@@ -8,13 +8,13 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from lernbatch.archive.model import Row
-from lernbatch.console import standings
 from lernbatch.console.learners.pictures import step
 from lernbatch.console.people import Names
-from lernbatch.console.words import N_, Words
 from lernbatch.figures import rules
 from lernbatch.figures.model import LearnerRow, LearnersPage, LearnersQuery, Position, Standing
 from lernbatch.figures.wire import STANDING_NAMES, show_cursor
+from lernbatch.wording import standings
+from lernbatch.wording.words import N_, Words
 
 MOST_UNITS = 16  # columns of the table
 SORTS = {
@@ -136,13 +136,13 @@ def page(
     }
 
 
-def link(row: LearnerRow, query: LearnersQuery, asked: Mapping[str, str]) -> str:
+def link(row: LearnerRow, query: LearnersQuery, given: Mapping[str, str]) -> str:
     """One learner's page, from which the next of the same list is found; not from those of a name."""
     address = quote(row.user_id, safe="")
     if query.filters.name is not None:
         return address
     place = Position(row.first_key, row.second_key, row.user_id)
-    return f"{address}?{urlencode({**kept(asked), 'after': show_cursor(place, query)})}"
+    return f"{address}?{urlencode({**kept(given), 'after': show_cursor(place, query)})}"
 
 
 def kept(given: Mapping[str, str]) -> dict[str, str]:

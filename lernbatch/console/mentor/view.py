@@ -7,13 +7,13 @@ from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from lernbatch.console import standings
 from lernbatch.console.learner.view import HOWS, OUTCOMES
 from lernbatch.console.people import Names
-from lernbatch.console.words import Words
 from lernbatch.figures.model import Standing
 from lernbatch.mentoring.model import ContactOutcome, HelpEntry, HelpList, ShownContact
 from lernbatch.mentoring.rules import STRIP_DAYS, UNDO_WITHIN
+from lernbatch.wording import standings
+from lernbatch.wording.words import Words
 
 _CELL = 7
 

@@ -12,18 +12,18 @@ from lernbatch.batch import rules as batches
 from lernbatch.batch.model import Batch, BatchStatus
 from lernbatch.certificate.model import Certificate, CertificateStatus
 from lernbatch.config import Config
-from lernbatch.console import awards
 from lernbatch.console.people import Names
-from lernbatch.console.rules import signs_in_locally
 from lernbatch.console.visit import Visit
-from lernbatch.console.words import N_, Words
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Enrolment, EnrolmentPage, Progress
 from lernbatch.progress import rules as progress
 from lernbatch.progress.model import COMPLETED, STATES, States
 from lernbatch.services import Services
+from lernbatch.session.rules import signs_in_locally
 from lernbatch.summary.explain import Explanation
 from lernbatch.template.wire import read_templates
+from lernbatch.wording import awards
+from lernbatch.wording.words import N_, Words
 
 SOON = timedelta(days=60)
 _STATES = {

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from lernbatch.console.pictures import spark
-from lernbatch.console.words import N_, Words
+from lernbatch.charts.bars import spark
 from lernbatch.ops.health import Check
 from lernbatch.ops.operation import JobRun, ParkedGroup, Queue
 from lernbatch.ops.recent import MINUTES, Minute
+from lernbatch.wording.words import N_, Words
 
 LATE_AFTER = timedelta(minutes=5)
 FAILING_FROM = 3  # failures in a row

@@ -9,15 +9,15 @@ from typing import Any
 
 from lernbatch.batch.model import INVITE_ONLY, BatchStatus
 from lernbatch.certificate.explain import DueGroup
-from lernbatch.console import awards
+from lernbatch.charts.bars import bar
+from lernbatch.charts.days import Chart, DayLine, day_by_day
 from lernbatch.console.batch_frame import BatchDay
-from lernbatch.console.overview.pictures import Chart, DayLine, day_by_day
 from lernbatch.console.people import Names
-from lernbatch.console.pictures import bar
-from lernbatch.console.words import N_, Words
 from lernbatch.course.model import Course
 from lernbatch.figures.model import BatchFigures, CountedBatch, Reached, Standing
 from lernbatch.template.wire import read_templates
+from lernbatch.wording import awards
+from lernbatch.wording.words import N_, Words
 
 LONGEST_CHART_DAYS = 400
 

@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 
 from lernbatch.batch import rules as batches
 from lernbatch.batch.model import Batch
-from lernbatch.console import awards
 from lernbatch.console.my.view import course_address
 from lernbatch.console.visit import Visit
-from lernbatch.console.words import Words
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import JoinOffer, JoinState
 from lernbatch.sunbird.orgs import Organisation
 from lernbatch.template.wire import read_templates
+from lernbatch.wording import awards
+from lernbatch.wording.words import Words
 
 _KINDS = {
     JoinState.JOIN: "good",

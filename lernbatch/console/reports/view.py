@@ -9,10 +9,10 @@ from typing import Any
 from lernbatch.archive.model import FileFormat
 from lernbatch.config import Config
 from lernbatch.console.visit import Visit
-from lernbatch.console.words import N_, Words
 from lernbatch.exhaust.model import LinkedRequest, RequestStatus
 from lernbatch.exhaust.wire_selection import WrongFilter, read_filters
 from lernbatch.report.model import Dataset
+from lernbatch.wording.words import N_, Words
 
 # Dataset → its name, and what a row of it is. The order is that of the form.
 DATASETS = {

@@ -10,7 +10,7 @@ from lernbatch.archive.model import Row
 from lernbatch.bulk.drafts import faulty
 from lernbatch.bulk.model import AppliedPlan, BulkPlan, Move, RosterDraft, UndoPlan
 from lernbatch.console.people import Names
-from lernbatch.console.words import N_, Words
+from lernbatch.wording.words import N_, Words
 
 # Move → the class of its colours, its count in a word, and itself as a pill. The order is that of urgency.
 KINDS = {

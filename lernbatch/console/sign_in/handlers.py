@@ -5,24 +5,26 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from lernbatch import log
-from lernbatch.console import endpoint, rendering, rules, sessions
-from lernbatch.console.model import Grant
-from lernbatch.console.provider import SignInRefused
+from lernbatch.console import endpoint, rendering, rules
 from lernbatch.console.sign_in import view
 from lernbatch.console.visit import Visit, see_other
 from lernbatch.errors import NotAuthenticated, NotFound
+from lernbatch.session import actions as sessions
+from lernbatch.session import rules as session_rules
+from lernbatch.session.model import Grant
+from lernbatch.session.provider import SignInRefused
 from lernbatch.sunbird.http import TOKEN_HEADER
 from lernbatch.web.private import counted_address
 
 
 async def show(visit: Visit) -> Response:
     """GET /console/sign-in: in a demo the bundled people by role."""
-    is_local = rules.signs_in_locally(visit.services.config)
+    is_local = session_rules.signs_in_locally(visit.services.config)
     people = await visit.console.local_people.listed() if is_local else []
     context = {
         "people": view.people(people, visit.words),
         "is_local": is_local,
-        "provider": visit.console.provider.host if rules.signs_in_at_provider(visit.services.config) else None,
+        "provider": visit.console.provider.host if session_rules.signs_in_at_provider(visit.services.config) else None,
         "has_failed": "failed" in visit.query,
         "next": rules.safe_next(visit.form.get("next") or visit.query.get("next")),
         "kept": visit.form.get("kept", ""),
@@ -33,7 +35,7 @@ async def show(visit: Visit) -> Response:
 
 async def choose(visit: Visit) -> Response:
     """POST /console/sign-in: one of the bundled people, whom anybody may be in a demo."""
-    if not rules.signs_in_locally(visit.services.config):
+    if not session_rules.signs_in_locally(visit.services.config):
         raise NotFound
     _check_rate(visit)
     person_and_token = await visit.console.local_people.token(visit.form.get("user", ""))
@@ -50,7 +52,7 @@ async def choose(visit: Visit) -> Response:
 async def go_to_provider(visit: Visit) -> Response:
     """POST /console/sign-in, do=provider: on to the provider, with a code challenge, a state and a nonce."""
     services = visit.services
-    if not rules.signs_in_at_provider(services.config):
+    if not session_rules.signs_in_at_provider(services.config):
         raise NotFound
     _check_rate(visit)
     pending, address = await visit.console.provider.begin(rules.safe_next(visit.form.get("next")), services.clock.now())
@@ -95,7 +97,7 @@ async def leave(visit: Visit) -> Response:
     await sessions.end(visit.services, visit.session.session_id, visit.session.user_id)
     back = f"{endpoint.SIGN_IN}?signed-out=1"
     elsewhere = None
-    if rules.signs_in_at_provider(visit.services.config):
+    if session_rules.signs_in_at_provider(visit.services.config):
         public_url, now = visit.services.config.base_url, visit.services.clock.now()
         elsewhere = await visit.console.provider.sign_out_address(visit.session.grant, f"{public_url}{back}", now)
     response = see_other(elsewhere or back)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lernbatch.console.model import LocalPerson, Session
 from lernbatch.console.rendering import initials
-from lernbatch.console.words import N_, Words
+from lernbatch.session.model import LocalPerson, Session
+from lernbatch.wording.words import N_, Words
 
 # The first role of a person that stands here says what they are.
 _ROLES = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from lernbatch.console.words import N_, Words
 from lernbatch.webhook.model import GIVEN_UP, TAKEN, TEST, WAITING, LoggedDelivery, Webhook
+from lernbatch.wording.words import N_, Words
 
 KIND_TEXTS = {
     "batch.created": N_("a batch was made"),

@@ -23,8 +23,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from lernbatch.config import Config
-from lernbatch.console.model import Grant, Pending
 from lernbatch.errors import LernbatchError, Upstream
+from lernbatch.session.model import Grant, Pending
 
 DISCOVERED_EVERY = timedelta(hours=1)
 LEEWAY_SECONDS = 60

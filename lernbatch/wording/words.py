@@ -40,14 +40,14 @@ N_ = mark
 @cache
 def languages() -> tuple[str, ...]:
     """The languages that can be chosen: English, and those with a catalogue."""
-    folder = resources.files("lernbatch.console").joinpath("locale")
+    folder = resources.files("lernbatch.wording").joinpath("locale")
     return tuple(name for name in NAMES if name == SOURCE or folder.joinpath(f"{name}.po").is_file())
 
 
 @cache
 def translations(language: str) -> support.NullTranslations:
     """The catalogue of a language. It is read as translators write it, so that nothing has to be built."""
-    path = resources.files("lernbatch.console").joinpath("locale", f"{language}.po")
+    path = resources.files("lernbatch.wording").joinpath("locale", f"{language}.po")
     if language == SOURCE or not path.is_file():
         return support.NullTranslations()
     compiled = io.BytesIO()

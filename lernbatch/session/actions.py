@@ -11,14 +11,14 @@ from functools import cache
 import msgspec
 
 from lernbatch.config import Config
-from lernbatch.console import rules
-from lernbatch.console.model import Grant, KeptForm, Pending, Session
 from lernbatch.database import db, sql
 from lernbatch.errors import Unusable
 from lernbatch.sealing import Seal, seal_of
 from lernbatch.services import Services
+from lernbatch.session import rules
+from lernbatch.session.model import Grant, KeptForm, Pending, Session
 
-Q = sql.load("lernbatch.console")
+Q = sql.load("lernbatch.session")
 _SECRET_BYTES = 32
 FORGOTTEN_AT_ONCE = 1000
 MOST_SESSIONS = 50  # of one person that are listed

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lernbatch.console import awards
-from lernbatch.console.words import N_, Words
 from lernbatch.figures.model import Sentence, Standing
+from lernbatch.wording import awards
+from lernbatch.wording.words import N_, Words
 
 # Standing → the class of its pill, and its name. The order is that of urgency.
 NAMES = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lernbatch.console.words import Words
 from lernbatch.course.model import Course
 from lernbatch.enrolment.model import Progress
 from lernbatch.progress import rules as progress
 from lernbatch.summary.explain import Explanation
 from lernbatch.template import criteria
 from lernbatch.template.model import CriteriaOutcome, CriteriaResult, Mode, ScoreBound, Template
+from lernbatch.wording.words import Words
 
 _MARKS = {
     CriteriaOutcome.MET: "y",
@@ -33,11 +33,11 @@ class CriterionStep:
 
 def rule(template: Template, course: Course | None, words: Words) -> list[str]:
     """What the rule asks for, a part each: complete the course; score 70 % or more in the final quiz."""
-    asked, _ = template.criteria, words._
+    required, _ = template.criteria, words._
     parts = []
-    if asked.enrolment_status is not None:
-        parts.append(_status(asked.enrolment_status, words))
-    for criterion in asked.assessments:
+    if required.enrolment_status is not None:
+        parts.append(_status(required.enrolment_status, words))
+    for criterion in required.assessments:
         if criterion.score is not None:
             parts.append(_score(criterion.score, criterion.mode, words))
         for content_id, bound in criterion.contents.items():
@@ -45,7 +45,7 @@ def rule(template: Template, course: Course | None, words: Words) -> list[str]:
             parts.append(_("score %(bound)s in %(name)s", bound=percent_bound(bound, words), name=name))
         if criterion.attempts is not None:
             parts.append(_("use %(bound)s attempts", bound=count_bound(criterion.attempts, words)))
-    parts += [_attribute(attribute, words) for attribute in asked.user]
+    parts += [_attribute(attribute, words) for attribute in required.user]
     return parts or [_("are in the batch")]
 
 
