@@ -68,6 +68,7 @@ ROWS: dict[str, str] = {
     f"{BATCH}/roster/{{draft_id}}/faulty.csv":             "s f f n n f n f n",
     f"{BATCH}/rules":                                      "s f f + + f + f +",
     f"{BATCH}/certificates":                               "s f f + + f + f +",
+    f"{BATCH}/certificates/list.zip":                      "s f f + + f + f +",
     f"{BATCH}/certificates/{{certificate_id}}":            "s f f n n f n f n",  # there is none
     f"{BATCH}/reports":                                    "s f f + + f + f +",
     "/console/reports":                                    "s f + + + + + f +",
