@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from lernbatch.console.operation import view
 from lernbatch.ops.health import Check
@@ -15,7 +17,7 @@ from lernbatch.ops.recent import Minute
 from lernbatch.wording.words import Words
 from tests.console.conftest import Visits
 from tests.people import ADMIN, ASHA, MEERA, PLATFORM, VIKRAM, Person
-from tests.running import Running, running
+from tests.running import Running, lifespan, running, served
 
 PATH = "/console/operation"
 WELL = [Check("Cassandra service"), Check("Content service")]
@@ -82,6 +84,27 @@ def test_the_last_hour_is_lines_with_their_figures_in_words(words: Words) -> Non
     assert (failures["now"], failures["most"]) == ("3", "3")
     assert 'd="M193.3 2.0L196.7 9.0"' in requests["line"]
     assert view.hour([], words) == []
+
+
+def test_k76_a_service_that_stops_is_shown_at_the_next_refresh_and_cleared_when_it_is_back(
+    new_dsn: Callable[[], str], tmp_path: Path, visits: Visits
+) -> None:
+    stopped: list[bool] = [False]
+
+    async def search(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await lifespan(receive, send)
+        else:
+            answer = Response(status_code=503) if stopped[-1] else JSONResponse({"result": {"count": 0}})
+            await answer(scope, receive, send)
+
+    with served(search) as url, running(tmp_path, new_dsn(), search_url=url, upstream_attempts=1) as service:
+        visitor = visits(known_operator(service), at=service)
+        for is_stopped in (False, True, False):
+            stopped.append(is_stopped)
+            html = visitor.get(PATH).text
+            assert ("Content service does not answer." in html) == is_stopped
+            assert 'id="now" data-live="10"' in html
 
 
 def test_k77_again_on_a_group_sends_it_and_the_count_falls(
