@@ -110,7 +110,7 @@ def unseal(seal: Seal, user_id: str, sealed: bytes | None) -> Personal:
 
 
 async def names_in(services: Services, batch_id: str, *, limit: int) -> list[str]:
-    """The names of at most `limit` learners of a batch, as far as they are kept."""
+    """The names of `limit` learners of a batch, as far as they are kept."""
     statement, seal = Q.sealed_names_in, seal_of(services.config)
     rows = await services.pool.fetch(statement.text, *statement.arguments({"batch_id": batch_id, "limit": limit}))
     people = await asyncio.to_thread(lambda: [unseal(seal, row["about"], row["sealed"]) for row in rows])
