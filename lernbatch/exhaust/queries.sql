@@ -55,6 +55,10 @@ ORDER BY submitted_at DESC
 ORDER BY submitted_at DESC
    LIMIT :limit;
 
+-- claim_alone
+-- Until the transaction ends. Who claims then sees what others have claimed a moment ago, so that channels take turns.
+SELECT pg_advisory_xact_lock(hashtext('lernbatch.claim exhaust'));
+
 -- claim_request
 -- The channel that has the fewest requests under way, then the one that waited longest, comes first: a thousand
 -- requests of one organisation do not keep another's one waiting. A lease that ran out belongs to a dead worker: that was an attempt.

@@ -37,9 +37,11 @@ async def run_next(services: Services, request_id: str | None = None) -> bool:
         log.warning("exhausts failed because their workers died", count=failed)
         metrics.BUSINESS.labels(f"exhaust {RequestStatus.FAILED.lower()}").inc(failed)
     until = now + timedelta(seconds=services.config.lease_seconds)
-    request = await db.one(
-        services.pool, ExhaustRequest, Q.claim_request, now=now, until=until, owner=owner, only=request_id
-    )
+    async with services.pool.acquire() as conn, conn.transaction():
+        await db.run(conn, Q.claim_alone)
+        request = await db.one(
+            conn, ExhaustRequest, Q.claim_request, now=now, until=until, owner=owner, only=request_id
+        )
     if request is None:
         return False
     lease, began = Lease(services, request, owner), time.perf_counter()

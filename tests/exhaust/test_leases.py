@@ -207,11 +207,10 @@ def test_a_thousand_requests_of_one_organisation_keep_no_other_waiting(service: 
     async def three() -> None:
         await asyncio.gather(*(worker.run_next(service.services) for _ in range(3)))
 
-    for _ in range(2):
+    for _ in range(3):  # of three that run at once, one is always the other organisation's
         service.run(three())
-    served = "SELECT tag FROM exhaust_request WHERE status = 'SUCCESS' AND tag = ANY ($1)"
-    rows = service.sql(served, [crowd.tag, *tags])
-    assert sorted(row["tag"] for row in rows) == sorted([*tags, *[crowd.tag] * 3])
+    rows = service.sql("SELECT tag FROM exhaust_request WHERE status = 'SUCCESS' AND tag = ANY ($1)", tags)
+    assert sorted(row["tag"] for row in rows) == sorted(tags)
     service.sql("DELETE FROM exhaust_request WHERE status = 'SUBMITTED' AND tag = $1", crowd.tag)
 
 
